@@ -1,0 +1,46 @@
+"""recsat: evidence whether a language model makes a recommender's users more satisfied, and the recommendations that do.
+
+These are the public names. Importing them loads no torch, transformers, qdrant-client or Prefect.
+"""
+
+from recsat.config import RunConfig
+from recsat.data.dataset import Dataset
+from recsat.domain import (
+    CandidateFilter,
+    Domain,
+    DomainConfig,
+    Encoder,
+    EncoderSpec,
+    FilterContext,
+    Judged,
+    RecommenderSpec,
+    RerankerSpec,
+    SatisfactionMetric,
+)
+from recsat.errors import ConfigError, DataError, EncoderError, PluginError, RecsatError, RunError, StoreError
+from recsat.hooks import hookimpl
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CandidateFilter",
+    "ConfigError",
+    "DataError",
+    "Dataset",
+    "Domain",
+    "DomainConfig",
+    "Encoder",
+    "EncoderError",
+    "EncoderSpec",
+    "FilterContext",
+    "Judged",
+    "PluginError",
+    "RecommenderSpec",
+    "RecsatError",
+    "RerankerSpec",
+    "RunConfig",
+    "RunError",
+    "SatisfactionMetric",
+    "StoreError",
+    "hookimpl",
+]

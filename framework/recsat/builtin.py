@@ -1,0 +1,29 @@
+"""What recsat itself registers through its own hooks: encoders, filters, arms. Their names are bare; a plugin's are qualified."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from recsat.domain import CandidateFilter, Domain, EncoderSpec, RecommenderSpec
+from recsat.hooks import hookimpl
+
+
+@hookimpl
+def recsat_encoders() -> Iterable[EncoderSpec]:
+    from recsat.embed.registry import ENCODERS
+
+    return ENCODERS
+
+
+@hookimpl
+def recsat_filters(domain: Domain) -> Iterable[CandidateFilter]:
+    from recsat.rank.filters import SEEN
+
+    return [SEEN]
+
+
+@hookimpl
+def recsat_recommenders(domain: Domain) -> Iterable[RecommenderSpec]:
+    from recsat.recommend.registry import RECOMMENDERS
+
+    return RECOMMENDERS

@@ -1,0 +1,124 @@
+"""RunConfig: one object for the command line, Python, the Prefect form and deployments."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+
+class Settings(BaseModel):
+    """Base of every section: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSettings(Settings):
+    """What becomes of the loaded tables before they are split."""
+
+    min_user_events: int = Field(
+        5, ge=0, description="Keep users with at least this many liked items (k-core, iterated with the next)."
+    )
+    min_item_events: int = Field(
+        5,
+        ge=0,
+        description="Keep items liked by at least this many users. Items without events stay out too, unless 0.",
+    )
+    on_bad_rows: Literal["raise", "quarantine"] = Field(
+        "raise",
+        description="raise: stop at bad rows. quarantine: set them aside in quarantine.csv and count them in the report.",
+    )
+
+
+class SplitSettings(Settings):
+    """One way to hold out events. Every split has train, validation and test parts."""
+
+    name: str = Field("timeline", pattern=r"^[a-z][a-z0-9-]*$", description="How the split is called in the report.")
+    protocol: Literal["timeline", "last-n", "random", "cold-items", "cold-users", "mixed"] = Field(
+        "timeline",
+        description=(
+            "timeline: one global cut in time. last-n: each user's last n events. random: a share of each user's events. "
+            "cold-items: whole items, ranked among themselves. cold-users: whole users. mixed: cold-items and random together, all items ranked."
+        ),
+    )
+    test_share: float = Field(0.2, gt=0, lt=1, description="Share held out for the test part (not for last-n).")
+    validation_share: float = Field(0.1, gt=0, lt=1, description="Share of what is left that is held out for tuning.")
+    n_last: int = Field(
+        5, ge=1, description="last-n: events per user in the test part; the validation part has as many."
+    )
+
+
+class EncoderSettings(Settings):
+    """How texts become vectors."""
+
+    name: str = Field("minilm", description="A registered encoder; `recsat plugins` lists them.")
+    model: str | None = Field(None, description="A local folder or hub id, for encoders that take one.")
+    revision: str | None = Field(None, description="Hub revision to pin, for a hub id.")
+    max_tokens: int = Field(256, ge=8, le=8192, description="Texts are cut after this many tokens.")
+    token_budget: int = Field(
+        512, ge=64, description="Padded tokens in one forward pass on a CPU; accelerators take 32 times as many."
+    )
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps …")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="auto: bfloat16 where the hardware has it, else float32."
+    )
+
+
+class StoreSettings(Settings):
+    """Where vectors live. The API key of a server is read from QDRANT_API_KEY and never from here."""
+
+    backend: Literal["edge", "memory", "server"] = Field(
+        "edge", description="edge: embedded engine on disk. memory: tiny and volatile. server: a Qdrant at url."
+    )
+    url: str | None = Field(None, description="server: address of the Qdrant API; QDRANT_URL where this is empty.")
+    hnsw_ef: int = Field(
+        256, ge=16, description="Search width of the HNSW graph, where the collection is large enough to have one."
+    )
+
+
+class RankSettings(Settings):
+    """From candidates to lists."""
+
+    k: int = Field(10, ge=1, le=1000, description="Length of a list.")
+    n_candidates: int = Field(500, ge=10, le=10_000, description="Candidates that Qdrant hands to the reranker.")
+    filters: list[str] = Field(default_factory=lambda: ["seen"], description="Filters in the order in which they run.")
+    device: str = Field("auto", description="Device of the reranker.")
+    user_block: int = Field(256, ge=1, description="Users scored together.")
+
+
+class MeasureSettings(Settings):
+    """What is measured and how sure it must be."""
+
+    baseline: str = Field("popularity", description="The arm that every other arm is compared with, user by user.")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="Level of the intervals.")
+    n_bootstrap: int = Field(1000, ge=100, le=100_000, description="Bootstrap resamples over users.")
+    n_sample_users: int = Field(5, ge=0, le=50, description="Users whose lists the report shows.")
+
+
+class RunConfig(Settings):
+    """A whole run. Unknown keys are an error."""
+
+    domain: str = Field("content", description="Name of the domain plugin.")
+    domain_config: dict[str, JsonValue] = Field(
+        default_factory=dict, description="The domain's own settings; checked by its config model."
+    )
+    data: DataSettings = Field(default_factory=DataSettings, description="Core and quarantine.")
+    splits: list[SplitSettings] = Field(
+        default_factory=lambda: [SplitSettings()], min_length=1, description="Ways to hold out events."
+    )
+    encoder: EncoderSettings = Field(default_factory=EncoderSettings, description="Text encoder.")
+    store: StoreSettings = Field(default_factory=StoreSettings, description="Vector store.")
+    arms: list[str] = Field(
+        default_factory=lambda: ["popularity", "text-raw", "text", "item-knn", "ease", "ials"],
+        min_length=1,
+        description="Arms to compare.",
+    )
+    parameters: dict[str, dict[str, JsonValue]] = Field(
+        default_factory=dict,
+        description="Fixed hyperparameters by arm; what is not fixed is tuned on the validation part.",
+    )
+    rank: RankSettings = Field(default_factory=RankSettings, description="Candidates, filters, reranking.")
+    measure: MeasureSettings = Field(default_factory=MeasureSettings, description="Measures and intervals.")
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(42, description="Seed of everything random.")
+    runs_dir: str = Field("runs", min_length=1, description="Folder for run folders.")
+    cache_dir: str = Field(".recsat/cache", min_length=1, description="Folder for vectors of texts already embedded.")

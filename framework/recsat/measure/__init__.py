@@ -1,0 +1,1 @@
+"""Accuracy, diversity, satisfaction, intervals and tests."""

@@ -1,0 +1,1 @@
+"""Candidates, filters, reranking on the device, reasons."""

@@ -1,0 +1,1 @@
+"""The arms: popularity, neighbours, EASE, iALS, text."""

@@ -1,0 +1,118 @@
+"""Dense integers inside: the catalogue, the training matrix and batches of user histories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from recsat.errors import UnknownItem
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The items of a run in a fixed order; item index ``i`` is row ``i`` of ``items``."""
+
+    items: pl.DataFrame
+    """(item_id, kind, title, …), item_id unique."""
+
+    @cached_property
+    def ids(self) -> list[str]:
+        return self.items["item_id"].to_list()
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        return {item_id: i for i, item_id in enumerate(self.ids)}
+
+    def __len__(self) -> int:
+        return self.items.height
+
+    def positions(self, item_ids: Sequence[str] | pl.Series) -> NDArray[np.int64]:
+        """Item indices of ``item_ids``; raises :class:`UnknownItem` naming the first that is not in the catalogue."""
+        index = self.index
+        try:
+            return np.fromiter((index[i] for i in item_ids), dtype=np.int64, count=len(item_ids))
+        except KeyError as error:
+            raise UnknownItem(
+                f"item {error.args[0]!r} is not in the catalogue of {len(self)} items. Check the id, or add the item to items."
+            ) from error
+
+
+@dataclass(frozen=True)
+class UserBatch:
+    """Users to score: row ``u`` of every member belongs to ``ids[u]``."""
+
+    ids: list[str]
+    history: csr_array
+    """(n_users, n_items) float32, 1 where the user liked the item."""
+    times: csr_array | None = None
+    """Same pattern, float64 seconds since 1970 of the last such event; None where the data have no time."""
+    profile_vectors: NDArray[np.float32] | None = None
+    """(n_users, d) unit-length vectors of describe_user texts; None where they were not embedded."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: NDArray[np.int64] | slice) -> UserBatch:
+        """The same for some rows."""
+        ids = self.ids[rows] if isinstance(rows, slice) else [self.ids[i] for i in rows]
+        return UserBatch(
+            ids=ids,
+            history=self.history[rows],
+            times=None if self.times is None else self.times[rows],
+            profile_vectors=None if self.profile_vectors is None else self.profile_vectors[rows],
+        )
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What an arm may learn from."""
+
+    catalogue: Catalogue
+    users: UserBatch
+    """Every user with a training history; ``users.history`` is the matrix X of the papers."""
+    vectors: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    """Item vectors by name, (n_items, d) float32: ``raw`` (unit length, as encoded), ``text`` (catalogue mean subtracted, unit length)."""
+    seed: int = 0
+
+    @cached_property
+    def popularity(self) -> NDArray[np.float32]:
+        """Training users per item, (n_items,)."""
+        return np.asarray(self.users.history.sum(axis=0), dtype=np.float32).ravel()
+
+    @cached_property
+    def warm(self) -> NDArray[np.bool_]:
+        """Items with at least one training event."""
+        return self.popularity > 0
+
+
+def user_batch(events: pl.DataFrame, user_ids: Sequence[str], catalogue: Catalogue) -> UserBatch:
+    """Histories of ``user_ids`` from liked ``events`` (user_id, item_id, timestamp); a user without events has an empty row.
+
+    Repeated events on one item count once, at their last time. Events of other users are left aside; an item outside the
+    catalogue raises :class:`UnknownItem`.
+    """
+    ids = list(user_ids)
+    order = pl.DataFrame({"user_id": pl.Series(ids, dtype=pl.String), "row": np.arange(len(ids), dtype=np.int64)})
+    pairs = (
+        events.lazy()
+        .join(order.lazy(), on="user_id", how="inner")
+        .group_by("row", "item_id")
+        .agg(pl.col("timestamp").max())
+        .sort("row", "item_id")
+        .collect()
+    )
+    rows = pairs["row"].to_numpy()
+    columns = catalogue.positions(pairs["item_id"])
+    shape = (len(ids), len(catalogue))
+    history = csr_array((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=shape)
+    seconds = pairs["timestamp"].dt.epoch("us").cast(pl.Float64) / 1e6
+    times = None
+    if seconds.null_count() == 0 and len(rows):
+        times = csr_array((seconds.to_numpy(), (rows, columns)), shape=shape)
+    return UserBatch(ids=ids, history=history, times=times)

@@ -1,0 +1,169 @@
+"""The one result object: everything that the page, the Markdown and the JSON say comes from here."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from recsat.domain import Dimension
+
+SCHEMA_VERSION = 1
+
+
+class Part(BaseModel):
+    """Base of every part of a result."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Measure(Part):
+    """Mean over users with a bootstrap interval. Null where no user has a value."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    n_users: int = Field(ge=0)
+
+
+class Difference(Part):
+    """Arm minus baseline over the users that both have, with a paired interval and a Holm-adjusted p-value."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    p_adjusted: float | None = Field(ge=0, le=1)
+    significant: bool
+    n_users: int = Field(ge=0)
+
+
+class ArmResult(Part):
+    """One arm on one split (and one slice of its users or items)."""
+
+    name: str
+    split: str
+    slice: str = "all"
+    parameters: dict[str, JsonValue] = {}
+    measures: dict[str, Measure]
+    differences: dict[str, Difference] = {}
+    """Against the baseline; empty for the baseline itself."""
+
+
+class MeasureInfo(Part):
+    """What a measure is, for headings, tooltips and the direction of better."""
+
+    name: str
+    label: str
+    description: str
+    dimension: Dimension
+    unit: str = ""
+    better: Literal["higher", "lower", "neither"]
+
+
+class NotMeasured(Part):
+    """A measure that the data cannot give, and why."""
+
+    name: str
+    reason: str
+
+
+class FilterCount(Part):
+    """How many candidates a filter removed, over all users of a split."""
+
+    name: str
+    split: str
+    n_removed: int = Field(ge=0)
+    n_candidates: int = Field(ge=0)
+
+
+class RetrievalResult(Part):
+    """Share of an arm's exact top-k that its retrieved candidates contain."""
+
+    arm: str
+    split: str
+    source: str
+    candidate_recall: float = Field(ge=0, le=1)
+    n_candidates: float = Field(ge=0)
+
+
+class SplitSummary(Part):
+    """Sizes of a split."""
+
+    name: str
+    protocol: str
+    description: str
+    n_train: int
+    n_validation: int
+    n_test: int
+    n_users: int
+    n_candidate_items: int
+
+
+class StageCost(Part):
+    """What a stage cost on this machine."""
+
+    name: str
+    seconds: float = Field(ge=0)
+    peak_mib: float = Field(ge=0)
+    n_new: int = Field(0, ge=0)
+    n_cached: int = Field(0, ge=0)
+
+
+class Verdict(Part):
+    """The answer in words for one dimension."""
+
+    dimension: Dimension
+    split: str
+    outcome: Literal["better", "worse", "not shown", "not measured"]
+    sentence: str
+
+
+class ListedItem(Part):
+    item_id: str
+    title: str
+    rank: int = 0
+    score: float | None = None
+    reason: str = ""
+    hit: bool = False
+
+
+class SampleUser(Part):
+    """A user whose lists the report shows."""
+
+    user_id: str
+    split: str
+    history: list[ListedItem]
+    lists: dict[str, list[ListedItem]]
+
+
+class DataSummary(Part):
+    n_users: int
+    n_items: int
+    n_events: int
+    n_quarantined: int
+    simulated: bool
+    source: str
+
+
+class Result(Part):
+    """All that a run found."""
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    created: str
+    domain: str
+    baseline: str
+    seed: int
+    data_fingerprint: str
+    data: DataSummary
+    splits: list[SplitSummary]
+    arms: list[ArmResult]
+    measures: list[MeasureInfo]
+    not_measured: list[NotMeasured] = []
+    filters: list[FilterCount] = []
+    retrieval: list[RetrievalResult] = []
+    verdicts: list[Verdict] = []
+    sample_users: list[SampleUser] = []
+    stages: list[StageCost]
+    config: dict[str, JsonValue]
+    versions: dict[str, str]

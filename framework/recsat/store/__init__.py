@@ -1,0 +1,1 @@
+"""Qdrant behind one interface: embedded, in memory, server or cluster."""

@@ -1,0 +1,1 @@
+"""The content domain: movies, tracks and articles."""
