@@ -71,6 +71,7 @@ class StoreSettings(Settings):
         "edge", description="edge: embedded engine on disk. memory: tiny and volatile. server: a Qdrant at url."
     )
     url: str | None = Field(None, description="server: address of the Qdrant API; QDRANT_URL where this is empty.")
+    directory: str = Field(".recsat/store", min_length=1, description="edge: folder of the embedded store; one process at a time.")
     hnsw_ef: int = Field(
         256, ge=16, description="Search width of the HNSW graph, where the collection is large enough to have one."
     )

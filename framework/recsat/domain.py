@@ -144,6 +144,10 @@ class RecommenderSpec:
     description: str
     make: Callable[..., Recommender]
     grid: Mapping[str, Sequence[float | int | str | bool]] = field(default_factory=dict)
+    ranks_unseen_items: bool = False
+    """True where the arm can order items that nobody has used yet; others are left out of cold-item splits."""
+    uses_language: bool = False
+    """True where the arm reads item or user texts: the report's question is whether such arms lead."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,47 @@
+"""Reading scores and history items at padded places."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from torch import Tensor
+
+PADDING = -1
+
+
+def at_candidates(scores: Tensor, candidates: Tensor) -> Tensor:
+    """``scores`` at ``candidates``, -inf where a candidate is padding.
+
+    ``scores`` is (n_items,) or (B, n_items); ``candidates`` int64 (B, C). Returns (B, C).
+    """
+    places = candidates.clamp(min=0)
+    picked = scores[places] if scores.ndim == 1 else scores.gather(1, places)
+    return picked.masked_fill(candidates == PADDING, float("-inf"))
+
+
+def padded_rows(matrix: csr_array) -> NDArray[np.int64]:
+    """Column indices of each row of ``matrix``, int64 (n_rows, longest row), padded with -1."""
+    lengths = np.diff(matrix.indptr)
+    width = max(1, int(lengths.max(initial=0)))
+    padded = np.full((matrix.shape[0], width), PADDING, dtype=np.int64)
+    padded[np.arange(width) < lengths[:, None]] = matrix.indices
+    return padded
+
+
+def dense(matrix: csr_array) -> Tensor:
+    """``matrix`` as a dense float32 tensor; for one block of users at a time."""
+    return torch.from_numpy(np.ascontiguousarray(matrix.toarray(), dtype=np.float32))
+
+
+def strongest(contributions: Tensor, history: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The history item that contributes most to each listed item, or -1 where none contributes.
+
+    ``contributions`` is (B, H, k): what history place h of user b adds to the score of list place k; ``history`` is
+    (B, H) item indices padded with -1. Returns (B, k).
+    """
+    padding = torch.from_numpy(history == PADDING)[:, :, None]
+    best = contributions.masked_fill(padding, float("-inf")).max(dim=1)
+    items = np.take_along_axis(history, best.indices.numpy(), axis=1)
+    return np.where(best.values.numpy() > 0, items, PADDING)

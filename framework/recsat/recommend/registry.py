@@ -1,0 +1,88 @@
+"""The arms that recsat brings, by name. Light: an arm's module is imported when the arm is made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from recsat.domain import RecommenderSpec
+
+if TYPE_CHECKING:
+    from recsat.recommend.recommender import Recommender
+
+
+def _popularity(**parameters: Any) -> Recommender:
+    from recsat.recommend.popularity import Popularity
+
+    return Popularity(**parameters)
+
+
+def _text_raw(**parameters: Any) -> Recommender:
+    from recsat.recommend.text import TextSimilarity
+
+    return TextSimilarity(vector="raw", **parameters)
+
+
+def _text(**parameters: Any) -> Recommender:
+    from recsat.recommend.text import TextSimilarity
+
+    return TextSimilarity(vector="text", **parameters)
+
+
+def _item_knn(**parameters: Any) -> Recommender:
+    from recsat.recommend.neighbours import ItemNeighbours
+
+    return ItemNeighbours(**parameters)
+
+
+def _ease(**parameters: Any) -> Recommender:
+    from recsat.recommend.ease import Ease
+
+    return Ease(**parameters)
+
+
+def _ials(**parameters: Any) -> Recommender:
+    from recsat.recommend.ials import ImplicitALS
+
+    return ImplicitALS(**parameters)
+
+
+RECOMMENDERS: list[RecommenderSpec] = [
+    RecommenderSpec(
+        name="popularity",
+        description="Most liked items first, the same for everybody.",
+        make=_popularity,
+        ranks_unseen_items=True,  # as the baseline of every split; unseen items tie and are drawn at random
+    ),
+    RecommenderSpec(
+        name="text-raw",
+        description="The textbook way: mean of the liked items' text vectors, cosine.",
+        make=_text_raw,
+        ranks_unseen_items=True,
+        uses_language=True,
+    ),
+    RecommenderSpec(
+        name="text",
+        description="Mean of the liked items' text vectors after the catalogue mean is subtracted, cosine.",
+        make=_text,
+        ranks_unseen_items=True,
+        uses_language=True,
+    ),
+    RecommenderSpec(
+        name="item-knn",
+        description="Item-item cosine neighbours with shrinkage.",
+        make=_item_knn,
+        grid={"n_neighbours": (50, 100, 200), "shrinkage": (0.0, 20.0, 100.0)},
+    ),
+    RecommenderSpec(
+        name="ease",
+        description="EASE: linear item-item regression in closed form.",
+        make=_ease,
+        grid={"l2": (50.0, 100.0, 200.0, 400.0, 800.0)},
+    ),
+    RecommenderSpec(
+        name="ials",
+        description="Implicit alternating least squares (matrix factorisation).",
+        make=_ials,
+        grid={"factors": (32, 64, 128), "regularisation": (0.01, 1.0, 10.0), "alpha": (1.0, 5.0)},
+    ),
+]
