@@ -52,7 +52,9 @@ class FilterPlan:
         """(n_rows, n_items): True where the item may be shown to the user."""
         permitted = np.broadcast_to(self.items, (len(range(*rows.indices(self.excluded.shape[0]))), len(self.items)))
         permitted = permitted & ~self.excluded[rows].toarray()
-        return permitted if self.allowed is None else permitted & self.allowed[rows].toarray()
+        if self.allowed is not None:
+            permitted &= self.allowed[rows].toarray()
+        return np.asarray(permitted, dtype=bool)
 
 
 def plan_filters(
@@ -105,7 +107,8 @@ def plan_filters(
 def _concerned(rule: CandidateFilter, catalogue: Catalogue) -> NDArray[np.bool_]:
     if rule.kinds is None:
         return np.ones(len(catalogue), dtype=bool)
-    return catalogue.items["kind"].is_in(list(rule.kinds)).to_numpy()
+    concerned: NDArray[np.bool_] = catalogue.items["kind"].is_in(list(rule.kinds)).to_numpy()
+    return concerned
 
 
 def _for_kinds(where: Mapping[str, Any], kinds: tuple[str, ...] | None) -> Mapping[str, Any]:
@@ -123,7 +126,8 @@ def _keep(name: str, rule: CandidateFilter, catalogue: Catalogue, context: Filte
         raise PluginError(
             f"filter {name}: keep returned a {got}; return a Boolean Series of {len(catalogue)}, one per row of items."
         )
-    return kept.fill_null(value=False).to_numpy()
+    mask: NDArray[np.bool_] = kept.fill_null(value=False).to_numpy()
+    return mask
 
 
 def _pairs(name: str, pairs: pl.DataFrame, catalogue: Catalogue, user_ids: list[str]) -> csr_array:
@@ -146,11 +150,11 @@ def _pairs(name: str, pairs: pl.DataFrame, catalogue: Catalogue, user_ids: list[
 
 
 def _either(a: csr_array, b: csr_array) -> csr_array:
-    return (a + b).astype(bool).tocsr()
+    return csr_array((a + b).astype(bool))
 
 
 def _both(a: csr_array, b: csr_array) -> csr_array:
-    return a.multiply(b).astype(bool).tocsr()
+    return csr_array(a.multiply(b).astype(bool))
 
 
 def _only(pairs: csr_array, columns: NDArray[np.bool_]) -> csr_array:

@@ -1,0 +1,261 @@
+"""From users to lists: candidates, filters, exact scores, reranking, fallback, reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsat.errors import RunError
+from recsat.rank.filters import FilterPlan
+from recsat.rank.reasons import in_words
+from recsat.rank.reranker import Reranker, RerankInput
+from recsat.rank.select import top_k
+from recsat.recommend.gather import PADDING, at_candidates
+from recsat.recommend.interactions import Catalogue, UserBatch
+from recsat.recommend.recommender import Recommender
+
+LISTS_SCHEMA = pl.Schema(
+    {
+        "user_id": pl.String,
+        "item_id": pl.String,
+        "rank": pl.Int64,
+        "score": pl.Float64,
+        "arm": pl.String,
+        "reason": pl.String,
+        "fallback": pl.Boolean,
+    }
+)
+MASK_BUDGET = 2**28  # bytes of one block's (users × items) mask and scores; larger catalogues take smaller blocks
+
+
+class Retriever(Protocol):
+    """Finds candidates by vector."""
+
+    def candidates(
+        self, vector: str, queries: NDArray[np.float32], limit: int, plan: FilterPlan, rows: slice
+    ) -> NDArray[np.int64]:
+        """Item indices nearest to each query that the plan's filters permit, int64 (B, limit), padded with -1."""
+        ...
+
+
+@dataclass(frozen=True)
+class Features:
+    """What rerankers may look at: see :class:`~recsat.rank.reranker.RerankInput`."""
+
+    vectors: Tensor | None = None
+    topics: Tensor | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """How lists are asked for; the same for every arm."""
+
+    k: int = 10
+    n_candidates: int = 500
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    user_block: int = 256
+    seed: int = 0
+    templates: Mapping[str, str] = field(default_factory=dict)
+    title: str = "title"
+    reranker: Reranker | None = None
+    features: Features = field(default_factory=Features)
+
+
+@dataclass(frozen=True)
+class Recommended:
+    """``lists`` has :data:`LISTS_SCHEMA`; ``candidate_recall`` is null for arms that score the whole catalogue."""
+
+    lists: pl.DataFrame
+    source: str
+    n_candidates: float
+    candidate_recall: float | None
+    n_filled: int
+    """List places that the fallback arm had to fill."""
+
+
+def recommend(
+    arm: str,
+    recommender: Recommender,
+    users: UserBatch,
+    catalogue: Catalogue,
+    plan: FilterPlan,
+    *,
+    fallback: Recommender,
+    retriever: Retriever | None = None,
+    request: Request,
+) -> Recommended:
+    """Lists of ``recommender`` for ``users``.
+
+    An arm with a stored vector takes its candidates from ``retriever``, filters pushed down, and rescores them exactly;
+    any other arm scores the whole catalogue in blocks. Filters are applied to the candidates and once more to the final
+    lists. A user without history, and a list that ends shorter than k, are served by ``fallback``, and the reason says so.
+    """
+    generator = torch.Generator().manual_seed(request.seed)
+    blocks: list[pl.DataFrame] = []
+    recalls: list[float] = []
+    widths: list[float] = []
+    n_filled = 0
+    for rows in _blocks(len(users), len(catalogue), request.user_block):
+        batch = users.take(rows)
+        permitted = torch.from_numpy(plan.mask(rows)).to(request.device)
+        candidates = None
+        if recommender.vector is not None and retriever is not None:
+            queries = recommender.query_vectors(batch)
+            found = retriever.candidates(recommender.vector, queries, request.n_candidates, plan, rows)
+            candidates = torch.from_numpy(found).to(request.device)
+        scores = _permitted_scores(recommender, batch, candidates, permitted)
+        if candidates is not None:
+            exact = top_k(_permitted_scores(recommender, batch, None, permitted), request.k, generator)
+            recalls.append(_overlap(exact, candidates))
+            widths.append(float((candidates != PADDING).sum()))
+        places = _choose(batch, candidates, scores, request, generator)
+        chosen = _recheck(_items_at(candidates, places), permitted)
+        known = torch.from_numpy(np.diff(batch.history.indptr) > 0).to(request.device)
+        chosen = chosen.masked_fill(~known[:, None], PADDING)
+        lists = _explained(recommender, batch, chosen, scores.gather(1, places.clamp(min=0)))
+        if (lists.items == PADDING).any():
+            spare = _spare(fallback, batch, chosen, permitted, request, generator)
+            lists = _filled(lists, spare, np.where(known.cpu().numpy(), "filled", "no-history"))
+            n_filled += int(lists.is_fallback.sum())
+        blocks.append(_table(arm, batch, lists, catalogue, request))
+    return Recommended(
+        lists=pl.concat(blocks) if blocks else pl.DataFrame(schema=LISTS_SCHEMA),
+        source=f"qdrant:{recommender.vector}" if recalls else "catalogue",
+        n_candidates=sum(widths) / len(users) if widths else float(plan.items.sum()),
+        candidate_recall=float(np.average(recalls)) if recalls else None,
+        n_filled=n_filled,
+    )
+
+
+def _blocks(n_users: int, n_items: int, user_block: int) -> Iterator[slice]:
+    step = max(1, min(user_block, MASK_BUDGET // (5 * max(n_items, 1))))
+    return (slice(start, min(start + step, n_users)) for start in range(0, n_users, step))
+
+
+def _permitted_scores(
+    recommender: Recommender, batch: UserBatch, candidates: Tensor | None, permitted: Tensor
+) -> Tensor:
+    """Exact scores on the device, (B, n_candidates or n_items), -inf where a filter forbids the item."""
+    scores = recommender.score(batch, candidates).to(permitted.device, torch.float32)
+    if torch.isnan(scores).any():
+        raise RunError(
+            f"{type(recommender).__name__} gave scores that are not a number. Check its hyperparameters and vectors."
+        )
+    allowed = permitted if candidates is None else at_candidates(permitted.float(), candidates) == 1
+    return scores.masked_fill(~allowed, float("-inf"))
+
+
+def _choose(
+    batch: UserBatch, candidates: Tensor | None, scores: Tensor, request: Request, generator: torch.Generator
+) -> Tensor:
+    """Places of the list's items in ``scores``, (B, k): the best k, or the reranker's choice among the best candidates."""
+    if request.reranker is None:
+        return top_k(scores, request.k, generator)
+    shortlist = top_k(scores, request.n_candidates, generator)
+    topics = request.features.topics
+    user_topics = None
+    if topics is not None:
+        user_topics = torch.from_numpy(batch.history @ topics.cpu().numpy()).to(request.device, torch.float32)
+        user_topics = user_topics / user_topics.sum(dim=1, keepdim=True).clamp(min=1e-12)
+    block = RerankInput(
+        candidates=_items_at(candidates, shortlist),
+        scores=at_candidates(scores, shortlist),
+        vectors=request.features.vectors,
+        topics=topics,
+        user_topics=user_topics,
+    )
+    return _items_at(shortlist, request.reranker.rerank(block, request.k))
+
+
+def _items_at(candidates: Tensor | None, places: Tensor) -> Tensor:
+    if candidates is None:
+        return places
+    return candidates.gather(1, places.clamp(min=0)).masked_fill(places == PADDING, PADDING)
+
+
+def _recheck(items: Tensor, permitted: Tensor) -> Tensor:
+    """A filter may only remove: whatever a reranker put back is taken out again."""
+    return items.masked_fill(~permitted.gather(1, items.clamp(min=0)), PADDING)
+
+
+def _overlap(exact: Tensor, candidates: Tensor) -> float:
+    """Share of the exact best that is among the candidates, mean over users that have any."""
+    inside = (exact[:, :, None] == candidates[:, None, :]).any(dim=2) & (exact != PADDING)
+    n = (exact != PADDING).sum(dim=1)
+    return float((inside.sum(dim=1)[n > 0] / n[n > 0]).mean()) if (n > 0).any() else 1.0
+
+
+@dataclass(frozen=True)
+class _Lists:
+    """A block's lists, every member (B, k)."""
+
+    items: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    codes: NDArray[np.str_]
+    because: NDArray[np.int64]
+    is_fallback: NDArray[np.bool_]
+
+
+def _explained(recommender: Recommender, batch: UserBatch, chosen: Tensor, scores: Tensor) -> _Lists:
+    items = chosen.cpu().numpy()
+    reasons = recommender.explain(batch, items)
+    return _Lists(items, scores.cpu().numpy(), reasons.code, reasons.item, np.zeros(items.shape, dtype=bool))
+
+
+def _spare(
+    fallback: Recommender,
+    batch: UserBatch,
+    chosen: Tensor,
+    permitted: Tensor,
+    request: Request,
+    generator: torch.Generator,
+) -> NDArray[np.int64]:
+    """The fallback's best k items that are permitted and not in the list yet, (B, k)."""
+    scores = fallback.score(batch).to(request.device, torch.float32)
+    n_items = permitted.shape[1]
+    taken = torch.zeros(len(batch), n_items + 1, dtype=torch.bool, device=request.device)
+    taken.scatter_(1, chosen.masked_fill(chosen == PADDING, n_items), value=True)
+    return top_k(scores.masked_fill(~permitted | taken[:, :n_items], float("-inf")), request.k, generator).cpu().numpy()
+
+
+def _filled(lists: _Lists, spare: NDArray[np.int64], code: NDArray[np.str_]) -> _Lists:
+    """``lists`` closed up, and their empty places filled in order from ``spare``; ``code`` (B,) says why."""
+    k = lists.items.shape[1]
+    items = np.concatenate([lists.items, spare], axis=1)
+    order = np.argsort(items == PADDING, axis=1, kind="stable")[:, :k]
+
+    def ordered(own: NDArray[Any], filler: Any) -> NDArray[Any]:
+        both = np.concatenate([own, np.broadcast_to(filler, spare.shape)], axis=1)
+        return np.take_along_axis(both, order, axis=1)
+
+    return _Lists(
+        items=np.take_along_axis(items, order, axis=1),
+        scores=ordered(lists.scores, np.float32(np.nan)),
+        codes=ordered(lists.codes, code[:, None]),
+        because=ordered(lists.because, PADDING),
+        is_fallback=ordered(lists.is_fallback, True),
+    )
+
+
+def _table(arm: str, batch: UserBatch, lists: _Lists, catalogue: Catalogue, request: Request) -> pl.DataFrame:
+    row, place = np.nonzero(lists.items != PADDING)
+    titles = catalogue.items[request.title] if request.title in catalogue.items.columns else catalogue.items["item_id"]
+    return pl.DataFrame(
+        {
+            "user_id": pl.Series(batch.ids, dtype=pl.String).gather(row),
+            "item_id": catalogue.items["item_id"].gather(lists.items[row, place]),
+            "rank": place + 1,
+            "score": pl.Series(lists.scores[row, place], dtype=pl.Float64).fill_nan(None),
+            "arm": pl.Series([arm]).new_from_index(0, len(row)),
+            "reason": in_words(lists.codes[row, place], lists.because[row, place], titles, request.templates),
+            "fallback": lists.is_fallback[row, place],
+        },
+        schema=LISTS_SCHEMA,
+    )
