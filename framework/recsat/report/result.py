@@ -14,7 +14,7 @@ SCHEMA_VERSION = 1
 class Part(BaseModel):
     """Base of every part of a result."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Measure(Part):
@@ -47,6 +47,14 @@ class ArmResult(Part):
     measures: dict[str, Measure]
     differences: dict[str, Difference] = {}
     """Against the baseline; empty for the baseline itself."""
+
+
+class ArmInfo(Part):
+    """What an arm is, from its :class:`~recsat.RecommenderSpec`. The page asks whether the arms that read language lead."""
+
+    name: str
+    description: str = ""
+    uses_language: bool
 
 
 class MeasureInfo(Part):
@@ -158,6 +166,8 @@ class Result(Part):
     data: DataSummary
     splits: list[SplitSummary]
     arms: list[ArmResult]
+    arm_infos: list[ArmInfo] = []
+    """One for each arm; where an arm has none, the report cannot say whether it reads language, and says that."""
     measures: list[MeasureInfo]
     not_measured: list[NotMeasured] = []
     filters: list[FilterCount] = []
