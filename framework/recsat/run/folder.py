@@ -1,0 +1,128 @@
+"""The run folder: every stage reads and writes files here, so that a stage can be run alone, resumed, or moved."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsat.config import RunConfig
+from recsat.errors import RunError
+from recsat.report.result import StageCost
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths and atomic reads and writes of one run."""
+
+    path: Path
+
+    @property
+    def run_id(self) -> str:
+        return self.path.name
+
+    def write_json(self, name: str, value: Any) -> None:
+        self._replace(name, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False).encode())
+
+    def read_json(self, name: str) -> Any:
+        return json.loads(self._existing(name).read_text())
+
+    def write_table(self, name: str, table: pl.DataFrame) -> None:
+        target = self._target(name)
+        temporary = target.with_name(f".{target.name}.tmp")
+        table.write_parquet(temporary)
+        os.replace(temporary, target)
+
+    def read_table(self, name: str) -> pl.DataFrame:
+        return pl.read_parquet(self._existing(name))
+
+    def write_arrays(self, name: str, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+        from safetensors.numpy import save
+
+        self._replace(name, save({key: np.ascontiguousarray(value) for key, value in arrays.items()}))
+
+    def read_arrays(self, name: str) -> dict[str, NDArray[np.float32]]:
+        from safetensors.numpy import load_file
+
+        return dict(load_file(self._existing(name)))
+
+    def has(self, name: str) -> bool:
+        return (self.path / name).exists()
+
+    def costs(self) -> list[StageCost]:
+        """What the finished stages cost, in order; empty before the first."""
+        return (
+            [StageCost.model_validate(cost) for cost in self.read_json("stages.json")]
+            if self.has("stages.json")
+            else []
+        )
+
+    def record(self, cost: StageCost) -> None:
+        """Marks a stage as finished."""
+        others = [known for known in self.costs() if known.name != cost.name]
+        self.write_json("stages.json", [known.model_dump() for known in [*others, cost]])
+
+    def config(self) -> RunConfig:
+        return RunConfig.model_validate(self.read_json("config.json"))
+
+    def _target(self, name: str) -> Path:
+        target = self.path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target
+
+    def _existing(self, name: str) -> Path:
+        path = self.path / name
+        if not path.exists():
+            raise RunError(
+                f"run folder {self.path}: {name} is missing. Run the stage that writes it, or start the run anew."
+            )
+        return path
+
+    def _replace(self, name: str, content: bytes) -> None:
+        target = self._target(name)
+        temporary = target.with_name(f".{target.name}.tmp")
+        temporary.write_bytes(content)
+        os.replace(temporary, target)
+
+
+def new_run(config: RunConfig) -> RunFolder:
+    """A fresh folder under ``config.runs_dir``, its configuration written; the name sorts by time and tells the domain."""
+    digest = sha256(config.model_dump_json().encode()).hexdigest()[:6]
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    parent = Path(config.runs_dir)
+    parent.mkdir(parents=True, exist_ok=True)
+    for attempt in range(100):
+        path = parent / (f"{stamp}-{config.domain}-{digest}" + (f"-{attempt}" if attempt else ""))
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue
+        folder = RunFolder(path)
+        folder.write_json("config.json", config.model_dump(mode="json"))
+        return folder
+    raise RunError(f"no free run folder under {parent} for {stamp}. Are a hundred runs started in one second?")
+
+
+def open_run(path: Path) -> RunFolder:
+    """An existing run folder; raises :class:`RunError` where it is none."""
+    if not (path / "config.json").exists():
+        raise RunError(f"{path} is not a run folder: it has no config.json. Name a folder under runs/, or runs/latest.")
+    return RunFolder(path.resolve())
+
+
+def point_latest(folder: RunFolder) -> None:
+    """Makes ``latest`` beside the run folder point to it, in one step."""
+    link = folder.path.parent / "latest"
+    temporary = folder.path.parent / f".latest-{folder.run_id}"
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(folder.run_id, target_is_directory=True)
+    os.replace(temporary, link)
