@@ -1,0 +1,60 @@
+"""What an operator sets: which files, and what the filters ask for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+from recsat import DomainConfig
+
+
+class ContentConfig(DomainConfig):
+    """Without a folder, the bundled MovieLens sample is read."""
+
+    folder: str | None = Field(
+        None,
+        min_length=1,
+        description="Folder with your files. Empty: the bundled MovieLens sample.",
+        examples=["/data/catalogue"],
+    )
+    layout: Literal["movielens", "tables"] = Field(
+        "movielens",
+        description=(
+            "movielens: movies, ratings and tags as GroupLens publishes them. "
+            "tables: items and events, with users and exposures where they exist."
+        ),
+    )
+    timestamp_format: str | None = Field(
+        None,
+        min_length=1,
+        description="tables: how times are written, such as %d/%m/%Y %H:%M, or unix for seconds. Empty: ISO 8601.",
+        examples=["%d/%m/%Y %H:%M", "unix"],
+    )
+    languages: list[str] = Field(
+        default_factory=list,
+        description="Filter language: keep items in one of these, by the codes in your items. Empty: every language.",
+        examples=[["en", "fr"]],
+    )
+    max_age_rating: int | None = Field(
+        None, ge=0, le=21, description="Filter age_rating: keep items rated for this age or below.", examples=[12]
+    )
+    region: str | None = Field(
+        None, min_length=1, description="Filter region: keep items licensed for this region.", examples=["FR"]
+    )
+    licence_at: datetime | None = Field(
+        None,
+        description="Filter licence: keep items whose licence window covers this moment. Empty: the moment of the run.",
+        examples=["2024-06-01T00:00:00Z"],
+    )
+    max_age_days: int | None = Field(
+        None, ge=0, description="Filter freshness: keep items released at most this many days ago.", examples=[30]
+    )
+
+    @model_validator(mode="after")
+    def _tables_need_a_folder(self) -> Self:
+        if self.layout == "tables" and self.folder is None:
+            raise ValueError("layout 'tables' reads your own files: set folder to where they are")
+        if self.licence_at is not None and self.licence_at.tzinfo is None:
+            raise ValueError("licence_at needs a time zone, such as 2024-06-01T00:00:00Z")
+        return self

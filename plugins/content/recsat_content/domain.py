@@ -1,0 +1,53 @@
+"""The content domain, as recsat finds it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from recsat import Dataset, Domain, hookimpl
+
+from recsat_content.config import ContentConfig
+from recsat_content.filters import FILTERS
+from recsat_content.metrics import METRICS
+from recsat_content.sample import SAMPLE, read_movielens
+from recsat_content.texts import LIKED, describe_item, describe_user
+
+
+def load(config: ContentConfig) -> Dataset:
+    """The bundled sample, or the files of ``config.folder``."""
+    return read_movielens(SAMPLE if config.folder is None else Path(config.folder))
+
+
+CONTENT = Domain(
+    name="content",
+    description="Movies, tracks and articles: what people watch, listen to and read.",
+    config=ContentConfig,
+    load=load,
+    describe_item=describe_item,
+    describe_user=describe_user,
+    positive=LIKED,
+    kinds=("movie", "track", "article"),
+    topics="genres",
+    filters=FILTERS,
+    metrics=METRICS,
+    units={"rating": "stars", "play": "seconds"},
+    reasons={
+        "because": "because you liked {title}",
+        "similar": "similar to {title}, which you liked",
+        "popular": "popular now",
+    },
+    demo={
+        "splits": [
+            {"name": "timeline", "protocol": "timeline"},
+            {"name": "warm", "protocol": "random", "test_share": 0.2},
+            {"name": "cold", "protocol": "cold-items", "test_share": 0.2},
+        ],
+        "arms": ["popularity", "text-raw", "text", "item-knn", "ease", "ials"],
+    },
+)
+
+
+@hookimpl
+def recsat_domain() -> Domain:
+    """The content domain."""
+    return CONTENT
