@@ -1,0 +1,202 @@
+"""Field by field: what is wrong with an object that a plugin gave. Every fault says what to give instead."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, get_args
+
+import polars as pl
+
+from recsat.domain import (
+    CandidateFilter,
+    Dimension,
+    Domain,
+    DomainConfig,
+    EncoderSpec,
+    RecommenderSpec,
+    RerankerSpec,
+    SatisfactionMetric,
+)
+from recsat.plugins._record import did_you_mean, listed
+
+FIELD_TYPES = ("keyword", "integer", "float", "bool", "datetime")
+SNAKE = "[a-z][a-z0-9_]*"
+KEBAB = "[a-z][a-z0-9_-]*"
+"""Encoders and arms are model names, which people write with hyphens."""
+
+
+def faults(thing: object) -> list[str]:
+    """What is wrong with a thing of one of the types of the contract; empty where nothing is."""
+    return list(CHECKS[type(thing)](thing))
+
+
+def is_exactly(thing: Any, kind: type) -> bool:
+    """Whether the type is this one; not a subclass, whose further fields nothing would check."""
+    return type(thing) is kind
+
+
+def _domain(domain: Domain) -> Iterator[str]:
+    yield from _named(domain, SNAKE)
+    if not (isinstance(domain.config, type) and issubclass(domain.config, DomainConfig)):
+        yield f"config is {domain.config!r}; give a class that inherits from recsat.DomainConfig"
+    yield from _function(domain, "load", "config")
+    yield from _function(domain, "describe_item", "items")
+    yield from _function(domain, "describe_user", "users", "history")
+    if not isinstance(domain.positive, pl.Expr):
+        yield f"positive is {domain.positive!r}; give a polars expression over events, e.g. pl.col('value') >= 4"
+    yield from _strings(domain, "kinds")
+    if domain.topics is not None and not _is_text(domain.topics):
+        yield f"topics is {domain.topics!r}; name a list-of-strings column of items, or give None"
+    if not _is_text(domain.title):
+        yield f"title is {domain.title!r}; name the item column that people read in lists"
+    yield from _mapping(domain, "units", _is_text, "the unit of the event's value, e.g. {'rating': 'stars'}")
+    yield from _mapping(domain, "worth", _is_number, "a finite number for each event")
+    yield from _mapping(domain, "reasons", _is_text, "a sentence for each reason code")
+    yield from _mapping(domain, "demo", lambda value: True, "settings of a run")
+    yield from _members(domain, "filters", CandidateFilter)
+    yield from _members(domain, "metrics", SatisfactionMetric)
+
+
+def _members(domain: Domain, field: str, expected: type) -> Iterator[str]:
+    things: Any = getattr(domain, field)
+    if not isinstance(things, list | tuple):
+        yield f"{field} is {things!r}; give a list of recsat.{expected.__name__}"
+        return
+    for i, thing in enumerate(things):
+        if not is_exactly(thing, expected):
+            yield f"{field}[{i}] is {thing!r}; give a recsat.{expected.__name__}"
+        else:
+            yield from (f"{field}[{i}] {thing.name!r}: {fault}" for fault in faults(thing))
+    names = [thing.name for thing in things if is_exactly(thing, expected) and _is_text(thing.name)]
+    yield from (f"{field} has {name!r} twice; rename one" for name in sorted({n for n in names if names.count(n) > 1}))
+    if expected is CandidateFilter and _all_text(domain.kinds):
+        for thing in things:
+            kinds: Any = getattr(thing, "kinds", None)
+            strange = set(kinds) - set(domain.kinds) if _all_text(kinds) else set()
+            if strange:
+                yield f"filter {thing.name!r} is for kinds {listed(strange)}, which the domain does not have: {listed(domain.kinds)}"
+
+
+def _filter(rule: CandidateFilter) -> Iterator[str]:
+    yield from _named(rule, SNAKE)
+    parts = {
+        "where": ["context"],
+        "keep": ["items", "context"],
+        "exclude": ["users", "context"],
+        "allow": ["users", "context"],
+    }
+    for part, arguments in parts.items():
+        if getattr(rule, part) is not None:
+            yield from _function(rule, part, *arguments)
+    if all(getattr(rule, part) is None for part in parts):
+        yield "it has no rule; give one or more of where, keep, exclude, allow"
+    if rule.kinds is not None:
+        yield from _strings(rule, "kinds")
+    yield from _mapping(rule, "fields", lambda value: value in FIELD_TYPES, f"one of {', '.join(FIELD_TYPES)}")
+
+
+def _metric(metric: SatisfactionMetric) -> Iterator[str]:
+    yield from _named(metric, SNAKE)
+    yield from _function(metric, "compute", "judged")
+    if not isinstance(metric.unit, str):
+        yield f"unit is {metric.unit!r}; give a string ('' where the value has no unit)"
+    yield from _choice("better", metric.better, ("higher", "lower"))
+    yield from _choice("dimension", metric.dimension, get_args(Dimension))
+    if not isinstance(metric.needs, frozenset | set) or not all(map(_is_text, metric.needs)):
+        yield f"needs is {metric.needs!r}; give a frozenset of event names, 'exposures' or 'ties'"
+    bounds = metric.bounds
+    if not isinstance(bounds, tuple) or len(bounds) != 2 or not all(b is None or _is_number(b) for b in bounds):
+        yield f"bounds is {bounds!r}; give (low, high), None where unbounded"
+    elif None not in bounds and bounds[0] > bounds[1]:  # type: ignore[operator]
+        yield f"bounds is {bounds!r}; give the lower one first"
+
+
+def _encoder(spec: EncoderSpec) -> Iterator[str]:
+    yield from _named(spec, KEBAB)
+    yield from _function(spec, "make", "settings")
+
+
+def _recommender(spec: RecommenderSpec) -> Iterator[str]:
+    yield from _named(spec, KEBAB)
+    yield from _function(spec, "make")
+    yield from _mapping(
+        spec, "grid", lambda v: isinstance(v, list | tuple) and len(v) > 0, "a non-empty list of values to try"
+    )
+
+
+def _reranker(spec: RerankerSpec) -> Iterator[str]:
+    yield from _named(spec, KEBAB)
+    yield from _function(spec, "make")
+    yield from _mapping(spec, "parameters", lambda value: True, "a default for each parameter")
+
+
+CHECKS: dict[type, Callable[[Any], Iterator[str]]] = {
+    Domain: _domain,
+    CandidateFilter: _filter,
+    SatisfactionMetric: _metric,
+    EncoderSpec: _encoder,
+    RecommenderSpec: _recommender,
+    RerankerSpec: _reranker,
+}
+
+
+def _named(thing: Any, pattern: str) -> Iterator[str]:
+    if not _is_text(thing.name) or not re.fullmatch(pattern, thing.name):
+        yield f"name is {thing.name!r}; give one that matches ^{pattern}$"
+    if not _is_text(thing.description):
+        yield f"description is {thing.description!r}; give a sentence that people can read"
+
+
+def _function(thing: Any, field: str, *arguments: str) -> Iterator[str]:
+    function = getattr(thing, field)
+    if not callable(function):
+        yield f"{field} is {function!r}; give a function ({', '.join(arguments)})"
+        return
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some builtins have none
+        return
+    try:
+        signature.bind(*arguments)
+    except TypeError as error:
+        if arguments:
+            yield f"{field} takes {signature}: {error}; it is called with ({', '.join(arguments)})"
+
+
+def _strings(thing: Any, field: str) -> Iterator[str]:
+    values = getattr(thing, field)
+    if not values or not _all_text(values):
+        yield f"{field} is {values!r}; give a non-empty tuple of strings, e.g. ('movie',)"
+    elif len(set(values)) < len(values):
+        yield f"{field} is {values!r}; give each kind once"
+
+
+def _mapping(thing: Any, field: str, fits: Callable[[Any], bool], wanted: str) -> Iterator[str]:
+    values = getattr(thing, field)
+    if not isinstance(values, Mapping):
+        yield f"{field} is {values!r}; give a mapping from names to {wanted}"
+        return
+    for key, value in values.items():
+        if not _is_text(key) or not fits(value):
+            yield f"{field}[{key!r}] is {value!r}; give {wanted}"
+
+
+def _choice(field: str, value: Any, choices: Collection[str]) -> Iterator[str]:
+    if value not in choices:
+        near = did_you_mean(value, choices) if isinstance(value, str) else ""
+        yield f"{field} is {value!r}; give one of {', '.join(choices)}.{near}".rstrip(".")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _all_text(values: object) -> bool:
+    return isinstance(values, list | tuple) and all(map(_is_text, values))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

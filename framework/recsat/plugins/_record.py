@@ -1,0 +1,57 @@
+"""Who a plugin is, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Literal
+
+BUILTIN = "recsat"
+"""The name under which recsat's own encoders, filters and arms are registered; what it gives has bare names."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A plugin's entry point name, the distribution that brought it, and the module behind it."""
+
+    name: str
+    distribution: str
+    version: str
+    module: str
+
+    def __str__(self) -> str:
+        return f"plugin {self.name!r} ({self.distribution} {self.version})"
+
+    def qualified(self, name: str) -> str:
+        """``<plugin>.<name>``; bare for recsat's own."""
+        return name if self.name == BUILTIN else f"{self.name}.{name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PluginRecord:
+    """One line of ``recsat plugins``. ``gives`` maps a kind of thing to the names that a run uses for them.
+
+    Kinds: ``domains``, ``encoders``, ``filters``, ``metrics``, ``recommenders``, ``rerankers``, ``observers``. A failed
+    plugin gives nothing, and ``error`` says what is wrong and what to do.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    module: str
+    status: Literal["ok", "failed"]
+    error: str = ""
+    gives: Mapping[str, list[str]] = field(default_factory=dict)
+
+
+def did_you_mean(wanted: str, available: Iterable[str]) -> str:
+    """`` Did you mean 'seen'?`` with a leading space, or nothing. A bare name also finds its qualified one."""
+    names = sorted(available)
+    near = [name for name in names if name.rpartition(".")[2] == wanted] or get_close_matches(wanted, names, n=2)
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for the end of an error message."""
+    return ", ".join(sorted(names)) or "none"
