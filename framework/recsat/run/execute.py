@@ -1,0 +1,75 @@
+"""Runs the stages in order over one folder; a stage that has finished there is not run again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from recsat.config import RunConfig
+from recsat.hooks import STAGES
+from recsat.plugins import Plugins
+from recsat.report.result import StageCost
+from recsat.run.folder import RunFolder, new_run, open_run, point_latest
+from recsat.run.meter import Meter
+from recsat.run.progress import LogProgress, Progress
+from recsat.run.stage import Outcome, StageContext
+
+
+def _work(stage: str) -> Callable[[StageContext], Outcome]:
+    """A stage's function; its module is imported now and not before, since some bring torch."""
+    if stage == "prepare":
+        from recsat.run.prepare import prepare as work
+    elif stage == "embed":
+        from recsat.run.embed import embed as work
+    elif stage == "index":
+        from recsat.run.index import index as work
+    elif stage == "recommend":
+        from recsat.run.lists import recommend_all as work
+    elif stage == "evaluate":
+        from recsat.run.evaluate import evaluate as work
+    else:
+        from recsat.run.publish import report as work
+    return work
+
+
+def run_stage(folder: RunFolder, stage: str, plugins: Plugins, progress: Progress | None = None) -> StageCost:
+    """Runs one stage of a run folder, tells the plugins' observers, and records its cost."""
+    progress = progress or LogProgress()
+    config = folder.config()
+    work = _work(stage)
+    observers = plugins.observers
+    observers.recsat_before_stage(stage=stage, folder=folder.path, config=config)
+    progress.stage(stage)
+    try:
+        with Meter() as meter:
+            outcome = work(StageContext(folder, config, plugins, progress))
+    except BaseException as error:
+        observers.recsat_on_run_error(stage=stage, folder=folder.path, config=config, error=error)
+        raise
+    cost = StageCost(
+        name=stage,
+        seconds=round(meter.seconds, 3),
+        peak_mib=round(meter.peak_mib, 1),
+        n_new=outcome.n_new,
+        n_cached=outcome.n_cached,
+    )
+    folder.record(cost)
+    progress.finish(cost)
+    observers.recsat_after_stage(stage=stage, folder=folder.path, config=config, seconds=meter.seconds)
+    return cost
+
+
+def execute(
+    config: RunConfig, plugins: Plugins, progress: Progress | None = None, *, resume: Path | None = None
+) -> Path:
+    """The whole run, from files to report. Returns the run folder; ``latest`` beside it points to it.
+
+    ``resume`` names the folder of a run that was cut short: its own configuration is used and its finished stages stand.
+    """
+    folder = new_run(config) if resume is None else open_run(resume)
+    done = {cost.name for cost in folder.costs()}
+    for stage in STAGES:
+        if stage not in done:
+            run_stage(folder, stage, plugins, progress)
+    point_latest(folder)
+    return folder.path

@@ -1,0 +1,66 @@
+"""What a stage is handed and what it hands back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from recsat.config import RunConfig
+from recsat.data.dataset import Dataset
+from recsat.domain import Domain
+from recsat.plugins import Plugins
+from recsat.recommend.interactions import Catalogue
+from recsat.run.folder import RunFolder
+from recsat.run.progress import Progress
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Units of work that were new and that a cache answered: texts embedded, points upserted, lists made."""
+
+    n_new: int = 0
+    n_cached: int = 0
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """One run, opened: the folder, its configuration, the plugins, and the tables that ``prepare`` wrote."""
+
+    folder: RunFolder
+    config: RunConfig
+    plugins: Plugins
+    progress: Progress
+
+    @cached_property
+    def domain(self) -> Domain:
+        return self.plugins.domain(self.config.domain)
+
+    @cached_property
+    def domain_config(self) -> Any:
+        from recsat.config_sources import check_domain_config
+
+        return check_domain_config(self.config, self.domain)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        return Catalogue(self.folder.read_table("data/items.parquet"))
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        summary = self.folder.read_json("data/summary.json")
+        return Dataset(
+            items=self.catalogue.items,
+            events=self.folder.read_table("data/events.parquet"),
+            users=self.folder.read_table("data/users.parquet"),
+            exposures=self._optional("data/exposures.parquet"),
+            ties=self._optional("data/ties.parquet"),
+            quarantine=self.folder.read_table("data/quarantine.parquet"),
+            simulated=summary["simulated"],
+            source=summary["source"],
+        )
+
+    def _optional(self, name: str) -> pl.DataFrame | None:
+        return self.folder.read_table(name) if self.folder.has(name) else None
