@@ -1,0 +1,181 @@
+"""From scores to lists."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Self
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from recsat.data.dataset import Dataset
+from recsat.domain import CandidateFilter, FilterContext
+from recsat.errors import RunError
+from recsat.rank.filters import FilterPlan, plan_filters
+from recsat.rank.recommend import Recommended, Request, Retriever, recommend
+from recsat.rank.reranker import RerankInput
+from recsat.recommend.gather import at_candidates
+from recsat.recommend.interactions import Catalogue, TrainingData, UserBatch
+from recsat.recommend.popularity import Popularity
+from recsat.recommend.recommender import Reasons, Recommender
+from recsat.recommend.text import TextSimilarity
+
+TITLES = ["Heat (1995)", "Casino", "<script>", "Brazil", "Alien", "Up"]
+ITEMS = pl.DataFrame({"item_id": list("abcdef"), "kind": ["movie"] * 6, "title": TITLES})
+CATALOGUE = Catalogue(ITEMS)
+HISTORY = np.array([[1, 0, 0, 0, 0, 0], [0, 1, 1, 0, 0, 0], [0, 0, 0, 0, 0, 0]], dtype=np.float32)
+USERS = UserBatch(["u", "v", "new"], csr_array(HISTORY))
+TRAIN = TrainingData(
+    CATALOGUE,
+    UserBatch(
+        ["t"] * 4,
+        csr_array(
+            np.array([[1, 1, 1, 1, 0, 0], [1, 1, 1, 0, 0, 0], [1, 1, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0]], dtype=np.float32)
+        ),
+    ),
+)
+
+
+class Fixed(Recommender):
+    """Scores given by hand."""
+
+    def __init__(self, scores: list[list[float]]) -> None:
+        self.table = {user: torch.tensor(row) for user, row in zip(USERS.ids, scores, strict=True)}
+
+    def fit(self, train: TrainingData) -> Self:
+        return self
+
+    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
+        scores = torch.stack([self.table[user] for user in users.ids])
+        return scores if candidates is None else at_candidates(scores, candidates)
+
+    def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
+        first = np.array([row.argmax() if row.any() else -1 for row in users.history.toarray()])
+        return Reasons(np.full(items.shape, "because"), np.repeat(first[:, None], items.shape[1], axis=1))
+
+
+ARM = Fixed([[9, 8, 7, 6, 5, 4], [1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1]])
+
+
+def seen_plan(*rules: CandidateFilter) -> FilterPlan:
+    own = CandidateFilter(
+        name="own",
+        description="",
+        exclude=lambda users, context: pl.DataFrame({"user_id": ["u", "v", "v"], "item_id": ["a", "b", "c"]}),
+    )
+    context = FilterContext(
+        known=Dataset(items=ITEMS, events=pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String})),
+        config=None,
+        now=datetime(2024, 1, 1, tzinfo=UTC),
+    )
+    return plan_filters({"own": own} | {rule.name: rule for rule in rules}, CATALOGUE, USERS.ids, context)
+
+
+def run(plan: FilterPlan, arm: Recommender = ARM, retriever: Retriever | None = None, **changes: object) -> Recommended:
+    request = Request(**{"k": 3, "n_candidates": 4, **changes})  # type: ignore[arg-type]
+    fallback = Popularity().fit(TRAIN)
+    return recommend("fixed", arm, USERS, CATALOGUE, plan, fallback=fallback, retriever=retriever, request=request)
+
+
+def lists(made: Recommended) -> dict[str, list[str]]:
+    grouped = made.lists.sort("user_id", "rank").group_by("user_id").agg("item_id")
+    return {row["user_id"]: row["item_id"] for row in grouped.iter_rows(named=True)}
+
+
+@pytest.mark.parametrize("user_block", [1, 2, 256])
+def test_lists_are_the_best_permitted_items_in_order_whatever_the_block(user_block: int) -> None:
+    made = run(seen_plan(), user_block=user_block)
+    assert lists(made) == {"u": ["b", "c", "d"], "v": ["f", "e", "d"], "new": ["a", "b", "c"]}
+    assert made.lists.filter(pl.col("user_id") == "u")["score"].to_list() == [8, 7, 6]
+
+
+def test_reasons_name_the_history_item_and_the_fallback_says_that_it_is_one() -> None:
+    reasons = run(seen_plan()).lists.group_by("user_id").agg(pl.col("reason").first(), pl.col("fallback").all())
+    by_user = {row["user_id"]: row for row in reasons.iter_rows(named=True)}
+    assert by_user["u"]["reason"] == "because you liked Heat (1995)"
+    assert by_user["new"] == {
+        "user_id": "new",
+        "reason": "popular now; nothing is known of your taste yet",
+        "fallback": True,
+    }
+
+
+def test_a_short_list_is_filled_from_the_fallback_and_says_so() -> None:
+    short = Fixed([[9, float("-inf"), float("-inf"), float("-inf"), 5, float("-inf")], [1, 2, 3, 4, 5, 6], [0] * 6])
+    made = run(seen_plan(), arm=short, k=4)
+    mine = made.lists.filter(pl.col("user_id") == "u")
+    assert mine["item_id"].to_list() == ["e", "b", "c", "d"]
+    assert mine["fallback"].to_list() == [False, True, True, True]
+    assert mine["score"].to_list() == [5, None, None, None]
+    assert mine["reason"][1] == "popular now; the list would have been too short"
+    assert made.n_filled == 3 + 4
+
+
+def test_nothing_that_a_filter_removed_comes_back_as_filling() -> None:
+    nothing = CandidateFilter(name="n", description="", keep=lambda items, context: items["item_id"].is_in(["a", "b"]))
+    assert lists(run(seen_plan(nothing))) == {"u": ["b"], "v": ["a"], "new": ["a", "b"]}
+
+
+class PutsBack:
+    """A reranker that ignores what it may not choose."""
+
+    def rerank(self, block: RerankInput, k: int) -> Tensor:
+        return torch.arange(k).expand(block.candidates.shape[0], k)
+
+
+class Reverses:
+    """A reranker that prefers the last of the finite candidates."""
+
+    def rerank(self, block: RerankInput, k: int) -> Tensor:
+        order = torch.where(torch.isfinite(block.scores), torch.arange(block.scores.shape[1]), -1).topk(k, dim=1)
+        return order.values
+
+
+def test_a_reranker_chooses_among_the_best_candidates() -> None:
+    assert lists(run(seen_plan(), reranker=Reverses()))["u"] == ["e", "d", "c"]
+
+
+def test_a_filter_is_checked_again_after_the_reranker() -> None:
+    only_b = CandidateFilter(name="n", description="", keep=lambda items, context: items["item_id"] == "b")
+    made = run(seen_plan(only_b), reranker=PutsBack())
+    assert set(made.lists["item_id"]) == {"b"}
+
+
+def test_scores_that_are_not_numbers_are_refused() -> None:
+    with pytest.raises(RunError, match="Fixed gave scores that are not a number"):
+        run(seen_plan(), arm=Fixed([[float("nan")] * 6] * 3))
+
+
+class Everything:
+    """A retriever that finds a fixed share of the catalogue."""
+
+    def __init__(self, found: list[int]) -> None:
+        self.found = found
+
+    def candidates(
+        self, vector: str, queries: NDArray[np.float32], limit: int, plan: FilterPlan, rows: slice
+    ) -> NDArray[np.int64]:
+        return np.tile(np.array(self.found), (len(queries), 1))
+
+
+def test_candidate_recall_is_the_share_of_the_exact_list_that_was_retrieved() -> None:
+    vectors = np.eye(6, 4, dtype=np.float32) + 0.1 * np.arange(6, dtype=np.float32)[:, None]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    train = TrainingData(CATALOGUE, TRAIN.users, {"text": vectors})
+    arm = TextSimilarity(vector="text").fit(train)
+    plan = seen_plan()
+    exact = run(plan, arm=arm)
+    assert exact.candidate_recall is None
+    assert exact.source == "catalogue"
+    whole = run(plan, arm=arm, retriever=Everything([0, 1, 2, 3, 4, 5]))
+    assert whole.candidate_recall == 1.0
+    assert whole.source == "qdrant:text"
+    assert lists(whole) == lists(exact)
+    part = run(plan, arm=arm, retriever=Everything([0, 1, 2, -1]))
+    assert part.candidate_recall is not None
+    assert 0 < part.candidate_recall < 1
