@@ -1,0 +1,104 @@
+"""How collections and aliases lie on disk: a folder for each collection, one file for the aliases.
+
+A collection's folder appears under its name only when it is whole, and disappears from its name before it is deleted, so
+a killed process leaves nothing half made. Names that start with a dot are such leftovers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from qdrant_client import models
+
+from recsat.errors import StoreError
+from recsat.store.port import CollectionShape
+
+_ALIASES = "aliases.json"
+_SHAPE = "collection.json"
+
+
+def sweep(root: Path) -> None:
+    """Delete what a killed process left half made or half deleted."""
+    for leftover in root.glob(".*"):
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def shard_path(root: Path, name: str) -> Path:
+    return root / name / "shard"
+
+
+def collection_names(root: Path) -> list[str]:
+    return sorted(p.parent.name for p in root.glob(f"*/{_SHAPE}") if not p.parent.name.startswith("."))
+
+
+def new_folder(root: Path, name: str, shape: CollectionShape) -> Path:
+    """A hidden folder for a collection that is being made; :func:`reveal` gives it its name."""
+    hidden = root / f".new-{name}"
+    shutil.rmtree(hidden, ignore_errors=True)
+    (hidden / "shard").mkdir(parents=True)
+    write_shape(hidden, shape)
+    return hidden
+
+
+def reveal(hidden: Path, root: Path, name: str) -> None:
+    os.replace(hidden, root / name)
+    _sync_directory(root)
+
+
+def remove(root: Path, name: str) -> None:
+    hidden = root / f".dropped-{name}"
+    shutil.rmtree(hidden, ignore_errors=True)
+    os.replace(root / name, hidden)
+    _sync_directory(root)
+    shutil.rmtree(hidden)
+
+
+def write_shape(folder: Path, shape: CollectionShape) -> None:
+    write_json(folder / _SHAPE, {**asdict(shape), "distance": shape.distance.value})
+
+
+def read_shape(root: Path, name: str) -> CollectionShape:
+    stored = _read_json(root / name / _SHAPE)
+    return CollectionShape(stored["vectors"], models.Distance(stored["distance"]), stored["payload_indexes"])
+
+
+def read_aliases(root: Path) -> dict[str, str]:
+    return dict(_read_json(root / _ALIASES)) if (root / _ALIASES).exists() else {}
+
+
+def write_aliases(root: Path, aliases: Mapping[str, str]) -> None:
+    write_json(root / _ALIASES, aliases)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace the file in one step: a reader, or a process after a kill, sees the old text or the new."""
+    fresh = path.with_name(f".{path.name}.new")
+    with fresh.open("w", encoding="utf-8") as file:
+        json.dump(value, file, indent=1, sort_keys=True)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)
+    _sync_directory(path.parent)
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path}: not readable ({error}). Delete the store's folder and publish again.") from error
+
+
+def _sync_directory(folder: Path) -> None:
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
