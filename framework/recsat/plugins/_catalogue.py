@@ -121,7 +121,7 @@ class Plugins:
         gifts = own(Gift(domain.name, owner, domain), kind)
         for giver in self._owners:
             gifts += offers_of(self._manager, giver, domain, kind)
-        for _, error in clashes(gifts, f"{what.removesuffix('s')} of domain {domain.name!r},"):
+        for _, error in clashes(gifts, what.removesuffix("s")):
             raise error
         return {gift.name: gift.thing for gift in gifts}
 

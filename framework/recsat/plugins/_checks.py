@@ -122,6 +122,9 @@ def _encoder(spec: EncoderSpec) -> Iterator[str]:
 def _recommender(spec: RecommenderSpec) -> Iterator[str]:
     yield from _named(spec, KEBAB)
     yield from _function(spec, "make")
+    for flag in ("ranks_unseen_items", "uses_language"):
+        if not isinstance(getattr(spec, flag), bool):
+            yield f"{flag} is {getattr(spec, flag)!r}; give True or False"
     yield from _mapping(
         spec, "grid", lambda v: isinstance(v, list | tuple) and len(v) > 0, "a non-empty list of values to try"
     )

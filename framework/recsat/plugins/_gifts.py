@@ -110,7 +110,7 @@ def _result(
         result: Any = function(*[arguments[name] for name in implementation.argnames])
         if many is None or (isinstance(result, Iterable) and not isinstance(result, str | Mapping)):
             return result if many is None else list(result)  # a generator raises only when it is walked
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         about = f" for domain {arguments['domain'].name!r}" if "domain" in arguments else ""
         raise PluginError(
             f"{owner}: {hook} at {place(function)} raised {type(error).__name__}{about}: {error}. "

@@ -47,7 +47,7 @@ def load_plugins(names: Sequence[str] | None = None) -> Plugins:
     faults.add_all(clashes(faults.sound(domains), "domain"))
     faults.add_all(clashes(faults.sound(encoders), "encoder"))
     for domain, what, gifts in things:
-        faults.add_all(clashes(faults.sound(gifts), f"{what.removesuffix('s')} of domain {domain.name!r},"))
+        faults.add_all(clashes(faults.sound(gifts), what.removesuffix("s")))
 
     sound = [owner for owner in owners if owner not in faults]
     for name, _ in plugins.list_name_plugin():

@@ -1,0 +1,1 @@
+"""The hooks are in another module."""

@@ -1,0 +1,5 @@
+from recsat import Domain
+
+
+def recsat_metrics(domain: Domain) -> list[object]:
+    return []

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsat import (
+    CandidateFilter,
+    Dataset,
+    Domain,
+    DomainConfig,
+    EncoderSpec,
+    RecommenderSpec,
+    RerankerSpec,
+    SatisfactionMetric,
+)
+from recsat.plugins import faults
+
+METRIC = SatisfactionMetric(
+    name="clicks", description="Clicks.", unit="clicks", better="higher", compute=lambda judged: judged.hits
+)
+FILTER = CandidateFilter(name="cheap", description="Cheap.", keep=lambda items, context: items["price"] < 10)
+DOMAIN = Domain(
+    name="pages",
+    description="Pages.",
+    config=DomainConfig,
+    load=lambda config: Dataset(items=pl.DataFrame(), events=pl.DataFrame()),
+    describe_item=lambda items: items["title"],
+    describe_user=lambda users, history: users["user_id"],
+    positive=pl.col("event") == "click",
+    kinds=("page", "post"),
+    filters=[FILTER],
+    metrics=[METRIC],
+)
+THINGS = [
+    DOMAIN,
+    METRIC,
+    FILTER,
+    EncoderSpec(name="e5-small", description="E5.", make=lambda settings: settings),
+    RecommenderSpec(name="item-knn", description="kNN.", make=lambda **parameters: parameters, grid={"k": (5, 10)}),
+    RerankerSpec(name="mmr", description="MMR.", make=lambda **parameters: parameters, parameters={"weight": 0.5}),
+]
+
+
+def of(kind: type) -> Any:
+    return next(thing for thing in THINGS if type(thing) is kind)
+
+
+@pytest.mark.parametrize("thing", THINGS, ids=lambda thing: type(thing).__name__)
+def test_a_sound_thing_has_no_fault(thing: object) -> None:
+    assert faults(thing) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "fault"),
+    [
+        (Domain, {"name": "Pages"}, "name is 'Pages'"),
+        (Domain, {"name": "my.pages"}, "name is 'my.pages'"),
+        (Domain, {"config": DomainConfig()}, "give a class that inherits from recsat.DomainConfig"),
+        (Domain, {"describe_user": lambda users: users}, "describe_user takes (users)"),
+        (Domain, {"positive": "value >= 4"}, "positive is 'value >= 4'; give a polars expression"),
+        (Domain, {"kinds": ()}, "kinds is ()"),
+        (Domain, {"kinds": ("page", "page")}, "give each kind once"),
+        (Domain, {"topics": ""}, "topics is ''"),
+        (Domain, {"title": None}, "title is None"),
+        (Domain, {"filters": FILTER}, "give a list of recsat.CandidateFilter"),
+        (Domain, {"filters": [METRIC]}, "filters[0] is SatisfactionMetric("),
+        (Domain, {"metrics": [METRIC, METRIC]}, "metrics has 'clicks' twice"),
+        (
+            Domain,
+            {"filters": [dataclasses.replace(FILTER, kinds=("shop",))]},
+            "which the domain does not have: page, post",
+        ),
+        (Domain, {"metrics": [dataclasses.replace(METRIC, better="more")]}, "metrics[0] 'clicks': better is 'more'"),
+        (Domain, {"worth": {"click": True}}, "worth['click'] is True"),
+        (Domain, {"units": ["stars"]}, "units is ['stars']"),
+        (CandidateFilter, {"keep": None}, "give one or more of where, keep, exclude, allow"),
+        (CandidateFilter, {"where": {"must": []}}, "where is {'must': []}; give a function (context)"),
+        (CandidateFilter, {"exclude": lambda users: users}, "exclude takes (users)"),
+        (CandidateFilter, {"kinds": "page"}, "kinds is 'page'"),
+        (CandidateFilter, {"fields": {"price": "decimal"}}, "fields['price'] is 'decimal'"),
+        (SatisfactionMetric, {"compute": 3}, "compute is 3"),
+        (SatisfactionMetric, {"dimension": "behavior"}, "Did you mean 'behaviour'"),
+        (SatisfactionMetric, {"needs": "play"}, "needs is 'play'"),
+        (SatisfactionMetric, {"bounds": (1, 0)}, "give the lower one first"),
+        (SatisfactionMetric, {"bounds": 1}, "bounds is 1"),
+        (EncoderSpec, {"make": None}, "make is None"),
+        (EncoderSpec, {"make": lambda: None}, "make takes ()"),
+        (RecommenderSpec, {"grid": {"k": 5}}, "grid['k'] is 5"),
+        (RecommenderSpec, {"uses_language": "yes"}, "uses_language is 'yes'"),
+        (RerankerSpec, {"parameters": None}, "parameters is None"),
+        (RerankerSpec, {"description": " "}, "description is ' '"),
+    ],
+)
+def test_a_fault_is_told_by_field_with_what_was_given(kind: type, change: dict[str, Any], fault: str) -> None:
+    [told] = faults(dataclasses.replace(of(kind), **change))
+    assert fault in told
+
+
+def test_all_faults_are_told_together() -> None:
+    assert len(faults(dataclasses.replace(DOMAIN, name="", kinds=None, positive=None))) == 3
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.binary(max_size=3)
+    | st.just(int),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+@given(thing=st.sampled_from(THINGS), junk=st.data())
+def test_no_junk_in_a_field_makes_the_check_itself_raise(thing: Any, junk: st.DataObject) -> None:
+    field = junk.draw(st.sampled_from([field.name for field in dataclasses.fields(thing)]))
+    for fault in faults(dataclasses.replace(thing, **{field: junk.draw(ANYTHING)})):
+        assert isinstance(fault, str)
