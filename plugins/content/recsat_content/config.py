@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
+
 from recsat import DomainConfig
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from recsat import Dataset, Domain, hookimpl
-
 from recsat_content.config import ContentConfig
 from recsat_content.filters import FILTERS
 from recsat_content.metrics import METRICS

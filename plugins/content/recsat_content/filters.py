@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
+
 from recsat import CandidateFilter, DataError, FilterContext
 
 

@@ -6,6 +6,7 @@ r"""What satisfaction is in this domain: one value per user, from what users wen
 from __future__ import annotations
 
 import polars as pl
+
 from recsat import DataError, Judged, SatisfactionMetric
 
 SECONDS_PER_HOUR = 3600.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
+
 from recsat import Dataset
 
 SAMPLE = Path(__file__).with_name("sample")

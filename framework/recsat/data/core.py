@@ -1,0 +1,49 @@
+"""The k-core of users and items: those with enough liked items, and liked by enough users, in each other's company."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+
+from recsat.data.dataset import Dataset
+from recsat.errors import DataError
+
+
+def core(dataset: Dataset, positive: pl.Expr, *, min_user_events: int, min_item_events: int) -> Dataset:
+    """Drops users with fewer than ``min_user_events`` liked items and items liked by fewer than ``min_item_events`` users.
+
+    Repeated until nothing more drops out (Seidman, 1983); an item that a user liked twice counts once. A user or an item
+    that stays keeps all its events with those that stay, liked or not. A minimum of 0 keeps everybody, also items and users
+    without events. ``ties`` stay whole: whom somebody knows does not depend on what they liked.
+
+    Raises DataError where nothing is left.
+    """
+    pairs = dataset.events.lazy().filter(positive).select("user_id", "item_id").unique().collect()
+    while True:
+        left = _at_least(_at_least(pairs, "user_id", min_user_events), "item_id", min_item_events)
+        if left.height == pairs.height:
+            break
+        pairs = left
+    if pairs.is_empty():
+        raise DataError(
+            f"no user with {min_user_events} liked items is left among items liked by {min_item_events} users. "
+            "Lower data.min_user_events and data.min_item_events, or check what the domain counts as liked (positive)."
+        )
+    users, items = dataset.users, dataset.items
+    events, exposures = dataset.events, dataset.exposures
+    for key, minimum in (("user_id", min_user_events), ("item_id", min_item_events)):
+        if minimum == 0:
+            continue
+        kept = pairs.select(key).unique()
+        events = events.join(kept, on=key, how="semi")
+        exposures = None if exposures is None else exposures.join(kept, on=key, how="semi")
+        if key == "user_id":
+            users = users.join(kept, on=key, how="semi")
+        else:
+            items = items.join(kept, on=key, how="semi")
+    return replace(dataset, items=items, users=users, events=events, exposures=exposures)
+
+
+def _at_least(pairs: pl.DataFrame, key: str, minimum: int) -> pl.DataFrame:
+    return pairs.filter(pl.len().over(key) >= minimum) if minimum > 1 else pairs

@@ -1,0 +1,201 @@
+"""Ways to hold out events, and what each one keeps apart.
+
+Every split is an exact partition of all events, liked or not, into train, validation and test; ``train`` with
+``validation`` is what is known before the test. Nothing depends on the row order of the input: events are put in a fixed
+order first, and everything random is drawn along it, so one seed gives one split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from recsat.config import SplitSettings
+from recsat.errors import DataError
+
+TRAIN: Final = 0
+VALIDATION: Final = 1
+TEST: Final = 2
+PAIR: Final = ["user_id", "item_id"]
+ORDER_IN_TIME: Final = ["timestamp", "user_id", "item_id", "event", "value"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Events in three parts, each with the columns and the row order of the input."""
+
+    name: str
+    protocol: str
+    description: str
+    train: pl.DataFrame
+    validation: pl.DataFrame
+    test: pl.DataFrame
+    validation_items: pl.Series | None = None
+    """Ids of the items that are ranked in validation; None means all."""
+    test_items: pl.Series | None = None
+    """Ids of the items that are ranked in the test; None means all."""
+
+
+def split_events(events: pl.DataFrame, positive: pl.Expr, settings: SplitSettings, seed: int) -> Split:
+    """Partitions ``events`` (user_id, item_id, event, value, timestamp) by ``settings.protocol``.
+
+    - ``timeline``: one cut in time, so that ``test_share`` of the liked events lie after it; another before it for
+      validation. Events of one moment are ordered by user and item, so the share holds exactly.
+    - ``last-n``: each user's last ``n_last`` liked events, and all that follows the first of them; ``n_last`` more before
+      them for validation.
+    - ``random``: a share of each user's items, liked and other items apart. All events of a user on an item stay
+      together: an item that is seen in training could never be a hit.
+    - ``cold-items``: a share of the items leaves training entirely, and only these are ranked.
+    - ``cold-users``: a share of the users leaves training entirely; they come without history.
+    - ``mixed``: cold items, and a share of each user's other items; all items are ranked.
+
+    In last-n, random and mixed, a user with liked items outside the cold ones keeps at least one in training, and shares
+    that are no whole number are rounded up or down at random, so that they hold over all users.
+
+    Raises DataError where a part would have no liked event, or where time is needed and missing.
+    """
+    if settings.protocol in ("timeline", "last-n"):
+        _require_time(events, settings)
+    ordered = (
+        events.with_row_index("_row")
+        .with_columns(_liked=positive.fill_null(value=False))
+        .sort("user_id", "timestamp", "item_id", "event", "value", nulls_last=True)
+    )
+    assigned = _two_rounds(ordered, settings, np.random.default_rng(seed))
+    _require_liked(assigned, settings)
+    train, validation, test = (
+        assigned.filter(pl.col("_part") == part).sort("_row").select(events.columns)
+        for part in (TRAIN, VALIDATION, TEST)
+    )
+    own_universe = settings.protocol == "cold-items"
+    return Split(
+        name=settings.name,
+        protocol=settings.protocol,
+        description=_describe(settings, test),
+        train=train,
+        validation=validation,
+        test=test,
+        validation_items=validation["item_id"].unique().sort() if own_universe else None,
+        test_items=test["item_id"].unique().sort() if own_universe else None,
+    )
+
+
+def _require_time(events: pl.DataFrame, settings: SplitSettings) -> None:
+    missing = events["timestamp"].null_count()
+    if missing:
+        raise DataError(
+            f"events: {missing} of {events.height} rows have no timestamp, and split {settings.name!r} cuts by time "
+            f"({settings.protocol}). Fill in the times, or choose the protocol random, cold-items, cold-users or mixed."
+        )
+
+
+def _require_liked(assigned: pl.DataFrame, settings: SplitSettings) -> None:
+    liked = set(assigned.filter("_liked")["_part"].unique())
+    for part, word in ((TRAIN, "train"), (VALIDATION, "validation"), (TEST, "test")):
+        if part not in liked:
+            raise DataError(
+                f"split {settings.name!r} ({settings.protocol}): the {word} part has no liked event, of {assigned['_liked'].sum()} "
+                "in all. Bring more data, change test_share or validation_share, or choose another protocol."
+            )
+
+
+def _two_rounds(ordered: pl.DataFrame, settings: SplitSettings, rng: np.random.Generator) -> pl.DataFrame:
+    """Holds out the test part, then the validation part of what is left, by the same rule."""
+    hold_out = _PROTOCOLS[settings.protocol]
+    in_test = hold_out(ordered, settings.test_share, settings, rng)
+    left = ordered.filter(~in_test)
+    in_validation = hold_out(left, settings.validation_share, settings, rng)
+    return pl.concat(
+        [
+            ordered.filter(in_test).with_columns(_part=pl.lit(TEST)),
+            left.filter(in_validation).with_columns(_part=pl.lit(VALIDATION)),
+            left.filter(~in_validation).with_columns(_part=pl.lit(TRAIN)),
+        ]
+    )
+
+
+def _timeline(events: pl.DataFrame, share: float, settings: SplitSettings, rng: np.random.Generator) -> pl.Series:
+    n = int(events["_liked"].sum())
+    # The first held-out liked event starts the part, and whatever follows it belongs to the part too.
+    in_time = events.select("_row", "_liked", *ORDER_IN_TIME).sort(ORDER_IN_TIME, nulls_last=True)
+    held = in_time.select("_row", _held=pl.col("_liked").cum_sum() > n - round(share * n))
+    return _aligned(events, held, ["_row"])
+
+
+def _last_n(events: pl.DataFrame, share: float, settings: SplitSettings, rng: np.random.Generator) -> pl.Series:
+    reached = pl.col("_liked").cum_sum().over("user_id").cast(pl.Int64)
+    n = pl.col("_liked").sum().over("user_id").cast(pl.Int64)
+    n_held = pl.min_horizontal(pl.lit(settings.n_last, pl.Int64), n - 1)
+    return events.select((n_held > 0) & (reached > n - n_held)).to_series()
+
+
+def _random(events: pl.DataFrame, share: float, settings: SplitSettings, rng: np.random.Generator) -> pl.Series:
+    pairs = events.group_by(PAIR).agg(pl.col("_liked").any()).sort(PAIR)
+    pairs = pairs.with_columns(_order=rng.permutation(pairs.height), _up=rng.random(pairs.height))
+    group = ["user_id", "_liked"]
+    n = pl.len().over(group)
+    n_held = (share * n + pl.col("_up").first().over(group)).floor()
+    held = pairs.with_columns(_held=pl.col("_order").rank("ordinal").over(group) <= pl.min_horizontal(n_held, n - 1.0))
+    return _aligned(events, held.select(*PAIR, "_held"), PAIR)
+
+
+def _cold_items(events: pl.DataFrame, share: float, settings: SplitSettings, rng: np.random.Generator) -> pl.Series:
+    return _whole("item_id", events, share, rng)
+
+
+def _cold_users(events: pl.DataFrame, share: float, settings: SplitSettings, rng: np.random.Generator) -> pl.Series:
+    return _whole("user_id", events, share, rng)
+
+
+def _mixed(events: pl.DataFrame, share: float, settings: SplitSettings, rng: np.random.Generator) -> pl.Series:
+    cold = _whole("item_id", events, share, rng)
+    warm = events.filter(~cold)
+    held = warm.select("_row", _held=_random(warm, share, settings, rng))
+    return cold | _aligned(events, held, ["_row"])
+
+
+def _whole(key: str, events: pl.DataFrame, share: float, rng: np.random.Generator) -> pl.Series:
+    """A share of the users or items of ``key`` with all their events."""
+    ids = events[key].unique().sort()
+    held = pl.DataFrame({key: ids, "_held": rng.permutation(len(ids)) < round(share * len(ids))})
+    return _aligned(events, held, [key])
+
+
+def _aligned(events: pl.DataFrame, held: pl.DataFrame, key: list[str]) -> pl.Series:
+    """``held`` on the rows of ``events``; False where it says nothing."""
+    found = events.select(key).join(held, on=key, how="left", maintain_order="left")
+    return found["_held"].fill_null(value=False)
+
+
+_PROTOCOLS: Mapping[str, Callable[[pl.DataFrame, float, SplitSettings, np.random.Generator], pl.Series]] = {
+    "timeline": _timeline,
+    "last-n": _last_n,
+    "random": _random,
+    "cold-items": _cold_items,
+    "cold-users": _cold_users,
+    "mixed": _mixed,
+}
+
+
+def _describe(settings: SplitSettings, test: pl.DataFrame) -> str:
+    share, tuning = f"{settings.test_share * 100:g} %", f"{settings.validation_share * 100:g} % of the rest for tuning"
+    match settings.protocol:
+        case "timeline":
+            start = test["timestamp"].min()
+            assert isinstance(start, datetime)
+            return f"The last {share} of liked events in time, from {start:%Y-%m-%d} on, are held out; {tuning}."
+        case "last-n":
+            return f"Each user's last {settings.n_last} liked events are held out; {settings.n_last} before them for tuning."
+        case "random":
+            return f"A random {share} of each user's items is held out; {tuning}."
+        case "cold-items":
+            return f"A random {share} of the items is unseen in training and ranked among itself; {tuning}."
+        case "cold-users":
+            return f"A random {share} of the users is unseen in training and comes without history; {tuning}."
+        case "mixed":
+            return f"A random {share} of the items is unseen in training and {share} of each user's others is held out; all items are ranked; {tuning}."

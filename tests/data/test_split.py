@@ -1,0 +1,223 @@
+"""Partitions are exact, nothing leaks, seeds reproduce, shares hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from recsat.config import SplitSettings
+from recsat.data.split import Split, split_events
+from recsat.errors import DataError
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+LIKED = pl.col("value") >= 4
+PROTOCOLS = ["timeline", "last-n", "random", "cold-items", "cold-users", "mixed"]
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "user_id": pl.String,
+    "item_id": pl.String,
+    "event": pl.String,
+    "value": pl.Float64,
+    "timestamp": pl.Datetime("us", "UTC"),
+}
+
+
+def table(rows: Sequence[tuple[str, str, float | None, int]]) -> pl.DataFrame:
+    return pl.DataFrame(
+        [(user, item, "rating", value, START + timedelta(days=day)) for user, item, value, day in rows],
+        schema=SCHEMA,
+        orient="row",
+    )
+
+
+def grid(n_users: int, n_items: int) -> pl.DataFrame:
+    """Everybody likes everything but each fifth pair, one event a day."""
+    return table(
+        [
+            (f"u{u:03}", f"i{i:03}", 2.0 if (u + i) % 5 == 0 else 5.0, u * n_items + i)
+            for u in range(n_users)
+            for i in range(n_items)
+        ]
+    )
+
+
+def liked(events: pl.DataFrame) -> pl.DataFrame:
+    return events.filter(LIKED)
+
+
+def chosen(protocol: str, **changes: float) -> SplitSettings:
+    return SplitSettings.model_validate({"name": "s", "protocol": protocol, **changes})
+
+
+def parts(split: Split) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    return split.train, split.validation, split.test
+
+
+event_tables = st.lists(
+    st.tuples(
+        st.sampled_from([f"u{i}" for i in range(6)]),
+        st.sampled_from([f"i{i}" for i in range(8)]),
+        st.sampled_from([None, 1.0, 3.5, 4.0, 5.0]),
+        st.integers(0, 9),
+    ),
+    min_size=10,
+    max_size=80,
+).map(table)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@settings(max_examples=40, deadline=None)
+@given(events=event_tables, seed=st.integers(0, 2**32 - 1), test_share=st.floats(0.05, 0.9))
+def test_every_event_is_in_exactly_one_part(protocol: str, events: pl.DataFrame, seed: int, test_share: float) -> None:
+    rows = events.with_row_index("row")
+    try:
+        split = split_events(rows, LIKED, chosen(protocol, test_share=test_share, validation_share=0.4, n_last=2), seed)
+    except DataError:
+        assume(False)
+        raise
+    joined = pl.concat(parts(split))
+    assert sorted(joined["row"].to_list()) == list(range(events.height))
+    assert all(part.columns == rows.columns and part["row"].is_sorted() for part in parts(split))
+    assert all(liked(part).height > 0 for part in parts(split))
+    _assert_no_leak(protocol, split)
+
+
+def _assert_no_leak(protocol: str, split: Split) -> None:
+    train, validation, test = parts(split)
+
+    def apart(key: str, *tables: pl.DataFrame) -> bool:
+        ids = [set(t[key]) for t in tables]
+        return all(not (a & b) for i, a in enumerate(ids) for b in ids[i + 1 :])
+
+    def pairs(events: pl.DataFrame) -> set[tuple[str, str]]:
+        return set(events.select("user_id", "item_id").iter_rows())
+
+    if protocol == "timeline":
+        assert train["timestamp"].max() <= validation["timestamp"].min()  # type: ignore[operator]
+        assert validation["timestamp"].max() <= test["timestamp"].min()  # type: ignore[operator]
+    if protocol == "last-n":
+        last = train.group_by("user_id").agg(last=pl.col("timestamp").max())
+        for later in (validation, test):
+            assert later.join(last, on="user_id").filter(pl.col("timestamp") < pl.col("last")).is_empty()
+    if protocol == "cold-items":
+        assert apart("item_id", train, validation, test)
+        assert split.test_items is not None
+        assert split.validation_items is not None
+        assert set(split.test_items) == set(test["item_id"])
+        assert set(split.validation_items) == set(validation["item_id"])
+    else:
+        assert split.test_items is None
+        assert split.validation_items is None
+    if protocol == "cold-users":
+        assert apart("user_id", train, validation, test)
+    if protocol in ("random", "mixed"):
+        assert not pairs(train) & pairs(test)
+        assert not pairs(validation) & pairs(test)
+        assert not pairs(train) & pairs(validation)
+    if protocol in ("random", "last-n"):
+        lost = set(liked(pl.concat([validation, test]))["user_id"]) - set(liked(train)["user_id"])
+        assert not lost
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_seed_gives_one_split_whatever_the_order_of_rows(protocol: str) -> None:
+    events = grid(20, 25)
+    first = split_events(events, LIKED, chosen(protocol), 7)
+    again = split_events(events.sample(fraction=1.0, shuffle=True, seed=1), LIKED, chosen(protocol), 7)
+    key = ["user_id", "item_id"]
+    assert first.test.sort(key).equals(again.test.sort(key))
+    assert first.validation.sort(key).equals(again.validation.sort(key))
+
+
+@pytest.mark.parametrize("protocol", ["random", "cold-items", "cold-users", "mixed"])
+def test_another_seed_gives_another_split(protocol: str) -> None:
+    events = grid(20, 25)
+    assert not split_events(events, LIKED, chosen(protocol), 1).test.equals(
+        split_events(events, LIKED, chosen(protocol), 2).test
+    )
+
+
+@pytest.mark.parametrize(
+    ("protocol", "expected"),
+    [
+        ("timeline", 0.3),
+        ("random", 0.3),
+        ("cold-items", 0.3),
+        ("cold-users", 0.3),
+        ("mixed", 0.3 + 0.7 * 0.3),
+    ],
+)
+def test_liked_events_have_the_given_share(protocol: str, expected: float) -> None:
+    events = grid(40, 50)
+    split = split_events(events, LIKED, chosen(protocol, test_share=0.3, validation_share=0.25), 3)
+    n = liked(events).height
+    share = liked(split.test).height / n
+    exact = protocol == "timeline"
+    assert math.isclose(share, expected, abs_tol=1e-9 if exact else 0.02)
+    left = liked(split.validation).height / (n - liked(split.test).height)
+    if protocol != "mixed":
+        assert math.isclose(left, 0.25, abs_tol=1 / n if exact else 0.02)
+
+
+def test_shares_that_are_no_whole_number_hold_over_all_users() -> None:
+    """Four liked items a user and a share of 0.1: rounding to the nearest would hold out nothing at all."""
+    events = table([(f"u{u:04}", f"i{i}", 5.0, i) for u in range(2000) for i in range(4)])
+    split = split_events(events, LIKED, chosen("random", test_share=0.1), 0)
+    assert math.isclose(split.test.height / events.height, 0.1, abs_tol=0.01)
+    assert split.test.group_by("user_id").len()["len"].max() == 1
+
+
+def test_random_splits_liked_and_other_items_apart() -> None:
+    split = split_events(grid(10, 50), LIKED, chosen("random", test_share=0.2), 0)
+    by_user = split.test.group_by("user_id").agg(liked=LIKED.sum(), other=(~LIKED).sum())
+    assert set(by_user["liked"]) == {8}
+    assert set(by_user["other"]) == {2}
+
+
+def test_random_keeps_all_events_of_a_user_on_an_item_together() -> None:
+    rows = [(f"u{u}", f"i{i}", value, day) for u in range(30) for i in range(5) for day, value in ((0, 1.0), (5, 5.0))]
+    split = split_events(table(rows), LIKED, chosen("random"), 0)
+    assert split.test.height == 2 * split.test.select("user_id", "item_id").n_unique()
+
+
+def test_timeline_cuts_a_moment_in_two_by_user_and_item() -> None:
+    rows = [(f"u{u}", f"i{i}", 5.0, 0) for u in range(2) for i in range(5)]
+    split = split_events(table(rows), LIKED, chosen("timeline", test_share=0.2, validation_share=0.25), 0)
+    assert split.test.select("user_id", "item_id").rows() == [("u1", "i3"), ("u1", "i4")]
+    assert split.validation.select("user_id", "item_id").rows() == [("u1", "i1"), ("u1", "i2")]
+
+
+def test_last_n_takes_the_last_liked_events_and_all_that_follows() -> None:
+    values = [5.0, 5.0, 1.0, 4.0, 5.0, 2.0, 4.5, 1.0]
+    rows = [("u", f"i{day}", value, day) for day, value in enumerate(values)]
+    split = split_events(table(rows), LIKED, chosen("last-n", n_last=2), 0)
+    assert [part["item_id"].to_list() for part in parts(split)] == [
+        ["i0"],
+        ["i1", "i2", "i3"],
+        ["i4", "i5", "i6", "i7"],
+    ]
+
+
+def test_a_user_with_one_liked_event_keeps_it_in_training() -> None:
+    rows = [("one", "i0", 5.0, 0), *(("many", f"i{i}", 5.0, i) for i in range(9))]
+    for protocol in ("random", "last-n"):
+        split = split_events(table(rows), LIKED, chosen(protocol, test_share=0.5, validation_share=0.5, n_last=2), 0)
+        assert "one" in set(split.train["user_id"])
+
+
+@pytest.mark.parametrize("protocol", ["timeline", "last-n"])
+def test_a_split_in_time_says_when_times_are_missing(protocol: str) -> None:
+    events = grid(3, 5).with_columns(timestamp=pl.when(pl.col("item_id") != "i001").then("timestamp"))
+    with pytest.raises(DataError, match=r"3 of 15 rows have no timestamp, and split 's' cuts by time"):
+        split_events(events, LIKED, chosen(protocol), 0)
+
+
+def test_a_part_without_liked_events_is_an_error_that_says_what_to_do() -> None:
+    events = table([("u", "a", 5.0, 0), ("u", "b", 5.0, 1)])
+    with pytest.raises(DataError, match=r"split 's' \(timeline\): the validation part .* validation_share"):
+        split_events(events, LIKED, chosen("timeline", test_share=0.5), 0)
