@@ -43,6 +43,8 @@ class FilterPlan:
     """(n_users, n_items) bool: pairs that alone may be shown; None where no filter says so."""
     where: list[Mapping[str, Any]]
     """Qdrant filters in JSON form, all of which hold."""
+    by_id: bool
+    """True where ``items`` is narrower than ``where`` says, so that retrieval must be told the ids."""
     removed: dict[str, int]
     """Candidates that each filter removed, in run order; a candidate counts for the first filter that removes it."""
     n_candidates: int
@@ -76,14 +78,18 @@ def plan_filters(
     allowed: csr_array | None = None
     where: list[Mapping[str, Any]] = []
     removed: dict[str, int] = {}
+    by_id = universe is not None
     left = _n_left(items, excluded, allowed)
     users = pl.Series("user_id", user_ids, dtype=pl.String)
     for name, rule in filters.items():
         concerned = _concerned(rule, catalogue)
         if rule.keep is not None:
             items &= _keep(name, rule, catalogue, context) | ~concerned
-        if rule.where is not None and (pushed := rule.where(context)) is not None:
+        pushed = None if rule.where is None else rule.where(context)
+        if pushed is not None:
             where.append(_for_kinds(pushed, rule.kinds))
+        elif rule.keep is not None:
+            by_id = True
         if rule.exclude is not None:
             pairs = _pairs(name, rule.exclude(users, context), catalogue, user_ids)
             excluded = _either(excluded, _only(pairs, concerned))
@@ -99,6 +105,7 @@ def plan_filters(
         excluded=excluded,
         allowed=allowed,
         where=where,
+        by_id=by_id and not items.all(),
         removed=removed,
         n_candidates=n_users * int(start.sum()),
     )

@@ -1,0 +1,26 @@
+"""Stage embed: item texts to vectors; a text that was ever embedded comes from the cache."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from recsat.embed.cache import embed_texts
+from recsat.embed.centre import centre
+from recsat.run.stage import Outcome, StageContext
+
+
+def embed(context: StageContext) -> Outcome:
+    """Writes vectors/items.safetensors: ``raw`` as encoded, and ``text`` with the catalogue mean subtracted."""
+    texts: pl.Series = context.folder.read_table("data/texts.parquet")["text"]
+    encoder = context.plugins.encoder(context.config.encoder.name).make(context.config.encoder)
+    context.progress.expect(texts.n_unique())
+    embedded = embed_texts(texts, encoder, context.config.cache_dir, context.progress.advance)
+    centred, _ = centre(embedded.vectors)
+    context.folder.write_arrays("vectors/items.safetensors", {"raw": embedded.vectors, "text": centred})
+    context.folder.write_json(
+        "vectors/encoder.json",
+        {"name": context.config.encoder.name, "fingerprint": encoder.fingerprint, "dimension": encoder.dimension},
+    )
+    if not embedded.n_new:
+        context.progress.note(f"nothing to embed: all {embedded.n_cached} distinct texts come from the cache")
+    return Outcome(n_new=embedded.n_new, n_cached=embedded.n_cached)

@@ -1,0 +1,68 @@
+"""Stage index: item vectors and the filters' payload fields go into the vector store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import get_args
+
+import polars as pl
+
+from recsat.domain import CandidateFilter
+from recsat.rank.candidates import StoreRetriever
+from recsat.run.stage import Outcome, StageContext
+from recsat.store import FieldType, ItemIndex, Published, VectorStore, open_store, publish
+
+
+def payload_fields(filters: Mapping[str, CandidateFilter], items: pl.DataFrame) -> dict[str, FieldType]:
+    """Payload fields and their types: ``kind``, and what the filters look at and the items have."""
+    fields: dict[str, FieldType] = {"kind": "keyword"}
+    for rule in filters.values():
+        fields.update({name: kind for name, kind in rule.fields.items() if name in items.columns})
+    assert set(fields.values()) <= set(get_args(FieldType)), "checked when plugins load"
+    return fields
+
+
+def publish_items(
+    context: StageContext, store: VectorStore, advance: Callable[[int], None] | None = None
+) -> tuple[Published, ItemIndex]:
+    """Makes the domain's alias serve the run's vectors; does nothing where it already does."""
+    items = context.catalogue.items
+    fields = payload_fields(context.plugins.filters(context.domain), items)
+    index = ItemIndex.of(context.config.domain, items)
+    published = publish(
+        store,
+        f"recsat-{context.config.domain}",
+        index.ids,
+        context.folder.read_arrays("vectors/items.safetensors"),
+        items.select(fields),
+        payload_indexes=fields,
+        ef=context.config.store.hnsw_ef,
+        advance=advance,
+    )
+    return published, index
+
+
+def index(context: StageContext) -> Outcome:
+    """Publishes the vectors blue/green; an unchanged catalogue is not published again."""
+    context.progress.expect(len(context.catalogue))
+    with open_store(context.config.store, context.config.store.directory) as store:
+        published, _ = publish_items(context, store, context.progress.advance)
+    context.folder.write_json(
+        "vectors/published.json",
+        {
+            "alias": published.alias,
+            "collection": published.collection,
+            "n_points": published.n_points,
+            "recall": published.recall,
+        },
+    )
+    return Outcome(n_new=published.n_new, n_cached=published.n_reused)
+
+
+@contextmanager
+def opened_retriever(context: StageContext) -> Iterator[StoreRetriever]:
+    """The store, serving this run's vectors: another run may have published since, and a store in memory starts empty."""
+    with open_store(context.config.store, context.config.store.directory) as store:
+        published, item_index = publish_items(context, store)
+        yield StoreRetriever(store, published.alias, item_index, context.config.store.hnsw_ef)

@@ -1,0 +1,112 @@
+"""Stage recommend: every arm is tuned on validation, fitted on all that is known, and makes its lists for the test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from recsat.data.split import Split
+from recsat.domain import RecommenderSpec
+from recsat.embed.device import pick_device
+from recsat.rank.candidates import StoreRetriever
+from recsat.rank.recommend import Recommended, Request, recommend
+from recsat.recommend.popularity import Popularity
+from recsat.run.fold import Fold, test_fold, validation_fold
+from recsat.run.index import opened_retriever
+from recsat.run.prepare import read_split
+from recsat.run.stage import Outcome, StageContext
+from recsat.run.tune import settings_of, tune
+
+COLD_ITEMS = "cold-items"
+
+
+def arms_of(context: StageContext, split: Split) -> dict[str, RecommenderSpec]:
+    """The run's arms that can say something on this split, the baseline first.
+
+    Where only unseen items are ranked, arms that cannot order them are left out.
+    """
+    available = context.plugins.recommenders(context.domain)
+    wanted = list(dict.fromkeys([context.config.measure.baseline, *context.config.arms]))
+    chosen = context.plugins.select("arm", available, wanted)
+    if split.protocol != COLD_ITEMS:
+        return chosen
+    return {name: spec for name, spec in chosen.items() if spec.ranks_unseen_items}
+
+
+def request_of(context: StageContext) -> Request:
+    """The run's way of asking for lists."""
+    rank = context.config.rank
+    return Request(
+        k=rank.k,
+        n_candidates=max(rank.n_candidates, rank.k),
+        device=pick_device(rank.device),
+        user_block=rank.user_block,
+        seed=context.config.seed,
+        templates=context.domain.reasons,
+        title=context.domain.title,
+    )
+
+
+def recommend_all(context: StageContext) -> Outcome:
+    """Writes lists/<split>.parquet and lists/<split>.json for every split."""
+    vectors = context.folder.read_arrays("vectors/items.safetensors")
+    request = request_of(context)
+    splits = [read_split(context.folder, settings.name) for settings in context.config.splits]
+    arms = {split.name: arms_of(context, split) for split in splits}
+    fixed = context.config.parameters
+    context.progress.expect(
+        sum(len(settings_of(spec, fixed.get(name, {}))) + 1 for of in arms.values() for name, spec in of.items())
+    )
+    n_lists = 0
+    with opened_retriever(context) as retriever:
+        for split in splits:
+            tuning, judging = validation_fold(context, split, vectors), test_fold(context, split, vectors)
+            made: list[pl.DataFrame] = []
+            tried: list[pl.DataFrame] = []
+            summary: dict[str, Any] = {
+                "arms": {},
+                "removed": judging.plan.removed,
+                "n_pairs": judging.plan.n_candidates,
+            }
+            for name, spec in arms[split.name].items():
+                parameters, table = tune(
+                    spec, fixed.get(name, {}), tuning, Popularity().fit(tuning.train), request, context.progress.advance
+                )
+                out = _serve(name, spec, parameters, judging, retriever, request)
+                context.progress.advance()
+                made.append(out.lists)
+                tried.append(table)
+                summary["arms"][name] = {
+                    "parameters": parameters,
+                    "source": out.source,
+                    "candidate_recall": out.candidate_recall,
+                    "n_candidates": out.n_candidates,
+                    "n_filled": out.n_filled,
+                }
+            context.folder.write_table(f"lists/{split.name}.parquet", pl.concat(made))
+            context.folder.write_table(f"lists/{split.name}-tuning.parquet", pl.concat(tried))
+            context.folder.write_json(f"lists/{split.name}.json", summary)
+            n_lists += len(made) * len(judging.users)
+    return Outcome(n_new=n_lists)
+
+
+def _serve(
+    name: str,
+    spec: RecommenderSpec,
+    parameters: Mapping[str, Any],
+    fold: Fold,
+    retriever: StoreRetriever,
+    request: Request,
+) -> Recommended:
+    return recommend(
+        name,
+        spec.make(**parameters).fit(fold.train),
+        fold.users,
+        fold.train.catalogue,
+        fold.plan,
+        fallback=Popularity().fit(fold.train),
+        retriever=retriever,
+        request=request,
+    )

@@ -1,0 +1,56 @@
+"""Hyperparameters from the validation part of a split, never from its test part."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import polars as pl
+
+from recsat.domain import RecommenderSpec
+from recsat.measure.accuracy import ndcg
+from recsat.rank.recommend import Request, recommend
+from recsat.recommend.recommender import Recommender
+from recsat.run.fold import Fold
+
+
+def settings_of(spec: RecommenderSpec, fixed: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every combination of the arm's grid, with the values that the run fixes in place of the grid's."""
+    grid = {name: values for name, values in spec.grid.items() if name not in fixed}
+    return [{**fixed, **dict(zip(grid, chosen, strict=True))} for chosen in itertools.product(*grid.values())]
+
+
+def tune(
+    spec: RecommenderSpec,
+    fixed: Mapping[str, Any],
+    fold: Fold,
+    fallback: Recommender,
+    request: Request,
+    advance: Callable[[], None] = lambda: None,
+) -> tuple[dict[str, Any], pl.DataFrame]:
+    """The settings with the best mean nDCG@k on the validation ``fold``, and a table of what was tried.
+
+    An arm with one setting is not fitted. The table has (parameters as JSON text, ndcg); of equals the first wins.
+    """
+    tried = settings_of(spec, fixed)
+    if len(tried) == 1:
+        return tried[0], pl.DataFrame(schema={"arm": pl.String, "parameters": pl.String, "ndcg": pl.Float64})
+    judged = fold.relevant["user_id"].unique().sort()
+    scores: list[float] = []
+    for parameters in tried:
+        arm = spec.make(**parameters).fit(fold.train)
+        made = recommend(
+            spec.name, arm, fold.users, fold.train.catalogue, fold.plan, fallback=fallback, request=request
+        )
+        value = ndcg(made.lists, fold.relevant, judged, k=request.k)["value"].mean()
+        scores.append(float(value) if isinstance(value, float) else 0.0)
+        advance()
+    table = pl.DataFrame(
+        {"arm": [spec.name] * len(tried), "parameters": [_text(parameters) for parameters in tried], "ndcg": scores}
+    )
+    return tried[max(range(len(tried)), key=scores.__getitem__)], table
+
+
+def _text(parameters: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in parameters.items())
