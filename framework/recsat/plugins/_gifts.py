@@ -92,7 +92,7 @@ def _many(
     for implementation in _implementations(plugins, owner, hook):
         result: list[Any] = _result(owner, hook, implementation, arguments, many=kind)
         for i, thing in enumerate(result):
-            _check(owner, hook, implementation, thing, kind, f"item {i} is")
+            _check(owner, hook, implementation, thing, kind, f"returned an iterable whose item {i} is")
             gifts.append(Gift(owner.qualified(thing.name), owner, thing))
     return gifts
 
@@ -116,10 +116,16 @@ def _result(
             f"{owner}: {hook} at {place(function)} raised {type(error).__name__}{about}: {error}. "
             f"Repair or uninstall {owner.distribution}."
         ) from error
-    hint = "is a return missing?" if result is None else "put it in a list" if type(result) is many else "return a list"
+    hint = (
+        "(is a return missing?)"
+        if result is None
+        else "(put it in a list)"
+        if type(result) is many
+        else "(a list will do)"
+    )
     raise PluginError(
         f"{owner}: {hook} at {place(function)} returned {shown(result)}; "
-        f"expected an iterable of recsat.{many.__name__}: {hint}."
+        f"expected an iterable of recsat.{many.__name__} {hint}."
     )
 
 
@@ -129,12 +135,11 @@ def _check(owner: Owner, hook: str, implementation: pluggy.HookImpl, thing: Any,
         hint = " (is a return missing?)" if thing is None and verb == "returned" else ""
         raise PluginError(f"{where} {verb} {shown(thing)}{hint}; expected recsat.{kind.__name__}.")
     if found := faults(thing):
-        raise PluginError(f"{where} {verb} a {kind.__name__} {thing.name!r} with faults: {'; '.join(found)}.")
+        raise PluginError(f"{where} {verb} {kind.__name__} {thing.name!r} with faults: {'; '.join(found)}.")
 
 
 def shown(thing: object) -> str:
     """Type and value, cut to a line."""
-    if thing is None:
-        return "None"
-    text = " ".join(repr(thing).split())
-    return f"{type(thing).__name__} {text if len(text) <= 80 else text[:77] + '...'}"
+    kind, text = type(thing).__name__, " ".join(repr(thing).split())
+    whole = text if thing is None or text.startswith(kind) else f"{kind} {text}"
+    return whole if len(whole) <= 80 else f"{whole[:79]}…"

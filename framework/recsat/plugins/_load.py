@@ -37,16 +37,16 @@ def load_plugins(names: Sequence[str] | None = None) -> Plugins:
     domains = faults.gather(owners, lambda owner: domains_of(plugins, owner))
     encoders = faults.gather(owners, lambda owner: encoders_of(plugins, owner))
     # Asked here for every domain, so that a fault shows in `recsat plugins` and not first in the night's run.
-    things: list[tuple[Gift[Any], str, list[Gift[Any]]]] = []
+    things: list[tuple[str, list[Gift[Any]]]] = []
     for domain in domains:
         for what, kind in KINDS.items():
             offers = faults.gather(owners, lambda owner, d=domain, k=kind: offers_of(plugins, owner, d.thing, k))  # type: ignore[misc]
-            things.append((domain, what, [*own(domain, kind), *offers]))
+            things.append((what, [*own(domain, kind), *offers]))
 
     # Last, so that a plugin that gives nothing any more takes no name from another.
     faults.add_all(clashes(faults.sound(domains), "domain"))
     faults.add_all(clashes(faults.sound(encoders), "encoder"))
-    for domain, what, gifts in things:
+    for what, gifts in things:
         faults.add_all(clashes(faults.sound(gifts), what.removesuffix("s")))
 
     sound = [owner for owner in owners if owner not in faults]
@@ -55,7 +55,7 @@ def load_plugins(names: Sequence[str] | None = None) -> Plugins:
             plugins.unregister(name=name)
     gives = {owner: {"observers": observed(plugins, owner)} for owner in sound}
     named: list[tuple[str, list[Gift[Any]]]] = [("domains", domains), ("encoders", encoders)]
-    named += [(what, gifts) for _, what, gifts in things]
+    named += things
     for what, gifts in named:
         for gift in faults.sound(gifts):
             given = gives[gift.owner].setdefault(what, [])
