@@ -25,6 +25,8 @@ def load_plugins(names: Sequence[str] | None = None) -> Plugins:
     each of them must be right: :class:`PluginError` otherwise, with the import's own error as its cause. Without, all
     are loaded, and one that cannot be imported or breaks the contract is a warning and a failed record, until its
     domain or anything of its is asked for.
+
+    Hooks that take a domain are asked once for every loaded domain; without one they are first asked when a domain is.
     """
     found = chosen(discover(), names)
     owners = [owner for owner, _ in found]
