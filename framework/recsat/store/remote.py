@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import UnexpectedResponse
+from qdrant_client.local.qdrant_local import QdrantLocal
 
 from recsat.errors import StoreError
 from recsat.store import checks
@@ -36,6 +37,8 @@ class QdrantStore:
         self._place = _without_credentials(place)
         self._lock = threading.RLock()
         self._shapes: dict[str, CollectionShape] = {}
+        self._local = isinstance(client._client, QdrantLocal)
+        self._declared: dict[str, dict[str, FieldType]] = {}
         self._closed = False
 
     def __repr__(self) -> str:
@@ -71,9 +74,13 @@ class QdrantStore:
                 has = self._read_shape(name)
                 checks.check_same_shape(name, has, wanted)
                 indexed = has.payload_indexes
-            for field, kind in wanted.payload_indexes.items():
-                if field not in indexed:
+            new = {f: t for f, t in wanted.payload_indexes.items() if f not in indexed}
+            if self._local:  # has no indexes; what was asked for is remembered, so that the port looks the same
+                self._declared[name] = {**self._declared.get(name, {}), **new}
+            else:
+                for field, kind in new.items():
                     self._client.create_payload_index(name, field, models.PayloadSchemaType(kind), wait=True)
+            self._shapes.pop(name, None)
             return made
 
     def shape(self, name: str) -> CollectionShape:
@@ -87,16 +94,19 @@ class QdrantStore:
             raise StoreError(
                 f"collection {name!r} at {self._place}: its vector has no name. Publish one made by recsat."
             )
-        shape = CollectionShape(
-            {v: p.size for v, p in vectors.items()},
-            next(iter(vectors.values())).distance,
-            {f: str(i.data_type.value) for f, i in found.payload_schema.items()},  # type: ignore[misc]
-        )
+        indexes: Any = {f: i.data_type.value for f, i in found.payload_schema.items()}
+        if self._local:
+            indexes = self._declared.get(self.aliases().get(name, name), {})
+        distance = next(iter(vectors.values())).distance
+        shape = CollectionShape({v: p.size for v, p in vectors.items()}, distance, dict(indexes))
         self._shapes[name] = shape
         return shape
 
     def _dimensions(self, name: str) -> Mapping[str, int]:
-        """Remembered, because every upsert and query needs it; forgotten when this client drops or swaps the name."""
+        """Remembered, because every upsert and query needs it.
+
+        Another client may have moved an alias since; then the server refuses what does not fit the new collection.
+        """
         return (self._shapes.get(name) or self._read_shape(name)).vectors
 
     def collections(self) -> list[str]:
@@ -123,6 +133,7 @@ class QdrantStore:
             if name not in self.collections():
                 return False
             self._client.delete_collection(name)
+            self._declared.pop(name, None)
             self._shapes.clear()
             return True
 
@@ -233,7 +244,7 @@ class QdrantStore:
         with self._calls(name):
             rows = checks.check_queries(queries, limit, f"collection {name!r}", vector, self._dimensions(name))
             wheres = checks.filter_rows(where, len(rows), f"collection {name!r}")
-            params = models.SearchParams(hnsw_ef=ef, exact=exact)
+            params = None if self._local else models.SearchParams(hnsw_ef=ef, exact=exact)  # local mode is exact
             requests = [
                 models.QueryRequest.model_construct(
                     query=row,
@@ -250,7 +261,7 @@ class QdrantStore:
         keys = np.zeros((len(rows), limit), dtype=np.uint64)
         scores = np.full((len(rows), limit), -np.inf, dtype=np.float32)
         for place, hits in enumerate(answers):
-            keys[place, : len(hits)] = point_keys(hit.id for hit in hits)
+            keys[place, : len(hits)] = point_keys([hit.id for hit in hits])
             scores[place, : len(hits)] = [hit.score for hit in hits]
         return Nearest(keys, scores)
 

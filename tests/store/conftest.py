@@ -1,0 +1,43 @@
+"""One suite for every engine: the ``store`` fixture runs each test on Edge, in memory, and on a server where there is one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from recsat.config import StoreSettings
+from recsat.store import VectorStore, open_store
+
+PREFIX = "recsat-test-"
+
+
+def _engine(backend: str, folder: Path) -> Iterator[VectorStore]:
+    if backend == "server" and not os.environ.get("QDRANT_URL"):
+        pytest.skip("set QDRANT_URL to test against a Qdrant server")
+    with open_store(StoreSettings.model_validate({"backend": backend}), folder) as store:
+        yield store
+        if backend == "server":
+            for name in store.collections():
+                if name.startswith(PREFIX):
+                    store.drop_collection(name)
+
+
+@pytest.fixture(params=["edge", "memory", "server"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VectorStore]:
+    yield from _engine(request.param, tmp_path / "store")
+
+
+@pytest.fixture(scope="module", params=["edge", "memory", "server"])
+def shared_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VectorStore]:
+    """The same, open for a whole module: for tests that only read."""
+    yield from _engine(request.param, tmp_path_factory.mktemp("shared") / "store")
+
+
+@pytest.fixture
+def name() -> str:
+    """A collection name that nobody else has, also on a shared server."""
+    return f"{PREFIX}{uuid4().hex[:8]}"
