@@ -119,7 +119,8 @@ def test_two_domains_of_one_name_name_both_distributions_and_neither_serves(inst
         assert record(plugins, distribution).status == "failed"
     with pytest.raises(PluginError, match=r"recsat-content.*recsat-domain-clash 7.0.0"):
         plugins.domain("content")
-    assert list(plugins.domains()) == ["tiny"]
+    assert "tiny" in plugins.domains()
+    assert "content" not in plugins.domains()
     # The way out without uninstalling: a run that names the one that it means.
     assert load_plugins(["content"]).domain("content").description.startswith("Movies")
     with pytest.raises(PluginError, match=r"Uninstall one of recsat-content, recsat-domain-clash"):
