@@ -1,0 +1,139 @@
+"""CSV, Parquet and JSON lines into typed tables, with the place of every fault.
+
+Text files are read as text first and cast afterwards, so that a cell that does not fit is a fault with its row, and one
+bad cell does not change the type of a whole column.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import polars as pl
+
+from recsat.data.columns import Column, typed_table
+from recsat.data.faults import FILE, ROW, did_you_mean
+from recsat.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+
+def find_table(folder: Path, name: str) -> Path | None:
+    """The file ``name`` with any suffix that can be read, in ``folder``; None where there is none.
+
+    Raises DataError where ``folder`` does not exist or has more than one such file.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: there is no such folder. Check the path; it is taken from {Path.cwd()}.")
+    found = [folder / f"{name}{suffix}" for suffix in _READERS if (folder / f"{name}{suffix}").is_file()]
+    if len(found) > 1:
+        raise DataError(f"{folder}: {' and '.join(path.name for path in found)} are both there. Keep one.")
+    return found[0] if found else None
+
+
+def read_table(source: Path | tuple[Path, str], columns: Mapping[str, Column]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows that could be read, and the faults of those that could not.
+
+    ``source`` is a file, or a folder and a table's name as for :func:`find_table`. The rows have ``columns`` in their
+    types (see :class:`Column`) and ``_file`` and ``_row``, which validation needs to name a place and drops afterwards;
+    other columns of the file are left out. Rows are counted as a spreadsheet does: the header of a CSV is row 1. Parquet
+    and JSON lines have no header, so their first row is 1. The faults have the shape of ``Dataset.quarantine``: put them there.
+
+    Raises DataError where nothing can be read at all: a missing file, an unknown format, a missing column.
+    """
+    path = source if isinstance(source, Path) else _named(*source)
+    if not path.is_file():
+        raise DataError(_missing(path.parent, path.name))
+    raw = _read(path)
+    present = _present(path, raw.columns, columns)
+    place = raw.with_columns(pl.lit(path.name).alias(FILE))
+    return typed_table(place, present, [FILE, ROW])
+
+
+def _named(folder: Path, name: str) -> Path:
+    found = find_table(folder, name)
+    if found is None:
+        raise DataError(_missing(folder, name) + f" It may end in {', '.join(_READERS)}.")
+    return found
+
+
+def _missing(folder: Path, name: str) -> str:
+    there = sorted(path.name for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    listed = f"The folder has {', '.join(there[:20])}." if there else "The folder is empty, or does not exist."
+    return f"{folder / name}: there is no such file. {listed}{did_you_mean(name, there)}"
+
+
+def _read(path: Path) -> pl.DataFrame:
+    """The file as it is, with :data:`ROW`; empty lines are left out and counted."""
+    suffix = next((suffix for suffix in _READERS if path.name.endswith(suffix)), None)
+    if suffix is None:
+        raise DataError(f"{path.name}: this format cannot be read. Use one of {', '.join(_READERS)}.")
+    reader, first = _READERS[suffix]
+    try:
+        raw = reader(path)
+    except pl.exceptions.NoDataError as error:
+        raise DataError(f"{path.name}: the file is empty. Its first row must name the columns.") from error
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{path.name}: {_why(path, error)}") from error
+    filled = pl.any_horizontal(pl.all().is_not_null())
+    return raw.with_columns(_filled=filled).with_row_index(ROW, offset=first).cast({ROW: pl.Int64}).filter("_filled")
+
+
+def _csv(path: Path) -> pl.DataFrame:
+    return pl.read_csv(path, infer_schema=False)
+
+
+def _json_lines(path: Path) -> pl.DataFrame:
+    return pl.read_ndjson(path, infer_schema_length=None)
+
+
+_READERS: Mapping[str, tuple[Callable[[Path], pl.DataFrame], int]] = {
+    ".csv": (_csv, 2),
+    ".csv.gz": (_csv, 2),
+    ".parquet": (pl.read_parquet, 1),
+    ".jsonl": (_json_lines, 1),
+    ".jsonl.gz": (_json_lines, 1),
+}
+
+
+def _why(path: Path, error: Exception) -> str:
+    if "utf-8" in str(error).lower():
+        return "it is not UTF-8. Save it with that encoding."
+    if "found more fields" in str(error):
+        return _longer_row(path)
+    return f"it cannot be read: {error}"
+
+
+def _longer_row(path: Path) -> str:
+    """Names the first line with more separators than the header, quoted parts aside."""
+    lines = pl.read_csv(
+        path, has_header=False, separator="\x01", quote_char=None, new_columns=["line"], infer_schema=False
+    )
+    counts = lines.select(pl.col("line").str.replace_all(r'"[^"]*"', "").str.count_matches(",")).to_series()
+    row = (counts > counts[0]).arg_max()
+    place = (
+        f"row {row + 1} has {counts[row] + 1} cells and the header {counts[0] + 1}"
+        if row
+        else "a row has more cells than the header"
+    )
+    return f"{place}. Put values that contain a comma in double quotes."
+
+
+def _present(path: Path, there: list[str], columns: Mapping[str, Column]) -> dict[str, Column]:
+    sources = {name: column.source or name for name, column in columns.items()}
+    known = [name for name in there if name not in (ROW, "_filled")]
+    spare = [name for name in known if name not in sources.values()]
+    for name, column in columns.items():
+        if sources[name] in known:
+            continue
+        near = did_you_mean(sources[name], spare)
+        if column.required:
+            raise DataError(
+                f"{path.name}, row 1: there is no column {sources[name]!r}; the columns are {', '.join(known)}.{near} Rename or add it."
+            )
+        if near:
+            logger.warning(
+                "%s: column %r is left out; the columns are %s.%s", path.name, sources[name], ", ".join(known), near
+            )
+    return {name: column for name, column in columns.items() if sources[name] in known}

@@ -1,0 +1,91 @@
+"""The door: what comes in is right, or is refused with every fault named, or is set aside and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Literal
+
+import polars as pl
+
+from recsat.data.dataset import Dataset
+from recsat.data.faults import FILE, ROW, faults_at, refuse, with_origin, without_origin
+from recsat.data.schema import TABLES, table_faults
+from recsat.errors import DataError, PluginError
+
+OnBadRows = Literal["raise", "quarantine"]
+DescribeItem = Callable[[pl.DataFrame], pl.Series]
+
+
+def validate(dataset: Dataset, on_bad_rows: OnBadRows, *, describe_item: DescribeItem | None = None) -> Dataset:
+    """The dataset without faulty rows, or DataError.
+
+    Checks the columns, types and values of every table (:data:`~recsat.data.schema.TABLES`), that events and exposures are on
+    known items, and with ``describe_item`` that every item has a text. Faults that reading found, in ``dataset.quarantine``,
+    count too. ``"raise"`` lists them all at once; ``"quarantine"`` takes the rows out and adds one row a fault to
+    ``quarantine``. Of rows with one id the first stays. An event on an item that was set aside is set aside with it.
+
+    Raises DataError also where a column is missing or of a wrong type, and where no items or no events are left.
+    """
+    tables = {name: with_origin(getattr(dataset, name), name) for name in TABLES if getattr(dataset, name) is not None}
+    faults = {name: table_faults(name, table) for name, table in tables.items()}
+    if describe_item is not None:
+        faults["items"] = pl.concat([faults["items"], _text_faults(tables["items"], describe_item)])
+    return _settled(dataset, tables, faults, on_bad_rows)
+
+
+def check_texts(dataset: Dataset, describe_item: DescribeItem, *, on_bad_rows: OnBadRows) -> Dataset:
+    """The dataset without items whose text is empty, or DataError.
+
+    :func:`validate` does it in one go with the rest when it is given ``describe_item``, and can then name the file.
+    """
+    items = with_origin(dataset.items, "items")
+    tables = {"items": items, "events": with_origin(dataset.events, "events")}
+    if dataset.exposures is not None:
+        tables["exposures"] = with_origin(dataset.exposures, "exposures")
+    return _settled(dataset, tables, {"items": _text_faults(items, describe_item)}, on_bad_rows)
+
+
+def _settled(
+    dataset: Dataset, tables: dict[str, pl.DataFrame], faults: dict[str, pl.DataFrame], on_bad_rows: OnBadRows
+) -> Dataset:
+    """Rows with faults are out, and events and exposures on items that are not there; all of it is refused or noted."""
+    # A row is looked for in its own table alone: one file may be the source of two.
+    left = {name: _without(table, faults[name]) if name in faults else table for name, table in tables.items()}
+    found = [dataset.quarantine, *faults.values()]
+    for name in ("events", "exposures"):
+        if name in left:
+            found.append(_unknown_items(left[name], left["items"]))
+            left[name] = _without(left[name], found[-1])
+    quarantine = pl.concat(found)
+    if on_bad_rows == "raise":
+        refuse(quarantine)
+    for name in ("items", "events"):
+        if left[name].is_empty():
+            why = "is empty" if quarantine.is_empty() else "has no row without a fault; see the quarantine"
+            raise DataError(f"{name}: the table {why}. Give at least one row.")
+    tables: dict[str, Any] = {name: without_origin(table) for name, table in left.items()}
+    return replace(dataset, **tables, quarantine=quarantine)
+
+
+def _text_faults(items: pl.DataFrame, describe_item: DescribeItem) -> pl.DataFrame:
+    texts = describe_item(without_origin(items))
+    if not isinstance(texts, pl.Series) or texts.dtype != pl.String or len(texts) != items.height:
+        got = f"a {texts.dtype} Series of {len(texts)}" if isinstance(texts, pl.Series) else f"a {type(texts).__name__}"
+        raise PluginError(
+            f"describe_item returned {got}; return one text for each of the {items.height} rows of items."
+        )
+    empty = items.filter(texts.str.strip_chars().fill_null("") == "")
+    return faults_at(
+        empty, "item_id", "has no text: describe_item gave an empty one", "Give it a title, or take the row out."
+    )
+
+
+def _unknown_items(table: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+    strange = table.join(items, on="item_id", how="anti", maintain_order="left")
+    return faults_at(strange, "item_id", "is not among the items", "Add the item to items, or take the row out.")
+
+
+def _without(table: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
+    places = faults.select(pl.col("file").alias(FILE), pl.col("row").alias(ROW)).unique()
+    return table.join(places, on=[FILE, ROW], how="anti", maintain_order="left")
