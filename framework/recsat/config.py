@@ -54,6 +54,12 @@ class EncoderSettings(Settings):
     name: str = Field("minilm", description="A registered encoder; `recsat plugins` lists them.")
     model: str | None = Field(None, description="A local folder or hub id, for encoders that take one.")
     revision: str | None = Field(None, description="Hub revision to pin, for a hub id.")
+    pooling: Literal["auto", "mean", "cls", "last"] = Field(
+        "auto", description="How token vectors become one. auto: as the model declares, else by its architecture."
+    )
+    prompt: str | None = Field(
+        None, description="Put in front of every text. Empty: the model's own prompt for documents, where it has one."
+    )
     max_tokens: int = Field(256, ge=8, le=8192, description="Texts are cut after this many tokens.")
     token_budget: int = Field(
         512, ge=64, description="Padded tokens in one forward pass on a CPU; accelerators take 32 times as many."

@@ -1,1 +1,4 @@
-"""Text to vectors: encoders, batching, cache."""
+"""Texts to vectors: encoders, batching, cache, centring.
+
+Importing this package loads no torch; its modules do.
+"""

@@ -1,0 +1,85 @@
+"""Vectors of texts that were embedded before: a text is never embedded twice by one encoder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsat.domain import Encoder
+from recsat.embed.distinct import distinct
+from recsat.embed.shards import read_into, shard_folder, text_keys, write_shard
+from recsat.errors import EncoderError
+
+_MAX_BLOCK = 65_536
+_SECONDS_A_BLOCK = 5.0
+"""Blocks grow until one takes this long: little is lost by a kill, and a fast device does not write thousands of files."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """``vectors``: float32 (texts, dimension), in the order of the texts. ``n_new`` and ``n_cached`` count distinct texts."""
+
+    vectors: NDArray[np.float32]
+    n_new: int
+    n_cached: int
+
+
+def embed_texts(
+    texts: Sequence[str] | pl.Series,
+    encoder: Encoder,
+    cache_dir: str | Path,
+    progress: Callable[[int], None] | None = None,
+    *,
+    block: int = 1024,
+) -> Embedded:
+    """Vectors of ``texts``: read from ``cache_dir`` where the same encoder made them before, else made and stored there.
+
+    Each distinct text is embedded once. New vectors are stored after every ``block`` texts (growing on a fast device), so
+    that a killed run goes on where it was. Any number of processes may share a cache. ``progress`` is told how many more
+    of ``texts`` are done, ``len(texts)`` in all.
+
+    Raises DataError for a null text, EncoderError where the encoder breaks its contract.
+    """
+    unique, places = distinct(texts)
+    copies = np.bincount(places, minlength=len(unique))
+    vectors = np.empty((len(unique), encoder.dimension), dtype=np.float32)
+    folder = shard_folder(Path(cache_dir), encoder.fingerprint)
+    keys = text_keys(encoder.fingerprint, unique)
+    found = read_into(folder, keys, vectors)
+    if progress is not None and found.any():
+        progress(int(copies[found].sum()))
+    missing = np.flatnonzero(~found)
+    start = 0
+    while start < len(missing):
+        rows = missing[start : start + block]
+        began = time.monotonic()
+        made = _checked(encoder, encoder.encode([unique[row] for row in rows], progress=progress), len(rows))
+        write_shard(folder, keys[rows], made)
+        vectors[rows] = made
+        if progress is not None and (extra := int(copies[rows].sum()) - len(rows)):
+            progress(extra)
+        start += len(rows)
+        if time.monotonic() - began < _SECONDS_A_BLOCK:
+            block = min(block * 2, _MAX_BLOCK)
+    return Embedded(vectors=vectors[places], n_new=len(missing), n_cached=len(unique) - len(missing))
+
+
+def _checked(encoder: Encoder, vectors: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """What may go into the cache: a wrong vector would come back for ever."""
+    who = f"encoder {type(encoder).__name__}"
+    if vectors.shape != (count, encoder.dimension) or vectors.dtype != np.float32:
+        raise EncoderError(
+            f"{who} gave {vectors.dtype} {vectors.shape} for {count} texts; it must give float32 ({count}, {encoder.dimension})."
+        )
+    norms = np.linalg.norm(vectors, axis=1)
+    bad = ~(np.abs(norms - 1.0) < 1e-3)  # also true for NaN
+    if bad.any():
+        row = int(bad.argmax())
+        raise EncoderError(f"{who} gave a vector of length {norms[row]} (text {row} of its batch); it must be 1.")
+    return vectors

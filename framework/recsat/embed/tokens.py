@@ -1,0 +1,60 @@
+"""Token ids of many texts, flat and without padding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsat.errors import EncoderError
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Text i has ``ids[starts[i] : starts[i] + lengths[i]]``. ``types`` are token types, where the model tells them apart."""
+
+    ids: NDArray[np.int64]
+    starts: NDArray[np.intp]
+    lengths: NDArray[np.intp]
+    types: NDArray[np.int64] | None = None
+
+    def pad(self, rows: NDArray[np.intp], flat: NDArray[np.int64], fill: int) -> NDArray[np.int64]:
+        """``flat`` (ids or types) of some texts as (rows, longest), padded on the right."""
+        lengths = self.lengths[rows, None]
+        column = np.arange(int(lengths.max()))
+        places = self.starts[rows, None] + np.minimum(column, lengths - 1)
+        return np.where(column < lengths, flat[places], fill)
+
+
+def tokenize(tokenizer: Any, texts: list[str], max_tokens: int) -> Tokens:
+    """Tokens of ``texts``, cut after ``max_tokens``, special tokens included.
+
+    Some tokenizers give no token at all for an empty text; it then gets their begin or end token.
+    """
+    encoded = tokenizer(texts, truncation=True, max_length=max_tokens, padding=False, return_attention_mask=False)
+    lists: list[list[int]] = encoded["input_ids"]
+    types: list[list[int]] | None = encoded.get("token_type_ids")
+    lengths = np.fromiter(map(len, lists), dtype=np.intp, count=len(lists))
+    empty = np.flatnonzero(lengths == 0)
+    if len(empty):
+        filler = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+        if filler is None:
+            raise EncoderError(
+                f"text {texts[empty[0]]!r} has no tokens, and this tokenizer has no begin or end token to stand for it. "
+                "Give every item and user a text."
+            )
+        for row in empty:
+            lists[row] = [int(filler)]
+            if types is not None:
+                types[row] = [0]
+        lengths[empty] = 1
+    total = int(lengths.sum())
+    return Tokens(
+        ids=np.fromiter(chain.from_iterable(lists), dtype=np.int64, count=total),
+        starts=np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.intp),
+        lengths=lengths,
+        types=None if types is None else np.fromiter(chain.from_iterable(types), dtype=np.int64, count=total),
+    )

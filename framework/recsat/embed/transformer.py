@@ -1,0 +1,161 @@
+"""The text encoder: any BERT, GPT or XLNet-style transformer, pooled to one unit vector a text."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from recsat.embed.batching import run_in_batches
+from recsat.embed.checkpoint import Checkpoint, read_checkpoint
+from recsat.embed.device import pick_device, pick_dtype
+from recsat.embed.distinct import distinct
+from recsat.embed.pooling import Pooling, pool
+from recsat.embed.prompts import Role
+from recsat.embed.tokens import Tokens, tokenize
+from recsat.errors import EncoderError
+
+if TYPE_CHECKING:
+    from recsat.config import EncoderSettings
+    from recsat.embed.loading import Loaded
+
+ACCELERATOR_BUDGET = 32
+"""Token budgets are given for a CPU; an accelerator needs this many times as much to be busy."""
+
+_WINDOW = 16_384
+"""Texts that are tokenised and sorted together: bounds the memory that token ids take."""
+
+
+class TransformerEncoder:
+    """Turns texts into unit-length float32 vectors: ``TransformerEncoder(folder).encode(["a text"])``.
+
+    The folder is read at once, the weights at the first ``encode``: a run whose texts are all cached never loads them.
+    ``pooling`` and ``prompt`` None: what the model's folder declares, else what its architecture and name call for.
+    Padding is on the right for every family: a causal model then sees each text at the positions that it has alone.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name: str | None = None,
+        pooling: Pooling | None = None,
+        prompt: str | None = None,
+        max_tokens: int = 256,
+        token_budget: int = 512,
+        device: str = "auto",
+        dtype: str = "auto",
+    ) -> None:
+        self.checkpoint: Checkpoint = read_checkpoint(folder, name=name or folder.name, pooling=pooling)
+        self.device = pick_device(device)
+        self.dtype = pick_dtype(dtype, self.device)
+        self.prompt = self.checkpoint.prompts["document"] if prompt is None else prompt
+        self.max_tokens = max_tokens
+        self.token_budget = token_budget * (1 if self.device.type == "cpu" else ACCELERATOR_BUDGET)
+        self._loaded: list[Loaded] = []  # shared with the encoders that ``with_prompt`` makes
+
+    @classmethod
+    def from_settings(cls, settings: EncoderSettings, folder: Path, *, name: str) -> TransformerEncoder:
+        """The encoder of a run's configuration."""
+        return cls(
+            folder,
+            name=name,
+            pooling=None if settings.pooling == "auto" else settings.pooling,
+            prompt=settings.prompt,
+            max_tokens=settings.max_tokens,
+            token_budget=settings.token_budget,
+            device=settings.device,
+            dtype=settings.dtype,
+        )
+
+    @property
+    def dimension(self) -> int:
+        return self.checkpoint.dimension
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 over weights, tokenizer, pooling, prompt, length limit and number format; not over where they lie."""
+        parts = (
+            "transformer-1",
+            self.checkpoint.digest,
+            self.checkpoint.pooling,
+            self.prompt,
+            self.max_tokens,
+            str(self.dtype),
+        )
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def with_prompt(self, prompt: str) -> TransformerEncoder:
+        """The same model with another text in front of every text; another fingerprint, the same weights in memory."""
+        other = object.__new__(TransformerEncoder)
+        other.__dict__.update(self.__dict__)
+        other.prompt = prompt
+        return other
+
+    def with_role(self, role: Role) -> TransformerEncoder:
+        """The same model with its own prompt for queries (what is asked for) or documents (what is searched)."""
+        return self.with_prompt(self.checkpoint.prompts[role])
+
+    def encode(self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None) -> NDArray[np.float32]:
+        """Unit-length vectors in the order of ``texts``, float32, (len(texts), dimension). Equal texts get equal vectors.
+
+        Raises EncoderError where the model cannot be loaded, a text does not fit the device, or a vector is not finite.
+        """
+        unique, places = distinct(texts)
+        if not unique:
+            return np.empty((0, self.dimension), dtype=np.float32)
+        copies = np.bincount(places, minlength=len(unique))
+        vectors = np.empty((len(unique), self.dimension), dtype=np.float32)
+        for start in range(0, len(unique), _WINDOW):
+            window = slice(start, start + _WINDOW)
+            self._encode_window(unique[window], vectors[window], copies[window], progress)
+        return vectors[places]
+
+    def _encode_window(
+        self,
+        texts: list[str],
+        vectors: NDArray[np.float32],
+        copies: NDArray[np.intp],
+        progress: Callable[[int], None] | None,
+    ) -> None:
+        loaded = self._load()
+        tokens = tokenize(loaded.tokenizer, [self.prompt + text for text in texts], loaded.max_tokens)
+
+        def forward(rows: NDArray[np.intp]) -> None:
+            vectors[rows] = self._forward(loaded, tokens, rows)
+            if progress is not None:
+                progress(int(copies[rows].sum()))
+
+        self.token_budget = run_in_batches(tokens.lengths, self.token_budget, forward)
+        bad = ~np.isfinite(vectors).all(axis=1)
+        if bad.any():
+            raise EncoderError(
+                f"{self.checkpoint.name}: the vector of {texts[int(bad.argmax())][:80]!r} is not finite in {self.dtype}. "
+                "Set encoder.dtype to float32; if that does not help, the weights are broken."
+            )
+
+    @torch.inference_mode()
+    def _forward(self, loaded: Loaded, tokens: Tokens, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        device = loaded.device
+        lengths = torch.from_numpy(tokens.lengths[rows]).to(device)
+        ids = torch.from_numpy(tokens.pad(rows, tokens.ids, loaded.pad_id)).to(device)
+        inputs = {"input_ids": ids}
+        if tokens.types is not None:
+            inputs["token_type_ids"] = torch.from_numpy(tokens.pad(rows, tokens.types, loaded.pad_type)).to(device)
+        if bool((tokens.lengths[rows] != ids.shape[1]).any()):  # without a mask attention takes its fastest kernel
+            inputs["attention_mask"] = (torch.arange(ids.shape[1], device=device) < lengths[:, None]).long()
+        hidden = loaded.model(**inputs).last_hidden_state
+        return pool(hidden, lengths, self.checkpoint.pooling).cpu().numpy()
+
+    def _load(self) -> Loaded:
+        if not self._loaded:
+            from recsat.embed.loading import load
+
+            self._loaded.append(load(self.checkpoint, device=self.device, dtype=self.dtype, max_tokens=self.max_tokens))
+        return self._loaded[0]
