@@ -4,7 +4,9 @@ These are the public names. Importing them loads no torch, transformers, qdrant-
 """
 
 from recsat.config import RunConfig
+from recsat.data.columns import Column
 from recsat.data.dataset import Dataset
+from recsat.data.reading import find_table, read_table
 from recsat.domain import (
     CandidateFilter,
     Domain,
@@ -24,6 +26,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CandidateFilter",
+    "Column",
     "ConfigError",
     "DataError",
     "Dataset",
@@ -42,5 +45,7 @@ __all__ = [
     "RunError",
     "SatisfactionMetric",
     "StoreError",
+    "find_table",
     "hookimpl",
+    "read_table",
 ]

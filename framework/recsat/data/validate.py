@@ -64,8 +64,8 @@ def _settled(
         if left[name].is_empty():
             why = "is empty" if quarantine.is_empty() else "has no row without a fault; see the quarantine"
             raise DataError(f"{name}: the table {why}. Give at least one row.")
-    tables: dict[str, Any] = {name: without_origin(table) for name, table in left.items()}
-    return replace(dataset, **tables, quarantine=quarantine)
+    clean: dict[str, Any] = {name: without_origin(table) for name, table in left.items()}
+    return replace(dataset, **clean, quarantine=quarantine)
 
 
 def _text_faults(items: pl.DataFrame, describe_item: DescribeItem) -> pl.DataFrame:

@@ -9,7 +9,7 @@ import polars as pl
 from recsat.data.core import core
 from recsat.data.fingerprint import fingerprint
 from recsat.data.split import Split, split_events
-from recsat.data.validate import check_texts, validate
+from recsat.data.validate import validate
 from recsat.run.folder import RunFolder
 from recsat.run.stage import Outcome, StageContext
 
@@ -17,8 +17,11 @@ from recsat.run.stage import Outcome, StageContext
 def prepare(context: StageContext) -> Outcome:
     """Writes data/*.parquet, data/summary.json, data/texts.parquet and splits/<name>/*."""
     folder, config, domain = context.folder, context.config, context.domain
-    loaded = validate(domain.load(context.domain_config), on_bad_rows=config.data.on_bad_rows)
-    loaded = check_texts(loaded, domain.describe_item, on_bad_rows=config.data.on_bad_rows)
+    loaded = validate(
+        domain.load(context.domain_config),
+        on_bad_rows=config.data.on_bad_rows,
+        describe_item=domain.describe_item,
+    )
     found = fingerprint(loaded)
     kept = core(
         loaded,
