@@ -1,0 +1,194 @@
+"""What a result says in words: who leads, who beats the baseline, and does language help."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from recsat.report.numerals import interval, number
+from recsat.report.result import ArmResult, Measure, MeasureInfo, Result
+
+Answer = Literal["yes", "no", "not shown", "not asked"]
+Direction = Literal["better", "worse", "different"]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """The best arm on one side of the question."""
+
+    side: Literal["with language", "without"]
+    arm: str
+    figure: str
+
+
+@dataclass(frozen=True)
+class SplitHeadline:
+    """The headline of one split, on its lead measure."""
+
+    split: str
+    measure: MeasureInfo | None
+    leader: str | None
+    value: str
+    answer: Answer
+    sentence: str
+    """Does language help here?"""
+    contenders: list[Contender]
+    """The best arm with language and the best without, where the split has both."""
+    better: list[str]
+    """Arms that are significantly better than the baseline on the lead measure."""
+    worse: list[str]
+    undecided: list[str]
+
+
+def in_words(names: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def n_listed(result: Result) -> int | None:
+    """Length of a list, from the run's configuration; None where it does not say."""
+    rank = result.config.get("rank")
+    k = rank.get("k") if isinstance(rank, dict) else None
+    return k if isinstance(k, int) else None
+
+
+def confidence(result: Result) -> str:
+    """``95 % interval``, by the run's configuration; ``interval`` where it does not say the level."""
+    measure = result.config.get("measure")
+    level = measure.get("confidence") if isinstance(measure, dict) else None
+    return f"{100 * level:g} % interval" if isinstance(level, float) else "interval"
+
+
+def lead_measure(result: Result) -> MeasureInfo | None:
+    """The measure that orders arms: nDCG at the list's length, else any nDCG, else the first of accuracy."""
+    accuracy = [info for info in result.measures if info.dimension == "accuracy"]
+    ndcg = [info for info in accuracy if info.name.startswith("ndcg")]
+    at_k = [info for info in ndcg if info.name == f"ndcg@{n_listed(result)}"]
+    return next(iter([*at_k, *ndcg, *accuracy]), None)
+
+
+def diversity_measure(result: Result) -> MeasureInfo | None:
+    """The measure that stands for diversity in the plot: distance inside a list, else the first where higher is better."""
+    diversity = [info for info in result.measures if info.dimension == "diversity" and info.better != "neither"]
+    inside = [info for info in diversity if info.name.startswith(("ild", "intra"))]
+    higher = [info for info in diversity if info.better == "higher"]
+    return next(iter([*inside, *higher, *diversity]), None)
+
+
+def arms_on(result: Result, split: str, slice_name: str = "all") -> list[ArmResult]:
+    """Arms of a split (and slice), best first by the lead measure; arms without a value last, in the run's order."""
+    arms = [arm for arm in result.arms if arm.split == split and arm.slice == slice_name]
+    lead = lead_measure(result)
+    if lead is None:
+        return arms
+
+    def place(arm: ArmResult) -> tuple[bool, float]:
+        mean = mean_of(arm, lead.name)
+        return mean is None, 0.0 if mean is None else _gain(mean, lead)
+
+    return sorted(arms, key=place)
+
+
+def split_names(result: Result) -> list[str]:
+    """Every split that the result has sizes or numbers of, in its order."""
+    names = [split.name for split in result.splits] + [arm.split for arm in result.arms]
+    return list(dict.fromkeys(names))
+
+
+def mean_of(arm: ArmResult, measure: str) -> float | None:
+    """An arm's mean, or None."""
+    found = arm.measures.get(measure)
+    return None if found is None else found.mean
+
+
+def direction(arm: ArmResult, info: MeasureInfo) -> Direction | None:
+    """Which way the arm differs significantly from the baseline; None where that is not shown."""
+    difference = arm.differences.get(info.name)
+    if difference is None or not difference.significant or not difference.mean:
+        return None
+    if info.better == "neither":
+        return "different"
+    return "better" if (difference.mean > 0) == (info.better == "higher") else "worse"
+
+
+def headlines(result: Result) -> list[SplitHeadline]:
+    """One headline for each split."""
+    return [_headline(result, split) for split in split_names(result)]
+
+
+def answer_in_words(lines: Sequence[SplitHeadline]) -> str:
+    """Does language help? One or two sentences over all splits."""
+    where: dict[Answer, list[str]] = {"yes": [], "no": [], "not shown": [], "not asked": []}
+    for line in lines:
+        where[line.answer].append(line.split)
+    told = []
+    if where["yes"]:
+        told.append(f"Language leads on {in_words(where['yes'])}.")
+    if where["no"]:
+        told.append(f"It does not on {in_words(where['no'])}." if told else f"Not on {in_words(where['no'])}.")
+    if where["not shown"]:
+        told.append(f"On {in_words(where['not shown'])} the answer is not shown: the intervals overlap.")
+    if where["not asked"]:
+        told.append(f"On {in_words(where['not asked'])} the question cannot be asked.")
+    return " ".join(told) or "The run has no splits, so there is no answer."
+
+
+def _gain(mean: float, info: MeasureInfo) -> float:
+    """Sort key: smaller is better."""
+    return mean if info.better == "lower" else -mean
+
+
+def _headline(result: Result, split: str) -> SplitHeadline:
+    lead = lead_measure(result)
+    ordered = [arm for arm in arms_on(result, split) if lead is not None and mean_of(arm, lead.name) is not None]
+    if lead is None or not ordered:
+        reason = "The run measured no accuracy." if lead is None else f"No arm has a value of {lead.label} here."
+        return SplitHeadline(split, lead, None, "", "not asked", reason, [], [], [], [])
+    leader = ordered[0]
+    answer, sentence, contenders = _language(result, ordered, lead)
+    sides: dict[Direction | None, list[str]] = {"better": [], "worse": [], "different": [], None: []}
+    for arm in ordered:
+        if lead.name in arm.differences:
+            sides[direction(arm, lead)].append(arm.name)
+    value = _figure(leader.measures[lead.name])
+    undecided = sides[None] + sides["different"]
+    return SplitHeadline(
+        split, lead, leader.name, value, answer, sentence, contenders, sides["better"], sides["worse"], undecided
+    )
+
+
+def _language(result: Result, ordered: Sequence[ArmResult], lead: MeasureInfo) -> tuple[Answer, str, list[Contender]]:
+    reads = {info.name: info.uses_language for info in result.arm_infos}
+    unknown = [arm.name for arm in ordered if arm.name not in reads]
+    if unknown:
+        return "not asked", f"The run does not say whether {in_words(unknown)} read language.", []
+    language = next((arm for arm in ordered if reads[arm.name]), None)
+    other = next((arm for arm in ordered if not reads[arm.name]), None)
+    if language is None:
+        return "not asked", "No arm here reads language.", []
+    if other is None:
+        return "not asked", "Every arm here reads language.", []
+    a, b = language.measures[lead.name], other.measures[lead.name]
+    contenders = [
+        Contender("with language", language.name, _figure(a)),
+        Contender("without", other.name, _figure(b)),
+    ]
+    if _apart(a, b, lead):
+        return "yes", "Language leads here.", contenders
+    if _apart(b, a, lead):
+        return "no", "Language does not lead here.", contenders
+    return "not shown", "Not shown here: the intervals overlap.", contenders
+
+
+def _apart(a: Measure, b: Measure, lead: MeasureInfo) -> bool:
+    """Whether all of a's interval is better than all of b's."""
+    if a.low is None or a.high is None or b.low is None or b.high is None:
+        return False
+    return a.high < b.low if lead.better == "lower" else a.low > b.high
+
+
+def _figure(measure: Measure) -> str:
+    return f"{number(measure.mean)} ({interval(measure.low, measure.high)})"

@@ -1,0 +1,143 @@
+"""The result in Markdown: short enough for a Prefect artifact and a terminal. The page has the rest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from recsat.report.headline import (
+    SplitHeadline,
+    answer_in_words,
+    arms_on,
+    confidence,
+    direction,
+    headlines,
+    lead_measure,
+)
+from recsat.report.numerals import NOTHING, decimals_for, duration, interval, memory, moment, number
+from recsat.report.result import MeasureInfo, Result
+from recsat.report.tables import DIMENSIONS
+
+MOST_TEXT = 120
+MOST_OF_DIMENSION = {"accuracy": 3, "diversity": 2, "behaviour": 2, "business": 2}
+MARKS = {"better": " ▲", "worse": " ▼", "different": " ◆", None: ""}
+# The signs that CommonMark, tables and GitHub's dialect give a meaning to inside a line, and what makes a bare link:
+# ://, www. and name@host.domain. Marks that mean something only where a line starts need no escape: no line here starts
+# with a text of the result.
+_SIGNS = re.compile(r"([\\`*_{}\[\]#|~$]|(?<=:)//|(?<=[\w.+-])@(?=[\w-]+\.\w)|(?i:(?<=www)\.))")
+
+
+def render_markdown(result: Result) -> str:
+    """Verdict, one table a split, cost. Texts of the result are escaped: none can become markup, a link or a table cell."""
+    lines = headlines(result)
+    parts = [
+        "# Does language help?",
+        escape(answer_in_words(lines)),
+        f"*{escape(result.domain)}, run {escape(result.run_id)}, {escape(moment(result.created))}*",
+    ]
+    if result.data.simulated:
+        parts.append("**SIMULATED DATA.** No number here describes real people.")
+    if result.verdicts:
+        parts += ["## Verdict", _verdicts(result)]
+    for line in lines:
+        parts += _split(result, line)
+    if result.not_measured:
+        absent = [f"- **{escape(one.name)}** {NOTHING} {escape(one.reason)}" for one in result.not_measured]
+        parts += ["## Not measured", "\n".join(absent)]
+    parts += ["## Data", _data(result), "## Cost", _cost(result)]
+    parts.append(
+        f"Seed {result.seed}, data fingerprint {escape(result.data_fingerprint)}, "
+        f"recsat {escape(result.versions.get('recsat', NOTHING))}. Every number is in result.json."
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def escape(text: str) -> str:
+    """``text`` as inert Markdown on one line, cut after 120 characters."""
+    flat = " ".join(re.sub(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]", " ", text).split())
+    short = flat if len(flat) <= MOST_TEXT else f"{flat[: MOST_TEXT - 1]}…"
+    entities = short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _SIGNS.sub(r"\\\1", entities)
+
+
+def _verdicts(result: Result) -> str:
+    return "\n".join(
+        f"- **{escape(verdict.split)}, {DIMENSIONS[verdict.dimension].lower()}: {verdict.outcome}.** {escape(verdict.sentence)}"
+        for name in dict.fromkeys(verdict.split for verdict in result.verdicts)
+        for verdict in result.verdicts
+        if verdict.split == name
+    )
+
+
+def _split(result: Result, line: SplitHeadline) -> list[str]:
+    parts = [f"## {escape(line.split)}"]
+    told = [escape(line.sentence)]
+    if line.leader is not None and line.measure is not None:
+        told.insert(0, f"**{escape(line.leader)}** leads with {escape(line.measure.label)} {escape(line.value)}.")
+    told += [f"Best {one.side}: {escape(one.arm)} {escape(one.figure)}." for one in line.contenders]
+    parts.append(" ".join(told))
+    infos = _chosen(result, line.split)
+    if infos:
+        parts.append(_measures(result, line.split, infos))
+    return parts
+
+
+def _chosen(result: Result, split: str) -> list[MeasureInfo]:
+    """The lead measure first, then the first few of each dimension that have a number on this split."""
+    arms = arms_on(result, split)
+    lead = lead_measure(result)
+    valued = [
+        m for m in result.measures if any(a.measures.get(m.name) and a.measures[m.name].mean is not None for a in arms)
+    ]
+    ordered = sorted(valued, key=lambda info: info is not lead)
+    return [
+        info
+        for dimension, most in MOST_OF_DIMENSION.items()
+        for info in [one for one in ordered if one.dimension == dimension][:most]
+    ]
+
+
+def _measures(result: Result, split: str, infos: Sequence[MeasureInfo]) -> str:
+    arms = arms_on(result, split)
+    found = {info.name: [arm.measures.get(info.name) for arm in arms] for info in infos}
+    places = {name: decimals_for(m.mean for m in values if m is not None) for name, values in found.items()}
+    rows = []
+    for i, arm in enumerate(arms):
+        cells = [escape(arm.name) + (" (baseline)" if arm.name == result.baseline else "")]
+        for info in infos:
+            measure = found[info.name][i]
+            if measure is None or measure.mean is None:
+                cells.append(NOTHING)
+                continue
+            digits = places[info.name]
+            ends = f" ({interval(measure.low, measure.high, digits)})" if info is infos[0] else ""
+            cells.append(f"{number(measure.mean, digits)}{ends}{MARKS[direction(arm, info)]}")
+        rows.append(cells)
+    way = {"higher": " ↑", "lower": " ↓", "neither": ""}
+    table = _table(["arm", *(escape(info.label) + way[info.better] for info in infos)], rows)
+    return f"{table}\n\n▲ better, ▼ worse, ◆ different from {escape(result.baseline)} (significant, Holm); in brackets the {confidence(result)}."
+
+
+def _data(result: Result) -> str:
+    data = result.data
+    sizes = f"{data.n_users:,} users, {data.n_items:,} items, {data.n_events:,} events; {data.n_quarantined:,} rows in quarantine."
+    return f"{sizes} {escape(data.source)}".strip()
+
+
+def _cost(result: Result) -> str:
+    rows = [
+        [
+            escape(stage.name),
+            duration(stage.seconds),
+            memory(stage.peak_mib),
+            *(f"{n:,}" if stage.n_new or stage.n_cached else NOTHING for n in (stage.n_new, stage.n_cached)),
+        ]
+        for stage in result.stages
+    ]
+    rows.append(["**whole run**", duration(sum(stage.seconds for stage in result.stages)), "", "", ""])
+    return _table(["stage", "time", "peak memory", "new", "cached"], rows)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    written = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in written)

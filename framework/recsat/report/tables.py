@@ -1,0 +1,257 @@
+"""Tables of arms × measures as the page draws them: figures, whiskers, marks and notes, all decided here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from recsat.report.headline import Direction, arms_on, direction, lead_measure
+from recsat.report.numerals import NOTHING, decimals_for, interval, number, p_value, signed
+from recsat.report.result import ArmResult, Measure, MeasureInfo, Result
+
+Kind = Literal["language", "other", "unknown"]
+DIMENSIONS = {
+    "accuracy": "Accuracy",
+    "diversity": "Diversity",
+    "behaviour": "Behaviour",
+    "business": "Business value",
+    "undescribed": "Without a description",
+}
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Where the interval lies on its column's scale, in per cent of the width."""
+
+    low: float
+    mean: float
+    high: float
+    baseline: float | None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One arm under one measure."""
+
+    value: str
+    interval: str = ""
+    mark: Direction | None = None
+    best: bool = False
+    strip: Strip | None = None
+    note: str | None = None
+    """Letter of the footnote that says why there is no number."""
+    n_users: int = 0
+
+
+@dataclass(frozen=True)
+class Row:
+    arm: str
+    kind: Kind
+    is_baseline: bool
+    cells: list[Cell]
+
+
+@dataclass(frozen=True)
+class Column:
+    label: str
+    description: str
+    unit: str
+    better: str
+    """``higher``, ``lower`` or ``neither`` is better."""
+    n_users: int = 0
+
+
+@dataclass(frozen=True)
+class Table:
+    title: str
+    columns: list[Column]
+    rows: list[Row]
+    notes: dict[str, str] = field(default_factory=dict)
+    """Footnote letter to reason."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no number in it at all: then a sentence says more than a table of dashes."""
+        return all(cell.note for row in self.rows for cell in row.cells)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One arm and one measure with everything that is known of them."""
+
+    arm: str
+    measure: str
+    mean: str
+    interval: str
+    difference: str
+    difference_interval: str
+    p_adjusted: str
+    mark: Direction | None
+    n_users: int
+
+
+def kind_of(result: Result, arm: str) -> Kind:
+    """Whether an arm reads language, as far as the result says."""
+    for info in result.arm_infos:
+        if info.name == arm:
+            return "language" if info.uses_language else "other"
+    return "unknown"
+
+
+def split_tables(result: Result, split: str, slice_name: str = "all") -> list[Table]:
+    """One table a dimension: arms of a split and slice, best first, × every measure that any of them has."""
+    arms = arms_on(result, split, slice_name)
+    tables = []
+    for dimension, title in DIMENSIONS.items():
+        infos = [info for about, info in _measures_of(result, arms) if about == dimension]
+        if infos:
+            tables.append(_table(result, title, arms, [(info, arms) for info in infos], [_column(i) for i in infos]))
+    return tables
+
+
+def slice_names(result: Result, split: str) -> list[str]:
+    """Slices of a split apart from the whole, in the result's order."""
+    return list(dict.fromkeys(arm.slice for arm in result.arms if arm.split == split and arm.slice != "all"))
+
+
+def slice_table(result: Result, split: str) -> Table | None:
+    """The lead measure of every arm: all users, then each slice. None where the split has no slices."""
+    lead, names = lead_measure(result), slice_names(result, split)
+    if lead is None or not names:
+        return None
+    order = list(dict.fromkeys(arm.name for name in ["all", *names] for arm in arms_on(result, split, name)))
+    found = {(arm.slice, arm.name): arm for arm in result.arms if arm.split == split}
+    empty = [ArmResult(name=name, split=split, measures={}) for name in order]
+    columns, parts = [], []
+    for name in ["all", *names]:
+        arms = [found.get((name, arm.name), arm) for arm in empty]
+        n_users = max((m.n_users for arm in arms if (m := arm.measures.get(lead.name))), default=0)
+        columns.append(Column(name, lead.description, "", lead.better, n_users))
+        parts.append((lead, arms))
+    return _table(result, lead.label, empty, parts, columns)
+
+
+def all_lines(result: Result, split: str) -> list[Line]:
+    """Every number of a split, arm by arm."""
+    lines = []
+    arms = arms_on(result, split)
+    for arm in arms:
+        for _, info in _measures_of(result, arms):
+            measure, difference = arm.measures.get(info.name), arm.differences.get(info.name)
+            if measure is None:
+                continue
+            places = decimals_for([measure.mean])
+            lines.append(
+                Line(
+                    arm=arm.name,
+                    measure=info.label,
+                    mean=number(measure.mean, places),
+                    interval=interval(measure.low, measure.high, places),
+                    difference=NOTHING if difference is None else signed(difference.mean, places),
+                    difference_interval=NOTHING
+                    if difference is None
+                    else interval(difference.low, difference.high, places, with_sign=True),
+                    p_adjusted=NOTHING if difference is None else p_value(difference.p_adjusted),
+                    mark=direction(arm, info),
+                    n_users=measure.n_users,
+                )
+            )
+    return lines
+
+
+def _measures_of(result: Result, arms: Sequence[ArmResult]) -> list[tuple[str, MeasureInfo]]:
+    """(dimension, measure) for all that any arm has; one that the result does not describe is still shown."""
+    present = dict.fromkeys(name for arm in arms for name in arm.measures)
+    described = {info.name for info in result.measures}
+    known = [(str(info.dimension), info) for info in result.measures if info.name in present]
+    strange = [
+        ("undescribed", MeasureInfo(name=name, label=name, description="", dimension="behaviour", better="neither"))
+        for name in present
+        if name not in described
+    ]
+    return known + strange
+
+
+def _column(info: MeasureInfo) -> Column:
+    return Column(info.label, info.description, info.unit, info.better)
+
+
+def _table(
+    result: Result,
+    title: str,
+    rows: Sequence[ArmResult],
+    parts: Sequence[tuple[MeasureInfo, Sequence[ArmResult]]],
+    columns: list[Column],
+) -> Table:
+    """``parts`` has a measure and its arms, in the order of ``rows``, for each column."""
+    reasons: list[str] = []
+    drawn = [_cells(result, info, arms, reasons) for info, arms in parts]
+    made = [
+        Row(
+            arm=arm.name,
+            kind=kind_of(result, arm.name),
+            is_baseline=arm.name == result.baseline,
+            cells=[column[i] for column in drawn],
+        )
+        for i, arm in enumerate(rows)
+    ]
+    return Table(title, columns, made, {_letter(i): reason for i, reason in enumerate(reasons)})
+
+
+def _cells(result: Result, info: MeasureInfo, arms: Sequence[ArmResult], reasons: list[str]) -> list[Cell]:
+    found = [arm.measures.get(info.name) for arm in arms]
+    values = [m for m in found if m is not None]
+    places = decimals_for(m.mean for m in values)
+    ends = [x for m in values for x in (m.low, m.mean, m.high) if x is not None]
+    baseline = next((m.mean for arm, m in zip(arms, found, strict=True) if m and arm.name == result.baseline), None)
+    means = [m.mean for m in values if m.mean is not None]
+    top = None if info.better == "neither" or len(means) < 2 else (max if info.better == "higher" else min)(means)
+    cells = []
+    for arm, measure in zip(arms, found, strict=True):
+        if measure is None or measure.mean is None:
+            cells.append(Cell(NOTHING, note=_note(_why(result, info, arm, measure), reasons)))
+            continue
+        cells.append(
+            Cell(
+                value=number(measure.mean, places),
+                interval="" if measure.low is None else interval(measure.low, measure.high, places),
+                mark=direction(arm, info),
+                best=measure.mean == top,
+                strip=_strip(measure, baseline, min(ends), max(ends)),
+                n_users=measure.n_users,
+            )
+        )
+    return cells
+
+
+def _strip(measure: Measure, baseline: float | None, left: float, right: float) -> Strip | None:
+    if measure.mean is None or measure.low is None or measure.high is None:
+        return None
+
+    def place(value: float) -> float:
+        return 50.0 if right <= left else round(4 + 92 * (value - left) / (right - left), 2)
+
+    return Strip(
+        place(measure.low), place(measure.mean), place(measure.high), None if baseline is None else place(baseline)
+    )
+
+
+def _why(result: Result, info: MeasureInfo, arm: ArmResult, measure: Measure | None) -> str:
+    for absent in result.not_measured:
+        if absent.name == info.name:
+            return absent.reason
+    if measure is None:
+        return f"{arm.name}: {info.label} was not measured here."
+    return f"{info.label}: no user has a value."
+
+
+def _note(reason: str, reasons: list[str]) -> str:
+    if reason not in reasons:
+        reasons.append(reason)
+    return _letter(reasons.index(reason))
+
+
+def _letter(i: int) -> str:
+    """a … z, aa, ab …"""
+    return (_letter(i // 26 - 1) if i >= 26 else "") + "abcdefghijklmnopqrstuvwxyz"[i % 26]

@@ -1,0 +1,120 @@
+"""Who leads, and what may be said of language."""
+
+from __future__ import annotations
+
+import pytest
+
+from recsat.report.headline import answer_in_words, arms_on, direction, diversity_measure, headlines, lead_measure
+from recsat.report.result import ArmInfo, ArmResult, Difference, Measure, MeasureInfo, Result
+
+Ends = tuple[float, float, float]
+
+
+def run(language: Ends | None, other: Ends | None, *, better: str = "higher", described: bool = True) -> Result:
+    """A result of one split with up to two arms, each (low, mean, high)."""
+    arms = {"reader": language, "counter": other}
+    return Result(
+        run_id="r",
+        created="now",
+        domain="content",
+        baseline="counter",
+        seed=0,
+        data_fingerprint="f",
+        data={"n_users": 1, "n_items": 1, "n_events": 1, "n_quarantined": 0, "simulated": False, "source": ""},
+        splits=[],
+        arms=[
+            ArmResult(name=n, split="s", measures={"m": Measure(low=e[0], mean=e[1], high=e[2], n_users=9)})
+            for n, e in arms.items()
+            if e is not None
+        ],
+        arm_infos=[ArmInfo(name=n, uses_language=n == "reader") for n in arms] if described else [],
+        measures=[MeasureInfo(name="m", label="M", description="", dimension="accuracy", better=better)],
+        stages=[],
+        config={},
+        versions={},
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "other", "better", "answer", "leader"),
+    [
+        ((0.2, 0.3, 0.4), (0.0, 0.1, 0.19), "higher", "yes", "reader"),
+        ((0.2, 0.3, 0.4), (0.0, 0.1, 0.2), "higher", "not shown", "reader"),
+        ((0.0, 0.1, 0.19), (0.2, 0.3, 0.4), "higher", "no", "counter"),
+        ((0.2, 0.3, 0.4), (0.0, 0.1, 0.19), "lower", "no", "counter"),
+        ((0.0, 0.1, 0.19), (0.2, 0.3, 0.4), "lower", "yes", "reader"),
+        ((0.2, 0.3, 0.4), None, "higher", "not asked", "reader"),
+        (None, (0.2, 0.3, 0.4), "higher", "not asked", "counter"),
+    ],
+)
+def test_language_leads_only_where_intervals_lie_apart(
+    language: Ends | None, other: Ends | None, better: str, answer: str, leader: str
+) -> None:
+    (line,) = headlines(run(language, other, better=better))
+    assert (line.answer, line.leader) == (answer, leader)
+
+
+def test_without_word_on_which_arms_read_language_the_question_is_not_asked() -> None:
+    (line,) = headlines(run((0.2, 0.3, 0.4), (0.0, 0.1, 0.19), described=False))
+    assert line.answer == "not asked"
+    assert line.sentence == "The run does not say whether reader and counter read language."
+
+
+def test_the_answer_names_the_splits(result: Result) -> None:
+    assert answer_in_words(headlines(result)) == "Language leads on cold-items. It does not on random and timeline."
+    assert answer_in_words([]) == "The run has no splits, so there is no answer."
+
+
+def test_the_lead_measure_is_ndcg_at_the_length_of_the_lists(result: Result) -> None:
+    extra = MeasureInfo(name="ndcg@5", label="nDCG@5", description="", dimension="accuracy", better="higher")
+    with_two = result.model_copy(update={"measures": [extra, *result.measures]})
+    assert (lead := lead_measure(with_two)) is not None
+    assert lead.name == "ndcg@10"
+    without_k = with_two.model_copy(update={"config": {}})
+    assert (lead := lead_measure(without_k)) is not None
+    assert lead.name == "ndcg@5"
+
+
+def test_diversity_is_distance_inside_a_list_where_that_is_measured(result: Result) -> None:
+    assert (found := diversity_measure(result)) is not None
+    assert found.name == "ild@10"
+    rest = [info for info in result.measures if info.name not in ("ild@10", "entropy@10", "simpson@10")]
+    assert (found := diversity_measure(result.model_copy(update={"measures": rest}))) is not None
+    assert found.name == "novelty@10"
+
+
+def test_arms_come_best_first_and_those_without_a_value_last(result: Result) -> None:
+    blank = ArmResult(
+        name="blank", split="random", measures={"ndcg@10": Measure(mean=None, low=None, high=None, n_users=0)}
+    )
+    names = [arm.name for arm in arms_on(result.model_copy(update={"arms": [blank, *result.arms]}), "random")]
+    assert names[:3] == ["ease", "ials", "item-knn"]
+    assert names[-1] == "blank"
+
+
+@pytest.mark.parametrize(
+    ("mean", "significant", "better", "expected"),
+    [
+        (0.1, True, "higher", "better"),
+        (-0.1, True, "higher", "worse"),
+        (0.1, True, "lower", "worse"),
+        (-0.1, True, "lower", "better"),
+        (0.1, True, "neither", "different"),
+        (0.1, False, "higher", None),
+        (None, True, "higher", None),
+    ],
+)
+def test_direction_follows_what_is_better(
+    mean: float | None, significant: bool, better: str, expected: str | None
+) -> None:
+    info = MeasureInfo(name="m", label="M", description="", dimension="accuracy", better=better)
+    difference = Difference(mean=mean, low=None, high=None, p_adjusted=None, significant=significant, n_users=3)
+    arm = ArmResult(name="a", split="s", measures={}, differences={"m": difference})
+    assert direction(arm, info) == expected
+
+
+def test_arms_are_sorted_to_better_worse_and_undecided(result: Result) -> None:
+    random = next(line for line in headlines(result) if line.split == "random")
+    assert random.better == ["ease", "ials", "item-knn"]
+    assert random.worse[-2:] == ["text", "text-raw"]
+    assert "popularity" not in random.better + random.worse + random.undecided

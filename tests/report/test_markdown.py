@@ -1,0 +1,97 @@
+"""The Markdown says the same in short, and stays text."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from recsat.report.markdown import escape, render_markdown
+from recsat.report.result import NotMeasured, Result
+
+HOSTILE_ARM = "\"><img src=x onerror=alert('arm')>"
+STRUCTURE = {
+    "heading",
+    "paragraph",
+    "bullet_list",
+    "list_item",
+    "table",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+    "strong",
+    "em",
+}
+
+
+def kinds(markdown: str) -> set[str]:
+    """Kinds of elements that a reader with raw HTML, tables and bare links switched on finds."""
+    tokens = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(markdown)
+    inner = [child for token in tokens for child in token.children or []]
+    return {token.type.removesuffix("_open").removesuffix("_close") for token in [*tokens, *inner]}
+
+
+def test_verdict_table_and_cost_are_there(result: Result) -> None:
+    text = render_markdown(result)
+    assert text.startswith(
+        "# Does language help?\n\nLanguage leads on cold-items. It does not on random and timeline.\n"
+    )
+    assert "- **random, accuracy: worse.** text against popularity" in text
+    assert "| ease | 0.279 (" in text
+    assert "| embed | 41.7 s | 1.28 GiB | 1,902 | 53 |" in text
+    assert "quarantine" in text
+
+
+def test_hostile_names_make_no_markup(result: Result) -> None:
+    text = render_markdown(result)
+    assert kinds(text) <= STRUCTURE | {"inline", "text", "text_special", "softbreak"}
+    rendered = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
+    assert "<img" not in rendered
+    assert "&quot;&gt;&lt;img src=x onerror=alert('arm')&gt;" in rendered
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "<script>alert(1)</script> & Sons",
+        "Three | Pipes",
+        "*and* _stars_ ~~gone~~ `code`",
+        "[link](javascript:alert(1)) ![image](x)",
+        "<https://a.example>",
+        "# not a heading\n- nor a list",
+        "back\\slash \\",
+    ],
+)
+def test_an_escaped_title_reads_as_it_was_written(title: str) -> None:
+    markdown = f"| a | b |\n| --- | --- |\n| {escape(title)} | end |\n"
+    assert kinds(markdown) <= {"table", "thead", "tbody", "tr", "th", "td", "inline", "text", "text_special"}
+    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(markdown)
+    cells = ["".join(child.content for child in token.children or []) for token in tokens if token.type == "inline"]
+    assert cells == ["a", "b", " ".join(title.split()), "end"]
+
+
+@pytest.mark.parametrize("bare", ["http://a.example", "www.a.example", "me@a.example"])
+def test_bare_addresses_are_broken_so_that_no_dialect_links_them(bare: str) -> None:
+    assert bare not in escape(bare)
+
+
+@given(st.text(max_size=60))
+def test_no_text_breaks_out_of_its_list_item(text: str) -> None:
+    markdown = f"- **x** {escape(text)}\n"
+    assert kinds(markdown) <= {"bullet_list", "list_item", "paragraph", "inline", "text", "text_special", "strong"}
+
+
+def test_long_texts_are_cut_and_simulated_data_are_announced(result: Result) -> None:
+    assert len(escape("x" * 500)) == 120
+    simulated = result.model_copy(
+        update={
+            "data": result.data.model_copy(update={"simulated": True}),
+            "not_measured": [NotMeasured(name="- sly", reason="1. list")],
+        }
+    )
+    text = render_markdown(simulated)
+    assert "**SIMULATED DATA.**" in text
+    assert "- **- sly** – 1. list" in text
