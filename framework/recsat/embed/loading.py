@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 
 from recsat.embed.checkpoint import Checkpoint
 from recsat.errors import EncoderError
@@ -56,7 +57,7 @@ def load(checkpoint: Checkpoint, *, device: torch.device, dtype: torch.dtype, ma
                 output_loading_info=True,
                 **options,
             )
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         raise EncoderError(
             f"{checkpoint.name}: transformers cannot load {folder} ({type(error).__name__}: {error}). "
             "The folder needs config.json, a tokenizer and *.safetensors weights of an architecture that it knows."
