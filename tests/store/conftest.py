@@ -18,12 +18,14 @@ PREFIX = "recsat-test-"
 def _engine(backend: str, folder: Path) -> Iterator[VectorStore]:
     if backend == "server" and not os.environ.get("QDRANT_URL"):
         pytest.skip("set QDRANT_URL to test against a Qdrant server")
-    with open_store(StoreSettings.model_validate({"backend": backend}), folder) as store:
+    settings = StoreSettings.model_validate({"backend": backend})
+    with open_store(settings, folder) as store:
         yield store
-        if backend == "server":
-            for name in store.collections():
+    if backend == "server":
+        with open_store(settings, folder) as sweeper:  # a test may have closed its own
+            for name in sweeper.collections():
                 if name.startswith(PREFIX):
-                    store.drop_collection(name)
+                    sweeper.drop_collection(name)
 
 
 @pytest.fixture(params=["edge", "memory", "server"])

@@ -106,7 +106,9 @@ def test_a_dropped_collection_takes_its_aliases_along(store: VectorStore, name: 
 
 def test_points_come_back_as_they_went_in(store: VectorStore, name: str) -> None:
     store.ensure_collection(name, {"text": 2, "taste": 1})
-    store.upsert(name, [point(0, {"text": [1.0, 2.0], "taste": [3.0]}, title="Heat", tags=["a", "b"], active=True, none=None)])
+    store.upsert(
+        name, [point(0, {"text": [1.0, 2.0], "taste": [3.0]}, title="Heat", tags=["a", "b"], active=True, none=None)]
+    )
     store.upsert(name, [models.PointStruct(id=2**63 + 1, vector={"text": [0.0, 1.0], "taste": [0.5]}, payload={})])
     first, second = store.retrieve(name, [ids(1)[0], 2**63 + 1], with_vectors=True)
     assert first.id == ids(1)[0]
@@ -193,7 +195,9 @@ def test_a_table_upsert_tells_its_progress_and_needs_no_payload(store: VectorSto
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_vectors_that_are_not_finite_are_refused_and_nothing_is_stored(store: VectorStore, name: str, value: float) -> None:
+def test_vectors_that_are_not_finite_are_refused_and_nothing_is_stored(
+    store: VectorStore, name: str, value: float
+) -> None:
     store.ensure_collection(name, {"text": 4})
     matrix = vectors(5)
     matrix[3, 2] = value
@@ -260,7 +264,9 @@ def test_tables_of_unequal_length_are_refused(store: VectorStore, name: str) -> 
     ("column", "message"),
     [(pl.Series("x", [1.0, math.nan]), "row 1: nan"), (pl.Series("x", [b"a", b"b"]), "Binary has no JSON form")],
 )
-def test_a_payload_without_a_json_form_is_refused(store: VectorStore, name: str, column: pl.Series, message: str) -> None:
+def test_a_payload_without_a_json_form_is_refused(
+    store: VectorStore, name: str, column: pl.Series, message: str
+) -> None:
     store.ensure_collection(name, {"text": 4})
     with pytest.raises(StoreError, match=message):
         store.upsert_table(name, ids(2), {"text": vectors(2)}, pl.DataFrame([column]))
@@ -271,7 +277,12 @@ def test_a_closed_store_says_so(store: VectorStore, name: str) -> None:
     store.drop_collection(name)
     store.close()
     store.close()
-    for call in (lambda: store.count(name), store.collections, store.aliases, lambda: store.ensure_collection(name, {"a": 1})):
+    for call in (
+        lambda: store.count(name),
+        store.collections,
+        store.aliases,
+        lambda: store.ensure_collection(name, {"a": 1}),
+    ):
         with pytest.raises(StoreError, match="closed"):
             call()
 

@@ -329,8 +329,12 @@ class EdgeStore:
     def build(self, name: str) -> None:
         collection = self._collection(name)
         real = self.aliases().get(name, name)
-        path = edge_folder.shard_path(self.directory, real)
         with collection.lock, self._refusals(name):
+            largest_kb = collection.shard.info().points_count * max(collection.shape.vectors.values()) * 4 / 1024
+            if largest_kb <= self._threshold:  # no graph is due: milliseconds
+                collection.shard.optimize()
+                return
+            path = edge_folder.shard_path(self.directory, real)
             collection.shard.flush()
             collection.shard.close()
             try:

@@ -44,9 +44,12 @@ class ExactIndex:
 
 def recall(found: Hits, exact: Hits, tolerance: float = 1e-5) -> float:
     """Mean share of the exact hits that were found, where a hit as good as the last exact one counts (ties are no misses)."""
-    n_exact = np.isfinite(exact.scores).sum(axis=1)
-    last = np.where(np.isfinite(exact.scores), exact.scores, np.inf).min(axis=1)
+    asked = np.isfinite(exact.scores).any(axis=1)
+    if not asked.any():
+        return 1.0
+    wanted, got = exact.scores[asked], found.scores[asked]
+    n_exact = np.isfinite(wanted).sum(axis=1)
+    last = np.where(np.isfinite(wanted), wanted, np.inf).min(axis=1)
     slack = tolerance * np.maximum(1.0, np.abs(last))
-    good = (np.isfinite(found.scores) & (found.scores >= (last - slack)[:, None])).sum(axis=1)
-    asked = n_exact > 0
-    return float(np.mean(np.minimum(good, n_exact)[asked] / n_exact[asked])) if asked.any() else 1.0
+    good = (np.isfinite(got) & (got >= (last - slack)[:, None])).sum(axis=1)
+    return float(np.mean(np.minimum(good, n_exact) / n_exact))

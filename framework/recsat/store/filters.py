@@ -36,7 +36,9 @@ def parse_filter(where: Mapping[str, Any]) -> models.Filter:
     except ValidationError as error:
         first = error.errors()[0]
         words = {*_CLAUSES, *_TESTS, *_WITHOUT_KEY, *_MATCHES, *_BOUNDS, "key", "conditions", "filter"}
-        place = ".".join(str(part) for part in first["loc"] if part in words or isinstance(part, int))  # not pydantic's unions
+        place = ".".join(
+            str(part) for part in first["loc"] if part in words or isinstance(part, int)
+        )  # not pydantic's unions
         raise StoreError(
             f"filter: {place}: {first['msg']}, got {first['input']!r}. Write it as in Qdrant's REST API."
         ) from error

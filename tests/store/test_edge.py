@@ -1,0 +1,160 @@
+"""What only the embedded store has to do: outlive kills, hold its directory, build in a child process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import qdrant_edge
+
+from recsat.errors import StoreError
+from recsat.store import EdgeStore, ItemIndex, point_ids, search
+
+ITEMS = pl.DataFrame({"item_id": [str(i) for i in range(3000)], "kind": "movie"})
+IDS = point_ids("test", ITEMS)
+
+
+def start(code: str, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code), *arguments],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_kill_9_during_upsert_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    child = start(
+        """
+        import sys
+        import numpy as np, polars as pl
+        from recsat.store import EdgeStore, point_ids
+        store = EdgeStore(sys.argv[1])
+        store.ensure_collection("movies", {"text": 64}, payload_indexes={"n": "integer"})
+        for batch in range(10_000):
+            items = pl.DataFrame({"item_id": [str(batch * 50 + i) for i in range(50)], "kind": "movie"})
+            vectors = np.full((50, 64), batch, dtype=np.float32)
+            store.upsert_table("movies", point_ids("test", items), {"text": vectors}, pl.DataFrame({"n": [batch] * 50}))
+            print(batch, flush=True)
+        """,
+        str(tmp_path),
+    )
+    assert child.stdout is not None
+    acknowledged = -1
+    for line in child.stdout:
+        acknowledged = int(line)
+        if acknowledged == 25:
+            child.send_signal(signal.SIGKILL)  # the loop reads on, to what was acknowledged before the signal came
+    assert child.wait() == -signal.SIGKILL
+    assert acknowledged >= 25
+
+    with EdgeStore(tmp_path) as store:
+        sent = point_ids(
+            "test", pl.DataFrame({"item_id": [str(i) for i in range((acknowledged + 1) * 50)], "kind": "movie"})
+        )
+        assert store.count("movies") >= len(sent)
+        records = store.retrieve("movies", sent, with_vectors=True)
+        assert [r.payload for r in records] == [{"n": i // 50} for i in range(len(sent))]
+        assert all(isinstance(r.vector, dict) and r.vector["text"][0] == i // 50 for i, r in enumerate(records))
+
+
+def test_a_second_open_in_the_same_process_is_refused_until_the_first_is_closed(tmp_path: Path) -> None:
+    with (
+        EdgeStore(tmp_path),
+        pytest.raises(StoreError, match=rf"open already, in process {os.getpid()}.*close it there"),
+    ):
+        EdgeStore(tmp_path)
+    EdgeStore(tmp_path).close()
+
+
+def test_a_second_open_in_another_process_is_refused_and_names_the_first(tmp_path: Path) -> None:
+    child = start(
+        "import sys; from recsat.store import EdgeStore; s = EdgeStore(sys.argv[1]); print('open', flush=True); sys.stdin.read()",
+        str(tmp_path),
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "open\n"
+    with pytest.raises(StoreError, match=rf"in process {child.pid}"):
+        EdgeStore(tmp_path)
+    child.kill()
+    child.communicate()
+    EdgeStore(tmp_path).close()
+
+
+def test_points_and_aliases_outlive_the_process(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    with EdgeStore(tmp_path) as store:
+        store.ensure_collection("movies", {"text": 4}, payload_indexes={"n": "integer"})
+        store.upsert_table("movies", IDS[:20], {"text": vectors}, pl.DataFrame({"n": range(20)}))
+        store.swap_alias("live", "movies")
+        shape = store.shape("movies")
+    with EdgeStore(tmp_path) as store:
+        assert store.count("live") == 20
+        assert store.shape("live") == shape
+        assert store.ensure_collection("movies", {"text": 4}) is False
+
+
+def test_what_a_kill_left_half_made_or_half_deleted_is_swept_at_the_next_open(tmp_path: Path) -> None:
+    with EdgeStore(tmp_path) as store:
+        store.ensure_collection("movies", {"text": 4})
+    (tmp_path / ".new-films" / "shard").mkdir(parents=True)
+    (tmp_path / ".dropped-old").mkdir()
+    with EdgeStore(tmp_path) as store:
+        assert store.collections() == ["movies"]
+    assert [p.name for p in tmp_path.glob(".*")] == []
+
+
+def test_a_build_makes_the_graph_in_a_child_process_and_loses_no_point(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(0).normal(size=(3000, 32)).astype(np.float32)
+    with EdgeStore(tmp_path, indexing_threshold_kb=100) as store:
+        store.ensure_collection("movies", {"text": 32}, payload_indexes={"n": "integer"})
+        store.upsert_table("movies", IDS, {"text": vectors}, pl.DataFrame({"n": range(3000)}))
+        store.build("movies")
+        assert store.count("movies") == 3000
+        index = ItemIndex(IDS)
+        exact = search(store, "movies", "text", vectors[:50], index=index, limit=20, exact=True)
+        wide = search(store, "movies", "text", vectors[:50], index=index, limit=20, ef=512)
+        narrow = search(store, "movies", "text", vectors[:50], index=index, limit=20, ef=20)
+    shard = qdrant_edge.EdgeShard.load(str(tmp_path / "movies" / "shard"))
+    assert shard.info().indexed_vectors_count == 3000
+    shard.close()
+
+    def share(found: object) -> float:
+        pairs = zip(found.items, exact.items, strict=True)  # type: ignore[attr-defined]
+        return float(np.mean([len(np.intersect1d(a, b)) / 20 for a, b in pairs]))
+
+    assert share(wide) > 0.98
+    assert share(narrow) < share(wide)  # so it was the graph that answered, not a full scan
+
+
+def test_a_build_that_fails_says_why_and_leaves_the_collection_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text("raise SystemExit('out of memory')")
+    with EdgeStore(tmp_path / "store", indexing_threshold_kb=1) as store:
+        store.ensure_collection("movies", {"text": 4})
+        store.upsert_table("movies", IDS[:100], {"text": np.ones((100, 4), dtype=np.float32)}, pl.DataFrame())
+        monkeypatch.setattr("recsat.store.edge_build.__file__", str(broken))
+        with pytest.raises(StoreError, match="status 1: out of memory"):
+            store.build("movies")
+        assert store.count("movies") == 100
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"file/store: the store cannot be opened.*writable directory"):
+        EdgeStore(tmp_path / "file" / "store")
+
+
+def test_a_damaged_alias_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "aliases.json").write_text('{"live": ')
+    with EdgeStore(tmp_path) as store, pytest.raises(StoreError, match=r"aliases\.json: not readable.*publish again"):
+        store.aliases()
