@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import replace
 
 import polars as pl
 
-from recsat.data.dataset import QUARANTINE_SCHEMA
+from recsat.data.dataset import QUARANTINE_SCHEMA, Dataset
 from recsat.errors import DataError
 
 FILE = "_file"
@@ -28,6 +29,19 @@ def with_origin(table: pl.DataFrame, name: str) -> pl.DataFrame:
 def without_origin(table: pl.DataFrame) -> pl.DataFrame:
     """The table that the run goes on with."""
     return table.drop(FILE, ROW, strict=False)
+
+
+def without_origins(dataset: Dataset) -> Dataset:
+    """The same for every table of a dataset."""
+    exposures, ties = dataset.exposures, dataset.ties
+    return replace(
+        dataset,
+        items=without_origin(dataset.items),
+        users=without_origin(dataset.users),
+        events=without_origin(dataset.events),
+        exposures=None if exposures is None else without_origin(exposures),
+        ties=None if ties is None else without_origin(ties),
+    )
 
 
 def faults_at(

@@ -31,7 +31,8 @@ def validate(dataset: Dataset, on_bad_rows: OnBadRows, *, describe_item: Describ
     faults = {name: table_faults(name, table) for name, table in tables.items()}
     if describe_item is not None:
         faults["items"] = pl.concat([faults["items"], _text_faults(tables["items"], describe_item)])
-    return _settled(dataset, tables, faults, on_bad_rows)
+    ordered = {name: table.select([*TABLES[name], pl.exclude(TABLES[name])]) for name, table in tables.items()}
+    return _settled(dataset, ordered, faults, on_bad_rows)
 
 
 def check_texts(dataset: Dataset, describe_item: DescribeItem, *, on_bad_rows: OnBadRows) -> Dataset:

@@ -9,12 +9,14 @@ from recsat_content.config import ContentConfig
 from recsat_content.filters import FILTERS
 from recsat_content.metrics import METRICS
 from recsat_content.sample import SAMPLE, read_movielens
+from recsat_content.tables import read_tables
 from recsat_content.texts import LIKED, describe_item, describe_user
 
 
 def load(config: ContentConfig) -> Dataset:
     """The bundled sample, or the files of ``config.folder``."""
-    return read_movielens(SAMPLE if config.folder is None else Path(config.folder))
+    folder = SAMPLE if config.folder is None else Path(config.folder)
+    return read_movielens(folder) if config.layout == "movielens" else read_tables(folder, config.timestamp_format)
 
 
 CONTENT = Domain(

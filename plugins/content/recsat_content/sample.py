@@ -9,15 +9,28 @@ from pathlib import Path
 
 import polars as pl
 
-from recsat import Dataset
+from recsat import Column, Dataset, read_table
 
 SAMPLE = Path(__file__).with_name("sample")
-SOURCE = (
+SAMPLE_SOURCE = (
     "MovieLens ml-latest-small by GroupLens, University of Minnesota (F. M. Harper and J. A. Konstan, 2015, "
     "doi:10.1145/2827872); for non-commercial use, redistributed under the publisher's terms."
 )
 NO_GENRES = "(no genres listed)"
 UTC = pl.Datetime("us", "UTC")
+
+MOVIES = {
+    "item_id": Column(source="movieId"),
+    "title": Column(),
+    "genres": Column(kind="list"),
+}
+RATINGS = {
+    "user_id": Column(source="userId"),
+    "item_id": Column(source="movieId"),
+    "value": Column(kind="number", source="rating"),
+    "timestamp": Column(kind="time", time_format="unix"),
+}
+TAGS = {"item_id": Column(source="movieId"), "tag": Column()}
 
 
 def read_movielens(folder: Path) -> Dataset:
@@ -25,52 +38,41 @@ def read_movielens(folder: Path) -> Dataset:
 
     A release is known to the year, so ``released`` is the first of January of the year in the title.
     """
-    movies = pl.read_csv(folder / "movies.csv.gz", infer_schema=False)
-    ratings = pl.read_csv(folder / "ratings.csv.gz", infer_schema=False)
-    tags = pl.read_csv(folder / "tags.csv.gz", infer_schema=False)
-    return Dataset(items=_items(movies, tags), events=_events(ratings), source=SOURCE)
+    movies, movie_faults = read_table((folder, "movies"), MOVIES)
+    ratings, rating_faults = read_table((folder, "ratings"), RATINGS)
+    tags, tag_faults = read_table((folder, "tags"), TAGS)
+    return Dataset(
+        items=_items(movies, tags),
+        events=ratings.with_columns(event=pl.lit("rating")),
+        quarantine=pl.concat([movie_faults, rating_faults, tag_faults]),
+        source=SAMPLE_SOURCE if folder == SAMPLE else f"MovieLens files in {folder}.",
+    )
 
 
 def _items(movies: pl.DataFrame, tags: pl.DataFrame) -> pl.DataFrame:
-    genres = (
-        pl.col("genres")
-        .str.split("|")
-        .list.eval(pl.element().filter((pl.element() != NO_GENRES) & (pl.element() != "")))
-    )
-    items = movies.lazy().select(
-        item_id="movieId",
-        kind=pl.lit("movie"),
-        title=pl.col("title").str.strip_chars(),
-        year=pl.col("title").str.extract(r"\((\d{4})\)\s*$").cast(pl.Int64),
-        genres=genres,
-    )
     words = (
         tags.lazy()
-        .select(item_id="movieId", tag=pl.col("tag").str.strip_chars().str.to_lowercase())
-        .filter(pl.col("tag") != "")
+        .select("item_id", tag=pl.col("tag").str.to_lowercase())
+        .drop_nulls()
         .group_by("item_id", "tag")
         .agg(n=pl.len())
         .sort("item_id", "n", "tag", descending=[False, True, False])
         .group_by("item_id", maintain_order=True)
         .agg(tags="tag")
     )
+    year = pl.col("title").str.extract(r"\((\d{4})\)$").cast(pl.Int64)
+    nothing = pl.lit([], dtype=pl.List(pl.String))
     return (
-        items.join(words, on="item_id", how="left", maintain_order="left")
+        movies.lazy()
         .with_columns(
-            pl.col("tags").fill_null(pl.lit([], dtype=pl.List(pl.String))),
+            kind=pl.lit("movie"),
+            year=year,
+            genres=pl.col("genres").fill_null(nothing).list.eval(pl.element().filter(pl.element() != NO_GENRES)),
+        )
+        .join(words, on="item_id", how="left", maintain_order="left")
+        .with_columns(
+            tags=pl.col("tags").fill_null(nothing),
             released=pl.datetime(pl.col("year"), 1, 1, time_zone="UTC").cast(UTC),
         )
         .collect()
-    )
-
-
-def _events(ratings: pl.DataFrame) -> pl.DataFrame:
-    return ratings.select(
-        user_id="userId",
-        item_id="movieId",
-        event=pl.lit("rating"),
-        value=pl.col("rating").cast(pl.Float64),
-        timestamp=pl.from_epoch(pl.col("timestamp").cast(pl.Int64), time_unit="s")
-        .dt.replace_time_zone("UTC")
-        .cast(UTC),
     )

@@ -6,10 +6,11 @@ import polars as pl
 
 N_GENRES = 3
 N_TITLES = 5
+LIKED_STARS = 4
 
-LIKED = (((pl.col("event") == "rating") & (pl.col("value") >= 4)) | (pl.col("event") == "complete")).fill_null(
-    value=False
-)
+LIKED = (
+    ((pl.col("event") == "rating") & (pl.col("value") >= LIKED_STARS)) | (pl.col("event") == "complete")
+).fill_null(value=False)
 """What counts as liked: four stars or more, or seen, heard or read to the end."""
 
 

@@ -1,0 +1,113 @@
+"""Rules for filters: they only remove, and Qdrant and polars remove the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from recsat.config import StoreSettings
+from recsat.domain import CandidateFilter, FilterContext
+from recsat.errors import ConfigError, DataError
+from recsat.rank.filters import plan_filters
+from recsat.recommend.interactions import Catalogue
+
+N_ITEMS = 1000
+N_USERS = 50
+COLLECTION = "contract"
+
+
+def check_filter(rule: CandidateFilter, contexts: Sequence[FilterContext]) -> bool:
+    """Whether the filter removed something under one of ``contexts``; AssertionError where it breaks a rule.
+
+    A filter may refuse data that lack its columns, with DataError or ConfigError; under that context it is not tried.
+    """
+    assert rule.where is None or rule.keep is not None, (
+        f"filter {rule.name}: it has where and no keep, so it cannot be checked again after reranking. Write keep too."
+    )
+    removed = [_check(rule, context) for context in contexts]  # all of them, also after the first that removes
+    return any(removed)
+
+
+def _check(rule: CandidateFilter, context: FilterContext) -> bool:
+    known = context.known
+    items = known.items.sample(min(N_ITEMS, known.items.height), seed=0).sort("item_id")
+    users = pl.concat([known.users["user_id"], known.events["user_id"]]).unique().sort().head(N_USERS)
+    catalogue = Catalogue(items)
+    try:
+        plan = plan_filters({rule.name: rule}, catalogue, users.to_list(), context)
+    except (DataError, ConfigError):
+        return False
+    if rule.keep is not None:
+        _check_keep(rule, items, context)
+    for part in (rule.exclude, rule.allow):
+        if part is not None:
+            _check_pairs(rule.name, part(users, context), part(users.head(1), context), users, known.items)
+    if plan.where:
+        _check_where(rule, items, plan.where[0], pl.Series(plan.items))
+    return plan.removed[rule.name] > 0
+
+
+def _check_keep(rule: CandidateFilter, items: pl.DataFrame, context: FilterContext) -> None:
+    assert rule.keep is not None
+    kept = rule.keep(items, context)
+    assert rule.keep(items.reverse(), context).reverse().equals(kept, check_names=False), (
+        f"filter {rule.name}: keep gives an item another answer when rows are in another order. Answer row by row."
+    )
+    half = items.gather_every(2)
+    assert rule.keep(half, context).equals(kept.gather_every(2), check_names=False), (
+        f"filter {rule.name}: keep gives an item another answer beside other items. Use the items that it is given."
+    )
+
+
+def _check_pairs(name: str, pairs: pl.DataFrame, of_first: pl.DataFrame, users: pl.Series, items: pl.DataFrame) -> None:
+    columns = ["user_id", "item_id"]
+    strange = pairs.filter(~pl.col("user_id").is_in(users.implode()))
+    assert strange.is_empty(), f"filter {name}: it answers for user {strange['user_id'][0]!r}, who was not asked for."
+    unknown = pairs.join(items, on="item_id", how="anti")
+    assert unknown.is_empty(), (
+        f"filter {name}: it answers about {unknown['item_id'][0]!r}, which is not among the items."
+    )
+    alone = of_first.select(columns).unique().sort(columns)
+    among = pairs.filter(pl.col("user_id") == users[0]).select(columns).unique().sort(columns) if len(users) else alone
+    assert alone.equals(among), f"filter {name}: a user's pairs change with who else is asked for. Answer user by user."
+
+
+def _check_where(rule: CandidateFilter, items: pl.DataFrame, where: Mapping[str, Any], kept: pl.Series) -> None:
+    # Imported here: qdrant-client takes two seconds, and a domain without pushed-down filters does not need it.
+    from recsat.store import FieldType, open_store, parse_filter, point_ids
+
+    fields: dict[str, FieldType] = {"kind": "keyword", **rule.fields}
+    missing = [field for field in fields if field not in items.columns]
+    assert not missing, (
+        f"filter {rule.name}: fields {missing} are not columns of items. Name columns, or refuse such data."
+    )
+    undeclared = sorted(_keys(where) - set(fields))
+    assert not undeclared, (
+        f"filter {rule.name}: where looks at {undeclared}, which fields does not declare. Declare them."
+    )
+    ids = point_ids("contract", items)
+    with open_store(StoreSettings(backend="memory"), "") as store:
+        store.ensure_collection(COLLECTION, {"one": 1}, payload_indexes=fields)
+        ones = np.ones((len(ids), 1), dtype=np.float32)
+        store.upsert_table(COLLECTION, ids, {"one": ones}, items.select(list(fields)))
+        page = store.scroll(COLLECTION, where=parse_filter(where), limit=len(ids), with_payload=False)
+    found = pl.Series([str(record.id) for record in page.records], dtype=pl.String)
+    pushed = pl.Series(ids, dtype=pl.String).is_in(found.implode())
+    differ = items.filter(pushed != kept)["item_id"]
+    assert differ.is_empty(), (
+        f"filter {rule.name}: where and keep disagree on {len(differ)} of {items.height} items, such as {differ[0]!r}. "
+        "Mind items whose field is null: Qdrant finds them with is_empty alone."
+    )
+
+
+def _keys(part: Any) -> set[str]:
+    """Payload fields that a filter names."""
+    if isinstance(part, Mapping):
+        own = {part["key"]} if isinstance(part.get("key"), str) else set()
+        return own.union(*map(_keys, part.values()))
+    if isinstance(part, Sequence) and not isinstance(part, str):
+        return set().union(*map(_keys, part))
+    return set()

@@ -1,0 +1,118 @@
+"""Metrics against tables worked by hand.
+
+Lists: ann gets m1, t1, m2; bob gets m1, a1; cem gets t2. What they went on to do is in OUTCOMES.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+import pytest
+
+from recsat import DataError, Judged
+from recsat_content import metrics
+
+LISTS = pl.DataFrame(
+    [
+        ("ann", "m1", 1, 0.9, 4.0),
+        ("ann", "t1", 2, 0.8, 3.0),
+        ("ann", "m2", 3, 0.7, 2.5),
+        ("bob", "m1", 1, 0.9, 4.5),
+        ("bob", "a1", 2, 0.5, 3.0),
+        ("cem", "t2", 1, 0.9, 3.0),
+    ],
+    schema=["user_id", "item_id", "rank", "score", "predicted_rating"],
+    orient="row",
+)
+OUTCOMES = pl.DataFrame(
+    [
+        ("ann", "m1", "play", 5400.0),
+        ("ann", "m1", "complete", None),
+        ("ann", "m1", "rating", 5.0),
+        ("ann", "t1", "play", 180.0),
+        ("ann", "t1", "play", 1620.0),
+        ("ann", "m2", "rating", 2.0),
+        ("ann", "x9", "play", 9000.0),
+        ("bob", "m1", "view", None),
+        ("bob", "x9", "play", 60.0),
+        ("bob", "a1", "complete", None),
+        ("cem", "x9", "rating", 1.0),
+    ],
+    schema={"user_id": pl.String, "item_id": pl.String, "event": pl.String, "value": pl.Float64},
+    orient="row",
+)
+EXPOSURES = pl.DataFrame(
+    [
+        ("ann", "m1", True),
+        ("ann", "t1", False),
+        ("ann", "t1", False),
+        ("ann", "x9", True),
+        ("bob", "a1", True),
+        ("cem", "m1", True),
+    ],
+    schema=["user_id", "item_id", "clicked"],
+    orient="row",
+)
+
+
+def judged(
+    lists: pl.DataFrame = LISTS, outcomes: pl.DataFrame = OUTCOMES, exposures: pl.DataFrame | None = EXPOSURES
+) -> Judged:
+    return Judged(
+        lists=lists,
+        outcomes=outcomes,
+        hits=lists.join(outcomes, on=["user_id", "item_id"]),
+        users=pl.Series("user_id", ["ann", "bob", "cem"]),
+        history=outcomes.clear(),
+        items=pl.DataFrame({"item_id": ["m1", "m2", "t1", "t2", "a1", "x9"]}),
+        exposures=exposures,
+    )
+
+
+def by_user(values: pl.DataFrame) -> dict[str, float]:
+    return dict(values.select("user_id", "value").iter_rows())
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        # ann: (5400 + 180 + 1620) s = 2 h of what was listed; bob played, but nothing that was listed; cem played nothing.
+        ("watch_time", {"ann": 2.0, "bob": 0.0}),
+        # ann played m1 once and t1 twice; bob played no listed item.
+        ("repeat_rate", {"ann": 0.5}),
+        # ann started m1 and t1 and finished m1; bob finished a1, which counts as started.
+        ("completion_rate", {"ann": 0.5, "bob": 1.0}),
+        # ann was shown m1 once and t1 twice and clicked once; x9 was not listed. cem was shown nothing that was listed.
+        ("click_through_rate", {"ann": 1 / 3, "bob": 1.0}),
+        # ann: m1 5 and m2 2 stars.
+        ("mean_rating", {"ann": 3.5}),
+        # ann: (4 - 5)² and (2.5 - 2)²: mean 0.625.
+        ("rating_error", {"ann": 0.625**0.5}),
+    ],
+)
+def test_agrees_with_the_table_worked_by_hand(name: str, expected: Mapping[str, float]) -> None:
+    metric = {metric.name: metric for metric in metrics.METRICS}[name]
+    assert by_user(metric.compute(judged())) == pytest.approx(expected)
+
+
+def test_every_metric_of_the_plugin_is_worked_by_hand() -> None:
+    marks = test_agrees_with_the_table_worked_by_hand.pytestmark  # type: ignore[attr-defined]
+    assert {case[0] for case in marks[0].args[1]} == {metric.name for metric in metrics.METRICS}
+
+
+def test_rating_error_needs_predicted_stars_and_says_so() -> None:
+    metric = next(metric for metric in metrics.METRICS if metric.name == "rating_error")
+    assert metrics.PREDICTED in metric.needs
+    assert metric.compute(judged(lists=LISTS.drop("predicted_rating"))).is_empty()
+
+
+def test_click_through_rate_needs_exposures() -> None:
+    metric = next(metric for metric in metrics.METRICS if metric.name == "click_through_rate")
+    assert metric.needs == {"exposures"}
+    assert metric.compute(judged(exposures=None)).is_empty()
+
+
+def test_exposures_without_clicks_are_an_error_that_names_the_column() -> None:
+    with pytest.raises(DataError, match="no column 'clicked'"):
+        metrics.click_through_rate(judged(exposures=EXPOSURES.drop("clicked")))
