@@ -80,7 +80,7 @@ def load_config(
             told = sentence(fault, path, RunConfig, spell=variable if by_variable else repr)
             found.append(f"{giver.origin}: {told}" if giver else told)
         raise _config_error(found) from error
-    sources = {dotted(path): _source(path, given) for path, _ in _walk(config.model_dump(), RunConfig, (), "")}
+    sources = {key: _source(tuple(key.split(".")), given) for key, _ in values(config)}
     return LoadedConfig(config, sources)
 
 
@@ -99,6 +99,12 @@ def check_domain_config(config: RunConfig, domain: Domain, sources: Mapping[str,
             told = sentence(fault, path, domain.config, under=("domain_config",))
             found.append(f"{givers[0]}: {told}" if givers else told)
         raise _config_error(found) from error
+
+
+def values(config: RunConfig) -> Iterator[tuple[str, Any]]:
+    """Every dotted key that holds a value, with the value; lists are values."""
+    for path, value in _walk(config.model_dump(mode="json"), RunConfig, (), ""):
+        yield dotted(path), value
 
 
 def variable(key: str) -> str:

@@ -1,0 +1,83 @@
+"""The commands under one name, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated, Any
+
+import typer
+from rich.logging import RichHandler
+from typer.core import TyperGroup
+
+from recsat.cli.consoles import messages, output
+from recsat.cli.diagnosis import doctor
+from recsat.cli.plugin_list import plugins
+from recsat.cli.runs import demo, run
+from recsat.cli.settings import config
+from recsat.errors import RecsatError
+
+REFUSED = 2
+"""Exit code where recsat refuses: a wrong setting, bad input, a broken plugin that the run names."""
+
+
+class Commands(TyperGroup):
+    """Prints recsat's own errors as messages; everything else is a bug and keeps its traceback."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        # People add it at the end of the line that failed.
+        if "--debug" in args:
+            args = ["--debug", *(arg for arg in args if arg != "--debug")]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except RecsatError as error:
+            if ctx.params.get("debug"):
+                raise
+            console = messages()
+            console.print("[bold red]Error:[/]", end=" ")
+            console.print(str(error), markup=False, soft_wrap=True)
+            raise typer.Exit(REFUSED) from error
+
+
+app = typer.Typer(
+    name="recsat",
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from recsat import __version__
+
+        output().print(f"recsat {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def recsat(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and every log record.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Does a language model make a recommender's users more satisfied? recsat answers with evidence.
+
+    Settings come from defaults, a file (-c), RECSAT_* variables (RECSAT_RANK__K=20) and --set, in that order.
+    """
+    handler = RichHandler(console=messages(), show_time=False, show_path=debug)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler], force=True)
+    logging.getLogger("recsat").setLevel(logging.DEBUG if debug else logging.WARNING)
+
+
+for command in (demo, run, config, plugins, doctor):
+    app.command()(command)
+
+
+def main() -> None:
+    """Entry point of the script."""
+    app()

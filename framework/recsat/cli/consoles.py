@@ -1,0 +1,26 @@
+"""Where the command writes: results to stdout, progress and errors to stderr."""
+
+from __future__ import annotations
+
+import os
+
+from rich.console import Console
+
+WIDE = 160
+"""Columns of a table that goes to a file or another program, which has no width of its own."""
+
+
+def output() -> Console:
+    """For results: tables, JSON, paths."""
+    console = Console(highlight=False, soft_wrap=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDE
+    return console
+
+
+def messages() -> Console:
+    """For progress, warnings and errors."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = WIDE
+    return console

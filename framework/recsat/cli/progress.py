@@ -1,0 +1,94 @@
+"""Progress of a run in a terminal: one line a stage, live while it runs."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from recsat.report.numerals import duration, memory
+from recsat.report.result import StageCost
+
+UNITS = {"prepare": "events", "embed": "texts", "index": "items", "recommend": "lists", "evaluate": "measures"}
+"""What a stage counts."""
+
+
+class TerminalProgress:
+    """A :class:`recsat.run.Progress` for people; a context manager, since a live display must be taken down.
+
+    Where the output is no terminal there is one plain line for each finished stage.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._live = Progress(
+            TextColumn("{task.fields[mark]}"),
+            TextColumn("{task.description:<9}"),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[told]}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None and self._task is not None:
+            self._live.update(self._task, mark="[red]✗[/]", told="stopped")
+        self._live.stop()
+
+    def stage(self, name: str, total: int | None = None) -> None:
+        self._task = self._live.add_task(name, total=total, mark="·", told="")
+
+    def expect(self, total: int) -> None:
+        self._update(total=total)
+
+    def advance(self, n: int = 1) -> None:
+        if self._task is not None:
+            self._live.advance(self._task, n)
+            task = self._live.tasks[self._task]
+            done = f"{task.completed:,.0f}"
+            self._update(told=done if task.total is None else f"{done} of {task.total:,.0f}")
+
+    def note(self, text: str) -> None:
+        self.console.print(Text(text), soft_wrap=True)
+
+    def finish(self, cost: StageCost) -> None:
+        told = in_words(cost)
+        # The bar ends full: a stage may have had less to do than it expected.
+        self._update(total=1, completed=1, mark="[green]✓[/]", told=told)
+        if self._task is not None:
+            self._live.stop_task(self._task)
+        self._task = None
+        if not self.console.is_terminal:
+            self.console.print(Text(f"{cost.name}: {told}"), soft_wrap=True)
+
+    def _update(self, **fields: object) -> None:
+        if self._task is not None:
+            self._live.update(self._task, **fields)  # type: ignore[arg-type]
+
+
+def in_words(cost: StageCost) -> str:
+    """What a stage cost and did.
+
+    >>> in_words(StageCost(name="embed", seconds=2.04, peak_mib=512, n_new=0, n_cached=1955))
+    '2.0 s, 512 MiB, nothing new: all 1,955 texts from the cache'
+    """
+    unit = UNITS.get(cost.name, "")
+    told = [duration(cost.seconds), memory(cost.peak_mib)]
+    if cost.n_cached and not cost.n_new:
+        told.append(f"nothing new: all {cost.n_cached:,} {unit} from the cache".replace("  ", " "))
+    elif cost.n_cached:
+        told.append(f"{cost.n_new:,} new {unit}, {cost.n_cached:,} from the cache".replace(" ,", ","))
+    elif cost.n_new and unit:
+        told.append(f"{cost.n_new:,} {unit}")
+    return ", ".join(told)

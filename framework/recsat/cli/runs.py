@@ -1,0 +1,68 @@
+"""``recsat demo`` and ``recsat run``: the whole job, from files to report."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from recsat.cli.consoles import messages, output
+from recsat.cli.options import ConfigFile, Overrides
+from recsat.errors import ConfigError
+
+if TYPE_CHECKING:
+    from recsat.config_sources import LoadedConfig
+    from recsat.plugins import Plugins
+
+
+def demo(
+    domain: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="A domain plugin; recsat plugins lists them.", show_default="content"),
+    ] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Run the whole job on a domain's bundled sample: from files to report."""
+    from recsat.config_sources import load_config
+    from recsat.plugins import load_plugins
+
+    sets = [*(overrides or ()), *([f"domain={domain}"] if domain else [])]
+    plugins = load_plugins()
+    name = load_config(None, os.environ, sets).config.domain
+    _run(load_config(None, os.environ, sets, base=plugins.domain(name).demo), plugins)
+
+
+def run(
+    file: ConfigFile = None,
+    overrides: Overrides = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Go on with a run that was cut short, by its own settings.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Run the whole job on your own data and settings: from files to report."""
+    from recsat.config_sources import load_config
+    from recsat.plugins import load_plugins
+
+    if resume is not None and (file is not None or overrides):
+        raise ConfigError(
+            "--resume goes on by the settings in the run's folder. Leave out -c and --set, or start a new run."
+        )
+    _run(load_config(file, os.environ if resume is None else {}, overrides or ()), load_plugins(), resume)
+
+
+def _run(loaded: LoadedConfig, plugins: Plugins, resume: Path | None = None) -> None:
+    from recsat.cli.progress import TerminalProgress
+    from recsat.cli.summary import print_summary
+    from recsat.config_check import check_config
+    from recsat.run import execute
+
+    if resume is None:
+        check_config(loaded.config, plugins, loaded.sources)
+    with TerminalProgress(messages()) as progress:
+        folder = execute(loaded.config, plugins, progress, resume=resume)
+    print_summary(folder, output())
