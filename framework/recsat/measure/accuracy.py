@@ -100,7 +100,7 @@ def reciprocal_rank_of(hits: Hits) -> Values:
 
 def hit_of(hits: Hits) -> Values:
     r"""1 where any :math:`\mathrm{rel}(i)`, :math:`i \le k`, is 1."""
-    return hits.at.any(axis=1).astype(np.float64)
+    return np.asarray(hits.at.any(axis=1), dtype=np.float64)
 
 
 ACCURACY: Mapping[str, Callable[[Hits], Values]] = {

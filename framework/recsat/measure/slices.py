@@ -1,0 +1,66 @@
+"""Parts of the users and of the items that are judged apart as well.
+
+Everything is told from ``known_likes`` (user_id, item_id), what was liked before the cut. A slice that is empty, or that
+is everybody, says nothing and is left out.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+HEAD_SHARE = 0.5
+COLD_HISTORY = 5
+
+
+def item_slices(known_likes: pl.DataFrame, items: pl.Series, *, head_share: float = HEAD_SHARE) -> dict[str, pl.Series]:
+    """``head items``, ``tail items`` and ``cold items`` among ``items``, as Series of ids.
+
+    - head: the smallest set of most liked items that has at least ``head_share`` of all known likes; of equally liked
+      items the first by id. Cremonesi, Koren and Turrin, RecSys 2010, cut their short head the same way (at a third).
+    - cold: nobody liked it before the cut.
+    - tail: the rest.
+
+    >>> likes = pl.DataFrame({"user_id": ["u", "v", "w", "u"], "item_id": ["a", "a", "a", "b"]})
+    >>> {name: ids.to_list() for name, ids in item_slices(likes, pl.Series(["a", "b", "c"])).items()}
+    {'head items': ['a'], 'tail items': ['b'], 'cold items': ['c']}
+    """
+    counted = (
+        items.rename("item_id")
+        .to_frame()
+        .join(_liked_by(known_likes, "item_id"), on="item_id", how="left", maintain_order="left")
+        .with_columns(pl.col("n").fill_null(0))
+        .sort("n", "item_id", descending=[True, False])
+        .with_columns(before=pl.col("n").cum_sum() - pl.col("n"))
+    )
+    cold = pl.col("n") == 0
+    head = ~cold & (pl.col("before") < head_share * counted["n"].sum())
+    parts = {"head items": head, "tail items": ~head & ~cold, "cold items": cold}
+    return _told(counted, "item_id", parts)
+
+
+def user_slices(
+    known_likes: pl.DataFrame, users: pl.Series, *, cold_history: int = COLD_HISTORY
+) -> dict[str, pl.Series]:
+    """``cold users``, who liked at most ``cold_history`` items before the cut, and ``warm users``, who liked more.
+
+    >>> likes = pl.DataFrame({"user_id": ["u", "v", "v"], "item_id": ["a", "a", "b"]})
+    >>> {name: ids.to_list() for name, ids in user_slices(likes, pl.Series(["u", "v", "w"]), cold_history=1).items()}
+    {'cold users': ['u', 'w'], 'warm users': ['v']}
+    """
+    counted = (
+        users.rename("user_id")
+        .to_frame()
+        .join(_liked_by(known_likes, "user_id"), on="user_id", how="left", maintain_order="left")
+        .with_columns(pl.col("n").fill_null(0))
+    )
+    cold = pl.col("n") <= cold_history
+    return _told(counted, "user_id", {"cold users": cold, "warm users": ~cold})
+
+
+def _liked_by(known_likes: pl.DataFrame, key: str) -> pl.DataFrame:
+    return known_likes.select("user_id", "item_id").unique().group_by(key).len(name="n")
+
+
+def _told(counted: pl.DataFrame, key: str, parts: dict[str, pl.Expr]) -> dict[str, pl.Series]:
+    found = {name: counted.filter(part)[key].sort() for name, part in parts.items()}
+    return {name: ids for name, ids in found.items() if 0 < len(ids) < counted.height}
