@@ -172,11 +172,17 @@ def test_shares_that_are_no_whole_number_hold_over_all_users() -> None:
     assert split.test.group_by("user_id").len()["len"].max() == 1
 
 
-def test_random_splits_liked_and_other_items_apart() -> None:
+@pytest.mark.parametrize("protocol", ["random", "mixed"])
+def test_a_split_without_time_trains_on_liked_items_alone_and_keeps_the_others_as_outcomes(protocol: str) -> None:
+    events = grid(10, 50)
+    split = split_events(events, LIKED, chosen(protocol, test_share=0.2), 0)
+    assert split.train.filter(~LIKED).is_empty()
+    assert split.test.filter(~LIKED).height + split.validation.filter(~LIKED).height == events.filter(~LIKED).height
+
+
+def test_random_holds_out_a_share_of_each_users_liked_items() -> None:
     split = split_events(grid(10, 50), LIKED, chosen("random", test_share=0.2), 0)
-    by_user = split.test.group_by("user_id").agg(liked=LIKED.sum(), other=(~LIKED).sum())
-    assert set(by_user["liked"]) == {8}
-    assert set(by_user["other"]) == {2}
+    assert set(split.test.group_by("user_id").agg(liked=LIKED.sum())["liked"]) == {8}
 
 
 def test_random_keeps_all_events_of_a_user_on_an_item_together() -> None:

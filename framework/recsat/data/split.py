@@ -48,8 +48,9 @@ def split_events(events: pl.DataFrame, positive: pl.Expr, settings: SplitSetting
       validation. Events of one moment are ordered by user and item, so the share holds exactly.
     - ``last-n``: each user's last ``n_last`` liked events, and all that follows the first of them; ``n_last`` more before
       them for validation.
-    - ``random``: a share of each user's items, liked and other items apart. All events of a user on an item stay
-      together: an item that is seen in training could never be a hit.
+    - ``random``: a share of each user's liked items, with all events on them, and every item that the user did not like.
+      Without time there is no moment at which such an item was known: in training it would tell the `seen` filter what
+      not to recommend, which on MovieLens lifts the nDCG@10 of every arm by a tenth to a fifth.
     - ``cold-items``: a share of the items leaves training entirely, and only these are ranked.
     - ``cold-users``: a share of the users leaves training entirely; they come without history.
     - ``mixed``: cold items, and a share of each user's other items; all items are ranked.
@@ -140,7 +141,8 @@ def _random(events: pl.DataFrame, share: float, settings: SplitSettings, rng: np
     group = ["user_id", "_liked"]
     n = pl.len().over(group)
     n_held = (share * n + pl.col("_up").first().over(group)).floor()
-    held = pairs.with_columns(_held=pl.col("_order").rank("ordinal").over(group) <= pl.min_horizontal(n_held, n - 1.0))
+    drawn = pl.col("_order").rank("ordinal").over(group) <= pl.min_horizontal(n_held, n - 1.0)
+    held = pairs.with_columns(_held=~pl.col("_liked") | drawn)
     return _aligned(events, held.select(*PAIR, "_held"), PAIR)
 
 
@@ -192,10 +194,10 @@ def _describe(settings: SplitSettings, test: pl.DataFrame) -> str:
         case "last-n":
             return f"Each user's last {settings.n_last} liked events are held out; {settings.n_last} before them for tuning."
         case "random":
-            return f"A random {share} of each user's items is held out; {tuning}."
+            return f"A random {share} of each user's liked items is held out; {tuning}."
         case "cold-items":
             return f"A random {share} of the items is unseen in training and ranked among itself; {tuning}."
         case "cold-users":
             return f"A random {share} of the users is unseen in training and comes without history; {tuning}."
         case "mixed":
-            return f"A random {share} of the items is unseen in training and {share} of each user's others is held out; all items are ranked; {tuning}."
+            return f"A random {share} of the items is unseen in training and {share} of each user's other liked items is held out; all items are ranked; {tuning}."

@@ -70,7 +70,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Recommended:
-    """``lists`` has :data:`LISTS_SCHEMA`; ``candidate_recall`` is null for arms that score the whole catalogue."""
+    """``lists`` has :data:`LISTS_SCHEMA`.
+
+    ``candidate_recall`` is the mean share of a user's exact list that the candidates contained, over users with a history;
+    None for arms that score the whole catalogue. ``n_candidates`` is the mean number of candidates.
+    """
 
     lists: pl.DataFrame
     source: str
@@ -99,8 +103,8 @@ def recommend(
     """
     generator = torch.Generator().manual_seed(request.seed)
     blocks: list[pl.DataFrame] = []
-    recalls: list[float] = []
-    widths: list[float] = []
+    recalls: list[Tensor] = []
+    widths: list[Tensor] = []
     n_filled = 0
     for rows in _blocks(len(users), len(catalogue), request.user_block):
         batch = users.take(rows)
@@ -111,13 +115,13 @@ def recommend(
             found = retriever.candidates(recommender.vector, queries, request.n_candidates, plan, rows)
             candidates = torch.from_numpy(found).to(request.device)
         scores = _permitted_scores(recommender, batch, candidates, permitted)
-        if candidates is not None:
+        known = torch.from_numpy(np.diff(batch.history.indptr) > 0).to(request.device)
+        if candidates is not None and known.any():
             exact = top_k(_permitted_scores(recommender, batch, None, permitted), request.k, generator)
-            recalls.append(_overlap(exact, candidates))
-            widths.append(float((candidates != PADDING).sum()))
+            recalls.append(_overlap(exact[known], candidates[known]))
+            widths.append((candidates[known] != PADDING).sum(dim=1).to(torch.float32))
         places = _choose(batch, candidates, scores, request, generator)
         chosen = _recheck(_items_at(candidates, places), permitted)
-        known = torch.from_numpy(np.diff(batch.history.indptr) > 0).to(request.device)
         chosen = chosen.masked_fill(~known[:, None], PADDING)
         lists = _explained(recommender, batch, chosen, scores.gather(1, places.clamp(min=0)))
         if (lists.items == PADDING).any():
@@ -128,8 +132,8 @@ def recommend(
     return Recommended(
         lists=pl.concat(blocks) if blocks else pl.DataFrame(schema=LISTS_SCHEMA),
         source=f"qdrant:{recommender.vector}" if recalls else "catalogue",
-        n_candidates=sum(widths) / len(users) if widths else float(plan.items.sum()),
-        candidate_recall=float(np.average(recalls)) if recalls else None,
+        n_candidates=float(torch.cat(widths).mean()) if widths else float(plan.items.sum()),
+        candidate_recall=float(torch.cat(recalls).mean()) if recalls else None,
         n_filled=n_filled,
     )
 
@@ -185,11 +189,11 @@ def _recheck(items: Tensor, permitted: Tensor) -> Tensor:
     return items.masked_fill(~permitted.gather(1, items.clamp(min=0)), PADDING)
 
 
-def _overlap(exact: Tensor, candidates: Tensor) -> float:
-    """Share of the exact best that is among the candidates, mean over users that have any."""
+def _overlap(exact: Tensor, candidates: Tensor) -> Tensor:
+    """Share of each user's exact list that is among the candidates, (B,); 1 for an empty list."""
     inside = (exact[:, :, None] == candidates[:, None, :]).any(dim=2) & (exact != PADDING)
     n = (exact != PADDING).sum(dim=1)
-    return float((inside.sum(dim=1)[n > 0] / n[n > 0]).mean()) if (n > 0).any() else 1.0
+    return torch.where(n > 0, inside.sum(dim=1) / n.clamp(min=1), 1.0)
 
 
 @dataclass(frozen=True)

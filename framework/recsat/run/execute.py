@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
+from typing import Final
 
 from recsat.config import RunConfig
 from recsat.hooks import STAGES
@@ -15,20 +17,19 @@ from recsat.run.progress import LogProgress, Progress
 from recsat.run.stage import Outcome, StageContext
 
 
+MODULES: Final[Mapping[str, str]] = {
+    "prepare": "recsat.run.prepare",
+    "embed": "recsat.run.embed",
+    "index": "recsat.run.index",
+    "recommend": "recsat.run.lists",
+    "evaluate": "recsat.run.evaluate",
+    "report": "recsat.run.publish",
+}
+"""Where each stage's function, of the stage's name, is; imported when it runs, since some bring torch."""
+
+
 def _work(stage: str) -> Callable[[StageContext], Outcome]:
-    """A stage's function; its module is imported now and not before, since some bring torch."""
-    if stage == "prepare":
-        from recsat.run.prepare import prepare as work
-    elif stage == "embed":
-        from recsat.run.embed import embed as work
-    elif stage == "index":
-        from recsat.run.index import index as work
-    elif stage == "recommend":
-        from recsat.run.lists import recommend_all as work
-    elif stage == "evaluate":
-        from recsat.run.evaluate import evaluate as work
-    else:
-        from recsat.run.publish import report as work
+    work: Callable[[StageContext], Outcome] = getattr(import_module(MODULES[stage]), stage)
     return work
 
 

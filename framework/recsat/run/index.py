@@ -35,7 +35,7 @@ def publish_items(
         f"recsat-{context.config.domain}",
         index.ids,
         context.folder.read_arrays("vectors/items.safetensors"),
-        items.select(fields),
+        items.select(*fields),
         payload_indexes=fields,
         ef=context.config.store.hnsw_ef,
         advance=advance,

@@ -11,7 +11,8 @@ from recsat.data.split import Split
 from recsat.domain import RecommenderSpec
 from recsat.embed.device import pick_device
 from recsat.rank.candidates import StoreRetriever
-from recsat.rank.recommend import Recommended, Request, recommend
+from recsat.rank.recommend import Recommended, Request
+from recsat.rank.recommend import recommend as make_lists
 from recsat.recommend.popularity import Popularity
 from recsat.run.fold import Fold, test_fold, validation_fold
 from recsat.run.index import opened_retriever
@@ -49,7 +50,7 @@ def request_of(context: StageContext) -> Request:
     )
 
 
-def recommend_all(context: StageContext) -> Outcome:
+def recommend(context: StageContext) -> Outcome:
     """Writes lists/<split>.parquet and lists/<split>.json for every split."""
     vectors = context.folder.read_arrays("vectors/items.safetensors")
     request = request_of(context)
@@ -100,7 +101,7 @@ def _serve(
     retriever: StoreRetriever,
     request: Request,
 ) -> Recommended:
-    return recommend(
+    return make_lists(
         name,
         spec.make(**parameters).fit(fold.train),
         fold.users,
