@@ -44,4 +44,4 @@ class StoreRetriever:
         where = models.Filter(must=[parse_filter(rule) for rule in plan.where]) if plan.where else None
         if not plan.by_id:
             return where
-        return only(where, [self.index.ids[i] for i in np.flatnonzero(plan.items)])
+        return only(where, [self.index.ids[i] for i in np.flatnonzero(plan.items).tolist()])

@@ -16,7 +16,6 @@ from recsat.run.meter import Meter
 from recsat.run.progress import LogProgress, Progress
 from recsat.run.stage import Outcome, StageContext
 
-
 MODULES: Final[Mapping[str, str]] = {
     "prepare": "recsat.run.prepare",
     "embed": "recsat.run.embed",
