@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from recsat.domain import SatisfactionMetric
 from recsat.report.result import MeasureInfo
@@ -72,9 +72,3 @@ def of_metrics(metrics: Mapping[str, SatisfactionMetric]) -> list[MeasureInfo]:
         )
         for name, metric in metrics.items()
     ]
-
-
-def present(infos: Iterable[MeasureInfo], names: Iterable[str]) -> list[MeasureInfo]:
-    """Those of ``infos`` that were measured."""
-    measured = set(names)
-    return [info for info in infos if info.name in measured]

@@ -19,7 +19,7 @@ def judge(lists: pl.DataFrame, evidence: Evidence) -> Judged:
     served = users.to_frame().lazy()
     outcomes = evidence.outcomes.lazy().join(served, on="user_id", how="semi")
     listed = lists.lazy().join(served, on="user_id", how="semi")
-    ranked = listed.select("user_id", "item_id", "rank", "score")
+    ranked = listed.select("user_id", "item_id", "rank", *(["score"] if "score" in lists.columns else []))
     return Judged(
         lists=listed.sort("user_id", "rank").collect(),
         outcomes=outcomes.collect(),

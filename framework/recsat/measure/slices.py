@@ -33,7 +33,7 @@ def item_slices(known_likes: pl.DataFrame, items: pl.Series, *, head_share: floa
         .with_columns(before=pl.col("n").cum_sum() - pl.col("n"))
     )
     cold = pl.col("n") == 0
-    head = ~cold & (pl.col("before") < head_share * counted["n"].sum())
+    head = ~cold & (pl.col("before") < head_share * pl.col("n").sum())
     parts = {"head items": head, "tail items": ~head & ~cold, "cold items": cold}
     return _told(counted, "item_id", parts)
 

@@ -1,0 +1,214 @@
+"""One split, judged: every arm, measure and slice, with intervals, and every arm against the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from pydantic import JsonValue
+
+from recsat.config import MeasureSettings
+from recsat.domain import SatisfactionMetric
+from recsat.errors import DataError
+from recsat.measure.accuracy import Values
+from recsat.measure.evidence import Evidence
+from recsat.measure.intervals import Intervals, bootstrap_intervals
+from recsat.measure.measures import BOUNDS, built_in, key_of, of_metrics
+from recsat.measure.satisfaction import missing_needs
+from recsat.measure.score import ALL, Bench, Scores, score_catalogue, score_users
+from recsat.measure.significance import holm, sign_flip_test
+from recsat.report.result import ArmResult, Difference, Measure, MeasureInfo, NotMeasured
+
+PER_USER_SCHEMA = pl.Schema(
+    {"arm": pl.String, "slice": pl.String, "measure": pl.String, "user_id": pl.String, "value": pl.Float64}
+)
+
+
+@dataclass(frozen=True)
+class EvaluatedSplit:
+    """What a split found, in the parts of a :class:`~recsat.report.result.Result`."""
+
+    split: str
+    k: int
+    per_user: pl.DataFrame
+    """(arm, slice, measure, user_id, value), a row where a user has a value; without measures of the whole catalogue."""
+    arms: list[ArmResult]
+    measures: list[MeasureInfo]
+    """Everything that was asked for, also what ``not_measured`` says is missing."""
+    not_measured: list[NotMeasured]
+
+
+def evaluate_split(
+    lists_by_arm: Mapping[str, pl.DataFrame],
+    evidence: Evidence,
+    *,
+    metrics: Mapping[str, SatisfactionMetric],
+    settings: MeasureSettings,
+    k: int,
+    seed: int,
+    parameters: Mapping[str, Mapping[str, JsonValue]] | None = None,
+) -> EvaluatedSplit:
+    """Judges lists (user_id, item_id, rank, score) of every arm on the same users.
+
+    Measures: accuracy, diversity and concentration at ``k``, and ``metrics`` by their qualified names. Intervals are BCa
+    over users. Differences are an arm's value minus the baseline's, user by user, over users who have both; their p-values
+    are Holm-adjusted over every comparison of the split: all arms, measures and slices. Where the baseline has no lists
+    here, there are no differences. ``parameters`` are what each arm was tuned to, for the result.
+    """
+    if not len(evidence.users):
+        raise DataError(f"split {evidence.split!r} serves no users, so nothing can be measured. Hold out more events.")
+    bench = Bench(evidence, k)
+    reasons = _unmeasurable(lists_by_arm, evidence, metrics, k)
+    possible = {name: metric for name, metric in metrics.items() if name not in reasons}
+    by_user = {arm: score_users(lists, bench, possible) for arm, lists in lists_by_arm.items()}
+    whole = {arm: score_catalogue(lists, bench) for arm, lists in lists_by_arm.items()}
+
+    infos = built_in(k) + of_metrics(metrics)
+    slices = [ALL, *bench.user_rows, *(name for name in bench.relevant if name != ALL)]
+    columns = _columns(infos, slices, by_user, whole)
+    measured = {name for _, part, name in columns if part == ALL}
+    for info in infos:
+        if info.name not in measured:
+            reasons.setdefault(
+                info.name, f"No user of {evidence.split} has a value: nobody there meets the measure's definition."
+            )
+    return EvaluatedSplit(
+        split=evidence.split,
+        k=k,
+        per_user=_tidy(bench.users, columns, {name for arm in whole.values() for name in arm}),
+        arms=_results(columns, slices, lists_by_arm, evidence.split, settings, seed, parameters or {}),
+        measures=infos,
+        not_measured=[NotMeasured(name=info.name, reason=reasons[info.name]) for info in infos if info.name in reasons],
+    )
+
+
+def _unmeasurable(
+    lists_by_arm: Mapping[str, pl.DataFrame], evidence: Evidence, metrics: Mapping[str, SatisfactionMetric], k: int
+) -> dict[str, str]:
+    reasons: dict[str, str] = {}
+    if evidence.vectors is None:
+        reasons[key_of("ild", k)] = "The run has no vectors of the items."
+    if evidence.topics is None:
+        for name in ("topic-ild", "topic-entropy", "topic-simpson"):
+            reasons[key_of(name, k)] = "The domain names no column of topics."
+    shared = set.intersection(*(set(lists.columns) for lists in lists_by_arm.values())) if lists_by_arm else set()
+    for name, metric in metrics.items():
+        if reason := missing_needs(metric, evidence, shared):
+            reasons[name] = reason
+    return reasons
+
+
+def _columns(
+    infos: Iterable[MeasureInfo],
+    slices: Iterable[str],
+    by_user: Mapping[str, Scores],
+    whole: Mapping[str, dict[str, Values]],
+) -> dict[tuple[str, str, str], Values]:
+    """Values by (arm, slice, measure), of the measures that any arm has on that slice."""
+    columns: dict[tuple[str, str, str], Values] = {}
+    for part in slices:
+        for info in infos:
+            found = {
+                arm: whole[arm].get(info.name)
+                if part == ALL and info.name in whole[arm]
+                else scores.get((part, info.name))
+                for arm, scores in by_user.items()
+            }
+            held = {arm: values for arm, values in found.items() if values is not None}
+            if any(not np.isnan(values).all() for values in held.values()):
+                columns |= {(arm, part, info.name): values for arm, values in held.items()}
+    return columns
+
+
+def _results(
+    columns: Mapping[tuple[str, str, str], Values],
+    slices: Iterable[str],
+    arms: Iterable[str],
+    split: str,
+    settings: MeasureSettings,
+    seed: int,
+    parameters: Mapping[str, Mapping[str, JsonValue]],
+) -> list[ArmResult]:
+    if not columns:
+        return []
+    measures = dict(zip(columns, _measures(columns, settings, seed), strict=True))
+    differences = _differences(columns, settings, seed)
+    results = []
+    for part in slices:
+        for arm in arms:
+            own = {name: measure for (a, s, name), measure in measures.items() if (a, s) == (arm, part)}
+            if own:
+                apart = {name: diff for (a, s, name), diff in differences.items() if (a, s) == (arm, part)}
+                results.append(
+                    ArmResult(
+                        name=arm,
+                        split=split,
+                        slice=part,
+                        parameters=dict(parameters.get(arm, {})),
+                        measures=own,
+                        differences=apart,
+                    )
+                )
+    return results
+
+
+def _intervals(values: list[Values], settings: MeasureSettings, seed: int) -> Intervals:
+    return bootstrap_intervals(
+        np.column_stack(values), confidence=settings.confidence, n_bootstrap=settings.n_bootstrap, seed=seed
+    )
+
+
+def _measures(columns: Mapping[tuple[str, str, str], Values], settings: MeasureSettings, seed: int) -> list[Measure]:
+    found = _intervals(list(columns.values()), settings, seed)
+    made = []
+    for i, (_, _, name) in enumerate(columns):
+        lowest, highest = BOUNDS.get(name.partition("@")[0], (-np.inf, np.inf))
+        low, high = np.maximum(found.low[i], lowest), np.minimum(found.high[i], highest)
+        made.append(
+            Measure(mean=_known(found.mean[i]), low=_known(low), high=_known(high), n_users=int(found.n_users[i]))
+        )
+    return made
+
+
+def _differences(
+    columns: Mapping[tuple[str, str, str], Values], settings: MeasureSettings, seed: int
+) -> dict[tuple[str, str, str], Difference]:
+    pairs = {
+        key: values - columns[settings.baseline, key[1], key[2]]
+        for key, values in columns.items()
+        if key[0] != settings.baseline and (settings.baseline, key[1], key[2]) in columns
+    }
+    if not pairs:
+        return {}
+    found = _intervals(list(pairs.values()), settings, seed)
+    adjusted = holm(sign_flip_test(np.column_stack(list(pairs.values()))))
+    return {
+        key: Difference(
+            mean=_known(found.mean[i]),
+            low=_known(found.low[i]),
+            high=_known(found.high[i]),
+            p_adjusted=_known(adjusted[i]),
+            significant=bool(adjusted[i] <= 1 - settings.confidence),
+            n_users=int(found.n_users[i]),
+        )
+        for i, key in enumerate(pairs)
+    }
+
+
+def _known(value: float | np.float64) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _tidy(users: pl.Series, columns: Mapping[tuple[str, str, str], Values], aggregates: set[str]) -> pl.DataFrame:
+    tables = [
+        pl.DataFrame({"user_id": users, "value": values})
+        .filter(pl.col("value").is_not_nan())
+        .select(
+            pl.lit(arm).alias("arm"), pl.lit(part).alias("slice"), pl.lit(name).alias("measure"), "user_id", "value"
+        )
+        for (arm, part, name), values in columns.items()
+        if name not in aggregates
+    ]
+    return pl.concat(tables) if tables else pl.DataFrame(schema=PER_USER_SCHEMA)

@@ -1,0 +1,129 @@
+"""All values of one arm's lists: arrays by (slice, measure), aligned with the served users, NaN where not defined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from recsat.domain import SatisfactionMetric
+from recsat.measure import concentration, diversity
+from recsat.measure.accuracy import ACCURACY, Values, find_hits
+from recsat.measure.evidence import Evidence
+from recsat.measure.exposure import find_shown
+from recsat.measure.measures import key_of
+from recsat.measure.satisfaction import judge, measure_satisfaction
+from recsat.measure.slices import item_slices, user_slices
+
+ALL = "all"
+Scores = dict[tuple[str, str], Values]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The evidence of a split, prepared once for all arms."""
+
+    evidence: Evidence
+    k: int
+
+    @cached_property
+    def users(self) -> pl.Series:
+        return self.evidence.users.rename("user_id").cast(pl.String)
+
+    @cached_property
+    def catalogue(self) -> pl.Series:
+        """Ids of the items that are ranked."""
+        candidates = self.evidence.candidates
+        return self.evidence.items["item_id"] if candidates is None else candidates.rename("item_id")
+
+    @cached_property
+    def relevant(self) -> dict[str, pl.DataFrame]:
+        """Relevant pairs of the served users: all, and within each slice of items that has some but not all."""
+        pairs = self.evidence.relevant.select("user_id", "item_id").unique()
+        pairs = pairs.filter(pl.col("user_id").is_in(self.users.implode()))
+        found = {ALL: pairs}
+        for name, items in item_slices(self.evidence.known_likes, self.catalogue).items():
+            within = pairs.filter(pl.col("item_id").is_in(items.implode()))
+            if 0 < within.height < pairs.height:
+                found[name] = within
+        return found
+
+    @cached_property
+    def user_rows(self) -> dict[str, NDArray[np.bool_]]:
+        """Which users are in each slice of users."""
+        slices = user_slices(self.evidence.known_likes, self.users)
+        return {name: self.users.is_in(ids.implode()).to_numpy() for name, ids in slices.items()}
+
+    @cached_property
+    def topics(self) -> csr_array | None:
+        topics = self.evidence.topics
+        return None if topics is None else diversity.topic_matrix(self.evidence.items, topics, self.catalogue)
+
+    @cached_property
+    def information(self) -> Values:
+        """Bits of each item of the catalogue."""
+        return diversity.self_information(self.evidence.known_likes, self.catalogue)
+
+
+def score_users(lists: pl.DataFrame, bench: Bench, metrics: Mapping[str, SatisfactionMetric]) -> Scores:
+    """Measures that have a value for each user, on all users and on every slice of users and items.
+
+    Item slices have accuracy alone: the lists stay as they are, and the relevant items are those of the slice.
+    """
+    scores: Scores = {}
+    for part, relevant in bench.relevant.items():
+        scores |= {(part, name): values for name, values in _accuracy(lists, relevant, bench).items()}
+    scores |= {(ALL, name): values for name, values in _diversity(lists, bench).items()}
+    judged = judge(lists, bench.evidence)
+    for name, metric in metrics.items():
+        scores[ALL, name] = _aligned(measure_satisfaction(name, metric, judged), bench.users)
+    whole = {name: values for (part, name), values in scores.items() if part == ALL}
+    for part, rows in bench.user_rows.items():
+        scores |= {(part, name): np.where(rows, values, np.nan) for name, values in whole.items()}
+    return scores
+
+
+def score_catalogue(lists: pl.DataFrame, bench: Bench) -> dict[str, Values]:
+    """Measures of all lists together, as the jackknife's value of each user; see :mod:`recsat.measure.concentration`."""
+    shown = find_shown(lists, bench.catalogue, bench.users, k=bench.k)
+    measures = {
+        "coverage": concentration.coverage_of,
+        "entropy": concentration.entropy_of,
+        "simpson": concentration.simpson_of,
+        "gini": concentration.gini_of,
+    }
+    return {key_of(name, bench.k): measure(shown).user_values for name, measure in measures.items()}
+
+
+def _accuracy(lists: pl.DataFrame, relevant: pl.DataFrame, bench: Bench) -> dict[str, Values]:
+    is_judged = bench.users.is_in(relevant["user_id"].unique().implode())
+    hits = find_hits(lists, relevant, bench.users.filter(is_judged), k=bench.k)
+    rows = is_judged.to_numpy()
+    scores = {}
+    for name, measure in ACCURACY.items():
+        values = np.full(len(bench.users), np.nan)
+        values[rows] = measure(hits)
+        scores[key_of(name, bench.k)] = values
+    return scores
+
+
+def _diversity(lists: pl.DataFrame, bench: Bench) -> dict[str, Values]:
+    shown = find_shown(lists, bench.catalogue, bench.users, k=bench.k)
+    scores = {"novelty": diversity.novelty_of(shown, bench.information)}
+    if bench.evidence.vectors is not None:
+        scores["ild"] = diversity.vector_diversity_of(shown, bench.evidence.vectors)
+    if bench.topics is not None:
+        scores["topic-ild"] = diversity.topic_diversity_of(shown, bench.topics)
+        scores["topic-entropy"] = diversity.topic_entropy_of(shown, bench.topics)
+        scores["topic-simpson"] = diversity.topic_simpson_of(shown, bench.topics)
+    return {key_of(name, bench.k): values for name, values in scores.items()}
+
+
+def _aligned(table: pl.DataFrame, users: pl.Series) -> Values:
+    joined = users.to_frame().join(table, on="user_id", how="left", maintain_order="left")
+    return joined["value"].fill_null(float("nan")).to_numpy()

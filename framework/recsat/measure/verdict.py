@@ -1,0 +1,266 @@
+"""The answer in words: is the best arm that uses language better, for each dimension of one split?
+
+Two arms are picked once, by nDCG@k on the split: the best that uses language and the best that does not. The same pair is
+compared in every dimension, since nobody serves one arm for its accuracy and another for its diversity. Because they were
+picked among several, their p-values are Holm-corrected over *all* pairs of an arm with language and one without, and over
+all measures that the verdicts speak of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import polars as pl
+
+from recsat.config import MeasureSettings
+from recsat.domain import Dimension
+from recsat.measure.accuracy import Values
+from recsat.measure.evaluate import EvaluatedSplit
+from recsat.measure.intervals import bootstrap_intervals
+from recsat.measure.measures import key_of
+from recsat.measure.score import ALL
+from recsat.measure.significance import holm, sign_flip_test
+from recsat.report.numerals import interval, number, p_value, signed
+from recsat.report.result import Measure, MeasureInfo, Verdict
+
+Outcome = Literal["better", "worse", "not shown", "not measured"]
+WORDS: Mapping[Dimension, str] = {
+    "accuracy": "Accuracy",
+    "diversity": "Diversity",
+    "behaviour": "Behaviour",
+    "business": "Business value",
+}
+DIVERSITY_LEADS = ("ild", "topic-ild", "novelty")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One arm against another on one measure, over the users who have both."""
+
+    arm: str
+    other: str
+    info: MeasureInfo
+    mean: float
+    low: float | None
+    high: float | None
+    p: float
+    n_users: int
+    outcome: Outcome
+
+
+def verdicts(
+    evaluated: EvaluatedSplit, language: Collection[str], *, settings: MeasureSettings, seed: int
+) -> list[Verdict]:
+    """One verdict for each dimension of ``evaluated``; ``language`` names the arms that use language.
+
+    The outcome is that of the best arm with language against the best one without; the sentence gives the baseline as well.
+    """
+    best, other, lack = _pick(evaluated, language)
+    if lack:
+        return [
+            Verdict(dimension=dimension, split=evaluated.split, outcome="not measured", sentence=lack)
+            for dimension in get_args(Dimension)
+        ]
+    subjects = {dimension: _subjects(evaluated, dimension) for dimension in get_args(Dimension)}
+    asked = [info for infos in subjects.values() for info in infos]
+    compared = _compare_all(evaluated, language, asked, settings, seed)
+    return [
+        _verdict(evaluated, dimension, infos, compared, (best, other), settings)
+        for dimension, infos in subjects.items()
+    ]
+
+
+def _pick(evaluated: EvaluatedSplit, language: Collection[str]) -> tuple[str, str, str]:
+    """The best arm with language, the best without, and what is wrong where there is none to pick."""
+    lead = key_of("ndcg", evaluated.k)
+    means = {arm: measure.mean for arm, measure in _measured(evaluated, lead).items() if measure.mean is not None}
+    ordered = sorted(means, key=lambda arm: -means[arm])  # of equals the first in the run's order
+    best = next((arm for arm in ordered if arm in language), "")
+    other = next((arm for arm in ordered if arm not in language), "")
+    if not ordered:
+        return best, other, f"Nothing was measured on {evaluated.split}: no served user has a relevant item."
+    if not best:
+        return best, other, f"Not measured on {evaluated.split}: no arm that uses language has lists there."
+    if not other:
+        return (
+            best,
+            other,
+            f"Not measured on {evaluated.split}: every arm there uses language, so there is nothing to compare.",
+        )
+    return best, other, ""
+
+
+def _subjects(evaluated: EvaluatedSplit, dimension: Dimension) -> list[MeasureInfo]:
+    """The measures that a dimension's verdict speaks of, its lead first; empty where none was measured.
+
+    Accuracy: nDCG@k. Diversity: intra-list diversity, else that over topics, else novelty. The others: all of the
+    domain's measures with a direction, in its order.
+    """
+    missing = {absent.name for absent in evaluated.not_measured}
+    infos = [
+        info
+        for info in evaluated.measures
+        if info.dimension == dimension and info.name not in missing and info.better != "neither"
+    ]
+    if dimension == "accuracy":
+        return [info for info in infos if info.name == key_of("ndcg", evaluated.k)]
+    if dimension == "diversity":
+        leads = [key_of(name, evaluated.k) for name in DIVERSITY_LEADS]
+        return sorted((info for info in infos if info.name in leads), key=lambda info: leads.index(info.name))[:1]
+    return infos
+
+
+def _compare_all(
+    evaluated: EvaluatedSplit,
+    language: Collection[str],
+    infos: Sequence[MeasureInfo],
+    settings: MeasureSettings,
+    seed: int,
+) -> dict[tuple[str, str, str], Comparison]:
+    """Every arm with language against every arm without and against the baseline, by (arm, other, measure)."""
+    keys: list[tuple[str, str, MeasureInfo]] = []
+    columns: list[Values] = []
+    for info in infos:
+        values = _values(evaluated, info)
+        for arm in (arm for arm in values if arm in language):
+            for other in (other for other in values if other != arm):
+                if other not in language or other == settings.baseline:
+                    keys.append((arm, other, info))
+                    columns.append(values[arm] - values[other])
+    if not columns:
+        return {}
+    differences = np.column_stack(columns)
+    found = bootstrap_intervals(
+        differences, confidence=settings.confidence, n_bootstrap=settings.n_bootstrap, seed=seed
+    )
+    p = holm(sign_flip_test(differences))
+    return {
+        (arm, other, info.name): Comparison(
+            arm=arm,
+            other=other,
+            info=info,
+            mean=float(found.mean[i]),
+            low=float(found.low[i]),
+            high=float(found.high[i]),
+            p=float(p[i]),
+            n_users=int(found.n_users[i]),
+            outcome=_outcome(float(found.mean[i]), float(p[i]), info, settings),
+        )
+        for i, (arm, other, info) in enumerate(keys)
+        if not np.isnan(p[i])
+    }
+
+
+def _values(evaluated: EvaluatedSplit, info: MeasureInfo) -> dict[str, Values]:
+    """Values of one measure by arm, aligned over the users whom any arm gives one; NaN where an arm gives none."""
+    rows = evaluated.per_user.filter((pl.col("slice") == ALL) & (pl.col("measure") == info.name))
+    users = rows.select("user_id").unique().sort("user_id")
+    return {
+        str(arm): users.join(own, on="user_id", how="left", maintain_order="left")["value"]
+        .fill_null(float("nan"))
+        .to_numpy()
+        for (arm,), own in rows.select("arm", "user_id", "value")
+        .partition_by("arm", as_dict=True, include_key=False)
+        .items()
+    }
+
+
+def _outcome(mean: float, p: float, info: MeasureInfo, settings: MeasureSettings) -> Outcome:
+    if p > 1 - settings.confidence or mean == 0:
+        return "not shown"
+    return "better" if (mean > 0) == (info.better == "higher") else "worse"
+
+
+def _verdict(
+    evaluated: EvaluatedSplit,
+    dimension: Dimension,
+    infos: Sequence[MeasureInfo],
+    compared: Mapping[tuple[str, str, str], Comparison],
+    arms: tuple[str, str],
+    settings: MeasureSettings,
+) -> Verdict:
+    best, other = arms
+    found = [compared[best, other, info.name] for info in infos if (best, other, info.name) in compared]
+    if not found:
+        sentence = _why_not(evaluated, dimension, infos, arms)
+        return Verdict(dimension=dimension, split=evaluated.split, outcome="not measured", sentence=sentence)
+    lead = found[0]
+    means = _measured(evaluated, lead.info.name)
+    sentence = (
+        f"{WORDS[dimension]} on {evaluated.split}: {best}, the best arm that uses language, has {lead.info.label} "
+        f"{_figure(means[best], settings)}. Against {other}, the best arm without ({number(means[other].mean)}), {_told(lead)}."
+    )
+    against = compared.get((best, settings.baseline, lead.info.name))
+    if against and settings.baseline != other:
+        sentence += (
+            f" Against the baseline {settings.baseline} ({number(means[settings.baseline].mean)}), {_told(against)}."
+        )
+    elif settings.baseline == other:
+        sentence += f" {other} is also the baseline."
+    elif settings.baseline == best:
+        sentence += f" {best} is also the baseline."
+    else:
+        sentence += f" The baseline {settings.baseline} has no value here."
+    sentence += _others(found[1:]) + f" (p-values corrected for {len(compared)} comparisons.)"
+    return Verdict(dimension=dimension, split=evaluated.split, outcome=_overall(found), sentence=sentence)
+
+
+def _overall(found: Sequence[Comparison]) -> Outcome:
+    """Better where some measure is and none is worse; worse the other way round; else not shown."""
+    outcomes = {comparison.outcome for comparison in found}
+    if {"better", "worse"} <= outcomes:
+        return "not shown"
+    return "better" if "better" in outcomes else "worse" if "worse" in outcomes else "not shown"
+
+
+def _told(comparison: Comparison) -> str:
+    words = {"better": "it is better", "worse": "it is worse"}.get(comparison.outcome, "a difference is not shown")
+    low, high = comparison.low, comparison.high
+    told = (
+        f"{words}: {signed(comparison.mean)} ({interval(low, high, with_sign=True)}; p {_p(comparison.p)}; "
+        f"{comparison.n_users:,} users)"
+    )
+    if comparison.outcome == "not shown" and low is not None and high is not None and (low > 0 or high < 0):
+        told += ", for the interval leaves out zero but the corrected p-value does not hold"
+    return told
+
+
+def _others(comparisons: Sequence[Comparison]) -> str:
+    if not comparisons:
+        return ""
+    groups = {
+        outcome: [c.info.label for c in comparisons if c.outcome == outcome]
+        for outcome in ("better", "worse", "not shown")
+    }
+    return (
+        " Of the other measures: "
+        + "; ".join(f"{what} {', '.join(labels)}" for what, labels in groups.items() if labels)
+        + "."
+    )
+
+
+def _why_not(
+    evaluated: EvaluatedSplit, dimension: Dimension, infos: Sequence[MeasureInfo], arms: tuple[str, str]
+) -> str:
+    head = f"{WORDS[dimension]} on {evaluated.split} was not measured"
+    if infos:
+        return f"{head}: fewer than two users have {infos[0].label} for both {arms[0]} and {arms[1]}."
+    labels = {info.name: info.label for info in evaluated.measures if info.dimension == dimension}
+    reasons = [f"{labels[absent.name]}: {absent.reason}" for absent in evaluated.not_measured if absent.name in labels]
+    return f"{head}. {' '.join(reasons)}" if reasons else f"{head}: the domain declares no such measure."
+
+
+def _measured(evaluated: EvaluatedSplit, name: str) -> dict[str, Measure]:
+    return {arm.name: arm.measures[name] for arm in evaluated.arms if arm.slice == ALL and name in arm.measures}
+
+
+def _figure(measure: Measure, settings: MeasureSettings) -> str:
+    return f"{number(measure.mean)} ({100 * settings.confidence:g} % interval {interval(measure.low, measure.high)})"
+
+
+def _p(p: float) -> str:
+    text = p_value(p)
+    return text if text.startswith("<") else f"= {text}"
