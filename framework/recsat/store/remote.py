@@ -309,15 +309,16 @@ class QdrantStore:
                 ) from error
 
     def _advice(self, name: str, error: UnexpectedResponse) -> str:
+        body = error.content.decode(errors="replace")[:500]
         match error.status_code:
             case 401 | 403:
                 what = "the key is missing or not allowed to do this. Set QDRANT_API_KEY."
             case 404:
-                what = "there is no such collection. Publish first, or check the name."
+                what = f"not found: {body} Publish first, or check the name."
             case 429:
                 what = "the server asks to slow down. Try again with smaller batches."
             case _:
-                what = f"the server refused: {error.content.decode(errors='replace')[:500]}"
+                what = f"the server refused: {body}"
         return f"collection {name!r} at {self._place}: status {error.status_code}: {what}"
 
 
