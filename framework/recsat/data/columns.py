@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import operator
 from dataclasses import dataclass
+from datetime import UTC as UTC_ZONE
+from datetime import datetime
 from typing import Literal
 
 import polars as pl
@@ -105,19 +107,28 @@ def _time(raw: pl.DataFrame, source: str, column: Column) -> Reader:
         return since, "is not a number of seconds since 1970", "Leave timestamp_format empty where times are ISO 8601."
     text = cell.cast(pl.String, strict=False)
     if form is not None:
+        _require_pattern(form)
         return _by_pattern(text, form), f"is not a date of the form {form}", "Mend it, or change timestamp_format."
     stamp = text.str.replace(r"^(\d{4}-\d{2}-\d{2}) +", "${1}T")
     return pl.coalesce([_by_pattern(stamp, iso_form) for iso_form in ISO_FORMATS]), "is not a date", iso
 
 
 def _by_pattern(text: pl.Expr, form: str) -> pl.Expr:
-    try:
-        pl.select(pl.lit("2024").str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC"))
-    except pl.exceptions.PolarsError as error:
-        raise DataError(
-            f"timestamp_format {form!r} is not a pattern for dates: {error}. Use one such as %d/%m/%Y %H:%M, or unix."
-        ) from error
     return text.str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC")
+
+
+def _require_pattern(form: str) -> None:
+    """Writes a moment in this form and reads it back: polars takes any pattern, and would call every cell faulty."""
+    moment = pl.lit(datetime(2024, 12, 31, tzinfo=UTC_ZONE)).dt.cast_time_unit("us")
+    try:
+        same = pl.select(_by_pattern(moment.dt.strftime(form), form) == moment).item()
+    except pl.exceptions.PolarsError:
+        same = None
+    if not same:
+        raise DataError(
+            f"timestamp_format {form!r} is not a pattern for dates. Use one such as %d/%m/%Y %H:%M, unix for seconds, "
+            "or leave it empty for ISO 8601."
+        )
 
 
 _READERS = {

@@ -1,0 +1,225 @@
+"""Files into typed tables: every cell is read, or is a fault with its place."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from recsat.data.columns import Column
+from recsat.data.faults import sentences
+from recsat.data.reading import find_table, read_table
+from recsat.errors import DataError
+
+EVENTS = {
+    "user_id": Column(),
+    "item_id": Column(),
+    "value": Column(kind="number", required=False),
+    "timestamp": Column(kind="time"),
+}
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def cell(tmp_path: Path, text: str, column: Column) -> tuple[list[Any], list[str]]:
+    """One column read from one row; the faults as sentences."""
+    path = tmp_path / "t.csv"
+    pl.DataFrame({"x": [text], "other": ["-"]}).write_csv(path)
+    rows, faults = read_table(path, {"x": column})
+    return rows["x"].to_list(), sentences(faults)
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "expected"),
+    [
+        (" a b ", Column(), "a b"),
+        ("", Column(), None),
+        ("007", Column(), "007"),
+        ("-12", Column(kind="integer"), -12),
+        ("1e3", Column(kind="number"), 1000.0),
+        ("0.1", Column(kind="number"), 0.1),
+        ("YES", Column(kind="boolean"), True),
+        ("0", Column(kind="boolean"), False),
+        ("x| y ||z", Column(kind="list"), ["x", "y", "z"]),
+        ("x,y", Column(kind="list", separator=","), ["x", "y"]),
+        ("2024-02-29", Column(kind="time"), datetime(2024, 2, 29, tzinfo=UTC)),
+        ("2024-02-29 13:05", Column(kind="time"), datetime(2024, 2, 29, 13, 5, tzinfo=UTC)),
+        ("2024-02-29T13:05:06", Column(kind="time"), datetime(2024, 2, 29, 13, 5, 6, tzinfo=UTC)),
+        ("2024-02-29T13:05:06.25Z", Column(kind="time"), datetime(2024, 2, 29, 13, 5, 6, 250_000, tzinfo=UTC)),
+        ("2024-02-29 13:05:06+02:00", Column(kind="time"), datetime(2024, 2, 29, 11, 5, 6, tzinfo=UTC)),
+        ("964982703", Column(kind="time", time_format="unix"), datetime(2000, 7, 30, 18, 45, 3, tzinfo=UTC)),
+        ("0.5", Column(kind="time", time_format="unix"), datetime(1970, 1, 1, 0, 0, 0, 500_000, tzinfo=UTC)),
+        ("31/01/2024", Column(kind="time", time_format="%d/%m/%Y"), datetime(2024, 1, 31, tzinfo=UTC)),
+    ],
+)
+def test_a_cell_is_read_in_its_type(tmp_path: Path, text: str, column: Column, expected: Any) -> None:
+    assert cell(tmp_path, text, column) == ([expected], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "reason"),
+    [
+        ("12.5", Column(kind="integer"), "is not a whole number. Write digits alone"),
+        ("1,000", Column(kind="number"), "is not a number. Write digits with a decimal point"),
+        ("perhaps", Column(kind="boolean"), "is neither true nor false. Write true or false."),
+        ("31/02/2024", Column(kind="time"), "is not a date. Use ISO 8601, or set timestamp_format."),
+        ("2023-02-29", Column(kind="time"), "is not a date. Use ISO 8601, or set timestamp_format."),
+        ("99999999999999", Column(kind="time", time_format="unix"), "is not a number of seconds since 1970."),
+        ("inf", Column(kind="time", time_format="unix"), "is not a number of seconds since 1970."),
+        ("2024-01-31", Column(kind="time", time_format="%d/%m/%Y"), "is not a date of the form %d/%m/%Y."),
+    ],
+)
+def test_a_cell_that_does_not_fit_is_a_fault_and_its_row_is_left_out(
+    tmp_path: Path, text: str, column: Column, reason: str
+) -> None:
+    rows, (fault,) = cell(tmp_path, text, column)
+    assert rows == []
+    assert fault.startswith(f"t.csv, row 2: x '{text}' {reason}")
+
+
+def test_an_unparseable_date_names_file_row_column_value_and_fix(tmp_path: Path) -> None:
+    lines = [f"u{i},i,4,2024-01-01" for i in range(39)]
+    path = write(tmp_path / "events.csv", "\n".join(["user_id,item_id,value,timestamp", *lines, "u,i,4,31/02/2024"]))
+    rows, faults = read_table(path, EVENTS)
+    assert rows.height == 39
+    assert sentences(faults) == [
+        "events.csv, row 41: timestamp '31/02/2024' is not a date. Use ISO 8601, or set timestamp_format."
+    ]
+
+
+def test_rows_are_counted_as_a_spreadsheet_counts_them(tmp_path: Path) -> None:
+    text = '\ufeffuser_id,item_id,value,timestamp\nu,"i\n1",4,2024-01-01\n\nv,i,four,2024-01-01\n'
+    rows, faults = read_table(write(tmp_path / "e.csv", text), EVENTS)
+    assert rows["_row"].to_list() == [2]
+    assert rows["item_id"].to_list() == ["i\n1"]
+    assert faults["row"].to_list() == [4]
+
+
+def test_two_bad_cells_of_a_row_are_two_faults(tmp_path: Path) -> None:
+    text = "user_id,item_id,value,timestamp\nu,i,four,never\nv,j,1,2024-01-01\n"
+    rows, faults = read_table(write(tmp_path / "e.csv", text), EVENTS)
+    assert rows["user_id"].to_list() == ["v"]
+    assert faults.select("row", "column").rows() == [(2, "value"), (2, "timestamp")]
+
+
+def test_faults_name_the_column_as_the_file_does(tmp_path: Path) -> None:
+    path = write(tmp_path / "r.csv", "userId,rating\nu,good\n")
+    _, faults = read_table(path, {"user_id": Column(source="userId"), "value": Column(kind="number", source="rating")})
+    assert faults["column"].to_list() == ["rating"]
+
+
+TYPED = pl.DataFrame(
+    {
+        "user_id": [1, 2],
+        "item_id": ["a", "b"],
+        "value": [1.5, None],
+        "timestamp": pl.Series([datetime(2024, 1, 1), datetime(2024, 1, 2)], dtype=pl.Datetime("ms")),
+    }
+)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet", ".jsonl", ".jsonl.gz"])
+def test_every_format_gives_the_same_table(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"events{suffix}"
+    if suffix == ".parquet":
+        TYPED.write_parquet(path)
+    else:
+        plain = tmp_path / "plain"
+        TYPED.write_csv(plain) if suffix.startswith(".csv") else TYPED.write_ndjson(plain)
+        path.write_bytes(gzip.compress(plain.read_bytes()) if suffix.endswith(".gz") else plain.read_bytes())
+    rows, faults = read_table((tmp_path, "events"), EVENTS)
+    assert faults.is_empty()
+    assert rows.drop("_file", "_row").rows() == [
+        ("1", "a", 1.5, datetime(2024, 1, 1, tzinfo=UTC)),
+        ("2", "b", None, datetime(2024, 1, 2, tzinfo=UTC)),
+    ]
+    assert rows["_file"].to_list() == [path.name] * 2
+    assert rows["_row"].to_list() == ([2, 3] if suffix.startswith(".csv") else [1, 2])
+
+
+def test_whole_numbers_stored_as_floats_are_whole_and_others_are_faults(tmp_path: Path) -> None:
+    pl.DataFrame({"year": [1999.0, 1999.5, None]}).write_parquet(tmp_path / "i.parquet")
+    with pytest.raises(DataError, match="no column 'id'"):
+        read_table(tmp_path / "i.parquet", {"id": Column()})
+    pl.DataFrame({"id": [1, 2, 3], "year": [1999.0, 1999.5, None]}).write_parquet(tmp_path / "i.parquet")
+    rows, faults = read_table(tmp_path / "i.parquet", {"id": Column(), "year": Column(kind="integer")})
+    assert rows["year"].to_list() == [1999, None]
+    assert sentences(faults)[0].startswith("i.parquet, row 2: year '1999.5' is not a whole number.")
+
+
+def test_a_missing_file_lists_what_is_there(tmp_path: Path) -> None:
+    write(tmp_path / "event.csv", "a\n1\n")
+    with pytest.raises(
+        DataError, match=r"events: there is no such file\. The folder has event\.csv\. Did you mean 'event\.csv'\?"
+    ):
+        read_table((tmp_path, "events"), EVENTS)
+    with pytest.raises(DataError, match=r"events\.csv: there is no such file.*Did you mean 'event\.csv'"):
+        read_table(tmp_path / "events.csv", EVENTS)
+
+
+def test_a_missing_folder_is_named() -> None:
+    with pytest.raises(DataError, match=r"/no/where: there is no such folder"):
+        find_table(Path("/no/where"), "items")
+
+
+def test_two_files_for_one_table_are_refused(tmp_path: Path) -> None:
+    write(tmp_path / "items.csv", "a\n1\n")
+    write(tmp_path / "items.jsonl", "{}\n")
+    with pytest.raises(DataError, match=r"items\.csv and items\.jsonl are both there\. Keep one\."):
+        find_table(tmp_path, "items")
+
+
+def test_a_wrong_column_suggests_the_nearest(tmp_path: Path) -> None:
+    path = write(tmp_path / "events.csv", "user_id,item_id,timestmp\nu,i,2024-01-01\n")
+    expected = (
+        r"events\.csv, row 1: there is no column 'timestamp'; the columns are user_id, item_id, timestmp\."
+        r" Did you mean 'timestmp'\? Rename or add it\."
+    )
+    with pytest.raises(DataError, match=expected):
+        read_table(path, EVENTS)
+
+
+def test_a_misspelt_column_that_need_not_be_there_is_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write(tmp_path / "events.csv", "user_id,item_id,valeu,timestamp\nu,i,3,2024-01-01\n")
+    with caplog.at_level(logging.WARNING):
+        rows, _ = read_table(path, EVENTS)
+    assert "value" not in rows.columns
+    assert "column 'value' is left out" in caplog.text
+    assert "Did you mean 'valeu'?" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("e.csv", b"", r"e\.csv: the file is empty\. Its first row must name the columns\."),
+        ("e.csv", b"user_id,item_id\n\xe9t\xe9,1\n", r"e\.csv: it is not UTF-8\. Save it with that encoding\."),
+        (
+            "e.csv",
+            b'user_id,item_id\nu,"1,5"\nu,2,5\n',
+            r"e\.csv: row 3 has 3 cells and the header 2\. Put values .* in double quotes",
+        ),
+        ("e.xlsx", b"PK", r"e\.xlsx: this format cannot be read\. Use one of \.csv"),
+        ("e.parquet", b"not parquet", r"e\.parquet: it cannot be read"),
+        ("e.jsonl", b'{"user_id": "u"\n', r"e\.jsonl: it cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read_table(tmp_path / name, EVENTS)
+
+
+@pytest.mark.parametrize("form", ["%Q", "%H:%M", "day month year"])
+def test_a_pattern_that_cannot_give_a_date_is_refused(tmp_path: Path, form: str) -> None:
+    with pytest.raises(DataError, match=f"timestamp_format '{form}' is not a pattern for dates"):
+        cell(tmp_path, "2024-01-01", Column(kind="time", time_format=form))

@@ -1,0 +1,283 @@
+"""Bad input: each fault names file, row, column, value and the fix, or is set aside and counted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recsat.data.columns import Column
+from recsat.data.dataset import Dataset
+from recsat.data.faults import sentences
+from recsat.data.reading import read_table
+from recsat.data.validate import check_texts, validate
+from recsat.errors import DataError, PluginError
+
+ITEMS = "item_id,kind,title,price\na,film,Alpha,1.5\nb,film,Beta,\nc,film,Gamma,3\n"
+EVENTS = (
+    "user_id,item_id,event,value,timestamp\nu,a,rating,4,2024-01-01\nu,b,rating,5,2024-01-02\nv,c,view,,2024-01-03\n"
+)
+
+
+def titles(items: pl.DataFrame) -> pl.Series:
+    return items["title"].fill_null("")
+
+
+def loaded(folder: Path, *, items: str = ITEMS, events: str = EVENTS) -> Dataset:
+    """What a loader makes of two files."""
+    (folder / "items.csv").write_text(items, encoding="utf-8")
+    (folder / "events.csv").write_text(events, encoding="utf-8")
+    item_rows, item_faults = read_table(
+        (folder, "items"),
+        {"item_id": Column(), "kind": Column(), "title": Column(), "price": Column(kind="number")},
+    )
+    event_rows, event_faults = read_table(
+        (folder, "events"),
+        {
+            "user_id": Column(),
+            "item_id": Column(),
+            "event": Column(),
+            "value": Column(kind="number"),
+            "timestamp": Column(kind="time"),
+        },
+    )
+    return Dataset(items=item_rows, events=event_rows, quarantine=pl.concat([item_faults, event_faults]))
+
+
+def said(data: Dataset) -> str:
+    with pytest.raises(DataError) as error:
+        validate(data, "raise", describe_item=titles)
+    return str(error.value)
+
+
+def set_aside(data: Dataset) -> Dataset:
+    return validate(data, "quarantine", describe_item=titles)
+
+
+def test_good_tables_come_out_as_they_went_in_without_their_origin(tmp_path: Path) -> None:
+    data = loaded(tmp_path)
+    assert "_row" in data.items.columns
+    good = validate(data, "raise", describe_item=titles)
+    assert good.items.columns == ["item_id", "kind", "title", "price"]
+    assert good.events.columns == ["user_id", "item_id", "event", "value", "timestamp"]
+    assert good.events.rows() == data.events.select(good.events.columns).rows()
+    assert good.quarantine.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("changed", "message", "items_left", "events_left"),
+    [
+        pytest.param(
+            {"events": EVENTS.replace("2024-01-02", "31/02/2024")},
+            "events.csv, row 3: timestamp '31/02/2024' is not a date. Use ISO 8601, or set timestamp_format.",
+            3,
+            2,
+            id="an unparseable date",
+        ),
+        pytest.param(
+            {"items": ITEMS + "a,film,Again,\n"},
+            "items.csv, row 5: item_id 'a' is a duplicate of row 2. Keep one row for each id.",
+            3,
+            3,
+            id="a duplicate id",
+        ),
+        pytest.param(
+            {"events": EVENTS.replace(",5,", ",NaN,")},
+            "events.csv, row 3: value 'NaN' is not a finite number. Leave the cell empty where there is no value.",
+            3,
+            2,
+            id="NaN",
+        ),
+        pytest.param(
+            {"items": ITEMS.replace(",3\n", ",inf\n"), "events": EVENTS.replace("v,c", "v,a")},
+            "items.csv, row 4: price 'inf' is not a finite number. Leave the cell empty where there is no value.",
+            2,
+            3,
+            id="an infinite value in a column of the plugin's own",
+        ),
+        pytest.param(
+            {"events": EVENTS + "v,zz,view,,2024-01-03\n"},
+            "events.csv, row 5: item_id 'zz' is not among the items. Add the item to items, or take the row out.",
+            3,
+            3,
+            id="an event for an unknown item",
+        ),
+        pytest.param(
+            {"items": ITEMS + "d,film,,\n"},
+            "items.csv, row 5: item_id 'd' has no text: describe_item gave an empty one. Give it a title, or take the row out.",
+            3,
+            3,
+            id="an item without text",
+        ),
+        pytest.param(
+            {"events": EVENTS + ",a,view,,2024-01-03\n"},
+            "events.csv, row 5: user_id is empty. Fill it in, or take the row out.",
+            3,
+            3,
+            id="an empty id",
+        ),
+    ],
+)
+def test_a_fault_is_named_or_set_aside(
+    tmp_path: Path, changed: dict[str, str], message: str, items_left: int, events_left: int
+) -> None:
+    data = loaded(tmp_path, **changed)
+    assert said(data) == message
+    good = set_aside(data)
+    assert sentences(good.quarantine) == [message]
+    assert (good.items.height, good.events.height) == (items_left, events_left)
+    assert validate(replace(good, quarantine=good.quarantine.clear()), "raise").events.equals(good.events)
+
+
+@pytest.mark.parametrize("way", ["raise", "quarantine"])
+def test_an_empty_table_is_refused(tmp_path: Path, way: Literal["raise", "quarantine"]) -> None:
+    with pytest.raises(DataError, match=r"^events: the table is empty\. Give at least one row\.$"):
+        validate(loaded(tmp_path, events=EVENTS.splitlines()[0] + "\n"), way)
+    empty = replace(MADE, items=MADE.items.clear(), events=MADE.events.clear())
+    with pytest.raises(DataError, match=r"^items: the table is empty\. Give at least one row\.$"):
+        validate(empty, way)
+
+
+def test_nothing_left_after_setting_aside_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"events: the table has no row without a fault; see the quarantine\."):
+        set_aside(loaded(tmp_path, events=EVENTS.replace("2024", "long ago")))
+
+
+def test_an_event_on_an_item_that_was_set_aside_goes_with_it(tmp_path: Path) -> None:
+    good = set_aside(loaded(tmp_path, items=ITEMS.replace("Beta", "")))
+    assert good.items["item_id"].to_list() == ["a", "c"]
+    assert good.events["item_id"].to_list() == ["a", "c"]
+    assert good.quarantine.select("file", "row").rows() == [("items.csv", 3), ("events.csv", 3)]
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+    message = said(
+        loaded(tmp_path, items=ITEMS + "a,film,Again,x\nb,,Twice,inf\n", events=EVENTS.replace(",4,", ",inf,"))
+    )
+    assert message.splitlines() == [
+        "5 faults in the data:",
+        "  items.csv, row 5: price 'x' is not a number. Write digits with a decimal point, without unit or thousands separator.",
+        "  items.csv, row 6: item_id 'b' is a duplicate of row 3. Keep one row for each id.",
+        "  items.csv, row 6: kind is empty. Fill it in, or take the row out.",
+        "  items.csv, row 6: price 'inf' is not a finite number. Leave the cell empty where there is no value.",
+        "  events.csv, row 2: value 'inf' is not a finite number. Leave the cell empty where there is no value.",
+        "Mend them, or set data.on_bad_rows to quarantine to go on without these rows.",
+    ]
+
+
+def test_twenty_faults_are_shown_and_the_rest_counted(tmp_path: Path) -> None:
+    message = said(loaded(tmp_path, events=EVENTS + "w,zz,view,,2024-01-01\n" * 30))
+    lines = message.splitlines()
+    assert lines[0] == "30 faults in the data, the first 20 of which are:"
+    assert len(lines) == 1 + 20 + 1
+
+
+STAMP = pl.Series([datetime(2024, 1, 1, tzinfo=UTC)], dtype=pl.Datetime("us", "UTC"))
+MADE = Dataset(
+    items=pl.DataFrame({"item_id": ["a"], "kind": ["film"]}),
+    events=pl.DataFrame({"user_id": ["u"], "item_id": ["a"], "event": ["view"], "value": [1.0], "timestamp": STAMP}),
+)
+SHOWN = pl.DataFrame(
+    {"user_id": ["u"], "item_id": ["a"], "position": [1], "timestamp": STAMP, "policy": ["p"], "propensity": [0.5]}
+)
+
+
+def test_a_missing_column_of_a_made_table_suggests_the_nearest() -> None:
+    data = replace(MADE, events=MADE.events.rename({"timestamp": "timestamps"}))
+    with pytest.raises(DataError, match=r"events: there is no column 'timestamp'; .* Did you mean 'timestamps'\?"):
+        validate(data, "quarantine")
+
+
+def test_a_column_of_another_type_is_the_loaders_fault() -> None:
+    data = replace(MADE, events=MADE.events.with_columns(pl.col("value").cast(pl.Int64)))
+    with pytest.raises(DataError, match=r"events: column 'value' has the type Int64; it must be Float64\. Cast it"):
+        validate(data, "quarantine")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("propensity", 0.0, "exposures, row 1: propensity '0.0' is not a probability above 0 and up to 1."),
+        ("propensity", 1.5, "exposures, row 1: propensity '1.5' is not a probability"),
+        ("propensity", None, "exposures, row 1: propensity is empty."),
+        ("position", 0, "exposures, row 1: position '0' is not a position. Count positions from 1."),
+        ("item_id", "zz", "exposures, row 1: item_id 'zz' is not among the items."),
+    ],
+)
+def test_exposures_are_checked(column: str, value: object, message: str) -> None:
+    data = replace(MADE, exposures=SHOWN.with_columns(pl.Series(column, [value], dtype=SHOWN.schema[column])))
+    with pytest.raises(DataError) as error:
+        validate(data, "raise")
+    assert str(error.value).startswith(message)
+    good = validate(data, "quarantine")
+    assert good.exposures is not None
+    assert good.exposures.is_empty()
+
+
+def test_users_and_ties_are_checked() -> None:
+    users = pl.DataFrame({"user_id": ["u", "u"]})
+    ties = pl.DataFrame({"user_id": ["u", None], "other_id": ["v", "w"], "timestamp": [STAMP[0], None]})
+    good = validate(replace(MADE, users=users, ties=ties), "quarantine")
+    assert good.users.height == 1
+    assert good.ties is not None
+    assert good.ties["other_id"].to_list() == ["v"]
+    assert good.quarantine.select("file", "row").rows() == [("users", 2), ("ties", 2)]
+
+
+def test_one_file_may_be_the_source_of_two_tables() -> None:
+    def row(n: int) -> dict[str, pl.Expr]:
+        return {"_file": pl.lit("sales.csv"), "_row": pl.lit(n, pl.Int64)}
+
+    strange = MADE.events.with_columns(**row(2), item_id=pl.lit("zz"))
+    data = replace(
+        MADE, items=MADE.items.with_columns(**row(2)), events=pl.concat([strange, MADE.events.with_columns(**row(3))])
+    )
+    good = validate(data, "quarantine")
+    assert (good.items.height, good.events.height) == (1, 1)
+
+
+def test_check_texts_alone_names_the_item() -> None:
+    data = replace(MADE, items=MADE.items.with_columns(title=pl.lit(" ")))
+    with pytest.raises(DataError, match=r"items, row 1: item_id 'a' has no text"):
+        check_texts(data, titles, on_bad_rows="raise")
+    assert check_texts(MADE, lambda items: items["item_id"], on_bad_rows="raise").items.equals(MADE.items)
+
+
+def test_texts_of_another_number_are_the_plugins_fault() -> None:
+    with pytest.raises(PluginError, match="return one text for each of the 1 rows of items"):
+        check_texts(MADE, lambda items: pl.Series(["a", "b"]), on_bad_rows="raise")
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from(["a", "b", "zz", None]),
+            st.sampled_from([1.0, None, float("nan"), float("inf")]),
+            st.sampled_from(["view", None]),
+        ),
+        min_size=1,
+        max_size=25,
+    )
+)
+def test_what_is_set_aside_and_what_stays_is_what_came(rows: list[tuple[str | None, float | None, str | None]]) -> None:
+    schema: dict[str, pl.DataType | type[pl.DataType]] = {"item_id": pl.String, "value": pl.Float64, "event": pl.String}
+    events = pl.DataFrame(rows, schema=schema, orient="row").with_columns(
+        user_id=pl.format("u{}", pl.int_range(pl.len())), timestamp=STAMP[0]
+    )
+    events = pl.concat([events, MADE.events.select(events.columns)])
+    items = pl.DataFrame({"item_id": ["a", "b"], "kind": ["film", "film"]})
+    good = validate(Dataset(items=items, events=events), "quarantine")
+    fine = [
+        f"u{i}"
+        for i, (item, value, event) in enumerate(rows)
+        if item in ("a", "b") and event is not None and (value is None or value == 1.0)
+    ]
+    assert good.events["user_id"].to_list() == [*fine, "u"]
+    assert good.quarantine["row"].n_unique() == len(rows) - len(fine)
