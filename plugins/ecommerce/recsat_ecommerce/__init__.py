@@ -1,0 +1,1 @@
+"""The e-commerce domain: products that people view, put in the cart and buy."""

@@ -1,0 +1,115 @@
+"""What an operator sets: which files, and what the filters ask for."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from recsat import DomainConfig
+
+
+Policy = Literal["random", "bts"]
+
+
+def _both_policies() -> list[Policy]:
+    return ["random", "bts"]
+
+
+class EcommerceConfig(DomainConfig):
+    """Without a folder, a bundled sample is read: Online Retail, or Open Bandit where the layout says so."""
+
+    folder: str | None = Field(
+        None,
+        min_length=1,
+        description="Folder with your files. Empty: the bundled sample of the layout.",
+        examples=["/data/shop"],
+    )
+    layout: Literal["online-retail", "open-bandit", "tables"] = Field(
+        "online-retail",
+        description=(
+            "online-retail: transactions and items, one line for each product on an invoice. "
+            "open-bandit: exposures of the Open Bandit Dataset, with propensities. "
+            "tables: items and events, with users and exposures where they exist."
+        ),
+    )
+    timestamp_format: str | None = Field(
+        None,
+        min_length=1,
+        description=(
+            "online-retail, tables: how times are written, such as %d/%m/%Y %H:%M, or unix for seconds. Empty: ISO 8601."
+        ),
+        examples=["%d/%m/%Y %H:%M", "unix"],
+    )
+    campaign: Literal["all", "men", "women"] = Field("all", description="open-bandit: the campaign to read.")
+    policies: list[Policy] = Field(
+        default_factory=_both_policies,
+        min_length=1,
+        max_length=2,
+        description="open-bandit: the logging policies to read: uniformly random, Bernoulli Thompson sampling, or both.",
+        examples=[["random"], ["random", "bts"]],
+    )
+    in_stock_days: int = Field(
+        90,
+        ge=1,
+        le=3650,
+        description=(
+            "Filter in_stock, where the items have no in_stock column: a product counts as in stock "
+            "if it was sold in this many days before the moment, or never yet."
+        ),
+        examples=[30, 90],
+    )
+    min_price: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Filter price: keep products that cost at least this.",
+        examples=[2],
+    )
+    max_price: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="Filter price: keep products that cost at most this.",
+        examples=[20],
+    )
+    allow_categories: list[str] = Field(
+        default_factory=list,
+        description="Filter category: keep products in one of these. Empty: every category.",
+        examples=[["Jewellery", "Bags and purses"]],
+    )
+    deny_categories: list[str] = Field(
+        default_factory=list,
+        description="Filter category: remove products in any of these, also where allowed.",
+        examples=[["Christmas"]],
+    )
+    market: str | None = Field(
+        None,
+        min_length=1,
+        description="Filter market: keep products that are sold in this market.",
+        examples=["Germany"],
+    )
+    repeatable_categories: list[str] = Field(
+        default_factory=list,
+        description="Filter not_bought: categories that people buy again; products in them stay although bought before.",
+        examples=[["Cards and wrapping"]],
+    )
+    rebuy_after_days: int | None = Field(
+        None,
+        ge=0,
+        le=3650,
+        description="Filter not_bought: show a product again when its last purchase is longer ago than this. Empty: never.",
+        examples=[180],
+    )
+
+    @model_validator(mode="after")
+    def _settings_fit_together(self) -> Self:
+        if self.layout == "tables" and self.folder is None:
+            raise ValueError("layout 'tables' reads your own files: set folder to where they are")
+        if self.min_price is not None and self.max_price is not None and self.min_price > self.max_price:
+            raise ValueError(
+                f"min_price {self.min_price:g} is above max_price {self.max_price:g}: no product could be shown"
+            )
+        if len(set(self.policies)) < len(self.policies):
+            raise ValueError(f"policies names {self.policies[0]} twice: name each once")
+        return self

@@ -1,0 +1,67 @@
+"""The e-commerce domain, as recsat finds it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from recsat import Dataset, Domain, hookimpl
+from recsat_ecommerce import bandit, retail
+from recsat_ecommerce.config import EcommerceConfig
+from recsat_ecommerce.filters import FILTERS
+from recsat_ecommerce.metrics import METRICS
+from recsat_ecommerce.tables import read_tables
+from recsat_ecommerce.texts import LIKED, describe_item, describe_user
+
+
+def load(config: EcommerceConfig) -> Dataset:
+    """The layout's bundled sample, or the files of ``config.folder``."""
+    folder = None if config.folder is None else Path(config.folder)
+    if config.layout == "open-bandit":
+        return bandit.read_bandit(folder or bandit.SAMPLE, config.campaign, config.policies)
+    if config.layout == "tables":
+        assert folder is not None, "the config model sees to it"
+        return read_tables(folder, config.timestamp_format)
+    return retail.read_retail(folder or retail.SAMPLE, config.timestamp_format)
+
+
+ECOMMERCE = Domain(
+    name="ecommerce",
+    description="Products of a shop: what people view, put in the cart, buy and rate.",
+    config=EcommerceConfig,
+    load=load,
+    describe_item=describe_item,
+    describe_user=describe_user,
+    positive=LIKED,
+    kinds=("product",),
+    topics="topics",
+    filters=FILTERS,
+    metrics=METRICS,
+    units={"purchase": "money", "rating": "stars"},
+    worth={"purchase": 1.0},
+    reasons={
+        "because": "because you chose {title}",
+        "similar": "similar to {title}, which you chose",
+        "popular": "a bestseller",
+        "new": "new in the shop",
+        "taste": "goes with what you chose so far",
+        "no-history": "a bestseller; nothing is known of your taste yet",
+        "filled": "a bestseller; the list would have been too short",
+    },
+    demo={
+        "splits": [
+            {"name": "timeline", "protocol": "timeline"},
+            {"name": "warm", "protocol": "random", "test_share": 0.2},
+            {"name": "cold", "protocol": "cold-items", "test_share": 0.2},
+        ],
+        "arms": ["popularity", "text-raw", "text", "item-knn", "ease", "ials"],
+        # In the last fifth of the year 40 % of what known customers buy they had bought before: without this filter lists
+        # fill up with that, and on the other splits, where all purchases of a pair stay together, it could never be a hit.
+        "rank": {"filters": ["ecommerce.not_bought"]},
+    },
+)
+
+
+@hookimpl
+def recsat_domain() -> Domain:
+    """The e-commerce domain."""
+    return ECOMMERCE

@@ -1,0 +1,61 @@
+"""EncodeItem and EncodeUser: the texts that become vectors."""
+
+from __future__ import annotations
+
+import polars as pl
+
+N_TOPICS = 3
+N_TITLES = 5
+
+LIKED = pl.col("event").is_in(["purchase", "click"]).fill_null(value=False)
+"""What counts as liked: a purchase. A ``click`` event stands for it in data where nobody buys; the loaders see to it that
+the two never come together."""
+
+
+def describe_item(items: pl.DataFrame) -> pl.Series:
+    """``Red retrospot cake stand. Kitchen and baking``; brand and description too, where the items have them."""
+    parts = [pl.col("title")]
+    parts += [pl.col(name) for name in ("brand",) if name in items.columns]
+    if "topics" in items.columns:
+        parts.append(pl.col("topics").list.join(", "))
+    parts += [pl.col(name) for name in ("description",) if name in items.columns]
+    said = [part.str.strip_chars(" .").replace("", None) for part in parts]
+    return items.select(text=pl.concat_list(said).list.drop_nulls().list.join(". ")).to_series()
+
+
+def describe_user(users: pl.DataFrame, history: pl.DataFrame) -> pl.Series:
+    """``Shops for Party, Textiles. Recently: Mug, Clock. From Germany.`` from what each user liked, newest first."""
+    liked = history.lazy().filter(LIKED).select("user_id", "title", "topics").with_row_index("at")
+    topics = (
+        liked.select("user_id", topic="topics")
+        .explode("topic")
+        .drop_nulls("topic")
+        .group_by("user_id", "topic")
+        .agg(n=pl.len())
+        .sort("user_id", "n", "topic", descending=[False, True, False])
+        .group_by("user_id", maintain_order=True)
+        .agg(topics=pl.col("topic").head(N_TOPICS).str.join(", "))
+    )
+    titles = (
+        liked.drop_nulls("title")
+        .sort("at", descending=True)
+        .group_by("user_id", maintain_order=True)
+        .agg(titles=pl.col("title").unique(maintain_order=True).head(N_TITLES).str.join(", "))
+    )
+    market = pl.col("market") if "market" in users.columns else pl.lit(None, dtype=pl.String).alias("market")
+    text = pl.concat_str(
+        pl.format("Shops for {}.", pl.col("topics")),
+        pl.format("Recently: {}.", pl.col("titles")),
+        pl.format("From {}.", pl.col("market")),
+        separator=" ",
+        ignore_nulls=True,
+    )
+    return (
+        users.lazy()
+        .select("user_id", market)
+        .join(topics, on="user_id", how="left", maintain_order="left")
+        .join(titles, on="user_id", how="left", maintain_order="left")
+        .select(text=text.replace("", "Somebody new, whose taste is not known yet."))
+        .collect()
+        .to_series()
+    )
