@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from recsat.report.headline import answer_in_words, arms_on, direction, diversity_measure, headlines, lead_measure
-from recsat.report.result import ArmInfo, ArmResult, Difference, Measure, MeasureInfo, Result
+from recsat.report.result import ArmInfo, ArmResult, Difference, Measure, MeasureInfo, Result, Verdict
 
 Ends = tuple[float, float, float]
 
@@ -52,6 +52,18 @@ def test_language_leads_only_where_intervals_lie_apart(
 ) -> None:
     (line,) = headlines(run(language, other, better=better))
     assert (line.answer, line.leader) == (answer, leader)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "answer"),
+    [("better", "yes"), ("worse", "no"), ("not shown", "not shown"), ("not measured", "yes")],
+)
+def test_a_tested_verdict_on_accuracy_goes_before_intervals(outcome: str, answer: str) -> None:
+    apart = run((0.2, 0.3, 0.4), (0.0, 0.1, 0.19))
+    verdict = Verdict(dimension="accuracy", split="s", outcome=outcome, sentence="")
+    elsewhere = Verdict(dimension="diversity", split="s", outcome="worse", sentence="")
+    (line,) = headlines(apart.model_copy(update={"verdicts": [elsewhere, verdict]}))
+    assert line.answer == answer
 
 
 def test_without_word_on_which_arms_read_language_the_question_is_not_asked() -> None:

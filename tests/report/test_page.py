@@ -9,8 +9,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from recsat.report.page import render_page
-from recsat.report.result import ArmResult, Difference, ListedItem, Measure, Result, SampleUser
+from recsat.report.page import _sample, render_page
+from recsat.report.result import ArmResult, Difference, ListedItem, Measure, MeasureInfo, Result, SampleUser
+from recsat.report.tables import split_tables
 
 SCRIPT_TITLE = "<script>alert(1)</script> & Sons"
 HOSTILE_ARM = "\"><img src=x onerror=alert('arm')>"
@@ -301,6 +302,26 @@ def test_hits_are_marked(invent: Callable[..., Result]) -> None:
     assert not re.search(r"<bdi>Missed</bdi></span> <span", html)
 
 
+def test_every_split_shows_sample_users_where_there_is_no_room_for_all(invent: Callable[..., Result]) -> None:
+    shown = _sample(invent(n_users=50, n_listed=200).sample_users)
+    assert list(shown) == ["random", "timeline", "cold-items"]
+    assert all(len(users) == 5 for users in shown.values())
+    arms = [(f"arm-{i}", True, 0.1, 0.1, 0.1, 0.5) for i in range(40)]
+    crowded = _sample(
+        invent(arms=[("popularity", False, 0.1, 0.1, 0.1, 0.5), *arms], n_users=50, n_listed=200).sample_users
+    )
+    assert [len(users) for users in crowded.values()] == [2, 1, 1]
+
+
+def test_more_measures_than_fit_are_cut_into_even_tables(result: Result) -> None:
+    extra = {f"extra-{i}@10": Measure(mean=0.5, low=0.4, high=0.6, n_users=9) for i in range(3)}
+    infos = [MeasureInfo(name=n, label=n, description="", dimension="accuracy", better="higher") for n in extra]
+    arms = [arm.model_copy(update={"measures": {**arm.measures, **extra}}) for arm in result.arms]
+    wide = result.model_copy(update={"measures": [*result.measures, *infos], "arms": arms})
+    tables = {table.title: len(table.columns) for table in split_tables(wide, "random")}
+    assert tables == {"Accuracy": 5, "Accuracy, continued": 4, "Diversity": 7, "Behaviour": 1}
+
+
 @pytest.mark.parametrize("simulated", [True, False])
 def test_simulated_data_are_announced_at_the_top_and_beside_the_data(
     invent: Callable[..., Result], simulated: bool
@@ -320,7 +341,7 @@ def test_a_page_of_many_arms_users_and_long_lists_stays_under_three_megabytes(in
     html = render_page(result)
     assert len(html.encode()) < 3_000_000
     text = read(html).text
-    assert "40 more users are in result.json" in text
+    assert re.search(r"\d\d more users are in result.json", text)
     assert "and 180 more in result.json" in text
 
 

@@ -11,6 +11,11 @@ from recsat.report.result import ArmResult, Measure, MeasureInfo, Result
 
 Answer = Literal["yes", "no", "not shown", "not asked"]
 Direction = Literal["better", "worse", "different"]
+SENTENCES: dict[Answer, str] = {
+    "yes": "Language leads here.",
+    "no": "Language does not lead here.",
+    "not shown": "No difference is shown here.",
+}
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,7 @@ def answer_in_words(lines: Sequence[SplitHeadline]) -> str:
     if where["no"]:
         told.append(f"It does not on {in_words(where['no'])}." if told else f"Not on {in_words(where['no'])}.")
     if where["not shown"]:
-        told.append(f"On {in_words(where['not shown'])} the answer is not shown: the intervals overlap.")
+        told.append(f"On {in_words(where['not shown'])} no difference is shown.")
     if where["not asked"]:
         told.append(f"On {in_words(where['not asked'])} the question cannot be asked.")
     return " ".join(told) or "The run has no splits, so there is no answer."
@@ -176,11 +181,22 @@ def _language(result: Result, ordered: Sequence[ArmResult], lead: MeasureInfo) -
         Contender("with language", language.name, _figure(a)),
         Contender("without", other.name, _figure(b)),
     ]
+    answer = _tested(result, language.split) or _by_intervals(a, b, lead)
+    return answer, SENTENCES[answer], contenders
+
+
+def _tested(result: Result, split: str) -> Answer | None:
+    """The verdict on accuracy: a paired, corrected test of the same two arms. None where the run gives none."""
+    answers: dict[str, Answer] = {"better": "yes", "worse": "no", "not shown": "not shown"}
+    found = (v for v in result.verdicts if v.split == split and v.dimension == "accuracy")
+    return next((answers[verdict.outcome] for verdict in found if verdict.outcome in answers), None)
+
+
+def _by_intervals(a: Measure, b: Measure, lead: MeasureInfo) -> Answer:
+    """Where nothing was tested: intervals that lie apart decide, which is stricter than a test."""
     if _apart(a, b, lead):
-        return "yes", "Language leads here.", contenders
-    if _apart(b, a, lead):
-        return "no", "Language does not lead here.", contenders
-    return "not shown", "Not shown here: the intervals overlap.", contenders
+        return "yes"
+    return "no" if _apart(b, a, lead) else "not shown"
 
 
 def _apart(a: Measure, b: Measure, lead: MeasureInfo) -> bool:

@@ -15,10 +15,12 @@ from pydantic import JsonValue
 from recsat.report import numerals
 from recsat.report.headline import answer_in_words, confidence, headlines, split_names
 from recsat.report.plot import accuracy_diversity_plot
-from recsat.report.result import Result, Verdict
+from recsat.report.result import Result, SampleUser, Verdict
 from recsat.report.tables import DIMENSIONS, all_lines, kind_of, slice_names, slice_table, split_tables
 
-MOST_USERS, MOST_LISTED, MOST_HISTORY, MOST_TEXT = 10, 20, 24, 300
+MOST_USERS, MOST_ITEMS = 5, 4000
+"""Sample users of a split, and items listed for all of them together."""
+MOST_LISTED, MOST_HISTORY, MOST_TEXT = 20, 24, 300
 """What the page shows of sample users; result.json has all, and the page says so where it stops."""
 
 # A NUL or an escape sequence in a title is no text: it shows as the replacement character.
@@ -57,7 +59,9 @@ def render_page(result: Result) -> str:
             kinds={arm.name: kind_of(result, arm.name) for arm in result.arms},
             parameters=_parameters(result),
             settings=list(_flat(result.config)),
-            most={"users": MOST_USERS, "listed": MOST_LISTED, "history": MOST_HISTORY},
+            users=(users := _sample(result.sample_users)),
+            n_users_left=len(result.sample_users) - sum(len(shown) for shown in users.values()),
+            most={"listed": MOST_LISTED, "history": MOST_HISTORY},
         )
     )
 
@@ -103,6 +107,23 @@ def _verdicts(verdicts: list[Verdict]) -> dict[str, list[Verdict]]:
         grouped.setdefault(verdict.split, []).append(verdict)
     names = list(dict.fromkeys(verdict.split for verdict in verdicts))
     return {name: grouped[name] for name in names}
+
+
+def _sample(users: list[SampleUser]) -> dict[str, list[SampleUser]]:
+    """The users that the page shows, by split: one of each split in turn, until there is no more room."""
+    by_split: dict[str, list[SampleUser]] = {}
+    for user in users:
+        by_split.setdefault(user.split, []).append(user)
+    shown: dict[str, list[SampleUser]] = {split: [] for split in by_split}
+    room = MOST_ITEMS
+    for turn in range(MOST_USERS):
+        for split, waiting in by_split.items():
+            if turn < len(waiting):
+                room -= sum(min(len(listed), MOST_LISTED) for listed in waiting[turn].lists.values())
+                if room < 0:
+                    return shown
+                shown[split].append(waiting[turn])
+    return shown
 
 
 def _parameters(result: Result) -> list[tuple[str, str, dict[str, str]]]:

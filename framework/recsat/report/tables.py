@@ -11,6 +11,7 @@ from recsat.report.numerals import NOTHING, decimals_for, interval, number, p_va
 from recsat.report.result import ArmResult, Measure, MeasureInfo, Result
 
 Kind = Literal["language", "other", "unknown"]
+MOST_COLUMNS = 7
 DIMENSIONS = {
     "accuracy": "Accuracy",
     "diversity": "Diversity",
@@ -105,8 +106,9 @@ def split_tables(result: Result, split: str, slice_name: str = "all") -> list[Ta
     tables = []
     for dimension, title in DIMENSIONS.items():
         infos = [info for about, info in _measures_of(result, arms) if about == dimension]
-        if infos:
-            tables.append(_table(result, title, arms, [(info, arms) for info in infos], [_column(i) for i in infos]))
+        for part, some in enumerate(_portions(infos)):
+            name = f"{title}, continued" if part else title
+            tables.append(_table(result, name, arms, [(info, arms) for info in some], [_column(i) for i in some]))
     return tables
 
 
@@ -171,6 +173,15 @@ def _measures_of(result: Result, arms: Sequence[ArmResult]) -> list[tuple[str, M
         if name not in described
     ]
     return known + strange
+
+
+def _portions(infos: Sequence[MeasureInfo]) -> list[Sequence[MeasureInfo]]:
+    """Even portions that each fit the page: nine measures become five and four."""
+    if not infos:
+        return []
+    n = -(-len(infos) // MOST_COLUMNS)
+    size = -(-len(infos) // n)
+    return [infos[i : i + size] for i in range(0, len(infos), size)]
 
 
 def _column(info: MeasureInfo) -> Column:
