@@ -158,7 +158,7 @@ def _result(
         verdicts=[
             verdict
             for found in evaluated
-            for verdict in verdicts(found, language=language, baseline=config.measure.baseline)
+            for verdict in verdicts(found, language, settings=config.measure, seed=config.seed)
         ],
         sample_users=parts["samples"],
         stages=[],
