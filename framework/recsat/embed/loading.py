@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError
 
 from recsat.embed.checkpoint import Checkpoint
+from recsat.embed.packed import PackedBert, pack
 from recsat.errors import EncoderError
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ class Loaded:
     max_tokens: int
     pad_id: int
     pad_type: int
+    packed: PackedBert | None
+    """The forward pass without padding, for the models that have one."""
 
 
 def load(checkpoint: Checkpoint, *, device: torch.device, dtype: torch.dtype, max_tokens: int) -> Loaded:
@@ -87,6 +90,7 @@ def load(checkpoint: Checkpoint, *, device: torch.device, dtype: torch.dtype, ma
         max_tokens=min(max_tokens, limit),
         pad_id=int(pad_id),
         pad_type=int(getattr(tokenizer, "pad_token_type_id", 0) or 0),
+        packed=pack(model, device),
     )
 
 

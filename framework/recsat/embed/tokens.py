@@ -28,6 +28,14 @@ class Tokens:
         places = self.starts[rows, None] + np.minimum(column, lengths - 1)
         return np.where(column < lengths, flat[places], fill)
 
+    def flat(self, rows: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Ids of some texts, one text after the other."""
+        lengths = self.lengths[rows]
+        ends = np.cumsum(lengths)
+        places = np.arange(int(ends[-1])) + np.repeat(self.starts[rows] - (ends - lengths), lengths)
+        ids: NDArray[np.int64] = self.ids[places]
+        return ids
+
 
 def tokenize(tokenizer: Any, texts: list[str], max_tokens: int) -> Tokens:
     """Tokens of ``texts``, cut after ``max_tokens``, special tokens included.

@@ -127,8 +127,11 @@ class TransformerEncoder:
         loaded = self._load()
         tokens = tokenize(loaded.tokenizer, [self.prompt + text for text in texts], loaded.max_tokens)
 
+        one_segment = tokens.types is None or not tokens.types.any()
+        encode_rows = self._packed_forward if loaded.packed is not None and one_segment else self._forward
+
         def forward(rows: NDArray[np.intp]) -> None:
-            vectors[rows] = self._forward(loaded, tokens, rows)
+            vectors[rows] = encode_rows(loaded, tokens, rows)
             if progress is not None:
                 progress(int(copies[rows].sum()))
 
@@ -152,6 +155,15 @@ class TransformerEncoder:
             inputs["attention_mask"] = (torch.arange(ids.shape[1], device=device) < lengths[:, None]).long()
         hidden = loaded.model(**inputs).last_hidden_state
         return pool(hidden, lengths, self.checkpoint.pooling).cpu().numpy()
+
+    @torch.inference_mode()
+    def _packed_forward(self, loaded: Loaded, tokens: Tokens, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        assert loaded.packed is not None
+        groups = loaded.packed(tokens.flat(rows), tokens.lengths[rows])
+        pooled = [
+            pool(hidden, torch.full((len(hidden),), hidden.shape[1]), self.checkpoint.pooling) for hidden in groups
+        ]
+        return torch.cat(pooled).numpy()
 
     def _load(self) -> Loaded:
         if not self._loaded:

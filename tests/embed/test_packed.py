@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from transformers import BertConfig, BertModel, GPT2Config, GPT2Model, RobertaConfig, RobertaModel
+
+from recsat.config import EncoderSettings
+from recsat.embed.packed import PackedBert, pack
+from recsat.embed.registry import make
+from recsat.embed.transformer import TransformerEncoder
+
+CPU = torch.device("cpu")
+SMALL = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+
+
+def small_bert(**changes: object) -> BertModel:
+    torch.manual_seed(3)
+    config = BertConfig(**(SMALL | {"max_position_embeddings": 40, "initializer_range": 0.3} | changes))
+    return BertModel(config, add_pooling_layer=False).eval()
+
+
+@pytest.fixture(scope="module")
+def model() -> BertModel:
+    return small_bert()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=12), seed=st.integers(0, 1000))
+def test_packed_states_equal_the_models_own_of_each_text_alone(model: BertModel, lengths: list[int], seed: int) -> None:
+    texts = [np.random.default_rng([seed, i]).integers(0, 50, length) for i, length in enumerate(lengths)]
+    packed = pack(model, CPU)
+    assert packed is not None
+    groups = packed(np.concatenate(texts), np.array(lengths, dtype=np.intp))
+    states = [state for group in groups for state in group]
+    assert len(states) == len(texts)
+    with torch.no_grad():
+        for text, state in zip(texts, states, strict=True):
+            expected = model(input_ids=torch.from_numpy(text[None])).last_hidden_state[0]
+            torch.testing.assert_close(state, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_only_a_float32_bert_encoder_on_a_cpu_is_packed() -> None:
+    assert isinstance(pack(small_bert(), CPU), PackedBert)
+    assert pack(small_bert(), torch.device("meta")) is None
+    assert pack(small_bert().to(torch.bfloat16), CPU) is None
+    assert pack(small_bert(hidden_act="relu"), CPU) is None
+    assert pack(small_bert(is_decoder=True), CPU) is None
+    assert pack(RobertaModel(RobertaConfig(**SMALL)), CPU) is None
+    assert pack(GPT2Model(GPT2Config(vocab_size=50, n_embd=16, n_layer=1, n_head=2)), CPU) is None
+
+
+def test_a_model_that_computes_something_else_is_left_as_it_is_and_said_so(caplog: pytest.LogCaptureFixture) -> None:
+    odd = small_bert()
+    odd.encoder.layer[0].register_forward_hook(lambda module, inputs, output: output * 1.01)
+    with caplog.at_level(logging.WARNING):
+        assert pack(odd, CPU) is None
+    assert "model's own, which is used instead" in caplog.text
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls", "last"])
+def test_an_encoder_gives_the_same_vectors_packed_and_padded(
+    checkpoint_folder: Callable[[str], Path], pooling: str
+) -> None:
+    encoder = TransformerEncoder(checkpoint_folder("bert"), pooling=pooling, device="cpu", token_budget=90)  # type: ignore[arg-type]
+    texts = ["x " * n for n in (1, 30, 7, 7, 2, 90, 30)] + ["Heat (1995). Action"]
+    packed = encoder.encode(texts)
+    assert encoder._loaded[0].packed is not None
+    encoder._loaded[0] = dataclasses.replace(encoder._loaded[0], packed=None)
+    padded = encoder.encode(texts)
+    np.testing.assert_allclose(packed, padded, atol=1e-5)
+    assert np.abs(padded[0] - padded[1]).max() > 1e-3
+
+
+def test_minilm_is_packed_on_a_cpu_and_equal() -> None:
+    encoder = make(EncoderSettings(device="cpu"))
+    assert isinstance(encoder, TransformerEncoder)
+    texts = ["Heat (1995). Action, Crime", "x", "a retired detective takes one last job that goes wrong", "y z"]
+    packed = encoder.encode(texts)
+    assert encoder._loaded[0].packed is not None
+    encoder._loaded[0] = dataclasses.replace(encoder._loaded[0], packed=None)
+    np.testing.assert_allclose(packed, encoder.encode(texts), atol=1e-6)
