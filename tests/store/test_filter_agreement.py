@@ -32,6 +32,7 @@ def payloads() -> list[dict[str, Any]]:
             "active": chance.random() < 0.4,
             "tags": chance.sample(TAGS, chance.randrange(4)),
             "when": datetime(2024, chance.randrange(1, 13), chance.randrange(1, 29)),
+            "place": {"lon": chance.uniform(-5, 5), "lat": chance.uniform(-5, 5)},
             "parts": [{"a": chance.randrange(3), "b": chance.randrange(3)} for _ in range(chance.randrange(1, 3))],
         }
         for _ in range(N)
@@ -199,6 +200,15 @@ def test_a_filtered_search_ranks_what_brute_force_ranks(filled: VectorStore, whe
         expected = [i for i in np.argsort(-scores[row], kind="stable")[:15] if kept[i]]
         assert found.items[row, : len(expected)].tolist() == expected
         assert (found.items[row, len(expected) :] == -1).all()
+
+
+@pytest.mark.parametrize("kilometres", [50, 300, 900])
+def test_a_circle_on_the_globe_counts_what_the_haversine_formula_counts(filled: VectorStore, kilometres: int) -> None:
+    lon, lat = np.radians([[row["place"]["lon"], row["place"]["lat"]] for row in ROWS]).T
+    distance = 2 * 6371 * np.arcsin(np.sqrt(np.sin(lat / 2) ** 2 + np.cos(lat) * np.sin(lon / 2) ** 2))  # from (0, 0)
+    circle = {"center": {"lon": 0, "lat": 0}, "radius": kilometres * 1000}
+    found = filled.count(NAME, parse_filter({"must": [{"key": "place", "geo_radius": circle}]}))
+    assert (distance < kilometres * 0.99).sum() <= found <= (distance < kilometres * 1.01).sum()
 
 
 @pytest.mark.parametrize("value", [True, False])

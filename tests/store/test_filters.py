@@ -83,6 +83,7 @@ def test_filters_nest() -> None:
         (field(range={"gte": 3, "lte": "2024-01-01"}), "mixes numbers and dates"),
         (field(match={"value": 1.5}), r"match\.value: 1\.5 is not a text.*Use range"),
         (field(match={"value": None}), r"match\.value: None is not a text"),
+        (field(match={"text": "war"}), r"match: unknown key 'text'"),
         (field(match={"any": []}), r"match\.any: \[\] is not a list"),
         (field(match={"any": ["a", 1]}), r"match\.any"),
         (field(match={"any": [True]}), r"match\.any"),

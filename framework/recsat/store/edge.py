@@ -351,9 +351,10 @@ class EdgeStore:
 
     def flush(self) -> None:
         with self._lock:
-            for name, collection in self._open.items():
-                with collection.lock, self._refusals(name):
-                    collection.shard.flush()
+            opened = list(self._open.items())
+        for name, collection in opened:  # without the store's lock: a build holds its collection's for minutes
+            with collection.lock, self._refusals(name):
+                collection.shard.flush()
 
     def close(self) -> None:
         with self._lock:

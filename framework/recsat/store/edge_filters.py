@@ -90,12 +90,6 @@ def _match(match: Any) -> Any:
         case models.MatchExcept():
             values = list(match.except_)
             return edge.MatchExcept(values)
-        case models.MatchText():
-            return edge.MatchText(match.text)
-        case models.MatchTextAny():
-            return edge.MatchTextAny(match.text_any)
-        case models.MatchPhrase():
-            return edge.MatchPhrase(match.phrase)
     raise _unknown(match)
 
 

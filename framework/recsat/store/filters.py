@@ -17,7 +17,7 @@ from recsat.store.checks import normal_id
 _CLAUSES = ("must", "should", "must_not", "min_should")
 _TESTS = ("match", "range", "values_count", "geo_radius", "is_empty", "is_null")
 _WITHOUT_KEY = ("is_empty", "is_null", "has_id", "has_vector", "nested")
-_MATCHES = ("value", "any", "except", "text", "text_any", "phrase")
+_MATCHES = ("value", "any", "except")  # full text needs a text index, which a payload field cannot ask for here
 _BOUNDS = ("gt", "gte", "lt", "lte")
 
 

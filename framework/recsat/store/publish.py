@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from qdrant_client import models
 
 from recsat.errors import StoreError
 from recsat.store.exact import ExactIndex, recall
@@ -43,7 +42,6 @@ def publish(
     payload: pl.DataFrame,
     *,
     payload_indexes: Mapping[str, FieldType] | None = None,
-    distance: models.Distance = models.Distance.DOT,
     batch: int = DEFAULT_BATCH,
     ef: int = 256,
     n_sample: int = 100,
@@ -51,7 +49,7 @@ def publish(
     minimum_recall: float = 0.95,
     advance: Advance | None = None,
 ) -> Published:
-    """Make ``alias`` serve exactly these points: row ``i`` of every array and of ``payload`` is ``ids[i]``.
+    """Make ``alias`` serve exactly these points, by inner product: row ``i`` of every array and of ``payload`` is ``ids[i]``.
 
     The new collection is called ``<alias>-<fingerprint of all of it>``. It is filled, counted, built, compared with exact search
     on ``n_sample`` of its own vectors, and only then does the alias move, in one step; the collection that it served
@@ -61,13 +59,13 @@ def publish(
     Raises StoreError, leaving the alias as it was, if points are missing or the recall is below ``minimum_recall``.
     """
     indexes = dict(payload_indexes or {})
-    collection = f"{alias}-{fingerprint(ids, vectors, payload, indexes, distance)}"
+    collection = f"{alias}-{fingerprint(ids, vectors, payload, indexes)}"
     reconcile(store, alias)
     n = len(ids)
     if store.aliases().get(alias) == collection and store.count(collection) == n:
         return Published(alias, collection, n_points=n, n_new=0, n_reused=n, recall=None)
     dimensions = {name: matrix.shape[1] for name, matrix in vectors.items()}
-    store.ensure_collection(collection, dimensions, payload_indexes=indexes, distance=distance)
+    store.ensure_collection(collection, dimensions, payload_indexes=indexes)
     store.upsert_table(collection, ids, vectors, payload, batch=batch, advance=advance)
     stored = store.count(collection)
     if stored != n:
@@ -103,11 +101,10 @@ def fingerprint(
     vectors: Mapping[str, NDArray[np.float32]],
     payload: pl.DataFrame,
     payload_indexes: Mapping[str, FieldType],
-    distance: models.Distance,
 ) -> str:
-    """16 hexadecimal digits that change with any id, number, payload value, index or the distance."""
+    """16 hexadecimal digits that change with any id, number, payload value or index."""
     digest = hashlib.blake2b(digest_size=8)
-    digest.update(repr((sorted(payload_indexes.items()), distance.value, len(ids))).encode())
+    digest.update(repr((sorted(payload_indexes.items()), len(ids))).encode())
     digest.update("\n".join(map(str, ids)).encode())
     for name in sorted(vectors):
         matrix = np.ascontiguousarray(vectors[name], dtype=np.float32)
