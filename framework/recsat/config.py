@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 
 class Settings(BaseModel):
@@ -77,7 +77,9 @@ class StoreSettings(Settings):
         "edge", description="edge: embedded engine on disk. memory: tiny and volatile. server: a Qdrant at url."
     )
     url: str | None = Field(None, description="server: address of the Qdrant API; QDRANT_URL where this is empty.")
-    directory: str = Field(".recsat/store", min_length=1, description="edge: folder of the embedded store; one process at a time.")
+    directory: str = Field(
+        ".recsat/store", min_length=1, description="edge: folder of the embedded store; one process at a time."
+    )
     hnsw_ef: int = Field(
         256, ge=16, description="Search width of the HNSW graph, where the collection is large enough to have one."
     )
@@ -129,3 +131,12 @@ class RunConfig(Settings):
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(42, description="Seed of everything random.")
     runs_dir: str = Field("runs", min_length=1, description="Folder for run folders.")
     cache_dir: str = Field(".recsat/cache", min_length=1, description="Folder for vectors of texts already embedded.")
+
+    @field_validator("splits")
+    @classmethod
+    def _split_names_differ(cls, splits: list[SplitSettings]) -> list[SplitSettings]:
+        names = [split.name for split in splits]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two splits are called {twice[0]!r}: give each a name of its own")
+        return splits

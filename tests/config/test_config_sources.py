@@ -134,6 +134,7 @@ def test_dates_of_toml_reach_the_domain_as_text(tmp_path: Path) -> None:
         ({}, ["data.on_bad_rows=quarantin"], "must be one of raise, quarantine, but is 'quarantin'. Did you mean 'quarantine'?"),
         ({}, ["splits=[{name: A}]"], "splits[0].name must match ^[a-z][a-z0-9-]*$, but is 'A'."),
         ({}, ["splits=[{nam: a}]"], "splits[0].nam is no setting. Did you mean 'splits[0].name'? splits[0] has: name, protocol"),
+        ({}, ["splits=[{name: a}, {name: a}]"], "splits: two splits are called 'a': give each a name of its own."),
         ({}, ["seed=1e999"], "--set seed=1e999: seed must be a finite number, but is inf."),
         ({}, ["rank"], "--set rank: write key=value, such as --set rank.k=20."),
         ({}, ["rank..k=1"], "--set rank..k=1: write key=value"),

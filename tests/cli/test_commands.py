@@ -1,0 +1,115 @@
+"""What the commands print and how they end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from recsat import ConfigError
+
+Recsat = Callable[..., Result]
+
+
+def test_config_shows_each_value_with_its_source(recsat: Recsat) -> None:
+    Path("runs.yaml").write_text("rank: {k: 3}\ndomain_config: {languages: [no]}\n")
+    done = recsat("config", "-c", "runs.yaml", "--set", "seed=7", RECSAT_RUNS_DIR="elsewhere")
+    rows = {line.split()[0]: line.split(maxsplit=1)[1] for line in done.stdout.splitlines()}
+    cells = {key: [cell.strip() for cell in row.split("  ") if cell.strip()] for key, row in rows.items()}
+    assert cells["rank.k"] == ["3", "file runs.yaml"]
+    assert cells["seed"] == ["7", "--set"]
+    assert cells["runs_dir"] == ["elsewhere", "environment RECSAT_RUNS_DIR"]
+    assert cells["domain_config.languages"] == ['["no"]', "file runs.yaml"]
+    assert cells["domain_config.layout"] == ["movielens", "default"]
+    assert cells["rank.n_candidates"] == ["500", "default"]
+    assert done.exit_code == 0
+
+
+def test_config_as_json_can_be_used_as_a_file_again(recsat: Recsat) -> None:
+    first = json.loads(recsat("config", "--json", "--set", "rank.k=3", "--set", "arms=[ease]").stdout)
+    assert first["config"]["rank"]["k"] == 3
+    assert first["sources"]["rank.k"] == "--set"
+    assert first["sources"]["seed"] == "default"
+    Path("again.yaml").write_text(json.dumps(first["config"]))
+    again = json.loads(recsat("config", "--json", "-c", "again.yaml").stdout)
+    assert again["config"] == first["config"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["run", "--set", "rank.kk=5"], "Error: --set rank.kk=5: rank.kk is no setting. Did you mean 'rank.k'?"),
+        (["config", "-c", "absent.yaml"], "Error: Configuration file absent.yaml does not exist"),
+        (["config", "-s", "domain=conten"], "Error: --set: domain: no plugin gives a domain 'conten'. Did you mean 'content'?"),
+        (["run", "-s", "arms=[eas]"], "Error: --set: arms: No arm is called 'eas'. Did you mean 'ease'?"),
+        (["run", "-s", "measure.baseline=pop"], "Error: --set: measure.baseline: No arm is called 'pop'."),
+        (["run", "-s", "rank.filters=[sean]"], "Error: --set: rank.filters: No filter is called 'sean'. Did you mean 'seen'?"),
+        (["run", "-s", "encoder.name=minilmm"], "Error: --set: encoder.name: No encoder is called 'minilmm'. Did you mean 'minilm'?"),
+        (["run", "-s", "parameters.eas.l2=1"], "Error: --set: parameters.eas: No arm is called 'eas'. Did you mean 'ease'?"),
+        (["run", "-s", "parameters.ease.lamda=1"], "Error: --set: parameters.ease: the arm cannot be made with {'lamda': 1}"),
+        (["run", "-s", "parameters.ease.l2=-1"], "l2 must be above 0, not -1"),
+        (["run", "-s", "domain_config.regoin=x"], "Error: --set: domain_config.regoin is no setting. Did you mean 'domain_config.region'?"),
+        (["run", "--resume", "."], "is not a run folder"),
+        (["run", "--resume", ".", "-s", "seed=1"], "Error: --resume goes on by the settings in the run's folder."),
+        (["demo", "--domain", "shop"], "no plugin gives a domain 'shop'"),
+    ],
+)  # fmt: skip
+def test_what_is_refused_is_a_message_and_exit_code_2(recsat: Recsat, arguments: list[str], told: str) -> None:
+    done = recsat(*arguments)
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert list(Path().iterdir()) == []  # refused before anything was written
+
+
+@pytest.mark.parametrize("arguments", [["--debug", "config", "-s", "k=5"], ["config", "-s", "k=5", "--debug"]])
+def test_debug_lets_the_error_through(recsat: Recsat, arguments: list[str]) -> None:
+    done = recsat(*arguments)
+    assert isinstance(done.exception, ConfigError)
+    assert done.exit_code == 1
+
+
+def test_square_brackets_of_a_message_are_no_markup(recsat: Recsat) -> None:
+    assert "splits[0].name must match ^[a-z]" in recsat("config", "-s", "splits=[{name: A}]").stderr
+
+
+def test_plugins_lists_what_each_gives(recsat: Recsat) -> None:
+    table, listing = recsat("plugins"), recsat("plugins", "--json")
+    records = {record["name"]: record for record in json.loads(listing.stdout)}
+    assert records["recsat"]["status"] == records["content"]["status"] == "ok"
+    assert "ease" in records["recsat"]["gives"]["recommenders"]
+    assert "recsat-content " in table.stdout
+    assert "domains: content" in table.stdout
+    any_broken = any(record["status"] == "failed" for record in records.values())
+    assert table.exit_code == listing.exit_code == int(any_broken)
+
+
+def test_a_broken_plugin_is_listed_with_its_error_and_exit_code_1(
+    recsat: Recsat, distribution: Callable[[str, str], None]
+) -> None:
+    distribution("shop", "import a_module_that_nobody_has\n")
+    done = recsat("plugins")
+    assert done.exit_code == 1
+    assert "recsat-shop 1.2" in done.stdout
+    assert "a_module_that_nobody_has" in done.stdout
+    assert done.stderr == ""  # once is enough
+    # It is in nobody's way until it is asked for.
+    assert recsat("config").exit_code == 0
+    asked = recsat("config", "-s", "domain=shop")
+    assert asked.exit_code == 2
+    assert "a_module_that_nobody_has" in asked.stderr
+
+
+def test_doctor_tells_what_to_do_and_ends_with_1(recsat: Recsat) -> None:
+    done = recsat("doctor", "-s", "encoder.name=transformer", PREFECT_API_URL="127.0.0.1:4200")
+    lines = {line.split()[1]: line for line in done.stdout.splitlines() if line.startswith(("ok", "warn", "fail"))}
+    assert lines["encoder"].startswith("fail")
+    assert "set encoder.model" in lines["encoder"]
+    assert lines["prefect"].startswith("fail")
+    assert lines["store"].startswith("ok")
+    assert "Give an address such as" in done.stdout
+    assert done.exit_code == 1
+    assert list(Path().iterdir()) == []  # nothing is left behind

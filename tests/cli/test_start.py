@@ -1,0 +1,37 @@
+"""What the command imports: a help text must not wait for torch, and no path of it needs Prefect."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {"torch", "transformers", "qdrant_client", "qdrant_edge", "prefect", "implicit", "sklearn", "pandas"}
+CODE = """
+import sys
+from recsat.cli import main
+sys.argv = ["recsat", *{arguments}]
+try:
+    main()
+except SystemExit as end:
+    print("exit", end.code or 0, file=sys.stderr)
+print("modules", *sorted(set(sys.modules) & {heavy}), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["plugins"]])
+def test_light_commands_import_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
+    code = CODE.format(arguments=arguments, heavy=HEAVY)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "modules"
+    assert "recsat" in done.stdout
+
+
+def test_the_installed_script_prints_a_refusal_and_no_traceback(tmp_path: Path) -> None:
+    script = Path(sys.executable).with_name("recsat")
+    done = subprocess.run([script, "config", "-s", "rank.kk=5"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: --set rank.kk=5: rank.kk is no setting. Did you mean 'rank.k'?")
+    assert "Traceback" not in done.stderr
