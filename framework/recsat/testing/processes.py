@@ -43,6 +43,7 @@ def loaded_by_importing(module: str) -> list[str]:
 
 def in_another_process(plugin: str, domain: str, config: DomainConfig) -> dict[str, Any]:
     """:func:`summary` as a fresh interpreter finds it that is told names and settings alone."""
+    entry_point(plugin)
     request = {"plugin": plugin, "domain": domain, "config": config.model_dump(mode="json")}
     found: dict[str, Any] = _python("from recsat.testing.processes import answer; answer()", request)
     return found
