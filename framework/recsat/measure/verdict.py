@@ -155,9 +155,10 @@ def _compare_all(
 
 
 def _values(evaluated: EvaluatedSplit, info: MeasureInfo) -> dict[str, Values]:
-    """Values of one measure by arm, aligned over the users whom any arm gives one; NaN where an arm gives none."""
-    rows = evaluated.per_user.filter((pl.col("slice") == ALL) & (pl.col("measure") == info.name))
-    users = rows.select("user_id").unique().sort("user_id")
+    """Values of one measure by arm, aligned over every user who has any value at all; NaN where an arm gives none."""
+    everybody = evaluated.per_user.filter(pl.col("slice") == ALL)
+    rows = everybody.filter(pl.col("measure") == info.name)
+    users = everybody.select("user_id").unique().sort("user_id")
     return {
         str(arm): users.join(own, on="user_id", how="left", maintain_order="left")["value"]
         .fill_null(float("nan"))
