@@ -1,0 +1,161 @@
+r"""How far predicted outcomes are from what happened: ratings, clicks, conversions.
+
+The table: ``predictions`` (user_id, predicted, observed), a row for each prediction whose outcome is known. ``*_of`` gives
+one number over all rows, the usual definition; ``*_by_user`` gives (user_id, value), which intervals and paired tests
+over users need, and in which a user with many rows weighs no more than another. Log loss, Brier score and calibration error
+take probabilities of an outcome that is 0 or 1. Every function raises DataError where a value is missing or out of range.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from recsat.errors import DataError
+
+N_BINS = 15
+CLIP = 1e-15
+
+_ERROR = pl.col("predicted") - pl.col("observed")
+_P = pl.col("predicted").clip(CLIP, 1 - CLIP)
+_LOG = -(pl.col("observed") * _P.log() + (1 - pl.col("observed")) * (1 - _P).log())
+
+
+def rmse_of(predictions: pl.DataFrame) -> float:
+    r"""Root mean squared error: :math:`\sqrt{\frac1N \sum (\hat r - r)^2}`, in the unit of the outcome.
+
+    >>> rmse_of(pl.DataFrame({"user_id": ["u", "v"], "predicted": [3.0, 5.0], "observed": [3.0, 3.0]}))  # √((0 + 4) / 2)
+    1.4142135623730951
+    """
+    return _pooled(predictions, (_ERROR**2).mean().sqrt())
+
+
+def rmse_by_user(predictions: pl.DataFrame) -> pl.DataFrame:
+    """Root mean squared error of each user's own predictions; its mean over users is not :func:`rmse_of`.
+
+    >>> table = pl.DataFrame({"user_id": ["u", "u", "v"], "predicted": [3.0, 5.0, 1.0], "observed": [3.0, 3.0, 2.0]})
+    >>> rmse_by_user(table)["value"].round(4).to_list()
+    [1.4142, 1.0]
+    """
+    return _by_user(predictions, (_ERROR**2).mean().sqrt())
+
+
+def mae_of(predictions: pl.DataFrame) -> float:
+    r"""Mean absolute error: :math:`\frac1N \sum |\hat r - r|`, in the unit of the outcome.
+
+    >>> mae_of(pl.DataFrame({"user_id": ["u", "v"], "predicted": [3.0, 5.0], "observed": [3.0, 3.0]}))
+    1.0
+    """
+    return _pooled(predictions, _ERROR.abs().mean())
+
+
+def mae_by_user(predictions: pl.DataFrame) -> pl.DataFrame:
+    """Mean absolute error of each user's predictions."""
+    return _by_user(predictions, _ERROR.abs().mean())
+
+
+def log_loss_of(predictions: pl.DataFrame) -> float:
+    r"""Mean negative log likelihood: :math:`-\frac1N \sum \bigl[y \ln p + (1 - y) \ln(1 - p)\bigr]`, in nats.
+
+    p is kept within [1e-15, 1 − 1e-15], so that one certain error costs 34.5 and not infinity.
+
+    >>> log_loss_of(pl.DataFrame({"user_id": ["u", "v"], "predicted": [0.5, 0.5], "observed": [1.0, 0.0]}))  # ln 2
+    0.6931471805599453
+    """
+    _check_probabilities(predictions)
+    return _pooled(predictions, _LOG.mean())
+
+
+def log_loss_by_user(predictions: pl.DataFrame) -> pl.DataFrame:
+    """Log loss of each user's predictions."""
+    _check_probabilities(predictions)
+    return _by_user(predictions, _LOG.mean())
+
+
+def brier_of(predictions: pl.DataFrame) -> float:
+    r"""Brier score: :math:`\frac1N \sum (p - y)^2`. Brier, Monthly Weather Review 1950 (for one outcome).
+
+    >>> brier_of(pl.DataFrame({"user_id": ["u", "v"], "predicted": [0.5, 1.0], "observed": [1.0, 1.0]}))  # (1/4 + 0) / 2
+    0.125
+    """
+    _check_probabilities(predictions)
+    return _pooled(predictions, (_ERROR**2).mean())
+
+
+def brier_by_user(predictions: pl.DataFrame) -> pl.DataFrame:
+    """Brier score of each user's predictions."""
+    _check_probabilities(predictions)
+    return _by_user(predictions, (_ERROR**2).mean())
+
+
+def calibration_error_of(predictions: pl.DataFrame, *, n_bins: int = N_BINS) -> float:
+    r"""Expected calibration error over bins of equal width.
+
+    .. math:: \mathrm{ECE} = \sum_b \frac{n_b}{N} \bigl|\bar y_b - \bar p_b\bigr|
+
+    Bin b holds :math:`p \in [b/B, (b+1)/B)`, the last one 1 as well. 0 where predicted shares come true in every bin. There
+    is no value per user: a single user's few outcomes fill no bins. Naeini, Cooper and Hauskrecht, AAAI 2015.
+
+    >>> table = pl.DataFrame({"user_id": ["u"] * 4, "predicted": [0.1, 0.1, 0.9, 0.9], "observed": [0.0, 0.0, 1.0, 0.0]})
+    >>> round(calibration_error_of(table, n_bins=2), 4)  # 1/2 |0 - 0.1| + 1/2 |0.5 - 0.9|
+    0.25
+    """
+    _check_probabilities(predictions)
+    table = calibration_table(predictions, n_bins=n_bins)
+    gap = (table["observed"] - table["predicted"]).abs() * table["n"]
+    return float(gap.sum() / predictions.height)
+
+
+def calibration_table(predictions: pl.DataFrame, *, n_bins: int = N_BINS) -> pl.DataFrame:
+    """(bin, n, predicted, observed): means of each bin that is not empty, for the reliability diagram."""
+    _check_probabilities(predictions)
+    # Edges are compared, not multiplied: floor(p · n) puts 0.29 · 100 into bin 28.
+    edges = np.arange(1, n_bins) / n_bins
+    bins = np.searchsorted(edges, predictions["predicted"].to_numpy(), side="right")
+    return (
+        predictions.with_columns(bin=pl.Series(bins, dtype=pl.Int64))
+        .group_by("bin")
+        .agg(n=pl.len(), predicted=pl.col("predicted").mean(), observed=pl.col("observed").cast(pl.Float64).mean())
+        .sort("bin")
+    )
+
+
+def _pooled(predictions: pl.DataFrame, loss: pl.Expr) -> float:
+    _check(predictions)
+    return float(_numbers(predictions).select(loss).item())
+
+
+def _by_user(predictions: pl.DataFrame, loss: pl.Expr) -> pl.DataFrame:
+    _check(predictions)
+    return _numbers(predictions).group_by("user_id", maintain_order=True).agg(value=loss)
+
+
+def _numbers(predictions: pl.DataFrame) -> pl.DataFrame:
+    return predictions.with_columns(pl.col("predicted", "observed").cast(pl.Float64))
+
+
+def _check(predictions: pl.DataFrame) -> None:
+    if not predictions.height:
+        raise DataError("predictions: the table is empty, so there is no error to measure.")
+    for column in ("predicted", "observed"):
+        bad = predictions.with_row_index("row").filter(
+            pl.col(column).is_null() | ~pl.col(column).cast(pl.Float64).is_finite()
+        )
+        if bad.height:
+            raise DataError(
+                f"predictions, row {bad['row'][0]}: {column} is {bad[column][0]}. Leave out rows whose outcome is not known, "
+                "and mend the model that gave no number."
+            )
+
+
+def _check_probabilities(predictions: pl.DataFrame) -> None:
+    _check(predictions)
+    table = _numbers(predictions).with_row_index("row")
+    out = table.filter(~pl.col("predicted").is_between(0, 1))
+    if out.height:
+        raise DataError(
+            f"predictions, row {out['row'][0]}: {out['predicted'][0]} is not a probability. Give values from 0 to 1."
+        )
+    strange = table.filter(~pl.col("observed").is_in([0.0, 1.0]))
+    if strange.height:
+        raise DataError(f"predictions, row {strange['row'][0]}: observed is {strange['observed'][0]}. Give 0 or 1.")

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from recsat.measure.slices import item_slices, user_slices
+
+
+def likes_of(**counts: int) -> pl.DataFrame:
+    rows = [(f"u{n}", item) for item, times in counts.items() for n in range(times)]
+    return pl.DataFrame(rows, schema={"user_id": pl.String, "item_id": pl.String}, orient="row")
+
+
+@pytest.mark.parametrize(
+    ("counts", "head", "tail", "cold"),
+    [
+        ({"a": 5, "b": 3, "c": 2}, ["a"], ["b", "c"], ["z"]),
+        ({"a": 4, "b": 3, "c": 3}, ["a", "b"], ["c"], ["z"]),  # 4 of 10 is too little; of b and c the first by id
+        ({"a": 1, "b": 1}, ["a"], ["b"], ["z"]),
+    ],
+)
+def test_the_head_is_the_smallest_set_with_half_of_the_likes(
+    counts: dict[str, int], head: list[str], tail: list[str], cold: list[str]
+) -> None:
+    found = item_slices(likes_of(**counts), pl.Series([*counts, "z"]))
+    assert {name: ids.to_list() for name, ids in found.items()} == {
+        "head items": head,
+        "tail items": tail,
+        "cold items": cold,
+    }
+
+
+def test_a_slice_that_is_everything_or_nothing_is_left_out() -> None:
+    assert item_slices(likes_of(a=3), pl.Series(["x", "y"])) == {}
+    assert user_slices(likes_of(a=3), pl.Series(["u0", "u1"])) == {}
+
+
+def test_likes_of_items_outside_the_ranked_ones_do_not_make_a_head() -> None:
+    found = item_slices(likes_of(a=50, b=3, c=1), pl.Series(["b", "c"]))
+    assert found["head items"].to_list() == ["b"]
+
+
+def test_users_are_cold_up_to_five_likes_and_a_repeated_like_counts_once() -> None:
+    rows = [("six", f"i{n}") for n in range(6)] + [("five", f"i{n}") for n in range(5)] * 2
+    likes = pl.DataFrame(rows, schema=["user_id", "item_id"], orient="row")
+    found = user_slices(likes, pl.Series(["new", "six", "five"]))
+    assert {name: ids.to_list() for name, ids in found.items()} == {"cold users": ["five", "new"], "warm users": ["six"]}
