@@ -8,7 +8,6 @@ from pydantic import Field, model_validator
 
 from recsat import DomainConfig
 
-
 Policy = Literal["random", "bts"]
 
 

@@ -63,12 +63,12 @@ def _price_where(context: FilterContext) -> Mapping[str, Any] | None:
 
 def _price_keep(items: pl.DataFrame, context: FilterContext) -> pl.Series:
     low, high = context.config.min_price, context.config.max_price
-    kept = _all(items)
-    for bound, inside in ((low, pl.col("price") >= low), (high, pl.col("price") <= high)):
-        if bound is not None:
-            _need("price", "price", items)
-            kept &= items.select(inside.fill_null(value=False)).to_series()
-    return kept
+    if low is None and high is None:
+        return _all(items)
+    _need("price", "price", items)
+    above = pl.lit(value=True) if low is None else pl.col("price") >= low
+    below = pl.lit(value=True) if high is None else pl.col("price") <= high
+    return items.select((pl.col("price").is_not_null() & above & below).fill_null(value=False)).to_series()
 
 
 def _bought(users: pl.Series, context: FilterContext) -> pl.DataFrame:
@@ -139,6 +139,7 @@ def _market_keep(items: pl.DataFrame, context: FilterContext) -> pl.Series:
     if market is None:
         return _all(items)
     _need("market", "markets", items)
+    _known_values("market", [market], "markets", context.known.items)
     everywhere = pl.col("markets").list.len().fill_null(0) == 0
     return items.select(everywhere | pl.col("markets").list.contains(market).fill_null(value=False)).to_series()
 

@@ -8,6 +8,8 @@ import polars as pl
 
 from recsat import Column, DataError, Dataset, find_table, read_table
 
+STARS = 5
+REFUND = "is less than nothing, and the event is a purchase"
 ITEMS = {
     "item_id": Column(),
     "title": Column(),
@@ -25,7 +27,7 @@ USERS = {"user_id": Column(), "market": Column(required=False)}
 def read_tables(folder: Path, timestamp_format: str | None) -> Dataset:
     """CSV, Parquet or JSON lines of ``folder`` in the schema of the README.
 
-    A purchase of less than nothing is a fault of its row. Raises DataError where purchases and clicks are both among the events.
+    Purchases of less than nothing and ratings beyond five stars are faults of their rows. Raises DataError where purchases and clicks are both among the events.
     """
     time = Column(kind="time", time_format=timestamp_format)
     event_columns = {
@@ -49,8 +51,8 @@ def read_tables(folder: Path, timestamp_format: str | None) -> Dataset:
     if "value" not in events.columns:
         events = events.with_columns(value=pl.lit(None, dtype=pl.Float64))
     _one_kind_of_liking(events)
-    events, refunds = _without_refunds(events)
-    faults = [item_faults, event_faults, refunds]
+    events, value_faults = _with_sound_values(events)
+    faults = [item_faults, event_faults, value_faults]
     users = exposures = None
     if (path := find_table(folder, "users")) is not None:
         users, user_faults = read_table(path, USERS)
@@ -82,15 +84,23 @@ def _one_kind_of_liking(events: pl.DataFrame) -> None:
         )
 
 
-def _without_refunds(events: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Events, and faults of the purchases with a negative value among them."""
-    refund = ((pl.col("event") == "purchase") & (pl.col("value") < 0)).fill_null(value=False)
-    faults = events.filter(refund).select(
+def _with_sound_values(events: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Events, and faults of refunds that call themselves purchases and of ratings on another scale."""
+    refund = (pl.col("event") == "purchase") & (pl.col("value") < 0)
+    beyond = (pl.col("event") == "rating") & ~pl.col("value").is_between(0, STARS)
+    faults = [
+        _faults(events.filter(refund), REFUND, "Net returned goods out of the purchases that they undo."),
+        _faults(events.filter(beyond), f"is not between 0 and {STARS} stars", f"Rescale ratings to {STARS} stars."),
+    ]
+    return events.filter(~(refund | beyond).fill_null(value=False)), pl.concat(faults)
+
+
+def _faults(bad: pl.DataFrame, reason: str, fix: str) -> pl.DataFrame:
+    return bad.select(
         file="_file",
         row="_row",
         column=pl.lit("value"),
         value=pl.col("value").cast(pl.String),
-        reason=pl.lit("is less than nothing, and the event is a purchase"),
-        fix=pl.lit("Net returned goods out of the purchases that they undo"),
+        reason=pl.lit(reason),
+        fix=pl.lit(fix),
     )
-    return events.filter(~refund), faults
