@@ -349,7 +349,9 @@ def test_everything_works_through_an_alias(store: VectorStore, name: str) -> Non
     store.swap_alias(alias, name)
     assert store.aliases()[alias] == name
     assert store.count(alias) == 10
+    assert store.ensure_collection(alias, {"text": 4}, payload_indexes={"price": "float"}) is False
     assert store.shape(alias) == store.shape(name)
+    assert store.shape(name).payload_indexes == {"n": "integer", "price": "float"}
     assert store.nearest(alias, "text", matrix[:1], 1).scores.shape == (1, 1)
     store.upsert(alias, [point(10, {"text": [1.0, 0, 0, 0]})])
     assert store.count(name) == 11
