@@ -42,18 +42,17 @@ def embed_texts(
 
     Each distinct text is embedded once. New vectors are stored after every ``block`` texts (growing on a fast device), so
     that a killed run goes on where it was. Any number of processes may share a cache. ``progress`` is told how many more
-    of ``texts`` are done, ``len(texts)`` in all.
+    distinct texts are done.
 
     Raises DataError for a null text, EncoderError where the encoder breaks its contract.
     """
     unique, places = distinct(texts)
-    copies = np.bincount(places, minlength=len(unique))
     vectors = np.empty((len(unique), encoder.dimension), dtype=np.float32)
     folder = shard_folder(Path(cache_dir), encoder.fingerprint)
     keys = text_keys(encoder.fingerprint, unique)
     found = read_into(folder, keys, vectors)
     if progress is not None and found.any():
-        progress(int(copies[found].sum()))
+        progress(int(found.sum()))
     missing = np.flatnonzero(~found)
     start = 0
     while start < len(missing):
@@ -62,8 +61,6 @@ def embed_texts(
         made = _checked(encoder, encoder.encode([unique[row] for row in rows], progress=progress), len(rows))
         write_shard(folder, keys[rows], made)
         vectors[rows] = made
-        if progress is not None and (extra := int(copies[rows].sum()) - len(rows)):
-            progress(extra)
         start += len(rows)
         if time.monotonic() - began < _SECONDS_A_BLOCK:
             block = min(block * 2, _MAX_BLOCK)

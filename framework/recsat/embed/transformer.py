@@ -158,7 +158,7 @@ class TransformerEncoder:
 
     @torch.inference_mode()
     def _packed_forward(self, loaded: Loaded, tokens: Tokens, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-        assert loaded.packed is not None
+        assert loaded.packed is not None  # the caller looked
         groups = loaded.packed(tokens.flat(rows), tokens.lengths[rows])
         pooled = [
             pool(hidden, torch.full((len(hidden),), hidden.shape[1]), self.checkpoint.pooling) for hidden in groups
