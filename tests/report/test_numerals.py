@@ -36,7 +36,9 @@ def test_examples_in_docstrings_hold() -> None:
         (86.06, None, "86.1"),
         (1955, None, "1,955"),
         (1_174_955, 0, "1,174,955"),
-        (0.0, None, "0.000"),
+        (0.0, None, "0"),
+        (0.0, 3, "0"),
+        (1.0, None, "1.000"),
         (0.00004, 3, "0.00004"),
         (-0.5, 1, "−0.5"),
         (None, 3, "–"),
@@ -62,7 +64,7 @@ def test_an_interval_never_has_a_dash_beside_a_minus(low: float | None, high: fl
 
 
 def test_differences_carry_their_sign() -> None:
-    assert (signed(0.012, 3), signed(-0.012, 3), signed(0.0, 3)) == ("+0.012", "−0.012", "0.000")
+    assert (signed(0.012, 3), signed(-0.012, 3), signed(0.0, 3)) == ("+0.012", "−0.012", "0")
     assert interval(0.01, 0.02, 2, with_sign=True) == "+0.01 to +0.02"
 
 

@@ -17,7 +17,7 @@ def decimals_for(values: Iterable[float | None]) -> int:
     One count for a whole column keeps its figures under each other.
     """
     largest = max((abs(value) for value in values if value is not None), default=0.0)
-    if largest == 0:
+    if largest == 0 or 0.1 <= largest <= 1:
         return 3
     return min(6, max(0, 2 - math.floor(math.log10(largest))))
 
@@ -30,13 +30,13 @@ def number(value: float | None, decimals: int | None = None) -> str:
     >>> number(0.27431), number(1955.0), number(-0.0004, 3), number(None)
     ('0.274', '1,955', '−0.0004', '–')
     """
-    if value is None:
-        return NOTHING
+    if not value:
+        return NOTHING if value is None else "0"
     places = decimals_for([value]) if decimals is None else decimals
-    if value != 0 and round(value, places) == 0:
+    if round(value, places) == 0:
         places = min(12, -math.floor(math.log10(abs(value))))
     text = f"{abs(value):,.{places}f}"
-    return f"{MINUS}{text}" if value < 0 and text.strip("0.,") else text
+    return f"{MINUS}{text}" if value < 0 else text
 
 
 def signed(value: float | None, decimals: int | None = None) -> str:

@@ -60,6 +60,10 @@ def render_page(result: Result) -> str:
             parameters=_parameters(result),
             settings=list(_flat(result.config)),
             users=(users := _sample(result.sample_users)),
+            unfolded=next(
+                (user for shown in users.values() for user in shown if user.history),
+                next((user for shown in users.values() for user in shown), None),
+            ),
             n_users_left=len(result.sample_users) - sum(len(shown) for shown in users.values()),
             most={"listed": MOST_LISTED, "history": MOST_HISTORY},
         )

@@ -196,7 +196,9 @@ def _place(points: Sequence[tuple[str, _Span, _Span]]) -> list[_Place]:
     for i in sorted(range(len(points)), key=lambda i: -crowd[i]):
         label, x, y = points[i]
         best, best_cost = None, float("inf")
-        for place, far in _candidates(x[1], y[1]):
+        for place, far in sorted(_candidates(x[1], y[1]), key=lambda candidate: candidate[1]):
+            if far >= best_cost:
+                break
             box = _label_box(label, place)
             outside = max(0.0, LEFT + 2 - box.left) + max(0.0, box.right - (WIDTH - 2))
             outside += max(0.0, TOP - 10 - box.top) + max(0.0, box.bottom - (HEIGHT - BOTTOM - 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -217,7 +218,8 @@ def _cells(result: Result, info: MeasureInfo, arms: Sequence[ArmResult], reasons
     ends = [x for m in values for x in (m.low, m.mean, m.high) if x is not None]
     baseline = next((m.mean for arm, m in zip(arms, found, strict=True) if m and arm.name == result.baseline), None)
     means = [m.mean for m in values if m.mean is not None]
-    top = None if info.better == "neither" or len(means) < 2 else (max if info.better == "higher" else min)(means)
+    alike = not means or math.isclose(min(means), max(means), rel_tol=1e-9)
+    top = None if info.better == "neither" or alike else (max if info.better == "higher" else min)(means)
     cells = []
     for arm, measure in zip(arms, found, strict=True):
         if measure is None or measure.mean is None:
@@ -241,7 +243,7 @@ def _strip(measure: Measure, baseline: float | None, left: float, right: float) 
         return None
 
     def place(value: float) -> float:
-        return 50.0 if right <= left else round(4 + 92 * (value - left) / (right - left), 2)
+        return 50.0 if math.isclose(left, right, rel_tol=1e-9) else round(4 + 92 * (value - left) / (right - left), 2)
 
     return Strip(
         place(measure.low), place(measure.mean), place(measure.high), None if baseline is None else place(baseline)
