@@ -36,14 +36,14 @@ class ImplicitALS(Recommender):
         self.iterations = iterations
 
     def fit(self, train: TrainingData) -> Self:
-        self._model = AlternatingLeastSquares(
-            factors=self.factors,
-            regularization=self.regularisation,
-            alpha=self.alpha,
-            iterations=self.iterations,
-            random_state=train.seed,
-        )
         with threadpool_limits(1, "blas"):  # implicit runs its own threads; BLAS threads beside them only fight
+            self._model = AlternatingLeastSquares(
+                factors=self.factors,
+                regularization=self.regularisation,
+                alpha=self.alpha,
+                iterations=self.iterations,
+                random_state=train.seed,
+            )
             self._model.fit(csr_matrix(train.users.history), show_progress=False)
         self.item_factors: NDArray[np.float32] = np.asarray(self._model.item_factors, dtype=np.float32)
         return self

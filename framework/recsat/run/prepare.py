@@ -43,8 +43,8 @@ def prepare(context: StageContext) -> Outcome:
         context.progress.note(f"{kept.quarantine.height} rows set aside in {folder.path / 'quarantine.csv'}")
     texts = pl.DataFrame({"item_id": kept.items["item_id"], "text": domain.describe_item(kept.items)})
     folder.write_table("data/texts.parquet", texts)
-    for number, settings in enumerate(config.splits):
-        split = split_events(kept.events, domain.positive, settings, seed=config.seed + number)
+    for settings in config.splits:
+        split = split_events(kept.events, domain.positive, settings, seed=config.seed)
         write_split(folder, split)
     folder.write_json(
         "data/summary.json",
