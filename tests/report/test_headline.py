@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from recsat.report.headline import answer_in_words, arms_on, direction, diversity_measure, headlines, lead_measure
-from recsat.report.result import ArmInfo, ArmResult, Difference, Measure, MeasureInfo, Result, Verdict
+from recsat.report.headline import (
+    answer_in_words,
+    arms_on,
+    direction,
+    diversity_measure,
+    headlines,
+    lead_measure,
+    not_measured,
+)
+from recsat.report.result import ArmInfo, ArmResult, Difference, Measure, MeasureInfo, NotMeasured, Result, Verdict
 
 Ends = tuple[float, float, float]
 
@@ -93,6 +101,12 @@ def test_diversity_is_distance_inside_a_list_where_that_is_measured(result: Resu
     rest = [info for info in result.measures if info.name not in ("ild@10", "entropy@10", "simpson@10")]
     assert (found := diversity_measure(result.model_copy(update={"measures": rest}))) is not None
     assert found.name == "novelty@10"
+
+
+def test_a_measure_that_is_announced_and_nowhere_found_counts_as_not_measured(result: Result) -> None:
+    ghost = MeasureInfo(name="ghost", label="Ghost", description="", dimension="behaviour", better="higher")
+    missing = not_measured(result.model_copy(update={"measures": [*result.measures, ghost]}))
+    assert missing == [*result.not_measured, NotMeasured(name="ghost", reason="The run gives no reason.")]
 
 
 def test_arms_come_best_first_and_those_without_a_value_last(result: Result) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from recsat.report.numerals import interval, number
-from recsat.report.result import ArmResult, Measure, MeasureInfo, Result
+from recsat.report.result import ArmResult, Measure, MeasureInfo, NotMeasured, Result
 
 Answer = Literal["yes", "no", "not shown", "not asked"]
 Direction = Literal["better", "worse", "different"]
@@ -81,6 +81,14 @@ def diversity_measure(result: Result) -> MeasureInfo | None:
     inside = [info for info in diversity if info.name.startswith(("ild", "intra"))]
     higher = [info for info in diversity if info.better == "higher"]
     return next(iter([*inside, *higher, *diversity]), None)
+
+
+def not_measured(result: Result) -> list[NotMeasured]:
+    """What has no number anywhere: what the run gives a reason for, and what is announced and then missing."""
+    given = {absent.name for absent in result.not_measured}
+    found = {name for arm in result.arms for name in arm.measures}
+    silent = [info.name for info in result.measures if info.name not in given | found]
+    return result.not_measured + [NotMeasured(name=name, reason="The run gives no reason.") for name in silent]
 
 
 def arms_on(result: Result, split: str, slice_name: str = "all") -> list[ArmResult]:

@@ -13,6 +13,7 @@ from recsat.report.headline import (
     direction,
     headlines,
     lead_measure,
+    not_measured,
 )
 from recsat.report.numerals import NOTHING, decimals_for, duration, interval, memory, moment, number
 from recsat.report.result import MeasureInfo, Result
@@ -41,8 +42,8 @@ def render_markdown(result: Result) -> str:
         parts += ["## Verdict", _verdicts(result)]
     for line in lines:
         parts += _split(result, line)
-    if result.not_measured:
-        absent = [f"- **{escape(one.name)}** {NOTHING} {escape(one.reason)}" for one in result.not_measured]
+    if missing := not_measured(result):
+        absent = [f"- **{escape(one.name)}** {NOTHING} {escape(one.reason)}" for one in missing]
         parts += ["## Not measured", "\n".join(absent)]
     parts += ["## Data", _data(result), "## Cost", _cost(result)]
     parts.append(

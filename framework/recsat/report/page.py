@@ -13,7 +13,7 @@ from markupsafe import Markup
 from pydantic import JsonValue
 
 from recsat.report import numerals
-from recsat.report.headline import answer_in_words, confidence, headlines, split_names
+from recsat.report.headline import answer_in_words, confidence, headlines, not_measured, split_names
 from recsat.report.plot import accuracy_diversity_plot
 from recsat.report.result import Result, SampleUser, Verdict
 from recsat.report.tables import DIMENSIONS, all_lines, kind_of, slice_names, slice_table, split_tables
@@ -39,6 +39,8 @@ def render_page(result: Result) -> str:
             css=Markup(files("recsat.report").joinpath("templates/page.css").read_text(encoding="utf-8")),
             answer=answer_in_words(lines := headlines(result)),
             headlines=lines,
+            not_measured=not_measured(result),
+            labels={info.name: info.label for info in result.measures},
             verdicts=_verdicts(result.verdicts),
             level=confidence(result),
             splits=[
