@@ -56,7 +56,9 @@ class CandidateFilter:
     - ``allow(users, context)``: pairs (user_id, item_id) that alone may be shown.
 
     ``kinds`` limits the rule to items of those kinds; None means all. ``fields`` declares the payload fields that
-    ``where`` uses and their Qdrant types, so that they are indexed before the vectors are.
+    ``where`` uses and their Qdrant types, so that they are indexed before the vectors are. An ``always`` filter runs in
+    every run of the domain, whether or not ``rank.filters`` names it: for what must never happen, such as showing people
+    to themselves or to those who blocked them.
     """
 
     name: str
@@ -67,6 +69,7 @@ class CandidateFilter:
     allow: Callable[[pl.Series, FilterContext], pl.DataFrame] | None = None
     kinds: tuple[str, ...] | None = None
     fields: Mapping[str, Literal["keyword", "integer", "float", "bool", "datetime"]] = field(default_factory=dict)
+    always: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +81,7 @@ class Judged:
     - ``hits``: the inner join of the two on (user_id, item_id): outcomes that the lists contained, with rank and score.
     - ``users``: Series of every judged user, also those whose list or outcomes are empty.
     - ``history``: events before the split. ``items``: the item table. ``exposures``, ``ties``: where the data has them.
+    - ``config``: the domain's settings; None where a metric is called outside a run.
     """
 
     lists: pl.DataFrame
@@ -88,6 +92,7 @@ class Judged:
     items: pl.DataFrame
     exposures: pl.DataFrame | None = None
     ties: pl.DataFrame | None = None
+    config: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)

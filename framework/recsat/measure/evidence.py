@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -34,3 +35,5 @@ class Evidence:
     """The list-of-strings column of ``items`` that stands for diversity."""
     exposures: pl.DataFrame | None = None
     ties: pl.DataFrame | None = None
+    config: Any = None
+    """The domain's settings, which its metrics may look at."""

@@ -29,6 +29,7 @@ def judge(lists: pl.DataFrame, evidence: Evidence) -> Judged:
         items=evidence.items,
         exposures=evidence.exposures,
         ties=evidence.ties,
+        config=evidence.config,
     )
 
 

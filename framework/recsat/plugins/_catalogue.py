@@ -82,6 +82,12 @@ class Plugins:
         """The candidate filters for ``domain``: recsat's, its own, and those of other plugins."""
         return self._things("filters", domain, CandidateFilter)
 
+    def filters_of_run(self, domain: Domain, wanted: Sequence[str]) -> dict[str, CandidateFilter]:
+        """The ``wanted`` ones as :meth:`select` gives them, after those that always run and are not among them, by name."""
+        available = self.filters(domain)
+        always = sorted(name for name, rule in available.items() if rule.always and name not in wanted)
+        return self.select("filter", available, [*always, *wanted])
+
     def metrics(self, domain: Domain) -> dict[str, SatisfactionMetric]:
         """The satisfaction metrics for ``domain``."""
         return self._things("metrics", domain, SatisfactionMetric)

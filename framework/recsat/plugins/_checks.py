@@ -95,6 +95,8 @@ def _filter(rule: CandidateFilter) -> Iterator[str]:
         yield "it has no rule; give one or more of where, keep, exclude, allow"
     if rule.kinds is not None:
         yield from _strings(rule, "kinds")
+    if not isinstance(rule.always, bool):
+        yield f"always is {rule.always!r}; give True or False"
     yield from _mapping(rule, "fields", lambda value: value in FIELD_TYPES, f"one of {', '.join(FIELD_TYPES)}")
 
 

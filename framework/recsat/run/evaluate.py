@@ -85,6 +85,7 @@ def _evidence(context: StageContext, split: Split, fold: Fold) -> Evidence:
         topics=context.domain.topics,
         exposures=dataset.exposures,
         ties=dataset.ties,
+        config=context.domain_config,
     )
 
 

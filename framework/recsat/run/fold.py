@@ -63,9 +63,8 @@ def _fold(
     )
     last = known["timestamp"].max()
     now = last if isinstance(last, datetime) else datetime.now(UTC)
-    filters = context.plugins.filters(domain)
     plan = plan_filters(
-        context.plugins.select("filter", filters, config.rank.filters),
+        context.plugins.filters_of_run(domain, config.rank.filters),
         catalogue,
         served,
         FilterContext(known=replace(context.dataset, events=known), config=context.domain_config, now=now),
