@@ -76,7 +76,11 @@ def test_lists_and_likes_of_others_do_not_count() -> None:
         (lists_of(u="aa"), ["u"], "item_id 'a' twice"),
         (pl.DataFrame({"user_id": ["u", "u"], "item_id": ["a", "b"], "rank": [1, 1]}), ["u"], "rank 1 twice"),
         (pl.DataFrame({"user_id": ["u"], "item_id": ["a"], "rank": [0]}), ["u"], "below 1"),
-        (pl.DataFrame({"user_id": ["u"], "item_id": ["a"], "rank": pl.Series([None], dtype=pl.Int64)}), ["u"], "missing"),
+        (
+            pl.DataFrame({"user_id": ["u"], "item_id": ["a"], "rank": pl.Series([None], dtype=pl.Int64)}),
+            ["u"],
+            "missing",
+        ),
     ],
 )
 def test_tables_that_would_give_wrong_numbers_are_refused(lists: pl.DataFrame, users: list[str], said: str) -> None:
@@ -89,23 +93,34 @@ def random_tables(seed: int, n_users: int, n_items: int, k: int) -> tuple[pl.Dat
     names = [f"u{i}" for i in range(n_users)]
     lists = pl.concat(
         pl.DataFrame(
-            {"user_id": [name] * k, "item_id": [f"i{j}" for j in dice.permutation(n_items)[:k]], "rank": range(1, k + 1)}
+            {
+                "user_id": [name] * k,
+                "item_id": [f"i{j}" for j in dice.permutation(n_items)[:k]],
+                "rank": range(1, k + 1),
+            }
         )
         for name in names
     )
     relevant = pl.concat(
-        pl.DataFrame({"user_id": name, "item_id": [f"i{j}" for j in dice.permutation(n_items)[: dice.integers(1, 2 * k)]]})
+        pl.DataFrame(
+            {"user_id": name, "item_id": [f"i{j}" for j in dice.permutation(n_items)[: dice.integers(1, 2 * k)]]}
+        )
         for name in names
     )
     return lists, relevant, pl.Series(names)
 
 
-def test_agreement_with_ranx_on_random_lists() -> None:
+def test_agreement_with_ranx_on_random_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    import numba
+
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", True)  # compiling ranx takes a minute, interpreting it a second
     from ranx import Qrels, Run, evaluate
 
     k = 5
     lists, relevant, users = random_tables(3, 60, 40, k)
-    qrels = Qrels({u: dict.fromkeys(own["item_id"], 1) for (u,), own in relevant.partition_by("user_id", as_dict=True).items()})
+    qrels = Qrels(
+        {u: dict.fromkeys(own["item_id"], 1) for (u,), own in relevant.partition_by("user_id", as_dict=True).items()}
+    )
     run = Run(
         {
             u: dict(zip(own["item_id"], (1.0 / own["rank"]).to_list(), strict=True))

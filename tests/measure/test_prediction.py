@@ -14,7 +14,11 @@ from recsat.measure import prediction
 def ratings() -> pl.DataFrame:
     dice = np.random.default_rng(0)
     return pl.DataFrame(
-        {"user_id": [f"u{i % 17}" for i in range(400)], "predicted": dice.normal(3.5, 1, 400), "observed": dice.integers(1, 6, 400)}
+        {
+            "user_id": [f"u{i % 17}" for i in range(400)],
+            "predicted": dice.normal(3.5, 1, 400),
+            "observed": dice.integers(1, 6, 400),
+        }
     )
 
 
@@ -81,6 +85,8 @@ def test_calibrated_predictions_have_less_calibration_error_than_bold_ones() -> 
     ],
 )
 def test_predictions_that_cannot_be_judged_are_refused(rows: dict[str, list[float | None]], said: str) -> None:
-    table = pl.DataFrame(rows, schema={"predicted": pl.Float64, "observed": pl.Float64}).with_columns(user_id=pl.lit("u"))
+    table = pl.DataFrame(rows, schema={"predicted": pl.Float64, "observed": pl.Float64}).with_columns(
+        user_id=pl.lit("u")
+    )
     with pytest.raises(DataError, match=said):
         prediction.brier_of(table)

@@ -44,4 +44,7 @@ def test_users_are_cold_up_to_five_likes_and_a_repeated_like_counts_once() -> No
     rows = [("six", f"i{n}") for n in range(6)] + [("five", f"i{n}") for n in range(5)] * 2
     likes = pl.DataFrame(rows, schema=["user_id", "item_id"], orient="row")
     found = user_slices(likes, pl.Series(["new", "six", "five"]))
-    assert {name: ids.to_list() for name, ids in found.items()} == {"cold users": ["five", "new"], "warm users": ["six"]}
+    assert {name: ids.to_list() for name, ids in found.items()} == {
+        "cold users": ["five", "new"],
+        "warm users": ["six"],
+    }

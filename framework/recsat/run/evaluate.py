@@ -117,9 +117,10 @@ def _retrieval(split: Split, made: Mapping[str, Any]) -> list[RetrievalResult]:
             source=arm["source"],
             candidate_recall=arm["candidate_recall"],
             n_candidates=arm["n_candidates"],
+            n_places=arm["n_places"],
+            n_filled=arm["n_filled"],
         )
         for name, arm in made["arms"].items()
-        if arm["candidate_recall"] is not None
     ]
 
 
@@ -133,8 +134,9 @@ def _result(
     summary = context.folder.read_json("data/summary.json")
     arms: list[ArmResult] = [arm for found in evaluated for arm in found.arms]
     measures: dict[str, MeasureInfo] = {info.name: info for found in evaluated for info in found.measures}
+    measured = {name for arm in arms for name in arm.measures}
     missing: dict[str, NotMeasured] = {
-        absent.name: absent for found in evaluated for absent in found.not_measured if absent.name not in measures
+        absent.name: absent for found in evaluated for absent in found.not_measured if absent.name not in measured
     }
     infos = [
         ArmInfo(name=name, description=specs[name].description, uses_language=specs[name].uses_language)

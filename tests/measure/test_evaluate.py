@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from recsat.config import MeasureSettings
+from recsat.domain import Judged, SatisfactionMetric
+from recsat.errors import DataError, PluginError, UnknownItem
+from recsat.measure import accuracy, concentration, diversity
+from recsat.measure.evaluate import PER_USER_SCHEMA, EvaluatedSplit, evaluate_split
+from recsat.measure.evidence import Evidence
+from recsat.report.result import ArmResult
+
+K = 5
+SETTINGS = MeasureSettings(baseline="chance", n_bootstrap=300)
+Arm = Callable[..., pl.DataFrame]
+
+
+def stars(judged: Judged) -> pl.DataFrame:
+    return judged.hits.group_by("user_id").agg(value=pl.col("value").mean())
+
+
+def metric(name: str, **changes: object) -> SatisfactionMetric:
+    plain = SatisfactionMetric(name=name, description="Words.", unit="stars", better="higher", compute=stars)
+    return replace(plain, **changes)
+
+
+METRICS = {
+    "content.stars": metric("stars", needs=frozenset({"rating"}), bounds=(0.0, 5.0)),
+    "content.clicks": metric("clicks", needs=frozenset({"exposures"})),
+    "shop.revenue": metric(
+        "revenue", dimension="business", compute=lambda judged: judged.hits.head(0).select("user_id", "value")
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def lists(arm: Arm) -> dict[str, pl.DataFrame]:
+    return {"chance": arm(0.0), "weak": arm(0.3, 2), "strong": arm(1.5, 3)}
+
+
+@pytest.fixture(scope="module")
+def evaluated(lists: dict[str, pl.DataFrame], world: Evidence) -> EvaluatedSplit:
+    return evaluate_split(
+        lists, world, metrics=METRICS, settings=SETTINGS, k=K, seed=7, parameters={"strong": {"l2": 3.0}}
+    )
+
+
+def find(evaluated: EvaluatedSplit, arm: str, part: str = "all") -> ArmResult:
+    (found,) = [result for result in evaluated.arms if (result.name, result.slice) == (arm, part)]
+    return found
+
+
+def test_means_are_those_of_the_measures_alone(
+    evaluated: EvaluatedSplit, lists: dict[str, pl.DataFrame], world: Evidence
+) -> None:
+    judged = world.relevant["user_id"].unique()
+    measures = find(evaluated, "weak").measures
+    alone = {
+        "ndcg@5": accuracy.ndcg(lists["weak"], world.relevant, judged, k=K)["value"].mean(),
+        "hit@5": accuracy.hit_rate(lists["weak"], world.relevant, judged, k=K)["value"].mean(),
+        "topic-entropy@5": diversity.topic_entropy(lists["weak"], world.items, "genres")["value"].mean(),
+        "ild@5": diversity.intra_list_diversity(lists["weak"], world.vectors)["value"].mean()
+        if world.vectors
+        else None,
+        "novelty@5": diversity.novelty(lists["weak"], world.known_likes)["value"].mean(),
+        "coverage@5": concentration.coverage(lists["weak"], world.items["item_id"]),
+        "gini@5": concentration.exposure_gini(lists["weak"], world.items["item_id"]),
+    }
+    assert {name: measures[name].mean for name in alone} == pytest.approx(alone)
+    assert measures["ndcg@5"].n_users == 79  # one liked nothing
+    assert measures["coverage@5"].n_users == 80
+
+
+def test_every_measure_has_an_interval_around_its_mean(evaluated: EvaluatedSplit) -> None:
+    for result in evaluated.arms:
+        for name, measure in result.measures.items():
+            assert measure.mean is not None, name
+            assert measure.low is not None, name
+            assert measure.high is not None, name
+            assert measure.low <= measure.mean <= measure.high, (result.name, result.slice, name)
+
+
+def test_differences_are_paired_with_the_baseline(evaluated: EvaluatedSplit) -> None:
+    strong, chance = find(evaluated, "strong"), find(evaluated, "chance")
+    assert chance.differences == {}
+    for name, difference in strong.differences.items():
+        if name == "content.stars":
+            continue  # over users who have a hit with both
+        mean, base = strong.measures[name].mean, chance.measures[name].mean
+        assert mean is not None
+        assert base is not None
+        assert difference.mean == pytest.approx(mean - base)
+    assert strong.differences["ndcg@5"].significant
+    assert not strong.differences["content.stars"].significant
+
+
+def test_the_same_arm_twice_differs_in_nothing(world: Evidence, arm: Arm) -> None:
+    same = evaluate_split({"chance": arm(0.0), "again": arm(0.0)}, world, metrics={}, settings=SETTINGS, k=K, seed=7)
+    for result in same.arms:
+        for difference in result.differences.values():
+            assert (difference.mean, difference.p_adjusted, difference.significant) == (0.0, 1.0, False)
+
+
+def test_arms_that_are_chance_are_rarely_called_different(world: Evidence, arm: Arm) -> None:
+    for seed in range(10, 14):
+        arms = {"chance": arm(0.0, seed), "one": arm(0.0, seed + 50), "two": arm(0.0, seed + 90)}
+        found = evaluate_split(arms, world, metrics={}, settings=SETTINGS, k=K, seed=7)
+        marks = [d.significant for result in found.arms for d in result.differences.values()]
+        assert len(marks) > 100
+        assert sum(marks) == 0
+
+
+def test_slices_hold_their_users_and_items(evaluated: EvaluatedSplit, world: Evidence) -> None:
+    parts = list(dict.fromkeys(result.slice for result in evaluated.arms))
+    assert parts == ["all", "cold users", "warm users", "head items", "tail items", "cold items"]
+    whole = find(evaluated, "strong").measures["ndcg@5"]
+    cold, warm = (find(evaluated, "strong", part).measures["ndcg@5"] for part in ("cold users", "warm users"))
+    assert cold.n_users + warm.n_users == whole.n_users
+    assert cold.mean is not None
+    assert warm.mean is not None
+    assert whole.mean is not None
+    assert (cold.mean * cold.n_users + warm.mean * warm.n_users) / whole.n_users == pytest.approx(whole.mean)
+    tail = find(evaluated, "strong", "cold items")
+    assert set(tail.measures) == {f"{name}@5" for name in accuracy.ACCURACY}
+    assert tail.measures["recall@5"].n_users == world.relevant.filter(pl.col("item_id") >= "i36")["user_id"].n_unique()
+
+
+def test_what_is_not_measured_has_a_reason_and_no_number(evaluated: EvaluatedSplit) -> None:
+    assert {absent.name: absent.reason for absent in evaluated.not_measured} == {
+        "content.clicks": "The data have no exposures table.",
+        "shop.revenue": "No user of warm has a value: nobody there meets the measure's definition.",
+    }
+    for result in evaluated.arms:
+        assert not {"content.clicks", "shop.revenue"} & set(result.measures)
+    assert {"content.clicks", "shop.revenue", "content.stars", "ndcg@5"} <= {info.name for info in evaluated.measures}
+
+
+def test_without_vectors_or_topics_the_rest_is_measured(world: Evidence, arm: Arm) -> None:
+    bare = evaluate_split(
+        {"chance": arm(0.0)}, replace(world, vectors=None, topics=None), metrics={}, settings=SETTINGS, k=K, seed=7
+    )
+    assert [absent.name for absent in bare.not_measured] == [
+        "ild@5",
+        "topic-ild@5",
+        "topic-entropy@5",
+        "topic-simpson@5",
+    ]
+    assert "novelty@5" in find(bare, "chance").measures
+
+
+def test_the_table_of_users_gives_the_means_again(evaluated: EvaluatedSplit) -> None:
+    table = evaluated.per_user
+    assert table.schema == PER_USER_SCHEMA
+    assert not table.select("arm", "slice", "measure", "user_id").is_duplicated().any()
+    means = table.group_by("arm", "slice", "measure").agg(pl.col("value").mean())
+    found = {(arm, part, name): value for arm, part, name, value in means.iter_rows()}
+    aggregates = {"coverage@5", "gini@5", "entropy@5", "simpson@5"}
+    told = {
+        (result.name, result.slice, name): measure.mean
+        for result in evaluated.arms
+        for name, measure in result.measures.items()
+        if name not in aggregates
+    }
+    assert found == pytest.approx(told)
+
+
+def test_nothing_depends_on_the_order_of_rows(
+    evaluated: EvaluatedSplit, lists: dict[str, pl.DataFrame], world: Evidence
+) -> None:
+    shuffled = {name: table.sample(fraction=1, shuffle=True, seed=3) for name, table in lists.items()}
+    mixed = replace(
+        world, relevant=world.relevant.sample(fraction=1, shuffle=True, seed=1), outcomes=world.outcomes[::-1]
+    )
+    again = evaluate_split(
+        shuffled, mixed, metrics=METRICS, settings=SETTINGS, k=K, seed=7, parameters={"strong": {"l2": 3.0}}
+    )
+    for one, other in zip(evaluated.arms, again.arms, strict=True):
+        assert one.measures.keys() == other.measures.keys()
+        for name, measure in one.measures.items():
+            assert measure.model_dump() == pytest.approx(other.measures[name].model_dump(), rel=1e-6)
+
+
+def test_parameters_and_names_are_handed_through(evaluated: EvaluatedSplit) -> None:
+    assert find(evaluated, "strong").parameters == {"l2": 3.0}
+    assert find(evaluated, "chance").parameters == {}
+    assert {result.split for result in evaluated.arms} == {"warm"}
+
+
+def test_where_the_baseline_has_no_lists_there_are_no_differences(world: Evidence, arm: Arm) -> None:
+    found = evaluate_split({"weak": arm(0.3)}, world, metrics={}, settings=SETTINGS, k=K, seed=7)
+    assert all(result.differences == {} for result in found.arms)
+
+
+def test_an_arm_without_lists_counts_zero_and_has_no_diversity(world: Evidence, arm: Arm) -> None:
+    found = evaluate_split(
+        {"chance": arm(0.0), "silent": arm(0.0).head(0)}, world, metrics={}, settings=SETTINGS, k=K, seed=7
+    )
+    silent = find(found, "silent").measures
+    assert (silent["ndcg@5"].mean, silent["ndcg@5"].n_users) == (0.0, 79)
+    assert (silent["coverage@5"].mean, silent["ild@5"].mean, silent["ild@5"].n_users) == (0.0, None, 0)
+
+
+def test_faults_are_raised_and_not_measured_around(world: Evidence, arm: Arm) -> None:
+    with pytest.raises(DataError, match="'warm' serves no users"):
+        evaluate_split(
+            {}, replace(world, users=pl.Series([], dtype=pl.String)), metrics={}, settings=SETTINGS, k=K, seed=7
+        )
+    foreign = arm(0.0).with_columns(item_id=pl.lit("zz") + pl.col("item_id"))
+    with pytest.raises(UnknownItem, match="zz"):
+        evaluate_split({"chance": foreign}, world, metrics={}, settings=SETTINGS, k=K, seed=7)
+    wrong = {"content.stars": metric("stars", bounds=(0.0, 1.0))}
+    with pytest.raises(PluginError, match=r"content\.stars"):
+        evaluate_split({"chance": arm(0.0)}, world, metrics=wrong, settings=SETTINGS, k=K, seed=7)
+
+
+def test_only_ranked_items_make_the_catalogue(world: Evidence, arm: Arm) -> None:
+    shown = arm(0.0).filter(pl.col("item_id") < "i20")
+    half = replace(world, candidates=world.items["item_id"].head(20))
+    found = evaluate_split({"chance": shown}, half, metrics={}, settings=SETTINGS, k=K, seed=7)
+    assert find(found, "chance").measures["coverage@5"].mean == shown["item_id"].n_unique() / 20
+    assert np.isfinite(find(found, "chance").measures["ild@5"].mean or np.nan)

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+import pytest
+
+from recsat.config import MeasureSettings
+from recsat.domain import Judged, SatisfactionMetric
+from recsat.measure.evaluate import EvaluatedSplit, evaluate_split
+from recsat.measure.evidence import Evidence
+from recsat.measure.verdict import verdicts
+from recsat.report.result import Verdict
+
+K = 5
+SETTINGS = MeasureSettings(baseline="chance", n_bootstrap=300)
+Arm = Callable[..., pl.DataFrame]
+
+
+def recalled(judged: Judged) -> pl.DataFrame:
+    counts = judged.hits.group_by("user_id").agg(value=pl.len())
+    return judged.users.to_frame().join(counts, on="user_id", how="left").with_columns(pl.col("value").fill_null(0))
+
+
+def missed(judged: Judged) -> pl.DataFrame:
+    return recalled(judged).with_columns(value=5 - pl.col("value").cast(pl.Float64))
+
+
+def metric(
+    name: str, compute: Callable[[Judged], pl.DataFrame], better: str, needs: str = "rating"
+) -> SatisfactionMetric:
+    return SatisfactionMetric(
+        name=name,
+        description="Words.",
+        unit="items",
+        better=better,  # type: ignore[arg-type]
+        compute=compute,
+        needs=frozenset({needs}),
+    )
+
+
+METRICS = {
+    "d.found": metric("found", recalled, "higher"),
+    "d.missed": metric("missed", missed, "lower"),
+    "d.clicks": metric("clicks", recalled, "higher", needs="exposures"),
+}
+
+
+def judged(
+    world: Evidence, lists: dict[str, pl.DataFrame], metrics: dict[str, SatisfactionMetric] = METRICS
+) -> EvaluatedSplit:
+    return evaluate_split(lists, world, metrics=metrics, settings=SETTINGS, k=K, seed=7)
+
+
+def by_dimension(evaluated: EvaluatedSplit, language: set[str]) -> dict[str, Verdict]:
+    found = verdicts(evaluated, language, settings=SETTINGS, seed=7)
+    assert [verdict.dimension for verdict in found] == ["accuracy", "diversity", "behaviour", "business"]
+    return {verdict.dimension: verdict for verdict in found}
+
+
+def test_a_leading_arm_with_language_is_better(world: Evidence, arm: Arm) -> None:
+    found = by_dimension(judged(world, {"chance": arm(0.0), "weak": arm(0.2, 2), "text": arm(2.0, 3)}), {"text"})
+    assert found["accuracy"].outcome == "better"
+    sentence = found["accuracy"].sentence
+    assert sentence.startswith("Accuracy on warm: text, the best arm that uses language, has nDCG@5 ")
+    assert "95 % interval" in sentence
+    assert "Against weak, the best arm without" in sentence
+    assert "it is better: +" in sentence
+    assert "Against the baseline chance" in sentence
+    assert found["behaviour"].outcome == "better"
+    assert "Of the other measures: better Missed." in found["behaviour"].sentence
+
+
+def test_an_arm_with_language_that_trails_is_worse_and_may_still_beat_the_baseline(world: Evidence, arm: Arm) -> None:
+    found = by_dimension(judged(world, {"chance": arm(0.0), "ease": arm(2.0, 2), "text": arm(0.1, 3)}), {"text"})
+    assert found["accuracy"].outcome == "worse"
+    against_best, against_baseline = found["accuracy"].sentence.split("Against the baseline")
+    assert "it is worse: −" in against_best
+    assert "it is better: +" in against_baseline
+
+
+def test_chance_against_chance_is_not_shown(world: Evidence, arm: Arm) -> None:
+    found = by_dimension(judged(world, {"chance": arm(0.0, 5), "text": arm(0.0, 6)}), {"text"})
+    assert found["accuracy"].outcome == "not shown"
+    assert "a difference is not shown" in found["accuracy"].sentence
+    assert "chance is also the baseline" in found["accuracy"].sentence
+
+
+def test_the_same_pair_is_compared_in_every_dimension(world: Evidence, arm: Arm) -> None:
+    lists = {"chance": arm(0.0), "ease": arm(2.0, 2), "text-raw": arm(0.1, 3), "text": arm(1.0, 4)}
+    found = by_dimension(judged(world, lists), {"text-raw", "text"})
+    for dimension in ("accuracy", "diversity", "behaviour"):
+        assert ": text, the best arm that uses language" in found[dimension].sentence
+        assert "Against ease, the best arm without" in found[dimension].sentence
+
+
+def test_what_was_not_measured_is_said_with_its_reason(world: Evidence, arm: Arm) -> None:
+    found = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(0.5, 2)}), {"text"})
+    assert found["business"].outcome == "not measured"
+    assert found["business"].sentence == "Business value on warm was not measured: the domain declares no such measure."
+    only_clicks = {"d.clicks": METRICS["d.clicks"]}
+    behaviour = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(0.5, 2)}, only_clicks), {"text"})[
+        "behaviour"
+    ]
+    assert behaviour.outcome == "not measured"
+    assert behaviour.sentence == "Behaviour on warm was not measured. Clicks: The data have no exposures table."
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [(set(), "no arm that uses language"), ({"chance", "text"}, "every arm there uses language")]
+)
+def test_without_two_sides_there_is_nothing_to_say(world: Evidence, arm: Arm, language: set[str], said: str) -> None:
+    found = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(0.5, 2)}), language)
+    assert {verdict.outcome for verdict in found.values()} == {"not measured"}
+    assert said in found["accuracy"].sentence
+
+
+def test_picking_the_best_of_many_is_paid_for(world: Evidence, arm: Arm) -> None:
+    """One pair alone would be called different; picked from many, the corrected p-value no longer holds."""
+    two = judged(world, {"chance": arm(0.0), "text": arm(0.28, 3)}, {})
+    alone = by_dimension(two, {"text"})["accuracy"]
+    others = {f"text-{seed}": arm(0.0, seed) for seed in range(20, 60)}
+    many = judged(world, {"chance": arm(0.0), "text": arm(0.28, 3)} | others, {})
+    paid = by_dimension(many, {"text", *others})["accuracy"]
+    assert "corrected for 2 comparisons" in alone.sentence
+    assert "corrected for 82 comparisons" in paid.sentence
+
+
+def test_effects_that_point_both_ways_are_not_called_better(world: Evidence, arm: Arm) -> None:
+    contrary = {"d.found": METRICS["d.found"], "d.waste": metric("waste", recalled, "lower")}
+    found = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(2.0, 3)}, contrary), {"text"})["behaviour"]
+    assert found.outcome == "not shown"
+    assert "it is better" in found.sentence
+    assert "worse Waste" in found.sentence
