@@ -85,13 +85,19 @@ class FilterCount(Part):
 
 
 class RetrievalResult(Part):
-    """Share of an arm's exact top-k that its retrieved candidates contain."""
+    """Where an arm's lists on a split came from."""
 
     arm: str
     split: str
     source: str
-    candidate_recall: float = Field(ge=0, le=1)
+    """``qdrant:<vector>`` where candidates were retrieved, ``catalogue`` where every item was scored."""
+    candidate_recall: float | None = Field(ge=0, le=1)
+    """Share of the arm's exact list that the retrieved candidates contain; None where every item was scored."""
     n_candidates: float = Field(ge=0)
+    n_places: int = Field(0, ge=0)
+    """List places over all users."""
+    n_filled: int = Field(0, ge=0)
+    """Of these, places that the fallback arm filled: users without history, and lists that ended short."""
 
 
 class SplitSummary(Part):

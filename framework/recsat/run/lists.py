@@ -84,6 +84,7 @@ def recommend(context: StageContext) -> Outcome:
                     "source": out.source,
                     "candidate_recall": out.candidate_recall,
                     "n_candidates": out.n_candidates,
+                    "n_places": out.lists.height,
                     "n_filled": out.n_filled,
                 }
             context.folder.write_table(f"lists/{split.name}.parquet", pl.concat(made))
