@@ -85,17 +85,21 @@ RESULT = Result(
     data=DataSummary(n_users=1, n_items=1, n_events=1, n_quarantined=0, simulated=False, source=""),
     splits=[],
     arms=[
-        ArmResult(name="popularity", split="warm", measures={"ndcg@10": value(0.2), "ild": value(0.5)}),
+        ArmResult(
+            name="popularity",
+            split="warm",
+            measures={"ndcg@10": value(0.2), "ild": value(0.5), "catalogue_coverage": value(0.1)},
+        ),
         ArmResult(
             name="ease",
             split="warm",
-            measures={"ndcg@10": value(0.25), "ild": value(0.4)},
+            measures={"ndcg@10": value(0.25), "ild": value(0.4), "content.mean_rating": value(4.1)},
             differences={
                 "ndcg@10": Difference(mean=0.05, low=0.04, high=0.06, p_adjusted=0.01, significant=True, n_users=10),
                 "ild": Difference(mean=-0.1, low=-0.2, high=-0.05, p_adjusted=0.01, significant=True, n_users=10),
             },
         ),
-        ArmResult(name="popularity", split="cold", measures={"ndcg@10": value(None)}),
+        ArmResult(name="popularity", split="cold", measures={"ndcg@10": value(None), "recall@10": value(None)}),
         ArmResult(name="ease", split="warm", slice="head", measures={"ndcg@10": value(0.9)}),
     ],
     measures=[
@@ -113,9 +117,9 @@ RESULT = Result(
 )
 
 
-def test_the_summary_has_few_measures_the_one_that_orders_arms_first() -> None:
+def test_the_summary_has_few_measures_with_values_the_one_that_orders_arms_first() -> None:
     names = [measure.name for measure in main_measures(RESULT)]
-    assert names == ["ndcg@10", "recall@10", "ild", "catalogue_coverage", "content.watch_time"]
+    assert names == ["ndcg@10", "ild", "catalogue_coverage", "content.mean_rating"]
 
 
 def test_the_summary_marks_what_differs_and_leaves_slices_out() -> None:
@@ -123,7 +127,7 @@ def test_the_summary_marks_what_differs_and_leaves_slices_out() -> None:
     console.print(summary_table(RESULT))
     lines = [line.split() for line in console.export_text().splitlines() if line.strip()]
     assert lines[1:] == [
-        ["warm", "ease", "0.250", "▲", "–", "0.400", "▼", "–", "–"],
-        ["popularity", "0.200", "–", "0.500", "–", "–"],
-        ["cold", "popularity", "–", "–", "–", "–", "–"],
+        ["warm", "ease", "0.250", "▲", "0.400", "▼", "–", "4.10"],
+        ["popularity", "0.200", "0.500", "0.100", "–"],
+        ["cold", "popularity", "–", "–", "–", "–"],
     ]

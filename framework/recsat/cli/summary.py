@@ -25,12 +25,16 @@ MARKS = {"better": "▲", "worse": "▼", "different": "◆", None: " "}
 
 
 def main_measures(result: Result) -> list[MeasureInfo]:
-    """The few that stand for all: nDCG and recall, one of diversity, coverage, and the first of behaviour and of business."""
-    infos = {info.name: info for info in result.measures}
+    """The few that stand for all: nDCG and recall, one of diversity, coverage, and the first of behaviour and of business.
+
+    A measure that no arm has a value of is left out; the report says why it has none.
+    """
+    valued = {name for arm in result.arms for name in arm.measures if mean_of(arm, name) is not None}
+    infos = {info.name: info for info in result.measures if info.name in valued}
     recall = next((info for name, info in infos.items() if name.startswith("recall")), None)
     coverage = next((info for name, info in infos.items() if "coverage" in name), None)
-    behaviour = next((info for info in result.measures if info.dimension == "behaviour"), None)
-    business = next((info for info in result.measures if info.dimension == "business"), None)
+    behaviour = next((info for info in infos.values() if info.dimension == "behaviour"), None)
+    business = next((info for info in infos.values() if info.dimension == "business"), None)
     chosen = [lead_measure(result), recall, diversity_measure(result), coverage, behaviour, business]
     return list({info.name: info for info in chosen if info is not None}.values())
 
