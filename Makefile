@@ -46,7 +46,7 @@ types: $(VENV)/.installed ## Check types, strictly
 	$(BIN)/mypy framework flows plugins
 
 docs: $(VENV)/.docs ## Build the documentation into site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 check: lint types docs test ## All of the above, as .ci/run does
 

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import Result
 
 from recsat import ConfigError
+from recsat.cli import app
 
 Recsat = Callable[..., Result]
 
@@ -113,3 +114,9 @@ def test_doctor_tells_what_to_do_and_ends_with_1(recsat: Recsat) -> None:
     assert "Give an address such as" in done.stdout
     assert done.exit_code == 1
     assert list(Path().iterdir()) == []  # nothing is left behind
+
+
+def test_the_page_of_commands_has_every_command() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
+    listed = {line.split("`")[1].split()[1] for line in page.splitlines() if line.startswith("| `recsat ")}
+    assert listed == {command.callback.__name__ for command in app.registered_commands if command.callback}
