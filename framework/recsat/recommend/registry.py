@@ -46,6 +46,18 @@ def _ials(**parameters: Any) -> Recommender:
     return ImplicitALS(**parameters)
 
 
+def _aligned(**parameters: Any) -> Recommender:
+    from recsat.recommend.aligned import AlignedText
+
+    return AlignedText(**parameters)
+
+
+def _ease_text(**parameters: Any) -> Recommender:
+    from recsat.recommend.ease_text import EaseText
+
+    return EaseText(**parameters)
+
+
 RECOMMENDERS: list[RecommenderSpec] = [
     RecommenderSpec(
         name="popularity",
@@ -83,6 +95,22 @@ RECOMMENDERS: list[RecommenderSpec] = [
         name="ials",
         description="Implicit alternating least squares (matrix factorisation).",
         make=_ials,
-        grid={"factors": (32, 64, 128), "regularisation": (0.01, 1.0, 10.0), "alpha": (1.0, 5.0)},
+        grid={"factors": (64, 128), "regularisation": (3.0, 10.0, 30.0), "alpha": (1.0, 5.0)},
+    ),
+    RecommenderSpec(
+        name="aligned",
+        description="Item texts mapped to taste by a closed-form bilinear ridge; ranks unseen items.",
+        make=_aligned,
+        grid={"l2": (1.0, 3.0, 5.0, 10.0, 30.0), "popularity_power": (0.0, 0.25)},
+        ranks_unseen_items=True,
+        uses_language=True,
+    ),
+    RecommenderSpec(
+        name="ease-text",
+        description="EASE drawn towards what the texts say (L3AE), in closed form.",
+        make=_ease_text,
+        grid={"l2": (50.0, 100.0), "prior": (100.0, 200.0, 400.0), "text_l2": (1.0, 3.0)},
+        ranks_unseen_items=True,
+        uses_language=True,
     ),
 ]

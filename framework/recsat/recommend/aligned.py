@@ -1,0 +1,65 @@
+"""Aligned text: item texts mapped to taste."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsat.recommend.bilinear import fit_bilinear, length_weights
+from recsat.recommend.gather import PADDING, padded_rows, strongest
+from recsat.recommend.interactions import TrainingData, UserBatch
+from recsat.recommend.products import inner_products, item_vectors
+from recsat.recommend.recommender import Reasons, Recommender
+
+
+class AlignedText(Recommender):
+    r"""Inner product of an item's text vector with the user's summed vectors, mapped by what users like together.
+
+    .. math:: s_{ui} = \Bigl(\sum_{h \in H_u} e_h\Bigr)^{\!\top} M\, e_i
+
+    M is the closed-form ridge of :func:`~recsat.recommend.bilinear.fit_bilinear`, user rows weighted by history length to
+    the power -2·``length_power`` (row divided by its square root at the default), warm items by popularity to the power
+    -``popularity_power``. An item needs a text and no event, so unseen items are ranked. The score is an inner product
+    with the stored vector ``text``: retrieval needs no second index.
+    """
+
+    vector = "text"
+
+    def __init__(self, *, l2: float = 5.0, length_power: float = 0.5, popularity_power: float = 0.0) -> None:
+        if l2 <= 0:
+            raise ValueError(f"l2 must be above 0, not {l2}: without it M is not unique")
+        self.l2 = l2
+        self.length_power = length_power
+        self.popularity_power = popularity_power
+
+    def fit(self, train: TrainingData) -> Self:
+        self.item_vectors = item_vectors(train, "text", "aligned")
+        popularity = train.popularity.astype(np.float64)
+        M = fit_bilinear(
+            train.users.history,
+            self.item_vectors,
+            user_weights=length_weights(train.users.history, 2 * self.length_power),
+            item_weights=np.where(train.warm, popularity.clip(min=1) ** -self.popularity_power, 0.0),
+            l2=self.l2,
+        )
+        self.mapping: NDArray[np.float32] = M.astype(np.float32)
+        return self
+
+    def query_vectors(self, users: UserBatch) -> NDArray[np.float32]:
+        sums = np.asarray(users.history @ self.item_vectors, dtype=np.float32)
+        return sums @ self.mapping
+
+    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
+        return inner_products(self.query_vectors(users), self.item_vectors, candidates)
+
+    def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
+        """The history item h with the largest share e_h M e_i; the shares sum to the score."""
+        history = padded_rows(users.history)
+        E, M = torch.from_numpy(self.item_vectors), torch.from_numpy(self.mapping)
+        shares = (E[torch.from_numpy(history).clamp(min=0)] @ M) @ E[torch.from_numpy(items).clamp(min=0)].mT
+        because = np.where(items == PADDING, PADDING, strongest(shares, history))
+        return Reasons(code=np.where(because >= 0, "similar", "taste"), item=because)

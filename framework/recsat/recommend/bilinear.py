@@ -1,0 +1,64 @@
+"""The ridge regression of interactions on pairs of text vectors, in closed form."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+USER_BLOCK = 65_536  # users whose d-dimensional sums are held at once
+
+
+def fit_bilinear(
+    history: csr_array,
+    vectors: NDArray[np.float32],
+    *,
+    user_weights: NDArray[np.float64],
+    item_weights: NDArray[np.float64],
+    l2: float,
+) -> NDArray[np.float64]:
+    r"""The d × d matrix M with which a history's summed vectors predict what else was liked.
+
+    .. math:: \min_M \sum_{ui} w_u v_i \bigl(x_{ui} - (x_u^\top E)\, M\, e_i\bigr)^2 + \lambda \|M\|_F^2
+
+    With :math:`A = (XE)^\top W (XE)`, :math:`C = E^\top V E` and :math:`R = (XE)^\top W X V E` the normal equations are
+    :math:`A M C + \lambda M = R`. In the eigenbases :math:`A = Q_a \Lambda_a Q_a^\top`, :math:`C = Q_c \Lambda_c Q_c^\top`
+    they fall apart into numbers:
+
+    .. math:: M = Q_a \left[ (Q_a^\top R\, Q_c) \oslash (\lambda_a \lambda_c^\top + \lambda) \right] Q_c^\top
+
+    Cost O(nnz·d + (users + items)·d² + d³); no matrix of items × items is formed. ``l2`` is in units of
+    mean(λ_a)·mean(λ_c), so that one value serves data of any size. ``user_weights`` is w, (n_users,); ``item_weights`` is
+    v, (n_items,), 0 where nothing is known of an item. Zero data give M = 0.
+    """
+    d = vectors.shape[1]
+    weighted = np.asarray(vectors * item_weights[:, None], dtype=np.float32)
+    A = np.zeros((d, d))
+    R = np.zeros((d, d))
+    for start in range(0, history.shape[0], USER_BLOCK):
+        rows = history[start : start + USER_BLOCK]
+        sums = np.asarray(rows @ vectors, dtype=np.float64)
+        scaled = (sums * user_weights[start : start + USER_BLOCK, None]).T
+        A += scaled @ sums
+        R += scaled @ np.asarray(rows @ weighted, dtype=np.float64)
+    C = np.asarray(weighted.T @ vectors, dtype=np.float64)
+    eigen_a, Qa = np.linalg.eigh((A + A.T) / 2)
+    eigen_c, Qc = np.linalg.eigh((C + C.T) / 2)
+    eigen_a, eigen_c = eigen_a.clip(min=0), eigen_c.clip(min=0)
+    unit = eigen_a.mean() * eigen_c.mean()
+    if unit == 0:
+        return np.zeros((d, d))
+    solved: NDArray[np.float64] = Qa @ ((Qa.T @ R @ Qc) / (np.outer(eigen_a, eigen_c) + l2 * unit)) @ Qc.T
+    return solved
+
+
+def length_weights(history: csr_array, power: float) -> NDArray[np.float64]:
+    """Weight of each user's row, history length to the power -``power``, scaled so that the events' mean weight is 1.
+
+    Long histories have quadratically many pairs; without a weight a few heavy users decide everything. Users without
+    history weigh 0.
+    """
+    n = np.diff(history.indptr).astype(np.float64)
+    weights = np.where(n > 0, n.clip(min=1) ** -power, 0.0)
+    total = float((weights * n).sum())
+    return weights * (n.sum() / total) if total > 0 else weights
