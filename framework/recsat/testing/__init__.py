@@ -1,5 +1,19 @@
 """What plugin authors test their domain with."""
 
-from recsat.testing.contract import DomainContract
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from recsat.testing.contract import DomainContract
 
 __all__ = ["DomainContract"]
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when it is asked for: it needs pytest, and a simulated sample must load where no test runner is installed.
+    if name == "DomainContract":
+        from recsat.testing.contract import DomainContract
+
+        return DomainContract
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

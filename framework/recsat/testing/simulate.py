@@ -7,7 +7,7 @@ and words, and turns outcomes into its own events. Whatever comes out must be ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -16,6 +16,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
+
+from recsat.errors import DataError
 
 START: Final = datetime(2024, 1, 1, tzinfo=UTC)
 SECONDS_PER_DAY: Final = 86_400
@@ -66,15 +68,27 @@ class World:
         return self.satisfaction[:, :, None] * self.examination
 
 
-def make_world(topics: Sequence[str], settings: SimulatorSettings) -> World:
-    """Draws tastes, topics and qualities; the same settings give the same world."""
+def make_world(
+    topics: Sequence[str],
+    settings: SimulatorSettings,
+    *,
+    tastes: NDArray[np.float64] | None = None,
+    item_topics: NDArray[np.float64] | None = None,
+) -> World:
+    """Draws tastes, topics and qualities; the same settings give the same world.
+
+    ``tastes`` (U, T) and ``item_topics`` (I, T) stand in for what would be drawn, so that one population can meet several
+    catalogues, or itself: with ``item_topics=tastes`` people are shown to people. Raises DataError where a shape does not fit.
+    """
     rng = np.random.default_rng([settings.seed, 1])
     concentration = np.full(len(topics), settings.focus)
-    tastes = rng.dirichlet(concentration, size=settings.n_users)
-    item_topics = rng.dirichlet(concentration, size=settings.n_items)
+    drawn_tastes = rng.dirichlet(concentration, size=settings.n_users)
+    drawn_topics = rng.dirichlet(concentration, size=settings.n_items)
     quality = rng.standard_normal(settings.n_items)
+    tastes = _given("tastes", tastes, drawn_tastes)
+    item_topics = _given("item_topics", item_topics, drawn_topics)
     match = tastes @ item_topics.T
-    match /= match.max(axis=1, keepdims=True)
+    match /= np.maximum(match.max(axis=1, keepdims=True), np.finfo(float).tiny)
     logit = settings.base_logit + settings.taste_weight * match + settings.quality_weight * quality
     return World(
         settings=settings,
@@ -104,24 +118,52 @@ def uniform_policy(world: World) -> NDArray[np.float64]:
     return np.full(world.satisfaction.shape, 1 / world.settings.n_items)
 
 
+def only(policy: NDArray[np.float64], allowed: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """``policy`` over the ``allowed`` items alone, (U, I) each: rows sum to 1 again.
+
+    Raises DataError where a user is left with nothing that could be shown.
+    """
+    kept = np.where(allowed, policy, 0.0)
+    total = kept.sum(axis=1, keepdims=True)
+    if not (total > 0).all():
+        raise DataError(f"policy: user {int(np.argmin(total))} has no allowed item. Allow at least one for each user.")
+    return np.asarray(kept / total)
+
+
 def true_click_rate(world: World, policy: NDArray[np.float64]) -> float:
     r"""Expected clicks per impression under ``policy``: :math:`\frac1{UK}\sum_{uk}\sum_i \pi(i|u)\, e_k s_{ui}`."""
     return float((policy * world.satisfaction).sum(axis=1).mean() * world.examination.mean())
 
 
+def visit_rate(world: World, policy: NDArray[np.float64]) -> NDArray[np.float64]:
+    r"""Mean visits a day of each user under ``policy``, (U,): :math:`v\,(1 + \sum_i \pi(i|u)\, s_{ui})`.
+
+    Users whom the policy satisfies come more often, up to twice the base rate v.
+    """
+    return np.asarray(world.settings.visits_per_day * (1 + (policy * world.satisfaction).sum(axis=1)))
+
+
+def return_probability(visits_per_day: NDArray[np.float64], days: float) -> NDArray[np.float64]:
+    r"""Probability of at least one visit in ``days`` that follow any moment, (U,): :math:`1 - e^{-\lambda t}`.
+
+    Visits are a Poisson process, which forgets: it does not matter when the last visit was. Rates of several logs of one
+    user add up.
+    """
+    return np.asarray(-np.expm1(-visits_per_day * days))
+
+
 def log_exposures(world: World, policy: NDArray[np.float64], name: str = "logging", seed: int = 0) -> pl.DataFrame:
     """What ``policy`` (U, I; rows sum to 1) showed over the days, and what came of it.
 
-    Every position is drawn on its own, with replacement, so ``propensity`` is exactly ``policy[u, i]``. Visits are Poisson
-    and become more frequent for users whom the policy satisfies, up to twice the base rate. Columns: user_id, item_id,
-    position (1 first), timestamp, policy, propensity, page (one visit), examined, click, and satisfaction (the
-    probability, for checks alone). Sorted by time.
+    Every position is drawn on its own, with replacement, so ``propensity`` is exactly ``policy[u, i]``. Visits are a Poisson
+    process of :func:`visit_rate`. Columns: user_id, item_id, position (1 first), timestamp, policy, propensity, page (one
+    visit), examined, click, and satisfaction (the probability, for checks alone). Sorted by time. Raises DataError where
+    ``policy`` is no policy.
     """
     settings = world.settings
+    _require_policy(world, policy)
     rng = np.random.default_rng([settings.seed, 2, seed])
-    expected = (policy * world.satisfaction).sum(axis=1)
-    rate = settings.visits_per_day * (1 + expected) * settings.n_days
-    n_visits = rng.poisson(rate)
+    n_visits = rng.poisson(visit_rate(world, policy) * settings.n_days)
     user = np.repeat(np.arange(settings.n_users), n_visits)
     when = rng.uniform(0, settings.n_days * SECONDS_PER_DAY, size=len(user))
     order = np.argsort(when, kind="stable")
@@ -132,17 +174,18 @@ def log_exposures(world: World, policy: NDArray[np.float64], name: str = "loggin
     cumulative /= cumulative[:, -1:]
     # One search over all users at once: row u's cumulative probabilities are lifted into [u, u + 1].
     lifted = (cumulative + np.arange(settings.n_users)[:, None]).ravel()
-    draw = users + rng.random(len(users))
+    # Next to 1 a sum may round up to the next user's row.
+    draw = np.minimum(users + rng.random(len(users)), np.nextafter(users + 1.0, 0.0))
     items = np.searchsorted(lifted, draw, side="right") - users * settings.n_items
     items = np.minimum(items, settings.n_items - 1)
     examined = rng.random(len(users)) < world.examination[position]
     satisfied = rng.random(len(users)) < world.satisfaction[users, items]
     return pl.DataFrame(
         {
-            "user_id": _ids("u", users),
-            "item_id": _ids("i", items),
+            "user_id": dense_ids("u", users),
+            "item_id": dense_ids("i", items),
             "position": position + 1,
-            "timestamp": _times(np.repeat(when, K) + position),
+            "timestamp": moments(np.repeat(when, K) + position),
             "policy": pl.Series([name]).new_from_index(0, len(users)),
             "propensity": policy[users, items],
             "page": np.repeat(np.arange(len(user)), K),
@@ -153,51 +196,20 @@ def log_exposures(world: World, policy: NDArray[np.float64], name: str = "loggin
     )
 
 
-def item_texts(world: World, words: Mapping[str, Sequence[str]], n_words: int = 8) -> pl.DataFrame:
-    """Titles and descriptions from the topics: (item_id, title, description, topics).
-
-    ``words`` has each topic's vocabulary. A description is ``n_words`` words drawn by the item's topics; a title is two
-    words of its main topic and a number; ``topics`` are those with at least a quarter of the item.
-    """
-    settings = world.settings
-    rng = np.random.default_rng([settings.seed, 3])
-    width = max(len(words[topic]) for topic in world.topics)
-    vocabulary = np.array([[words[topic][j % len(words[topic])] for j in range(width)] for topic in world.topics])
-    cumulative = world.item_topics.cumsum(axis=1)[:, None, :]
-    topic = (rng.random((settings.n_items, n_words, 1)) * cumulative[:, :, -1:] > cumulative).sum(axis=2)
-    drawn = vocabulary[topic, rng.integers(0, width, size=topic.shape)]
-    main = world.item_topics.argmax(axis=1)
-    named = vocabulary[main[:, None], rng.integers(0, width, size=(settings.n_items, 2))]
-    shown = pl.DataFrame(world.item_topics, schema=list(world.topics)).with_row_index("row").unpivot(index="row")
-    largest = pl.col("value") == pl.col("value").max().over("row")
-    chosen = shown.filter((pl.col("value") >= 0.25) | largest).sort("row", "value", descending=[False, True])
-    return pl.DataFrame(
-        {
-            "item_id": _ids("i", np.arange(settings.n_items)),
-            "title": [f"{a.capitalize()} {b} {i}" for i, (a, b) in enumerate(named.tolist(), start=1)],
-            "description": pl.Series(drawn.tolist(), dtype=pl.List(pl.String)).list.join(" "),
-            "topics": chosen.group_by("row", maintain_order=True).agg("variable").sort("row")["variable"],
-        }
-    )
+def _given(name: str, given: NDArray[np.float64] | None, drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    if given is None:
+        return drawn
+    if given.shape != drawn.shape:
+        raise DataError(f"{name}: the shape is {given.shape}; the settings and topics ask for {drawn.shape}.")
+    return given
 
 
-def draw_ties(world: World, mean_friends: float = 6.0, homophily: float = 6.0) -> pl.DataFrame:
-    """Undirected friendships (user_id, other_id, timestamp), each pair once; likelier between users of like taste.
-
-    A pair is tied with probability proportional to exp(homophily × cosine of tastes), so that the mean degree is
-    ``mean_friends``. Dense in users × users: for worlds of some thousand users.
-    """
-    settings = world.settings
-    rng = np.random.default_rng([settings.seed, 4])
-    unit = world.tastes / np.linalg.norm(world.tastes, axis=1, keepdims=True)
-    first, second = np.triu_indices(settings.n_users, k=1)
-    weight = np.exp(homophily * (unit[first] * unit[second]).sum(axis=1))
-    chance = np.minimum(weight * (mean_friends * settings.n_users / 2) / max(weight.sum(), 1e-300), 1)
-    tied = rng.random(len(first)) < chance
-    when = rng.uniform(0, settings.n_days * SECONDS_PER_DAY, size=int(tied.sum()))
-    return pl.DataFrame(
-        {"user_id": _ids("u", first[tied]), "other_id": _ids("u", second[tied]), "timestamp": _times(when)}
-    )
+def _require_policy(world: World, policy: NDArray[np.float64]) -> None:
+    shape = world.satisfaction.shape
+    if policy.shape != shape:
+        raise DataError(f"policy: the shape is {policy.shape}; the world has (users, items) = {shape}.")
+    if (policy < 0).any() or not np.allclose(policy.sum(axis=1), 1, atol=1e-9):
+        raise DataError("policy: each user's row must be probabilities that sum to 1. Divide it by its sum.")
 
 
 def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -205,10 +217,12 @@ def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
 
 
-def _ids(prefix: str, numbers: NDArray[np.int64]) -> pl.Series:
+def dense_ids(prefix: str, numbers: NDArray[np.int64]) -> pl.Series:
+    """``u00012`` of 12."""
     return pl.Series(numbers).cast(pl.String).str.zfill(5).str.replace("^", prefix)
 
 
-def _times(seconds: NDArray[np.float64]) -> pl.Series:
+def moments(seconds: NDArray[np.float64]) -> pl.Series:
+    """UTC times that many seconds after the world began."""
     microseconds = (seconds * 1e6).astype(np.int64)
     return pl.Series(microseconds).cast(pl.Duration("us")) + START
