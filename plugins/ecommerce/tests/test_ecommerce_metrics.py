@@ -14,7 +14,15 @@ from recsat import DataError, Judged
 from recsat_ecommerce.metrics import METRICS, click_through_rate, rating_error
 
 TIME = pl.Datetime("us", "UTC")
-EVENTS = {"user_id": pl.String, "item_id": pl.String, "event": pl.String, "value": pl.Float64, "timestamp": TIME}
+EVENTS = pl.Schema(
+    [
+        ("user_id", pl.String()),
+        ("item_id", pl.String()),
+        ("event", pl.String()),
+        ("value", pl.Float64()),
+        ("timestamp", TIME),
+    ]
+)
 COMPUTE = {metric.name: metric.compute for metric in METRICS}
 
 
