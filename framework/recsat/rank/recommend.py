@@ -19,7 +19,7 @@ from recsat.rank.reranker import Reranker, RerankInput
 from recsat.rank.select import top_k
 from recsat.recommend.gather import PADDING, at_candidates
 from recsat.recommend.interactions import Catalogue, UserBatch
-from recsat.recommend.recommender import Recommender
+from recsat.recommend.recommender import Reasons, Recommender
 
 LISTS_SCHEMA = pl.Schema(
     {
@@ -66,6 +66,8 @@ class Request:
     title: str = "title"
     reranker: Reranker | None = None
     features: Features = field(default_factory=Features)
+    explain: bool = True
+    """False leaves the reasons empty: for lists that only a tuner reads."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def recommend(
         places = _choose(batch, candidates, scores, request, generator)
         chosen = _recheck(_items_at(candidates, places), permitted)
         chosen = chosen.masked_fill(~known[:, None], PADDING)
-        lists = _explained(recommender, batch, chosen, scores.gather(1, places.clamp(min=0)))
+        lists = _explained(recommender, batch, chosen, scores.gather(1, places.clamp(min=0)), request)
         if (lists.items == PADDING).any():
             spare = _spare(fallback, batch, chosen, permitted, request, generator)
             lists = _filled(lists, spare, np.where(known.cpu().numpy(), "filled", "no-history"))
@@ -207,9 +209,12 @@ class _Lists:
     is_fallback: NDArray[np.bool_]
 
 
-def _explained(recommender: Recommender, batch: UserBatch, chosen: Tensor, scores: Tensor) -> _Lists:
+def _explained(recommender: Recommender, batch: UserBatch, chosen: Tensor, scores: Tensor, request: Request) -> _Lists:
     items = chosen.cpu().numpy()
-    reasons = recommender.explain(batch, items)
+    if request.explain:
+        reasons = recommender.explain(batch, items)
+    else:
+        reasons = Reasons(np.full(items.shape, ""), np.full(items.shape, PADDING, dtype=np.int64))
     return _Lists(items, scores.cpu().numpy(), reasons.code, reasons.item, np.zeros(items.shape, dtype=bool))
 
 

@@ -29,7 +29,7 @@ class Ease(ItemItemRecommender):
         X = train.users.history
         gram = np.asarray((X.T @ X).toarray(), dtype=np.float64)
         gram[np.diag_indices_from(gram)] += self.l2
-        P = torch.linalg.inv(torch.from_numpy(gram))
+        P = torch.cholesky_inverse(torch.linalg.cholesky(torch.from_numpy(gram)))  # half the time of a general inverse
         W = -P / P.diagonal()
         W.fill_diagonal_(0.0)
         self.weights = W.to(torch.float32)

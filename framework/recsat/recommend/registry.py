@@ -83,7 +83,7 @@ RECOMMENDERS: list[RecommenderSpec] = [
         name="item-knn",
         description="Item-item cosine neighbours with shrinkage.",
         make=_item_knn,
-        grid={"n_neighbours": (50, 100, 200), "shrinkage": (0.0, 20.0, 100.0)},
+        grid={"n_neighbours": (50, 200), "shrinkage": (0.0, 20.0, 100.0)},
     ),
     RecommenderSpec(
         name="ease",
@@ -95,7 +95,7 @@ RECOMMENDERS: list[RecommenderSpec] = [
         name="ials",
         description="Implicit alternating least squares (matrix factorisation).",
         make=_ials,
-        grid={"factors": (64, 128), "regularisation": (3.0, 10.0, 30.0), "alpha": (1.0, 5.0)},
+        grid={"regularisation": (3.0, 10.0, 30.0), "alpha": (1.0, 5.0)},
     ),
     RecommenderSpec(
         name="aligned",

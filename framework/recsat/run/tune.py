@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -36,6 +37,7 @@ def tune(
     tried = settings_of(spec, fixed)
     if len(tried) == 1:
         return tried[0], pl.DataFrame(schema={"arm": pl.String, "parameters": pl.String, "ndcg": pl.Float64})
+    request = replace(request, explain=False)
     judged = fold.relevant["user_id"].unique().sort()
     scores: list[float] = []
     for parameters in tried:
