@@ -225,7 +225,7 @@ def _told(comparison: Comparison) -> str:
         f"{comparison.n_users:,} users)"
     )
     if comparison.outcome == "not shown" and low is not None and high is not None and (low > 0 or high < 0):
-        told += ", for the interval leaves out zero but the corrected p-value does not hold"
+        told += ", although the interval, which is not corrected, leaves out zero"
     return told
 
 
