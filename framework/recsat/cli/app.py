@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from recsat.cli.consoles import messages, output
 from recsat.cli.diagnosis import doctor
+from recsat.cli.lists import recommend
 from recsat.cli.plugin_list import plugins
 from recsat.cli.runs import demo, run
 from recsat.cli.settings import config
@@ -74,7 +75,7 @@ def recsat(
     logging.getLogger("recsat").setLevel(logging.DEBUG if debug else logging.WARNING)
 
 
-for command in (demo, run, config, plugins, doctor):
+for command in (demo, run, recommend, config, plugins, doctor):
     app.command()(command)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recsat.errors import RunError
 from recsat.rank.filters import FilterPlan
 from recsat.rank.reasons import in_words
-from recsat.rank.reranker import Reranker, RerankInput
+from recsat.rank.reranker import Reranker
 from recsat.rank.select import top_k
-from recsat.recommend.gather import PADDING, at_candidates
+from recsat.rank.shortlist import items_at, permitted_scores, shortlist, user_blocks
+from recsat.recommend.gather import PADDING
 from recsat.recommend.interactions import Catalogue, UserBatch
 from recsat.recommend.recommender import Reasons, Recommender
 
@@ -32,7 +32,6 @@ LISTS_SCHEMA = pl.Schema(
         "fallback": pl.Boolean,
     }
 )
-MASK_BUDGET = 2**28  # bytes of one block's (users × items) mask and scores; larger catalogues take smaller blocks
 
 
 class Retriever(Protocol):
@@ -51,6 +50,7 @@ class Features:
 
     vectors: Tensor | None = None
     topics: Tensor | None = None
+    popularity: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,7 @@ def recommend(
     recalls: list[Tensor] = []
     widths: list[Tensor] = []
     n_filled = 0
-    for rows in _blocks(len(users), len(catalogue), request.user_block):
+    for rows in user_blocks(len(users), len(catalogue), request.user_block):
         batch = users.take(rows)
         permitted = torch.from_numpy(plan.mask(rows)).to(request.device)
         candidates = None
@@ -116,14 +116,14 @@ def recommend(
             queries = recommender.query_vectors(batch)
             found = retriever.candidates(recommender.vector, queries, request.n_candidates, plan, rows)
             candidates = torch.from_numpy(found).to(request.device)
-        scores = _permitted_scores(recommender, batch, candidates, permitted)
+        scores = permitted_scores(recommender, batch, candidates, permitted)
         known = torch.from_numpy(np.diff(batch.history.indptr) > 0).to(request.device)
         if candidates is not None and known.any():
-            exact = top_k(_permitted_scores(recommender, batch, None, permitted), request.k, generator)
+            exact = top_k(permitted_scores(recommender, batch, None, permitted), request.k, generator)
             recalls.append(_overlap(exact[known], candidates[known]))
             widths.append((candidates[known] != PADDING).sum(dim=1).to(torch.float32))
         places = _choose(batch, candidates, scores, request, generator)
-        chosen = _recheck(_items_at(candidates, places), permitted)
+        chosen = _recheck(items_at(candidates, places), permitted)
         chosen = chosen.masked_fill(~known[:, None], PADDING)
         lists = _explained(recommender, batch, chosen, scores.gather(1, places.clamp(min=0)), request)
         if (lists.items == PADDING).any():
@@ -140,50 +140,14 @@ def recommend(
     )
 
 
-def _blocks(n_users: int, n_items: int, user_block: int) -> Iterator[slice]:
-    step = max(1, min(user_block, MASK_BUDGET // (5 * max(n_items, 1))))
-    return (slice(start, min(start + step, n_users)) for start in range(0, n_users, step))
-
-
-def _permitted_scores(
-    recommender: Recommender, batch: UserBatch, candidates: Tensor | None, permitted: Tensor
-) -> Tensor:
-    """Exact scores on the device, (B, n_candidates or n_items), -inf where a filter forbids the item."""
-    scores = recommender.score(batch, candidates).to(permitted.device, torch.float32)
-    if torch.isnan(scores).any():
-        raise RunError(
-            f"{type(recommender).__name__} gave scores that are not a number. Check its hyperparameters and vectors."
-        )
-    allowed = permitted if candidates is None else at_candidates(permitted.float(), candidates) == 1
-    return scores.masked_fill(~allowed, float("-inf"))
-
-
 def _choose(
     batch: UserBatch, candidates: Tensor | None, scores: Tensor, request: Request, generator: torch.Generator
 ) -> Tensor:
     """Places of the list's items in ``scores``, (B, k): the best k, or the reranker's choice among the best candidates."""
     if request.reranker is None:
         return top_k(scores, request.k, generator)
-    shortlist = top_k(scores, request.n_candidates, generator)
-    topics = request.features.topics
-    user_topics = None
-    if topics is not None:
-        user_topics = torch.from_numpy(batch.history @ topics.cpu().numpy()).to(request.device, torch.float32)
-        user_topics = user_topics / user_topics.sum(dim=1, keepdim=True).clamp(min=1e-12)
-    block = RerankInput(
-        candidates=_items_at(candidates, shortlist),
-        scores=at_candidates(scores, shortlist),
-        vectors=request.features.vectors,
-        topics=topics,
-        user_topics=user_topics,
-    )
-    return _items_at(shortlist, request.reranker.rerank(block, request.k))
-
-
-def _items_at(candidates: Tensor | None, places: Tensor) -> Tensor:
-    if candidates is None:
-        return places
-    return candidates.gather(1, places.clamp(min=0)).masked_fill(places == PADDING, PADDING)
+    block = shortlist(batch, candidates, scores, request, generator)
+    return items_at(block.places, request.reranker.rerank(block.input, request.k))
 
 
 def _recheck(items: Tensor, permitted: Tensor) -> Tensor:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+DEPTH = 100
+"""Candidates that recsat's rerankers look at unless a setting says otherwise: what is farther down costs more than it adds."""
 
 
 @dataclass(frozen=True)
@@ -15,7 +20,8 @@ class RerankInput:
 
     ``candidates``: int64 (B, C), -1 where padded. ``scores``: float32 (B, C), -inf where padded or filtered.
     ``vectors``: float32 (n_items, d) unit-length item vectors; ``topics``: float32 (n_items, t) rows summing to 1 (or 0);
-    ``user_topics``: float32 (B, t), the topic shares of the user's history.
+    ``user_topics``: float32 (B, t), the topic shares of the user's history. ``popularity``: float32 (n_items,), users who
+    liked the item before the cut.
     """
 
     candidates: Tensor
@@ -23,6 +29,15 @@ class RerankInput:
     vectors: Tensor | None
     topics: Tensor | None
     user_topics: Tensor | None
+    popularity: Tensor | None = None
+
+    @cached_property
+    def similarity(self) -> Tensor | None:
+        """Cosines between each user's candidates, (B, C, C); kept, so that a sweep of a setting computes them once."""
+        if self.vectors is None:
+            return None
+        picked = self.vectors[self.candidates.clamp(min=0)]
+        return picked @ picked.mT
 
 
 @runtime_checkable
@@ -31,4 +46,26 @@ class Reranker(Protocol):
 
     def rerank(self, block: RerankInput, k: int) -> Tensor:
         """Positions into ``candidates``, int64 (B, k), -1 where fewer than k are left."""
+        ...
+
+
+@dataclass(frozen=True)
+class Example:
+    """A block of the validation part, and which of its candidates each event then happened to: bool (B, C) by event."""
+
+    block: RerankInput
+    happened: Mapping[str, Tensor]
+
+
+@runtime_checkable
+class LearnedReranker(Reranker, Protocol):
+    """A reranker that must learn from the validation part first, anew for each arm."""
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """Names of the events that it needs to know of."""
+        ...
+
+    def fit(self, examples: Iterable[Example]) -> Reranker:
+        """The reranker with what it has learnt; ``examples`` come from the arm that it is going to rerank."""
         ...

@@ -61,13 +61,11 @@ def _fold(
         vectors,
         seed=config.seed,
     )
-    last = known["timestamp"].max()
-    now = last if isinstance(last, datetime) else datetime.now(UTC)
     plan = plan_filters(
         context.plugins.filters_of_run(domain, config.rank.filters),
         catalogue,
         served,
-        FilterContext(known=replace(context.dataset, events=known), config=context.domain_config, now=now),
+        filter_context(context, known),
         None if universe is None else catalogue.items["item_id"].is_in(universe.implode()).to_numpy(),
     )
     return Fold(
@@ -77,6 +75,24 @@ def _fold(
         _reachable(relevant, plan, served, catalogue),
         known,
         held_out,
+    )
+
+
+def filter_context(context: StageContext, known: pl.DataFrame) -> FilterContext:
+    """What filters may look at when ``known`` events are all that has happened: nothing later than the last of them."""
+    last = known["timestamp"].max()
+    now = last if isinstance(last, datetime) else datetime.now(UTC)
+    data = context.dataset
+    so_far = (pl.col("timestamp") <= now) | pl.col("timestamp").is_null()
+    return FilterContext(
+        known=replace(
+            data,
+            events=known,
+            exposures=None if data.exposures is None else data.exposures.filter(so_far),
+            ties=None if data.ties is None else data.ties.filter(so_far),
+        ),
+        config=context.domain_config,
+        now=now,
     )
 
 

@@ -1,0 +1,102 @@
+"""The rerankers that recsat brings, by name. Light: a reranker's module is imported when it is made."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from recsat.domain import Domain, RerankerSpec
+from recsat.errors import ConfigError
+from recsat.rank.reranker import DEPTH
+
+if TYPE_CHECKING:
+    from recsat.rank.reranker import Reranker
+
+
+def rerankers_of(domain: Domain) -> list[RerankerSpec]:
+    """Every reranker for ``domain``; one that the domain lacks something for raises :class:`ConfigError` when it is made."""
+    return [
+        RerankerSpec(
+            name="mmr",
+            description="Maximal marginal relevance: relevant, and unlike what the list has already.",
+            make=_mmr,
+            parameters={"trade_off": 0.2, "depth": DEPTH, "against": "max"},
+        ),
+        RerankerSpec(
+            name="dpp",
+            description="Determinantal point process: relevant items whose vectors span the largest volume.",
+            make=_dpp,
+            parameters={"trade_off": 0.1, "depth": DEPTH},
+        ),
+        RerankerSpec(
+            name="xquad",
+            description="xQuAD: relevant, and of topics of the user's history that the list does not cover yet.",
+            make=partial(_xquad, domain),
+            parameters={"trade_off": 0.2, "depth": DEPTH},
+        ),
+        RerankerSpec(
+            name="calibrated",
+            description="Calibrated: topics in the shares that the user's history has.",
+            make=partial(_calibrated, domain),
+            parameters={"trade_off": 0.3, "depth": DEPTH},
+        ),
+        RerankerSpec(
+            name="value",
+            description="Expected value: probability of each event times its worth; then another reranker, if one is named.",
+            make=partial(_value, domain),
+            parameters={"depth": DEPTH, "then": None, "trade_off": None},
+        ),
+    ]
+
+
+def _mmr(**parameters: Any) -> Reranker:
+    from recsat.rank.mmr import MaximalMarginalRelevance
+
+    return MaximalMarginalRelevance(**parameters)
+
+
+def _dpp(**parameters: Any) -> Reranker:
+    from recsat.rank.dpp import DeterminantalPointProcess
+
+    return DeterminantalPointProcess(**parameters)
+
+
+def _xquad(domain: Domain, **parameters: Any) -> Reranker:
+    from recsat.rank.xquad import XQuAD
+
+    _check_topics("xquad", domain)
+    return XQuAD(**parameters)
+
+
+def _calibrated(domain: Domain, **parameters: Any) -> Reranker:
+    from recsat.rank.calibration import Calibrated
+
+    _check_topics("calibrated", domain)
+    return Calibrated(**parameters)
+
+
+def _check_topics(name: str, domain: Domain) -> None:
+    if domain.topics is None:
+        raise ConfigError(
+            f"rank.reranker: {name!r} needs topics, and domain {domain.name!r} names no topics column. "
+            "Choose mmr or dpp, or set Domain.topics in the plugin."
+        )
+
+
+def _value(domain: Domain, *, then: str | None = None, trade_off: float | None = None, **parameters: Any) -> Reranker:
+    from recsat.rank.value import ExpectedValue
+
+    if not domain.worth:
+        raise ConfigError(
+            f"rank.reranker: 'value' needs to know what events are worth, and domain {domain.name!r} does not say. "
+            "Set Domain.worth in the plugin, e.g. worth={'purchase': 1.0}, or choose another reranker."
+        )
+    if then is None:
+        if trade_off is not None:
+            raise ValueError("trade_off belongs to the reranker that comes after; name it in `then`")
+        return ExpectedValue(domain.worth, **parameters)
+    others = {spec.name: spec for spec in rerankers_of(domain) if spec.name != "value"}
+    if then not in others:
+        raise ValueError(f"then must be one of {', '.join(others)}, not {then!r}")
+    settings = {} if trade_off is None else {"trade_off": trade_off}
+    return ExpectedValue(domain.worth, then=others[then].make(**settings), **parameters)

@@ -1,0 +1,101 @@
+"""The value model: what showing an item is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsat.errors import RunError
+from recsat.rank.greedy import Pool, check_settings, needed, pool_of
+from recsat.rank.outcome import OutcomeModel, fit_outcome
+from recsat.rank.reranker import DEPTH, Example, Reranker, RerankInput
+
+
+@dataclass(frozen=True)
+class ExpectedValue:
+    r"""The score becomes the expected value; the best come first, or ``then`` reranks by it.
+
+    .. math:: V_{ui} = \sum_e w_e\, P(e \mid r_{ui}, \log(1 + n_i))
+
+    ``worth`` has w, what one event e is worth; the probability comes from an :class:`~recsat.rank.outcome.OutcomeModel` for
+    each event, of the candidate's relevance r and its popularity n, fitted on the validation part by :meth:`fit`.
+    """
+
+    worth: Mapping[str, float]
+    depth: int = DEPTH
+    then: Reranker | None = None
+    models: Mapping[str, OutcomeModel] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_settings(0.0, self.depth)
+        if not self.worth:
+            raise ValueError("worth is empty: nothing says what an event is worth")
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        return tuple(self.worth)
+
+    def fit(self, examples: Iterable[Example]) -> ExpectedValue:
+        """With one outcome model for each event, from the candidates of ``examples`` that this would look at."""
+        features: list[NDArray[np.float64]] = []
+        happened: dict[str, list[NDArray[np.bool_]]] = {event: [] for event in self.worth}
+        for example in examples:
+            pool = pool_of(example.block, self.depth, 1)
+            rows = pool.present.cpu().numpy()
+            features.append(features_of(pool)[rows])
+            for event, blocks in happened.items():
+                labels = example.happened[event].to(pool.order.device).gather(1, pool.order)
+                blocks.append(labels.cpu().numpy()[rows])
+        if not sum(map(len, features)):
+            raise RunError(
+                "reranker 'value': there is no candidate of a validation user to learn probabilities from. "
+                "Raise validation_share, or leave rank.reranker out."
+            )
+        return replace(self, models={event: fit_outcome(features, blocks) for event, blocks in happened.items()})
+
+    def rerank(self, block: RerankInput, k: int) -> Tensor:
+        pool = pool_of(block, self.depth, k)
+        valued = replace(pool.block, scores=self._values(pool))
+        places = (self.then or _ByScore()).rerank(valued, k)
+        return pool.order.gather(1, places.clamp(min=0)).masked_fill(places < 0, -1)
+
+    def probabilities(self, pool: Pool) -> dict[str, Tensor]:
+        """P(e) of every candidate, (B, D), by event."""
+        if not self.models:
+            raise RunError("reranker 'value' has not been fitted: call fit with examples of the validation part first.")
+        relevance, popularity = _features(pool)
+        found = {}
+        for event, model in self.models.items():
+            intercept, (of_relevance, of_popularity) = model.plain
+            found[event] = torch.sigmoid(intercept + of_relevance * relevance + of_popularity * popularity)
+        return found
+
+    def _values(self, pool: Pool) -> Tensor:
+        value = torch.zeros_like(pool.relevance)
+        for event, probability in self.probabilities(pool).items():
+            value += self.worth[event] * probability
+        return value.masked_fill(~pool.present, float("-inf"))
+
+
+def features_of(pool: Pool) -> NDArray[np.float64]:
+    """(B, D, 2): relevance and log(1 + popularity)."""
+    return torch.stack(_features(pool), dim=2).cpu().numpy().astype(np.float64)
+
+
+def _features(pool: Pool) -> tuple[Tensor, Tensor]:
+    popularity = needed(pool.block.popularity, "value", "popularity")
+    return pool.relevance, popularity[pool.block.candidates.clamp(min=0)].log1p()
+
+
+class _ByScore:
+    """The plain order of scores."""
+
+    def rerank(self, block: RerankInput, k: int) -> Tensor:
+        pool = pool_of(block, k, k)
+        places = pool.order[:, :k].masked_fill(~pool.present[:, :k], -1)
+        return torch.nn.functional.pad(places, (0, k - places.shape[1]), value=-1)
