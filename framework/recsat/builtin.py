@@ -1,10 +1,10 @@
-"""What recsat itself registers through its own hooks: encoders, filters, arms. Their names are bare; a plugin's are qualified."""
+"""What recsat itself registers through its own hooks: encoders, filters, arms, rerankers. Their names are bare; a plugin's are qualified."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from recsat.domain import CandidateFilter, Domain, EncoderSpec, RecommenderSpec
+from recsat.domain import CandidateFilter, Domain, EncoderSpec, RecommenderSpec, RerankerSpec
 from recsat.hooks import hookimpl
 
 
@@ -27,3 +27,10 @@ def recsat_recommenders(domain: Domain) -> Iterable[RecommenderSpec]:
     from recsat.recommend.registry import RECOMMENDERS
 
     return RECOMMENDERS
+
+
+@hookimpl
+def recsat_rerankers(domain: Domain) -> Iterable[RerankerSpec]:
+    from recsat.rank.registry import rerankers_of
+
+    return rerankers_of(domain)
