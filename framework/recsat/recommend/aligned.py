@@ -56,10 +56,14 @@ class AlignedText(Recommender):
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
         return inner_products(self.query_vectors(users), self.item_vectors, candidates)
 
-    def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
-        """The history item h with the largest share e_h M e_i; the shares sum to the score."""
-        history = padded_rows(users.history)
+    def shares(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
+        """e_h M e_i of each history item h and listed item i, (B, H, k); they sum to the score."""
+        history = torch.from_numpy(padded_rows(users.history)).clamp(min=0)
         E, M = torch.from_numpy(self.item_vectors), torch.from_numpy(self.mapping)
-        shares = (E[torch.from_numpy(history).clamp(min=0)] @ M) @ E[torch.from_numpy(items).clamp(min=0)].mT
-        because = np.where(items == PADDING, PADDING, strongest(shares, history))
+        return (E[history] @ M) @ E[torch.from_numpy(items).clamp(min=0)].mT
+
+    def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
+        """The history item with the largest share of the score."""
+        because = strongest(self.shares(users, items), padded_rows(users.history))
+        because = np.where(items == PADDING, PADDING, because)
         return Reasons(code=np.where(because >= 0, "similar", "taste"), item=because)

@@ -14,6 +14,7 @@ from recsat.recommend.bilinear import length_weights
 from recsat.recommend.interactions import TrainingData
 from recsat.recommend.itemitem import ItemItemRecommender
 from recsat.recommend.products import item_vectors
+from recsat.recommend.sessions import session_gram
 
 
 class EaseText(ItemItemRecommender):
@@ -27,15 +28,31 @@ class EaseText(ItemItemRecommender):
     vectors themselves (:func:`text_weights`). Moon, Park and Lee, "LLM-Enhanced Linear Autoencoders for Recommendation"
     (L3AE), CIKM 2025; here user rows are weighted besides, by history length to the power -``length_power``.
     Cost O(nnz · items + items³), memory items².
+
+    With ``session_share`` above 0, and times in the data, that share of :math:`X^\top D_w X` is replaced by
+    :func:`~recsat.recommend.sessions.session_gram`: likes within ``session_seconds`` of each other count more.
     """
 
     def __init__(
-        self, *, l2: float = 50.0, prior: float = 200.0, text_l2: float = 1.0, length_power: float = 0.5
+        self,
+        *,
+        l2: float = 50.0,
+        prior: float = 200.0,
+        text_l2: float = 1.0,
+        length_power: float = 0.5,
+        session_share: float = 0.0,
+        session_seconds: float = 600.0,
     ) -> None:
         if l2 + prior <= 0 or min(l2, prior) < 0:
             raise ValueError(f"l2 and prior must not be negative and one must be above 0, not {l2} and {prior}")
         if text_l2 <= 0:
             raise ValueError(f"text_l2 must be above 0, not {text_l2}")
+        if not 0 <= session_share <= 1 or session_seconds <= 0:
+            raise ValueError(
+                f"session_share must lie in [0, 1] and session_seconds be above 0, not {session_share} and {session_seconds}"
+            )
+        self.session_share = session_share
+        self.session_seconds = session_seconds
         self.l2 = l2
         self.prior = prior
         self.text_l2 = text_l2
@@ -43,7 +60,12 @@ class EaseText(ItemItemRecommender):
 
     def fit(self, train: TrainingData) -> Self:
         E = item_vectors(train, "text", "ease-text")
-        gram = weighted_gram(train.users.history, length_weights(train.users.history, self.length_power))
+        history, times = train.users.history, train.users.times
+        user_weights = length_weights(history, self.length_power)
+        gram = weighted_gram(history, user_weights)
+        if self.session_share > 0 and times is not None:
+            near = session_gram(history, times, user_weights, seconds=self.session_seconds)
+            gram = (1 - self.session_share) * gram + self.session_share * torch.from_numpy(near.toarray())
         P = inverse(gram + (self.l2 + self.prior) * torch.eye(len(gram), dtype=gram.dtype))
         B = P @ (gram + self.prior * text_weights(E, self.text_l2))
         self.weights = without_own(B, P).to(torch.float32)

@@ -21,11 +21,13 @@ class ItemItemRecommender(Recommender):
         scores = dense(users.history) @ self.weights
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
 
+    def shares(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
+        """W[h, i] of each history item h and listed item i, (B, H, k); they sum to the score."""
+        rows = torch.from_numpy(padded_rows(users.history)).clamp(min=0)[:, :, None]
+        return self.weights[rows, torch.from_numpy(items).clamp(min=0)[:, None, :]]
+
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
         """The history item h with the largest W[h, i]: taking it away lowers the score by exactly that."""
-        history = padded_rows(users.history)
-        rows = torch.from_numpy(history).clamp(min=0)[:, :, None]
-        columns = torch.from_numpy(items).clamp(min=0)[:, None, :]
-        because = strongest(self.weights[rows, columns], history)
+        because = strongest(self.shares(users, items), padded_rows(users.history))
         because = np.where(items == PADDING, PADDING, because)
         return Reasons(code=np.where(because >= 0, "because", "taste"), item=because)

@@ -58,6 +58,12 @@ def _ease_text(**parameters: Any) -> Recommender:
     return EaseText(**parameters)
 
 
+def _hybrid(**parameters: Any) -> Recommender:
+    from recsat.recommend.hybrid import Hybrid
+
+    return Hybrid(**parameters)
+
+
 RECOMMENDERS: list[RecommenderSpec] = [
     RecommenderSpec(
         name="popularity",
@@ -110,6 +116,14 @@ RECOMMENDERS: list[RecommenderSpec] = [
         description="EASE drawn towards what the texts say (L3AE), in closed form.",
         make=_ease_text,
         grid={"l2": (50.0, 100.0), "prior": (100.0, 200.0, 400.0), "text_l2": (1.0, 3.0)},
+        ranks_unseen_items=True,
+        uses_language=True,
+    ),
+    RecommenderSpec(
+        name="hybrid",
+        description="Item-item weights with a text prior on warm items, aligned text on unseen ones, on one learnt scale.",
+        make=_hybrid,
+        grid={"l2": (30.0, 60.0), "prior": (100.0, 150.0)},
         ranks_unseen_items=True,
         uses_language=True,
     ),

@@ -1,0 +1,173 @@
+"""The leading arm: item-item weights on warm items, aligned text on unseen ones, on one learnt scale."""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsat.recommend.aligned import AlignedText
+from recsat.recommend.calibration import Calibration, Evidence, calibrate, spread
+from recsat.recommend.ease_text import EaseText
+from recsat.recommend.gather import PADDING, at_candidates, dense, padded_rows, strongest
+from recsat.recommend.holdout import HoldOut, hold_out
+from recsat.recommend.interactions import TrainingData, UserBatch
+from recsat.recommend.recommender import Reasons, Recommender
+
+logger = logging.getLogger(__name__)
+
+CELLS = 2**24  # user-item scores that calibration looks at: more users or items are sampled
+
+
+class Part(Protocol):
+    """What the hybrid needs of an arm: scores that are sums of shares of the history's items."""
+
+    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor: ...
+
+    def shares(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
+        """What history place h adds to the score of list place k, (B, H, k)."""
+        ...
+
+
+class Hybrid(Recommender):
+    r"""Warm items by EASE with a text prior (iALS with a text prior above ``dense_limit`` items), unseen items by aligned text.
+
+    The formula is :class:`~recsat.recommend.calibration.Calibration`'s. Its four numbers are learnt inside ``fit``: in each
+    of ``rounds`` seeded splits a share ``held_out`` of the items and of the other likes is taken away, both arms are
+    fitted on the rest, and the numbers that rank the held-out likes best are kept. Then both arms are fitted on everything.
+    Offsets learnt so assume that an unseen item is as likely to be liked as any other.
+
+    Likes close in time count more in the item-item weights where the data have times (``session_share``).
+    """
+
+    def __init__(
+        self,
+        *,
+        l2: float = 30.0,
+        prior: float = 150.0,
+        text_l2: float = 1.0,
+        aligned_l2: float = 5.0,
+        session_share: float = 0.5,
+        session_seconds: float = 600.0,
+        held_out: float = 0.2,
+        rounds: int = 2,
+        dense_limit: int = 20_000,
+    ) -> None:
+        if not 0 < held_out < 1 or rounds < 1:
+            raise ValueError(f"held_out must lie inside (0, 1) and rounds be at least 1, not {held_out} and {rounds}")
+        self.l2 = l2
+        self.prior = prior
+        self.text_l2 = text_l2
+        self.aligned_l2 = aligned_l2
+        self.session_share = session_share
+        self.session_seconds = session_seconds
+        self.held_out = held_out
+        self.rounds = rounds
+        self.dense_limit = dense_limit
+
+    def fit(self, train: TrainingData) -> Self:
+        rng = np.random.default_rng(train.seed)
+        splits = (hold_out(train, share=self.held_out, rng=rng) for _ in range(self.rounds))
+        self.calibration: Calibration = calibrate([self._evidence(split, rng) for split in splits])
+        logger.info("hybrid: learnt %s", self.calibration)
+        self.warm_part, self.text_part = self._parts(train)
+        rows, columns = _sample(train, rng)
+        self.warm_unit, self.text_unit = self._units(train.users.take(rows), columns[train.warm[columns]])
+        self.warm = torch.from_numpy(train.warm)
+        self.gain = torch.exp(self.calibration.popularity * _centred_log(train.popularity))
+        return self
+
+    def _parts(self, train: TrainingData) -> tuple[Part, Part]:
+        aligned = AlignedText(l2=self.aligned_l2).fit(train)
+        if len(train.catalogue) > self.dense_limit:
+            from recsat.recommend.ials_text import IalsText
+
+            return IalsText().fit(train), aligned
+        ease = EaseText(
+            l2=self.l2,
+            prior=self.prior,
+            text_l2=self.text_l2,
+            session_share=self.session_share,
+            session_seconds=self.session_seconds,
+        )
+        return ease.fit(train), aligned
+
+    def _units(self, users: UserBatch, columns: NDArray[np.int64]) -> tuple[float, float]:
+        """Spread of each part's scores of items that the users have not met."""
+        lengths = _lengths(users)
+        unmet = torch.from_numpy(users.history[:, columns].toarray() == 0)
+        return _spread_where(_at(self.warm_part, users, columns), lengths, unmet), _spread_where(
+            _at(self.text_part, users, columns), lengths, unmet
+        )
+
+    def _evidence(self, split: HoldOut, rng: np.random.Generator) -> Evidence:
+        self.warm_part, self.text_part = self._parts(split.train)
+        rows, columns = _sample(split.train, rng)
+        rows = rows[np.diff(split.train.users.history.indptr)[rows] > 0]
+        users, held = split.train.users.take(rows), split.held[rows]
+        warm, hidden = columns[split.train.warm[columns]], columns[split.hidden[columns]]
+        warm_unit, text_unit = self._units(users, warm)
+        per_user = _lengths(users).sqrt()[:, None]
+        met = dense(users.history[:, warm]) > 0
+        return Evidence(
+            warm_scores=(_at(self.warm_part, users, warm) / (warm_unit * per_user)).masked_fill(met, float("-inf")),
+            text_scores=_at(self.text_part, users, warm) / (text_unit * per_user),
+            log_popularity=_centred_log(split.train.popularity)[torch.from_numpy(warm)],
+            warm_liked=dense(held[:, warm]),
+            hidden_scores=_at(self.text_part, users, hidden) / (text_unit * per_user),
+            hidden_liked=dense(held[:, hidden]),
+        )
+
+    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
+        c = self.calibration
+        text = self.text_part.score(users) / self.text_unit
+        warm = (self.warm_part.score(users) / self.warm_unit + c.blend * text) * self.gain
+        scores = torch.where(self.warm, warm, c.offset * _lengths(users).sqrt()[:, None] + c.slope * text)
+        return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
+
+    def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
+        """The history item with the largest share of the score, both parts together."""
+        c = self.calibration
+        history = padded_rows(users.history)
+        places = torch.from_numpy(items).clamp(min=0)
+        text = self.text_part.shares(users, items) / self.text_unit
+        warm = (self.warm_part.shares(users, items) / self.warm_unit + c.blend * text) * self.gain[places][:, None, :]
+        is_warm = self.warm[places]
+        because = strongest(torch.where(is_warm[:, None, :], warm, c.slope * text), history)
+        because = np.where(items == PADDING, PADDING, because)
+        named = np.where(is_warm.numpy(), "because", "similar")
+        return Reasons(code=np.where(because >= 0, named, "taste"), item=because)
+
+
+def _sample(train: TrainingData, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Users and items to calibrate on: all of them while they make no more than :data:`CELLS` scores."""
+    n_users, n_items = train.users.history.shape
+    columns = np.sort(rng.permutation(n_items)[:20_000])
+    rows = np.sort(rng.permutation(n_users)[: max(1, CELLS // max(len(columns), 1))])
+    return rows, columns
+
+
+def _at(part: Part, users: UserBatch, columns: NDArray[np.int64]) -> Tensor:
+    """Scores of ``columns`` for each user, (n_users, n_columns)."""
+    return part.score(users, torch.from_numpy(columns).expand(len(users), -1))
+
+
+def _lengths(users: UserBatch) -> Tensor:
+    return torch.from_numpy(np.diff(users.history.indptr).astype(np.float32))
+
+
+def _spread_where(scores: Tensor, lengths: Tensor, kept: Tensor) -> float:
+    """:func:`~recsat.recommend.calibration.spread` of the kept places."""
+    flat = scores[kept][:, None]
+    return spread(flat, lengths[:, None].expand_as(scores)[kept])
+
+
+def _centred_log(popularity: NDArray[np.float32]) -> Tensor:
+    """log p minus its mean over warm items; 0 for unseen ones."""
+    log = torch.log(torch.from_numpy(popularity).clamp(min=1))
+    warm = torch.from_numpy(popularity > 0)
+    return torch.where(warm, log - log[warm].mean(), torch.zeros(())) if bool(warm.any()) else log
