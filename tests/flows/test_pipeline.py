@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import shutil
 from pathlib import Path
@@ -16,39 +15,9 @@ from prefect.exceptions import ParameterTypeError
 from recsat import RunConfig
 from recsat.hooks import STAGES
 from recsat.report.result import Result
-from recsat_content.sample import SAMPLE
+from recsat.run.serve import ServeConfig
 from recsat_flows.pipeline import TASKS, pipeline
-
-
-@pytest.fixture(scope="module")
-def slice_of_movielens(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """40 users and the films that at least eight of them rated, in GroupLens' layout."""
-    folder = tmp_path_factory.mktemp("movielens")
-    ratings = pl.read_csv(SAMPLE / "ratings.csv.gz")
-    few = ratings.filter(pl.col("userId").is_in(ratings["userId"].unique().sort().head(40).implode()))
-    few = few.filter(pl.len().over("movieId") >= 8)
-    movies = pl.read_csv(SAMPLE / "movies.csv.gz").filter(pl.col("movieId").is_in(few["movieId"].unique().implode()))
-    for name, table in (("ratings", few), ("movies", movies)):
-        (folder / f"{name}.csv.gz").write_bytes(gzip.compress(table.write_csv().encode()))
-    shutil.copy(SAMPLE / "tags.csv.gz", folder)
-    return folder
-
-
-def small_run(folder: Path, tmp_path: Path) -> RunConfig:
-    return RunConfig.model_validate(
-        {
-            "domain": "content",
-            "domain_config": {"folder": str(folder)},
-            "splits": [{"name": "warm", "protocol": "random"}],
-            "arms": ["popularity", "text", "ease"],
-            "data": {"min_user_events": 3, "min_item_events": 3},
-            "parameters": {"ease": {"l2": 50.0}},
-            "measure": {"n_bootstrap": 200},
-            "runs_dir": str(tmp_path / "runs"),
-            "cache_dir": str(tmp_path / "cache"),
-            "store": {"directory": str(tmp_path / "store")},
-        }
-    )
+from recsat_flows.recommend import recommend
 
 
 def shown(key: str) -> object:
@@ -61,31 +30,44 @@ def shown(key: str) -> object:
 
 @pytest.mark.server
 @pytest.mark.usefixtures("prefect")
-def test_a_flow_run_leaves_the_report_and_shows_it_as_an_artifact(slice_of_movielens: Path, tmp_path: Path) -> None:
-    folder = Path(pipeline(small_run(slice_of_movielens, tmp_path)))
+def test_a_flow_run_leaves_the_report_and_shows_it_as_an_artifact(small_run_config: RunConfig) -> None:
+    folder = Path(pipeline(small_run_config))
 
     result = Result.model_validate_json((folder / "result.json").read_text())
     assert [cost.name for cost in result.stages] == list(STAGES[:-1])
     assert {arm.name for arm in result.arms} == {"popularity", "text", "ease"}
-    assert (tmp_path / "runs" / "latest").resolve() == folder.resolve()
-
+    assert (folder.parent / "latest").resolve() == folder.resolve()
     assert shown("recsat-report") == (folder / "report.md").read_text()
     assert shown("recsat-recommend-progress") == 100.0
 
 
 @pytest.mark.server
 @pytest.mark.usefixtures("prefect")
-def test_a_resumed_flow_runs_only_what_is_missing(slice_of_movielens: Path, tmp_path: Path) -> None:
-    config = small_run(slice_of_movielens, tmp_path)
-    folder = Path(pipeline(config))
+def test_a_resumed_flow_runs_only_what_is_missing(
+    small_run_config: RunConfig, finished_run: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "runs" / finished_run.name
+    shutil.copytree(finished_run, folder)
     costs = json.loads((folder / "stages.json").read_text())
     (folder / "stages.json").write_text(json.dumps([cost for cost in costs if cost["name"] != "report"]))
     before = (folder / "lists" / "warm.parquet").stat().st_mtime_ns
     (folder / "report.html").unlink()
 
-    assert Path(pipeline(config, resume=str(folder))).resolve() == folder.resolve()
+    assert Path(pipeline(small_run_config, resume=str(folder))).resolve() == folder.resolve()
     assert (folder / "report.html").exists()
     assert (folder / "lists" / "warm.parquet").stat().st_mtime_ns == before
+
+
+@pytest.mark.server
+@pytest.mark.usefixtures("prefect")
+def test_lists_for_some_users_are_written_and_shown(finished_run: Path, tmp_path: Path) -> None:
+    target = tmp_path / "lists.parquet"
+    recommend(ServeConfig(run=str(finished_run), users=["1", "2"], k=3), str(target))
+    lists = pl.read_parquet(target)
+    assert lists.group_by("user_id").len().sort("user_id").rows() == [("1", 3), ("2", 3)]
+    rows = shown("recsat-lists")
+    assert isinstance(rows, str)
+    assert [row["item_id"] for row in json.loads(rows)] == lists["item_id"].to_list()
 
 
 def test_there_is_a_task_for_every_stage_in_order() -> None:
