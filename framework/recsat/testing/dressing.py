@@ -24,7 +24,8 @@ def item_texts(world: World, words: Mapping[str, Sequence[str]], n_words: int = 
     topic = (rng.random((settings.n_items, n_words, 1)) * cumulative[:, :, -1:] > cumulative).sum(axis=2)
     drawn = vocabulary[topic, rng.integers(0, width, size=topic.shape)]
     main = world.item_topics.argmax(axis=1)
-    named = vocabulary[main[:, None], rng.integers(0, width, size=(settings.n_items, 2))]
+    first, step = rng.integers(0, width, settings.n_items), rng.integers(1, max(width, 2), settings.n_items)
+    named = vocabulary[main[:, None], np.stack([first, (first + step) % width], axis=1)]
     shown = pl.DataFrame(world.item_topics, schema=list(world.topics)).with_row_index("row").unpivot(index="row")
     largest = pl.col("value") == pl.col("value").max().over("row")
     chosen = shown.filter((pl.col("value") >= 0.25) | largest).sort("row", "value", descending=[False, True])

@@ -1,0 +1,1 @@
+"""The social domain: people, and what they post."""

@@ -1,0 +1,72 @@
+"""The social domain, as recsat finds it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from recsat import Dataset, Domain, hookimpl
+from recsat_social import deezer, lastfm
+from recsat_social.config import SocialConfig
+from recsat_social.filters import FILTERS
+from recsat_social.metrics import METRICS
+from recsat_social.places import publisher_folder
+from recsat_social.tables import read_tables
+from recsat_social.texts import LIKED, describe_item, describe_user
+
+
+def load(config: SocialConfig) -> Dataset:
+    """The simulated sample, a publisher's files, or the tables of ``config.folder``."""
+    match config.layout:
+        case "sample":
+            # Imported here: whoever brings data of their own needs no simulator.
+            from recsat_social.sample import simulate
+
+            return simulate(config.sample_users, config.sample_posts, config.sample_seed).data
+        case "lastfm":
+            return lastfm.read_lastfm(publisher_folder(config.folder, lastfm.NAME, "lastfm"))
+        case "deezer":
+            folder = publisher_folder(config.folder, deezer.NAME, "deezer")
+            return deezer.read_deezer(folder, config.country, config.max_people)
+        case "tables":
+            assert config.folder is not None, "the config model sees to it"
+            return read_tables(Path(config.folder), config.timestamp_format, mutual=config.is_mutual)
+
+
+SOCIAL = Domain(
+    name="social",
+    description="A social network: whom people follow and write to, and what they like, share and play.",
+    config=SocialConfig,
+    load=load,
+    describe_item=describe_item,
+    describe_user=describe_user,
+    positive=LIKED,
+    kinds=("friend", "content"),
+    topics="topics",
+    filters=FILTERS,
+    metrics=METRICS,
+    units={"play": "plays"},
+    reasons={
+        "because": "because of {title}",
+        "similar": "much like {title}",
+        "popular": "many here like this",
+        "new": "new here",
+        "taste": "fits whom and what you like",
+        "no-history": "many here like this; nothing is known of you yet",
+        "filled": "many here like this; the list would have been too short",
+    },
+    demo={
+        "splits": [
+            {"name": "timeline", "protocol": "timeline"},
+            {"name": "warm", "protocol": "random", "test_share": 0.2},
+            {"name": "cold", "protocol": "cold-items", "test_share": 0.2},
+        ],
+        "arms": ["popularity", "text-raw", "text", "item-knn", "ease", "ials"],
+        "rank": {"filters": ["seen", "social.not_yet_friends"]},
+    },
+)
+
+
+@hookimpl
+def recsat_domain() -> Domain:
+    """The social domain."""
+    return SOCIAL

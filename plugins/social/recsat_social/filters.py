@@ -1,0 +1,108 @@
+"""Who must not be shown to whom. Three rules always run: nobody meets themselves, those who blocked them, or who opted out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from recsat import CandidateFilter, FilterContext
+from recsat_social.network import known_network, within
+from recsat_social.people import FRIEND, friend_id, person, ties_of
+
+
+def _shown(pairs: pl.LazyFrame, users: pl.Series, context: FilterContext) -> pl.DataFrame:
+    """``pairs`` (user_id, other_id) of ``users`` as (user_id, item_id), where the other is an item."""
+    items = context.known.items.lazy().select("item_id")
+    return (
+        pairs.join(users.rename("user_id").to_frame().lazy(), on="user_id", how="semi")
+        .select("user_id", item_id=friend_id("other_id"))
+        .unique()
+        .join(items, on="item_id", how="semi")
+        .sort("user_id", "item_id")
+        .collect()
+    )
+
+
+def _oneself(users: pl.Series, context: FilterContext) -> pl.DataFrame:
+    own = users.rename("user_id").to_frame().lazy().select("user_id", other_id="user_id")
+    return _shown(own, users, context)
+
+
+def _blocked(users: pl.Series, context: FilterContext) -> pl.DataFrame:
+    # A person may have too few events to be a user of the run and still be an item of it: both tables know of blocks.
+    by_users = _blocks(context.known.users, pl.col("user_id"))
+    by_items = _blocks(context.known.items, person("item_id"))
+    blocks = pl.concat([by_users, by_items])
+    back = blocks.select(user_id="other_id", other_id="user_id")
+    return _shown(pl.concat([blocks, back]), users, context)
+
+
+def _blocks(table: pl.DataFrame, who: pl.Expr) -> pl.LazyFrame:
+    if "blocked" not in table.columns:
+        return pl.LazyFrame(schema={"user_id": pl.String, "other_id": pl.String})
+    pairs = table.lazy().select(user_id=who, other_id="blocked").explode("other_id").drop_nulls()
+    return pairs.cast(pl.String)
+
+
+def _privacy_where(context: FilterContext) -> Mapping[str, Any] | None:
+    if "opted_out" not in context.known.items.columns:
+        return None
+    return {"must": [{"key": "opted_out", "match": {"value": False}}]}
+
+
+def _privacy_keep(items: pl.DataFrame, context: FilterContext) -> pl.Series:
+    if "opted_out" not in items.columns:
+        return pl.repeat(value=True, n=items.height, dtype=pl.Boolean, eager=True)
+    return items.select(~pl.col("opted_out").fill_null(value=True)).to_series()
+
+
+def _friends(users: pl.Series, context: FilterContext) -> pl.DataFrame:
+    ties = ties_of(context.known.events).lazy().select("user_id", "other_id")
+    if context.config.is_mutual:
+        ties = pl.concat([ties, ties.select(user_id="other_id", other_id="user_id")])
+    return _shown(ties, users, context)
+
+
+def _near(users: pl.Series, context: FilterContext) -> pl.DataFrame:
+    network = known_network(context.known.events)
+    return _shown(within(network, users, context.config.max_distance).lazy(), users, context)
+
+
+NOT_SELF = CandidateFilter(
+    name="not_self",
+    description="Nobody is recommended to themselves.",
+    exclude=_oneself,
+    kinds=(FRIEND,),
+    always=True,
+)
+NOT_BLOCKED = CandidateFilter(
+    name="not_blocked",
+    description="Nobody whom the user blocked, or who blocked the user.",
+    exclude=_blocked,
+    kinds=(FRIEND,),
+    always=True,
+)
+PRIVACY = CandidateFilter(
+    name="privacy",
+    description="Nobody who opted out of being recommended, or of whom it is not known.",
+    where=_privacy_where,
+    keep=_privacy_keep,
+    kinds=(FRIEND,),
+    fields={"opted_out": "bool"},
+    always=True,
+)
+NOT_YET_FRIENDS = CandidateFilter(
+    name="not_yet_friends",
+    description="People whom the user does not follow yet, or is not tied to yet where ties are mutual.",
+    exclude=_friends,
+    kinds=(FRIEND,),
+)
+SAME_NETWORK = CandidateFilter(
+    name="same_network",
+    description="People at most the chosen number of ties away.",
+    allow=_near,
+    kinds=(FRIEND,),
+)
+FILTERS = (NOT_SELF, NOT_BLOCKED, PRIVACY, NOT_YET_FRIENDS, SAME_NETWORK)
