@@ -74,6 +74,7 @@ def _items(goods: pl.DataFrame) -> pl.DataFrame:
         kind=pl.lit("product"),
         title=pl.format("Item {}", "item_id"),
         topics=pl.concat_list(features),
+        categories=pl.concat_list(features),
         item_feature_0="item_feature_0",
     )
 

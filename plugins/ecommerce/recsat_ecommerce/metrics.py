@@ -66,7 +66,8 @@ def click_through_rate(judged: Judged) -> pl.DataFrame:
 
     It is free of bias only where the logged policy showed products at random; elsewhere read the counterfactual estimates.
     Only exposures after the last known event count, since the arms learned from clicks before it; so a split that is not a
-    cut in time gives few or none. Defined for users to whom a listed product was shown then. Raises DataError where exposures
+    cut in time gives few or none. Judged users have a liked event after the cut, so the level is above a shop's; the comparison
+    of arms is what it is for. Defined for users to whom a listed product was shown then. Raises DataError where exposures
     have no ``click`` column.
     """
     if judged.exposures is None:

@@ -15,7 +15,7 @@ ITEMS = {
     "title": Column(),
     "description": Column(required=False),
     "brand": Column(required=False),
-    "topics": Column(kind="list", source="categories", required=False),
+    "categories": Column(kind="list", required=False),
     "price": Column(kind="number", required=False),
     "in_stock": Column(kind="boolean", required=False),
     "markets": Column(kind="list", required=False),
@@ -72,7 +72,7 @@ def read_tables(folder: Path, timestamp_format: str | None) -> Dataset:
 
 def _complete(items: pl.DataFrame) -> pl.DataFrame:
     nothing = pl.lit([], dtype=pl.List(pl.String))
-    topics = pl.col("topics").fill_null(nothing) if "topics" in items.columns else nothing
+    topics = pl.col("categories").fill_null(nothing) if "categories" in items.columns else nothing
     return items.with_columns(kind=pl.lit("product"), topics=topics)
 
 
