@@ -22,6 +22,7 @@ from recsat.rank.reranker import RerankInput
 from recsat.recommend.gather import at_candidates
 from recsat.recommend.interactions import Catalogue, TrainingData, UserBatch
 from recsat.recommend.popularity import Popularity
+from recsat.recommend.profile import fallbacks_for
 from recsat.recommend.recommender import Reasons, Recommender
 from recsat.recommend.text import TextSimilarity
 
@@ -78,8 +79,8 @@ def seen_plan(*rules: CandidateFilter) -> FilterPlan:
 
 def run(plan: FilterPlan, arm: Recommender = ARM, retriever: Retriever | None = None, **changes: object) -> Recommended:
     request = Request(**{"k": 3, "n_candidates": 4, **changes})  # type: ignore[arg-type]
-    fallback = Popularity().fit(TRAIN)
-    return recommend("fixed", arm, USERS, CATALOGUE, plan, fallback=fallback, retriever=retriever, request=request)
+    fallbacks = [Popularity().fit(TRAIN)]
+    return recommend("fixed", arm, USERS, CATALOGUE, plan, fallbacks=fallbacks, retriever=retriever, request=request)
 
 
 def lists(made: Recommended) -> dict[str, list[str]]:
@@ -178,3 +179,31 @@ def test_candidate_recall_is_the_share_of_the_exact_list_that_was_retrieved() ->
     assert lists(whole) == lists(exact)
     part = run(plan, arm=arm, retriever=Everything([5, 4, 0, -1]))
     assert part.candidate_recall == pytest.approx(2 / 3)
+
+
+def test_a_user_without_history_is_served_by_what_they_told_then_by_popularity() -> None:
+    vectors = np.eye(6, dtype=np.float32)
+    train = TrainingData(CATALOGUE, TRAIN.users, {"text": vectors})
+    told = np.zeros((3, 6), dtype=np.float32)
+    told[2, [4, 5]] = [0.8, 0.6]
+    users = UserBatch(USERS.ids, USERS.history, profile_vectors=told)
+    made = recommend(
+        "fixed",
+        ARM,
+        users,
+        CATALOGUE,
+        seen_plan(),
+        fallbacks=fallbacks_for(train),
+        request=Request(k=3, n_candidates=4),
+    )
+    by_user = {user: made.lists.filter(pl.col("user_id") == user) for user in USERS.ids}
+    assert by_user["new"]["item_id"].to_list()[:2] == ["e", "f"]
+    assert set(by_user["new"]["reason"]) == {"fits what you told about yourself"}
+    assert not by_user["u"]["fallback"].any()
+    nothing_told = UserBatch(USERS.ids, USERS.history, profile_vectors=np.zeros((3, 6), dtype=np.float32))
+    plain = recommend(
+        "fixed", ARM, nothing_told, CATALOGUE, seen_plan(), fallbacks=fallbacks_for(train), request=Request(k=3)
+    )
+    assert (
+        plain.lists.filter(pl.col("user_id") == "new")["reason"][0] == "popular now; nothing is known of your taste yet"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -93,7 +93,7 @@ def recommend(
     catalogue: Catalogue,
     plan: FilterPlan,
     *,
-    fallback: Recommender,
+    fallbacks: Sequence[Recommender],
     retriever: Retriever | None = None,
     request: Request,
 ) -> Recommended:
@@ -101,7 +101,8 @@ def recommend(
 
     An arm with a stored vector takes its candidates from ``retriever``, filters pushed down, and rescores them exactly;
     any other arm scores the whole catalogue in blocks. Filters are applied to the candidates and once more to the final
-    lists. A user without history, and a list that ends shorter than k, are served by ``fallback``, and the reason says so.
+    lists. A user without history, and a list that ends shorter than k, are served by the first of ``fallbacks`` that has
+    something to say (a finite score), and the reason says so.
     """
     generator = torch.Generator().manual_seed(request.seed)
     blocks: list[pl.DataFrame] = []
@@ -126,10 +127,11 @@ def recommend(
         chosen = _recheck(items_at(candidates, places), permitted)
         chosen = chosen.masked_fill(~known[:, None], PADDING)
         lists = _explained(recommender, batch, chosen, scores.gather(1, places.clamp(min=0)), request)
-        if (lists.items == PADDING).any():
-            spare = _spare(fallback, batch, chosen, permitted, request, generator)
-            lists = _filled(lists, spare, np.where(known.cpu().numpy(), "filled", "no-history"))
-            n_filled += int(lists.is_fallback.sum())
+        for fallback in fallbacks:
+            if (lists.items == PADDING).any():
+                spare = _spare(fallback, batch, lists.items, permitted, request, generator)
+                lists = _filled(lists, spare, _why(fallback, batch, spare, known.cpu().numpy()))
+        n_filled += int(lists.is_fallback.sum())
         blocks.append(_table(arm, batch, lists, catalogue, request))
     return Recommended(
         lists=pl.concat(blocks) if blocks else pl.DataFrame(schema=LISTS_SCHEMA),
@@ -185,7 +187,7 @@ def _explained(recommender: Recommender, batch: UserBatch, chosen: Tensor, score
 def _spare(
     fallback: Recommender,
     batch: UserBatch,
-    chosen: Tensor,
+    chosen: NDArray[np.int64],
     permitted: Tensor,
     request: Request,
     generator: torch.Generator,
@@ -194,12 +196,22 @@ def _spare(
     scores = fallback.score(batch).to(request.device, torch.float32)
     n_items = permitted.shape[1]
     taken = torch.zeros(len(batch), n_items + 1, dtype=torch.bool, device=request.device)
-    taken.scatter_(1, chosen.masked_fill(chosen == PADDING, n_items), value=True)
+    listed = torch.from_numpy(chosen).to(request.device)
+    taken.scatter_(1, listed.masked_fill(listed == PADDING, n_items), value=True)
     return top_k(scores.masked_fill(~permitted | taken[:, :n_items], float("-inf")), request.k, generator).cpu().numpy()
 
 
-def _filled(lists: _Lists, spare: NDArray[np.int64], code: NDArray[np.str_]) -> _Lists:
-    """``lists`` closed up, and their empty places filled in order from ``spare``; ``code`` (B,) says why."""
+def _why(
+    fallback: Recommender, batch: UserBatch, spare: NDArray[np.int64], known: NDArray[np.bool_]
+) -> NDArray[np.str_]:
+    """Reason codes of the fallback's items, (B, k): its own, or for plain popularity why it was needed."""
+    codes = fallback.explain(batch, spare).code
+    needed = np.where(known, "filled", "no-history")[:, None]
+    return np.where(np.isin(codes, ("popular", "new")), needed, codes)
+
+
+def _filled(lists: _Lists, spare: NDArray[np.int64], codes: NDArray[np.str_]) -> _Lists:
+    """``lists`` closed up, and their empty places filled in order from ``spare``; ``codes`` (B, k) say why."""
     k = lists.items.shape[1]
     items = np.concatenate([lists.items, spare], axis=1)
     order = np.argsort(items == PADDING, axis=1, kind="stable")[:, :k]
@@ -211,7 +223,7 @@ def _filled(lists: _Lists, spare: NDArray[np.int64], code: NDArray[np.str_]) -> 
     return _Lists(
         items=np.take_along_axis(items, order, axis=1),
         scores=ordered(lists.scores, np.float32(np.nan)),
-        codes=ordered(lists.codes, code[:, None]),
+        codes=ordered(lists.codes, codes),
         because=ordered(lists.because, PADDING),
         is_fallback=ordered(lists.is_fallback, True),
     )

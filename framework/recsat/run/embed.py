@@ -15,8 +15,9 @@ def embed(context: StageContext) -> Outcome:
     encoder = context.plugins.encoder(context.config.encoder.name).make(context.config.encoder)
     context.progress.expect(texts.n_unique())
     embedded = embed_texts(texts, encoder, context.config.cache_dir, context.progress.advance)
-    centred, _ = centre(embedded.vectors)
+    centred, mean = centre(embedded.vectors)
     context.folder.write_arrays("vectors/items.safetensors", {"raw": embedded.vectors, "text": centred})
+    context.folder.write_arrays("vectors/mean.safetensors", {"mean": mean})
     context.folder.write_json(
         "vectors/encoder.json",
         {"name": context.config.encoder.name, "fingerprint": encoder.fingerprint, "dimension": encoder.dimension},

@@ -23,6 +23,9 @@ MODULES: Final[Mapping[str, str]] = {
     "recommend": "recsat.run.lists",
     "evaluate": "recsat.run.evaluate",
     "report": "recsat.run.publish",
+    "finetune": "recsat.finetune.encoder",
+    "compare": "recsat.finetune.compare",
+    "classify": "recsat.finetune.classify",
 }
 """Where each stage's function, of the stage's name, is; imported when it runs, since some bring torch."""
 

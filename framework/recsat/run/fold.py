@@ -14,6 +14,7 @@ from recsat.data.split import Split
 from recsat.domain import FilterContext
 from recsat.rank.filters import FilterPlan, plan_filters
 from recsat.recommend.interactions import Catalogue, TrainingData, UserBatch, user_batch
+from recsat.run.profiles import with_profiles
 from recsat.run.stage import StageContext
 
 
@@ -70,7 +71,7 @@ def _fold(
     )
     return Fold(
         train,
-        user_batch(liked, served, catalogue),
+        with_profiles(context, user_batch(liked, served, catalogue)),
         plan,
         _reachable(relevant, plan, served, catalogue),
         known,

@@ -13,7 +13,7 @@ from recsat.embed.device import pick_device
 from recsat.rank.candidates import StoreRetriever
 from recsat.rank.recommend import Recommended, Request
 from recsat.rank.recommend import recommend as make_lists
-from recsat.recommend.popularity import Popularity
+from recsat.recommend.profile import fallbacks_for
 from recsat.run.fold import Fold, test_fold, validation_fold
 from recsat.run.index import opened_retriever
 from recsat.run.prepare import read_split
@@ -73,7 +73,7 @@ def recommend(context: StageContext) -> Outcome:
             }
             for name, spec in arms[split.name].items():
                 parameters, table = tune(
-                    spec, fixed.get(name, {}), tuning, Popularity().fit(tuning.train), request, context.progress.advance
+                    spec, fixed.get(name, {}), tuning, fallbacks_for(tuning.train), request, context.progress.advance
                 )
                 out = _serve(name, spec, parameters, judging, retriever, request)
                 context.progress.advance()
@@ -108,7 +108,7 @@ def _serve(
         fold.users,
         fold.train.catalogue,
         fold.plan,
-        fallback=Popularity().fit(fold.train),
+        fallbacks=fallbacks_for(fold.train),
         retriever=retriever,
         request=request,
     )

@@ -16,12 +16,13 @@ from recsat.rank.filters import plan_filters
 from recsat.rank.recommend import recommend
 from recsat.rank.requests import request_filters
 from recsat.recommend.interactions import TrainingData, user_batch
-from recsat.recommend.popularity import Popularity
+from recsat.recommend.profile import fallbacks_for
 from recsat.report.result import Result
 from recsat.run.fold import filter_context
 from recsat.run.folder import RunFolder, open_run
 from recsat.run.index import opened_retriever
 from recsat.run.lists import request_of
+from recsat.run.profiles import with_profiles
 from recsat.run.progress import LogProgress
 from recsat.run.stage import StageContext
 
@@ -60,7 +61,7 @@ def serve(config: ServeConfig, plugins: Plugins) -> pl.DataFrame:
         folder.read_arrays("vectors/items.safetensors"),
         seed=context.config.seed,
     )
-    users = user_batch(liked, list(dict.fromkeys(config.users)), catalogue)
+    users = with_profiles(context, user_batch(liked, list(dict.fromkeys(config.users)), catalogue))
     rules = context.plugins.filters_of_run(domain, context.config.rank.filters)
     rules |= request_filters(catalogue, include=config.include, exclude=config.exclude, kinds=config.kinds)
     plan = plan_filters(rules, catalogue, users.ids, filter_context(context, known))
@@ -73,7 +74,7 @@ def serve(config: ServeConfig, plugins: Plugins) -> pl.DataFrame:
             users,
             catalogue,
             plan,
-            fallback=Popularity().fit(train),
+            fallbacks=fallbacks_for(train),
             retriever=retriever,
             request=replace(request, k=config.k or request.k, n_candidates=max(request.n_candidates, config.k or 0)),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +26,7 @@ def tune(
     spec: RecommenderSpec,
     fixed: Mapping[str, Any],
     fold: Fold,
-    fallback: Recommender,
+    fallbacks: Sequence[Recommender],
     request: Request,
     advance: Callable[[], None] = lambda: None,
 ) -> tuple[dict[str, Any], pl.DataFrame]:
@@ -43,7 +43,7 @@ def tune(
     for parameters in tried:
         arm = spec.make(**parameters).fit(fold.train)
         made = recommend(
-            spec.name, arm, fold.users, fold.train.catalogue, fold.plan, fallback=fallback, request=request
+            spec.name, arm, fold.users, fold.train.catalogue, fold.plan, fallbacks=fallbacks, request=request
         )
         value = ndcg(made.lists, fold.relevant, judged, k=request.k)["value"].mean()
         scores.append(float(value) if isinstance(value, float) else 0.0)
