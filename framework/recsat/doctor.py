@@ -46,7 +46,7 @@ def diagnose(
         "torch": lambda: _torch(config),
         "plugins": lambda: _plugins(plugins),
         "settings": lambda: _settings(config, plugins, sources),
-        "encoder": lambda: _encoder(config, plugins),
+        "encoder": lambda: check_encoder(config, plugins),
         "store": lambda: _store(config),
         "folders": lambda: _folders(config),
         "prefect": lambda: _prefect(env),
@@ -92,13 +92,12 @@ def _plugins(plugins: Plugins) -> Check:
             "plugins",
             "warn",
             f"broken: {', '.join(failed)}",
-            "Run recsat plugins to see why. Runs that do not name them go on without them.",
+            "Run recsat doctor --plugin NAME to see why. Runs that do not name them go on without them.",
         )
     names = ", ".join(f"{record.name} {record.version}" for record in plugins.records)
     if not plugins.domains():
-        return Check(
-            "plugins", "fail", f"no domain in {names}", "Install a domain plugin: pip install -e plugins/content"
-        )
+        advice = "Install a domain plugin, or write one: recsat new-plugin NAME"
+        return Check("plugins", "fail", f"no domain in {names}", advice)
     return Check("plugins", "ok", names)
 
 
@@ -107,7 +106,8 @@ def _settings(config: RunConfig, plugins: Plugins, sources: Mapping[str, str] | 
     return Check("settings", "ok", f"domain {config.domain}, arms {', '.join(config.arms)}")
 
 
-def _encoder(config: RunConfig, plugins: Plugins) -> Check:
+def check_encoder(config: RunConfig, plugins: Plugins) -> Check:
+    """Makes the encoder of a run and has it read a sentence."""
     import numpy as np
 
     start = time.perf_counter()

@@ -14,6 +14,7 @@ from recsat.cli.diagnosis import doctor
 from recsat.cli.lists import recommend
 from recsat.cli.plugin_list import plugins
 from recsat.cli.runs import demo, run
+from recsat.cli.scaffolding import new_plugin
 from recsat.cli.settings import config
 from recsat.errors import RecsatError
 
@@ -75,7 +76,7 @@ def recsat(
     logging.getLogger("recsat").setLevel(logging.DEBUG if debug else logging.WARNING)
 
 
-for command in (demo, run, recommend, config, plugins, doctor):
+for command in (demo, run, recommend, config, plugins, doctor, new_plugin):
     app.command()(command)
 
 

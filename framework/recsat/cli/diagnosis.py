@@ -1,8 +1,12 @@
-"""``recsat doctor``: would a run work here?"""
+"""``recsat doctor``: would a run work here? Would this plugin?"""
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -11,19 +15,52 @@ from rich.text import Text
 from recsat.cli.consoles import output
 from recsat.cli.options import ConfigFile, Overrides
 
+if TYPE_CHECKING:
+    from recsat.doctor import Check
+
 STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
-def doctor(file: ConfigFile = None, overrides: Overrides = None) -> None:
+def doctor(
+    file: ConfigFile = None,
+    overrides: Overrides = None,
+    plugin: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Check this plugin alone, with what it gives.", show_default=False),
+    ] = None,
+) -> None:
     """Check Python, torch and its device, plugins, settings, encoder, store, folders, Prefect. Exit code 1 on a failure."""
     from recsat.config_sources import load_config
     from recsat.doctor import diagnose
     from recsat.plugins import load_plugins
 
+    if plugin is not None:
+        _show(_checks_of(plugin, file, overrides or ()))
+        return
     loaded = load_config(file, os.environ, overrides or ())
+    _show(diagnose(loaded.config, load_plugins(), os.environ, loaded.sources))
+
+
+def _checks_of(plugin: str, file: Path | None, overrides: Sequence[str]) -> Iterator[Check]:
+    from recsat.config_sources import LoadedConfig, load_config
+    from recsat.plugin_doctor import diagnose_plugin
+    from recsat.plugins import load_plugins
+
+    logging.getLogger("recsat.plugins").setLevel(logging.ERROR)  # the checks say what the warnings say
+    plugins = load_plugins()
+
+    def settings_of(domain: str | None) -> LoadedConfig:
+        if domain is None:
+            return load_config(file, os.environ, overrides)
+        return load_config(file, os.environ, [*overrides, f"domain={domain}"], base=plugins.domain(domain).demo)
+
+    return diagnose_plugin(plugin, plugins, settings_of)
+
+
+def _show(checks: Iterable[Check]) -> None:
     console = output()
     failed = False
-    for check in diagnose(loaded.config, load_plugins(), os.environ, loaded.sources):
+    for check in checks:
         line = Table.grid(padding=(0, 2))
         line.add_column(width=4)
         line.add_column(width=8)

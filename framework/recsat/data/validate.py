@@ -25,14 +25,26 @@ def validate(dataset: Dataset, on_bad_rows: OnBadRows, *, describe_item: Describ
     count too. ``"raise"`` lists them all at once; ``"quarantine"`` takes the rows out and adds one row a fault to
     ``quarantine``. Of rows with one id the first stays. An event on an item that was set aside is set aside with it.
 
-    Raises DataError also where a column is missing or of a wrong type, and where no items or no events are left.
+    Raises DataError also where a column is missing or of a wrong type, and where no items or no events are left; PluginError
+    where ``dataset`` is no Dataset of DataFrames.
     """
+    _require_dataset(dataset)
     tables = {name: with_origin(getattr(dataset, name), name) for name in TABLES if getattr(dataset, name) is not None}
     faults = {name: table_faults(name, table) for name, table in tables.items()}
     if describe_item is not None:
         faults["items"] = pl.concat([faults["items"], _text_faults(tables["items"], describe_item)])
     ordered = {name: table.select([*TABLES[name], pl.exclude(TABLES[name])]) for name, table in tables.items()}
     return _settled(dataset, ordered, faults, on_bad_rows)
+
+
+def _require_dataset(loaded: object) -> None:
+    if not isinstance(loaded, Dataset):
+        raise PluginError(f"load returned a {type(loaded).__name__}; return a recsat.Dataset of items and events.")
+    for name in TABLES:
+        table = getattr(loaded, name)
+        if not isinstance(table, pl.DataFrame) and not (table is None and name in ("exposures", "ties")):
+            hint = "call .collect() on it" if isinstance(table, pl.LazyFrame) else "give a polars DataFrame"
+            raise PluginError(f"load returned {name} as a {type(table).__name__}; {hint}.")
 
 
 def check_texts(dataset: Dataset, describe_item: DescribeItem, *, on_bad_rows: OnBadRows) -> Dataset:

@@ -13,7 +13,12 @@ __all__ = ["DomainContract"]
 def __getattr__(name: str) -> Any:
     # Imported when it is asked for: it needs pytest, and a simulated sample must load where no test runner is installed.
     if name == "DomainContract":
-        from recsat.testing.contract import DomainContract
-
+        try:
+            from recsat.testing.contract import DomainContract
+        except ModuleNotFoundError as error:
+            if error.name != "pytest":
+                raise
+            told = "DomainContract needs pytest, which is not installed. Run: pip install 'recsat[testing]'"
+            raise ModuleNotFoundError(told, name="pytest") from error
         return DomainContract
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,20 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-import polars as pl
 import pytest
 
 from recsat.config import RunConfig
+from recsat.config_check import check_config
 from recsat.data.dataset import Dataset
 from recsat.data.faults import without_origins
 from recsat.data.fingerprint import fingerprint
-from recsat.data.validate import validate
 from recsat.domain import Domain, DomainConfig, FilterContext
-from recsat.plugins import faults
+from recsat.plugins import faults, load_plugins
 from recsat.testing.filtering import check_filter
 from recsat.testing.metering import check_metric
 from recsat.testing.processes import HEAVY, entry_point, in_another_process, loaded_by_importing, summary
 from recsat.testing.situations import situations
+from recsat.testing.tables import check_positive, check_tables
 from recsat.testing.wording import check_item_texts, check_user_texts
 
 
@@ -65,24 +65,11 @@ class DomainContract:
         )
 
     def test_demo_is_a_run(self) -> None:
-        RunConfig.model_validate({"domain": self.domain.name, **self.domain.demo})
+        config = RunConfig.model_validate({"domain": self.domain.name, **self.domain.demo})
+        check_config(config, load_plugins())
 
     def test_tables_fit_their_schemas(self) -> None:
-        data = validate(self.domain.load(self._config(self.settings)), "raise", describe_item=self.domain.describe_item)
-        strange = set(data.items["kind"]) - set(self.domain.kinds)
-        assert not strange, (
-            f"items have kinds {sorted(strange)}, and the domain has {self.domain.kinds}. Add or map them."
-        )
-        title = self.domain.title
-        assert data.items.schema.get(title) == pl.String, (
-            f"items have no text column {title!r}, which the domain calls its title."
-        )
-        topics = self.domain.topics
-        assert topics is None or data.items.schema.get(topics) == pl.List(pl.String), (
-            f"items have no list-of-strings column {topics!r}, which the domain calls its topics."
-        )
-        valued = set(data.events.filter(pl.col("value").is_not_null())["event"]) - set(self.domain.units)
-        assert not valued, f"events {sorted(valued)} have values without a unit. Name it in the domain's units."
+        check_tables(self.domain, self.domain.load(self._config(self.settings)))
 
     def test_loading_twice_gives_the_same(self) -> None:
         again = without_origins(self.domain.load(self._config(self.settings)))
@@ -91,10 +78,7 @@ class DomainContract:
         )
 
     def test_positive_says_what_is_liked(self) -> None:
-        liked = self._loaded().events.select(liked=self.domain.positive).to_series()
-        assert liked.dtype == pl.Boolean, f"positive gives {liked.dtype} over events; it must be true or false."
-        assert len(liked) == self._loaded().events.height, "positive gives another number of rows than events have."
-        assert liked.any(), "positive is true for no event at all, so nothing could be recommended or judged."
+        check_positive(self.domain, self._loaded().events)
 
     def test_item_texts(self) -> None:
         check_item_texts(self.domain.describe_item, self._loaded().items)
