@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from recsat.domain import CandidateFilter, Domain, EncoderSpec, RecommenderSpec, RerankerSpec
 from recsat.hooks import hookimpl
@@ -34,3 +35,10 @@ def recsat_rerankers(domain: Domain) -> Iterable[RerankerSpec]:
     from recsat.rank.registry import rerankers_of
 
     return rerankers_of(domain)
+
+
+@hookimpl
+def recsat_on_metrics(stage: str, folder: Path, step: int, values: Mapping[str, float]) -> None:
+    from recsat.finetune.tracking import track
+
+    track(stage, folder, step, values)

@@ -5,7 +5,7 @@ Registration hooks hand over objects; observers are told of a stage, once a stag
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,3 +66,8 @@ def recsat_after_stage(stage: str, folder: Path, config: RunConfig, seconds: flo
 @hookspec
 def recsat_on_run_error(stage: str, folder: Path, config: RunConfig, error: BaseException) -> None:
     """Told when a stage fails, before the error is raised again."""
+
+
+@hookspec
+def recsat_on_metrics(stage: str, folder: Path, step: int, values: Mapping[str, float]) -> None:
+    """Told while a model is trained: every few steps, and after each epoch."""

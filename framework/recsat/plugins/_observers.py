@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("recsat.plugins")
 
-OBSERVERS = ("recsat_before_stage", "recsat_after_stage", "recsat_on_run_error")
+OBSERVERS = ("recsat_before_stage", "recsat_after_stage", "recsat_on_run_error", "recsat_on_metrics")
 
 
 class Observers:
@@ -39,6 +39,9 @@ class Observers:
 
     def recsat_on_run_error(self, *, stage: str, folder: Path, config: RunConfig, error: BaseException) -> None:
         self._tell("recsat_on_run_error", stage=stage, folder=folder, config=config, error=error)
+
+    def recsat_on_metrics(self, *, stage: str, folder: Path, step: int, values: Mapping[str, float]) -> None:
+        self._tell("recsat_on_metrics", stage=stage, folder=folder, step=step, values=values)
 
     def _tell(self, hook: str, **arguments: object) -> None:
         caller: pluggy.HookCaller = getattr(self._plugins.hook, hook)

@@ -1,0 +1,175 @@
+"""Stage compare: the text arms before and after, user by user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsat.config import EncoderSettings
+from recsat.data.split import Split
+from recsat.domain import RecommenderSpec
+from recsat.embed.cache import embed_texts
+from recsat.embed.centre import centre
+from recsat.finetune.encoder import MODEL, settings_of
+from recsat.measure.evidence import Evidence
+from recsat.measure.intervals import Intervals, bootstrap_intervals
+from recsat.measure.measures import key_of
+from recsat.measure.score import ALL, Bench, score_users
+from recsat.measure.significance import holm, sign_flip_test
+from recsat.rank.recommend import Request, recommend
+from recsat.recommend.popularity import Popularity
+from recsat.report.markdown import escape
+from recsat.report.numerals import decimals_for, interval, number, p_value, signed
+from recsat.run.fold import Fold, test_fold, validation_fold
+from recsat.run.lists import COLD_ITEMS, request_of
+from recsat.run.prepare import read_split
+from recsat.run.stage import Outcome, StageContext
+from recsat.run.tune import tune
+
+MEASURES: Final = ("ndcg", "recall", "topic-ild", "novelty")
+"""Intra-list diversity of text vectors is not among them: the two encoders would each be judged by their own vectors."""
+Values = NDArray[np.float64]
+Vectors = Mapping[str, NDArray[np.float32]]
+
+
+def compare(context: StageContext) -> Outcome:
+    """Writes finetune/compare.json and compare.md: each arm with the encoder as it was and as it is, on every split.
+
+    Arms are tuned on validation for each encoder, fitted on what is known and judged on the test part, by exact scores over
+    the whole catalogue. Differences are after minus before over users, p-values Holm-adjusted over the whole table.
+    """
+    config, settings = context.config, settings_of(context)
+    tuned = EncoderSettings(
+        **config.encoder.model_dump(exclude={"name", "model", "revision", "pooling", "prompt"}),
+        name="transformer",
+        model=str(context.folder.path / MODEL),
+    )
+    texts: pl.Series = context.folder.read_table("data/texts.parquet")["text"]
+    available = context.plugins.recommenders(context.domain)
+    arms = context.plugins.select("arm", available, settings.compare_arms)
+    context.progress.expect(2 * texts.n_unique())
+    before, after = (_vectors(context, encoder, texts) for encoder in (config.encoder, tuned))
+    values: dict[tuple[str, str, str], tuple[Values, Values]] = {}
+    for split_settings in config.splits:
+        split = read_split(context.folder, split_settings.name)
+        able = {name: spec for name, spec in arms.items() if split.protocol != COLD_ITEMS or spec.ranks_unseen_items}
+        old, new = (_scores(context, split, able, vectors) for vectors in (before, after))
+        values |= {(split.name, *key): (old[key], new[key]) for key in old}
+    rows = _rows(context, values)
+    context.folder.write_json("finetune/compare.json", {"confidence": config.measure.confidence, "rows": rows})
+    told = in_markdown(rows, config.measure.confidence)
+    (context.folder.path / "finetune" / "compare.md").write_text(told, encoding="utf-8")
+    return Outcome(n_new=len(rows))
+
+
+def _vectors(context: StageContext, settings: EncoderSettings, texts: pl.Series) -> Vectors:
+    encoder = context.plugins.encoder(settings.name).make(settings)
+    raw = embed_texts(texts, encoder, context.config.cache_dir, context.progress.advance).vectors
+    return {"raw": raw, "text": centre(raw)[0]}
+
+
+def _scores(
+    context: StageContext, split: Split, arms: Mapping[str, RecommenderSpec], vectors: Vectors
+) -> dict[tuple[str, str], Values]:
+    """One value a served user by (arm, measure), NaN where it has none."""
+    tuning, judging = validation_fold(context, split, vectors), test_fold(context, split, vectors)
+    request = request_of(context)
+    bench = Bench(_evidence(context, split, judging), request.k)
+    found = {}
+    for name, spec in arms.items():
+        lists = _lists(context, name, spec, tuning, judging, request)
+        by_measure = score_users(lists, bench, {})
+        for measure in MEASURES:
+            values = by_measure.get((ALL, key_of(measure, request.k)))
+            if values is not None:
+                found[name, key_of(measure, request.k)] = values
+    return found
+
+
+def _lists(
+    context: StageContext, name: str, spec: RecommenderSpec, tuning: Fold, judging: Fold, request: Request
+) -> pl.DataFrame:
+    fixed: Mapping[str, Any] = context.config.parameters.get(name, {})
+    parameters, _ = tune(spec, fixed, tuning, [Popularity().fit(tuning.train)], request)
+    return recommend(
+        name,
+        spec.make(**parameters).fit(judging.train),
+        judging.users,
+        judging.train.catalogue,
+        judging.plan,
+        fallbacks=[Popularity().fit(judging.train)],
+        request=request,
+    ).lists
+
+
+def _evidence(context: StageContext, split: Split, fold: Fold) -> Evidence:
+    return Evidence(
+        split=split.name,
+        users=pl.Series("user_id", fold.users.ids, dtype=pl.String),
+        relevant=fold.relevant,
+        known_likes=fold.known.filter(context.domain.positive).select("user_id", "item_id").unique(),
+        history=fold.known,
+        outcomes=fold.held_out,
+        items=context.catalogue.items,
+        candidates=split.test_items,
+        topics=context.domain.topics,
+    )
+
+
+def _rows(context: StageContext, values: Mapping[tuple[str, str, str], tuple[Values, Values]]) -> list[dict[str, Any]]:
+    """One row for each (split, arm, measure). Users of another split are another table, so splits are taken one by one."""
+    measure, rows, p = context.config.measure, [], []
+    for split in dict.fromkeys(key[0] for key in values):
+        keys = [key for key in values if key[0] == split]
+        old, new = (np.column_stack([values[key][i] for key in keys]) for i in (0, 1))
+        before, after, apart = (
+            bootstrap_intervals(
+                table, confidence=measure.confidence, n_bootstrap=measure.n_bootstrap, seed=context.config.seed
+            )
+            for table in (old, new, new - old)
+        )
+        p += list(sign_flip_test(new - old))
+        for i, (_, arm, name) in enumerate(keys):
+            parts = {"before": _told(before, i), "after": _told(after, i), "difference": _told(apart, i)}
+            rows.append({"split": split, "arm": arm, "measure": name, **parts, "n_users": int(apart.n_users[i])})
+    for row, adjusted in zip(rows, holm(np.array(p)), strict=True):
+        row["p_adjusted"] = None if np.isnan(adjusted) else float(adjusted)
+    return rows
+
+
+def _told(found: Intervals, i: int) -> dict[str, float | None]:
+    parts = {"mean": found.mean[i], "low": found.low[i], "high": found.high[i]}
+    return {name: None if np.isnan(value) else float(value) for name, value in parts.items()}
+
+
+def in_markdown(rows: list[dict[str, Any]], confidence: float) -> str:
+    """The table for people."""
+    lines = [
+        "# Before and after fine-tuning",
+        "",
+        f"Differences are after minus before, user by user, with {confidence:.0%} intervals over users; p-values are "
+        "Holm-adjusted over this table.",
+        "",
+        "| split | arm | measure | before | after | difference | interval | p | users |",
+        "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for row in rows:
+        before, after, apart = row["before"], row["after"], row["difference"]
+        places = decimals_for([before["mean"], after["mean"]])
+        cells = [
+            escape(row["split"]),
+            escape(row["arm"]),
+            escape(row["measure"]),
+            number(before["mean"], places),
+            number(after["mean"], places),
+            signed(apart["mean"], places),
+            interval(apart["low"], apart["high"], places, with_sign=True),
+            p_value(row["p_adjusted"]),
+            f"{row['n_users']:,}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,161 @@
+"""Stage finetune: the run's text encoder learns from what users liked together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsat.config import RunConfig
+from recsat.embed.tokens import Tokens
+from recsat.finetune.known import Known, what_is_known
+from recsat.finetune.losses import info_nce
+from recsat.finetune.pairs import Pairs, PairSource
+from recsat.finetune.settings import FinetuneConfig, FinetuneSettings
+from recsat.finetune.text_model import TextModel, startable
+from recsat.finetune.training import Surroundings, batched, seed_of, train
+from recsat.finetune.user_texts import describe_users
+from recsat.finetune.validation import Validation, validation_of
+from recsat.run.prepare import read_split
+from recsat.run.stage import Outcome, StageContext
+
+FOLDER = "finetune"
+MODEL = "finetune/model"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pairs ``rows`` of an epoch; ``tokens`` are of the distinct texts of the epoch."""
+
+    pairs: Pairs
+    tokens: Tokens
+    anchors: NDArray[np.intp]
+    items: NDArray[np.intp]
+    rows: slice
+
+
+class Contrastive:
+    """A :class:`~recsat.finetune.training.Task`: item pairs and (user text, item text) pairs against in-batch negatives."""
+
+    def __init__(
+        self,
+        model: TextModel,
+        source: PairSource,
+        texts: pl.Series,
+        validation: Validation,
+        settings: FinetuneSettings,
+        seed: int,
+    ) -> None:
+        self.text_model, self.model = model, model.module
+        self.source, self.texts, self.validation = source, texts, validation
+        self.settings, self.seed = settings, seed
+        self.goal = f"ndcg@{validation.request.k}"
+        self.batches = lru_cache(maxsize=1)(self._batches)  # of the running epoch alone
+
+    def _batches(self, epoch: int) -> list[Batch]:
+        settings = self.settings
+        rng = np.random.default_rng(seed_of(self.seed, epoch))
+        pairs = self.source.draw(settings.pairs_per_epoch, settings.user_share, rng)
+        used, places = np.unique(np.concatenate([pairs.anchors, pairs.items]), return_inverse=True)
+        tokens = self._tokens(pairs, used)
+        anchors, items = places[: len(pairs)], places[len(pairs) :]
+        return [Batch(pairs, tokens, anchors, items, rows) for rows in batched(len(pairs), settings.batch_size)]
+
+    def _tokens(self, pairs: Pairs, used: NDArray[np.int64]) -> Tokens:
+        """Items are told as documents and users as queries, where the model tells these apart."""
+        encoder, n_items = self.text_model.encoder, len(self.texts)
+        query = encoder.with_role("query").prompt
+        texts = [encoder.prompt + text for text in self.texts.gather(used[used < n_items])]
+        texts += [query + pairs.user_texts[i] for i in used[used >= n_items] - n_items]
+        return self.text_model.tokens(texts, prompt="")
+
+    def loss(self, batch: Batch) -> Tensor:
+        rows, pairs = batch.rows, batch.pairs
+        both = np.concatenate([batch.anchors[rows], batch.items[rows]])
+        vectors = self.text_model.vectors(batch.tokens, both)
+        anchors, items = vectors.chunk(2)
+        is_liked = torch.from_numpy(self.source.is_liked(pairs.users[rows], pairs.items[rows])).to(vectors.device)
+        log_chances = None
+        if self.settings.popularity_correction:
+            log_chances = torch.from_numpy(np.log(self.source.chances[pairs.items[rows]])).to(vectors)
+        return info_nce(anchors, items, is_liked, temperature=self.settings.temperature, log_chances=log_chances)
+
+    def validate(self) -> Mapping[str, float]:
+        return self.validation.values(self.text_model.encode(self.texts.to_list()))
+
+
+def finetune(context: StageContext) -> Outcome:
+    """Writes finetune/model, a folder for ``encoder.model``, and finetune/history.json; goes on from a checkpoint if one is there."""
+    settings = settings_of(context)
+    texts: pl.Series = context.folder.read_table("data/texts.parquet")["text"]
+    known = known_of(context)
+    start = startable(
+        context.plugins.encoder(context.config.encoder.name).make(context.config.encoder), context.config.encoder.name
+    )
+    model = TextModel(start, settings, context.config.seed)
+    source = PairSource(known.train, context.catalogue, lambda events: describe_users(context, events))
+    task = Contrastive(model, source, texts, validation_of(context, known.splits), settings, context.config.seed)
+    state = train(task, settings, surroundings(context, settings, start.fingerprint, "finetune"))
+    context.folder.write_json("finetune/history.json", state.history)
+    model.save(
+        context.folder.path / MODEL, story(context, settings, start.fingerprint, state.history, state.best_epoch)
+    )
+    return Outcome(n_new=state.step)
+
+
+def settings_of(context: StageContext) -> FinetuneSettings:
+    """What :func:`recsat.finetune.execute.new_finetune` wrote."""
+    return FinetuneSettings.model_validate(context.folder.read_json("finetune/settings.json"))
+
+
+def known_of(context: StageContext) -> Known:
+    """What may be learnt from in this run."""
+    splits = [read_split(context.folder, settings.name) for settings in context.config.splits]
+    return what_is_known(splits, context.domain.positive)
+
+
+def surroundings(context: StageContext, settings: FinetuneSettings, fingerprint: str, stage: str) -> Surroundings:
+    """Checkpoints go into the run's folder; metrics to the observers."""
+    folder, observers = context.folder, context.plugins.observers
+    data = folder.read_json("data/summary.json")["fingerprint"]
+    # A longer interval between checkpoints, or another comparison, is the same training.
+    same = settings.model_dump_json(exclude={"checkpoint_steps", "compare_arms"})
+    parts = (same, fingerprint, data, _splits(context.config), str(context.config.seed))
+    return Surroundings(
+        folder=folder.path / FOLDER,
+        digest=sha256("\n".join(parts).encode()).hexdigest(),
+        seed=context.config.seed,
+        progress=context.progress,
+        tell=lambda step, values: observers.recsat_on_metrics(
+            stage=stage, folder=Path(folder.path), step=step, values=values
+        ),
+    )
+
+
+def story(
+    context: StageContext, settings: FinetuneSettings, fingerprint: str, history: list[dict[str, float]], best: int
+) -> dict[str, object]:
+    """What a model was made from: which data and splits it must not be tested outside of, and how it got better."""
+    config = context.config
+    return {
+        "domain": config.domain,
+        "data_fingerprint": context.folder.read_json("data/summary.json")["fingerprint"],
+        "splits": [split.model_dump() for split in config.splits],
+        "seed": config.seed,
+        "started_from": {"encoder": config.encoder.model_dump(), "fingerprint": fingerprint},
+        "settings": settings.model_dump(),
+        "best_epoch": best,
+        "history": history,
+    }
+
+
+def _splits(config: RunConfig) -> str:
+    return FinetuneConfig(run=config).run.model_dump_json(include={"domain", "domain_config", "data", "splits"})

@@ -1,0 +1,95 @@
+"""A tiny BERT with random weights, a toy world of two tastes, and the small run on which whole trainings run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+from recsat import RunConfig
+from recsat.finetune.settings import FinetuneConfig, FinetuneSettings
+from recsat.recommend.interactions import Catalogue
+
+CORPUS = ["Heat (1995). Action, Crime, Thriller", "Toy Story (1995). Adventure, Animation, Children, Comedy, Fantasy"]
+N_EACH = 12
+
+
+def make_tiny_bert(path: Path) -> Path:
+    """Two layers of 32; wide weights, so that texts differ from the start."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    special = ["<cls>", "<sep>", "<pad>"]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    tokenizer.train_from_iterator(
+        CORPUS,
+        trainers.BpeTrainer(vocab_size=400, special_tokens=special, initial_alphabet=alphabet, show_progress=False),
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<cls>:0 $A:0 <sep>:0",
+        pair="<cls>:0 $A:0 <sep>:0 $B:1 <sep>:1",
+        special_tokens=[(token, tokenizer.token_to_id(token)) for token in special],
+    )
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_max_length=64, cls_token="<cls>", sep_token="<sep>", pad_token="<pad>"
+    )
+    torch.manual_seed(7)
+    config = BertConfig(
+        vocab_size=400,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        initializer_range=0.1,
+        pad_token_id=2,
+    )
+    BertModel(config).save_pretrained(path)
+    fast.save_pretrained(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_bert(tmp_path_factory.mktemp("models") / "tiny-bert")
+
+
+def catalogue_of(titles: list[str]) -> Catalogue:
+    return Catalogue(pl.DataFrame({"item_id": [f"i{i:02d}" for i in range(len(titles))], "title": titles}))
+
+
+@pytest.fixture(scope="session")
+def toy() -> tuple[Catalogue, pl.DataFrame]:
+    """Items of two kinds whose texts tell the kind by one word; every user likes five items of one kind."""
+    titles = [f"number {i} about {'cats' if i < N_EACH else 'war'}" for i in range(2 * N_EACH)]
+    rng = np.random.default_rng(0)
+    rows = [
+        {"user_id": f"u{u:02d}", "item_id": f"i{i:02d}", "event": "like", "value": None}
+        for u in range(40)
+        for i in rng.choice(N_EACH, 5, replace=False) + N_EACH * (u % 2)
+    ]
+    times = [datetime(2024, 1, 1 + n % 28, tzinfo=UTC) for n in range(len(rows))]
+    return catalogue_of(titles), pl.DataFrame(rows).with_columns(timestamp=pl.Series(times))
+
+
+@pytest.fixture
+def config(small_run_config: RunConfig, tiny_bert: Path, tmp_path: Path) -> Callable[..., FinetuneConfig]:
+    """``config(epochs=2)``: a training of the tiny BERT on the slice of MovieLens, in a folder of its own."""
+
+    def make(**settings: Any) -> FinetuneConfig:
+        encoder = small_run_config.encoder.model_copy(update={"name": "transformer", "model": str(tiny_bert)})
+        run = small_run_config.model_copy(
+            update={"encoder": encoder, "runs_dir": str(tmp_path / "runs"), "cache_dir": str(tmp_path / "cache")}
+        )
+        small = {"epochs": 2, "pairs_per_epoch": 96, "batch_size": 16, "learning_rate": 3e-3, "max_tokens": 32}
+        return FinetuneConfig(run=run, finetune=FinetuneSettings.model_validate(small | settings))
+
+    return make
