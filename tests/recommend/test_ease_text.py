@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
+from scipy.sparse import csr_array
 
 from recsat.recommend.bilinear import length_weights
 from recsat.recommend.ease import Ease
-from recsat.recommend.ease_text import EaseText, text_weights
+from recsat.recommend.ease_text import (
+    EaseText,
+    inverse,
+    text_weights,
+    times_text_weights,
+    weighted_gram,
+    without_own,
+)
 from recsat.recommend.interactions import TrainingData
+from recsat.recommend.sessions import session_gram
 
 
 def test_each_column_minimises_error_and_distance_to_the_prior_without_its_own_item(blocks: TrainingData) -> None:
@@ -33,7 +45,29 @@ def test_text_weights_are_ease_on_the_vectors(blocks: TrainingData) -> None:
         expected = np.linalg.solve(Z @ Z.T + 0.5 * np.eye(29), Z @ E[item])
         found = text_weights(blocks.vectors["text"], 0.5).numpy()
         np.testing.assert_allclose(found[others, item], expected, atol=1e-6)
-        assert found[item, item] == 0
+        assert abs(found[item, item]) < 1e-12
+
+
+def test_a_product_with_the_text_weights_needs_no_text_weights(blocks: TrainingData) -> None:
+    P = torch.randn(30, 30, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    S = text_weights(blocks.vectors["text"], 0.5)
+    torch.testing.assert_close(times_text_weights(P, blocks.vectors["text"], 0.5), P @ S)
+
+
+def test_half_the_pairs_by_time_is_half_way_between_the_two_grams(blocks: TrainingData) -> None:
+    rng = np.random.default_rng(0)
+    history = blocks.users.history
+    times = csr_array((rng.uniform(0, 5000, history.nnz), history.indices, history.indptr), shape=history.shape)
+    timed = replace(blocks, users=replace(blocks.users, times=times))
+    w = length_weights(history, 0.5)
+    near = session_gram(history, times, w, seconds=600.0).toarray()
+    gram = torch.from_numpy(0.5 * near) + 0.5 * weighted_gram(history, w)
+    P = inverse(gram + 12.0 * torch.eye(30, dtype=torch.float64))
+    expected = without_own(P @ (gram + 7.0 * text_weights(blocks.vectors["text"], 1.0)), P)
+    found = EaseText(l2=5.0, prior=7.0, session_share=0.5).fit(timed).weights
+    torch.testing.assert_close(found, expected.to(torch.float32), rtol=1e-4, atol=1e-6)
+    untimed = EaseText(l2=5.0, prior=7.0, session_share=0.5).fit(blocks).weights
+    torch.testing.assert_close(untimed, EaseText(l2=5.0, prior=7.0).fit(blocks).weights)
 
 
 def test_without_prior_and_row_weights_it_is_ease(blocks: TrainingData) -> None:
@@ -48,7 +82,12 @@ def test_an_endless_prior_leaves_the_texts_alone(blocks: TrainingData) -> None:
 
 @pytest.mark.parametrize(
     ("parameters", "complaint"),
-    [({"l2": 0.0, "prior": 0.0}, "one must be above 0"), ({"l2": -1.0}, "negative"), ({"text_l2": 0.0}, "text_l2")],
+    [
+        ({"l2": 0.0, "prior": 0.0}, "one must be above 0"),
+        ({"l2": -1.0}, "negative"),
+        ({"text_l2": 0.0}, "text_l2"),
+        ({"session_share": 1.5}, "session_share"),
+    ],
 )
 def test_penalties_that_leave_no_solution_are_refused(parameters: dict[str, float], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsat.recommend.bilinear import fit_bilinear, length_weights
-from recsat.recommend.gather import PADDING, padded_rows, strongest
+from recsat.recommend.gather import PADDING, factors_of, padded_rows, strongest
 from recsat.recommend.interactions import TrainingData, UserBatch
 from recsat.recommend.products import inner_products, item_vectors
 from recsat.recommend.recommender import Reasons, Recommender
@@ -57,10 +57,9 @@ class AlignedText(Recommender):
         return inner_products(self.query_vectors(users), self.item_vectors, candidates)
 
     def shares(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
-        """e_h M e_i of each history item h and listed item i, (B, H, k); they sum to the score."""
-        history = torch.from_numpy(padded_rows(users.history)).clamp(min=0)
+        """e_h M e_i of each history item h and listed item i, (B, H, k), 0 where padded; they sum to the score."""
         E, M = torch.from_numpy(self.item_vectors), torch.from_numpy(self.mapping)
-        return (E[history] @ M) @ E[torch.from_numpy(items).clamp(min=0)].mT
+        return (factors_of(users.history, E) @ M) @ E[torch.from_numpy(items).clamp(min=0)].mT
 
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
         """The history item with the largest share of the score."""

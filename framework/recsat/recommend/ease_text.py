@@ -67,7 +67,8 @@ class EaseText(ItemItemRecommender):
             near = session_gram(history, times, user_weights, seconds=self.session_seconds)
             gram = (1 - self.session_share) * gram + self.session_share * torch.from_numpy(near.toarray())
         P = inverse(gram + (self.l2 + self.prior) * torch.eye(len(gram), dtype=gram.dtype))
-        B = P @ (gram + self.prior * text_weights(E, self.text_l2))
+        B = self.prior * times_text_weights(P, E, self.text_l2) - (self.l2 + self.prior) * P
+        B.diagonal().add_(1.0)  # P G = I - (λ + β) P spares a product
         self.weights = without_own(B, P).to(torch.float32)
         return self
 
@@ -94,13 +95,16 @@ def without_own(B: Tensor, P: Tensor) -> Tensor:
 
 
 def text_weights(vectors: NDArray[np.float32], l2: float) -> Tensor:
-    r"""EASE on texts: :math:`S_{ij} = -P_{ij} / P_{jj}`, :math:`P = (E E^\top + \lambda I)^{-1}`, zero diagonal, float64.
+    r"""EASE on texts: :math:`S_{ij} = -Q_{ij} / Q_{jj}`, :math:`Q = (E E^\top + \lambda I)^{-1}`, zero diagonal, float64.
 
-    By the matrix inversion lemma :math:`P \propto I - E (E^\top E + \lambda I)^{-1} E^\top`: a d × d inverse and one product.
+    By the matrix inversion lemma :math:`Q \propto I - E (E^\top E + \lambda I)^{-1} E^\top`: a d × d inverse and one product.
     """
-    E = torch.from_numpy(vectors).to(torch.float64)
-    P = -E @ inverse(E.T @ E + l2 * torch.eye(E.shape[1], dtype=E.dtype)) @ E.T
-    P.diagonal().add_(1.0)
-    S = -P / P.diagonal()
-    S.fill_diagonal_(0.0)
-    return S
+    return times_text_weights(torch.eye(len(vectors), dtype=torch.float64), vectors, l2)
+
+
+def times_text_weights(P: Tensor, vectors: NDArray[np.float32], l2: float) -> Tensor:
+    """P S for S of :func:`text_weights`, O(items² · d): S is a diagonal and a matrix of rank d, and is not formed."""
+    E = torch.from_numpy(vectors).to(P.dtype)
+    mapped = E @ inverse(E.T @ E + l2 * torch.eye(E.shape[1], dtype=E.dtype))
+    own = 1 - (mapped * E).sum(dim=1)
+    return P - (P - (P @ mapped) @ E.T) / own

@@ -30,6 +30,12 @@ def padded_rows(matrix: csr_array) -> NDArray[np.int64]:
     return padded
 
 
+def factors_of(events: csr_array, factors: Tensor) -> Tensor:
+    """The factors of each row's events, (n_rows, longest row, k), zero where padded."""
+    places = torch.from_numpy(padded_rows(events))
+    return factors[places.clamp(min=0)] * (places != PADDING)[:, :, None]
+
+
 def dense(matrix: csr_array) -> Tensor:
     """``matrix`` as a dense float32 tensor; for one block of users at a time."""
     return torch.from_numpy(np.ascontiguousarray(matrix.toarray(), dtype=np.float32))

@@ -22,9 +22,10 @@ class ItemItemRecommender(Recommender):
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
 
     def shares(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
-        """W[h, i] of each history item h and listed item i, (B, H, k); they sum to the score."""
-        rows = torch.from_numpy(padded_rows(users.history)).clamp(min=0)[:, :, None]
-        return self.weights[rows, torch.from_numpy(items).clamp(min=0)[:, None, :]]
+        """W[h, i] of each history item h and listed item i, (B, H, k), 0 where padded; they sum to the score."""
+        history = torch.from_numpy(padded_rows(users.history))[:, :, None]
+        weights = self.weights[history.clamp(min=0), torch.from_numpy(items).clamp(min=0)[:, None, :]]
+        return weights.masked_fill(history == PADDING, 0.0)
 
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
         """The history item h with the largest W[h, i]: taking it away lowers the score by exactly that."""

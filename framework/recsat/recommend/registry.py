@@ -58,6 +58,12 @@ def _ease_text(**parameters: Any) -> Recommender:
     return EaseText(**parameters)
 
 
+def _ials_text(**parameters: Any) -> Recommender:
+    from recsat.recommend.ials_text import IalsText
+
+    return IalsText(**parameters)
+
+
 def _hybrid(**parameters: Any) -> Recommender:
     from recsat.recommend.hybrid import Hybrid
 
@@ -116,6 +122,14 @@ RECOMMENDERS: list[RecommenderSpec] = [
         description="EASE drawn towards what the texts say (L3AE), in closed form.",
         make=_ease_text,
         grid={"l2": (50.0, 100.0), "prior": (100.0, 200.0, 400.0), "text_l2": (1.0, 3.0)},
+        ranks_unseen_items=True,
+        uses_language=True,
+    ),
+    RecommenderSpec(
+        name="ials-text",
+        description="iALS whose item factors have a ridge map from the texts as their prior mean; for catalogues of any size.",
+        make=_ials_text,
+        grid={"regularisation": (10.0, 30.0, 60.0), "alpha": (3.0, 5.0), "map_l2": (30.0, 100.0)},
         ranks_unseen_items=True,
         uses_language=True,
     ),
