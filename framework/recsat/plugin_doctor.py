@@ -56,12 +56,15 @@ def _tried(step: str, work: Callable[[], str | Check], module: str) -> Check:
         found = work()
         return found if isinstance(found, Check) else Check(step, "ok", found)
     except (RecsatError, AssertionError) as error:
-        return Check(step, "fail", str(error))
+        raised = error.__cause__
+        return Check(
+            step, "fail", str(error), f"Mend {_place(raised, module)}." if isinstance(raised, Exception) else ""
+        )
     except Exception as error:  # a plugin's own code may raise anything, and that is what is looked for
         return Check(step, "fail", f"{type(error).__name__}: {error}", f"Mend {_place(error, module)}.")
 
 
-def _place(error: Exception, module: str) -> str:
+def _place(error: BaseException, module: str) -> str:
     """``file:line`` of the plugin's own code that the error came through, the innermost such line."""
     source = Path(importlib.import_module(module).__file__ or module)
     in_package = "." in module

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def demo(
     domain: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="A domain plugin; recsat plugins lists them.", show_default="content"),
+        typer.Option(metavar="NAME", help="A domain plugin; recsat plugins lists them.", show_default="as set"),
     ] = None,
     overrides: Overrides = None,
 ) -> None:
