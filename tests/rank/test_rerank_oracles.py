@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from recsat.rank.calibration import Calibrated
 from recsat.rank.dpp import DeterminantalPointProcess
 from recsat.rank.mmr import MaximalMarginalRelevance
+from recsat.rank.msd import MaxSumDiversification
 from recsat.rank.reranker import Reranker, RerankInput
 from recsat.rank.xquad import XQuAD
 
@@ -71,17 +72,29 @@ def reranked(reranker: Reranker, block: RerankInput, k: int) -> list[list[int]]:
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("trade_off", [0.1, 0.5, 0.9])
-@pytest.mark.parametrize("against", ["max", "mean"])
-def test_mmr_takes_what_its_formula_takes(seed: int, trade_off: float, against: str) -> None:
+def test_mmr_takes_what_its_formula_takes(seed: int, trade_off: float) -> None:
     block = world(seed)
     vectors = np.asarray(block.vectors, dtype=np.float64)
 
     def gain(user: int, chosen: list[int], item: int, relevance: float) -> float:
-        cosines = [float(vectors[item] @ vectors[j]) for j in chosen]
-        over = {"max": max, "mean": np.mean}[against]
-        return (1 - trade_off) * relevance - trade_off * float(over(cosines) if cosines else 0.0)
+        nearest = max((float(vectors[item] @ vectors[j]) for j in chosen), default=0.0)
+        return (1 - trade_off) * relevance - trade_off * nearest
 
-    made = reranked(MaximalMarginalRelevance(trade_off=trade_off, depth=20, against=against), block, K)  # type: ignore[arg-type]
+    made = reranked(MaximalMarginalRelevance(trade_off=trade_off, depth=20, order="greedy"), block, K)
+    assert made == one_by_one(block, 20, K, gain)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("trade_off", [0.1, 0.5, 0.9])
+def test_msd_adds_most_to_its_objective_at_every_step(seed: int, trade_off: float) -> None:
+    block = world(seed)
+    vectors = np.asarray(block.vectors, dtype=np.float64)
+
+    def gain(user: int, chosen: list[int], item: int, relevance: float) -> float:
+        distances = sum(1 - float(vectors[item] @ vectors[j]) for j in chosen)
+        return (1 - trade_off) * relevance / K + trade_off * 2 / (K * (K - 1)) * distances
+
+    made = reranked(MaxSumDiversification(trade_off=trade_off, depth=20, order="greedy"), block, K)
     assert made == one_by_one(block, 20, K, gain)
 
 
@@ -103,7 +116,7 @@ def test_dpp_adds_the_item_of_the_largest_determinant_at_every_step(seed: int, t
         determinant = max(float(np.linalg.det(S[np.ix_(rows, rows)])), 1e-12)
         return (1 - trade_off) * relevance + trade_off * float(np.log(determinant))
 
-    made = reranked(DeterminantalPointProcess(trade_off=trade_off, depth=20), block, 5)
+    made = reranked(DeterminantalPointProcess(trade_off=trade_off, depth=20, order="greedy"), block, 5)
     assert made == one_by_one(block, 20, 5, gain)
 
 
@@ -118,13 +131,13 @@ def test_dpp_s_objective_is_the_log_determinant_of_the_kernel_with_qualities() -
     for _ in range(5):
         left = [i for i in range(len(items)) if i not in greedy]
         greedy.append(max(left, key=lambda i: float(np.linalg.det(L[np.ix_([*greedy, i], [*greedy, i])]))))
-    assert reranked(DeterminantalPointProcess(trade_off=trade_off), block, 5)[4] == greedy
+    assert reranked(DeterminantalPointProcess(trade_off=trade_off, order="greedy"), block, 5)[4] == greedy
 
 
 def test_dpp_shows_a_copy_only_when_nothing_else_is_left() -> None:
     vectors = torch.tensor([[1.0, 0], [1, 0], [1, 0], [0, 1], [-1, 0]])
     block = RerankInput(torch.arange(5)[None], torch.tensor([[5.0, 4, 3, 2, 1]]), vectors, None, None)
-    order = reranked(DeterminantalPointProcess(trade_off=0.5), block, 5)[0]
+    order = reranked(DeterminantalPointProcess(trade_off=0.5, order="greedy"), block, 5)[0]
     assert order == [0, 4, 3, 1, 2]
 
 
@@ -140,7 +153,7 @@ def test_xquad_takes_what_its_formula_takes(seed: int, trade_off: float) -> None
         )
         return float((1 - trade_off) * relevance + trade_off * cover)
 
-    assert reranked(XQuAD(trade_off=trade_off, depth=20), block, K) == one_by_one(block, 20, K, gain)
+    assert reranked(XQuAD(trade_off=trade_off, depth=20, order="greedy"), block, K) == one_by_one(block, 20, K, gain)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -155,7 +168,9 @@ def test_calibrated_takes_what_its_formula_takes(seed: int, trade_off: float) ->
         divergence = sum(p[t] * np.log(p[t] / q[t]) for t in range(N_TOPICS) if p[t] > 0)
         return float((1 - trade_off) * relevance - trade_off * divergence)
 
-    assert reranked(Calibrated(trade_off=trade_off, depth=20), block, K) == one_by_one(block, 20, K, gain)
+    assert reranked(Calibrated(trade_off=trade_off, depth=20, order="greedy"), block, K) == one_by_one(
+        block, 20, K, gain
+    )
 
 
 def test_xquad_by_hand() -> None:
@@ -165,9 +180,9 @@ def test_xquad_by_hand() -> None:
         torch.arange(3)[None], torch.tensor([[1.0, 0.8, 0.5]]), None, topics, torch.tensor([[0.6, 0.4]])
     )
     # First: a 0.5 + 0.3. Then b 0.5 · 0.6 + 0 = 0.3, c 0.5 · 0 + 0.2 = 0.2: b.
-    assert reranked(XQuAD(trade_off=0.5), block, 3) == [[0, 1, 2]]
+    assert reranked(XQuAD(trade_off=0.5, order="greedy"), block, 3) == [[0, 1, 2]]
     # λ = 0.7: b 0.3 · 0.6 = 0.18, c 0.7 · 0.4 = 0.28: c.
-    assert reranked(XQuAD(trade_off=0.7), block, 3) == [[0, 2, 1]]
+    assert reranked(XQuAD(trade_off=0.7, order="greedy"), block, 3) == [[0, 2, 1]]
 
 
 def test_calibrated_by_hand() -> None:
@@ -177,5 +192,9 @@ def test_calibrated_by_hand() -> None:
     block = RerankInput(
         torch.arange(3)[None], torch.tensor([[1.0, 0.9, 0.0]]), None, topics, torch.tensor([[0.5, 0.5]])
     )
-    assert reranked(Calibrated(trade_off=0.30), block, 3) == [[0, 1, 2]]  # 0.70 · 0.9 - 0.30 · 1.96 = +0.04 against 0
-    assert reranked(Calibrated(trade_off=0.32), block, 3) == [[0, 2, 1]]  # 0.68 · 0.9 - 0.32 · 1.96 = -0.02 against 0
+    assert reranked(Calibrated(trade_off=0.30, order="greedy"), block, 3) == [
+        [0, 1, 2]
+    ]  # 0.70 · 0.9 - 0.30 · 1.96 = +0.04 against 0
+    assert reranked(Calibrated(trade_off=0.32, order="greedy"), block, 3) == [
+        [0, 2, 1]
+    ]  # 0.68 · 0.9 - 0.32 · 1.96 = -0.02 against 0

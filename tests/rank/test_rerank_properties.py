@@ -15,11 +15,12 @@ from recsat.errors import RunError
 from recsat.rank.calibration import Calibrated
 from recsat.rank.dpp import DeterminantalPointProcess
 from recsat.rank.mmr import MaximalMarginalRelevance
+from recsat.rank.msd import MaxSumDiversification
 from recsat.rank.reranker import Reranker, RerankInput
 from recsat.rank.xquad import XQuAD
 
 N_ITEMS = 15
-KINDS = [MaximalMarginalRelevance, DeterminantalPointProcess, XQuAD, Calibrated]
+KINDS = [MaximalMarginalRelevance, MaxSumDiversification, DeterminantalPointProcess, XQuAD, Calibrated]
 kinds = st.sampled_from(KINDS)
 number = st.floats(allow_nan=False, allow_infinity=False, width=32) | st.sampled_from([0.0, 1.0])
 
@@ -75,6 +76,16 @@ def test_without_a_trade_off_the_order_is_the_arm_s(block: RerankInput, kind: ty
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_the_order_of_scores_has_the_greedy_items_best_score_first(kind: type[Reranker]) -> None:
+    block = _block(np.random.default_rng(4), 12, 30)
+    greedy = kind(trade_off=0.5, order="greedy").rerank(block, 8)  # type: ignore[call-arg]
+    by_score = kind(trade_off=0.5).rerank(block, 8)  # type: ignore[call-arg]
+    assert not torch.equal(greedy, by_score)
+    assert torch.equal(greedy.sort(dim=1).values, by_score.sort(dim=1).values)
+    assert (block.scores.gather(1, by_score).diff(dim=1) <= 0).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("factor", "offset"), [(4.0, 0.0), (0.125, 512.0), (1.0, -64.0)])
 def test_a_trade_off_means_the_same_in_any_unit_of_the_scores(
     kind: type[Reranker], factor: float, offset: float
@@ -123,6 +134,7 @@ def _block(rng: np.random.Generator, n_users: int, width: int) -> RerankInput:
     ("kind", "lacks", "message"),
     [
         (MaximalMarginalRelevance, "vectors", "without item vectors. Run the embed stage"),
+        (MaxSumDiversification, "vectors", "without item vectors. Run the embed stage"),
         (DeterminantalPointProcess, "vectors", "without item vectors. Run the embed stage"),
         (XQuAD, "topics", "without item topics. Name the domain's topics"),
         (Calibrated, "user_topics", "without users' topics. Name the domain's topics"),
@@ -137,8 +149,13 @@ def test_what_a_reranker_needs_and_the_block_lacks_is_named(kind: type[Reranker]
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [({"trade_off": 1.5}, "trade_off must be from 0"), ({"trade_off": math.nan}, "trade_off"), ({"depth": 0}, "depth")],
+    [
+        ({"trade_off": 1.5}, "trade_off must be from 0"),
+        ({"trade_off": math.nan}, "trade_off"),
+        ({"depth": 0}, "depth"),
+        ({"order": "worth"}, "order must be 'score' or 'greedy'"),
+    ],
 )
-def test_settings_out_of_bounds_are_refused(kind: type[Reranker], wrong: dict[str, float], message: str) -> None:
+def test_settings_out_of_bounds_are_refused(kind: type[Reranker], wrong: dict[str, float | str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         kind(**wrong)

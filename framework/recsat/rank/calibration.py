@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from recsat.rank.greedy import check_settings, needed, pool_of
-from recsat.rank.reranker import DEPTH, RerankInput
+from recsat.rank.greedy import Greedy, needed, pool_of
+from recsat.rank.reranker import RerankInput
 
 SMOOTHING = 0.01
 """α of the paper: this much of p is mixed into q, so that a topic that the list has not got yet does not cost infinity."""
 
 
 @dataclass(frozen=True)
-class Calibrated:
+class Calibrated(Greedy):
     r"""Next comes the candidate that is relevant and brings the list's topics closest to those of the history.
 
     .. math:: \arg\max_{i \notin L}\; (1 - \lambda) \sum_{j \in L \cup \{i\}} r_{uj} - \lambda\,
@@ -26,10 +26,6 @@ class Calibrated:
     """
 
     trade_off: float = 0.3
-    depth: int = DEPTH
-
-    def __post_init__(self) -> None:
-        check_settings(self.trade_off, self.depth)
 
     def rerank(self, block: RerankInput, k: int) -> Tensor:
         pool = pool_of(block, self.depth, k)
@@ -44,7 +40,7 @@ class Calibrated:
         def add(place: Tensor) -> None:
             shown.add_(topics[rows, place])
 
-        return pool.choose(k, gain, add)
+        return self.choose(pool, k, gain, add)
 
 
 def divergence(history: Tensor, shown: Tensor, topics: Tensor) -> Tensor:

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from recsat.rank.greedy import check_settings, needed, pool_of
-from recsat.rank.reranker import DEPTH, RerankInput
+from recsat.rank.greedy import Greedy, needed, pool_of
+from recsat.rank.reranker import RerankInput
 
 SMALLEST = 1e-6
 """Least squared volume that an item can add; a copy of a listed item adds none, and float32 does not tell less from none."""
 
 
 @dataclass(frozen=True)
-class DeterminantalPointProcess:
+class DeterminantalPointProcess(Greedy):
     r"""Next comes the candidate that adds most to relevance and to the volume that the list's vectors span.
 
     .. math:: \arg\max_{i \notin L}\; (1 - \lambda)\, r_{ui} + \lambda
@@ -30,10 +30,6 @@ class DeterminantalPointProcess:
     """
 
     trade_off: float = 0.1
-    depth: int = DEPTH
-
-    def __post_init__(self) -> None:
-        check_settings(self.trade_off, self.depth)
 
     def rerank(self, block: RerankInput, k: int) -> Tensor:
         pool = pool_of(block, self.depth, k)
@@ -62,4 +58,4 @@ class DeterminantalPointProcess:
             residual = residual - entry**2
             n_chosen += 1
 
-        return pool.choose(k, gain, add)
+        return self.choose(pool, k, gain, add)

@@ -4,20 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from recsat.errors import RunError
-from recsat.rank.reranker import RerankInput
+from recsat.rank.reranker import DEPTH, RerankInput
 
 
-def check_settings(trade_off: float, depth: int) -> None:
-    """Raises ValueError where the trade-off is outside [0, 1] or no candidate would be looked at."""
-    if not 0 <= trade_off <= 1:
-        raise ValueError(f"trade_off must be from 0 (the arm's order) to 1 (the other aim alone), not {trade_off}")
-    if depth < 1:
-        raise ValueError(f"depth must be at least 1, not {depth}")
+@dataclass(frozen=True)
+class Greedy:
+    """What every greedy reranker is told; ValueError where a setting is out of bounds.
+
+    ``trade_off`` goes from 0, the arm's order, to 1, the other aim alone. ``depth`` candidates are looked at (k, if that is
+    more). ``order`` is that of the finished list: ``score`` puts the chosen items back into the arm's order, which costs no
+    diversity and keeps accuracy, ``greedy`` leaves them as they were chosen.
+    """
+
+    trade_off: float
+    depth: int = DEPTH
+    order: Literal["score", "greedy"] = "score"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.trade_off <= 1:
+            raise ValueError(
+                f"trade_off must be from 0 (the arm's order) to 1 (the other aim alone), not {self.trade_off}"
+            )
+        if self.depth < 1:
+            raise ValueError(f"depth must be at least 1, not {self.depth}")
+        if self.order not in ("score", "greedy"):
+            raise ValueError(f"order must be 'score' or 'greedy', not {self.order!r}")
+
+    def choose(self, pool: Pool, k: int, gain: Callable[[], Tensor], add: Callable[[Tensor], None]) -> Tensor:
+        """k times the candidate with the largest gain that is left; equal gains go to the higher score.
+
+        ``gain()`` gives (B, D), finite where present; ``add`` is told the places (B,) in the pool that were chosen. Returns
+        places in the block that was handed in, int64 (B, k), -1 where nothing was left.
+        """
+        left = pool.present.clone()
+        n_users, depth = left.shape
+        chosen = torch.full((n_users, k), depth, dtype=torch.int64, device=left.device)
+        for step in range(min(k, depth)):
+            best = gain().masked_fill(~left, float("-inf")).argmax(dim=1)
+            chosen[:, step] = torch.where(left.any(dim=1), best, depth)
+            left.scatter_(1, best[:, None], value=False)
+            add(best)
+        if self.order == "score":
+            chosen = chosen.sort(dim=1).values  # the pool is in the arm's order
+        return pool.in_block(chosen.masked_fill(chosen == depth, -1))
 
 
 @dataclass(frozen=True)
@@ -32,20 +67,9 @@ class Pool:
     order: Tensor
     """int64 (B, D): the places that these have in the block that was handed in."""
 
-    def choose(self, k: int, gain: Callable[[], Tensor], add: Callable[[Tensor], None]) -> Tensor:
-        """k times the candidate with the largest gain that is left; equal gains go to the higher score.
-
-        ``gain()`` gives (B, D), finite where present; ``add`` is told the places (B,) in the pool that were chosen. Returns
-        places in the block that was handed in, int64 (B, k), -1 where nothing was left.
-        """
-        left = self.present.clone()
-        chosen = torch.full((len(left), k), -1, dtype=torch.int64, device=left.device)
-        for step in range(min(k, left.shape[1])):
-            best = gain().masked_fill(~left, float("-inf")).argmax(dim=1)
-            chosen[:, step] = torch.where(left.any(dim=1), self.order.gather(1, best[:, None])[:, 0], -1)
-            left.scatter_(1, best[:, None], value=False)
-            add(best)
-        return chosen
+    def in_block(self, places: Tensor) -> Tensor:
+        """Places in the pool, -1 where empty, as places in the block."""
+        return self.order.gather(1, places.clamp(min=0)).masked_fill(places < 0, -1)
 
 
 def pool_of(block: RerankInput, depth: int, k: int) -> Pool:

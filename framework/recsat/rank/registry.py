@@ -12,33 +12,41 @@ from recsat.rank.reranker import DEPTH
 if TYPE_CHECKING:
     from recsat.rank.reranker import Reranker
 
+_COMMON = {"depth": DEPTH, "order": "score"}
+
 
 def rerankers_of(domain: Domain) -> list[RerankerSpec]:
     """Every reranker for ``domain``; one that the domain lacks something for raises :class:`ConfigError` when it is made."""
     return [
         RerankerSpec(
             name="mmr",
-            description="Maximal marginal relevance: relevant, and unlike what the list has already.",
+            description="Maximal marginal relevance: relevant, and unlike the nearest item of the list.",
             make=_mmr,
-            parameters={"trade_off": 0.2, "depth": DEPTH, "against": "max"},
+            parameters={"trade_off": 0.2, **_COMMON},
+        ),
+        RerankerSpec(
+            name="msd",
+            description="Max-sum diversification: mean relevance against intra-list diversity itself.",
+            make=_msd,
+            parameters={"trade_off": 0.3, **_COMMON},
         ),
         RerankerSpec(
             name="dpp",
             description="Determinantal point process: relevant items whose vectors span the largest volume.",
             make=_dpp,
-            parameters={"trade_off": 0.1, "depth": DEPTH},
+            parameters={"trade_off": 0.1, **_COMMON},
         ),
         RerankerSpec(
             name="xquad",
             description="xQuAD: relevant, and of topics of the user's history that the list does not cover yet.",
             make=partial(_xquad, domain),
-            parameters={"trade_off": 0.2, "depth": DEPTH},
+            parameters={"trade_off": 0.2, **_COMMON},
         ),
         RerankerSpec(
             name="calibrated",
             description="Calibrated: topics in the shares that the user's history has.",
             make=partial(_calibrated, domain),
-            parameters={"trade_off": 0.3, "depth": DEPTH},
+            parameters={"trade_off": 0.3, **_COMMON},
         ),
         RerankerSpec(
             name="value",
@@ -53,6 +61,12 @@ def _mmr(**parameters: Any) -> Reranker:
     from recsat.rank.mmr import MaximalMarginalRelevance
 
     return MaximalMarginalRelevance(**parameters)
+
+
+def _msd(**parameters: Any) -> Reranker:
+    from recsat.rank.msd import MaxSumDiversification
+
+    return MaxSumDiversification(**parameters)
 
 
 def _dpp(**parameters: Any) -> Reranker:

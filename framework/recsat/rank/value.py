@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsat.errors import RunError
-from recsat.rank.greedy import Pool, check_settings, needed, pool_of
+from recsat.rank.greedy import Pool, needed, pool_of
 from recsat.rank.outcome import OutcomeModel, fit_outcome
 from recsat.rank.reranker import DEPTH, Example, Reranker, RerankInput
 
@@ -32,7 +32,8 @@ class ExpectedValue:
     models: Mapping[str, OutcomeModel] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_settings(0.0, self.depth)
+        if self.depth < 1:
+            raise ValueError(f"depth must be at least 1, not {self.depth}")
         if not self.worth:
             raise ValueError("worth is empty: nothing says what an event is worth")
 
@@ -62,7 +63,7 @@ class ExpectedValue:
         pool = pool_of(block, self.depth, k)
         valued = replace(pool.block, scores=self._values(pool))
         places = (self.then or _ByScore()).rerank(valued, k)
-        return pool.order.gather(1, places.clamp(min=0)).masked_fill(places < 0, -1)
+        return pool.in_block(places)
 
     def probabilities(self, pool: Pool) -> dict[str, Tensor]:
         """P(e) of every candidate, (B, D), by event."""
@@ -97,5 +98,5 @@ class _ByScore:
 
     def rerank(self, block: RerankInput, k: int) -> Tensor:
         pool = pool_of(block, k, k)
-        places = pool.order[:, :k].masked_fill(~pool.present[:, :k], -1)
+        places = pool.order.masked_fill(~pool.present, -1)[:, :k]
         return torch.nn.functional.pad(places, (0, k - places.shape[1]), value=-1)

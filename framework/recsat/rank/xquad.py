@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from recsat.rank.greedy import check_settings, needed, pool_of
-from recsat.rank.reranker import DEPTH, RerankInput
+from recsat.rank.greedy import Greedy, needed, pool_of
+from recsat.rank.reranker import RerankInput
 
 
 @dataclass(frozen=True)
-class XQuAD:
+class XQuAD(Greedy):
     r"""Next comes the candidate that is relevant and covers topics of the user that the list does not cover yet.
 
     .. math:: \arg\max_{i \notin L}\; (1 - \lambda)\, r_{ui} + \lambda \sum_t p(t \mid u)\, p(t \mid i)
@@ -24,10 +24,6 @@ class XQuAD:
     """
 
     trade_off: float = 0.2
-    depth: int = DEPTH
-
-    def __post_init__(self) -> None:
-        check_settings(self.trade_off, self.depth)
 
     def rerank(self, block: RerankInput, k: int) -> Tensor:
         pool = pool_of(block, self.depth, k)
@@ -42,4 +38,4 @@ class XQuAD:
         def add(place: Tensor) -> None:
             missing.mul_(1 - topics[rows, place])
 
-        return pool.choose(k, gain, add)
+        return self.choose(pool, k, gain, add)
