@@ -61,7 +61,7 @@ SOCIAL = Domain(
             {"name": "cold", "protocol": "cold-items", "test_share": 0.2},
         ],
         "arms": ["popularity", "text-raw", "text", "item-knn", "ease", "ials"],
-        "rank": {"filters": ["seen", "social.not_yet_friends"]},
+        "rank": {"filters": ["social.not_yet_friends", "seen"]},
     },
 )
 

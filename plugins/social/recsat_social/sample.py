@@ -48,7 +48,16 @@ def simulate(n_users: int, n_posts: int, seed: int) -> Simulation:
     posts = make_world(
         tuple(WORDS),
         SimulatorSettings(
-            n_users=n_users, n_items=n_posts, n_days=N_DAYS, n_slots=4, policy_sharpness=0.6, seed=2 * seed
+            n_users=n_users,
+            n_items=n_posts,
+            n_days=N_DAYS,
+            n_slots=4,
+            visits_per_day=0.6,
+            taste_weight=6.0,
+            quality_weight=0.4,
+            base_logit=-3.5,
+            policy_sharpness=0.2,
+            seed=2 * seed,
         ),
     )
     people = make_world(

@@ -1,0 +1,1 @@
+"""The game domain: games, in-game items and the people one plays with."""

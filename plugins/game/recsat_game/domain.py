@@ -1,0 +1,73 @@
+"""The game domain, as recsat finds it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from recsat import Dataset, Domain, hookimpl
+from recsat_game import steam
+from recsat_game.config import GameConfig
+from recsat_game.filters import FILTERS
+from recsat_game.metrics import METRICS
+from recsat_game.places import publisher_folder
+from recsat_game.tables import read_tables
+from recsat_game.texts import LIKED, describe_item, describe_user
+
+
+def load(config: GameConfig) -> Dataset:
+    """The simulated sample, Steam-200k, or the tables of ``config.folder``."""
+    match config.layout:
+        case "sample":
+            # Imported here: whoever brings data of their own needs no simulator.
+            from recsat_game.sample import simulate
+
+            return simulate(config.sample_users, config.sample_games, config.sample_items, config.sample_seed).data
+        case "steam":
+            folder = publisher_folder(config.folder, steam.NAME, "steam")
+            beside = steam.catalogue_beside(folder) if config.catalogue is None else Path(config.catalogue)
+            return steam.read_steam(folder, beside)
+        case "tables":
+            assert config.folder is not None, "the config model sees to it"
+            return read_tables(Path(config.folder), config.timestamp_format)
+
+
+GAMES = Domain(
+    name="game",
+    description="Games: what people buy, play and spend on inside them, and whom they invite.",
+    config=GameConfig,
+    load=load,
+    describe_item=describe_item,
+    describe_user=describe_user,
+    positive=LIKED,
+    kinds=("game", "item", "friend"),
+    topics="topics",
+    filters=FILTERS,
+    metrics=METRICS,
+    units={"purchase": "money", "play": "hours", "spend": "money"},
+    worth={"purchase": 1.0, "spend": 1.0},
+    reasons={
+        "because": "because of {title}",
+        "similar": "much like {title}",
+        "popular": "many play this now",
+        "new": "new, nobody has played it yet",
+        "taste": "fits what you play",
+        "no-history": "many play this now; nothing is known of you yet",
+        "filled": "many play this now; the list would have been too short",
+    },
+    demo={
+        "splits": [
+            {"name": "timeline", "protocol": "timeline"},
+            {"name": "warm", "protocol": "random", "test_share": 0.2},
+            {"name": "cold", "protocol": "cold-items", "test_share": 0.2},
+        ],
+        "arms": ["popularity", "text-raw", "text", "item-knn", "ease", "ials"],
+        # Not `seen`: who looked at a game without buying it may well be shown it again.
+        "rank": {"filters": ["game.owned", "game.not_invited", "game.compatible"]},
+    },
+)
+
+
+@hookimpl
+def recsat_domain() -> Domain:
+    """The game domain."""
+    return GAMES
