@@ -70,6 +70,12 @@ def _hybrid(**parameters: Any) -> Recommender:
     return Hybrid(**parameters)
 
 
+def _sequence(**parameters: Any) -> Recommender:
+    from recsat.recommend.sequence import SequenceTransformer
+
+    return SequenceTransformer(**parameters)
+
+
 RECOMMENDERS: list[RecommenderSpec] = [
     RecommenderSpec(
         name="popularity",
@@ -138,6 +144,13 @@ RECOMMENDERS: list[RecommenderSpec] = [
         description="Item-item weights with a text prior on warm items, aligned text on unseen ones, on one learnt scale.",
         make=_hybrid,
         grid={"l2": (30.0, 60.0), "prior": (100.0, 150.0)},
+        ranks_unseen_items=True,
+        uses_language=True,
+    ),
+    RecommenderSpec(
+        name="sequence",
+        description="SASRec-style causal transformer over the history in order of time, on item vectors that begin as texts.",
+        make=_sequence,
         ranks_unseen_items=True,
         uses_language=True,
     ),

@@ -1,0 +1,85 @@
+"""Splits made ready for arms, for the measurements of this folder: the run's own stages prepare and embed, in a folder of their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+
+from recsat import RunConfig
+from recsat.measure.accuracy import ndcg
+from recsat.measure.intervals import bootstrap_intervals
+from recsat.plugins import load_plugins
+from recsat.rank.recommend import Request
+from recsat.rank.recommend import recommend as make_lists
+from recsat.recommend.popularity import Popularity
+from recsat.recommend.recommender import Recommender
+from recsat.run.execute import run_stage
+from recsat.run.fold import Fold, test_fold, validation_fold
+from recsat.run.folder import new_run
+from recsat.run.prepare import read_split
+from recsat.run.progress import LogProgress
+from recsat.run.stage import StageContext
+
+Values = NDArray[np.float64]
+
+
+def prepared(domain: str, place: Path, splits: list[dict[str, Any]], **settings: Any) -> StageContext:
+    """A run of ``domain`` with its tables, splits and vectors written; vectors are kept under ``place`` for the next time."""
+    config = RunConfig.model_validate(
+        {
+            "domain": domain,
+            "splits": splits,
+            "runs_dir": str(place / "runs"),
+            "cache_dir": str(place / "cache"),
+            "store": {"directory": str(place / "store")},
+            **settings,
+        }
+    )
+    plugins = load_plugins([domain])
+    folder = new_run(config)
+    for stage in ("prepare", "embed"):
+        run_stage(folder, stage, plugins)
+    return StageContext(folder, config, plugins, LogProgress())
+
+
+def folds(context: StageContext) -> Mapping[str, tuple[Fold, Fold]]:
+    """(validation, test) of every split of the run."""
+    vectors = context.folder.read_arrays("vectors/items.safetensors")
+    found = {}
+    for settings in context.config.splits:
+        split = read_split(context.folder, settings.name)
+        found[settings.name] = (
+            validation_fold(context, split, vectors),
+            test_fold(context, split, vectors),
+        )
+    return found
+
+
+def ndcg_of(arm: Recommender, fold: Fold, seed: int = 42) -> pl.DataFrame:
+    """nDCG@10 of a fitted arm's lists for every judged user of ``fold``, (user_id, value), in order of user."""
+    request = Request(k=10, seed=seed, explain=False, device=torch.device("cpu"))
+    fallbacks = [Popularity().fit(fold.train)]
+    made = make_lists("arm", arm, fold.users, fold.train.catalogue, fold.plan, fallbacks=fallbacks, request=request)
+    judged = fold.relevant["user_id"].unique().sort()
+    return ndcg(made.lists, fold.relevant, judged, k=10).sort("user_id")
+
+
+def interval(values: Values, seed: int = 0) -> tuple[float, float, float]:
+    """Mean over users and the ends of its 95 % interval."""
+    found = bootstrap_intervals(values[:, None], confidence=0.95, n_bootstrap=1000, seed=seed)
+    return float(found.mean[0]), float(found.low[0]), float(found.high[0])
+
+
+def shown(values: Values) -> str:
+    """``0.123 (0.110 to 0.136)``; differences get a sign."""
+    mean, low, high = interval(values)
+    return f"{mean:.4f} ({low:.4f} to {high:.4f})"
