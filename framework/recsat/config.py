@@ -93,6 +93,13 @@ class RankSettings(Settings):
     filters: list[str] = Field(default_factory=lambda: ["seen"], description="Filters in the order in which they run.")
     device: str = Field("auto", description="Device of the reranker.")
     user_block: int = Field(256, ge=1, description="Users scored together.")
+    reranker: str | None = Field(
+        None,
+        description="What reorders every arm's candidates; `recsat plugins` lists them. Empty: the arm's own order.",
+    )
+    reranker_parameters: dict[str, JsonValue] = Field(
+        default_factory=dict, description="Parameters of the reranker, such as trade_off: 0 is the arm's own order."
+    )
 
 
 class MeasureSettings(Settings):
@@ -102,6 +109,13 @@ class MeasureSettings(Settings):
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Level of the intervals.")
     n_bootstrap: int = Field(1000, ge=100, le=100_000, description="Bootstrap resamples over users.")
     n_sample_users: int = Field(5, ge=0, le=50, description="Users whose lists the report shows.")
+    curves: bool = Field(
+        True,
+        description="Measure on the validation part what diversity costs in accuracy, for the rerankers with a trade_off.",
+    )
+    curve_arm: str | None = Field(
+        None, description="The arm of these curves. Empty: the best one on the validation part of each split."
+    )
 
 
 class RunConfig(Settings):

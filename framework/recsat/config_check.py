@@ -11,6 +11,7 @@ from recsat.config_sources import check_domain_config
 from recsat.domain import DomainConfig, RecommenderSpec
 from recsat.errors import ConfigError, PluginError
 from recsat.plugins import Plugins
+from recsat.rank.registry import make_reranker
 
 
 def check_config(config: RunConfig, plugins: Plugins, sources: Mapping[str, str] | None = None) -> DomainConfig:
@@ -32,6 +33,14 @@ def check_config(config: RunConfig, plugins: Plugins, sources: Mapping[str, str]
     for name in config.parameters:
         with_source(told, f"parameters.{name}", lambda arm=name: plugins.select("arm", arms, [arm]))  # type: ignore[misc]
         with_source(told, f"parameters.{name}", lambda arm=name: _make(arms[arm], config.parameters[arm]))  # type: ignore[misc]
+    rank, rerankers = config.rank, plugins.rerankers(domain)
+    if rank.reranker is not None:
+        name = rank.reranker
+        with_source(told, "rank.reranker", lambda: plugins.select("reranker", rerankers, [name]))
+        with_source(told, "rank.reranker", lambda: make_reranker(rerankers[name], rank.reranker_parameters))
+    if config.measure.curve_arm is not None:
+        curve_arm, of_run = config.measure.curve_arm, dict.fromkeys([config.measure.baseline, *config.arms])
+        with_source(told, "measure.curve_arm", lambda: plugins.select("arm of this run", of_run, [curve_arm]))
     return found
 
 

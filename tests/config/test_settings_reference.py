@@ -57,7 +57,7 @@ def kind_of(annotation: Any, metadata: list[Any]) -> str:
         if get_origin(kind) is Literal:
             words += [f"`{choice}`" for choice in get_args(kind)]
         elif kind is not type(None):
-            words.append({"str": "text", "int": "whole number", "float": "number", "list": "list", "dict": "section"}[
+            words.append({"str": "text", "int": "whole number", "float": "number", "bool": "true or false", "list": "list", "dict": "section"}[
                 (get_origin(kind) or kind).__name__
             ])  # fmt: skip
     bounds = [

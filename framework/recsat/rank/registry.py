@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,20 @@ def rerankers_of(domain: Domain) -> list[RerankerSpec]:
             parameters={"depth": DEPTH, "then": None, "trade_off": None},
         ),
     ]
+
+
+def make_reranker(spec: RerankerSpec, given: Mapping[str, Any]) -> Reranker:
+    """The reranker with its defaults and what is ``given``; :class:`ConfigError` where one of these is unknown or wrong."""
+    for name in given:
+        if name not in spec.parameters:
+            raise ConfigError(
+                f"rank.reranker_parameters: reranker {spec.name!r} has no parameter {name!r}. "
+                f"It has: {', '.join(spec.parameters) or 'none'}."
+            )
+    try:
+        return spec.make(**{**spec.parameters, **given})
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"rank.reranker_parameters: reranker {spec.name!r}: {error}.") from error
 
 
 def _mmr(**parameters: Any) -> Reranker:

@@ -17,6 +17,7 @@ from recsat.recommend.profile import fallbacks_for
 from recsat.run.fold import Fold, test_fold, validation_fold
 from recsat.run.index import opened_retriever
 from recsat.run.prepare import read_split
+from recsat.run.rerank import with_reranker
 from recsat.run.stage import Outcome, StageContext
 from recsat.run.tune import settings_of, tune
 
@@ -75,7 +76,8 @@ def recommend(context: StageContext) -> Outcome:
                 parameters, table = tune(
                     spec, fixed.get(name, {}), tuning, fallbacks_for(tuning.train), request, context.progress.advance
                 )
-                out = _serve(name, spec, parameters, judging, retriever, request)
+                asked = with_reranker(context, request, spec, parameters, judging.train, lambda fold=tuning: fold)  # type: ignore[misc]
+                out = _serve(name, spec, parameters, judging, retriever, asked)
                 context.progress.advance()
                 made.append(out.lists)
                 tried.append(table)

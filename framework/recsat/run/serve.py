@@ -18,12 +18,14 @@ from recsat.rank.requests import request_filters
 from recsat.recommend.interactions import TrainingData, user_batch
 from recsat.recommend.profile import fallbacks_for
 from recsat.report.result import Result
-from recsat.run.fold import filter_context
+from recsat.run.fold import filter_context, validation_fold
 from recsat.run.folder import RunFolder, open_run
 from recsat.run.index import opened_retriever
 from recsat.run.lists import request_of
+from recsat.run.prepare import read_split
 from recsat.run.profiles import with_profiles
 from recsat.run.progress import LogProgress
+from recsat.run.rerank import with_reranker
 from recsat.run.stage import StageContext
 
 
@@ -67,6 +69,15 @@ def serve(config: ServeConfig, plugins: Plugins) -> pl.DataFrame:
     plan = plan_filters(rules, catalogue, users.ids, filter_context(context, known))
     request = request_of(context)
     spec = plugins.select("arm", plugins.recommenders(domain), [name])[name]
+    first = context.config.splits[0].name
+    request = with_reranker(
+        context,
+        request,
+        spec,
+        parameters,
+        train,
+        lambda: validation_fold(context, read_split(folder, first), train.vectors),
+    )
     with opened_retriever(context) as retriever:
         made = recommend(
             name,

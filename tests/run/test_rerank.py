@@ -1,0 +1,66 @@
+"""A run with a reranker, end to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from recsat import RunConfig
+from recsat.config_check import check_config
+from recsat.errors import ConfigError
+from recsat.plugins import load_plugins
+from recsat.report.result import Result
+from recsat.run import execute
+from recsat.run.serve import ServeConfig, serve
+
+
+def reranking(config: RunConfig, name: str, **parameters: object) -> RunConfig:
+    rank = config.rank.model_copy(update={"reranker": name, "reranker_parameters": parameters})
+    measure = config.measure.model_copy(update={"curves": False})
+    return config.model_copy(update={"rank": rank, "measure": measure, "splits": config.splits[:1]})
+
+
+def ild(folder: Path) -> dict[str, float]:
+    result = Result.model_validate_json((folder / "result.json").read_text())
+    found = {arm.name: arm.measures["ild@10"].mean for arm in result.arms if (arm.split, arm.slice) == ("warm", "all")}
+    return {name: mean for name, mean in found.items() if mean is not None}
+
+
+def test_a_run_that_names_a_reranker_has_more_diverse_lists_of_every_arm(
+    finished_run: Path, small_run_config: RunConfig
+) -> None:
+    plain = ild(finished_run)
+    config = reranking(small_run_config, "msd", trade_off=0.5)
+    folder = execute(config, load_plugins(["content"]))
+    assert all(found > plain[arm] for arm, found in ild(folder).items())
+    assert set(ild(folder)) == set(plain)
+    user = pl.read_parquet(folder / "lists" / "warm.parquet")["user_id"][0]
+    served = serve(ServeConfig(run=str(folder), users=[user], arm="ease"), load_plugins(["content"]))
+    unranked = serve(ServeConfig(run=str(finished_run), users=[user], arm="ease"), load_plugins(["content"]))
+    assert served["score"].is_sorted(descending=True)
+    assert served["item_id"].to_list() != unranked["item_id"].to_list()
+
+
+def test_without_a_trade_off_a_reranker_changes_no_list(finished_run: Path, small_run_config: RunConfig) -> None:
+    folder = execute(reranking(small_run_config, "calibrated", trade_off=0.0), load_plugins(["content"]))
+    columns = ["arm", "user_id", "rank", "item_id"]
+    mine, plain = (pl.read_parquet(run / "lists" / "warm.parquet").select(columns) for run in (folder, finished_run))
+    assert mine.equals(plain)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [
+        ("mrr", {}, "rank.reranker: No reranker is called 'mrr'. Did you mean 'mmr'"),
+        ("mmr", {"lambda": 0.3}, "reranker 'mmr' has no parameter 'lambda'. It has: trade_off, depth, order"),
+        ("dpp", {"trade_off": 2}, "reranker 'dpp': trade_off must be from 0"),
+        ("value", {}, "'value' needs to know what events are worth, and domain 'content' does not say"),
+    ],
+)
+def test_a_reranker_that_cannot_be_made_is_refused_before_the_run(
+    small_run_config: RunConfig, name: str, parameters: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        check_config(reranking(small_run_config, name, **parameters), load_plugins(["content"]))
