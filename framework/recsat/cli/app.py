@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from recsat.cli.consoles import messages, output
 from recsat.cli.diagnosis import doctor
+from recsat.cli.finetune import finetune
 from recsat.cli.lists import recommend
 from recsat.cli.plugin_list import plugins
 from recsat.cli.runs import demo, run
@@ -76,7 +77,7 @@ def recsat(
     logging.getLogger("recsat").setLevel(logging.DEBUG if debug else logging.WARNING)
 
 
-for command in (demo, run, recommend, config, plugins, doctor, new_plugin):
+for command in (demo, run, recommend, config, finetune, plugins, doctor, new_plugin):
     app.command()(command)
 
 

@@ -45,7 +45,7 @@ def load(checkpoint: Checkpoint, *, device: torch.device, dtype: torch.dtype, ma
 
     folder = str(checkpoint.folder)
     try:
-        with _quiet():
+        with quiet():
             config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
             options: dict[str, Any] = {}
@@ -112,7 +112,7 @@ def _limit(model: Any, tokenizer: Any, checkpoint: Checkpoint) -> int:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without transformers' table of unused weights: missing ones are an error here, and unused heads are expected."""
     noise: Any = importlib.import_module("transformers.utils.logging")  # untyped functions
 

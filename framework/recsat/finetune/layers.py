@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,10 +13,10 @@ from recsat.errors import ConfigError
 from recsat.finetune.settings import FinetuneSettings
 
 
-def choose_weights(model: nn.Module, settings: FinetuneSettings, seed: int) -> nn.Module:
+def choose_weights(model: nn.Module, settings: FinetuneSettings, seed: int, head: Sequence[str] = ()) -> nn.Module:
     """``model`` with gradients on what ``settings`` trains; wrapped by peft where that is low-rank adapters.
 
-    Frozen layers below the first trained one cost no backward pass. Raises ConfigError where the model has no such layers
+    ``head`` names weights that are new, and trained whatever else is frozen. Frozen layers below the first trained one cost no backward pass. Raises ConfigError where the model has no such layers
     or peft is needed and missing.
     """
     n_layers, pattern = _layers(model)
@@ -37,6 +38,8 @@ def choose_weights(model: nn.Module, settings: FinetuneSettings, seed: int) -> n
             frozen = below and (settings.freeze_embeddings or settings.freeze_layers > 0)
         if frozen:
             weights.requires_grad_(False)
+        elif any(name == own or name.endswith(f".{own}") for own in head):
+            weights.requires_grad_(True)  # peft freezes whatever has no adapter
     return model
 
 

@@ -45,6 +45,7 @@ class PairSource:
         self, events: pl.DataFrame, catalogue: Catalogue, describe: Callable[[pl.DataFrame], pl.DataFrame]
     ) -> None:
         users = events["user_id"].unique().sort()
+        self.user_ids = users
         self.events = events.join(pl.DataFrame({"user_id": users}).with_row_index("user"), on="user_id").sort(
             "timestamp", "user_id", "item_id", nulls_last=True
         )

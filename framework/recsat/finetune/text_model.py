@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from recsat.domain import Encoder
 from recsat.embed.batching import run_in_batches
 from recsat.embed.distinct import distinct
-from recsat.embed.loading import load
+from recsat.embed.loading import load, quiet
 from recsat.embed.pooling import pool
 from recsat.embed.tokens import Tokens, tokenize
 from recsat.embed.transformer import TransformerEncoder
@@ -106,7 +106,8 @@ class TextModel:
         temporary = folder.with_name(f".{folder.name}.tmp")
         shutil.rmtree(temporary, ignore_errors=True)
         plain: Any = merged(self.module)
-        plain.save_pretrained(temporary)
+        with quiet():
+            plain.save_pretrained(temporary)
         self.loaded.tokenizer.save_pretrained(temporary)
         write_modules(temporary, self.encoder, self.loaded.max_tokens)
         (temporary / "finetune.json").write_text(json.dumps(story, indent=2, ensure_ascii=False), encoding="utf-8")

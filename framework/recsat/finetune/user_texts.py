@@ -7,12 +7,14 @@ import polars as pl
 from recsat.run.stage import StageContext
 
 
-def describe_users(context: StageContext, events: pl.DataFrame) -> pl.DataFrame:
-    """(user_id, text) of everybody in ``events``, sorted by user; the domain's own words for what these events say."""
+def describe_users(context: StageContext, events: pl.DataFrame, users: pl.Series | None = None) -> pl.DataFrame:
+    """(user_id, text) of ``users`` (None: everybody in ``events``), sorted; the domain's own words for what these events say."""
     dataset = context.dataset
-    ids = events.select("user_id").unique().sort("user_id")
-    users = ids.join(dataset.users, on="user_id", how="left", maintain_order="left")
-    history = events.join(dataset.items, on="item_id", how="left", maintain_order="left").sort(
-        "timestamp", maintain_order=True
+    ids = (events["user_id"] if users is None else users.rename("user_id")).unique().sort().to_frame()
+    table = ids.join(dataset.users, on="user_id", how="left", maintain_order="left")
+    history = (
+        events.join(ids, on="user_id", how="semi")
+        .join(dataset.items, on="item_id", how="left", maintain_order="left")
+        .sort("timestamp", maintain_order=True)
     )
-    return ids.with_columns(text=context.domain.describe_user(users, history))
+    return ids.with_columns(text=context.domain.describe_user(table, history))

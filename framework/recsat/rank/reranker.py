@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -21,7 +21,7 @@ class RerankInput:
     ``candidates``: int64 (B, C), -1 where padded. ``scores``: float32 (B, C), -inf where padded or filtered.
     ``vectors``: float32 (n_items, d) unit-length item vectors; ``topics``: float32 (n_items, t) rows summing to 1 (or 0);
     ``user_topics``: float32 (B, t), the topic shares of the user's history. ``popularity``: float32 (n_items,), users who
-    liked the item before the cut.
+    liked the item before the cut. ``user_ids``: (B,), for rerankers that know texts of users.
     """
 
     candidates: Tensor
@@ -30,6 +30,7 @@ class RerankInput:
     topics: Tensor | None
     user_topics: Tensor | None
     popularity: Tensor | None = None
+    user_ids: Sequence[str] | None = None
 
     @cached_property
     def similarity(self) -> Tensor | None:

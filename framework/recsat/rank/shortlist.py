@@ -67,6 +67,7 @@ def shortlist(
         topics=features.topics,
         user_topics=user_topics,
         popularity=features.popularity,
+        user_ids=batch.ids,
     )
     return Shortlist(found, places)
 

@@ -1,0 +1,47 @@
+"""Fine-tuning as a Prefect flow: the same stages over the same folder as ``recsat finetune``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+
+from recsat.finetune.execute import open_finetune, stages_left
+from recsat.finetune.settings import FinetuneConfig
+from recsat.plugins import load_plugins
+from recsat.run import RunFolder, run_stage
+from recsat_flows.progress import PrefectProgress
+
+
+@task(name="finetune-stage", task_run_name="{stage}")
+def step(folder: str, stage: str) -> str:
+    """One stage in this process. A retry goes on from the last checkpoint."""
+    run_stage(RunFolder(Path(folder)), stage, load_plugins(), PrefectProgress())
+    return folder
+
+
+DEFAULTS = FinetuneConfig()
+
+
+@flow(name="recsat-finetune", persist_result=False, result_serializer="json", validate_parameters=True)
+def finetune(config: FinetuneConfig = DEFAULTS, resume: str | None = None) -> str:
+    """Fit the text encoder to the domain's own interactions, and compare before and after.
+
+    Args:
+        config: What to train on and how. The model is written to finetune/model of the run folder that is returned.
+        resume: Folder of a training that was cut short. Its own settings are used, and it goes on from its checkpoint.
+    """
+    folder = open_finetune(config, None if resume is None else Path(resume))
+    get_run_logger().info("run folder %s", folder.path)
+    for stage in stages_left(folder):
+        step(str(folder.path), stage)
+    for name in ("compare", "classifier"):
+        told = folder.path / "finetune" / f"{name}.md"
+        if told.exists():
+            create_markdown_artifact(
+                told.read_text(encoding="utf-8"),
+                key="recsat-finetune",
+                description=f"Fine-tuning {folder.run_id}",
+            )
+    return str(folder.path)
