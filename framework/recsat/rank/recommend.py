@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsat.rank.filters import FilterPlan
+from recsat.rank.fusion import reciprocal_rank_fusion
 from recsat.rank.reasons import in_words
 from recsat.rank.reranker import Reranker
 from recsat.rank.select import top_k
@@ -99,8 +100,8 @@ def recommend(
 ) -> Recommended:
     """Lists of ``recommender`` for ``users``.
 
-    An arm with a stored vector takes its candidates from ``retriever``, filters pushed down, and rescores them exactly;
-    any other arm scores the whole catalogue in blocks. Filters are applied to the candidates and once more to the final
+    An arm with query vectors takes its candidates from ``retriever``, filters pushed down, and rescores them exactly; any
+    other arm scores the whole catalogue in blocks. Filters are applied to the candidates and once more to the final
     lists. A user without history, and a list that ends shorter than k, are served by the first of ``fallbacks`` that has
     something to say (a finite score), and the reason says so.
     """
@@ -109,14 +110,14 @@ def recommend(
     recalls: list[Tensor] = []
     widths: list[Tensor] = []
     n_filled = 0
+    source = "catalogue"
     for rows in user_blocks(len(users), len(catalogue), request.user_block):
         batch = users.take(rows)
         permitted = torch.from_numpy(plan.mask(rows)).to(request.device)
         candidates = None
-        if recommender.vector is not None and retriever is not None:
-            queries = recommender.query_vectors(batch)
-            found = retriever.candidates(recommender.vector, queries, request.n_candidates, plan, rows)
-            candidates = torch.from_numpy(found).to(request.device)
+        if retriever is not None and (queries := recommender.queries(batch)):
+            candidates = _retrieved(recommender, queries, batch, retriever, plan, rows, request)
+            source = "qdrant:" + "+".join(queries)
         scores = permitted_scores(recommender, batch, candidates, permitted)
         known = torch.from_numpy(np.diff(batch.history.indptr) > 0).to(request.device)
         if candidates is not None and known.any():
@@ -135,11 +136,30 @@ def recommend(
         blocks.append(_table(arm, batch, lists, catalogue, request))
     return Recommended(
         lists=pl.concat(blocks) if blocks else pl.DataFrame(schema=LISTS_SCHEMA),
-        source=f"qdrant:{recommender.vector}" if recalls else "catalogue",
+        source=source,
         n_candidates=float(torch.cat(widths).mean()) if widths else float(plan.items.sum()),
         candidate_recall=float(torch.cat(recalls).mean()) if recalls else None,
         n_filled=n_filled,
     )
+
+
+def _retrieved(
+    recommender: Recommender,
+    queries: Mapping[str, NDArray[np.float32]],
+    batch: UserBatch,
+    retriever: Retriever,
+    plan: FilterPlan,
+    rows: slice,
+    request: Request,
+) -> Tensor:
+    """Candidates of every query, and the arm's own neighbours, fused to ``n_candidates``, int64 (B, n_candidates)."""
+    limit = request.n_candidates
+    found = [retriever.candidates(vector, query, limit, plan, rows) for vector, query in queries.items()]
+    near = recommender.neighbours(batch, limit)
+    if near is not None:
+        found.append(near)
+    fused = found[0] if len(found) == 1 else reciprocal_rank_fusion(found, limit)
+    return torch.from_numpy(fused).to(request.device)
 
 
 def _choose(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Protocol, Self
 
 import numpy as np
@@ -16,7 +17,9 @@ from recsat.recommend.ease_text import EaseText
 from recsat.recommend.gather import PADDING, at_candidates, dense, padded_rows, strongest
 from recsat.recommend.holdout import HoldOut, hold_out
 from recsat.recommend.interactions import TrainingData, UserBatch
+from recsat.recommend.itemitem import ItemItemRecommender
 from recsat.recommend.recommender import Reasons, Recommender
+from recsat.recommend.taste import Taste, factorise, latest_neighbours
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +28,8 @@ CELLS = 2**24  # user-item scores that calibration looks at: more users or items
 
 class Part(Protocol):
     """What the hybrid needs of an arm: scores that are sums of shares of the history's items."""
+
+    def queries(self, users: UserBatch) -> Mapping[str, NDArray[np.float32]]: ...
 
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor: ...
 
@@ -79,6 +84,9 @@ class Hybrid(Recommender):
         self.warm_unit, self.text_unit = self._units(train.users.take(rows), columns[train.warm[columns]])
         self.warm = torch.from_numpy(train.warm)
         self.gain = torch.exp(self.calibration.popularity * _centred_log(train.popularity))
+        self.taste: Taste | None = None
+        if isinstance(self.warm_part, ItemItemRecommender):
+            self.taste = factorise(self.warm_part.weights * self.gain, seed=train.seed)
         return self
 
     def _parts(self, train: TrainingData) -> tuple[Part, Part]:
@@ -128,6 +136,20 @@ class Hybrid(Recommender):
         warm = (self.warm_part.score(users) / self.warm_unit + c.blend * text) * self.gain
         scores = torch.where(self.warm, warm, c.offset * _lengths(users).sqrt()[:, None] + c.slope * text)
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
+
+    def queries(self, users: UserBatch) -> Mapping[str, NDArray[np.float32]]:
+        """``text`` mapped to taste for what is unseen, and ``taste``, a short form of the item-item weights, for the rest."""
+        text = self.text_part.queries(users)
+        if self.taste is None:
+            return text
+        return {**text, "taste": np.asarray(users.history @ self.taste.history, dtype=np.float32)}
+
+    def stored_vectors(self) -> Mapping[str, NDArray[np.float32]]:
+        return {} if self.taste is None else {"taste": self.taste.items}
+
+    def neighbours(self, users: UserBatch, n: int) -> NDArray[np.int64] | None:
+        """The strongest neighbours of the user's last items."""
+        return None if self.taste is None else latest_neighbours(self.taste.neighbours, users, n)
 
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
         """The history item with the largest share of the score, both parts together."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -31,7 +32,8 @@ class Recommender(ABC):
     """An arm. Scores depend on the history that is handed in, so users unseen in training are served as they are.
 
     ``vector`` names the stored item vector whose inner product with ``query_vectors`` *is* the score, for arms that
-    retrieve from Qdrant; None for arms that score item tables.
+    retrieve from Qdrant; None for arms that score item tables. An arm whose score is no single inner product can still
+    retrieve: it overrides ``queries`` (several are fused), and ``stored_vectors`` and ``neighbours`` where it needs them.
     """
 
     vector: str | None = None
@@ -55,3 +57,15 @@ class Recommender(ABC):
     def query_vectors(self, users: UserBatch) -> NDArray[np.float32]:
         """User vectors in the space of :attr:`vector`, (n_users, d); only for arms that have one."""
         raise NotImplementedError(f"{type(self).__name__} does not retrieve by vector")
+
+    def queries(self, users: UserBatch) -> Mapping[str, NDArray[np.float32]]:
+        """Query vectors by the name of the stored item vector, each (n_users, d); empty for arms that do not retrieve."""
+        return {} if self.vector is None else {self.vector: self.query_vectors(users)}
+
+    def stored_vectors(self) -> Mapping[str, NDArray[np.float32]]:
+        """Item vectors of the arm's own that ``queries`` name, each (n_items, d); published beside the run's."""
+        return {}
+
+    def neighbours(self, users: UserBatch, n: int) -> NDArray[np.int64] | None:
+        """Further candidates without a query, int64 (n_users, n) item indices, best first, padded with -1."""
+        return None

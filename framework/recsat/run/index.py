@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import get_args
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from recsat.domain import CandidateFilter
 from recsat.rank.candidates import StoreRetriever
+from recsat.recommend.recommender import Recommender
 from recsat.run.stage import Outcome, StageContext
 from recsat.store import FieldType, ItemIndex, Published, VectorStore, open_store, publish
 
@@ -24,17 +28,25 @@ def payload_fields(filters: Mapping[str, CandidateFilter], items: pl.DataFrame) 
 
 
 def publish_items(
-    context: StageContext, store: VectorStore, advance: Callable[[int], None] | None = None
+    context: StageContext,
+    store: VectorStore,
+    advance: Callable[[int], None] | None = None,
+    *,
+    suffix: str = "",
+    own: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> tuple[Published, ItemIndex]:
-    """Makes the domain's alias serve the run's vectors; does nothing where it already does."""
+    """Makes the domain's alias serve the run's vectors; does nothing where it already does.
+
+    ``own`` are an arm's own vectors beside them, under an alias that ends in ``suffix``.
+    """
     items = context.catalogue.items
     fields = payload_fields(context.plugins.filters(context.domain), items)
     index = ItemIndex.of(context.config.domain, items)
     published = publish(
         store,
-        f"recsat-{context.config.domain}",
+        f"recsat-{context.config.domain}{suffix}",
         index.ids,
-        context.folder.read_arrays("vectors/items.safetensors"),
+        context.folder.read_arrays("vectors/items.safetensors") | dict(own or {}),
         items.select(*fields),
         payload_indexes=fields,
         ef=context.config.store.hnsw_ef,
@@ -58,6 +70,17 @@ def index(context: StageContext) -> Outcome:
         },
     )
     return Outcome(n_new=published.n_new, n_cached=published.n_reused)
+
+
+def retriever_of(
+    context: StageContext, shared: StoreRetriever, recommender: Recommender, suffix: str
+) -> StoreRetriever:
+    """``shared``, or for a fitted arm with vectors of its own one that serves these too, under an alias of their own."""
+    own = recommender.stored_vectors()
+    if not own:
+        return shared
+    published, _ = publish_items(context, shared.store, suffix=suffix, own=own)
+    return replace(shared, alias=published.alias)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -14,8 +13,10 @@ from recsat.rank.candidates import StoreRetriever
 from recsat.rank.recommend import Recommended, Request
 from recsat.rank.recommend import recommend as make_lists
 from recsat.recommend.profile import fallbacks_for
+from recsat.recommend.recommender import Recommender
+from recsat.run.curves import TunedArm, curves
 from recsat.run.fold import Fold, test_fold, validation_fold
-from recsat.run.index import opened_retriever
+from recsat.run.index import opened_retriever, retriever_of
 from recsat.run.prepare import read_split
 from recsat.run.rerank import with_reranker
 from recsat.run.stage import Outcome, StageContext
@@ -52,7 +53,7 @@ def request_of(context: StageContext) -> Request:
 
 
 def recommend(context: StageContext) -> Outcome:
-    """Writes lists/<split>.parquet and lists/<split>.json for every split."""
+    """Writes lists/<split>.parquet and lists/<split>.json for every split, and lists/<split>-curve.parquet where asked."""
     vectors = context.folder.read_arrays("vectors/items.safetensors")
     request = request_of(context)
     splits = [read_split(context.folder, settings.name) for settings in context.config.splits]
@@ -60,11 +61,13 @@ def recommend(context: StageContext) -> Outcome:
     fixed = context.config.parameters
     context.progress.expect(
         sum(len(settings_of(spec, fixed.get(name, {}))) + 1 for of in arms.values() for name, spec in of.items())
+        + len(splits) * context.config.measure.curves
     )
     n_lists = 0
     with opened_retriever(context) as retriever:
         for split in splits:
             tuning, judging = validation_fold(context, split, vectors), test_fold(context, split, vectors)
+            tuned: dict[str, TunedArm] = {}
             made: list[pl.DataFrame] = []
             tried: list[pl.DataFrame] = []
             summary: dict[str, Any] = {
@@ -77,8 +80,13 @@ def recommend(context: StageContext) -> Outcome:
                     spec, fixed.get(name, {}), tuning, fallbacks_for(tuning.train), request, context.progress.advance
                 )
                 asked = with_reranker(context, request, spec, parameters, judging.train, lambda fold=tuning: fold)  # type: ignore[misc]
-                out = _serve(name, spec, parameters, judging, retriever, asked)
+                fitted = spec.make(**parameters).fit(judging.train)
+                own = retriever_of(context, retriever, fitted, f"-{split.name}-{name}")
+                out = _serve(name, fitted, judging, own, asked)
                 context.progress.advance()
+                tuned[name] = TunedArm(
+                    spec, parameters, best if isinstance(best := table["ndcg"].max(), float) else None
+                )
                 made.append(out.lists)
                 tried.append(table)
                 summary["arms"][name] = {
@@ -92,21 +100,18 @@ def recommend(context: StageContext) -> Outcome:
             context.folder.write_table(f"lists/{split.name}.parquet", pl.concat(made))
             context.folder.write_table(f"lists/{split.name}-tuning.parquet", pl.concat(tried))
             context.folder.write_json(f"lists/{split.name}.json", summary)
+            if context.config.measure.curves:
+                swept = curves(context, split, tuned, tuning, judging, request)
+                context.folder.write_table(f"lists/{split.name}-curve.parquet", swept)
+                context.progress.advance()
             n_lists += len(made) * len(judging.users)
     return Outcome(n_new=n_lists)
 
 
-def _serve(
-    name: str,
-    spec: RecommenderSpec,
-    parameters: Mapping[str, Any],
-    fold: Fold,
-    retriever: StoreRetriever,
-    request: Request,
-) -> Recommended:
+def _serve(name: str, fitted: Recommender, fold: Fold, retriever: StoreRetriever, request: Request) -> Recommended:
     return make_lists(
         name,
-        spec.make(**parameters).fit(fold.train),
+        fitted,
         fold.users,
         fold.train.catalogue,
         fold.plan,

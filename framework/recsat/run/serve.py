@@ -20,7 +20,7 @@ from recsat.recommend.profile import fallbacks_for
 from recsat.report.result import Result
 from recsat.run.fold import filter_context, validation_fold
 from recsat.run.folder import RunFolder, open_run
-from recsat.run.index import opened_retriever
+from recsat.run.index import opened_retriever, retriever_of
 from recsat.run.lists import request_of
 from recsat.run.prepare import read_split
 from recsat.run.profiles import with_profiles
@@ -78,15 +78,16 @@ def serve(config: ServeConfig, plugins: Plugins) -> pl.DataFrame:
         train,
         lambda: validation_fold(context, read_split(folder, first), train.vectors),
     )
+    fitted = spec.make(**parameters).fit(train)
     with opened_retriever(context) as retriever:
         made = recommend(
             name,
-            spec.make(**parameters).fit(train),
+            fitted,
             users,
             catalogue,
             plan,
             fallbacks=fallbacks_for(train),
-            retriever=retriever,
+            retriever=retriever_of(context, retriever, fitted, f"-serve-{name}"),
             request=replace(request, k=config.k or request.k, n_candidates=max(request.n_candidates, config.k or 0)),
         )
     titles = catalogue.items.select("item_id", pl.col(domain.title).cast(pl.String).alias("title"))
