@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from datetime import UTC, datetime
@@ -19,6 +20,16 @@ from recsat_social.triples import user_friend_content
 
 NETWORK = Path(__file__).with_name("network")
 TABLES = SocialConfig(folder=str(NETWORK), layout="tables")
+DATA = Path(os.environ.get("RECSAT_DATA") or Path(__file__).parents[4] / "shared" / "data")
+
+
+@pytest.fixture
+def publisher_data(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that ``RECSAT_DATA`` names, or the one beside the repository."""
+    if not DATA.is_dir():
+        pytest.skip(f"the publishers' files are not here: set RECSAT_DATA to their folder ({DATA} does not exist)")
+    monkeypatch.setenv("RECSAT_DATA", str(DATA))
+    return DATA
 
 
 def test_the_sample_says_that_it_is_simulated() -> None:
