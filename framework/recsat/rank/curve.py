@@ -80,8 +80,14 @@ def measured(scored: ScoredUsers, trade_off: float, reranker: Reranker) -> Point
 
 
 def chosen_point(points: Sequence[Point], *, loss: float = LOSS) -> Point:
-    """The most diverse one that keeps all but ``loss`` of the nDCG that the arm's own order, trade-off 0, has."""
-    floor = (1 - loss) * next(point.ndcg for point in points if point.trade_off == 0)
+    """The most diverse one that keeps all but ``loss`` of the nDCG that the arm's own order, trade-off 0, has.
+
+    The plain order where that has no hit: then nothing says what diversity costs.
+    """
+    plain = next(point for point in points if point.trade_off == 0)
+    if plain.ndcg == 0:
+        return plain
+    floor = (1 - loss) * plain.ndcg
     return max((point for point in points if point.ndcg >= floor), key=lambda point: point.ild)
 
 
@@ -92,6 +98,7 @@ def _of_users(block: RerankInput, rows: Tensor) -> RerankInput:
         candidates=block.candidates[rows],
         scores=block.scores[rows],
         user_topics=None if topics is None else topics[rows],
+        user_ids=None if block.user_ids is None else [block.user_ids[row] for row in rows.tolist()],
     )
 
 

@@ -13,6 +13,8 @@ from recsat.rank.reranker import DEPTH
 if TYPE_CHECKING:
     from recsat.rank.reranker import Reranker
 
+TOPICAL = frozenset({"xquad", "calibrated"})
+"""Rerankers that can be made only where the domain has topics."""
 _COMMON = {"depth": DEPTH, "order": "score"}
 
 

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from pydantic import JsonValue
 
 from recsat.report import numerals
+from recsat.report.curve_plot import curve_plot
 from recsat.report.headline import answer_in_words, confidence, headlines, not_measured, split_names
 from recsat.report.plot import accuracy_diversity_plot
 from recsat.report.result import Result, SampleUser, Verdict
@@ -50,6 +51,7 @@ def render_page(result: Result) -> str:
                     "tables": split_tables(result, name),
                     "lines": all_lines(result, name),
                     "plot": accuracy_diversity_plot(result, name),
+                    "curve": curve_plot(result, name),
                     "slices": slice_table(result, name),
                     "slice_tables": {part: split_tables(result, name, part) for part in slice_names(result, name)},
                     "filters": [count for count in result.filters if count.split == name],

@@ -81,7 +81,7 @@ class Plot:
 
 
 @dataclass(frozen=True)
-class _Axis:
+class Axis:
     low: float
     high: float
     start: float
@@ -114,8 +114,8 @@ def accuracy_diversity_plot(result: Result, split: str) -> Plot | None:
         return None
     x_axis = _axis([x for _, x, _ in both], LEFT, WIDTH - RIGHT)
     y_axis = _axis([y for _, _, y in both], HEIGHT - BOTTOM, TOP)
-    drawn = [(_short(name), _spans(x, x_axis), _spans(y, y_axis)) for name, x, y in both]
-    labels = _place([(label, x, y) for label, x, y in drawn])
+    drawn = [(short_label(name), _spans(x, x_axis), _spans(y, y_axis)) for name, x, y in both]
+    labels = place_labels([(label, x, y) for label, x, y in drawn])
     x_places = decimals_for(x.mean for _, x, _ in both)
     y_places = decimals_for(y.mean for _, _, y in both)
     points = [
@@ -159,30 +159,30 @@ def _figure(measure: Measure, places: int) -> str:
     return f"{number(measure.mean, places)} ({interval(measure.low, measure.high, places)})"
 
 
-def _short(name: str) -> str:
+def short_label(name: str) -> str:
     return name if len(name) <= LONGEST_LABEL else f"{name[: LONGEST_LABEL - 1]}…"
 
 
-def _axis(measures: Sequence[Measure], start: float, end: float) -> _Axis:
+def _axis(measures: Sequence[Measure], start: float, end: float) -> Axis:
     """From the lowest to the highest bound, with a margin of 8 % on both sides."""
     ends = [x for m in measures for x in (m.low, m.mean, m.high) if x is not None]
     low, high = min(ends), max(ends)
     margin = 0.08 * (high - low) or 0.1 * abs(high) or 1.0
-    return _Axis(low - margin, high + margin, start, end)
+    return Axis(low - margin, high + margin, start, end)
 
 
-def _spans(measure: Measure, axis: _Axis) -> tuple[float, float, float]:
+def _spans(measure: Measure, axis: Axis) -> tuple[float, float, float]:
     assert measure.mean is not None
     low = measure.mean if measure.low is None else measure.low
     high = measure.mean if measure.high is None else measure.high
     return axis.at(low), axis.at(measure.mean), axis.at(high)
 
 
-_Span = tuple[float, float, float]
+Span = tuple[float, float, float]
 _Place = tuple[float, float, Literal["start", "middle", "end"], bool]
 
 
-def _place(points: Sequence[tuple[str, _Span, _Span]]) -> list[_Place]:
+def place_labels(points: Sequence[tuple[str, Span, Span]]) -> list[_Place]:
     """A place for each label: the first of the tried ones that covers least of what is drawn already.
 
     Greedy, most crowded point first; a place farther away costs a little, and gets a line to its point.

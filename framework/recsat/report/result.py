@@ -100,6 +100,22 @@ class RetrievalResult(Part):
     """Of these, places that the fallback arm filled: users without history, and lists that ended short."""
 
 
+class CurvePoint(Part):
+    """What one trade-off of a reranker makes of an arm's lists: means over the users with a history."""
+
+    arm: str
+    split: str
+    part: Literal["validation", "test"]
+    """Trade-offs are tried and chosen on the validation part; the test part has what was chosen, beside the plain order."""
+    reranker: str
+    parameter: float = Field(ge=0, le=1)
+    """The trade-off: 0 is the arm's own order."""
+    ndcg: float = Field(ge=0, le=1)
+    ild: float = Field(ge=0, le=2)
+    chosen: bool
+    """The most diverse point that keeps 99 % of the plain order's nDCG on the validation part."""
+
+
 class SplitSummary(Part):
     """Sizes of a split."""
 
@@ -178,6 +194,8 @@ class Result(Part):
     not_measured: list[NotMeasured] = []
     filters: list[FilterCount] = []
     retrieval: list[RetrievalResult] = []
+    curves: list[CurvePoint] = []
+    """What diversity costs in accuracy; empty where the run did not ask."""
     verdicts: list[Verdict] = []
     sample_users: list[SampleUser] = []
     stages: list[StageCost]

@@ -17,6 +17,7 @@ from recsat.measure.verdict import verdicts
 from recsat.report.result import (
     ArmInfo,
     ArmResult,
+    CurvePoint,
     DataSummary,
     FilterCount,
     MeasureInfo,
@@ -41,7 +42,7 @@ def evaluate(context: StageContext) -> Outcome:
     context.progress.expect(len(config.splits))
     evaluated: list[EvaluatedSplit] = []
     per_user: list[pl.DataFrame] = []
-    parts: dict[str, list[Any]] = {"splits": [], "filters": [], "retrieval": [], "samples": []}
+    parts: dict[str, list[Any]] = {"splits": [], "filters": [], "retrieval": [], "samples": [], "curves": []}
     for settings in config.splits:
         split = read_split(folder, settings.name)
         fold = test_fold(context, split, vectors)
@@ -62,6 +63,7 @@ def evaluate(context: StageContext) -> Outcome:
         parts["splits"].append(_summary(split, fold))
         parts["filters"] += _filters(split, made)
         parts["retrieval"] += _retrieval(split, made)
+        parts["curves"] += _curves(context, split)
         parts["samples"] += sample_users(context, split, fold, by_arm)
         context.progress.advance()
     folder.write_table("measures.parquet", pl.concat(per_user))
@@ -124,6 +126,13 @@ def _retrieval(split: Split, made: Mapping[str, Any]) -> list[RetrievalResult]:
     ]
 
 
+def _curves(context: StageContext, split: Split) -> list[CurvePoint]:
+    if not context.config.measure.curves:
+        return []
+    table = context.folder.read_table(f"lists/{split.name}-curve.parquet")
+    return [CurvePoint.model_validate(row) for row in table.iter_rows(named=True)]
+
+
 def _result(
     context: StageContext,
     evaluated: list[EvaluatedSplit],
@@ -158,6 +167,7 @@ def _result(
         not_measured=list(missing.values()),
         filters=parts["filters"],
         retrieval=parts["retrieval"],
+        curves=parts["curves"],
         verdicts=[
             verdict
             for found in evaluated

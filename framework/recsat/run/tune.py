@@ -37,21 +37,30 @@ def tune(
     tried = settings_of(spec, fixed)
     if len(tried) == 1:
         return tried[0], pl.DataFrame(schema={"arm": pl.String, "parameters": pl.String, "ndcg": pl.Float64})
-    request = replace(request, explain=False)
-    judged = fold.relevant["user_id"].unique().sort()
     scores: list[float] = []
     for parameters in tried:
-        arm = spec.make(**parameters).fit(fold.train)
-        made = recommend(
-            spec.name, arm, fold.users, fold.train.catalogue, fold.plan, fallbacks=fallbacks, request=request
-        )
-        value = ndcg(made.lists, fold.relevant, judged, k=request.k)["value"].mean()
-        scores.append(float(value) if isinstance(value, float) else 0.0)
+        scores.append(validation_ndcg(spec, parameters, fold, fallbacks, request))
         advance()
     table = pl.DataFrame(
         {"arm": [spec.name] * len(tried), "parameters": [_text(parameters) for parameters in tried], "ndcg": scores}
     )
     return tried[max(range(len(tried)), key=scores.__getitem__)], table
+
+
+def validation_ndcg(
+    spec: RecommenderSpec,
+    parameters: Mapping[str, Any],
+    fold: Fold,
+    fallbacks: Sequence[Recommender],
+    request: Request,
+) -> float:
+    """Mean nDCG@k on ``fold`` of the arm with these parameters, fitted for it."""
+    arm = spec.make(**parameters).fit(fold.train)
+    request = replace(request, explain=False)
+    made = recommend(spec.name, arm, fold.users, fold.train.catalogue, fold.plan, fallbacks=fallbacks, request=request)
+    judged = fold.relevant["user_id"].unique().sort()
+    value = ndcg(made.lists, fold.relevant, judged, k=request.k)["value"].mean()
+    return float(value) if isinstance(value, float) else 0.0
 
 
 def _text(parameters: Mapping[str, Any]) -> str:

@@ -1,0 +1,155 @@
+"""What diversity costs in accuracy on a split: a line for each reranker, and what was chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from recsat.report.headline import n_listed
+from recsat.report.numerals import NOTHING, signed
+from recsat.report.plot import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, Tick, place_labels, short_label
+from recsat.report.result import CurvePoint, Result
+
+SHOWN = 0.94
+"""Points that keep less of the plain order's nDCG are not drawn: nobody would choose them, and they would flatten the rest."""
+KEPT = 0.99
+
+
+@dataclass(frozen=True)
+class CurveLine:
+    """One reranker: its line, the chosen point on it, and its label."""
+
+    reranker: str
+    label: str
+    is_best: bool
+    """Whether its chosen point is the most diverse of all."""
+    path: str
+    dots: list[tuple[float, float]]
+    chosen: tuple[float, float]
+    label_x: float
+    label_y: float
+    anchor: Literal["start", "middle", "end"]
+    leader: bool
+    spoken: str
+
+
+@dataclass(frozen=True)
+class CurveRow:
+    """What was chosen for a reranker, and what it changes against the arm's own order, in per cent."""
+
+    reranker: str
+    is_best: bool
+    trade_off: str
+    validation: tuple[str, str]
+    """Change of nDCG, of diversity."""
+    test: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class CurvePlot:
+    split: str
+    arm: str
+    x_label: str
+    y_label: str
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+    plain: tuple[float, float]
+    floor: float
+    lines: list[CurveLine]
+    rows: list[CurveRow]
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    right: int = WIDTH - RIGHT
+    top: int = TOP
+    bottom: int = HEIGHT - BOTTOM
+
+
+def curve_plot(result: Result, split: str) -> CurvePlot | None:
+    """The curves of ``split``; None where it has none."""
+    found = [point for point in result.curves if point.split == split]
+    curves: dict[str, list[CurvePoint]] = {}
+    for point in found:
+        if point.part == "validation":
+            curves.setdefault(point.reranker, []).append(point)
+    curves = {name: sorted(points, key=lambda point: point.parameter) for name, points in curves.items()}
+    chosen = {name: next((p for p in points if p.chosen), points[0]) for name, points in curves.items()}
+    if not curves:
+        return None
+    plain = next(iter(curves.values()))[0]
+    best = max(chosen, key=lambda name: (chosen[name].ild, chosen[name].ndcg))
+    drawn = {name: _drawn(points, chosen[name], plain) for name, points in curves.items()}
+    x_axis = _axis([p.ild for points in drawn.values() for p in points], LEFT, WIDTH - RIGHT)
+    floor = KEPT * plain.ndcg
+    y_axis = _axis([floor, *(p.ndcg for points in drawn.values() for p in points)], HEIGHT - BOTTOM, TOP)
+    places = {name: [(x_axis.at(p.ild), y_axis.at(p.ndcg)) for p in points] for name, points in drawn.items()}
+    ends = [(short_label(name), *_spans(at[-1])) for name, at in places.items()]
+    at_k = "" if n_listed(result) is None else f"@{n_listed(result)}"
+    return CurvePlot(
+        split=split,
+        arm=plain.arm,
+        x_label=f"Intra-list diversity{at_k}",
+        y_label=f"nDCG{at_k}",
+        x_ticks=x_axis.ticks(),
+        y_ticks=y_axis.ticks(),
+        plain=(x_axis.at(plain.ild), y_axis.at(plain.ndcg)),
+        floor=y_axis.at(floor),
+        lines=[
+            CurveLine(
+                reranker=name,
+                label=end[0],
+                is_best=name == best,
+                path="M" + " ".join(f"{x} {y}" for x, y in at),
+                dots=at,
+                chosen=(x_axis.at(chosen[name].ild), y_axis.at(chosen[name].ndcg)),
+                label_x=place[0],
+                label_y=place[1],
+                anchor=place[2],
+                leader=place[3],
+                spoken=f"{name}: chosen {chosen[name].parameter:g}, nDCG {_change(chosen[name].ndcg, plain.ndcg)}, "
+                f"diversity {_change(chosen[name].ild, plain.ild)}",
+            )
+            for (name, at), end, place in zip(places.items(), ends, place_labels(ends), strict=True)
+        ],
+        rows=[_row(name, chosen[name], plain, found, name == best) for name in curves],
+    )
+
+
+def _drawn(points: Sequence[CurvePoint], chosen: CurvePoint, plain: CurvePoint) -> list[CurvePoint]:
+    """From the plain order on, as long as the line stays in the picture."""
+    kept: list[CurvePoint] = []
+    for point in points:
+        if point.parameter > chosen.parameter and point.ndcg < SHOWN * plain.ndcg:
+            break
+        kept.append(point)
+    return kept
+
+
+def _row(name: str, chosen: CurvePoint, plain: CurvePoint, found: Sequence[CurvePoint], is_best: bool) -> CurveRow:
+    on_test = {p.parameter: p for p in found if p.reranker == name and p.part == "test"}
+    test = (NOTHING, NOTHING)
+    if 0 in on_test and chosen.parameter in on_test:
+        before, after = on_test[0], on_test[chosen.parameter]
+        test = (_change(after.ndcg, before.ndcg), _change(after.ild, before.ild))
+    return CurveRow(
+        reranker=name,
+        is_best=is_best,
+        trade_off=f"{chosen.parameter:g}",
+        validation=(_change(chosen.ndcg, plain.ndcg), _change(chosen.ild, plain.ild)),
+        test=test,
+    )
+
+
+def _change(after: float, before: float) -> str:
+    return NOTHING if before == 0 else f"{signed(100 * (after / before - 1), 1)} %"
+
+
+def _axis(values: Sequence[float], start: float, end: float) -> Axis:
+    margin = 0.08 * (max(values) - min(values)) or 0.1 * abs(max(values)) or 1.0
+    return Axis(min(values) - margin, max(values) + margin, start, end)
+
+
+def _spans(place: tuple[float, float]) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    x, y = place
+    return (x, x, x), (y, y, y)
