@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +16,11 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from recsat import RunConfig
+from recsat.finetune.execute import open_finetune
 from recsat.finetune.settings import FinetuneConfig, FinetuneSettings
+from recsat.plugins import load_plugins
 from recsat.recommend.interactions import Catalogue
+from recsat.run import RunFolder, run_stage
 
 CORPUS = ["Heat (1995). Action, Crime, Thriller", "Toy Story (1995). Adventure, Animation, Children, Comedy, Fantasy"]
 N_EACH = 12
@@ -80,16 +84,35 @@ def toy() -> tuple[Catalogue, pl.DataFrame]:
     return catalogue_of(titles), pl.DataFrame(rows).with_columns(timestamp=pl.Series(times))
 
 
-@pytest.fixture
-def config(small_run_config: RunConfig, tiny_bert: Path, tmp_path: Path) -> Callable[..., FinetuneConfig]:
-    """``config(epochs=2)``: a training of the tiny BERT on the slice of MovieLens, in a folder of its own."""
+@pytest.fixture(scope="session")
+def config(
+    small_run_config: RunConfig, tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., FinetuneConfig]:
+    """``config(epochs=2)``: a training of the tiny BERT on the slice of MovieLens, away from other runs."""
+    place = tmp_path_factory.mktemp("finetune")
 
     def make(**settings: Any) -> FinetuneConfig:
         encoder = small_run_config.encoder.model_copy(update={"name": "transformer", "model": str(tiny_bert)})
         run = small_run_config.model_copy(
-            update={"encoder": encoder, "runs_dir": str(tmp_path / "runs"), "cache_dir": str(tmp_path / "cache")}
+            update={"encoder": encoder, "runs_dir": str(place / "runs"), "cache_dir": str(place / "cache")}
         )
         small = {"epochs": 2, "pairs_per_epoch": 96, "batch_size": 16, "learning_rate": 3e-3, "max_tokens": 32}
         return FinetuneConfig(run=run, finetune=FinetuneSettings.model_validate(small | settings))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def prepared(config: Callable[..., FinetuneConfig]) -> Callable[..., RunFolder]:
+    """``prepared(epochs=2)``: the folder of such a run whose tables are there; all of them are copies of one."""
+    first = open_finetune(config())
+    run_stage(first, "prepare", load_plugins(["content"]))
+
+    def make(**settings: Any) -> RunFolder:
+        folder = open_finetune(config(**settings))
+        for name in ("data", "splits"):
+            shutil.copytree(first.path / name, folder.path / name)
+        shutil.copy(first.path / "stages.json", folder.path)
+        return folder
 
     return make

@@ -61,7 +61,9 @@ def compare(context: StageContext) -> Outcome:
         values |= {(split.name, *key): (old[key], new[key]) for key in old}
     rows = _rows(context, values)
     context.folder.write_json("finetune/compare.json", {"confidence": config.measure.confidence, "rows": rows})
-    told = in_markdown(rows, config.measure.confidence)
+    told = in_markdown(
+        rows, config.measure.confidence, context.folder.read_json(f"{MODEL}/finetune.json")["best_epoch"]
+    )
     (context.folder.path / "finetune" / "compare.md").write_text(told, encoding="utf-8")
     return Outcome(n_new=len(rows))
 
@@ -146,10 +148,15 @@ def _told(found: Intervals, i: int) -> dict[str, float | None]:
     return {name: None if np.isnan(value) else float(value) for name, value in parts.items()}
 
 
-def in_markdown(rows: list[dict[str, Any]], confidence: float) -> str:
-    """The table for people."""
+def in_markdown(rows: list[dict[str, Any]], confidence: float, best_epoch: int) -> str:
+    """The table for people, and which epoch the weights after it are of."""
+    which = f"The weights after it are those of epoch {best_epoch}, the best on validation."
+    if best_epoch == 0:
+        which = "**No epoch was better on validation than the start, so the weights are those it started from.**"
     lines = [
         "# Before and after fine-tuning",
+        "",
+        which,
         "",
         f"Differences are after minus before, user by user, with {confidence:.0%} intervals over users; p-values are "
         "Holm-adjusted over this table.",

@@ -1,0 +1,96 @@
+"""How settings are given, and what the command refuses."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from recsat import ConfigError, EncoderError, RunConfig, RunError
+from recsat.cli import app
+from recsat.finetune.execute import open_finetune
+from recsat.finetune.schedule import warmed_up
+from recsat.finetune.settings import FinetuneConfig, FinetuneSettings, divide, read_settings
+from recsat.finetune.text_model import startable
+from recsat.finetune.training import batched
+from recsat.run import RunFolder, new_run
+
+
+def test_settings_of_the_run_and_of_the_training_are_told_apart() -> None:
+    assert divide(["rank.k=5", "finetune.epochs=3"]) == (["rank.k=5"], ["finetune.epochs=3"])
+    found = read_settings(["finetune.epochs=3", "finetune.lora_targets=[query, value]"])
+    assert found == FinetuneSettings(epochs=3, lora_targets=["query", "value"])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("finetune.epoch=3", "finetune.epoch is no setting. Did you mean 'finetune.epochs'?"),
+        ("finetune.epochs=0", "finetune.epochs must"),
+        ("finetune.objective=contrast", "Did you mean 'contrastive'?"),
+        ("finetune.epochs", "write key=value"),
+        ("finetune.lora_targets=[a", "not valid YAML"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_to_do(text: str, told: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read_settings([text])
+    assert told in str(refused.value)
+    assert "--set" in str(refused.value)
+
+
+def test_the_rate_rises_in_a_line_and_falls_in_a_line_and_is_never_zero_in_a_step() -> None:
+    rates = [warmed_up(step, 20, 0.25) for step in range(20)]
+    assert rates[:6] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 1.0])
+    assert rates[-1] == pytest.approx(1 / 15)
+    assert all(a > b for a, b in itertools.pairwise(rates[5:]))
+    assert warmed_up(0, 4, 0.0) == 1.0
+
+
+def test_a_rest_of_one_pair_is_no_batch() -> None:
+    assert batched(33, 16) == [slice(0, 16), slice(16, 32)]
+    assert batched(34, 16)[-1] == slice(32, 34)
+
+
+def test_an_encoder_that_is_no_transformer_cannot_be_fine_tuned() -> None:
+    with pytest.raises(EncoderError, match=r"encoder 'letters.a-to-z' is a .*only transformers can be fine-tuned"):
+        startable(object(), "letters.a-to-z")  # type: ignore[arg-type]
+
+
+def test_a_run_that_is_no_fine_tuning_is_not_resumed_as_one(tmp_path: Path) -> None:
+    folder = new_run(RunConfig(runs_dir=str(tmp_path)))
+    with pytest.raises(RunError, match="is no fine-tuning run"):
+        open_finetune(FinetuneConfig(), folder.path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "Name a domain, such as recsat finetune content"),
+        (["content", "--epochs", "0"], "finetune.epochs must"),
+        (["shop"], "no plugin gives a domain 'shop'"),
+        (["content", "--resume", "."], "--resume goes on by the settings"),
+        (["content", "--set", "rank.kk=1"], "Did you mean 'rank.k'?"),
+    ],
+)
+def test_what_the_command_refuses_is_a_message(arguments: list[str], told: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(
+        app, ["finetune", *arguments, *(["-s", f"runs_dir={tmp_path}"] if arguments[1:] != ["--resume", "."] else [])]
+    )
+    assert done.exit_code == 2
+    assert told in " ".join(done.stderr.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_goes_on_with_a_training_and_says_where_the_model_is(prepared: Callable[..., RunFolder]) -> None:
+    folder = prepared(epochs=1, compare_arms=["text"])
+    done = CliRunner().invoke(app, ["finetune", "--resume", str(folder.path)], env={"COLUMNS": "300"})
+    assert done.exit_code == 0, done.output
+    assert f"encoder.model={folder.path / 'finetune' / 'model'}" in done.stdout
+    assert "Before and after fine-tuning" in done.stdout
+    rows = json.loads((folder.path / "finetune" / "compare.json").read_text())["rows"]
+    assert {row["arm"] for row in rows} == {"text"}

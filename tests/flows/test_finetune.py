@@ -1,0 +1,64 @@
+"""Fine-tuning as a flow: a real training of a tiny model, its artifact, its form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.exceptions import ParameterTypeError
+from transformers import BertConfig, BertModel, BertTokenizer
+
+from recsat import RunConfig
+from recsat.finetune.settings import FinetuneConfig, FinetuneSettings
+from recsat_flows.finetune import finetune
+
+
+@pytest.fixture
+def tiny_bert(tmp_path: Path) -> Path:
+    """One layer of 16 over letters."""
+    folder = tmp_path / "tiny-bert"
+    folder.mkdir()
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789(),."
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters, *(f"##{letter}" for letter in letters)]
+    (folder / "vocab.txt").write_text("\n".join(words))
+    BertTokenizer(vocab=str(folder / "vocab.txt"), model_max_length=32).save_pretrained(folder)
+    config = BertConfig(
+        vocab_size=len(words), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+    )
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.server
+@pytest.mark.usefixtures("prefect")
+def test_a_flow_run_leaves_a_model_and_shows_before_and_after(
+    small_run_config: RunConfig, tiny_bert: Path, tmp_path: Path
+) -> None:
+    encoder = small_run_config.encoder.model_copy(update={"name": "transformer", "model": str(tiny_bert)})
+    places = {"runs_dir": str(tmp_path / "runs"), "cache_dir": str(tmp_path / "cache")}
+    run = small_run_config.model_copy(update={"encoder": encoder, **places})
+    settings = FinetuneSettings(epochs=1, pairs_per_epoch=32, batch_size=16, max_tokens=32, compare_arms=["text"])
+
+    folder = Path(finetune(FinetuneConfig(run=run, finetune=settings)))
+
+    assert (folder / "finetune" / "model" / "model.safetensors").exists()
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["recsat-finetune"])))
+    assert [artifact.data for artifact in found] == [(folder / "finetune" / "compare.md").read_text()]
+    assert finetune(resume=str(folder)) == str(folder)  # nothing is left to do
+
+
+def test_the_form_keeps_descriptions_bounds_and_choices() -> None:
+    schema = finetune.parameters.model_dump()
+    fields = schema["definitions"]["FinetuneSettings"]["properties"]
+    assert fields["temperature"]["description"].startswith("contrastive: cosines")
+    assert fields["epochs"]["minimum"] == 1
+    assert fields["objective"]["enum"] == ["contrastive", "classification"]
+    assert schema["required"] == []
+
+
+def test_a_misspelt_setting_is_refused_before_anything_runs() -> None:
+    with pytest.raises(ParameterTypeError, match="epoch"):
+        finetune.validate_parameters({"config": {"finetune": {"epoch": 5}}})
