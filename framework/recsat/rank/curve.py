@@ -17,7 +17,7 @@ from recsat.measure.vectors import ItemVectors
 from recsat.rank.greedy import pool_of
 from recsat.rank.reranker import DEPTH, Reranker, RerankInput
 
-TRADE_OFFS = (0.0, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7)
+TRADE_OFFS = (0.0, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7)
 LOSS = 0.01
 """Share of nDCG that diversity may cost."""
 
@@ -73,10 +73,16 @@ def sweep(
 
 def measured(scored: ScoredUsers, trade_off: float, reranker: Reranker) -> Point:
     """What ``reranker`` makes of the users' candidates."""
+    values = by_user(scored, reranker)
+    return Point(trade_off, _mean(values["ndcg"]), _mean(values["ild"]))
+
+
+def by_user(scored: ScoredUsers, reranker: Reranker) -> pl.DataFrame:
+    """(user_id, ndcg, ild) of the lists that ``reranker`` makes; ild is null where a list has no pairs."""
     lists = _lists(scored, reranker)
-    accuracy = ndcg(lists, scored.relevant, scored.users, k=scored.k)["value"]
-    diversity = intra_list_diversity(lists, scored.vectors)["value"].fill_nan(None)
-    return Point(trade_off, _mean(accuracy), _mean(diversity))
+    accuracy = ndcg(lists, scored.relevant, scored.users, k=scored.k).rename({"value": "ndcg"})
+    diversity = intra_list_diversity(lists, scored.vectors).select("user_id", ild=pl.col("value").fill_nan(None))
+    return accuracy.join(diversity, on="user_id", how="left", maintain_order="left")
 
 
 def chosen_point(points: Sequence[Point], *, loss: float = LOSS) -> Point:

@@ -60,11 +60,11 @@ def curves(
     name = named or _best(arms, tuning, request)
     if name not in arms:
         return pl.DataFrame(schema=CURVE_SCHEMA)
-    on_validation, on_test = (_scored(context, arms[name], fold, request) for fold in (tuning, judging))
+    on_validation, on_test = (scored_fold(context, arms[name], fold, request) for fold in (tuning, judging))
     if not (on_validation.blocks and on_test.blocks):
         return pl.DataFrame(schema=CURVE_SCHEMA)
     rows = []
-    for reranker, spec in _swept(context).items():
+    for reranker, spec in swept(context).items():
         make = partial(_made, spec)
         points = sweep(on_validation, make)
         chosen = chosen_point(points)
@@ -85,7 +85,7 @@ def _best(arms: Mapping[str, TunedArm], fold: Fold, request: Request) -> str:
     return max(found, key=found.__getitem__)
 
 
-def _swept(context: StageContext) -> dict[str, RerankerSpec]:
+def swept(context: StageContext) -> dict[str, RerankerSpec]:
     """The domain's rerankers that have a number for a trade-off and nothing to learn."""
     return dict(_with_trade_off(context))
 
@@ -104,7 +104,8 @@ def _made(spec: RerankerSpec, trade_off: float) -> Reranker:
     return make_reranker(spec, {"trade_off": trade_off})
 
 
-def _scored(context: StageContext, arm: TunedArm, fold: Fold, request: Request) -> ScoredUsers:
+def scored_fold(context: StageContext, arm: TunedArm, fold: Fold, request: Request) -> ScoredUsers:
+    """The arm, fitted for ``fold``, and its candidates for the judged users with a history, at most :data:`MOST_USERS`."""
     recommender = arm.spec.make(**arm.parameters).fit(fold.train)
     judged = pl.Series(fold.users.ids, dtype=pl.String).is_in(fold.relevant["user_id"].unique().implode()).to_numpy()
     wanted = judged & (np.diff(fold.users.history.indptr) > 0)

@@ -1,0 +1,154 @@
+"""How much faster a block of users is reranked in one tensor than one user after the other.
+
+Two loops stand against the block: the same reranker on blocks of one user, and, for MMR and DPP, plain numpy for one user as
+their papers' reference code has it. All give the same lists, which is checked first. Arms take turns in every round, so that
+what else the machine does falls on all alike. Run: ``python tests/benchmarks/rerank.py --users 256 --rounds 5``. Ratios of
+medians of CPU time; above 1 is faster than the loop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recsat.rank.calibration import Calibrated
+from recsat.rank.dpp import DeterminantalPointProcess
+from recsat.rank.greedy import pool_of
+from recsat.rank.mmr import MaximalMarginalRelevance
+from recsat.rank.msd import MaxSumDiversification
+from recsat.rank.reranker import Reranker, RerankInput
+from recsat.rank.xquad import XQuAD
+
+N_ITEMS, DIMENSION, N_TOPICS = 20_000, 384, 20
+
+
+def block_of(users: int, candidates: int, seed: int = 0) -> RerankInput:
+    rng = np.random.default_rng(seed)
+    vectors = rng.standard_normal((N_ITEMS, DIMENSION)).astype(np.float32)
+    topics = (rng.random((N_ITEMS, N_TOPICS)) < 0.15).astype(np.float32)
+    likes = rng.random((users, N_TOPICS)).astype(np.float32)
+    scores = -np.sort(-rng.gamma(1.0, 1.0, (users, candidates)).astype(np.float32), axis=1)
+    return RerankInput(
+        candidates=torch.from_numpy(np.stack([rng.choice(N_ITEMS, candidates, replace=False) for _ in range(users)])),
+        scores=torch.from_numpy(scores),
+        vectors=torch.from_numpy(vectors / np.linalg.norm(vectors, axis=1, keepdims=True)),
+        topics=torch.from_numpy(topics / np.maximum(topics.sum(axis=1, keepdims=True), 1)),
+        user_topics=torch.from_numpy(likes / likes.sum(axis=1, keepdims=True)),
+    )
+
+
+def one_by_one(reranker: Reranker, block: RerankInput, k: int) -> Tensor:
+    """The same reranker on one user after the other."""
+    assert block.user_topics is not None
+    return torch.cat(
+        [
+            reranker.rerank(
+                replace(
+                    block,
+                    candidates=block.candidates[u : u + 1],
+                    scores=block.scores[u : u + 1],
+                    user_topics=block.user_topics[u : u + 1],
+                ),
+                k,
+            )
+            for u in range(len(block.scores))
+        ]
+    )
+
+
+def numpy_mmr(block: RerankInput, k: int, trade_off: float, depth: int) -> Tensor:
+    vectors, lists = np.asarray(block.vectors), []
+    pool = pool_of(block, depth, k)
+    for items, relevance in zip(pool.block.candidates.numpy(), pool.relevance.numpy(), strict=True):
+        V = vectors[items]
+        chosen, nearest, left = [0], V @ V[0], np.ones(len(items), dtype=bool)
+        left[0] = False
+        while len(chosen) < k:
+            gain = np.where(left, (1 - trade_off) * relevance - trade_off * nearest, -np.inf)
+            best = int(gain.argmax())
+            chosen.append(best)
+            left[best] = False
+            nearest = np.maximum(nearest, V @ V[best])
+        lists.append(sorted(chosen))
+    return torch.tensor(lists)
+
+
+def numpy_dpp(block: RerankInput, k: int, trade_off: float, depth: int) -> Tensor:
+    vectors, lists = np.asarray(block.vectors), []
+    pool = pool_of(block, depth, k)
+    for items, relevance in zip(pool.block.candidates.numpy(), pool.relevance.numpy(), strict=True):
+        V = vectors[items]
+        residual, factor = np.ones(len(items)), np.zeros((k, len(items)))
+        chosen: list[int] = []
+        left = np.ones(len(items), dtype=bool)
+        while len(chosen) < k:
+            gain = np.where(left, (1 - trade_off) * relevance + trade_off * np.log(residual.clip(1e-6)), -np.inf)
+            best, n = int(gain.argmax()), len(chosen)
+            entry = ((1 + V @ V[best]) / 2 - factor[:n, best] @ factor[:n]) / np.sqrt(residual[best])
+            factor[n] = entry
+            residual = residual - entry**2
+            chosen.append(best)
+            left[best] = False
+        lists.append(sorted(chosen))
+    return torch.tensor(lists)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--users", type=int, default=256)
+    parser.add_argument("--candidates", type=int, default=500)
+    parser.add_argument("--k", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    k = options.k
+    rerankers: dict[str, Reranker] = {
+        "mmr": MaximalMarginalRelevance(),
+        "msd": MaxSumDiversification(),
+        "dpp": DeterminantalPointProcess(),
+        "xquad": XQuAD(),
+        "calibrated": Calibrated(),
+    }
+    print(
+        f"{options.users} users, {options.candidates} candidates, the best 100 looked at, k = {k}, {DIMENSION} dimensions"
+    )
+    for name, reranker in rerankers.items():
+        # A fresh block each time: its similarities are part of the price.
+        arms: dict[str, Callable[[RerankInput], Tensor]] = {
+            "block": lambda block, reranker=reranker: reranker.rerank(block, k),  # type: ignore[misc]
+            "user by user": lambda block, reranker=reranker: one_by_one(reranker, block, k),  # type: ignore[misc]
+        }
+        if name == "mmr":
+            arms["numpy"] = lambda block: numpy_mmr(block, k, MaximalMarginalRelevance().trade_off, 100)
+        if name == "dpp":
+            arms["numpy"] = lambda block: numpy_dpp(block, k, DeterminantalPointProcess().trade_off, 100)
+        whole = block_of(options.users, options.candidates)
+        expected = arms["block"](replace(whole))
+        for arm in arms.values():
+            same = (arm(replace(whole)) == expected).all(dim=1).float().mean()
+            assert same > 0.99, f"{name}: {same:.1%} of the lists agree"  # float32 ties in other orders of summation
+        seconds: dict[str, list[float]] = {arm: [] for arm in arms}
+        names = list(arms)
+        for turn in range(options.rounds):
+            for arm in names[turn % len(names) :] + names[: turn % len(names)]:
+                block = replace(whole)
+                start = time.process_time()
+                arms[arm](block)
+                seconds[arm].append(time.process_time() - start)
+        middle = {arm: statistics.median(runs) for arm, runs in seconds.items()}
+        line = ", ".join(
+            f"{arm} {1000 * middle[arm]:.0f} ms ({middle[arm] / middle['block']:.1f} ×)" for arm in names[1:]
+        )
+        print(f"{name:10} block {1000 * middle['block']:.0f} ms; {line}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
