@@ -45,7 +45,7 @@ class ClassifierReranker:
         present = (torch.isfinite(block.scores.gather(1, best)).cpu().numpy()) & (items >= 0)
         rows, places = np.nonzero(present)
         texts = [
-            (self.user_texts[block.user_ids[row]], self.item_texts[int(item)])
+            (self.user_texts[block.user_ids[int(row)]], self.item_texts[int(item)])
             for row, item in zip(rows, items[rows, places], strict=True)
         ]
         likes = np.full(items.shape, -1.0)
