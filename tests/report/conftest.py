@@ -219,6 +219,7 @@ def _curves(*, hostile: bool) -> list[CurvePoint]:
             ndcg=accuracy,
             ild=diversity,
             chosen=chosen,
+            n_users=587,
         )
         for part, t, accuracy, diversity, chosen, split, name in points
     ]

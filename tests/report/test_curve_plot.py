@@ -57,6 +57,7 @@ def test_a_line_ends_where_too_much_accuracy_is_lost_but_not_before_its_choice()
             ndcg=ndcg,
             ild=0.5 + parameter,
             chosen=chosen,
+            n_users=3,
         )
 
     bare = Result.model_construct(

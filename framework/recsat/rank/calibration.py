@@ -45,9 +45,8 @@ class Calibrated(Greedy):
 
 def divergence(history: Tensor, shown: Tensor, topics: Tensor) -> Tensor:
     """KL(p ‖ q̃) after each candidate were added, (B, D): p (B, t), topics shown so far (B, t), candidates' (B, D, t)."""
-    sums = shown[:, None, :] + topics
-    shares = sums / sums.sum(dim=2, keepdim=True).clamp(min=1e-12)
-    p = history[:, None, :]
-    mixed = (1 - SMOOTHING) * shares + SMOOTHING * p
-    # Where p is 0 the term is 0, whatever q is.
-    return torch.xlogy(p, torch.where(p > 0, p / mixed.clamp(min=1e-12), 1.0)).sum(dim=2)
+    mixed = shown[:, None, :] + topics
+    mass = mixed.sum(dim=2, keepdim=True).clamp(min=1e-12)
+    # In place: this is the inner loop, and each further tensor of (B, D, t) costs as much as the logarithm.
+    mixed.mul_((1 - SMOOTHING) / mass).add_(SMOOTHING * history[:, None, :]).clamp_(min=1e-12).log_()
+    return torch.xlogy(history, history).sum(dim=1, keepdim=True) - torch.einsum("bdt,bt->bd", mixed, history)

@@ -50,6 +50,8 @@ class CurveRow:
 class CurvePlot:
     split: str
     arm: str
+    n_users: int
+    """On the validation part."""
     x_label: str
     y_label: str
     x_ticks: list[Tick]
@@ -89,6 +91,7 @@ def curve_plot(result: Result, split: str) -> CurvePlot | None:
     return CurvePlot(
         split=split,
         arm=plain.arm,
+        n_users=plain.n_users,
         x_label=f"Intra-list diversity{at_k}",
         y_label=f"nDCG{at_k}",
         x_ticks=x_axis.ticks(),

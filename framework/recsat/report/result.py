@@ -114,6 +114,7 @@ class CurvePoint(Part):
     ild: float = Field(ge=0, le=2)
     chosen: bool
     """The most diverse point that keeps 99 % of the plain order's nDCG on the validation part."""
+    n_users: int = Field(ge=0)
 
 
 class SplitSummary(Part):

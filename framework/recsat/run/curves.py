@@ -13,7 +13,7 @@ import polars as pl
 from recsat.data.split import Split
 from recsat.domain import RecommenderSpec, RerankerSpec
 from recsat.measure.vectors import ItemVectors
-from recsat.rank.curve import Point, ScoredUsers, chosen_point, measured, scored_users, sweep
+from recsat.rank.curve import ScoredUsers, chosen_point, measured, scored_users, sweep
 from recsat.rank.recommend import Request
 from recsat.rank.registry import TOPICAL, make_reranker
 from recsat.rank.reranker import LearnedReranker, Reranker
@@ -36,6 +36,7 @@ CURVE_SCHEMA = pl.Schema(
         "ndcg": pl.Float64,
         "ild": pl.Float64,
         "chosen": pl.Boolean,
+        "n_users": pl.Int64,
     }
 )
 
@@ -72,7 +73,15 @@ def curves(
         for trade_off in sorted({0.0, chosen.trade_off}):
             point = measured(on_test, trade_off, make(trade_off))
             rows.append(("test", reranker, point, trade_off == chosen.trade_off))
-    return pl.DataFrame([_row(name, split.name, *row) for row in rows], schema=CURVE_SCHEMA, orient="row")
+    n_users = {"validation": len(on_validation.users), "test": len(on_test.users)}
+    return pl.DataFrame(
+        [
+            (name, split.name, part, reranker, point.trade_off, point.ndcg, point.ild, is_chosen, n_users[part])
+            for part, reranker, point, is_chosen in rows
+        ],
+        schema=CURVE_SCHEMA,
+        orient="row",
+    )
 
 
 def _best(arms: Mapping[str, TunedArm], fold: Fold, request: Request) -> str:
@@ -122,7 +131,3 @@ def scored_fold(context: StageContext, arm: TunedArm, fold: Fold, request: Reque
         ItemVectors(context.catalogue.items["item_id"], fold.train.vectors["text"]),
         request.k,
     )
-
-
-def _row(arm: str, split: str, part: str, reranker: str, point: Point, chosen: bool) -> tuple[Any, ...]:
-    return (arm, split, part, reranker, point.trade_off, point.ndcg, point.ild, chosen)
