@@ -179,6 +179,8 @@ class Domain:
     - ``units``: unit of ``value`` for each event that has one (``{"rating": "stars"}``); ``worth``: what one event is worth.
     - ``reasons``: words for why an item is shown, keyed by the arm's reason code, e.g. ``{"because": "because you liked {title}"}``.
     - ``demo``: settings of a run on the bundled sample, laid over the defaults by ``recsat demo``.
+    - ``item_vectors(items, config)``: ready vectors beside the text's, by name: ``{"image": (n_items, d)}``, row by row the
+      items', a row of zeros where an item has none. They become named vectors of the store and of the ``multimodal`` arm.
     """
 
     name: str
@@ -197,3 +199,4 @@ class Domain:
     worth: Mapping[str, float] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     demo: Mapping[str, Any] = field(default_factory=dict)
+    item_vectors: Callable[[pl.DataFrame, Any], Mapping[str, NDArray[np.float32]]] | None = None

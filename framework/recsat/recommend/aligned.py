@@ -27,7 +27,7 @@ class AlignedText(Recommender):
     with the stored vector ``text``: retrieval needs no second index.
     """
 
-    vector = "text"
+    vector: str | None = "text"
 
     def __init__(self, *, l2: float = 5.0, length_power: float = 0.5, popularity_power: float = 0.0) -> None:
         if l2 <= 0:

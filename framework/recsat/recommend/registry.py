@@ -76,6 +76,12 @@ def _sequence(**parameters: Any) -> Recommender:
     return SequenceTransformer(**parameters)
 
 
+def _multimodal(**parameters: Any) -> Recommender:
+    from recsat.recommend.multimodal import MultimodalAligned
+
+    return MultimodalAligned(**parameters)
+
+
 RECOMMENDERS: list[RecommenderSpec] = [
     RecommenderSpec(
         name="popularity",
@@ -151,6 +157,14 @@ RECOMMENDERS: list[RecommenderSpec] = [
         name="sequence",
         description="SASRec-style causal transformer over the history in order of time, on item vectors that begin as texts.",
         make=_sequence,
+        ranks_unseen_items=True,
+        uses_language=True,
+    ),
+    RecommenderSpec(
+        name="multimodal",
+        description="Aligned text on text and picture vectors, fused with weights found on validation; ranks unseen items.",
+        make=_multimodal,
+        grid={"text_share": (0.9, 0.75, 0.5), "l2": (0.3, 1.0, 3.0)},
         ranks_unseen_items=True,
         uses_language=True,
     ),

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from recsat.embed.cache import embed_texts
 from recsat.embed.centre import centre
+from recsat.embed.fusion import ready_vectors
 from recsat.run.stage import Outcome, StageContext
 
 
 def embed(context: StageContext) -> Outcome:
-    """Writes vectors/items.safetensors: ``raw`` as encoded, and ``text`` with the catalogue mean subtracted."""
+    """Writes vectors/items.safetensors: ``raw`` as encoded, ``text`` with the catalogue mean subtracted, and the domain's ready ones."""
     texts: pl.Series = context.folder.read_table("data/texts.parquet")["text"]
     encoder = context.plugins.encoder(context.config.encoder.name).make(context.config.encoder)
     context.progress.expect(texts.n_unique())
     embedded = embed_texts(texts, encoder, context.config.cache_dir, context.progress.advance)
     centred, mean = centre(embedded.vectors)
-    context.folder.write_arrays("vectors/items.safetensors", {"raw": embedded.vectors, "text": centred})
+    context.folder.write_arrays(
+        "vectors/items.safetensors", {"raw": embedded.vectors, "text": centred, **_ready(context)}
+    )
     context.folder.write_arrays("vectors/mean.safetensors", {"mean": mean})
     context.folder.write_json(
         "vectors/encoder.json",
@@ -25,3 +30,11 @@ def embed(context: StageContext) -> Outcome:
     if not embedded.n_new:
         context.progress.note(f"nothing to embed: all {embedded.n_cached} distinct texts come from the cache")
     return Outcome(n_new=embedded.n_new, n_cached=embedded.n_cached)
+
+
+def _ready(context: StageContext) -> dict[str, NDArray[np.float32]]:
+    """Vectors that the domain has beside its texts, by name."""
+    if context.domain.item_vectors is None:
+        return {}
+    given = context.domain.item_vectors(context.catalogue.items, context.domain_config)
+    return ready_vectors(given, len(context.catalogue), f"item_vectors of domain {context.domain.name!r}")

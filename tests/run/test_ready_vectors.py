@@ -1,0 +1,83 @@
+"""A domain with ready vectors: from the plugin through the store to the lists."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from recsat import RunConfig
+from recsat.plugins import load_plugins
+from recsat.report.result import Result
+from recsat.run import execute
+from recsat.run.folder import open_run
+from recsat.store import open_store
+
+PICTURED = """
+from dataclasses import replace
+
+import numpy as np
+from recsat import hookimpl
+from recsat_content.domain import CONTENT
+
+
+def vectors(items, config):
+    genres = sorted({genre for row in items["genres"] for genre in row})
+    image = np.array([[genre in row for genre in genres] for row in items["genres"]], dtype=np.float32)
+    image[0] = 0  # an item without a picture
+    return {"image": image}
+
+
+PICTURED = replace(CONTENT, name="pictured", item_vectors=vectors)
+
+
+@hookimpl
+def recsat_domain():
+    return PICTURED
+"""
+
+
+@pytest.fixture
+def pictured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A domain with pictures, installed as a distribution that metadata finds."""
+    (tmp_path / "recsat_pictured.py").write_text(PICTURED, encoding="utf-8")
+    info = tmp_path / "recsat_pictured-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: recsat-pictured\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text("[recsat]\npictured = recsat_pictured\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield "pictured"
+    sys.modules.pop("recsat_pictured", None)
+
+
+def test_ready_vectors_are_named_vectors_of_the_store_and_of_the_multimodal_arm(
+    pictured: str, small_run_config: RunConfig, tmp_path: Path
+) -> None:
+    settings = small_run_config.model_dump() | {
+        "domain": pictured,
+        "arms": ["popularity", "aligned", "multimodal"],
+        "splits": [{"name": "cold", "protocol": "cold-items"}],
+        "parameters": {"aligned": {"l2": 3.0, "popularity_power": 0.0}, "multimodal": {"l2": 3.0}},
+        "runs_dir": str(tmp_path / "runs"),
+        "store": {"directory": str(tmp_path / "store")},
+    }
+    folder = open_run(execute(RunConfig.model_validate(settings), load_plugins([pictured])))
+    arrays = folder.read_arrays("vectors/items.safetensors")
+    n_items = folder.read_table("data/items.parquet").height
+    assert set(arrays) == {"raw", "text", "image"}
+    assert len(arrays["image"]) == n_items
+    assert not arrays["image"][0].any()
+    with open_store(folder.config().store, folder.config().store.directory) as store:
+        [alias] = [name for name in store.aliases() if name == "recsat-pictured"]
+        assert dict(store.shape(alias).vectors) == {name: matrix.shape[1] for name, matrix in arrays.items()}
+        assert store.count(alias) == n_items
+    result = Result.model_validate(folder.read_json("result.json"))
+    [made] = [arm for arm in result.arms if arm.name == "multimodal" and arm.slice == "all"]
+    assert "text_share" in made.parameters
+    [retrieval] = [found for found in result.retrieval if found.arm == "multimodal"]
+    assert retrieval.candidate_recall == 1.0  # fewer items than candidates
+    lists = pl.read_parquet(folder.path / "lists" / "cold.parquet")
+    assert lists.filter(pl.col("arm") == "multimodal").height
