@@ -43,7 +43,10 @@ CONTENT = Domain(
             {"name": "warm", "protocol": "random", "test_share": 0.2},
             {"name": "cold", "protocol": "cold-items", "test_share": 0.2},
         ],
-        "arms": ["popularity", "text-raw", "text", "item-knn", "ease", "ials"],
+        "arms": ["popularity", "text-raw", "text", "item-knn", "ials", "ease", "aligned", "hybrid"],
+        # The defaults, found on validation parts of other seeds; the hybrid's own calibration is learnt in every fit.
+        "parameters": {"aligned": {"l2": 5.0}, "hybrid": {"l2": 30.0, "prior": 150.0}},
+        "measure": {"curve_arm": "hybrid"},
     },
 )
 
