@@ -18,7 +18,7 @@ from recsat.rank.mmr import MaximalMarginalRelevance
 from recsat.rank.outcome import OutcomeModel, fit_outcome
 from recsat.rank.registry import make_reranker, rerankers_of
 from recsat.rank.reranker import Example, LearnedReranker, RerankInput
-from recsat.rank.value import ExpectedValue
+from recsat.rank.value import ExpectedValue, cross_fitted
 
 N_ITEMS = 50
 
@@ -199,3 +199,22 @@ def test_a_domain_with_worth_gets_a_value_model_and_what_comes_after_it() -> Non
     for wrong in ({"then": "value"}, {"trade_off": 0.4}, {"depth": 0}):
         with pytest.raises(ConfigError, match=r"rank\.reranker_parameters: reranker 'value'"):
             make_reranker(spec, wrong)
+
+
+def test_each_half_of_the_users_is_predicted_by_a_model_of_the_other() -> None:
+    taught = [
+        replace(e, block=replace(e.block, user_ids=[f"u{i}{n}" for n in range(150)])) for i, e in enumerate(world())
+    ]
+    learning = ExpectedValue({"purchase": 1.0})
+    table = cross_fitted(learning, taught)
+    assert table.height == 300 * 20
+    assert table["observed"].sum() == sum(int(e.happened["purchase"].sum()) for e in taught)
+    assert log_loss_of(table) < 0.95 * log_loss_of(table.with_columns(predicted=pl.col("observed").mean()))
+    # A user's outcomes, turned round, change the predictions of the other half and not their own.
+    first = taught[0].happened["purchase"]
+    turned = torch.cat([~first[:1], first[1:]])
+    other = cross_fitted(learning, [replace(taught[0], happened={"purchase": turned}), taught[1]])
+    own, new = (t.filter(pl.col("user_id") == "u00")["predicted"].sort() for t in (table, other))
+    assert own.equals(new)
+    beside, new = (t.filter(pl.col("user_id") == "u01")["predicted"].sort() for t in (table, other))
+    assert not beside.equals(new)

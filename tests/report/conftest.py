@@ -19,6 +19,7 @@ from recsat.report.result import (
     Measure,
     MeasureInfo,
     NotMeasured,
+    PredictionError,
     Result,
     RetrievalResult,
     SampleUser,
@@ -169,6 +170,21 @@ def make_result(
             for arm, recall in (("text-raw", 0.994), ("text", 1.0))
         ],
         curves=_curves(hostile=hostile),
+        predictions=[
+            PredictionError(
+                arm=arm[0],
+                split="random",
+                event=SCRIPT_TITLE if hostile else "purchase",
+                n=60_100,
+                rate=0.0301,
+                rmse=0.168,
+                log_loss=0.1312,
+                log_loss_of_rate=0.1351,
+                brier=0.0283,
+                calibration_error=0.0009,
+            )
+            for arm in chosen
+        ],
         verdicts=[
             Verdict(dimension=dimension, split=split, outcome=outcome, sentence=sentence)
             for split, _, _ in SPLITS

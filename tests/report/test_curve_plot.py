@@ -79,3 +79,9 @@ def test_what_the_picture_shows_is_also_said_in_words(result: Result, split: str
     for line in shown(result, split).lines:
         if line.reranker.isalpha():
             assert line.spoken in page
+
+
+def test_the_value_model_s_errors_are_shown_where_there_is_one(result: Result) -> None:
+    page = render_page(result)
+    assert page.count("0.1312") == len(result.predictions)
+    assert 'id="predictions"' not in render_page(result.model_copy(update={"predictions": []}))

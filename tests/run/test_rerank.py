@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import polars as pl
@@ -10,10 +12,14 @@ import pytest
 from recsat import RunConfig
 from recsat.config_check import check_config
 from recsat.errors import ConfigError
+from recsat.hooks import STAGES
 from recsat.plugins import load_plugins
 from recsat.report.result import Result
-from recsat.run import execute
+from recsat.run import execute, new_run
+from recsat.run.execute import MODULES
+from recsat.run.progress import LogProgress
 from recsat.run.serve import ServeConfig, serve
+from recsat.run.stage import StageContext
 
 
 def reranking(config: RunConfig, name: str, **parameters: object) -> RunConfig:
@@ -64,3 +70,19 @@ def test_a_reranker_that_cannot_be_made_is_refused_before_the_run(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         check_config(reranking(small_run_config, name, **parameters), load_plugins(["content"]))
+
+
+def test_a_run_by_expected_value_says_how_well_it_predicts(small_run_config: RunConfig) -> None:
+    plugins = load_plugins(["content"])
+    worthy = replace(plugins.domain("content"), worth={"rating": 1.0})
+    config = reranking(small_run_config, "value", then="msd", trade_off=0.2)
+    folder = new_run(config)
+    for stage in STAGES:
+        context = StageContext(folder, config, plugins, LogProgress())
+        context.__dict__["domain"] = worthy
+        import_module(MODULES[stage]).__dict__[stage](context)
+    result = Result.model_validate_json((folder.path / "result.json").read_text())
+    assert {(found.arm, found.event) for found in result.predictions} == {
+        (arm, "rating") for arm in ("popularity", "text", "ease")
+    }
+    assert all(0 < found.rate < 0.5 for found in result.predictions)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from recsat.measure.accuracy import ndcg
 from recsat.measure.diversity import intra_list_diversity
 from recsat.measure.vectors import ItemVectors
 from recsat.rank.greedy import pool_of
 from recsat.rank.reranker import DEPTH, Reranker, RerankInput
+from recsat.rank.shortlist import of_users
 
 TRADE_OFFS = (0.0, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7)
 LOSS = 0.01
@@ -59,7 +59,7 @@ def scored_users(
     for rows, block in shortlists:
         chosen = torch.from_numpy(np.flatnonzero(wanted[rows])).to(block.scores.device)
         if len(chosen):
-            blocks.append(pool_of(_of_users(block, chosen), DEPTH, k).block)
+            blocks.append(pool_of(of_users(block, chosen), DEPTH, k).block)
     users = pl.Series("user_id", ids, dtype=pl.String).filter(pl.Series(wanted))
     return ScoredUsers(blocks, users, relevant, vectors, k)
 
@@ -95,17 +95,6 @@ def chosen_point(points: Sequence[Point], *, loss: float = LOSS) -> Point:
         return plain
     floor = (1 - loss) * plain.ndcg
     return max((point for point in points if point.ndcg >= floor), key=lambda point: point.ild)
-
-
-def _of_users(block: RerankInput, rows: Tensor) -> RerankInput:
-    topics = block.user_topics
-    return replace(
-        block,
-        candidates=block.candidates[rows],
-        scores=block.scores[rows],
-        user_topics=None if topics is None else topics[rows],
-        user_ids=None if block.user_ids is None else [block.user_ids[row] for row in rows.tolist()],
-    )
 
 
 def _lists(scored: ScoredUsers, reranker: Reranker) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -82,6 +82,18 @@ def shortlists(
         permitted = torch.from_numpy(plan.mask(rows)).to(request.device)
         scores = permitted_scores(recommender, batch, None, permitted)
         yield rows, shortlist(batch, None, scores, request, generator).input
+
+
+def of_users(block: RerankInput, rows: Tensor) -> RerankInput:
+    """``block`` for some of its users."""
+    topics = block.user_topics
+    return replace(
+        block,
+        candidates=block.candidates[rows],
+        scores=block.scores[rows],
+        user_topics=None if topics is None else topics[rows],
+        user_ids=None if block.user_ids is None else [block.user_ids[row] for row in rows.tolist()],
+    )
 
 
 def items_at(candidates: Tensor | None, places: Tensor) -> Tensor:

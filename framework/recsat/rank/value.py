@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import polars as pl
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -14,6 +15,10 @@ from recsat.errors import RunError
 from recsat.rank.greedy import Pool, needed, pool_of
 from recsat.rank.outcome import OutcomeModel, fit_outcome
 from recsat.rank.reranker import DEPTH, Example, Reranker, RerankInput
+
+PREDICTIONS_SCHEMA = pl.Schema(
+    {"event": pl.String, "user_id": pl.String, "predicted": pl.Float64, "observed": pl.Float64}
+)
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,44 @@ class ExpectedValue:
         for event, probability in self.probabilities(pool).items():
             value += self.worth[event] * probability
         return value.masked_fill(~pool.present, float("-inf"))
+
+
+def predictions(value: ExpectedValue, examples: Iterable[Example]) -> pl.DataFrame:
+    """(event, user_id, predicted, observed): a row for every candidate that ``value`` looks at and every event.
+
+    What :mod:`recsat.measure.prediction` measures; ``examples`` should be of users that it was not fitted on.
+    """
+    parts = []
+    for example in examples:
+        pool = pool_of(example.block, value.depth, 1)
+        rows = pool.present.cpu().numpy()
+        users = np.repeat(np.asarray(example.block.user_ids, dtype=object), rows.sum(axis=1))
+        for event, probability in value.probabilities(pool).items():
+            observed = example.happened[event].to(pool.order.device).gather(1, pool.order)
+            parts.append(
+                pl.DataFrame(
+                    {
+                        "event": pl.Series([event]).new_from_index(0, len(users)),
+                        "user_id": pl.Series(users, dtype=pl.String),
+                        "predicted": probability.cpu().numpy()[rows].astype(np.float64),
+                        "observed": observed.cpu().numpy()[rows].astype(np.float64),
+                    }
+                )
+            )
+    return pl.concat(parts) if parts else pl.DataFrame(schema=PREDICTIONS_SCHEMA)
+
+
+def cross_fitted(value: ExpectedValue, examples: Sequence[Example]) -> pl.DataFrame:
+    """:func:`predictions` for the users of ``examples``, each half of them by a model of the other half."""
+    halves = [[_half(example, odd) for example in examples] for odd in (0, 1)]
+    return pl.concat(predictions(value.fit(halves[1 - half]), halves[half]) for half in (0, 1))
+
+
+def _half(example: Example, odd: int) -> Example:
+    """Every second user of a block; the candidates of the others are taken away."""
+    scores = example.block.scores.clone()
+    scores[1 - odd :: 2] = float("-inf")
+    return replace(example, block=replace(example.block, scores=scores))
 
 
 def features_of(pool: Pool) -> NDArray[np.float64]:

@@ -117,6 +117,28 @@ class CurvePoint(Part):
     n_users: int = Field(ge=0)
 
 
+class PredictionError(Part):
+    """How far the outcome model of an arm is from what happened to candidates of the validation part.
+
+    Each half of the users is judged by a model of the other half. The test part would not do: it holds another share of the
+    events, and an event within it is so much more or less likely.
+    """
+
+    arm: str
+    split: str
+    event: str
+    n: int = Field(ge=1)
+    """Pairs of a user and a candidate."""
+    rate: float = Field(ge=0, le=1)
+    """Share of them that the event happened to."""
+    rmse: float = Field(ge=0, le=1)
+    log_loss: float = Field(ge=0)
+    log_loss_of_rate: float = Field(ge=0)
+    """Log loss of saying ``rate`` of every pair: what a model that tells nothing apart would have."""
+    brier: float = Field(ge=0, le=1)
+    calibration_error: float = Field(ge=0, le=1)
+
+
 class SplitSummary(Part):
     """Sizes of a split."""
 
@@ -197,6 +219,8 @@ class Result(Part):
     retrieval: list[RetrievalResult] = []
     curves: list[CurvePoint] = []
     """What diversity costs in accuracy; empty where the run did not ask."""
+    predictions: list[PredictionError] = []
+    """Of the value model; empty where the run did not rerank by value."""
     verdicts: list[Verdict] = []
     sample_users: list[SampleUser] = []
     stages: list[StageCost]

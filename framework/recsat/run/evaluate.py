@@ -22,6 +22,7 @@ from recsat.report.result import (
     FilterCount,
     MeasureInfo,
     NotMeasured,
+    PredictionError,
     Result,
     RetrievalResult,
     SplitSummary,
@@ -42,7 +43,14 @@ def evaluate(context: StageContext) -> Outcome:
     context.progress.expect(len(config.splits))
     evaluated: list[EvaluatedSplit] = []
     per_user: list[pl.DataFrame] = []
-    parts: dict[str, list[Any]] = {"splits": [], "filters": [], "retrieval": [], "samples": [], "curves": []}
+    parts: dict[str, list[Any]] = {
+        "splits": [],
+        "filters": [],
+        "retrieval": [],
+        "samples": [],
+        "curves": [],
+        "predictions": [],
+    }
     for settings in config.splits:
         split = read_split(folder, settings.name)
         fold = test_fold(context, split, vectors)
@@ -64,6 +72,7 @@ def evaluate(context: StageContext) -> Outcome:
         parts["filters"] += _filters(split, made)
         parts["retrieval"] += _retrieval(split, made)
         parts["curves"] += _curves(context, split)
+        parts["predictions"] += [PredictionError.model_validate(row) for row in made.get("predictions", [])]
         parts["samples"] += sample_users(context, split, fold, by_arm)
         context.progress.advance()
     folder.write_table("measures.parquet", pl.concat(per_user))
@@ -168,6 +177,7 @@ def _result(
         filters=parts["filters"],
         retrieval=parts["retrieval"],
         curves=parts["curves"],
+        predictions=parts["predictions"],
         verdicts=[
             verdict
             for found in evaluated

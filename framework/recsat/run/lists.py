@@ -72,6 +72,7 @@ def recommend(context: StageContext) -> Outcome:
             tried: list[pl.DataFrame] = []
             summary: dict[str, Any] = {
                 "arms": {},
+                "predictions": [],
                 "removed": judging.plan.removed,
                 "n_pairs": judging.plan.n_candidates,
             }
@@ -82,11 +83,12 @@ def recommend(context: StageContext) -> Outcome:
                 asked = with_reranker(context, request, spec, parameters, judging.train, lambda fold=tuning: fold)  # type: ignore[misc]
                 fitted = spec.make(**parameters).fit(judging.train)
                 own = retriever_of(context, retriever, fitted, f"-{split.name}-{name}")
-                out = _serve(name, fitted, judging, own, asked)
+                out = _serve(name, fitted, judging, own, asked.request)
                 context.progress.advance()
                 tuned[name] = TunedArm(
                     spec, parameters, best if isinstance(best := table["ndcg"].max(), float) else None
                 )
+                summary["predictions"] += [{"arm": name, "split": split.name, **row} for row in asked.predictions]
                 made.append(out.lists)
                 tried.append(table)
                 summary["arms"][name] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,27 @@ from scipy.sparse import csr_array
 
 from recsat.domain import RecommenderSpec
 from recsat.measure.diversity import topic_matrix
+from recsat.measure.prediction import brier_of, calibration_error_of, log_loss_of, rmse_of
 from recsat.rank.recommend import Features, Request
 from recsat.rank.registry import make_reranker
 from recsat.rank.reranker import Example, LearnedReranker
-from recsat.rank.shortlist import shortlists
+from recsat.rank.shortlist import of_users, shortlists
+from recsat.rank.value import ExpectedValue, cross_fitted
 from recsat.recommend.interactions import TrainingData
 from recsat.recommend.recommender import Recommender
 from recsat.run.fold import Fold
 from recsat.run.stage import StageContext
+
+MOST_USERS = 20_000
+"""More teach three numbers for an event no better."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How an arm's lists are asked for, and how far its outcome model was from what happened, by event."""
+
+    request: Request
+    predictions: list[dict[str, Any]] = field(default_factory=list)
 
 
 def with_reranker(
@@ -30,22 +43,27 @@ def with_reranker(
     parameters: Mapping[str, Any],
     train: TrainingData,
     tuning: Callable[[], Fold],
-) -> Request:
+) -> Asked:
     """``request`` with the run's reranker and the features of ``train``; as it is where the run names none.
 
     A reranker that learns is taught by the arm of ``spec`` as it does on the ``tuning`` fold, which is fitted for that.
     """
     name = context.config.rank.reranker
     if name is None:
-        return request
+        return Asked(request)
     available = context.plugins.rerankers(context.domain)
     chosen = context.plugins.select("reranker", available, [name])[name]
     reranker = make_reranker(chosen, context.config.rank.reranker_parameters)
+    errors: list[dict[str, Any]] = []
     if isinstance(reranker, LearnedReranker):
         fold = tuning()
         arm = spec.make(**parameters).fit(fold.train)
-        reranker = reranker.fit(examples(context, arm, fold, request, reranker.events))
-    return replace(request, reranker=reranker, features=features_of(context, train, request.device))
+        taught = list(examples(context, arm, fold, request, reranker.events))
+        if isinstance(reranker, ExpectedValue):
+            errors = prediction_errors(reranker, taught)
+        reranker = reranker.fit(taught)
+    request = replace(request, reranker=reranker, features=features_of(context, train, request.device))
+    return Asked(request, errors)
 
 
 def features_of(context: StageContext, train: TrainingData, device: torch.device) -> Features:
@@ -65,22 +83,51 @@ def features_of(context: StageContext, train: TrainingData, device: torch.device
 def examples(
     context: StageContext, arm: Recommender, fold: Fold, request: Request, events: tuple[str, ...]
 ) -> Iterator[Example]:
-    """The candidates of every user of ``fold`` who has a history, and which of them each liked event then happened to.
+    """The candidates of users of ``fold`` with a history, and which of them each liked event then happened to.
 
-    These users all liked something in the held-out part: probabilities are those of users who come back.
+    At most :data:`MOST_USERS`, drawn at random. All of them liked something in the held-out part: probabilities are those of
+    users who come back, within a time, or with a number of events, like those of that part.
     """
     happened = {event: _happened(context, fold, event) for event in events}
     request = replace(request, features=features_of(context, fold.train, request.device))
-    for rows, block in shortlists(arm, fold.users, fold.plan, request):
-        known = torch.from_numpy(np.diff(fold.users.history[rows].indptr) > 0).to(block.scores.device)
+    wanted = np.diff(fold.users.history.indptr) > 0
+    wanted[np.random.default_rng(context.config.seed).permutation(np.flatnonzero(wanted))[MOST_USERS:]] = False
+    for rows, whole in shortlists(arm, fold.users, fold.plan, request):
+        chosen = np.flatnonzero(wanted[rows])
+        if not len(chosen):
+            continue
+        block = of_users(whole, torch.from_numpy(chosen).to(whole.scores.device))
         places = block.candidates.clamp(min=0)
         yield Example(
-            block=replace(block, scores=block.scores.masked_fill(~known[:, None], float("-inf"))),
+            block=block,
             happened={
-                event: torch.from_numpy(matrix[rows].toarray()).to(places.device).gather(1, places)
+                event: torch.from_numpy(matrix[rows][chosen].toarray()).to(places.device).gather(1, places)
                 for event, matrix in happened.items()
             },
         )
+
+
+def prediction_errors(value: ExpectedValue, taught: list[Example]) -> list[dict[str, Any]]:
+    """By event: errors of the value model's probabilities for users that it was not fitted on; empty for a single user."""
+    if sum(len(example.block.scores) for example in taught) < 2:
+        return []
+    table = cross_fitted(value, taught)
+    found = []
+    for (event,), part in table.group_by("event", maintain_order=True):
+        rate = part.with_columns(predicted=pl.col("observed").mean())
+        found.append(
+            {
+                "event": event,
+                "n": part.height,
+                "rate": part["observed"].mean(),
+                "rmse": rmse_of(part),
+                "log_loss": log_loss_of(part),
+                "log_loss_of_rate": log_loss_of(rate),
+                "brier": brier_of(part),
+                "calibration_error": calibration_error_of(part),
+            }
+        )
+    return found
 
 
 def _happened(context: StageContext, fold: Fold, event: str) -> csr_array:

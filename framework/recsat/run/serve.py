@@ -77,7 +77,7 @@ def serve(config: ServeConfig, plugins: Plugins) -> pl.DataFrame:
         parameters,
         train,
         lambda: validation_fold(context, read_split(folder, first), train.vectors),
-    )
+    ).request
     fitted = spec.make(**parameters).fit(train)
     with opened_retriever(context) as retriever:
         made = recommend(
