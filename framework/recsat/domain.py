@@ -181,6 +181,8 @@ class Domain:
     - ``demo``: settings of a run on the bundled sample, laid over the defaults by ``recsat demo``.
     - ``item_vectors(items, config)``: ready vectors beside the text's, by name: ``{"image": (n_items, d)}``, row by row the
       items', a row of zeros where an item has none. They become named vectors of the store and of the ``multimodal`` arm.
+    - ``item_pictures(items, config)``: a Series of paths to picture files, null where an item has none; the image encoder
+      makes them the vectors named ``image``.
     """
 
     name: str
@@ -200,3 +202,4 @@ class Domain:
     reasons: Mapping[str, str] = field(default_factory=dict)
     demo: Mapping[str, Any] = field(default_factory=dict)
     item_vectors: Callable[[pl.DataFrame, Any], Mapping[str, NDArray[np.float32]]] | None = None
+    item_pictures: Callable[[pl.DataFrame, Any], pl.Series] | None = None

@@ -62,6 +62,7 @@ def test_a_sound_thing_has_no_fault(thing: object) -> None:
         (Domain, {"name": "my.pages"}, "name is 'my.pages'"),
         (Domain, {"config": DomainConfig()}, "give a class that inherits from recsat.DomainConfig"),
         (Domain, {"describe_user": lambda users: users}, "describe_user takes (users)"),
+        (Domain, {"item_pictures": lambda items: items}, "item_pictures takes (items)"),
         (Domain, {"item_vectors": "image.npz"}, "item_vectors is 'image.npz'"),
         (Domain, {"positive": "value >= 4"}, "positive is 'value >= 4'; give a polars expression"),
         (Domain, {"kinds": ()}, "kinds is ()"),

@@ -45,8 +45,9 @@ def _domain(domain: Domain) -> Iterator[str]:
     yield from _function(domain, "load", "config")
     yield from _function(domain, "describe_item", "items")
     yield from _function(domain, "describe_user", "users", "history")
-    if domain.item_vectors is not None:
-        yield from _function(domain, "item_vectors", "items", "config")
+    for field in ("item_vectors", "item_pictures"):
+        if getattr(domain, field) is not None:
+            yield from _function(domain, field, "items", "config")
     if not isinstance(domain.positive, pl.Expr):
         yield f"positive is {domain.positive!r}; give a polars expression over events, e.g. pl.col('value') >= 4"
     yield from _strings(domain, "kinds")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from recsat.embed.cache import embed_texts
 from recsat.embed.centre import centre
 from recsat.embed.fusion import ready_vectors
+from recsat.errors import PluginError
 from recsat.run.stage import Outcome, StageContext
 
 
@@ -33,8 +34,20 @@ def embed(context: StageContext) -> Outcome:
 
 
 def _ready(context: StageContext) -> dict[str, NDArray[np.float32]]:
-    """Vectors that the domain has beside its texts, by name."""
-    if context.domain.item_vectors is None:
-        return {}
-    given = context.domain.item_vectors(context.catalogue.items, context.domain_config)
-    return ready_vectors(given, len(context.catalogue), f"item_vectors of domain {context.domain.name!r}")
+    """Vectors that the domain has beside its texts, by name, and those of its pictures."""
+    domain, items, config = context.domain, context.catalogue.items, context.domain_config
+    given: dict[str, NDArray[np.float32]] = {}
+    if domain.item_vectors is not None:
+        given |= domain.item_vectors(items, config)
+    if domain.item_pictures is not None:
+        if "image" in given:
+            raise PluginError(
+                f"domain {domain.name!r} gives vectors named 'image' and pictures, which get that name. Rename the vectors."
+            )
+        from recsat.embed.image import ImageEncoder
+        from recsat.embed.pictures import embed_pictures
+
+        paths = domain.item_pictures(items, config)
+        encoder = ImageEncoder(device=context.config.encoder.device)
+        given["image"] = embed_pictures(paths, encoder, context.config.cache_dir)
+    return ready_vectors(given, len(context.catalogue), f"domain {domain.name!r}")
