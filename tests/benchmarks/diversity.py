@@ -1,4 +1,4 @@
-"""How much intra-list diversity one per cent of nDCG buys, on the bundled MovieLens sample, warm items.
+"""How much intra-list diversity one per cent of nDCG buys, on warm items of a domain's bundled sample.
 
 For every seed: arms are tuned on validation, every reranker is swept there, the most diverse trade-off that keeps 99 % of the
 nDCG is chosen, and what it changes is measured on test against the arm's own order. The last columns are what the same
@@ -9,6 +9,7 @@ Run: ``python tests/benchmarks/diversity.py --arms ease hybrid --seeds 1 2 3``. 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -31,9 +32,11 @@ from recsat.run.tune import tune
 N_BOOTSTRAP = 2000
 
 
-def of_seed(seed: int, arms: Sequence[str], fixed: Mapping[str, dict[str, Any]], place: Path) -> pl.DataFrame:
+def of_seed(
+    domain: str, seed: int, arms: Sequence[str], fixed: Mapping[str, dict[str, Any]], place: Path
+) -> pl.DataFrame:
     """Per-user values of the plain order and of the chosen trade-offs on test, for every arm and reranker."""
-    context = prepared("content", place, [{"name": "warm", "protocol": "random"}], seed=seed)
+    context = prepared(domain, place, [{"name": "warm", "protocol": "random"}], seed=seed)
     validation, test = folds(context)["warm"]
     request = request_of(context)
     found = []
@@ -42,7 +45,9 @@ def of_seed(seed: int, arms: Sequence[str], fixed: Mapping[str, dict[str, Any]],
         fallbacks = fallbacks_for(validation.train)
         parameters, _ = tune(spec, fixed.get(name, {}), validation, fallbacks, request)
         arm = TunedArm(spec, parameters, None)
-        on_validation, on_test = (scored_fold(context, arm, fold, request) for fold in (validation, test))
+        on_validation, on_test = (
+            scored_fold(context, arm, fold, request, most_users=10**6) for fold in (validation, test)
+        )
         for reranker, reranker_spec in swept(context).items():
             make = partial(lambda spec, t: make_reranker(spec, {"trade_off": t}), reranker_spec)
             start = time.perf_counter()
@@ -82,13 +87,17 @@ def interval(values: pl.DataFrame, measure: str, rng: np.random.Generator) -> tu
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--domain", default="content")
+    parser.add_argument("--parameters", type=json.loads, default={}, help='fixed ones, e.g. {"ease": {"l2": 200}}')
     parser.add_argument("--arms", nargs="+", default=["ease", "hybrid"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--place", type=Path, default=Path(".recsat/benchmarks"))
     options = parser.parse_args()
     torch.set_num_threads(1)
     logging.disable(logging.INFO)
-    values = pl.concat([of_seed(seed, options.arms, {}, options.place) for seed in options.seeds])
+    values = pl.concat(
+        [of_seed(options.domain, seed, options.arms, options.parameters, options.place) for seed in options.seeds]
+    )
     print("\n| arm | reranker | nDCG on test | intra-list diversity on test |\n|---|---|---|---|")
     rng = np.random.default_rng(0)
     for (arm, reranker), part in values.group_by("arm", "reranker", maintain_order=True):

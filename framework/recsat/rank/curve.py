@@ -17,7 +17,7 @@ from recsat.rank.greedy import pool_of
 from recsat.rank.reranker import DEPTH, Reranker, RerankInput
 from recsat.rank.shortlist import of_users
 
-TRADE_OFFS = (0.0, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7)
+TRADE_OFFS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.7, 0.9)
 LOSS = 0.01
 """Share of nDCG that diversity may cost."""
 

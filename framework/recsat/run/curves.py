@@ -24,7 +24,7 @@ from recsat.run.rerank import features_of
 from recsat.run.stage import StageContext
 from recsat.run.tune import validation_ndcg
 
-MOST_USERS = 2_000
+MOST_USERS = 1_000
 """More are sampled: a point is a mean over users, and the price of a sweep grows with them."""
 CURVE_SCHEMA = pl.Schema(
     {
@@ -113,14 +113,16 @@ def _made(spec: RerankerSpec, trade_off: float) -> Reranker:
     return make_reranker(spec, {"trade_off": trade_off})
 
 
-def scored_fold(context: StageContext, arm: TunedArm, fold: Fold, request: Request) -> ScoredUsers:
-    """The arm, fitted for ``fold``, and its candidates for the judged users with a history, at most :data:`MOST_USERS`."""
+def scored_fold(
+    context: StageContext, arm: TunedArm, fold: Fold, request: Request, most_users: int = MOST_USERS
+) -> ScoredUsers:
+    """The arm, fitted for ``fold``, and its candidates for the judged users with a history; ``most_users``, drawn at random."""
     recommender = arm.spec.make(**arm.parameters).fit(fold.train)
     judged = pl.Series(fold.users.ids, dtype=pl.String).is_in(fold.relevant["user_id"].unique().implode()).to_numpy()
     wanted = judged & (np.diff(fold.users.history.indptr) > 0)
     rows = np.flatnonzero(wanted)
-    if len(rows) > MOST_USERS:
-        dropped = np.random.default_rng(context.config.seed).permutation(rows)[MOST_USERS:]
+    if len(rows) > most_users:
+        dropped = np.random.default_rng(context.config.seed).permutation(rows)[most_users:]
         wanted[dropped] = False
     request = replace(request, features=features_of(context, fold.train, request.device))
     return scored_users(
