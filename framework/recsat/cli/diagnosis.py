@@ -64,7 +64,7 @@ def _show(checks: Iterable[Check]) -> None:
         line = Table.grid(padding=(0, 2))
         line.add_column(width=4)
         line.add_column(width=8)
-        line.add_column()
+        line.add_column(overflow="fold")  # a path that is cut says nothing
         line.add_row(Text(check.status, style=STYLES[check.status]), check.name, Text(check.found))
         if check.advice:
             line.add_row("", "", Text(check.advice, style="italic"))

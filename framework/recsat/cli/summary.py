@@ -61,4 +61,6 @@ def print_summary(folder: Path, console: Console) -> None:
     console.print(Text(f"▲ better, ▼ worse than {result.baseline} (significant, Holm)", style="dim"))
     console.print()
     console.print(Text(answer_in_words(headlines(result))))
+    if result.data.simulated:
+        console.print(Text(f"Simulated data, which say nothing about people: {result.data.source}"), soft_wrap=True)
     console.print(Text(f"Report: {folder / 'report.html'}"), soft_wrap=True)
