@@ -119,4 +119,6 @@ def test_doctor_tells_what_to_do_and_ends_with_1(recsat: Recsat) -> None:
 def test_the_page_of_commands_has_every_command() -> None:
     page = (Path(__file__).parents[2] / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
     listed = {line.split("`")[1].split()[1] for line in page.splitlines() if line.startswith("| `recsat ")}
-    assert listed == {command.callback.__name__.replace("_", "-") for command in app.registered_commands if command.callback}
+    assert listed == {
+        command.callback.__name__.replace("_", "-") for command in app.registered_commands if command.callback
+    }
