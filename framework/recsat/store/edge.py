@@ -26,7 +26,8 @@ class EdgeStore(EdgeCollections):
 
     The engine's write-ahead log is on: what was acknowledged survives ``kill -9``; :meth:`flush` guards against power loss.
     A graph (HNSW, ``hnsw_m`` links, ``hnsw_ef_construct`` wide) is built where the vectors of a collection take more than
-    ``indexing_threshold_kb``; below, search is exact. Safe from several threads, though they take turns.
+    ``indexing_threshold_kb``; below, search is exact. With ``int8_oversampling``, collections made from then on search int8
+    copies of the vectors where they have a graph, and score that many times as many hits exactly. Safe from several threads, though they take turns.
     """
 
     def upsert(self, name: str, points: Sequence[models.PointStruct]) -> None:
@@ -154,7 +155,10 @@ class EdgeStore(EdgeCollections):
         wheres = checks.filter_rows(where, len(rows), f"collection {name!r}")
         keys = np.zeros((len(rows), limit), dtype=np.uint64)
         scores = np.full((len(rows), limit), -np.inf, dtype=np.float32)
-        params = edge.SearchParams(hnsw_ef=ef, exact=exact)
+        int8 = None
+        if self._int8_oversampling is not None:
+            int8 = edge.QuantizationSearchParams(rescore=True, oversampling=self._int8_oversampling)
+        params = edge.SearchParams(hnsw_ef=ef, exact=exact, quantization=int8)
         with collection.lock, self._refusals(name):
             translated = (
                 [edge_filter(f) for f in wheres] if isinstance(wheres, list) else [edge_filter(wheres)] * len(rows)

@@ -53,8 +53,12 @@ class EdgeCollections:
         indexing_threshold_kb: int = 10_000,
         hnsw_m: int = 16,
         hnsw_ef_construct: int = 100,
+        int8_oversampling: float | None = None,
     ) -> None:
+        if int8_oversampling is not None and int8_oversampling < 1:
+            raise StoreError(f"{directory}: int8_oversampling is {int8_oversampling}; give at least 1, or None.")
         self.directory = Path(directory)
+        self._int8_oversampling = int8_oversampling
         self._graph = edge.HnswIndexConfig(hnsw_m, hnsw_ef_construct, indexing_threshold_kb)
         self._threshold = indexing_threshold_kb
         self._open: dict[str, OpenCollection] = {}
@@ -112,7 +116,12 @@ class EdgeCollections:
             v: edge.EdgeVectorParams(size=d, distance=_DISTANCES[shape.distance]) for v, d in shape.vectors.items()
         }
         optimizers = edge.EdgeOptimizersConfig(indexing_threshold=self._threshold, default_segment_number=1)
-        config = edge.EdgeConfig(vectors=parameters, hnsw_config=self._graph, optimizers=optimizers)
+        int8 = None
+        if self._int8_oversampling is not None:
+            int8 = edge.ScalarQuantizationConfig(edge.ScalarType.Int8, quantile=0.99, memory=edge.Memory.Pinned)
+        config = edge.EdgeConfig(
+            vectors=parameters, hnsw_config=self._graph, optimizers=optimizers, quantization_config=int8
+        )
         shard = edge.EdgeShard.create(str(hidden / "shard"), config)
         try:
             self._index_fields(shard, shape.payload_indexes)
