@@ -9,11 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recsat.recommend.bilinear import fit_bilinear, length_weights
+from recsat.recommend.bilinear import bilinear_moments, length_weights, solve_bilinear
 from recsat.recommend.gather import PADDING, factors_of, padded_rows, strongest
 from recsat.recommend.interactions import TrainingData, UserBatch
 from recsat.recommend.products import inner_products, item_vectors
 from recsat.recommend.recommender import Reasons, Recommender
+from recsat.recommend.transfer import solve_towards
 
 
 class AlignedText(Recommender):
@@ -25,27 +26,38 @@ class AlignedText(Recommender):
     the power -2·``length_power`` (row divided by its square root at the default), warm items by popularity to the power
     -``popularity_power``. An item needs a text and no event, so unseen items are ranked. The score is an inner product
     with the stored vector ``text``: retrieval needs no second index.
+
+    ``prior`` names a file of :func:`~recsat.recommend.transfer.save_mapping`: M is then drawn towards a map that was learnt
+    elsewhere, for a catalogue that has few events yet.
     """
 
     vector: str | None = "text"
 
-    def __init__(self, *, l2: float = 5.0, length_power: float = 0.5, popularity_power: float = 0.0) -> None:
+    def __init__(
+        self,
+        *,
+        l2: float = 5.0,
+        length_power: float = 0.5,
+        popularity_power: float = 0.0,
+        prior: str | None = None,
+    ) -> None:
         if l2 <= 0:
             raise ValueError(f"l2 must be above 0, not {l2}: without it M is not unique")
         self.l2 = l2
         self.length_power = length_power
         self.popularity_power = popularity_power
+        self.prior = prior
 
     def fit(self, train: TrainingData) -> Self:
         self.item_vectors = item_vectors(train, "text", "aligned")
         popularity = train.popularity.astype(np.float64)
-        M = fit_bilinear(
+        moments = bilinear_moments(
             train.users.history,
             self.item_vectors,
             user_weights=length_weights(train.users.history, 2 * self.length_power),
             item_weights=np.where(train.warm, popularity.clip(min=1) ** -self.popularity_power, 0.0),
-            l2=self.l2,
         )
+        M = solve_bilinear(moments, self.l2) if self.prior is None else solve_towards(moments, self.l2, self.prior)
         self.mapping: NDArray[np.float32] = M.astype(np.float32)
         return self
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -31,6 +33,26 @@ def fit_bilinear(
     mean(λ_a)·mean(λ_c), so that one value serves data of any size. ``user_weights`` is w, (n_users,); ``item_weights`` is
     v, (n_items,), 0 where nothing is known of an item. Zero data give M = 0.
     """
+    moments = bilinear_moments(history, vectors, user_weights=user_weights, item_weights=item_weights)
+    return solve_bilinear(moments, l2)
+
+
+class Moments(NamedTuple):
+    """What :func:`fit_bilinear` needs of the data, each d × d: A, R and C of its docstring."""
+
+    users: NDArray[np.float64]
+    liked: NDArray[np.float64]
+    items: NDArray[np.float64]
+
+
+def bilinear_moments(
+    history: csr_array,
+    vectors: NDArray[np.float32],
+    *,
+    user_weights: NDArray[np.float64],
+    item_weights: NDArray[np.float64],
+) -> Moments:
+    """The sums over users and items; arguments as in :func:`fit_bilinear`."""
     d = vectors.shape[1]
     weighted = np.asarray(vectors * item_weights[:, None], dtype=np.float32)
     A = np.zeros((d, d))
@@ -42,13 +64,20 @@ def fit_bilinear(
         A += scaled @ sums
         R += scaled @ np.asarray(rows @ weighted, dtype=np.float64)
     C = np.asarray(weighted.T @ vectors, dtype=np.float64)
-    eigen_a, Qa = np.linalg.eigh((A + A.T) / 2)
-    eigen_c, Qc = np.linalg.eigh((C + C.T) / 2)
+    return Moments((A + A.T) / 2, R, (C + C.T) / 2)
+
+
+def solve_bilinear(moments: Moments, l2: float, prior: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    r"""M of :func:`fit_bilinear`; with a ``prior`` M₀ the penalty is :math:`\lambda \|M - M_0\|_F^2`, and R becomes :math:`R + \lambda M_0`."""
+    A, R, C = moments
+    eigen_a, Qa = np.linalg.eigh(A)
+    eigen_c, Qc = np.linalg.eigh(C)
     eigen_a, eigen_c = eigen_a.clip(min=0), eigen_c.clip(min=0)
-    unit = eigen_a.mean() * eigen_c.mean()
-    if unit == 0:
-        return np.zeros((d, d))
-    solved: NDArray[np.float64] = Qa @ ((Qa.T @ R @ Qc) / (np.outer(eigen_a, eigen_c) + l2 * unit)) @ Qc.T
+    penalty = l2 * eigen_a.mean() * eigen_c.mean()
+    if penalty == 0:
+        return np.zeros_like(A) if prior is None else prior
+    target = R if prior is None else R + penalty * prior
+    solved: NDArray[np.float64] = Qa @ ((Qa.T @ target @ Qc) / (np.outer(eigen_a, eigen_c) + penalty)) @ Qc.T
     return solved
 
 
