@@ -80,6 +80,11 @@ def test_few_events_and_a_map_from_elsewhere_beat_few_events(blocks: TrainingDat
     assert started > alone
 
 
+def test_towards_the_identity_few_events_rank_as_cosine_does(blocks: TrainingData) -> None:
+    arm = AlignedText(l2=1e9, prior="identity").fit(blocks)
+    np.testing.assert_allclose(arm.mapping / arm.mapping[0, 0], np.eye(8), atol=1e-4)
+
+
 def test_files_that_do_not_fit_are_named(tmp_path: Path) -> None:
     save_mapping(np.eye(4, dtype=np.float32), tmp_path / "four.safetensors")
     np.testing.assert_array_equal(load_mapping(tmp_path / "four.safetensors", 4), np.eye(4))

@@ -27,8 +27,8 @@ class AlignedText(Recommender):
     -``popularity_power``. An item needs a text and no event, so unseen items are ranked. The score is an inner product
     with the stored vector ``text``: retrieval needs no second index.
 
-    ``prior`` names a file of :func:`~recsat.recommend.transfer.save_mapping`: M is then drawn towards a map that was learnt
-    elsewhere, for a catalogue that has few events yet.
+    With ``prior`` M is drawn towards another map in the place of 0, for a catalogue that has few events yet: ``"identity"``
+    for plain cosine of texts, or a file of :func:`~recsat.recommend.transfer.save_mapping` with what was learnt elsewhere.
     """
 
     vector: str | None = "text"

@@ -13,6 +13,7 @@ from recsat.errors import ConfigError
 from recsat.recommend.bilinear import Moments, solve_bilinear
 
 KEY = "mapping"
+IDENTITY = "identity"
 
 
 def save_mapping(mapping: NDArray[np.float32], path: str | Path) -> None:
@@ -46,12 +47,19 @@ def solve_towards(moments: Moments, l2: float, prior: str | Path | NDArray[np.fl
               \qquad \alpha = \frac{\langle R, M_0 \rangle}{\langle A M_0 C, M_0 \rangle}
 
     Two domains differ in how much is liked, and so in the size of M: α is the factor with which the old map alone fits
-    the new data best, not below 0. Without data M is M₀. A prior mean in the place of 0 is the simplest hierarchical
+    the new data best, not below 0. Without data M is M₀. ``"identity"`` takes I for M₀, plain cosine of texts: it needs no
+    other domain, and on the data measured here it is the better start (docs/decisions/0010-transfer.md). A prior mean in the place of 0 is the simplest hierarchical
     model (Gelman and Hill 2006, chapter 12); for transfer: Chelba and Acero, Computer Speech and Language 2006.
     """
-    M0 = prior if isinstance(prior, np.ndarray) else load_mapping(prior, len(moments.users))
+    M0 = _map(prior, len(moments.users))
     fitted = float((moments.users @ M0 @ moments.items * M0).sum())
     if fitted <= 0:
         return M0
     scale = max(float((moments.liked * M0).sum()) / fitted, 0.0)
     return solve_bilinear(moments, l2, scale * M0)
+
+
+def _map(prior: str | Path | NDArray[np.float64], dimension: int) -> NDArray[np.float64]:
+    if isinstance(prior, np.ndarray):
+        return prior
+    return np.eye(dimension) if prior == IDENTITY else load_mapping(prior, dimension)
