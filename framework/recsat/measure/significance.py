@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 Values = NDArray[np.float64]
-EXACT_UP_TO = 12  # users with a difference; 2^12 sums are listed
+EXACT_UP_TO = 16  # users with a difference; 2^16 sums are listed; beyond, the far tail can be off by a third
 BLOCK = 2**22
 STEPS = 60
 
