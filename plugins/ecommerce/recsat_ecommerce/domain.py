@@ -44,6 +44,7 @@ ECOMMERCE = Domain(
         "popular": "a bestseller",
         "new": "new in the shop",
         "taste": "goes with what you chose so far",
+        "profile": "goes with what is known of you",
         "no-history": "a bestseller; nothing is known of your taste yet",
         "filled": "a bestseller; the list would have been too short",
     },
