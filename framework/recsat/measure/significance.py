@@ -5,7 +5,8 @@ could as well have had the other sign, so :math:`S = \sum_u d_u` is held against
 :math:`\sum_u \pm d_u`. Holm's correction multiplies the smallest p-value by the number of comparisons; a p-value that is
 counted from 1,000 random flips can never get below 1/1001 and would make significance impossible from 50 comparisons on.
 So the tail is computed, not sampled: exactly for few users, and by its saddlepoint approximation for more (Robinson, JRSS
-B 1982; Lugannani and Rice 1980), which keeps its relative error small however far out the tail lies, and needs no seed.
+B 1982; Lugannani and Rice 1980), which needs no seed. Against exact counts it is within a quarter down to p = 1e-6, and
+within a factor of four below, where a handful of sums decide.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 Values = NDArray[np.float64]
-EXACT_UP_TO = 16  # users with a difference; 2^16 sums are listed; beyond, the far tail can be off by a third
+EXACT_UP_TO = 30  # users with a difference; the sums of each half of them are listed, 2^15
 BLOCK = 2**22
 STEPS = 60
 
@@ -69,9 +70,25 @@ def _test(d: Values) -> Values:
 
 
 def _exact(d: Values) -> float:
+    """Share of the 2^n sums that lie as far out, without listing them: sums of one half meet those of the other.
+
+    Horowitz and Sahni, JACM 1974: O(n 2^(n/2)). Sums come in pairs of opposite sign, so one side is counted, twice.
+    """
     few = d[d != 0]
-    signs = 1 - 2 * ((np.arange(2 ** len(few))[:, None] >> np.arange(len(few))) & 1)
-    return float((np.abs(signs @ few) >= abs(few.sum()) * (1 - 1e-12)).mean())
+    s = abs(few.sum())
+    rounding = max(1e-12 * s, 1e-14)  # the columns are scaled to length 1
+    if s <= rounding:
+        return 1.0
+    first, second = _sums(few[: len(few) // 2]), np.sort(_sums(few[len(few) // 2 :]))
+    n_out = len(second) - np.searchsorted(second, s - rounding - first)
+    return float(2 * n_out.sum() / 2.0 ** len(few))
+
+
+def _sums(d: Values) -> Values:
+    sums = np.zeros(1)
+    for value in d:
+        sums = np.concatenate([sums + value, sums - value])
+    return sums
 
 
 def _saddlepoint(d: Values) -> Values:
