@@ -8,6 +8,7 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 
 from recsat import RunConfig
+from recsat.config_check import check_config
 from recsat.plugins import load_plugins
 from recsat.run import RunFolder, new_run, open_run, point_latest, run_stage
 from recsat_flows.progress import PrefectProgress
@@ -73,6 +74,8 @@ def pipeline(config: RunConfig = DEFAULTS, resume: str | None = None) -> str:
         config: What to run. Every field has a default; the domain's own settings go into domain_config.
         resume: Folder of a run that was cut short. Its own configuration is used, and its finished stages stand.
     """
+    if resume is None:
+        check_config(config, load_plugins())  # a wrong name must not show after an hour of embedding
     folder = new_run(config) if resume is None else open_run(Path(resume))
     get_run_logger().info("run folder %s", folder.path)
     done = {cost.name for cost in folder.costs()}

@@ -12,7 +12,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.exceptions import ParameterTypeError
 
-from recsat import RunConfig
+from recsat import ConfigError, RunConfig
 from recsat.hooks import STAGES
 from recsat.report.result import Result
 from recsat.run.serve import ServeConfig
@@ -68,6 +68,15 @@ def test_lists_for_some_users_are_written_and_shown(finished_run: Path, tmp_path
     rows = shown("recsat-lists")
     assert isinstance(rows, str)
     assert [row["item_id"] for row in json.loads(rows)] == lists["item_id"].to_list()
+
+
+@pytest.mark.server
+@pytest.mark.usefixtures("prefect")
+def test_an_unknown_arm_is_refused_before_a_run_folder_is_made(small_run_config: RunConfig, tmp_path: Path) -> None:
+    wrong = small_run_config.model_copy(update={"arms": ["popularty"], "runs_dir": str(tmp_path / "none")})
+    with pytest.raises(ConfigError, match="popularty"):
+        pipeline(wrong)
+    assert not (tmp_path / "none").exists()
 
 
 def test_there_is_a_task_for_every_stage_in_order() -> None:
