@@ -136,6 +136,27 @@ def test_the_reason_for_a_new_item_is_likeness_and_for_a_warm_one_that_it_was_li
     assert set(reasons.code[:, 1][named[:, 1]]) == {"because"}
 
 
+@pytest.mark.parametrize("offset", [-0.6, 0.0, 0.6])
+def test_a_new_item_names_a_reason_only_where_it_outweighs_the_step_of_the_offset(
+    with_new_items: TrainingData, offset: float
+) -> None:
+    fitted = Hybrid().fit(with_new_items)
+    fitted.calibration = replace(fitted.calibration, offset=offset, slope=0.5)
+    users, listed = with_new_items.users, np.tile(np.arange(3), (60, 1))
+    because = fitted.explain(users, listed).item
+    before = fitted.score(users)
+    share = fitted.text_part.shares(users, listed)
+    for user in range(60):
+        own = users.history[[user]].indices
+        left_out = users.history[[user] * len(own)].toarray()
+        left_out[np.arange(len(own)), own] = 0
+        lost = (before[user, :3] - fitted.score(UserBatch(["x"] * len(own), csr_array(left_out)))[:, :3]).numpy()
+        speaks = share[user, : len(own)].numpy() > 0
+        for item in range(3):
+            lowers = own[speaks[:, item] & (lost[:, item] > 1e-4)]
+            assert (because[user, item] in lowers) if len(lowers) else (because[user, item] == -1 or offset >= 0)
+
+
 def test_nobody_and_nothing_are_fitted_without_a_fault(blocks: TrainingData) -> None:
     few = replace(blocks, users=UserBatch(ids=["a"], history=blocks.users.history[[0]]))
     assert torch.isfinite(Hybrid().fit(few).score(few.users)).all()

@@ -73,6 +73,10 @@ class AlignedText(Recommender):
         E, M = torch.from_numpy(self.item_vectors), torch.from_numpy(self.mapping)
         return (factors_of(users.history, E) @ M) @ E[torch.from_numpy(items).clamp(min=0)].mT
 
+    def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
+        """What the score loses without history item h: its share, since the score is a sum."""
+        return self.shares(users, items)
+
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
         """The history item with the largest share of the score."""
         because = strongest(self.shares(users, items), padded_rows(users.history))

@@ -37,6 +37,10 @@ class Part(Protocol):
         """What history place h adds to the score of list place k, (B, H, k)."""
         ...
 
+    def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
+        """What the score of list place k loses when history place h is taken away, (B, H, k)."""
+        ...
+
 
 class Hybrid(Recommender):
     r"""Warm items by EASE with a text prior (iALS with a text prior above ``dense_limit`` items), unseen items by aligned text.
@@ -152,14 +156,21 @@ class Hybrid(Recommender):
         return None if self.taste is None else latest_neighbours(self.taste.neighbours, users, n)
 
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
-        """The history item with the largest share of the score, both parts together."""
+        """The history item without which the score would be lowest, both parts together.
+
+        An unseen item's score also loses a step of the offset, which may be negative: an item is named only where its text
+        speaks for the listed one, and for more than that step.
+        """
         c = self.calibration
         history = padded_rows(users.history)
         places = torch.from_numpy(items).clamp(min=0)
-        text = self.text_part.shares(users, items) / self.text_unit
-        warm = (self.warm_part.shares(users, items) / self.warm_unit + c.blend * text) * self.gain[places][:, None, :]
+        text = self.text_part.losses(users, items) / self.text_unit
+        warm = (self.warm_part.losses(users, items) / self.warm_unit + c.blend * text) * self.gain[places][:, None, :]
+        n = _lengths(users)[:, None, None]
+        step = c.offset * (n.sqrt() - (n - 1).clamp(min=0).sqrt())
+        unseen = torch.where(c.slope * text > 0, c.slope * text + step, 0.0)
         is_warm = self.warm[places]
-        because = strongest(torch.where(is_warm[:, None, :], warm, c.slope * text), history)
+        because = strongest(torch.where(is_warm[:, None, :], warm, unseen), history)
         because = np.where(items == PADDING, PADDING, because)
         named = np.where(is_warm.numpy(), "because", "similar")
         return Reasons(code=np.where(because >= 0, named, "taste"), item=because)

@@ -12,8 +12,9 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from recsat.recommend.gather import PADDING, at_candidates, padded_rows, strongest
+from recsat.recommend.gather import PADDING, at_candidates, factors_of, padded_rows, strongest
 from recsat.recommend.interactions import TrainingData, UserBatch
+from recsat.recommend.leaving_out import losses_of_least_squares
 from recsat.recommend.recommender import Reasons, Recommender
 
 
@@ -61,15 +62,14 @@ class ImplicitALS(Recommender):
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
 
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
-        r"""The history item h with the largest :math:`\alpha\, y_i^\top (Y^\top C^u Y + \lambda I)^{-1} y_h`.
-
-        These contributions sum to the score (Hu et al., section 5).
-        """
-        history = padded_rows(users.history)
+        """The history item without which the score would be lowest, the user's factor solved anew."""
         Y = torch.from_numpy(self.item_factors)
-        Yh = Y[torch.from_numpy(history).clamp(min=0)] * torch.from_numpy(history != PADDING)[:, :, None]
-        system = Y.T @ Y + self.regularisation * torch.eye(self.factors) + (self.alpha - 1) * Yh.mT @ Yh
-        solved = torch.linalg.solve(system, Y[torch.from_numpy(items).clamp(min=0)].mT)
-        because = strongest(self.alpha * Yh @ solved, history)
-        because = np.where(items == PADDING, PADDING, because)
+        lost = losses_of_least_squares(
+            Y.T @ Y,
+            factors_of(users.history, Y),
+            Y[torch.from_numpy(items).clamp(min=0)],
+            alpha=self.alpha,
+            regularisation=self.regularisation,
+        )
+        because = np.where(items == PADDING, PADDING, strongest(lost, padded_rows(users.history)))
         return Reasons(code=np.where(because >= 0, "because", "taste"), item=because)

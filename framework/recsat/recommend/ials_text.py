@@ -13,6 +13,7 @@ from torch import Tensor
 
 from recsat.recommend.gather import PADDING, factors_of, padded_rows, strongest
 from recsat.recommend.interactions import TrainingData, UserBatch
+from recsat.recommend.leaving_out import losses_of_least_squares
 from recsat.recommend.products import inner_products, item_vectors
 from recsat.recommend.recommender import Reasons, Recommender
 
@@ -113,9 +114,21 @@ class IalsText(Recommender):
         listed = Y[torch.from_numpy(items).clamp(min=0)].mT
         return self.alpha * Yh @ torch.cholesky_solve(listed, torch.linalg.cholesky(system))
 
+    def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
+        """What the score loses when the user's factor is solved anew without history item h, (B, H, k)."""
+        Y = torch.from_numpy(self.item_factors)
+        listed = Y[torch.from_numpy(items).clamp(min=0)]
+        return losses_of_least_squares(
+            self.warm_gram,
+            factors_of(users.history, Y),
+            listed,
+            alpha=self.alpha,
+            regularisation=self.regularisation,
+        )
+
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
-        """The history item with the largest share of the score."""
-        because = strongest(self.shares(users, items), padded_rows(users.history))
+        """The history item without which the score would be lowest, the user's factor solved anew."""
+        because = strongest(self.losses(users, items), padded_rows(users.history))
         because = np.where(items == PADDING, PADDING, because)
         return Reasons(code=np.where(because >= 0, "because", "taste"), item=because)
 

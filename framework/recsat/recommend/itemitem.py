@@ -27,6 +27,10 @@ class ItemItemRecommender(Recommender):
         weights = self.weights[history.clamp(min=0), torch.from_numpy(items).clamp(min=0)[:, None, :]]
         return weights.masked_fill(history == PADDING, 0.0)
 
+    def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
+        """What the score loses without history item h: its share, since the score is a sum."""
+        return self.shares(users, items)
+
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
         """The history item h with the largest W[h, i]: taking it away lowers the score by exactly that."""
         because = strongest(self.shares(users, items), padded_rows(users.history))

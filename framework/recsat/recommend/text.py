@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsat.errors import RunError
-from recsat.recommend.gather import PADDING, at_candidates, padded_rows, strongest
+from recsat.recommend.gather import PADDING, at_candidates, factors_of, padded_rows, strongest
 from recsat.recommend.interactions import TrainingData, UserBatch
+from recsat.recommend.leaving_out import ROUNDING, losses_of_cosine
 from recsat.recommend.recommender import Reasons, Recommender
 
 
@@ -54,8 +55,14 @@ class TextSimilarity(Recommender):
         return scores.masked_fill(candidates == PADDING, float("-inf"))
 
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
-        history = padded_rows(users.history)
+        """The likest history item of those without which the score would be lower.
+
+        Not simply the likest: a cosine may rise when an item is taken out of the mean, and then that item is no reason.
+        """
         E = torch.from_numpy(self.item_vectors)
-        similarity = E[torch.from_numpy(history).clamp(min=0)] @ E[torch.from_numpy(items).clamp(min=0)].mT
-        because = np.where(items == PADDING, PADDING, strongest(similarity, history))
+        of_history, listed = factors_of(users.history, E), E[torch.from_numpy(items).clamp(min=0)]
+        likeness = of_history @ listed.mT
+        idle = losses_of_cosine(of_history, listed) < ROUNDING
+        because = strongest(likeness.masked_fill(idle, 0.0), padded_rows(users.history))
+        because = np.where(items == PADDING, PADDING, because)
         return Reasons(code=np.where(because >= 0, "similar", "taste"), item=because)
