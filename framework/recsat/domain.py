@@ -177,7 +177,11 @@ class Domain:
     - ``topics``: the list-of-strings item column whose values stand for diversity and calibration.
     - ``title``: the item column that people read in lists.
     - ``units``: unit of ``value`` for each event that has one (``{"rating": "stars"}``); ``worth``: what one event is worth.
+    - ``market``: the text column of the user table that says where a user is, for popularity among users of the same market;
+      users without a row, or tables without the column, have no market.
     - ``reasons``: words for why an item is shown, keyed by the arm's reason code, e.g. ``{"because": "because you liked {title}"}``.
+      ``{title}`` is the history item, ``{topic}`` a topic that the listed item has in common with it (or with the liked history),
+      ``{market}`` the user's market.
     - ``demo``: settings of a run on the bundled sample, laid over the defaults by ``recsat demo``.
     - ``item_vectors(items, config)``: ready vectors beside the text's, by name: ``{"image": (n_items, d)}``, row by row the
       items', a row of zeros where an item has none. They become named vectors of the store and of the ``multimodal`` arm.
@@ -195,6 +199,7 @@ class Domain:
     kinds: tuple[str, ...]
     topics: str | None = None
     title: str = "title"
+    market: str | None = None
     filters: Sequence[CandidateFilter] = ()
     metrics: Sequence[SatisfactionMetric] = ()
     units: Mapping[str, str] = field(default_factory=dict)

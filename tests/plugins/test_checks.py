@@ -69,6 +69,23 @@ def test_a_sound_thing_has_no_fault(thing: object) -> None:
         (Domain, {"kinds": ("page", "page")}, "give each kind once"),
         (Domain, {"topics": ""}, "topics is ''"),
         (Domain, {"title": None}, "title is None"),
+        (Domain, {"market": ""}, "market is ''; name a text column of users"),
+        (
+            Domain,
+            {"reasons": {"because": "like {titel}"}},
+            "reasons['because'] has '{titel}'; the placeholders are {title}, {topic}, {market}. Did you mean 'title'?",
+        ),
+        (Domain, {"reasons": {"because": "like {title"}}, "reasons['because'] has '{title'"),
+        (
+            Domain,
+            {"reasons": {"topic": "more {topic}"}},
+            "reasons['topic'] has {topic} and the domain's topics is None",
+        ),
+        (
+            Domain,
+            {"reasons": {"popular": "in {market}"}},
+            "reasons['popular'] has {market} and the domain's market is None",
+        ),
         (Domain, {"filters": FILTER}, "give a list of recsat.CandidateFilter"),
         (Domain, {"filters": [METRIC]}, "filters[0] is SatisfactionMetric("),
         (Domain, {"metrics": [METRIC, METRIC]}, "metrics has 'clicks' twice"),
@@ -101,6 +118,11 @@ def test_a_sound_thing_has_no_fault(thing: object) -> None:
 def test_a_fault_is_told_by_field_with_what_was_given(kind: type, change: dict[str, Any], fault: str) -> None:
     [told] = faults(dataclasses.replace(of(kind), **change))
     assert fault in told
+
+
+def test_a_template_may_name_what_the_domain_has() -> None:
+    reasons = {"because": "like {title}, {topic} too", "no-history-market": "popular in {market}"}
+    assert faults(dataclasses.replace(DOMAIN, topics="genres", market="country", reasons=reasons)) == []
 
 
 def test_all_faults_are_told_together() -> None:

@@ -107,6 +107,7 @@ BREAKS = {
     "hook without return": ("hooks", "return recsat.Domain(", "recsat.Domain(", ["returned None (is a return missing?)", "expected recsat.Domain"]),
     "missing field": ("hooks", "        positive=LIKED,\n", "", ["recsat_domain at ", "missing 1 required keyword-only argument: 'positive'"]),
     "field of wrong type": ("hooks", "positive=LIKED", "positive=4", ["positive is 4; give a polars expression over events"]),
+    "reason of an unknown placeholder": ("hooks", 'topics="genres"', 'topics="genres", reasons={"because": "like {titel}"}', ["reasons['because'] has '{titel}'; the placeholders are {title}, {topic}, {market}", "Did you mean 'title'"]),
     "import that fails": ("hooks", "import polars as pl", "import polarss as pl", ["cannot be imported", "No module named 'polarss'"]),
     "name that another plugin has": ("hooks", 'name="books"', 'name="content"', ["The domain 'content' is given by", "recsat-books 0.1.0", "recsat-content", "Uninstall one of"]),
     "metric of a name twice": ("hooks", "metrics=[PAGES_READ]", "metrics=[PAGES_READ, PAGES_READ]", ["metrics has 'pages_read' twice; rename one"]),

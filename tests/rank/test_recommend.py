@@ -16,9 +16,12 @@ from torch import Tensor
 from recsat.data.dataset import Dataset
 from recsat.domain import CandidateFilter, FilterContext
 from recsat.errors import RunError
+from recsat.rank.calibration import Calibrated
 from recsat.rank.filters import FilterPlan, plan_filters
-from recsat.rank.recommend import Recommended, Request, Retriever, recommend
-from recsat.rank.reranker import RerankInput
+from recsat.rank.recommend import Features, Recommended, Request, Retriever, recommend
+from recsat.rank.requests import request_filters
+from recsat.rank.reranker import Reranker, RerankInput
+from recsat.rank.xquad import XQuAD
 from recsat.recommend.gather import at_candidates
 from recsat.recommend.interactions import Catalogue, TrainingData, UserBatch
 from recsat.recommend.popularity import Popularity
@@ -207,3 +210,114 @@ def test_a_user_without_history_is_served_by_what_they_told_then_by_popularity()
     assert (
         plain.lists.filter(pl.col("user_id") == "new")["reason"][0] == "popular now; nothing is known of your taste yet"
     )
+
+
+GENRES = [["Crime"], ["Crime", "Drama"], ["Drama"], ["Drama"], [], ["Crime"]]
+WITH_GENRES = Catalogue(ITEMS.with_columns(genres=pl.Series(GENRES, dtype=pl.List(pl.String))))
+
+
+class Tastes(Fixed):
+    """No history item carries a score, but for the listed items in ``named``, which the first liked one does."""
+
+    def __init__(self, *named: int) -> None:
+        super().__init__([[9, 8, 7, 6, 5, 4]] * 3)
+        self.named = named
+
+    def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
+        item = np.where(np.isin(items, self.named), super().explain(users, items).item, -1)
+        return Reasons(np.where(item >= 0, "because", "taste"), item)
+
+
+def told(arm: Recommender, user: str, **changes: object) -> dict[str, str]:
+    request = Request(**{"k": 5, "topics": "genres", **changes})  # type: ignore[arg-type]
+    fallbacks = [Popularity().fit(TRAIN)]
+    made = recommend("fixed", arm, USERS, WITH_GENRES, seen_plan(), fallbacks=fallbacks, request=request)
+    mine = made.lists.filter(pl.col("user_id") == user)
+    return dict(zip(mine["item_id"], mine["reason"], strict=True))
+
+
+def test_without_a_history_item_to_name_a_topic_of_item_and_history_is_the_reason() -> None:
+    assert told(Tastes(), "u") == {
+        "b": "more Crime, which you liked before",
+        "c": "fits what you liked so far",  # drama is not what u likes
+        "d": "fits what you liked so far",
+        "e": "fits what you liked so far",
+        "f": "more Crime, which you liked before",
+    }
+    # v liked b (crime and drama) and c (drama)
+    assert told(Tastes(), "v")["a"] == "more Crime, which you liked before"
+    assert told(Tastes(), "v")["d"] == "more Drama, which you liked before"
+    assert set(told(Tastes(), "new").values()) == {"popular now; nothing is known of your taste yet"}
+
+
+def test_a_history_item_that_carries_the_score_comes_before_any_topic() -> None:
+    reasons = told(Tastes(1), "u")
+    assert reasons["b"] == "because you liked Heat (1995)"
+    assert reasons["f"] == "more Crime, which you liked before"
+
+
+def test_a_template_may_add_the_topic_that_both_items_share() -> None:
+    templates = {"because": "like {title}, {topic} too", "topic": "{topic}!"}
+    reasons = told(Tastes(1, 2), "u", templates=templates)
+    assert reasons["b"] == "like Heat (1995), Crime too"
+    assert reasons["c"] == "because you liked Heat (1995)", "they share none"
+    assert reasons["f"] == "Crime!"
+
+
+def test_without_topics_or_reasons_nothing_is_named() -> None:
+    assert set(told(Tastes(), "u", topics=None).values()) == {"fits what you liked so far"}
+    assert set(told(Tastes(), "u", explain=False).values()) <= {"", "popular now; the list would have been too short"}
+
+
+@pytest.mark.parametrize("reranker", [XQuAD(trade_off=0.9), Calibrated(trade_off=0.9)])
+def test_what_a_reranker_brought_in_for_its_topic_keeps_the_arms_own_reason(reranker: Reranker) -> None:
+    topics = torch.tensor([[1, 0], [0.5, 0.5], [0, 1], [0, 1], [0, 0], [1, 0]])
+    features = Features(topics=topics)
+    arm = Fixed([[6, 3, 5, 4, 2, 1]] * 3)
+    plain, reranked = (told(arm, "u", k=2, **changes) for changes in ({}, {"reranker": reranker, "features": features}))
+    assert list(plain) == ["c", "d"]
+    assert set(reranked) != {"c", "d"}, "the reranker brought in what u likes"
+    assert set(reranked.values()) == {"because you liked Heat (1995)"}
+
+
+KINDS = Catalogue(ITEMS.with_columns(kind=pl.Series(["movie", "movie", "song", "song", "movie", "song"])))
+ABROAD = TrainingData(
+    KINDS,
+    UserBatch(
+        ["t"] * 6,
+        csr_array(
+            np.array([[1, 1, 1, 0, 0, 0]] * 3 + [[0, 0, 0, 1, 1, 0]] * 2 + [[1, 0, 0, 1, 0, 0]], dtype=np.float32)
+        ),
+        markets=np.array(["GB", "GB", "GB", "MT", "MT", ""]),
+    ),
+)
+
+
+def of_newcomers(*rules: CandidateFilter, k: int = 2) -> dict[str, list[tuple[str, str]]]:
+    users = UserBatch(["gb", "mt", "unknown"], csr_array((3, 6), dtype=np.float32), markets=np.array(["GB", "MT", ""]))
+    context = FilterContext(known=Dataset(items=ITEMS, events=pl.DataFrame()), config=None, now=datetime.now(UTC))
+    plan = plan_filters({rule.name: rule for rule in rules}, KINDS, users.ids, context)
+    arm = Popularity().fit(ABROAD)
+    made = recommend("any", arm, users, KINDS, plan, fallbacks=fallbacks_for(ABROAD), request=Request(k=k))
+    assert made.lists["fallback"].all()
+    rows = made.lists.select("user_id", pl.concat_list("item_id", "reason")).group_by("user_id", maintain_order=True)
+    return {user[0]: [tuple(pair) for pair in part["item_id"]] for user, part in rows}  # type: ignore[misc]
+
+
+def test_a_user_of_whom_only_the_market_is_known_gets_what_is_popular_there() -> None:
+    # 2 of 2 users in MT liked d and e, 4, 3 and 2 of all 6 liked a, d and e; 10 prior users:
+    # d (2 + 5) / 12, a (0 + 6.7) / 12, e (2 + 3.3) / 12, b and c 5 / 12
+    lists = of_newcomers(k=3)
+    there = "popular in MT; nothing is known of your taste yet"
+    everywhere = "popular now; nothing is known of your taste yet"
+    assert lists["mt"] == [("d", there), ("a", everywhere), ("e", there)], "nobody in MT liked a"
+    assert lists["gb"][0] == ("a", "popular in GB; nothing is known of your taste yet")
+    assert {item for item, _ in lists["gb"]} == {"a", "b", "c"}
+    assert lists["unknown"][0] == ("a", everywhere)
+    assert {reason for _, reason in lists["unknown"]} == {everywhere}
+
+
+def test_who_asks_for_a_kind_gets_the_best_of_that_kind_in_the_market() -> None:
+    rules = request_filters(KINDS, kinds=["song"])
+    assert [item for item, _ in of_newcomers(*rules.values())["mt"]] == ["d", "c"]
+    assert [item for item, _ in of_newcomers(*rules.values())["gb"]] == ["c", "d"]

@@ -152,6 +152,21 @@ RULES: list[tuple[str, Callable[[Domain], Domain], str, str]] = [
     ("a demo of another form", changed(demo={"armz": []}), "test_demo_is_a_run", "armz"),
     ("a duplicate id", items(item_id=pl.lit("a")), "test_tables_fit_their_schemas", "is a duplicate of row 1"),
     ("no title", changed(title="name"), "test_tables_fit_their_schemas", "no text column 'name'"),
+    (
+        "a reason of an unknown placeholder",
+        changed(reasons={"because": "like {titel}"}),
+        "test_domain_has_what_the_contract_asks_for",
+        "reasons['because'] has '{titel}'",
+    ),
+    (
+        "a market that is no text",
+        lambda domain: replace(
+            loading(lambda data: replace(data, users=pl.DataFrame({"user_id": ["u"], "country": [44]})))(domain),
+            market="country",
+        ),
+        "test_tables_fit_their_schemas",
+        "users' column 'country', which the domain calls their market, is Int64",
+    ),
     ("topics that are no list", changed(topics="title"), "test_tables_fit_their_schemas", "no list-of-strings column"),
     ("a value without unit", changed(units={}), "test_tables_fit_their_schemas", "have values without a unit"),
     ("an event on no item", events(item_id=pl.lit("zz")), "test_tables_fit_their_schemas", "is not among the items"),

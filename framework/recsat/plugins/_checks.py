@@ -21,6 +21,7 @@ from recsat.domain import (
     SatisfactionMetric,
 )
 from recsat.plugins._record import did_you_mean, listed
+from recsat.rank.reasons import PLACEHOLDERS, unknown_placeholders
 
 FIELD_TYPES = ("keyword", "integer", "float", "bool", "datetime")
 SNAKE = "[a-z][a-z0-9_]*"
@@ -55,12 +56,28 @@ def _domain(domain: Domain) -> Iterator[str]:
         yield f"topics is {domain.topics!r}; name a list-of-strings column of items, or give None"
     if not _is_text(domain.title):
         yield f"title is {domain.title!r}; name the item column that people read in lists"
+    if domain.market is not None and not _is_text(domain.market):
+        yield f"market is {domain.market!r}; name a text column of users, or give None"
     yield from _mapping(domain, "units", _is_text, "the unit of the event's value, e.g. {'rating': 'stars'}")
     yield from _mapping(domain, "worth", _is_number, "a finite number for each event")
     yield from _mapping(domain, "reasons", _is_text, "a sentence for each reason code")
+    yield from _templates(domain)
     yield from _mapping(domain, "demo", lambda value: True, "settings of a run")
     yield from _members(domain, "filters", CandidateFilter)
     yield from _members(domain, "metrics", SatisfactionMetric)
+
+
+def _templates(domain: Domain) -> Iterator[str]:
+    """What a template names must be known, and there to be named: otherwise its sentence would never be said."""
+    texts = {c: t for c, t in domain.reasons.items() if _is_text(t)} if isinstance(domain.reasons, Mapping) else {}
+    for code, text in texts.items():
+        for strange in unknown_placeholders(text):
+            near = did_you_mean(strange.strip("{}"), PLACEHOLDERS)
+            known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+            yield f"reasons[{code!r}] has {strange!r}; the placeholders are {known}.{near}".rstrip(".")
+        for placeholder, field in (("topic", "topics"), ("market", "market")):
+            if f"{{{placeholder}}}" in text and getattr(domain, field) is None:
+                yield f"reasons[{code!r}] has {{{placeholder}}} and the domain's {field} is None; name the column, or leave it out"
 
 
 def _members(domain: Domain, field: str, expected: type) -> Iterator[str]:

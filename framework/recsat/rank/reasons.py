@@ -1,45 +1,75 @@
-"""Reasons in words: a code and a history item become a sentence from the domain's template."""
+"""Reasons in words: a code, and what it names, become a sentence from the domain's template."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+PLACEHOLDERS = ("title", "topic", "market")
+"""What a template may name: the history item, a topic of the listed item that the history has too, the user's market."""
 DEFAULT_REASONS: Mapping[str, str] = {
     "because": "because you liked {title}",
     "similar": "similar to {title}, which you liked",
+    "topic": "more {topic}, which you liked before",
     "popular": "popular now",
     "new": "new, nobody has tried it yet",
     "taste": "fits what you liked so far",
     "profile": "fits what you told about yourself",
     "no-history": "popular now; nothing is known of your taste yet",
+    "no-history-market": "popular in {market}; nothing is known of your taste yet",
     "filled": "popular now; the list would have been too short",
 }
+SLOT = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
 
 
 def in_words(
-    codes: NDArray[np.str_], items: NDArray[np.int64], titles: pl.Series, templates: Mapping[str, str]
+    codes: NDArray[np.str_],
+    items: NDArray[np.int64],
+    titles: pl.Series,
+    templates: Mapping[str, str],
+    *,
+    topics: pl.Series | None = None,
+    markets: pl.Series | None = None,
 ) -> pl.Series:
-    """One sentence for each code, with ``{title}`` standing for the title of the history item (or left out at -1).
+    """One sentence for each code.
 
-    ``templates`` are the domain's own, laid over :data:`DEFAULT_REASONS`; a code without a template is shown as it is.
+    ``{title}`` stands for the title of the history item, ``titles`` at ``items`` (-1: "an item you liked"); ``{topic}`` and
+    ``{market}`` for what ``topics`` and ``markets`` have at that place. ``templates`` are the domain's own, before
+    :data:`DEFAULT_REASONS`. A template one of whose placeholders has nothing to say there gives way to the default one, and
+    a code without a template that can be filled is shown as it is.
     """
-    words = {**DEFAULT_REASONS, **templates}
     named = titles.cast(pl.String).gather(np.maximum(items, 0)) if len(titles) else pl.Series([], dtype=pl.String)
-    frame = pl.DataFrame({"code": pl.Series(codes, dtype=pl.String), "title": named.fill_null("an item you liked")})
-    parts = frame.with_columns(template=pl.col("code").replace(words)).with_columns(
-        pl.col("template").str.split_exact("{title}", 1).struct.rename_fields(["before", "after"]).alias("split")
-    )
-    return parts.select(
-        pl.when(pl.col("split").struct.field("after").is_null())
-        .then(pl.col("template"))
-        .otherwise(
-            pl.concat_str(
-                pl.col("split").struct.field("before"), pl.col("title"), pl.col("split").struct.field("after")
-            )
-        )
-        .alias("reason")
-    ).to_series()
+    nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(codes))
+    known = pl.DataFrame(
+        {
+            "code": pl.Series(codes, dtype=pl.String),
+            "item": items,
+            "title": named,
+            "topic": nothing if topics is None else topics,
+            "market": nothing if markets is None else markets,
+        }
+    ).with_columns(pl.when(pl.col("item") >= 0).then(pl.col("title")).fill_null("an item you liked").alias("title"))
+    sentence = pl.col("code")
+    for code in known["code"].unique():
+        told = [_filled(words[code]) for words in (templates, DEFAULT_REASONS) if code in words]
+        sentence = pl.when(pl.col("code") == code).then(pl.coalesce(*told, "code")).otherwise(sentence)
+    return known.select(reason=sentence).to_series()
+
+
+def _filled(template: str) -> pl.Expr:
+    """``template`` with its placeholders filled from the columns of their names; null where one of them is."""
+    parts = SLOT.split(template)
+    return pl.concat_str([pl.col(part) if place % 2 else pl.lit(part) for place, part in enumerate(parts)])
+
+
+def unknown_placeholders(template: str) -> list[str]:
+    """Braces in ``template`` that are none of :data:`PLACEHOLDERS`, as they stand there.
+
+    >>> unknown_placeholders("like {titel}, and more {topic}")
+    ['{titel}']
+    """
+    return re.findall(r"\{[^{}]*\}?|\}", SLOT.sub("", template))

@@ -18,6 +18,7 @@ from recsat.rank.reasons import in_words
 from recsat.rank.reranker import Reranker
 from recsat.rank.select import top_k
 from recsat.rank.shortlist import items_at, permitted_scores, shortlist, user_blocks
+from recsat.rank.topics import CatalogueTopics, catalogue_topics
 from recsat.recommend.gather import PADDING
 from recsat.recommend.interactions import Catalogue, UserBatch
 from recsat.recommend.recommender import Reasons, Recommender
@@ -65,6 +66,8 @@ class Request:
     seed: int = 0
     templates: Mapping[str, str] = field(default_factory=dict)
     title: str = "title"
+    topics: str | None = None
+    """The list-of-strings item column that reasons may name topics from."""
     reranker: Reranker | None = None
     features: Features = field(default_factory=Features)
     explain: bool = True
@@ -111,6 +114,7 @@ def recommend(
     widths: list[Tensor] = []
     n_filled = 0
     source = "catalogue"
+    topics = catalogue_topics(catalogue.items, request.topics) if request.topics and request.explain else None
     for rows in user_blocks(len(users), len(catalogue), request.user_block):
         batch = users.take(rows)
         permitted = torch.from_numpy(plan.mask(rows)).to(request.device)
@@ -133,7 +137,7 @@ def recommend(
                 spare = _spare(fallback, batch, lists.items, permitted, request, generator)
                 lists = _filled(lists, spare, _why(fallback, batch, spare, known.cpu().numpy()))
         n_filled += int(lists.is_fallback.sum())
-        blocks.append(_table(arm, batch, lists, catalogue, request))
+        blocks.append(_table(arm, batch, lists, catalogue, topics, request))
     return Recommended(
         lists=pl.concat(blocks) if blocks else pl.DataFrame(schema=LISTS_SCHEMA),
         source=source,
@@ -249,9 +253,10 @@ def _filled(lists: _Lists, spare: NDArray[np.int64], codes: NDArray[np.str_]) ->
     )
 
 
-def _table(arm: str, batch: UserBatch, lists: _Lists, catalogue: Catalogue, request: Request) -> pl.DataFrame:
+def _table(
+    arm: str, batch: UserBatch, lists: _Lists, catalogue: Catalogue, topics: CatalogueTopics | None, request: Request
+) -> pl.DataFrame:
     row, place = np.nonzero(lists.items != PADDING)
-    titles = catalogue.items[request.title] if request.title in catalogue.items.columns else catalogue.items["item_id"]
     return pl.DataFrame(
         {
             "user_id": pl.Series(batch.ids, dtype=pl.String).gather(row),
@@ -259,8 +264,28 @@ def _table(arm: str, batch: UserBatch, lists: _Lists, catalogue: Catalogue, requ
             "rank": place + 1,
             "score": pl.Series(lists.scores[row, place], dtype=pl.Float64).fill_nan(None),
             "arm": pl.Series([arm]).new_from_index(0, len(row)),
-            "reason": in_words(lists.codes[row, place], lists.because[row, place], titles, request.templates),
+            "reason": _told(batch, lists, row, place, catalogue, topics, request),
             "fallback": lists.is_fallback[row, place],
         },
         schema=LISTS_SCHEMA,
     )
+
+
+def _told(
+    batch: UserBatch,
+    lists: _Lists,
+    row: NDArray[np.int64],
+    place: NDArray[np.int64],
+    catalogue: Catalogue,
+    topics: CatalogueTopics | None,
+    request: Request,
+) -> pl.Series:
+    """Reasons in words. Where no single history item carries the score, a topic of the item that the user liked is named."""
+    items, because, codes = lists.items[row, place], lists.because[row, place], lists.codes[row, place]
+    shared = None
+    if topics is not None:
+        shared = topics.in_common(items, because, row, batch.history)
+        codes = np.where((codes == "taste") & shared.is_not_null().to_numpy(), "topic", codes)
+    markets = None if batch.markets is None else pl.Series(batch.markets[row], dtype=pl.String).replace("", None)
+    titles = catalogue.items[request.title] if request.title in catalogue.items.columns else catalogue.items["item_id"]
+    return in_words(codes, because, titles, request.templates, topics=shared, markets=markets)

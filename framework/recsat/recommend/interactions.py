@@ -54,6 +54,8 @@ class UserBatch:
     """Same pattern, float64 seconds since 1970 of the last such event; None where the data have no time."""
     profile_vectors: NDArray[np.float32] | None = None
     """(n_users, d) unit-length vectors of describe_user texts; None where they were not embedded."""
+    markets: NDArray[np.str_] | None = None
+    """(n_users,) the market of each, "" where it is not known; None where the domain names no markets."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -66,6 +68,7 @@ class UserBatch:
             history=self.history[rows],
             times=None if self.times is None else self.times[rows],
             profile_vectors=None if self.profile_vectors is None else self.profile_vectors[rows],
+            markets=None if self.markets is None else self.markets[rows],
         )
 
 

@@ -49,6 +49,7 @@ def request_of(context: StageContext) -> Request:
         seed=context.config.seed,
         templates=context.domain.reasons,
         title=context.domain.title,
+        topics=context.domain.topics,
     )
 
 

@@ -17,6 +17,10 @@ def check_tables(domain: Domain, loaded: Dataset) -> Dataset:
     _check_column(data.items, domain.title, pl.String(), "text", "title")
     if domain.topics is not None:
         _check_column(data.items, domain.topics, pl.List(pl.String), "list-of-strings", "topics")
+    if domain.market is not None and (own := data.users.schema.get(domain.market, pl.String())) != pl.String():
+        raise AssertionError(
+            f"users' column {domain.market!r}, which the domain calls their market, is {own}. Cast it to text."
+        )
     valued = set(data.events.filter(pl.col("value").is_not_null())["event"]) - set(domain.units)
     assert not valued, f"events {sorted(valued)} have values without a unit. Name it in the domain's units."
     return data

@@ -35,6 +35,7 @@ CONTENT = Domain(
     reasons={
         "because": "because you liked {title}",
         "similar": "similar to {title}, which you liked",
+        "topic": "more {topic}, which you liked before",
         "popular": "popular now",
     },
     demo={

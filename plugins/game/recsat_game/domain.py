@@ -50,6 +50,7 @@ GAMES = Domain(
         "similar": "much like {title}",
         "popular": "many play this now",
         "new": "new, nobody has played it yet",
+        "topic": "shares {topic} with what you chose so far",
         "taste": "fits what you play",
         "no-history": "many play this now; nothing is known of you yet",
         "filled": "many play this now; the list would have been too short",

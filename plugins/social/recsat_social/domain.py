@@ -50,6 +50,7 @@ SOCIAL = Domain(
         "similar": "much like {title}",
         "popular": "many here like this",
         "new": "new here",
+        "topic": "shares {topic} with whom and what you like",
         "taste": "fits whom and what you like",
         "no-history": "many here like this; nothing is known of you yet",
         "filled": "many here like this; the list would have been too short",
