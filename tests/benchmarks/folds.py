@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +64,15 @@ def folds(context: StageContext) -> Mapping[str, tuple[Fold, Fold]]:
     return found
 
 
-def ndcg_of(arm: Recommender, fold: Fold, seed: int = 42) -> pl.DataFrame:
-    """nDCG@10 of a fitted arm's lists for every judged user of ``fold``, (user_id, value), in order of user."""
+def ndcg_of(
+    arm: Recommender, fold: Fold, seed: int = 42, fallbacks: Sequence[Recommender] | None = None
+) -> pl.DataFrame:
+    """nDCG@10 of a fitted arm's lists for every judged user of ``fold``, (user_id, value), in order of user.
+
+    Users without history are served by ``fallbacks``, or by popularity.
+    """
     request = Request(k=10, seed=seed, explain=False, device=torch.device("cpu"))
-    fallbacks = [Popularity().fit(fold.train)]
+    fallbacks = [Popularity().fit(fold.train)] if fallbacks is None else fallbacks
     made = make_lists("arm", arm, fold.users, fold.train.catalogue, fold.plan, fallbacks=fallbacks, request=request)
     judged = fold.relevant["user_id"].unique().sort()
     return ndcg(made.lists, fold.relevant, judged, k=10).sort("user_id")

@@ -12,7 +12,7 @@ from torch import Tensor
 from recsat.errors import RunError
 from recsat.recommend.gather import at_candidates
 from recsat.recommend.interactions import TrainingData, UserBatch
-from recsat.recommend.popularity import Popularity
+from recsat.recommend.market import MarketPopularity
 from recsat.recommend.recommender import Reasons, Recommender
 
 
@@ -43,6 +43,6 @@ class ProfileText(Recommender):
 
 
 def fallbacks_for(train: TrainingData) -> list[Recommender]:
-    """Who fills a place that an arm leaves empty, in this order: the user's own description, then popularity."""
-    popularity = Popularity().fit(train)
+    """Who fills a place that an arm leaves empty, in this order: the user's own description, then popularity in their market."""
+    popularity = MarketPopularity().fit(train)
     return [ProfileText().fit(train), popularity] if "text" in train.vectors else [popularity]

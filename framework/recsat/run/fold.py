@@ -14,6 +14,7 @@ from recsat.data.split import Split
 from recsat.domain import FilterContext
 from recsat.rank.filters import FilterPlan, plan_filters
 from recsat.recommend.interactions import Catalogue, TrainingData, UserBatch, user_batch
+from recsat.run.markets import with_markets
 from recsat.run.profiles import with_profiles
 from recsat.run.stage import StageContext
 
@@ -58,7 +59,7 @@ def _fold(
     served = relevant["user_id"].unique().sort().to_list()
     train = TrainingData(
         catalogue,
-        user_batch(liked, liked["user_id"].unique().sort().to_list(), catalogue),
+        with_markets(context, user_batch(liked, liked["user_id"].unique().sort().to_list(), catalogue)),
         vectors,
         seed=config.seed,
     )
@@ -71,7 +72,7 @@ def _fold(
     )
     return Fold(
         train,
-        with_profiles(context, user_batch(liked, served, catalogue)),
+        with_profiles(context, with_markets(context, user_batch(liked, served, catalogue))),
         plan,
         _reachable(relevant, plan, served, catalogue),
         known,

@@ -14,11 +14,11 @@ from recsat.run.stage import StageContext
 def with_profiles(context: StageContext, users: UserBatch) -> UserBatch:
     """``users`` with the vectors of ``describe_user`` texts for those without history.
 
-    Only users who have a row in the user table with something in it besides the id are described. Where there is none,
-    nothing is embedded and ``users`` comes back as it is.
+    Only users who have a row in the user table with something in it besides the id and the market are described: a market
+    says where somebody is, not what they like. Where there is none, nothing is embedded and ``users`` comes back as it is.
     """
     table = context.dataset.users
-    said = [name for name in table.columns if name != "user_id"]
+    said = [name for name in table.columns if name not in ("user_id", context.domain.market)]
     silent = pl.DataFrame({"user_id": pl.Series(users.ids, dtype=pl.String), "row": np.arange(len(users))}).filter(
         pl.Series(np.diff(users.history.indptr) == 0)
     )

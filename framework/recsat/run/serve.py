@@ -22,6 +22,7 @@ from recsat.run.fold import filter_context, validation_fold
 from recsat.run.folder import RunFolder, open_run
 from recsat.run.index import opened_retriever, retriever_of
 from recsat.run.lists import request_of
+from recsat.run.markets import with_markets
 from recsat.run.prepare import read_split
 from recsat.run.profiles import with_profiles
 from recsat.run.progress import LogProgress
@@ -59,11 +60,12 @@ def serve(config: ServeConfig, plugins: Plugins) -> pl.DataFrame:
     liked = known.filter(domain.positive)
     train = TrainingData(
         catalogue,
-        user_batch(liked, liked["user_id"].unique().sort().to_list(), catalogue),
+        with_markets(context, user_batch(liked, liked["user_id"].unique().sort().to_list(), catalogue)),
         folder.read_arrays("vectors/items.safetensors"),
         seed=context.config.seed,
     )
-    users = with_profiles(context, user_batch(liked, list(dict.fromkeys(config.users)), catalogue))
+    users = with_markets(context, user_batch(liked, list(dict.fromkeys(config.users)), catalogue))
+    users = with_profiles(context, users)
     rules = context.plugins.filters_of_run(domain, context.config.rank.filters)
     rules |= request_filters(catalogue, include=config.include, exclude=config.exclude, kinds=config.kinds)
     plan = plan_filters(rules, catalogue, users.ids, filter_context(context, known))
