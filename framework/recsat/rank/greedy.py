@@ -63,7 +63,7 @@ class Pool:
     present: Tensor
     """bool (B, D): the rest is padding or filtered, and is never chosen."""
     relevance: Tensor
-    """float32 (B, D), the score on the scale of :func:`pool_of`."""
+    """float32 (B, D), the block's own relevance, or the score on the scale of :func:`pool_of`."""
     order: Tensor
     """int64 (B, D): the places that these have in the block that was handed in."""
 
@@ -78,14 +78,22 @@ def pool_of(block: RerankInput, depth: int, k: int) -> Pool:
     .. math:: r_{ui} = \frac{s_{ui} - \min_j s_{uj}}{\max_j s_{uj} - \min_j s_{uj}}
 
     over the user's candidates in the pool: 1 for the best and 0 for the last of them, whatever the unit and the offset of
-    the arm's scores, so that one trade-off means the same for every arm. 0 where all are equal.
+    the arm's scores, so that one trade-off means the same for every arm. 0 where all are equal. A block that brings its
+    own relevance keeps it.
     """
     present = torch.isfinite(block.scores) & (block.candidates >= 0)
     ranked = block.scores.masked_fill(~present, float("-inf"))
     order = ranked.argsort(dim=1, descending=True, stable=True)[:, : max(depth, k)]
     if not _is_in_order(order, ranked):
         present = present.gather(1, order)
-        block = replace(block, candidates=block.candidates.gather(1, order), scores=ranked.gather(1, order))
+        block = replace(
+            block,
+            candidates=block.candidates.gather(1, order),
+            scores=ranked.gather(1, order),
+            relevance=None if block.relevance is None else block.relevance.gather(1, order),
+        )
+    if block.relevance is not None:
+        return Pool(block, present, block.relevance, order)
     # Halves: the range of two float32 numbers may itself be none.
     halves = block.scores / 2
     high = halves.masked_fill(~present, float("-inf")).amax(dim=1, keepdim=True)
@@ -113,4 +121,5 @@ _ADVICE = {
     "item topics": "Name the domain's topics column (Domain.topics), or choose a reranker that needs none.",
     "users' topics": "Name the domain's topics column (Domain.topics), or choose a reranker that needs none.",
     "popularity": "Give Features.popularity, the users who liked each item.",
+    "history lengths": "Give RerankInput.history_lengths, the items that each user liked.",
 }

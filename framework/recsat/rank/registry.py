@@ -52,6 +52,12 @@ def rerankers_of(domain: Domain) -> list[RerankerSpec]:
             parameters={"trade_off": 0.3, **_COMMON},
         ),
         RerankerSpec(
+            name="budget",
+            description="Diversity by another reranker, as much as a share `loss` of the expected nDCG buys.",
+            make=partial(_budget, domain),
+            parameters={"loss": 0.01, "by": "msd", "depth": DEPTH},
+        ),
+        RerankerSpec(
             name="value",
             description="Expected value: probability of each event times its worth; then another reranker, if one is named.",
             make=partial(_value, domain),
@@ -114,6 +120,24 @@ def _check_topics(name: str, domain: Domain) -> None:
         )
 
 
+def _budget(domain: Domain, *, by: str = "msd", **parameters: Any) -> Reranker:
+    from recsat.rank.budget import DiversityBudget
+    from recsat.rank.greedy import Greedy
+
+    made = _other("by", by, domain, {})
+    if not isinstance(made, Greedy):
+        raise ValueError(f"by must be a reranker with a trade-off, not {by!r}")
+    return DiversityBudget(by=made, **parameters)
+
+
+def _other(parameter: str, name: str, domain: Domain, settings: Mapping[str, Any]) -> Reranker:
+    """The reranker that another one hands its candidates to."""
+    others = {spec.name: spec for spec in rerankers_of(domain) if spec.name not in ("budget", "value")}
+    if name not in others:
+        raise ValueError(f"{parameter} must be one of {', '.join(others)}, not {name!r}")
+    return others[name].make(**settings)
+
+
 def _value(domain: Domain, *, then: str | None = None, trade_off: float | None = None, **parameters: Any) -> Reranker:
     from recsat.rank.value import ExpectedValue
 
@@ -126,8 +150,5 @@ def _value(domain: Domain, *, then: str | None = None, trade_off: float | None =
         if trade_off is not None:
             raise ValueError("trade_off belongs to the reranker that comes after; name it in `then`")
         return ExpectedValue(domain.worth, **parameters)
-    others = {spec.name: spec for spec in rerankers_of(domain) if spec.name != "value"}
-    if then not in others:
-        raise ValueError(f"then must be one of {', '.join(others)}, not {then!r}")
     settings = {} if trade_off is None else {"trade_off": trade_off}
-    return ExpectedValue(domain.worth, then=others[then].make(**settings), **parameters)
+    return ExpectedValue(domain.worth, then=_other("then", then, domain, settings), **parameters)

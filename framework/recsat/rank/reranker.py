@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -22,7 +22,9 @@ class RerankInput:
     ``candidates``: int64 (B, C), -1 where padded. ``scores``: float32 (B, C), -inf where padded or filtered.
     ``vectors``: float32 (n_items, d) unit-length item vectors; ``topics``: float32 (n_items, t) rows summing to 1 (or 0);
     ``user_topics``: float32 (B, t), the topic shares of the user's history. ``popularity``: float32 (n_items,), users who
-    liked the item before the cut. ``user_ids``: (B,), for rerankers that know texts of users.
+    liked the item before the cut. ``user_ids``: (B,), for rerankers that know texts of users. ``history_lengths``: float32
+    (B,), items that the user liked. ``relevance``: float32 (B, C), what greedy rerankers weigh in the place of the scores,
+    where one that came before them knows better; None: the scores on the scale of :func:`~recsat.rank.greedy.pool_of`.
     """
 
     candidates: Tensor
@@ -32,6 +34,8 @@ class RerankInput:
     user_topics: Tensor | None
     popularity: Tensor | None = None
     user_ids: Sequence[str] | None = None
+    history_lengths: Tensor | None = None
+    relevance: Tensor | None = None
 
     @cached_property
     def similarity(self) -> Tensor | None:
@@ -48,6 +52,13 @@ class RerankInput:
             found[start : start + step] = picked @ picked.mT
         return found
 
+    def weighed(self, relevance: Tensor) -> RerankInput:
+        """The same candidates with this ``relevance``; similarities that were computed are kept."""
+        made = replace(self, relevance=relevance)
+        if "similarity" in self.__dict__:
+            made.__dict__["similarity"] = self.similarity
+        return made
+
 
 @runtime_checkable
 class Reranker(Protocol):
@@ -60,10 +71,17 @@ class Reranker(Protocol):
 
 @dataclass(frozen=True)
 class Example:
-    """A block of the validation part, and which of its candidates each event then happened to: bool (B, C) by event."""
+    """A block of the validation part, and what its users then did.
+
+    ``happened``: which candidates each event happened to, bool (B, C) by event. ``liked``: which were liked, by whatever
+    event, bool (B, C); ``n_liked``: float32 (B,), what the user liked in all, candidate or not. ``k``: length of the lists.
+    """
 
     block: RerankInput
     happened: Mapping[str, Tensor]
+    liked: Tensor
+    n_liked: Tensor
+    k: int
 
 
 @runtime_checkable

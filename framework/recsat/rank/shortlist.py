@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -68,6 +69,7 @@ def shortlist(
         user_topics=user_topics,
         popularity=features.popularity,
         user_ids=batch.ids,
+        history_lengths=torch.from_numpy(np.diff(batch.history.indptr)).to(request.device, torch.float32),
     )
     return Shortlist(found, places)
 
@@ -86,13 +88,18 @@ def shortlists(
 
 def of_users(block: RerankInput, rows: Tensor) -> RerankInput:
     """``block`` for some of its users."""
-    topics = block.user_topics
+
+    def of(values: Tensor | None) -> Tensor | None:
+        return None if values is None else values[rows]
+
     return replace(
         block,
         candidates=block.candidates[rows],
         scores=block.scores[rows],
-        user_topics=None if topics is None else topics[rows],
+        user_topics=of(block.user_topics),
         user_ids=None if block.user_ids is None else [block.user_ids[row] for row in rows.tolist()],
+        history_lengths=of(block.history_lengths),
+        relevance=of(block.relevance),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Self
 
 import numpy as np
@@ -9,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recsat.recommend.bilinear import bilinear_moments, length_weights, solve_bilinear
+from recsat.recommend.bilinear import Moments, bilinear_moments, eigenbases, length_weights, solve_bilinear
 from recsat.recommend.gather import PADDING, factors_of, padded_rows, strongest
 from recsat.recommend.interactions import TrainingData, UserBatch
 from recsat.recommend.products import inner_products, item_vectors
@@ -49,17 +51,30 @@ class AlignedText(Recommender):
         self.prior = prior
 
     def fit(self, train: TrainingData) -> Self:
+        moments = self._moments(train)
+        M = solve_bilinear(moments, self.l2) if self.prior is None else solve_towards(moments, self.l2, self.prior)
+        self.mapping: NDArray[np.float32] = M.astype(np.float32)
+        return self
+
+    def _moments(self, train: TrainingData) -> Moments:
         self.item_vectors = item_vectors(train, "text", "aligned")
         popularity = train.popularity.astype(np.float64)
-        moments = bilinear_moments(
+        return bilinear_moments(
             train.users.history,
             self.item_vectors,
             user_weights=length_weights(train.users.history, 2 * self.length_power),
             item_weights=np.where(train.warm, popularity.clip(min=1) ** -self.popularity_power, 0.0),
         )
-        M = solve_bilinear(moments, self.l2) if self.prior is None else solve_towards(moments, self.l2, self.prior)
-        self.mapping: NDArray[np.float32] = M.astype(np.float32)
-        return self
+
+    def path(self, train: TrainingData, ridges: Sequence[float]) -> Iterator[Self]:
+        """The arm fitted with each of ``ridges`` for its l2, drawn towards 0; all for little more than the price of one."""
+        moments = self._moments(train)
+        bases = eigenbases(moments)
+        for l2 in ridges:
+            fitted = copy(self)
+            fitted.l2, fitted.prior = l2, None
+            fitted.mapping = solve_bilinear(moments, l2, bases=bases).astype(np.float32)
+            yield fitted
 
     def query_vectors(self, users: UserBatch) -> NDArray[np.float32]:
         sums = np.asarray(users.history @ self.item_vectors, dtype=np.float32)

@@ -67,17 +67,38 @@ def bilinear_moments(
     return Moments((A + A.T) / 2, R, (C + C.T) / 2)
 
 
-def solve_bilinear(moments: Moments, l2: float, prior: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-    r"""M of :func:`fit_bilinear`; with a ``prior`` M₀ the penalty is :math:`\lambda \|M - M_0\|_F^2`, and R becomes :math:`R + \lambda M_0`."""
-    A, R, C = moments
-    eigen_a, Qa = np.linalg.eigh(A)
-    eigen_c, Qc = np.linalg.eigh(C)
+class Eigenbases(NamedTuple):
+    """The moments where they are diagonal: a solution for any ridge then costs two products of d × d."""
+
+    users: NDArray[np.float64]
+    items: NDArray[np.float64]
+    strengths: NDArray[np.float64]
+    """λ_a λ_cᵀ, (d, d)."""
+    unit: float
+    """mean(λ_a)·mean(λ_c): what ``l2`` is counted in."""
+
+
+def eigenbases(moments: Moments) -> Eigenbases:
+    """O(d³), the same for every ridge."""
+    eigen_a, Qa = np.linalg.eigh(moments.users)
+    eigen_c, Qc = np.linalg.eigh(moments.items)
     eigen_a, eigen_c = eigen_a.clip(min=0), eigen_c.clip(min=0)
-    penalty = l2 * eigen_a.mean() * eigen_c.mean()
+    return Eigenbases(Qa, Qc, np.outer(eigen_a, eigen_c), float(eigen_a.mean() * eigen_c.mean()))
+
+
+def solve_bilinear(
+    moments: Moments, l2: float, prior: NDArray[np.float64] | None = None, bases: Eigenbases | None = None
+) -> NDArray[np.float64]:
+    r"""M of :func:`fit_bilinear`; with a ``prior`` M₀ the penalty is :math:`\lambda \|M - M_0\|_F^2`, and R becomes :math:`R + \lambda M_0`.
+
+    ``bases`` are those of ``moments``, where several ridges are solved for.
+    """
+    Qa, Qc, strengths, unit = bases or eigenbases(moments)
+    penalty = l2 * unit
     if penalty == 0:
-        return np.zeros_like(A) if prior is None else prior
-    target = R if prior is None else R + penalty * prior
-    solved: NDArray[np.float64] = Qa @ ((Qa.T @ target @ Qc) / (np.outer(eigen_a, eigen_c) + penalty)) @ Qc.T
+        return np.zeros_like(moments.users) if prior is None else prior
+    target = moments.liked if prior is None else moments.liked + penalty * prior
+    solved: NDArray[np.float64] = Qa @ ((Qa.T @ target @ Qc) / (strengths + penalty)) @ Qc.T
     return solved
 
 

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 K = 10
+N_BEST = 100
+"""Warm items of each arm that a blend chooses from: the ten best of a weighted sum are hardly ever farther down in both."""
 BLEND = (0.15, 0.0, 0.1, 0.2, 0.3, 0.5, 0.8)
 POPULARITY = (0.0, -0.05, -0.1)
 OFFSET = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
@@ -71,23 +73,51 @@ def calibrate(evidence: Sequence[Evidence]) -> Calibration:
     logistic model of the same features fits the likelihood of the whole catalogue, not of the top ten, and measured worse
     than its parts on warm items.)
     """
+    best = [_best(e) for e in evidence]
     pairs = list(product(BLEND, POPULARITY))
-    warm = [float(np.mean([_warm_ndcg(e, *pair) for e in evidence])) for pair in pairs]
+    warm = [float(np.mean([one.ndcg(*pair) for one in best])) for pair in pairs]
     blend, popularity = pairs[int(np.argmax(warm))]
-    heads = [_heads(e, blend, popularity) for e in evidence]
+    heads = [_heads(e, one, blend, popularity) for e, one in zip(evidence, best, strict=True)]
     pairs = list(product(OFFSET, SLOPE))
     mixed = [float(np.mean([head.ndcg(*pair) for head in heads])) for pair in pairs]
     offset, slope = pairs[int(np.argmax(mixed))]
     return Calibration(blend, popularity, offset, slope)
 
 
-def _blended(e: Evidence, blend: float, popularity: float) -> Tensor:
-    return (e.warm_scores + blend * e.text_scores) * torch.exp(popularity * e.log_popularity)
+@dataclass(frozen=True)
+class _Best:
+    """The best warm items of both arms, each once, (n_users, at most 2 · N_BEST)."""
+
+    warm_scores: Tensor
+    text_scores: Tensor
+    log_popularity: Tensor
+    liked: Tensor
+    n_liked: Tensor
+
+    def blended(self, blend: float, popularity: float) -> Tensor:
+        return (self.warm_scores + blend * self.text_scores) * torch.exp(popularity * self.log_popularity)
+
+    def ndcg(self, blend: float, popularity: float) -> float:
+        top = self.blended(blend, popularity).topk(min(K, self.liked.shape[1]), dim=1).indices
+        return ndcg_of_hits(self.liked.gather(1, top), self.n_liked)
 
 
-def _warm_ndcg(e: Evidence, blend: float, popularity: float) -> float:
-    top = _blended(e, blend, popularity).topk(min(K, e.warm_scores.shape[1]), dim=1).indices
-    return _ndcg(e.warm_liked.gather(1, top), e.warm_liked.sum(dim=1))
+def _best(e: Evidence) -> _Best:
+    n = min(N_BEST, e.warm_scores.shape[1])
+    met = torch.isinf(e.warm_scores)
+    by_warm = e.warm_scores.topk(n, dim=1).indices
+    by_text = e.text_scores.masked_fill(met, float("-inf")).topk(n, dim=1).indices
+    twice = torch.zeros_like(met).scatter_(1, by_warm, value=True).gather(1, by_text)
+    places = torch.cat([by_warm, by_text], dim=1)
+    scores = e.warm_scores.gather(1, places)
+    scores[:, n:].masked_fill_(twice, float("-inf"))
+    return _Best(
+        warm_scores=scores,
+        text_scores=e.text_scores.gather(1, places),
+        log_popularity=e.log_popularity[places],
+        liked=e.warm_liked.gather(1, places),
+        n_liked=e.warm_liked.sum(dim=1),
+    )
 
 
 @dataclass(frozen=True)
@@ -104,23 +134,23 @@ class _Heads:
         merged = torch.cat([self.warm, offset + slope * self.hidden], dim=1)
         hits = torch.cat([self.warm_hits, self.hidden_hits], dim=1)
         top = merged.topk(min(K, merged.shape[1]), dim=1).indices
-        return _ndcg(hits.gather(1, top), self.n_liked)
+        return ndcg_of_hits(hits.gather(1, top), self.n_liked)
 
 
-def _heads(e: Evidence, blend: float, popularity: float) -> _Heads:
-    warm = _blended(e, blend, popularity).topk(min(K, e.warm_scores.shape[1]), dim=1)
+def _heads(e: Evidence, best: _Best, blend: float, popularity: float) -> _Heads:
+    warm = best.blended(blend, popularity).topk(min(K, best.liked.shape[1]), dim=1)
     hidden = e.hidden_scores.topk(min(K, e.hidden_scores.shape[1]), dim=1)
     return _Heads(
         warm=warm.values,
-        warm_hits=e.warm_liked.gather(1, warm.indices),
+        warm_hits=best.liked.gather(1, warm.indices),
         hidden=hidden.values,
         hidden_hits=e.hidden_liked.gather(1, hidden.indices),
-        n_liked=e.warm_liked.sum(dim=1) + e.hidden_liked.sum(dim=1),
+        n_liked=best.n_liked + e.hidden_liked.sum(dim=1),
     )
 
 
-def _ndcg(hits: Tensor, n_liked: Tensor) -> float:
-    """Mean nDCG over users who have something to find; 0 where nobody has."""
+def ndcg_of_hits(hits: Tensor, n_liked: Tensor) -> float:
+    """Mean nDCG@10 of lists with ``hits`` (n_users, at most 10), over users who have something to find; 0 where nobody has."""
     discounts = 1 / torch.log2(torch.arange(2, K + 2, dtype=torch.float32))
     ideal = torch.cat([torch.zeros(1), discounts.cumsum(0)])[n_liked.clamp(max=K).long()]
     gained = (hits * discounts[: hits.shape[1]]).sum(dim=1)

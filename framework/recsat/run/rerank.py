@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import torch
 from scipy.sparse import csr_array
+from torch import Tensor
 
 from recsat.domain import RecommenderSpec
 from recsat.measure.diversity import topic_matrix
@@ -89,6 +90,7 @@ def examples(
     users who come back, within a time, or with a number of events, like those of that part.
     """
     happened = {event: _happened(context, fold, event) for event in events}
+    liked = _matrix(context, fold, fold.relevant)
     request = replace(request, features=features_of(context, fold.train, request.device))
     wanted = np.diff(fold.users.history.indptr) > 0
     wanted[np.random.default_rng(context.config.seed).permutation(np.flatnonzero(wanted))[MOST_USERS:]] = False
@@ -100,10 +102,10 @@ def examples(
         places = block.candidates.clamp(min=0)
         yield Example(
             block=block,
-            happened={
-                event: torch.from_numpy(matrix[rows][chosen].toarray()).to(places.device).gather(1, places)
-                for event, matrix in happened.items()
-            },
+            happened={event: _at(places, matrix[rows][chosen]) for event, matrix in happened.items()},
+            liked=_at(places, liked[rows][chosen]),
+            n_liked=torch.from_numpy(np.diff(liked.indptr)[rows][chosen]).to(places.device, torch.float32),
+            k=request.k,
         )
 
 
@@ -133,7 +135,15 @@ def prediction_errors(value: ExpectedValue, taught: list[Example]) -> list[dict[
 def _happened(context: StageContext, fold: Fold, event: str) -> csr_array:
     """(n_users, n_items) bool: liked held-out pairs of that event."""
     pairs = fold.held_out.filter(context.domain.positive & (pl.col("event") == event)).select("user_id", "item_id")
-    pairs = pairs.unique()
+    return _matrix(context, fold, pairs.unique())
+
+
+def _at(places: Tensor, matrix: csr_array) -> Tensor:
+    return torch.from_numpy(matrix.toarray()).to(places.device).gather(1, places)
+
+
+def _matrix(context: StageContext, fold: Fold, pairs: pl.DataFrame) -> csr_array:
+    """``pairs`` (user_id, item_id), each once, as (n_users, n_items) bool."""
     rows = pl.Series(fold.users.ids, dtype=pl.String).search_sorted(pairs["user_id"]).to_numpy()
     columns = context.catalogue.positions(pairs["item_id"])
     shape = (len(fold.users), len(context.catalogue))
