@@ -195,7 +195,7 @@ def test_a_filtered_search_ranks_what_brute_force_ranks(filled: VectorStore, whe
     kept = np.array([keeps(where, row, point) for row, point in zip(ROWS, IDS, strict=True)])
     queries = VECTORS[:2]
     scores = np.where(kept, queries @ VECTORS.T, -np.inf)
-    found = search(filled, NAME, "text", queries, index=ItemIndex(IDS), limit=15, where=parse_filter(where))
+    found = search(filled, NAME, {"text": queries}, index=ItemIndex(IDS), limit=15, where=parse_filter(where))["text"]
     for row in range(2):
         expected = [i for i in np.argsort(-scores[row], kind="stable")[:15] if kept[i]]
         assert found.items[row, : len(expected)].tolist() == expected
