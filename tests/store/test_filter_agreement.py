@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
 import polars as pl
@@ -41,7 +42,9 @@ def payloads() -> list[dict[str, Any]]:
 
 ROWS = payloads()
 ITEMS = pl.DataFrame({"item_id": [str(i) for i in range(N)], "kind": "movie"})
-IDS = point_ids("test", ITEMS)
+IDS: list[int | str] = [
+    str(uuid5(NAMESPACE_URL, str(point))) if row % 2 else point for row, point in enumerate(point_ids("test", ITEMS))
+]
 VECTORS = np.random.default_rng(5).normal(size=(N, 6)).astype(np.float32)
 
 

@@ -6,7 +6,7 @@ import math
 import threading
 from datetime import date, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 import numpy as np
 import polars as pl
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from qdrant_client import models
 
 from recsat.errors import StoreError
-from recsat.store import VectorStore, point_id
+from recsat.store import VectorStore
 from recsat.store.port import MAX_BATCH
 
 Vectors = NDArray[np.float32]
@@ -26,7 +26,8 @@ def vectors(n: int, d: int = 4, seed: int = 0) -> Vectors:
 
 
 def ids(n: int) -> list[str]:
-    return [point_id("content", "movie", str(i)) for i in range(n)]
+    """UUIDs as text: recsat's own points are numbers, but the port takes both."""
+    return [str(uuid5(NAMESPACE_URL, f"movie:{i}")) for i in range(n)]
 
 
 def fill(store: VectorStore, name: str, n: int = 10, d: int = 4) -> Vectors:
