@@ -18,7 +18,7 @@ from recsat.run.curves import TunedArm, curves
 from recsat.run.fold import Fold, test_fold, validation_fold
 from recsat.run.index import opened_retriever, retriever_of
 from recsat.run.prepare import read_split
-from recsat.run.rerank import with_reranker
+from recsat.run.rerank import test_errors, with_reranker
 from recsat.run.stage import Outcome, StageContext
 from recsat.run.tune import settings_of, tune
 
@@ -88,7 +88,8 @@ def recommend(context: StageContext) -> Outcome:
                 tuned[name] = TunedArm(
                     spec, parameters, best if isinstance(best := table["ndcg"].max(), float) else None
                 )
-                summary["predictions"] += [{"arm": name, "split": split.name, **row} for row in asked.predictions]
+                errors = [*asked.predictions, *test_errors(context, fitted, judging, asked.request)]
+                summary["predictions"] += [{"arm": name, "split": split.name, **row} for row in errors]
                 made.append(out.lists)
                 tried.append(table)
                 summary["arms"][name] = {
