@@ -61,7 +61,8 @@ def ahead(
 ) -> CurveArm | None:
     """``arm`` or the ``best`` before it: whichever the run's ``measure.curve_arm`` names, or has the larger nDCG on validation.
 
-    The other is let go of, so that no more than one fitted arm is kept. An arm that was not tuned is fitted for its nDCG.
+    Of equals the baseline gives way, then the first stays: where a split has few users with a history, none of them may have
+    a hit. The other is let go of, so that no more than one fitted arm is kept. An arm that was not tuned is fitted for its nDCG.
     """
     settings = context.config.measure
     if not settings.curves or settings.curve_arm not in (None, arm.name):
@@ -69,7 +70,10 @@ def ahead(
     if settings.curve_arm is None and arm.ndcg is None:
         fallbacks = fallbacks_for(tuning.train)
         arm = replace(arm, ndcg=validation_ndcg(arm.spec, arm.parameters, tuning, fallbacks, request))
-    return arm if best is None or (arm.ndcg or 0.0) > (best.ndcg or 0.0) else best
+    if best is None:
+        return arm
+    new, old = ((one.ndcg or 0.0, one.name != settings.baseline) for one in (arm, best))
+    return arm if new > old else best
 
 
 def curves(
@@ -128,8 +132,7 @@ def scored_fold(
     context: StageContext, fitted: Recommender, fold: Fold, request: Request, most_users: int = MOST_USERS
 ) -> ScoredUsers:
     """Candidates of an arm ``fitted`` for ``fold`` for the judged users with a history; ``most_users``, drawn at random."""
-    judged = pl.Series(fold.users.ids, dtype=pl.String).is_in(fold.relevant["user_id"].unique().implode()).to_numpy()
-    wanted = judged & (np.diff(fold.users.history.indptr) > 0)
+    wanted = fold.judged_with_history
     rows = np.flatnonzero(wanted)
     if len(rows) > most_users:
         dropped = np.random.default_rng(context.config.seed).permutation(rows)[most_users:]
