@@ -144,7 +144,7 @@ def _store(config: RunConfig) -> Check:
             try:
                 store.ensure_collection(name, {"text": 4})
                 store.upsert_table(name, [1, 2, 3], {"text": vectors}, pl.DataFrame({"kind": ["a", "b", "c"]}))
-                found = store.nearest(name, "text", vectors, 1).keys[:, 0].tolist()
+                found = store.nearest(name, {"text": vectors}, 1)["text"].keys[:, 0].tolist()
             finally:
                 store.drop_collection(name)
     where = (

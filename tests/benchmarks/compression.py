@@ -118,10 +118,10 @@ def store_table(domain: str, fold: Fold, points: int, k: int) -> None:
                 with EdgeStore(folder, indexing_threshold_kb=1000, int8_oversampling=oversampling) as store:
                     for ef in (128, 256):
                         search(
-                            store, "items", "text", queries[:8], index=ItemIndex(ids), limit=k, ef=ef
+                            store, "items", {"text": queries[:8]}, index=ItemIndex(ids), limit=k, ef=ef
                         )  # opens the files
                         start = time.process_time()
-                        found = search(store, "items", "text", queries, index=ItemIndex(ids), limit=k, ef=ef)
+                        found = search(store, "items", {"text": queries}, index=ItemIndex(ids), limit=k, ef=ef)["text"]
                         spent = (time.process_time() - start) / len(queries)
                         print(
                             f"{domain}, {points} points in the store | {stored}, ef {ef}, oversampling {oversampling} | "

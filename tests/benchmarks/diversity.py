@@ -25,7 +25,7 @@ from folds import folds, prepared
 from recsat.rank.curve import by_user, chosen_point, sweep
 from recsat.rank.registry import make_reranker
 from recsat.recommend.profile import fallbacks_for
-from recsat.run.curves import TunedArm, scored_fold, swept
+from recsat.run.curves import scored_fold, swept
 from recsat.run.lists import request_of
 from recsat.run.tune import tune
 
@@ -44,9 +44,9 @@ def of_seed(
         spec = context.plugins.recommenders(context.domain)[name]
         fallbacks = fallbacks_for(validation.train)
         parameters, _ = tune(spec, fixed.get(name, {}), validation, fallbacks, request)
-        arm = TunedArm(spec, parameters, None)
         on_validation, on_test = (
-            scored_fold(context, arm, fold, request, most_users=10**6) for fold in (validation, test)
+            scored_fold(context, spec.make(**parameters).fit(fold.train), fold, request, most_users=10**6)
+            for fold in (validation, test)
         )
         for reranker, reranker_spec in swept(context).items():
             make = partial(lambda spec, t: make_reranker(spec, {"trade_off": t}), reranker_spec)

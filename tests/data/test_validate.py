@@ -200,6 +200,13 @@ def test_a_column_of_another_type_is_the_loaders_fault() -> None:
         validate(data, "quarantine")
 
 
+def test_a_logged_click_is_true_or_false_where_there_is_one() -> None:
+    logged = SHOWN.with_columns(click=pl.Series([True]))
+    assert validate(replace(MADE, exposures=logged), "raise").exposures is not None
+    with pytest.raises(DataError, match=r"exposures: column 'click' has the type Int64; it must be Boolean\. Cast it"):
+        validate(replace(MADE, exposures=logged.with_columns(pl.col("click").cast(pl.Int64))), "raise")
+
+
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [

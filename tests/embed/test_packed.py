@@ -14,8 +14,8 @@ from transformers import BertConfig, BertModel, GPT2Config, GPT2Model, RobertaCo
 
 from recsat.config import EncoderSettings
 from recsat.embed.packed import PackedBert, pack
-from recsat.embed.registry import make
 from recsat.embed.transformer import TransformerEncoder
+from recsat.plugins import load_plugins
 
 CPU = torch.device("cpu")
 SMALL = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
@@ -80,7 +80,7 @@ def test_an_encoder_gives_the_same_vectors_packed_and_padded(
 
 
 def test_minilm_is_packed_on_a_cpu_and_equal() -> None:
-    encoder = make(EncoderSettings(device="cpu"))
+    encoder = load_plugins([]).encoder("minilm").make(EncoderSettings(device="cpu"))
     assert isinstance(encoder, TransformerEncoder)
     texts = ["Heat (1995). Action, Crime", "x", "a retired detective takes one last job that goes wrong", "y z"]
     packed = encoder.encode(texts)

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from recsat.config import EncoderSettings
-from recsat.domain import Encoder, EncoderSpec
-from recsat.embed.registry import ENCODERS, make
+from recsat.domain import Encoder
+from recsat.embed.registry import ENCODERS
 from recsat.errors import EncoderError
+from recsat.plugins import load_plugins
 
 
 def test_listing_encoders_and_reading_the_cache_load_no_torch() -> None:
@@ -27,7 +27,8 @@ def test_names_are_unique_and_described() -> None:
 
 
 def test_the_default_encoder_is_minilm_and_satisfies_the_protocol() -> None:
-    encoder = make(EncoderSettings())
+    settings = EncoderSettings()
+    encoder = load_plugins([]).encoder(settings.name).make(settings)
     assert isinstance(encoder, Encoder)
     assert encoder.dimension == 384
 
@@ -35,7 +36,6 @@ def test_the_default_encoder_is_minilm_and_satisfies_the_protocol() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (EncoderSettings(name="minilm2"), "unknown. Did you mean 'minilm'"),
         (EncoderSettings(name="transformer"), "set encoder.model"),
         (EncoderSettings(model="/somewhere"), "which has its own"),
         (EncoderSettings(name="transformer", model="/no/such/folder"), "no such folder"),
@@ -48,12 +48,4 @@ def test_the_default_encoder_is_minilm_and_satisfies_the_protocol() -> None:
 )
 def test_what_cannot_be_made_is_an_error_that_says_what_to_do(settings: EncoderSettings, message: str) -> None:
     with pytest.raises(EncoderError, match=message):
-        make(settings)
-
-
-def test_a_plugins_encoder_is_made_by_its_name(tmp_path: Path) -> None:
-    asked: list[EncoderSettings] = []
-    other = EncoderSpec(name="acme.big", description="Big.", make=lambda s: asked.append(s) or make(EncoderSettings()))
-    settings = EncoderSettings(name="acme.big", max_tokens=32)
-    make(settings, [*ENCODERS, other])
-    assert asked == [settings]
+        load_plugins([]).encoder(settings.name).make(settings)

@@ -16,9 +16,9 @@ from transformers import AutoModel, AutoTokenizer
 from recsat.config import EncoderSettings
 from recsat.embed.packaged import MINILM, find_packaged
 from recsat.embed.pooling import Pooling
-from recsat.embed.registry import make
 from recsat.embed.transformer import TransformerEncoder
 from recsat.errors import EncoderError
+from recsat.plugins import load_plugins
 
 FolderOf = Callable[[str], Path]
 FAMILIES = ("bert", "gpt2", "llama", "xlnet")
@@ -202,7 +202,7 @@ def test_weights_that_give_no_numbers_are_an_error_that_names_the_text(
 
 
 def test_minilm_equals_a_plain_forward_pass() -> None:
-    encoder = make(EncoderSettings(device="cpu"))
+    encoder = load_plugins([]).encoder("minilm").make(EncoderSettings(device="cpu"))
     vectors = encoder.encode(TEXTS)
     expected = plainly(find_packaged(MINILM), TEXTS, "mean", 256)
     assert (np.sum(vectors * expected, axis=1) > 0.99999).all()
@@ -210,7 +210,10 @@ def test_minilm_equals_a_plain_forward_pass() -> None:
 
 
 def test_minilm_puts_like_texts_near_each_other() -> None:
-    vectors = make(EncoderSettings(device="cpu")).encode(
-        ["wireless noise-cancelling headphones", "bluetooth earphones", "a romantic comedy set in Paris"]
+    vectors = (
+        load_plugins([])
+        .encoder("minilm")
+        .make(EncoderSettings(device="cpu"))
+        .encode(["wireless noise-cancelling headphones", "bluetooth earphones", "a romantic comedy set in Paris"])
     )
     assert vectors[0] @ vectors[1] > 0.5 > 0.2 > vectors[0] @ vectors[2]

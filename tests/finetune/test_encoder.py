@@ -15,7 +15,6 @@ import pytest
 from safetensors.numpy import load_file
 
 from recsat import RunError
-from recsat.embed.registry import make
 from recsat.finetune.encoder import known_of
 from recsat.finetune.execute import finetune_run
 from recsat.finetune.settings import FinetuneConfig
@@ -34,8 +33,9 @@ def finished(config: Config, prepared: Prepared) -> Path:
 
 def test_the_model_folder_is_an_encoder_with_other_vectors_and_the_same_pooling(finished: Path, config: Config) -> None:
     run = config().run
-    tuned = make(run.encoder.model_copy(update={"model": str(finished / "finetune" / "model")}))
-    original = make(run.encoder)
+    encoder = load_plugins([]).encoder(run.encoder.name)
+    tuned = encoder.make(run.encoder.model_copy(update={"model": str(finished / "finetune" / "model")}))
+    original = encoder.make(run.encoder)
     texts = ["Heat (1995). Crime", "Toy Story (1995). Children"]
     assert tuned.dimension == original.dimension
     assert not np.allclose(tuned.encode(texts), original.encode(texts), atol=1e-3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Self
 
@@ -162,9 +163,9 @@ class Everything:
         self.found = found
 
     def candidates(
-        self, vector: str, queries: NDArray[np.float32], limit: int, plan: FilterPlan, rows: slice
-    ) -> NDArray[np.int64]:
-        return np.tile(np.array(self.found), (len(queries), 1))
+        self, queries: Mapping[str, NDArray[np.float32]], limit: int, plan: FilterPlan, rows: slice
+    ) -> list[NDArray[np.int64]]:
+        return [np.tile(np.array(self.found), (len(part), 1)) for part in queries.values()]
 
 
 def test_candidate_recall_is_the_share_of_the_exact_list_that_was_retrieved() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 
@@ -29,6 +30,7 @@ from recsat.report.result import (
 )
 
 SCRIPT_TITLE = "<script>alert(1)</script> & Sons"
+PARTS_OF_PREDICTIONS: list[tuple[Literal["validation", "test"], float]] = [("validation", 0.0301), ("test", 0.0457)]
 LONG_TITLE = "The Incredibly Strange Creatures Who Stopped Living and Became Mixed-Up Zombies " * 12
 HOSTILE_ARM = "\"><img src=x onerror=alert('arm')>"
 HOSTILE_USER = "' onmouseover='alert(2)' x='"
@@ -175,8 +177,10 @@ def make_result(
                 arm=arm[0],
                 split="random",
                 event=SCRIPT_TITLE if hostile else "purchase",
+                part=part,
                 n=60_100,
-                rate=0.0301,
+                rate=rate,
+                predicted=0.0304,
                 rmse=0.168,
                 log_loss=0.1312,
                 log_loss_of_rate=0.1351,
@@ -184,6 +188,7 @@ def make_result(
                 calibration_error=0.0009,
             )
             for arm in chosen
+            for part, rate in PARTS_OF_PREDICTIONS
         ],
         verdicts=[
             Verdict(dimension=dimension, split=split, outcome=outcome, sentence=sentence)

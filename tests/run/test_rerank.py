@@ -82,7 +82,11 @@ def test_a_run_by_expected_value_says_how_well_it_predicts(small_run_config: Run
         context.__dict__["domain"] = worthy
         import_module(MODULES[stage]).__dict__[stage](context)
     result = Result.model_validate_json((folder.path / "result.json").read_text())
-    assert {(found.arm, found.event) for found in result.predictions} == {
-        (arm, "rating") for arm in ("popularity", "text", "ease")
-    }
-    assert all(0 < found.rate < 0.5 for found in result.predictions)
+    by_part = {(found.part, found.arm, found.event): found for found in result.predictions}
+    arms = ("popularity", "text", "ease")
+    assert set(by_part) == {(part, arm, "rating") for part in ("validation", "test") for arm in arms}
+    assert all(0 < found.rate < 0.5 and 0 < found.predicted < 0.5 for found in result.predictions)
+    for arm in arms:  # fitted there, so what is said of the validation part comes true on average
+        validation, test = (by_part[part, arm, "rating"] for part in ("validation", "test"))
+        assert validation.predicted == pytest.approx(validation.rate, rel=0.15)
+        assert abs(test.predicted - validation.predicted) < abs(test.rate - validation.rate)

@@ -31,13 +31,17 @@ Answer = tuple[int, Any]
 
 
 class Wire:
-    """Answers Qdrant's REST requests from an in-memory engine; ``fail`` is the status that every answer gets, if set."""
+    """Answers Qdrant's REST requests from an in-memory engine; ``fail`` is the status that every answer gets, if set.
+
+    ``routes`` has what was asked for so far, a collection's name as ``C``.
+    """
 
     def __init__(self, key: str | None = None) -> None:
         self.engine = QdrantLocal(":memory:")
         self.indexes: dict[str, dict[str, str]] = {}
         self.key = key
         self.fail: int | None = None
+        self.routes: list[str] = []
 
     def client(self, key: str | None = None) -> QdrantClient:
         transport = httpx.MockTransport(self.handle)
@@ -68,6 +72,7 @@ class Wire:
         path = request.url.path
         name = path.split("/")[2] if path.count("/") >= 2 else ""
         route = f"{request.method} {re.sub(r'^/collections/(?!aliases)[^/]+', '/C', path)}"
+        self.routes.append(route)
         match route:
             case "GET /collections":
                 return 200, engine.get_collections()

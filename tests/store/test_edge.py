@@ -119,9 +119,9 @@ def test_a_build_makes_the_graph_in_a_child_process_and_loses_no_point(tmp_path:
         store.build("movies")
         assert store.count("movies") == 3000
         index = ItemIndex(IDS)
-        exact = search(store, "movies", "text", vectors[:50], index=index, limit=20, exact=True)
-        wide = search(store, "movies", "text", vectors[:50], index=index, limit=20, ef=512)
-        narrow = search(store, "movies", "text", vectors[:50], index=index, limit=20, ef=20)
+        exact = search(store, "movies", {"text": vectors[:50]}, index=index, limit=20, exact=True)["text"]
+        wide = search(store, "movies", {"text": vectors[:50]}, index=index, limit=20, ef=512)["text"]
+        narrow = search(store, "movies", {"text": vectors[:50]}, index=index, limit=20, ef=20)["text"]
     shard = qdrant_edge.EdgeShard.load(str(tmp_path / "movies" / "shard"))
     assert shard.info().indexed_vectors_count == 3000
     shard.close()

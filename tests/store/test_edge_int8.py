@@ -26,7 +26,7 @@ def test_int8_copies_are_searched_and_the_hits_scored_exactly(tmp_path: Path) ->
     quantised = list((tmp_path / "store").rglob("quantized*"))
     assert any(file.stat().st_size for file in quantised), "the engine wrote int8 copies"
     with EdgeStore(tmp_path / "store", indexing_threshold_kb=50, int8_oversampling=3.0) as store:
-        found = search(store, "things", "text", vectors[:100], index=ItemIndex(ids), limit=20, ef=128)
+        found = search(store, "things", {"text": vectors[:100]}, index=ItemIndex(ids), limit=20, ef=128)["text"]
     exact = ExactIndex(vectors).search(vectors[:100], limit=20)
     assert recall(found, exact) > 0.95
     np.testing.assert_allclose(found.scores[:, 0], 1.0, atol=1e-5)  # itself, scored from the full vector

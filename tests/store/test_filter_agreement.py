@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
 import polars as pl
@@ -41,7 +42,9 @@ def payloads() -> list[dict[str, Any]]:
 
 ROWS = payloads()
 ITEMS = pl.DataFrame({"item_id": [str(i) for i in range(N)], "kind": "movie"})
-IDS = point_ids("test", ITEMS)
+IDS: list[int | str] = [
+    str(uuid5(NAMESPACE_URL, str(point))) if row % 2 else point for row, point in enumerate(point_ids("test", ITEMS))
+]
 VECTORS = np.random.default_rng(5).normal(size=(N, 6)).astype(np.float32)
 
 
@@ -195,7 +198,7 @@ def test_a_filtered_search_ranks_what_brute_force_ranks(filled: VectorStore, whe
     kept = np.array([keeps(where, row, point) for row, point in zip(ROWS, IDS, strict=True)])
     queries = VECTORS[:2]
     scores = np.where(kept, queries @ VECTORS.T, -np.inf)
-    found = search(filled, NAME, "text", queries, index=ItemIndex(IDS), limit=15, where=parse_filter(where))
+    found = search(filled, NAME, {"text": queries}, index=ItemIndex(IDS), limit=15, where=parse_filter(where))["text"]
     for row in range(2):
         expected = [i for i in np.argsort(-scores[row], kind="stable")[:15] if kept[i]]
         assert found.items[row, : len(expected)].tolist() == expected

@@ -1,4 +1,5 @@
-from uuid import UUID, uuid5
+from hashlib import blake2b
+from uuid import UUID
 
 import numpy as np
 import polars as pl
@@ -8,20 +9,21 @@ from hypothesis import strategies as st
 
 from recsat.errors import StoreError
 from recsat.store import ItemIndex, point_id, point_ids
-from recsat.store.identity import NAMESPACE, point_key, point_keys
+from recsat.store.identity import point_key, point_keys
 
 words = st.text(min_size=1, max_size=12)
 
 
-def test_the_namespace_never_changes() -> None:
-    assert str(NAMESPACE) == "4b89bc65-06dd-5292-8ff4-a1b894bc0860"
-    assert point_id("content", "movie", "1") == "b3c90a6b-b2b4-5781-9163-042038d10617"
+def test_the_point_of_an_item_never_changes() -> None:
+    assert point_id("content", "movie", "1") == 18214122290218742799
 
 
 @given(domain=words, rows=st.lists(st.tuples(words, words), min_size=1, max_size=5))
-def test_a_table_of_ids_equals_uuid5_row_by_row(domain: str, rows: list[tuple[str, str]]) -> None:
+def test_a_table_of_ids_equals_the_digest_row_by_row(domain: str, rows: list[tuple[str, str]]) -> None:
     items = pl.DataFrame(rows, schema={"kind": pl.String, "item_id": pl.String}, orient="row")
-    expected = [str(uuid5(NAMESPACE, f"{domain}:{kind}:{item_id}")) for kind, item_id in rows]
+    names = [f"{domain}:{kind}:{item_id}".encode() for kind, item_id in rows]
+    digests = [blake2b(name, digest_size=8, person=b"recsat:points").digest() for name in names]
+    expected = [int.from_bytes(digest, "big") for digest in digests]
     assert point_ids(domain, items) == expected == [point_id(domain, *row) for row in rows]
 
 
@@ -35,6 +37,7 @@ def test_a_key_is_the_same_for_every_form_of_an_id(point: UUID, number: int) -> 
     assert point_key(point) == point_key(str(point)) == point.int % 2**64
     assert point_keys([point]).tolist() == point_keys([str(point)]).tolist() == [point_key(point)]
     assert point_keys([number, point]).tolist() == [number, point_key(point)]
+    assert point_keys([number, 7]).tolist() == [number, 7]
 
 
 def test_positions_invert_the_ids_in_any_shape() -> None:

@@ -96,4 +96,4 @@ def test_a_status_of_the_server_becomes_one_error_with_advice(
         store.ensure_collection("movies", {"text": 2})
         server.fail = status
         with pytest.raises(StoreError, match=rf"'movies' at http://wire\.invalid:6333: .*{advice}"):
-            store.nearest("movies", "text", np.ones((1, 2), dtype=np.float32), 3)
+            store.nearest("movies", {"text": np.ones((1, 2), dtype=np.float32)}, 3)

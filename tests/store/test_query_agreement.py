@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
 import polars as pl
@@ -15,7 +16,8 @@ from recsat.store import VectorStore, open_store, point_ids
 
 N = 300
 NAME = "recsat-test-queries"
-IDS = point_ids("test", pl.DataFrame({"item_id": [str(i) for i in range(N)], "kind": "movie"}))
+NUMBERS = point_ids("test", pl.DataFrame({"item_id": [str(i) for i in range(N)], "kind": "movie"}))
+IDS: list[int | str] = [str(uuid5(NAMESPACE_URL, str(n))) if row % 2 else n for row, n in enumerate(NUMBERS)]
 CHANCE = np.random.default_rng(11)
 VECTORS = {name: CHANCE.normal(size=(N, 8)).astype(np.float32) for name in ("text", "taste")}
 QUERY = CHANCE.normal(size=8).tolist()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
@@ -10,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from recsat.errors import StoreError
-from recsat.store import ExactIndex, ItemIndex, VectorStore, only, parse_filter, search
+from recsat.store import ExactIndex, ItemIndex, QdrantStore, VectorStore, only, parse_filter, search
 
 N = 80
 NAME = "recsat-test-search"
@@ -64,15 +67,14 @@ def test_search_equals_exact_search_over_what_is_left(
     found = search(
         filled,
         NAME,
-        "text",
-        queries,
+        {"text": queries},
         index=INDEX,
         limit=limit,
         where=CHEAP if cheap else None,
         exclude=csr_array(barred.astype(np.float32)) if excluding else None,
         allow=csr_array(allowed.astype(np.float32)) if allowing else None,
         block=block,
-    )
+    )["text"]
     exact = ExactIndex(VECTORS).search(queries, limit=limit, keep=keep)
     np.testing.assert_array_equal(found.items, exact.items)
     np.testing.assert_allclose(found.scores, exact.scores, rtol=1e-4, atol=1e-5)
@@ -83,20 +85,37 @@ def test_search_equals_exact_search_over_what_is_left(
 def test_only_restricts_every_query_to_some_items(filled: VectorStore) -> None:
     cold = [3, 50, 70]
     found = search(
-        filled, NAME, "text", VECTORS[:4], index=INDEX, limit=5, where=only(None, [INDEX.ids[i] for i in cold])
-    )
+        filled, NAME, {"text": VECTORS[:4]}, index=INDEX, limit=5, where=only(None, [INDEX.ids[i] for i in cold])
+    )["text"]
     assert [set(row) - {-1} for row in found.items.tolist()] == [set(cold)] * 4
     both = search(
-        filled, NAME, "text", VECTORS[:1], index=INDEX, limit=5, where=only(CHEAP, [INDEX.ids[i] for i in cold])
-    )
+        filled, NAME, {"text": VECTORS[:1]}, index=INDEX, limit=5, where=only(CHEAP, [INDEX.ids[i] for i in cold])
+    )["text"]
     assert both.items.tolist() == [[3, -1, -1, -1, -1]]
 
 
 def test_a_point_outside_the_index_is_an_error_and_not_another_item(filled: VectorStore) -> None:
     with pytest.raises(StoreError, match=r"not among the 79 items.*publish this one first"):
-        search(filled, NAME, "text", VECTORS[:1], index=ItemIndex(INDEX.ids[1:]), limit=N)
+        search(filled, NAME, {"text": VECTORS[:1]}, index=ItemIndex(INDEX.ids[1:]), limit=N)
 
 
 def test_no_users_give_no_rows(filled: VectorStore) -> None:
-    found = search(filled, NAME, "text", VECTORS[:0], index=INDEX, limit=3, exclude=csr_array((0, N), dtype=np.float32))
+    nobody = csr_array((0, N), dtype=np.float32)
+    found = search(filled, NAME, {"text": VECTORS[:0]}, index=INDEX, limit=3, exclude=nobody)["text"]
     assert found.items.shape == (0, 3)
+
+
+def test_several_vectors_are_one_request_for_each_block_of_users(wire: Callable[..., Any]) -> None:
+    answering = wire()
+    with QdrantStore(answering.client()) as store:
+        store.ensure_collection(NAME, {"text": 6, "taste": 2})
+        store.upsert_table(NAME, INDEX.ids, {"text": VECTORS, "taste": VECTORS[:, :2]}, pl.DataFrame())
+        queries = {"text": VECTORS[:7], "taste": VECTORS[:7, 4:]}
+        answering.routes.clear()
+        seen = csr_array(np.eye(7, N, dtype=np.float32))
+        found = search(store, NAME, queries, index=INDEX, limit=5, exclude=seen, block=3)
+    assert answering.routes.count("POST /C/points/query/batch") == 3
+    keep = seen.toarray() == 0
+    for vector, stored in (("text", VECTORS), ("taste", VECTORS[:, :2])):
+        exact = ExactIndex(stored).search(queries[vector], limit=5, keep=keep)
+        np.testing.assert_array_equal(found[vector].items, exact.items)

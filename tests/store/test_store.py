@@ -6,7 +6,7 @@ import math
 import threading
 from datetime import date, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 import numpy as np
 import polars as pl
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from qdrant_client import models
 
 from recsat.errors import StoreError
-from recsat.store import VectorStore, point_id
+from recsat.store import VectorStore
 from recsat.store.port import MAX_BATCH
 
 Vectors = NDArray[np.float32]
@@ -26,7 +26,8 @@ def vectors(n: int, d: int = 4, seed: int = 0) -> Vectors:
 
 
 def ids(n: int) -> list[str]:
-    return [point_id("content", "movie", str(i)) for i in range(n)]
+    """UUIDs as text: recsat's own points are numbers, but the port takes both."""
+    return [str(uuid5(NAMESPACE_URL, f"movie:{i}")) for i in range(n)]
 
 
 def fill(store: VectorStore, name: str, n: int = 10, d: int = 4) -> Vectors:
@@ -85,7 +86,7 @@ def test_an_unknown_collection_is_named_in_the_error(store: VectorStore) -> None
     for call in (
         lambda: store.count("nowhere"),
         lambda: store.shape("nowhere"),
-        lambda: store.nearest("nowhere", "text", vectors(1), 1),
+        lambda: store.nearest("nowhere", {"text": vectors(1)}, 1),
         lambda: store.upsert("nowhere", [point(0, {"text": [1.0, 0, 0, 0]})]),
     ):
         with pytest.raises(StoreError, match="nowhere"):
@@ -206,7 +207,7 @@ def test_vectors_that_are_not_finite_are_refused_and_nothing_is_stored(
     with pytest.raises(StoreError, match="not finite"):
         store.upsert(name, [point(0, {"text": [0.0, value, 0.0, 0.0]})])
     with pytest.raises(StoreError, match="not finite"):
-        store.nearest(name, "text", matrix, 3)
+        store.nearest(name, {"text": matrix}, 3)
     assert store.count(name) == 0
 
 
@@ -215,7 +216,7 @@ def test_vectors_of_another_dimension_are_refused(store: VectorStore, name: str)
     for call in (
         lambda: store.upsert_table(name, ids(2), {"text": vectors(2, 5)}, pl.DataFrame()),
         lambda: store.upsert(name, [point(0, {"text": [1.0] * 5})]),
-        lambda: store.nearest(name, "text", vectors(1, 5), 1),
+        lambda: store.nearest(name, {"text": vectors(1, 5)}, 1),
     ):
         with pytest.raises(StoreError, match="dimension 4"):
             call()
@@ -230,7 +231,7 @@ def test_a_missing_or_unknown_vector_is_refused(store: VectorStore, name: str) -
     with pytest.raises(StoreError, match="Name every vector"):
         store.upsert(name, [point(0, [1.0] * 4)])
     with pytest.raises(StoreError, match="no vector 'tast'"):
-        store.nearest(name, "tast", vectors(1), 1)
+        store.nearest(name, {"tast": vectors(1)}, 1)
 
 
 @pytest.mark.parametrize("bad", [-1, 2**64, "movie-7", True, 1.5, None])
@@ -293,7 +294,7 @@ def test_a_closed_store_says_so(store: VectorStore, name: str) -> None:
 def test_nearest_equals_brute_force(store: VectorStore, name: str) -> None:
     matrix = fill(store, name, 60, 8)
     queries = vectors(7, 8, seed=1)
-    found = store.nearest(name, "text", queries, 10)
+    found = store.nearest(name, {"text": queries}, 10)["text"]
     exact = queries @ matrix.T
     np.testing.assert_allclose(found.scores, -np.sort(-exact, axis=1)[:, :10], rtol=1e-5)
     by_key = {UUID(p).int & (2**64 - 1): i for i, p in enumerate(ids(60))}
@@ -304,21 +305,47 @@ def test_nearest_equals_brute_force(store: VectorStore, name: str) -> None:
 def test_nearest_pads_when_fewer_are_left(store: VectorStore, name: str) -> None:
     fill(store, name, 10)
     few = models.Filter(must=[models.FieldCondition(key="n", range=models.Range(lt=2))])
-    found = store.nearest(name, "text", vectors(2), 5, where=[few, None])
+    found = store.nearest(name, {"text": vectors(2)}, 5, where=[few, None])["text"]
     assert np.isfinite(found.scores).sum(axis=1).tolist() == [2, 5]
     assert found.keys[0, 2:].tolist() == [0, 0, 0]
 
 
+@pytest.mark.parametrize("filtered", [False, True])
+def test_several_vectors_at_once_give_what_separate_calls_give(store: VectorStore, name: str, filtered: bool) -> None:
+    shape = {"text": 8, "taste": 3}
+    store.ensure_collection(name, shape, payload_indexes={"n": "integer"})
+    table = {vector: vectors(60, d, seed=d) for vector, d in shape.items()}
+    store.upsert_table(name, ids(60), table, pl.DataFrame({"n": range(60)}))
+    queries = {vector: vectors(5, shape[vector], seed=9) for vector in ("taste", "text")}
+    below = [models.Filter(must=[models.FieldCondition(key="n", range=models.Range(lt=n))]) for n in (3, 20, 40, 60)]
+    where = [*below, None] if filtered else None
+    together = store.nearest(name, queries, 12, where=where)
+    assert list(together) == ["taste", "text"]
+    for vector, rows in queries.items():
+        alone = store.nearest(name, {vector: rows}, 12, where=where)[vector]
+        assert alone.keys.any(axis=1).all()
+        np.testing.assert_array_equal(together[vector].keys, alone.keys)
+        np.testing.assert_allclose(together[vector].scores, alone.scores, rtol=1e-5)
+
+
+def test_queries_for_no_vector_or_of_unequal_number_are_refused(store: VectorStore, name: str) -> None:
+    store.ensure_collection(name, {"text": 4, "taste": 4})
+    with pytest.raises(StoreError, match=r"queries for no vector; the collection has \['taste', 'text'\]"):
+        store.nearest(name, {}, 5)
+    with pytest.raises(StoreError, match=r"as many queries for every vector.*'text': 2, 'taste': 3"):
+        store.nearest(name, {"text": vectors(2), "taste": vectors(3)}, 5)
+
+
 def test_no_queries_give_no_rows(store: VectorStore, name: str) -> None:
     fill(store, name)
-    assert store.nearest(name, "text", vectors(0), 5).keys.shape == (0, 5)
+    assert store.nearest(name, {"text": vectors(0)}, 5)["text"].keys.shape == (0, 5)
     assert store.query_batch(name, []) == []
 
 
 def test_one_filter_for_each_query_or_one_for_all(store: VectorStore, name: str) -> None:
     fill(store, name)
     with pytest.raises(StoreError, match="2 queries, but 1 filters"):
-        store.nearest(name, "text", vectors(2), 5, where=[None])
+        store.nearest(name, {"text": vectors(2)}, 5, where=[None])
 
 
 def test_query_batch_answers_each_request_with_what_it_asks_for(store: VectorStore, name: str) -> None:
@@ -352,7 +379,7 @@ def test_everything_works_through_an_alias(store: VectorStore, name: str) -> Non
     assert store.ensure_collection(alias, {"text": 4}, payload_indexes={"price": "float"}) is False
     assert store.shape(alias) == store.shape(name)
     assert store.shape(name).payload_indexes == {"n": "integer", "price": "float"}
-    assert store.nearest(alias, "text", matrix[:1], 1).scores.shape == (1, 1)
+    assert store.nearest(alias, {"text": matrix[:1]}, 1)["text"].scores.shape == (1, 1)
     store.upsert(alias, [point(10, {"text": [1.0, 0, 0, 0]})])
     assert store.count(name) == 11
     assert alias not in store.collections()

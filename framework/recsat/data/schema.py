@@ -61,6 +61,8 @@ TABLES: Mapping[str, Mapping[str, Rule]] = {
     "ties": {"user_id": ID, "other_id": ID, "timestamp": TIME},
 }
 """The columns of every table and their types; any float column, a plugin's own too, must be finite or null."""
+OUTCOMES: Mapping[str, Mapping[str, Rule]] = {"exposures": {"click": Rule(pl.Boolean)}}
+"""Columns that a table may do without, by the one name that every domain gives them."""
 
 
 def table_faults(name: str, table: pl.DataFrame) -> pl.DataFrame:
@@ -92,7 +94,8 @@ def _schema(name: str, table: pl.DataFrame) -> DataFrameSchema:
         checks = [pa.Check(_CHECKS[check], error=check) for check in wanted if check != EMPTY]
         return pa.Column(rule.dtype, nullable=EMPTY not in rule.checks, checks=checks)
 
-    rules = {**{c: Rule(t) for c, t in table.schema.items() if t.is_float()}, **TABLES[name]}
+    outcomes = {c: rule for c, rule in OUTCOMES.get(name, {}).items() if c in table.columns}
+    rules = {**{c: Rule(t) for c, t in table.schema.items() if t.is_float()}, **outcomes, **TABLES[name]}
     return pa.DataFrameSchema(
         {c: column(rule, is_float=c in table.columns and table.schema[c].is_float()) for c, rule in rules.items()}
     )
@@ -119,8 +122,9 @@ def _of_the_table(name: str, table: pl.DataFrame, case: Mapping[str, Any]) -> st
             "Add it in the domain's load."
         )
     column = case["column"]
+    rule = {**OUTCOMES.get(name, {}), **TABLES[name]}[column]
     return (
-        f"{name}: column {column!r} has the type {table.schema[column]}; it must be {TABLES[name][column].dtype}. "
+        f"{name}: column {column!r} has the type {table.schema[column]}; it must be {rule.dtype}. "
         "Cast it in the domain's load."
     )
 

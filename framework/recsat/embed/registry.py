@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from recsat.config import EncoderSettings
-from recsat.domain import Encoder, EncoderSpec
+from recsat.domain import EncoderSpec
 from recsat.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -47,13 +45,3 @@ ENCODERS: list[EncoderSpec] = [
         make=_transformer,
     ),
 ]
-
-
-def make(settings: EncoderSettings, encoders: Iterable[EncoderSpec] = ENCODERS) -> Encoder:
-    """The encoder that ``settings.name`` names among ``encoders``. Its weights are read at the first ``encode``."""
-    by_name = {spec.name: spec for spec in encoders}
-    if settings.name not in by_name:
-        close = difflib.get_close_matches(settings.name, by_name, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise EncoderError(f"encoder.name {settings.name!r} is unknown.{hint} Known: {', '.join(sorted(by_name))}.")
-    return by_name[settings.name].make(settings)

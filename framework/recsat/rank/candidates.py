@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,13 +24,15 @@ class StoreRetriever:
     ef: int
 
     def candidates(
-        self, vector: str, queries: NDArray[np.float32], limit: int, plan: FilterPlan, rows: slice
-    ) -> NDArray[np.int64]:
-        """Item indices nearest to each query that ``plan`` permits for its ``rows``, int64 (B, limit), padded with -1."""
+        self, queries: Mapping[str, NDArray[np.float32]], limit: int, plan: FilterPlan, rows: slice
+    ) -> list[NDArray[np.int64]]:
+        """Item indices nearest to each query that ``plan`` permits for its ``rows``, int64 (B, limit), padded with -1.
+
+        One ranking for each named vector of ``queries``; a block of users is one request to the store.
+        """
         hits = search(
             self.store,
             self.alias,
-            vector,
             queries,
             index=self.index,
             limit=limit,
@@ -38,7 +41,7 @@ class StoreRetriever:
             allow=None if plan.allowed is None else plan.allowed[rows],
             ef=self.ef,
         )
-        return hits.items
+        return [hits[vector].items for vector in queries]
 
     def _where(self, plan: FilterPlan) -> models.Filter | None:
         where = models.Filter(must=[parse_filter(rule) for rule in plan.where]) if plan.where else None

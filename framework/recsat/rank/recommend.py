@@ -40,9 +40,12 @@ class Retriever(Protocol):
     """Finds candidates by vector."""
 
     def candidates(
-        self, vector: str, queries: NDArray[np.float32], limit: int, plan: FilterPlan, rows: slice
-    ) -> NDArray[np.int64]:
-        """Item indices nearest to each query that the plan's filters permit, int64 (B, limit), padded with -1."""
+        self, queries: Mapping[str, NDArray[np.float32]], limit: int, plan: FilterPlan, rows: slice
+    ) -> list[NDArray[np.int64]]:
+        """Item indices nearest to each query that the plan's filters permit, int64 (B, limit), padded with -1.
+
+        ``queries`` are (B, d) for each stored vector; one ranking for each, in their order.
+        """
         ...
 
 
@@ -158,10 +161,12 @@ def _retrieved(
 ) -> Tensor:
     """Candidates of every query, and the arm's own neighbours, fused to ``n_candidates``, int64 (B, n_candidates)."""
     limit = request.n_candidates
-    found = [retriever.candidates(vector, query, limit, plan, rows) for vector, query in queries.items()]
+    found = retriever.candidates(queries, limit, plan, rows)
+    # Qdrant could fuse its own hits in the same request, but not with these neighbours, which it does not know; and exact
+    # exclusion needs the hits of each vector before they are fused.
     near = recommender.neighbours(batch, limit)
     if near is not None:
-        found.append(near)
+        found = [*found, near]
     fused = found[0] if len(found) == 1 else reciprocal_rank_fusion(found, limit)
     return torch.from_numpy(fused).to(request.device)
 

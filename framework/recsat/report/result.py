@@ -118,19 +118,23 @@ class CurvePoint(Part):
 
 
 class PredictionError(Part):
-    """How far the outcome model of an arm is from what happened to candidates of the validation part.
+    """How far the outcome model of an arm is from what happened to the candidates of users.
 
-    Each half of the users is judged by a model of the other half. The test part would not do: it holds another share of the
-    events, and an event within it is so much more or less likely.
+    On the validation part each half of the users is judged by a model of the other half. On the test part it is the model
+    that made the lists. That part often holds another share of the events, and an event within it is so much more or less
+    likely: ``rate`` against ``predicted`` shows how much. Nothing is chosen by either.
     """
 
     arm: str
     split: str
     event: str
+    part: Literal["validation", "test"]
     n: int = Field(ge=1)
     """Pairs of a user and a candidate."""
     rate: float = Field(ge=0, le=1)
     """Share of them that the event happened to."""
+    predicted: float = Field(ge=0, le=1)
+    """Mean probability that the model gave them."""
     rmse: float = Field(ge=0, le=1)
     log_loss: float = Field(ge=0)
     log_loss_of_rate: float = Field(ge=0)

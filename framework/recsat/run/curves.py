@@ -19,6 +19,7 @@ from recsat.rank.registry import TOPICAL, make_reranker
 from recsat.rank.reranker import LearnedReranker, Reranker
 from recsat.rank.shortlist import shortlists
 from recsat.recommend.profile import fallbacks_for
+from recsat.recommend.recommender import Recommender
 from recsat.run.fold import Fold
 from recsat.run.rerank import features_of
 from recsat.run.stage import StageContext
@@ -42,26 +43,50 @@ CURVE_SCHEMA = pl.Schema(
 
 
 @dataclass(frozen=True)
-class TunedArm:
-    """An arm with its parameters, and the nDCG with which tuning chose them; None where there was nothing to choose."""
+class CurveArm:
+    """An arm that curves may be of: its parameters, and itself as fitted for the test part, which is not fitted again.
 
+    ``ndcg`` is that on the validation part with which tuning chose the parameters; None where there was nothing to choose.
+    """
+
+    name: str
     spec: RecommenderSpec
     parameters: Mapping[str, Any]
+    on_test: Recommender
     ndcg: float | None
 
 
+def ahead(
+    context: StageContext, best: CurveArm | None, arm: CurveArm, tuning: Fold, request: Request
+) -> CurveArm | None:
+    """``arm`` or the ``best`` before it: whichever the run's ``measure.curve_arm`` names, or has the larger nDCG on validation.
+
+    Of equals the baseline gives way, then the first stays: where a split has few users with a history, none of them may have
+    a hit. The other is let go of, so that no more than one fitted arm is kept. An arm that was not tuned is fitted for its nDCG.
+    """
+    settings = context.config.measure
+    if not settings.curves or settings.curve_arm not in (None, arm.name):
+        return best
+    if settings.curve_arm is None and arm.ndcg is None:
+        fallbacks = fallbacks_for(tuning.train)
+        arm = replace(arm, ndcg=validation_ndcg(arm.spec, arm.parameters, tuning, fallbacks, request))
+    if best is None:
+        return arm
+    new, old = ((one.ndcg or 0.0, one.name != settings.baseline) for one in (arm, best))
+    return arm if new > old else best
+
+
 def curves(
-    context: StageContext, split: Split, arms: Mapping[str, TunedArm], tuning: Fold, judging: Fold, request: Request
+    context: StageContext, split: Split, arm: CurveArm | None, tuning: Fold, judging: Fold, request: Request
 ) -> pl.DataFrame:
-    """The curve of every reranker with a trade-off, :data:`CURVE_SCHEMA`, for the run's ``measure.curve_arm`` or the best.
+    """The curve of every reranker with a trade-off, :data:`CURVE_SCHEMA`, for ``arm``, which is fitted for ``tuning`` anew.
 
     Candidates are scored once a part. Empty where the named arm ranks nothing on this split, or nobody has a history.
     """
-    named = context.config.measure.curve_arm
-    name = named or _best(arms, tuning, request)
-    if name not in arms:
+    if arm is None:
         return pl.DataFrame(schema=CURVE_SCHEMA)
-    on_validation, on_test = (scored_fold(context, arms[name], fold, request) for fold in (tuning, judging))
+    on_test = scored_fold(context, arm.on_test, judging, request)
+    on_validation = scored_fold(context, arm.spec.make(**arm.parameters).fit(tuning.train), tuning, request)
     if not (on_validation.blocks and on_test.blocks):
         return pl.DataFrame(schema=CURVE_SCHEMA)
     rows = []
@@ -76,22 +101,12 @@ def curves(
     n_users = {"validation": len(on_validation.users), "test": len(on_test.users)}
     return pl.DataFrame(
         [
-            (name, split.name, part, reranker, point.trade_off, point.ndcg, point.ild, is_chosen, n_users[part])
+            (arm.name, split.name, part, reranker, point.trade_off, point.ndcg, point.ild, is_chosen, n_users[part])
             for part, reranker, point, is_chosen in rows
         ],
         schema=CURVE_SCHEMA,
         orient="row",
     )
-
-
-def _best(arms: Mapping[str, TunedArm], fold: Fold, request: Request) -> str:
-    """The arm with the largest nDCG on the validation part; arms that were not tuned are fitted for it."""
-    fallbacks = fallbacks_for(fold.train)
-    found = {
-        name: validation_ndcg(arm.spec, arm.parameters, fold, fallbacks, request) if arm.ndcg is None else arm.ndcg
-        for name, arm in arms.items()
-    }
-    return max(found, key=found.__getitem__)
 
 
 def swept(context: StageContext) -> dict[str, RerankerSpec]:
@@ -114,19 +129,17 @@ def _made(spec: RerankerSpec, trade_off: float) -> Reranker:
 
 
 def scored_fold(
-    context: StageContext, arm: TunedArm, fold: Fold, request: Request, most_users: int = MOST_USERS
+    context: StageContext, fitted: Recommender, fold: Fold, request: Request, most_users: int = MOST_USERS
 ) -> ScoredUsers:
-    """The arm, fitted for ``fold``, and its candidates for the judged users with a history; ``most_users``, drawn at random."""
-    recommender = arm.spec.make(**arm.parameters).fit(fold.train)
-    judged = pl.Series(fold.users.ids, dtype=pl.String).is_in(fold.relevant["user_id"].unique().implode()).to_numpy()
-    wanted = judged & (np.diff(fold.users.history.indptr) > 0)
+    """Candidates of an arm ``fitted`` for ``fold`` for the judged users with a history; ``most_users``, drawn at random."""
+    wanted = fold.judged_with_history
     rows = np.flatnonzero(wanted)
     if len(rows) > most_users:
         dropped = np.random.default_rng(context.config.seed).permutation(rows)[most_users:]
         wanted[dropped] = False
     request = replace(request, features=features_of(context, fold.train, request.device))
     return scored_users(
-        shortlists(recommender, fold.users, fold.plan, request),
+        shortlists(fitted, fold.users, fold.plan, request),
         fold.users.ids,
         wanted,
         fold.relevant,

@@ -35,6 +35,13 @@ class Fold:
     held_out: pl.DataFrame
     """Events after it, liked or not."""
 
+    @property
+    def judged_with_history(self) -> NDArray[np.bool_]:
+        """Which of ``users``, (n_users,), tell arms apart: the fallback serves those without a history, whatever the arm."""
+        judged = pl.Series(self.users.ids, dtype=pl.String).is_in(self.relevant["user_id"].unique().implode())
+        found: NDArray[np.bool_] = judged.to_numpy() & (np.diff(self.users.history.indptr) > 0)
+        return found
+
 
 def validation_fold(context: StageContext, split: Split, vectors: Mapping[str, NDArray[np.float32]]) -> Fold:
     """Known: the training part. Judged: the validation part."""

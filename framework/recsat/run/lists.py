@@ -14,11 +14,11 @@ from recsat.rank.recommend import Recommended, Request
 from recsat.rank.recommend import recommend as make_lists
 from recsat.recommend.profile import fallbacks_for
 from recsat.recommend.recommender import Recommender
-from recsat.run.curves import TunedArm, curves
+from recsat.run.curves import CurveArm, ahead, curves
 from recsat.run.fold import Fold, test_fold, validation_fold
 from recsat.run.index import opened_retriever, retriever_of
 from recsat.run.prepare import read_split
-from recsat.run.rerank import with_reranker
+from recsat.run.rerank import test_errors, with_reranker
 from recsat.run.stage import Outcome, StageContext
 from recsat.run.tune import settings_of, tune
 
@@ -68,7 +68,7 @@ def recommend(context: StageContext) -> Outcome:
     with opened_retriever(context) as retriever:
         for split in splits:
             tuning, judging = validation_fold(context, split, vectors), test_fold(context, split, vectors)
-            tuned: dict[str, TunedArm] = {}
+            of_curves: CurveArm | None = None
             made: list[pl.DataFrame] = []
             tried: list[pl.DataFrame] = []
             summary: dict[str, Any] = {
@@ -86,10 +86,10 @@ def recommend(context: StageContext) -> Outcome:
                 own = retriever_of(context, retriever, fitted, f"-{split.name}-{name}")
                 out = _serve(name, fitted, judging, own, asked.request)
                 context.progress.advance()
-                tuned[name] = TunedArm(
-                    spec, parameters, best if isinstance(best := table["ndcg"].max(), float) else None
-                )
-                summary["predictions"] += [{"arm": name, "split": split.name, **row} for row in asked.predictions]
+                tuned = best if isinstance(best := table["ndcg"].max(), float) else None
+                of_curves = ahead(context, of_curves, CurveArm(name, spec, parameters, fitted, tuned), tuning, request)
+                errors = [*asked.predictions, *test_errors(context, fitted, judging, asked.request)]
+                summary["predictions"] += [{"arm": name, "split": split.name, **row} for row in errors]
                 made.append(out.lists)
                 tried.append(table)
                 summary["arms"][name] = {
@@ -104,7 +104,7 @@ def recommend(context: StageContext) -> Outcome:
             context.folder.write_table(f"lists/{split.name}-tuning.parquet", pl.concat(tried))
             context.folder.write_json(f"lists/{split.name}.json", summary)
             if context.config.measure.curves:
-                swept = curves(context, split, tuned, tuning, judging, request)
+                swept = curves(context, split, of_curves, tuning, judging, request)
                 context.folder.write_table(f"lists/{split.name}-curve.parquet", swept)
                 context.progress.advance()
             n_lists += len(made) * len(judging.users)

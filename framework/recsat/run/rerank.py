@@ -19,7 +19,7 @@ from recsat.rank.recommend import Features, Request
 from recsat.rank.registry import make_reranker
 from recsat.rank.reranker import Example, LearnedReranker
 from recsat.rank.shortlist import of_users, shortlists
-from recsat.rank.value import ExpectedValue, cross_fitted
+from recsat.rank.value import ExpectedValue, cross_fitted, predictions
 from recsat.recommend.interactions import TrainingData
 from recsat.recommend.recommender import Recommender
 from recsat.run.fold import Fold
@@ -31,7 +31,7 @@ MOST_USERS = 20_000
 
 @dataclass(frozen=True)
 class Asked:
-    """How an arm's lists are asked for, and how far its outcome model was from what happened, by event."""
+    """How an arm's lists are asked for, and how far its outcome model is from what happened on validation, by event."""
 
     request: Request
     predictions: list[dict[str, Any]] = field(default_factory=list)
@@ -61,7 +61,7 @@ def with_reranker(
         arm = spec.make(**parameters).fit(fold.train)
         taught = list(examples(context, arm, fold, request, reranker.events))
         if isinstance(reranker, ExpectedValue):
-            errors = prediction_errors(reranker, taught)
+            errors = validation_errors(reranker, taught)
         reranker = reranker.fit(taught)
     request = replace(request, reranker=reranker, features=features_of(context, train, request.device))
     return Asked(request, errors)
@@ -109,19 +109,35 @@ def examples(
         )
 
 
-def prediction_errors(value: ExpectedValue, taught: list[Example]) -> list[dict[str, Any]]:
+def validation_errors(value: ExpectedValue, taught: list[Example]) -> list[dict[str, Any]]:
     """By event: errors of the value model's probabilities for users that it was not fitted on; empty for a single user."""
     if sum(len(example.block.scores) for example in taught) < 2:
         return []
-    table = cross_fitted(value, taught)
+    return _errors(cross_fitted(value, taught), "validation")
+
+
+def test_errors(context: StageContext, arm: Recommender, fold: Fold, request: Request) -> list[dict[str, Any]]:
+    """By event: errors of the value model of ``request`` on the test ``fold`` that ``arm`` was fitted for.
+
+    For the reader alone: nothing is chosen by them. Empty where the run does not rerank by value.
+    """
+    value = request.reranker
+    if not isinstance(value, ExpectedValue):
+        return []
+    return _errors(predictions(value, examples(context, arm, fold, request, value.events)), "test")
+
+
+def _errors(table: pl.DataFrame, of: str) -> list[dict[str, Any]]:
     found = []
     for (event,), part in table.group_by("event", maintain_order=True):
         rate = part.with_columns(predicted=pl.col("observed").mean())
         found.append(
             {
                 "event": event,
+                "part": of,
                 "n": part.height,
                 "rate": part["observed"].mean(),
+                "predicted": part["predicted"].mean(),
                 "rmse": rmse_of(part),
                 "log_loss": log_loss_of(part),
                 "log_loss_of_rate": log_loss_of(rate),

@@ -54,11 +54,14 @@ def validation_ndcg(
     fallbacks: Sequence[Recommender],
     request: Request,
 ) -> float:
-    """Mean nDCG@k on ``fold`` of the arm with these parameters, fitted for it."""
+    """Mean nDCG@k of the arm with these parameters, fitted for ``fold``, over its judged users with a history; 0 without any.
+
+    The others are served by the fallback, whatever the arm. On a timeline they are most users: 54 of 70 in the bundled sample.
+    """
     arm = spec.make(**parameters).fit(fold.train)
     request = replace(request, explain=False)
     made = recommend(spec.name, arm, fold.users, fold.train.catalogue, fold.plan, fallbacks=fallbacks, request=request)
-    judged = fold.relevant["user_id"].unique().sort()
+    judged = pl.Series("user_id", fold.users.ids, dtype=pl.String).filter(pl.Series(fold.judged_with_history))
     value = ndcg(made.lists, fold.relevant, judged, k=request.k)["value"].mean()
     return float(value) if isinstance(value, float) else 0.0
 

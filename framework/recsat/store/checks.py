@@ -136,13 +136,20 @@ def check_table(
 
 
 def check_queries(
-    queries: NDArray[Any], limit: int, where: str, name: str, shape: Mapping[str, int]
-) -> NDArray[np.float32]:
-    if name not in shape:
-        raise StoreError(f"{where}: no vector {name!r}; the collection has {sorted(shape)}. Use one of those.")
+    queries: Mapping[str, NDArray[Any]], limit: int, where: str, shape: Mapping[str, int]
+) -> tuple[dict[str, NDArray[np.float32]], int]:
+    """The queries by vector name, and how many rows each of them has."""
+    unknown = sorted(set(queries) - set(shape))
+    if unknown or not queries:
+        what = f"no vector {unknown[0]!r}" if unknown else "queries for no vector"
+        raise StoreError(f"{where}: {what}; the collection has {sorted(shape)}. Use one of those.")
     if limit < 1:
         raise StoreError(f"{where}: limit {limit}. Ask for at least one point.")
-    return check_matrix(queries, f"{where}, queries", name, shape[name])
+    lengths = {name: len(rows) for name, rows in queries.items()}
+    if len(set(lengths.values())) > 1:
+        raise StoreError(f"{where}: as many queries for every vector are needed, but there are {lengths}.")
+    rows = {name: check_matrix(part, f"{where}, queries", name, shape[name]) for name, part in queries.items()}
+    return rows, next(iter(lengths.values()))
 
 
 def filter_rows(

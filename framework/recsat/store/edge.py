@@ -16,7 +16,7 @@ from recsat.store import checks
 from recsat.store.edge_collections import EdgeCollections, OpenCollection
 from recsat.store.edge_filters import edge_filter
 from recsat.store.edge_queries import edge_request
-from recsat.store.identity import point_keys
+from recsat.store.hits import by_vector
 from recsat.store.payload import payload_batches
 from recsat.store.port import DEFAULT_BATCH, Advance, Nearest, PointId, ScrollPage
 
@@ -142,27 +142,22 @@ class EdgeStore(EdgeCollections):
     def nearest(
         self,
         name: str,
-        vector: str,
-        queries: NDArray[np.float32],
+        queries: Mapping[str, NDArray[np.float32]],
         limit: int,
         *,
         where: models.Filter | Sequence[models.Filter | None] | None = None,
         ef: int | None = None,
         exact: bool = False,
-    ) -> Nearest:
+    ) -> dict[str, Nearest]:
         collection = self._collection(name)
-        rows = checks.check_queries(queries, limit, f"collection {name!r}", vector, collection.shape.vectors)
-        wheres = checks.filter_rows(where, len(rows), f"collection {name!r}")
-        keys = np.zeros((len(rows), limit), dtype=np.uint64)
-        scores = np.full((len(rows), limit), -np.inf, dtype=np.float32)
+        rows, n = checks.check_queries(queries, limit, f"collection {name!r}", collection.shape.vectors)
+        wheres = checks.filter_rows(where, n, f"collection {name!r}")
         int8 = None
         if self._int8_oversampling is not None:
             int8 = edge.QuantizationSearchParams(rescore=True, oversampling=self._int8_oversampling)
         params = edge.SearchParams(hnsw_ef=ef, exact=exact, quantization=int8)
         with collection.lock, self._refusals(name):
-            translated = (
-                [edge_filter(f) for f in wheres] if isinstance(wheres, list) else [edge_filter(wheres)] * len(rows)
-            )
+            translated = [edge_filter(f) for f in wheres] if isinstance(wheres, list) else [edge_filter(wheres)] * n
             requests = [
                 edge.QueryRequest(
                     limit=limit,
@@ -172,13 +167,11 @@ class EdgeStore(EdgeCollections):
                     filter=condition,
                     params=params,
                 )
-                for row, condition in zip(rows.tolist(), translated, strict=True)
+                for vector, part in rows.items()
+                for row, condition in zip(part.tolist(), translated, strict=True)
             ]
             answers = collection.shard.query_batch(edge.QueryBatchRequest(requests)) if requests else []
-        for row, hits in enumerate(answers):
-            keys[row, : len(hits)] = point_keys([hit.id for hit in hits])
-            scores[row, : len(hits)] = [hit.score for hit in hits]
-        return Nearest(keys, scores)
+        return by_vector(answers, list(rows), n, limit)
 
 
 def _plain_id(point: Any) -> int | str:

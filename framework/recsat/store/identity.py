@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import numpy as np
 import polars as pl
@@ -16,19 +16,23 @@ from numpy.typing import NDArray
 from recsat.errors import StoreError
 from recsat.store.port import PointId
 
-NAMESPACE = UUID("4b89bc65-06dd-5292-8ff4-a1b894bc0860")  # uuid5(NAMESPACE_URL, "recsat:points")
-"""Namespace of every point id. It must never change: stores that exist would no longer be updated but doubled."""
-
 _LOW_64 = (1 << 64) - 1
+_SEED = hashlib.blake2b(digest_size=8, person=b"recsat:points")
 
 
-def point_id(domain: str, kind: str, item_id: str) -> str:
-    """``uuid5(NAMESPACE, "domain:kind:item_id")``: the same item always has the same point, so upserts are idempotent."""
-    return str(uuid5(NAMESPACE, f"{domain}:{kind}:{item_id}"))
+def point_id(domain: str, kind: str, item_id: str) -> int:
+    """The 64-bit BLAKE2b digest of ``domain:kind:item_id``: the same item always has the same point, so upserts are idempotent.
+
+    It must never change: points that are stored would no longer be updated but doubled. A number and not a UUID, because
+    the embedded engine makes a Python object of every hit's id: with UUIDs, 1,000 queries for 500 hits among 3,500 vectors of
+    384 numbers take 1.5 times as long. Two of ten million items share a number with a chance of 3 in a million; then
+    :class:`ItemIndex` says so.
+    """
+    return int(_numbers([f"{domain}:{kind}:{item_id}"])[0])
 
 
-def point_ids(domain: str, items: pl.DataFrame) -> list[str]:
-    """:func:`point_id` for every row of ``items`` (item_id, kind); six times as fast as one at a time."""
+def point_ids(domain: str, items: pl.DataFrame) -> list[int]:
+    """:func:`point_id` for every row of ``items`` (item_id, kind)."""
     names = items.select(
         pl.concat_str(
             pl.lit(f"{domain}:"), pl.col("kind").cast(pl.String), pl.lit(":"), pl.col("item_id").cast(pl.String)
@@ -37,20 +41,17 @@ def point_ids(domain: str, items: pl.DataFrame) -> list[str]:
     if names.null_count():
         row = int(names.is_null().arg_max() or 0)
         raise StoreError(f"items, row {row}: item_id or kind is null, so the point has no id. Give every item both.")
-    seed = hashlib.sha1(NAMESPACE.bytes, usedforsecurity=False)
+    numbers: list[int] = _numbers(names.to_list()).tolist()
+    return numbers
+
+
+def _numbers(names: Sequence[str]) -> NDArray[np.uint64]:
     digests = bytearray()
-    for name in names.to_list():
-        digest = seed.copy()
+    for name in names:
+        digest = _SEED.copy()
         digest.update(name.encode())
-        digests += digest.digest()[:16]
-    octets = np.frombuffer(digests, dtype=np.uint8).reshape(-1, 16)
-    octets[:, 6] = (octets[:, 6] & 0x0F) | 0x50  # version 5 and variant, RFC 9562 section 5.5
-    octets[:, 8] = (octets[:, 8] & 0x3F) | 0x80
-    text = octets.tobytes().hex()
-    return [
-        f"{text[i : i + 8]}-{text[i + 8 : i + 12]}-{text[i + 12 : i + 16]}-{text[i + 16 : i + 20]}-{text[i + 20 : i + 32]}"
-        for i in range(0, len(text), 32)
-    ]
+        digests += digest.digest()
+    return np.frombuffer(digests, dtype=">u8").astype(np.uint64)
 
 
 def point_key(point: PointId) -> int:
@@ -61,9 +62,9 @@ def point_key(point: PointId) -> int:
 
 
 def point_keys(points: Sequence[PointId]) -> NDArray[np.uint64]:
-    """:func:`point_key` of each, (n,). UUID objects, which the embedded engine returns, take the short way."""
-    if set(map(type, points)) == {UUID}:
-        return np.array([point.int & _LOW_64 for point in points], dtype=np.uint64)  # type: ignore[union-attr]
+    """:func:`point_key` of each, (n,). Integers, which recsat's own points have, take the short way."""
+    if set(map(type, points)) == {int}:
+        return np.array(points, dtype=np.uint64)
     return np.fromiter(map(point_key, points), dtype=np.uint64, count=len(points))
 
 

@@ -128,18 +128,18 @@ class VectorStore(Protocol):
     def nearest(
         self,
         name: str,
-        vector: str,
-        queries: NDArray[np.float32],
+        queries: Mapping[str, NDArray[np.float32]],
         limit: int,
         *,
         where: models.Filter | Sequence[models.Filter | None] | None = None,
         ef: int | None = None,
         exact: bool = False,
-    ) -> Nearest:
-        """The ``limit`` best points for each row of ``queries``, (B, d), by the vector of that name: ids and scores only.
+    ) -> dict[str, Nearest]:
+        """The ``limit`` best points by each named vector of ``queries``, (B, d) each, row by row: ids and scores only.
 
-        ``where`` is one filter for all or one for each row. ``ef`` is the search width of the graph, where there is one;
-        ``exact`` goes past the graph. This is the cheap path: no object is made for a hit.
+        All vectors are asked in one request. ``where`` is one filter for all or one for each of the B rows. ``ef`` is the
+        search width of the graph, where there is one; ``exact`` goes past the graph. This is the cheap path: no object is
+        made for a hit.
         """
         ...
 

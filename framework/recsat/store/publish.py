@@ -127,5 +127,5 @@ def _sampled_recall(
     rows = np.random.default_rng(0).choice(len(matrix), size=min(n_sample, len(matrix)), replace=False)
     queries = np.ascontiguousarray(matrix[rows], dtype=np.float32)
     k = min(k, len(matrix))
-    found = search(store, collection, name, queries, index=ItemIndex(ids), limit=k, ef=ef)
+    found = search(store, collection, {name: queries}, index=ItemIndex(ids), limit=k, ef=ef)[name]
     return recall(found, ExactIndex(np.asarray(matrix, dtype=np.float32)).search(queries, limit=k))

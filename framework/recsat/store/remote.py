@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qdrant_client import models
 
 from recsat.store import checks
-from recsat.store.identity import point_keys
+from recsat.store.hits import by_vector
 from recsat.store.payload import payload_batches
 from recsat.store.port import DEFAULT_BATCH, Advance, Nearest, PointId, ScrollPage
 from recsat.store.remote_collections import QdrantCollections
@@ -116,17 +116,16 @@ class QdrantStore(QdrantCollections):
     def nearest(
         self,
         name: str,
-        vector: str,
-        queries: NDArray[np.float32],
+        queries: Mapping[str, NDArray[np.float32]],
         limit: int,
         *,
         where: models.Filter | Sequence[models.Filter | None] | None = None,
         ef: int | None = None,
         exact: bool = False,
-    ) -> Nearest:
+    ) -> dict[str, Nearest]:
         with self._calls(name):
-            rows = checks.check_queries(queries, limit, f"collection {name!r}", vector, self._dimensions(name))
-            wheres = checks.filter_rows(where, len(rows), f"collection {name!r}")
+            rows, n = checks.check_queries(queries, limit, f"collection {name!r}", self._dimensions(name))
+            wheres = checks.filter_rows(where, n, f"collection {name!r}")
             params = None if self._local else models.SearchParams(hnsw_ef=ef, exact=exact)  # local mode is exact
             requests = [
                 models.QueryRequest.model_construct(
@@ -138,15 +137,11 @@ class QdrantStore(QdrantCollections):
                     with_payload=False,
                     with_vector=False,
                 )
-                for i, row in enumerate(rows.tolist())
+                for vector, part in rows.items()
+                for i, row in enumerate(part.tolist())
             ]
             answers = self.query_batch(name, requests)
-        keys = np.zeros((len(rows), limit), dtype=np.uint64)
-        scores = np.full((len(rows), limit), -np.inf, dtype=np.float32)
-        for place, hits in enumerate(answers):
-            keys[place, : len(hits)] = point_keys([hit.id for hit in hits])
-            scores[place, : len(hits)] = [hit.score for hit in hits]
-        return Nearest(keys, scores)
+        return by_vector(answers, list(rows), n, limit)
 
 
 def _plain_id(point: Any) -> int | str:

@@ -94,8 +94,8 @@ def _check_where(rule: CandidateFilter, items: pl.DataFrame, where: Mapping[str,
         ones = np.ones((len(ids), 1), dtype=np.float32)
         store.upsert_table(COLLECTION, ids, {"one": ones}, items.select(list(fields)))
         page = store.scroll(COLLECTION, where=parse_filter(where), limit=len(ids), with_payload=False)
-    found = pl.Series([str(record.id) for record in page.records], dtype=pl.String)
-    pushed = pl.Series(ids, dtype=pl.String).is_in(found.implode())
+    found = pl.Series([record.id for record in page.records], dtype=pl.UInt64)
+    pushed = pl.Series(ids, dtype=pl.UInt64).is_in(found.implode())
     differ = items.filter(pushed != kept)["item_id"]
     assert differ.is_empty(), (
         f"filter {rule.name}: where and keep disagree on {len(differ)} of {items.height} items, such as {differ[0]!r}. "

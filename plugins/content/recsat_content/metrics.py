@@ -63,18 +63,18 @@ def click_through_rate(judged: Judged) -> pl.DataFrame:
     """Share of the exposures of listed items that were clicked: the replay estimate of Li et al., WSDM 2011.
 
     It is free of bias only where the logged policy showed items at random; elsewhere read the counterfactual estimates.
-    Defined for users to whom a listed item was shown. Raises DataError where exposures have no ``clicked`` column.
+    Defined for users to whom a listed item was shown. Raises DataError where exposures have no ``click`` column.
     """
     if judged.exposures is None:
         return pl.DataFrame(schema={"user_id": pl.String, "value": pl.Float64})
-    if "clicked" not in judged.exposures.columns:
+    if "click" not in judged.exposures.columns:
         raise DataError(
-            "exposures: there is no column 'clicked', so click-through rate cannot be measured. "
+            "exposures: there is no column 'click', so click-through rate cannot be measured. "
             "Add it: true where the user clicked what was shown."
         )
     listed = judged.lists.lazy().select("user_id", "item_id")
     shown = judged.exposures.lazy().join(listed, on=["user_id", "item_id"], how="semi")
-    return _per_user(pl.col("clicked").mean(), shown.sort("user_id"))
+    return _per_user(pl.col("click").mean(), shown.sort("user_id"))
 
 
 def mean_rating(judged: Judged) -> pl.DataFrame:

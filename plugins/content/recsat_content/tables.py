@@ -43,7 +43,7 @@ def read_tables(folder: Path, timestamp_format: str | None) -> Dataset:
         "timestamp": time,
         "policy": Column(),
         "propensity": Column(kind="number"),
-        "clicked": Column(kind="boolean"),
+        "click": Column(kind="boolean"),
     }
     items, item_faults = read_table((folder, "items"), {**ITEMS, **dict.fromkeys(ITEM_TIMES, maybe_time)})
     events, event_faults = read_table((folder, "events"), events_columns)

@@ -59,8 +59,19 @@ def test_own_tables_are_read_with_every_column() -> None:
     assert data.items["genres"].to_list()[-1] == []
     assert data.events.height == 18
     assert data.exposures is not None
-    assert data.exposures["clicked"].to_list() == [True, False, True, False, True, False]
+    assert data.exposures["click"].to_list() == [True, False, True, False, True, False]
     assert data.quarantine.is_empty()
+
+
+def test_an_outcome_by_another_name_is_pointed_out(tmp_path: Path) -> None:
+    for table in ("items", "events"):
+        shutil.copy(TABLES / f"{table}.csv", tmp_path)
+    shown = (TABLES / "exposures.csv").read_text(encoding="utf-8")
+    (tmp_path / "exposures.csv").write_text(shown.replace("click", "clicked", 1), encoding="utf-8")
+    with pytest.raises(
+        DataError, match=r"exposures\.csv, row 1: there is no column 'click'.*Did you mean 'clicked'\? Rename"
+    ):
+        load(ContentConfig(folder=str(tmp_path), layout="tables"))
 
 
 def test_own_tables_need_a_title_alone(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ EXPOSURES = pl.DataFrame(
         ("bob", "a1", True),
         ("cem", "m1", True),
     ],
-    schema=["user_id", "item_id", "clicked"],
+    schema=["user_id", "item_id", "click"],
     orient="row",
 )
 
@@ -114,5 +114,5 @@ def test_click_through_rate_needs_exposures() -> None:
 
 
 def test_exposures_without_clicks_are_an_error_that_names_the_column() -> None:
-    with pytest.raises(DataError, match="no column 'clicked'"):
-        metrics.click_through_rate(judged(exposures=EXPOSURES.drop("clicked")))
+    with pytest.raises(DataError, match="no column 'click'"):
+        metrics.click_through_rate(judged(exposures=EXPOSURES.drop("click")))
