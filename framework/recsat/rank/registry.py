@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recsat.domain import Domain, RerankerSpec
 from recsat.errors import ConfigError
-from recsat.rank.reranker import DEPTH
+from recsat.rank.reranker import CLASSIFIED, DEPTH
 
 if TYPE_CHECKING:
     from recsat.rank.reranker import Reranker
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 TOPICAL = frozenset({"xquad", "calibrated"})
 """Rerankers that can be made only where the domain has topics."""
 _COMMON = {"depth": DEPTH, "order": "score"}
+_AFTER = {"then": None, "trade_off": None}
 
 
 def rerankers_of(domain: Domain) -> list[RerankerSpec]:
@@ -55,7 +57,13 @@ def rerankers_of(domain: Domain) -> list[RerankerSpec]:
             name="value",
             description="Expected value: probability of each event times its worth; then another reranker, if one is named.",
             make=partial(_value, domain),
-            parameters={"depth": DEPTH, "then": None, "trade_off": None},
+            parameters={"depth": DEPTH, **_AFTER},
+        ),
+        RerankerSpec(
+            name="classifier",
+            description="A classifier of recsat finetune: likes by probability; then another reranker, if one is named.",
+            make=partial(_classifier, domain),
+            parameters={"model": None, "depth": CLASSIFIED, **_AFTER},
         ),
     ]
 
@@ -122,12 +130,29 @@ def _value(domain: Domain, *, then: str | None = None, trade_off: float | None =
             f"rank.reranker: 'value' needs to know what events are worth, and domain {domain.name!r} does not say. "
             "Set Domain.worth in the plugin, e.g. worth={'purchase': 1.0}, or choose another reranker."
         )
+    return ExpectedValue(domain.worth, then=_after(domain, then, trade_off), **parameters)
+
+
+def _classifier(
+    domain: Domain, *, model: str | None, then: str | None = None, trade_off: float | None = None, **parameters: Any
+) -> Reranker:
+    from recsat.finetune.reranker import ClassifierReranker, classifier_folder
+
+    if model is None:
+        raise ConfigError(
+            "rank.reranker: 'classifier' needs a trained model. Train one with recsat finetune "
+            f"{domain.name} --classifier, and set rank.reranker_parameters.model to its run's folder."
+        )
+    return ClassifierReranker(classifier_folder(Path(model)), then=_after(domain, then, trade_off), **parameters)
+
+
+def _after(domain: Domain, then: str | None, trade_off: float | None) -> Reranker | None:
+    """What reranks by the scores of another reranker: one that neither learns nor reads texts."""
     if then is None:
         if trade_off is not None:
             raise ValueError("trade_off belongs to the reranker that comes after; name it in `then`")
-        return ExpectedValue(domain.worth, **parameters)
-    others = {spec.name: spec for spec in rerankers_of(domain) if spec.name != "value"}
+        return None
+    others = {spec.name: spec for spec in rerankers_of(domain) if "then" not in spec.parameters}
     if then not in others:
         raise ValueError(f"then must be one of {', '.join(others)}, not {then!r}")
-    settings = {} if trade_off is None else {"trade_off": trade_off}
-    return ExpectedValue(domain.worth, then=others[then].make(**settings), **parameters)
+    return others[then].make(**({} if trade_off is None else {"trade_off": trade_off}))
