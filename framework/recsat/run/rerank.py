@@ -25,8 +25,7 @@ from recsat.run.fold import Fold
 from recsat.run.stage import StageContext
 from recsat.run.texts import Texts
 
-AReranker = TypeVar("AReranker", bound=Reranker)
-
+Kind = TypeVar("Kind", bound=Reranker)
 MOST_USERS = 20_000
 """More teach three numbers for an event no better."""
 
@@ -71,7 +70,7 @@ def with_reranker(
     return Asked(request, errors)
 
 
-def told(reranker: AReranker, texts: Texts) -> AReranker:
+def told(reranker: Kind, texts: Texts) -> Kind:
     """``reranker`` with ``texts`` where it reads them, else as it is."""
     return reranker.with_texts(texts.items, texts.of_users) if isinstance(reranker, TextReranker) else reranker
 
