@@ -10,6 +10,7 @@ from recsat.config import RunConfig
 from recsat.config_sources import check_domain_config
 from recsat.domain import DomainConfig, RecommenderSpec
 from recsat.errors import ConfigError, PluginError
+from recsat.finetune.origin import models_of, refuse_leak
 from recsat.plugins import Plugins
 from recsat.rank.registry import make_reranker
 
@@ -38,6 +39,8 @@ def check_config(config: RunConfig, plugins: Plugins, sources: Mapping[str, str]
         name = rank.reranker
         with_source(told, "rank.reranker", lambda: plugins.select("reranker", rerankers, [name]))
         with_source(told, "rank.reranker", lambda: make_reranker(rerankers[name], rank.reranker_parameters))
+    for setting, folder in models_of(config).items():
+        with_source(told, setting, lambda key=setting, at=folder: refuse_leak(key, at, config))  # type: ignore[misc]
     if config.measure.curve_arm is not None:
         curve_arm, of_run = config.measure.curve_arm, dict.fromkeys([config.measure.baseline, *config.arms])
         with_source(told, "measure.curve_arm", lambda: plugins.select("arm of this run", of_run, [curve_arm]))

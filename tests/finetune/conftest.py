@@ -16,11 +16,15 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from recsat import RunConfig
+from recsat.finetune.classify import Classification
+from recsat.finetune.cross_encoder import CrossEncoder
 from recsat.finetune.execute import open_finetune
+from recsat.finetune.pairs import PairSource
 from recsat.finetune.settings import FinetuneConfig, FinetuneSettings
+from recsat.finetune.training import Surroundings, train
 from recsat.plugins import load_plugins
 from recsat.recommend.interactions import Catalogue
-from recsat.run import RunFolder, run_stage
+from recsat.run import LogProgress, RunFolder, run_stage
 
 CORPUS = ["Heat (1995). Action, Crime, Thriller", "Toy Story (1995). Adventure, Animation, Children, Comedy, Fantasy"]
 N_EACH = 12
@@ -82,6 +86,54 @@ def toy() -> tuple[Catalogue, pl.DataFrame]:
     ]
     times = [datetime(2024, 1, 1 + n % 28, tzinfo=UTC) for n in range(len(rows))]
     return catalogue_of(titles), pl.DataFrame(rows).with_columns(timestamp=pl.Series(times))
+
+
+TASTES = ("likes cats", "likes war")
+"""Texts of the two tastes."""
+
+
+def told_tastes(events: pl.DataFrame) -> pl.DataFrame:
+    likes_cats = pl.col("item_id").min() < "i12"
+    texts = pl.when(likes_cats).then(pl.lit(TASTES[0])).otherwise(pl.lit(TASTES[1]))
+    return events.group_by("user_id").agg(text=texts).sort("user_id")
+
+
+@pytest.fixture(scope="session")
+def tastes() -> tuple[str, str]:
+    return TASTES
+
+
+@pytest.fixture(scope="session")
+def toy_classifier(
+    toy: tuple[Catalogue, pl.DataFrame], tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[dict[str, float]]]:
+    """The folder of a classifier of the toy world, and its report after each epoch."""
+    catalogue, events = toy
+    texts = dict(zip(catalogue.ids, catalogue.items["title"], strict=True))
+    settings = FinetuneSettings(
+        objective="classification",
+        epochs=6,
+        patience=6,
+        pairs_per_epoch=300,
+        batch_size=20,
+        negatives=1,
+        learning_rate=5e-3,
+        max_tokens=48,
+    )
+    classifier = CrossEncoder.started(tiny_bert, settings, budget=2048, device="cpu", seed=0)
+    dev = [
+        ((taste, text), int((item < "i12") == (taste == TASTES[0]))) for taste in TASTES for item, text in texts.items()
+    ]
+    source = PairSource(events, catalogue, told_tastes)
+    # Every user likes the whole kind, so that what is drawn as a negative is of the other one.
+    kinds = pl.DataFrame({"item_id": catalogue.ids}).with_columns(cats=pl.col("item_id") < "i12")
+    own = events.join(kinds, on="item_id").select("user_id", "cats").unique()
+    liked = own.join(kinds, on="cats").select("user_id", "item_id")
+    task = Classification(classifier, source, liked, texts, dev, settings, seed=0)
+    folder = tmp_path_factory.mktemp("classifier")
+    state = train(task, settings, Surroundings(folder=folder, digest="toy", seed=0, progress=LogProgress()))
+    classifier.save(folder / "classifier", {"settings": settings.model_dump()})
+    return folder / "classifier", state.history
 
 
 @pytest.fixture(scope="session")

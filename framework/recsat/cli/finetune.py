@@ -89,6 +89,8 @@ def _print(folder: Path, report: Path) -> None:
     from rich.markdown import Markdown
     from rich.text import Text
 
+    from recsat.finetune.origin import CLASSIFIER
+
     console = output()
     console.print(Markdown(report.read_text(encoding="utf-8")))
     story = folder / "finetune" / "model" / "finetune.json"
@@ -100,4 +102,8 @@ def _print(folder: Path, report: Path) -> None:
             else f"epoch {best}"
         )
         console.print(Text(f"Model ({told}): encoder.name=transformer encoder.model={story.parent}"), soft_wrap=True)
+    trained = folder / CLASSIFIER
+    if trained.exists():
+        told = f"Classifier: rank.reranker=classifier rank.reranker_parameters.model={trained}"
+        console.print(Text(told), soft_wrap=True)
     console.print(Text(f"Report: {report}"), soft_wrap=True)

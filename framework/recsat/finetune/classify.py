@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final
 
 import numpy as np
 import polars as pl
@@ -16,15 +15,15 @@ from recsat.finetune.classification import classification_report, in_markdown
 from recsat.finetune.cross_encoder import CrossEncoder, Pair
 from recsat.finetune.encoder import known_of, settings_of, story, surroundings
 from recsat.finetune.judged_pairs import JudgedPairs, with_negatives
+from recsat.finetune.origin import CLASSIFIER
 from recsat.finetune.pairs import PairSource
 from recsat.finetune.settings import FinetuneSettings
 from recsat.finetune.text_model import startable
 from recsat.finetune.training import batched, seed_of, train
-from recsat.finetune.user_texts import describe_users
 from recsat.run.prepare import read_split
 from recsat.run.stage import Outcome, StageContext
+from recsat.run.texts import describe_users
 
-CLASSIFIER: Final = "finetune/classifier"
 DEV, TEST = 1_000_001, 1_000_002
 """Seeds of the parts that are drawn once; epochs have theirs from 0 on."""
 Batch = list[tuple[Pair, int]]
@@ -91,12 +90,13 @@ def classify(context: StageContext) -> Outcome:
     classifier = CrossEncoder.started(
         start.checkpoint.folder, settings, budget=start.token_budget, device=config.encoder.device, seed=config.seed
     )
+    # Negatives are drawn as if later parts were unknown: else what is liked there would show by never being one.
     task = Classification(
         classifier,
         source,
-        liked,
+        known.train,
         item_texts,
-        _held_out(context, known.train, dev, liked, item_texts, settings, DEV),
+        _held_out(context, known.train, dev, pl.concat([known.train, dev]), item_texts, settings, DEV),
         settings,
         config.seed,
     )

@@ -24,12 +24,14 @@ from recsat.finetune.settings import FinetuneSettings
 
 Pair = tuple[str, str]
 """(user text, item text)."""
+BUDGET = 2048
+"""Padded tokens in one forward pass on a CPU."""
 
 
 class CrossEncoder:
     """Tokenizer, weights and device. :meth:`logits` has gradients; :meth:`probabilities` has none."""
 
-    def __init__(self, folder: Path, *, max_tokens: int, budget: int = 2048, device: str = "auto") -> None:
+    def __init__(self, folder: Path, *, max_tokens: int, budget: int = BUDGET, device: str = "auto") -> None:
         self.device = pick_device(device)
         self.max_tokens, self.budget = max_tokens, budget
         self.tokenizer, self.module, _ = _load(folder, seed=None)

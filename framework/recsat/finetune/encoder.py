@@ -18,14 +18,15 @@ from recsat.config import RunConfig
 from recsat.embed.tokens import Tokens
 from recsat.finetune.known import Known, what_is_known
 from recsat.finetune.losses import info_nce
+from recsat.finetune.origin import Origin
 from recsat.finetune.pairs import Pairs, PairSource
 from recsat.finetune.settings import FinetuneConfig, FinetuneSettings
 from recsat.finetune.text_model import TextModel, startable
 from recsat.finetune.training import Surroundings, batched, seed_of, train
-from recsat.finetune.user_texts import describe_users
 from recsat.finetune.validation import Validation, validation_of
 from recsat.run.prepare import read_split
 from recsat.run.stage import Outcome, StageContext
+from recsat.run.texts import describe_users
 
 FOLDER = "finetune"
 MODEL = "finetune/model"
@@ -143,13 +144,11 @@ def surroundings(context: StageContext, settings: FinetuneSettings, fingerprint:
 def story(
     context: StageContext, settings: FinetuneSettings, fingerprint: str, history: list[dict[str, float]], best: int
 ) -> dict[str, object]:
-    """What a model was made from: which data and splits it must not be tested outside of, and how it got better."""
+    """What a model was made from: which data and splits alone it may be tested on, and how it got better."""
     config = context.config
+    origin = Origin.of(config, context.folder.read_json("data/summary.json")["fingerprint"])
     return {
-        "domain": config.domain,
-        "data_fingerprint": context.folder.read_json("data/summary.json")["fingerprint"],
-        "splits": [split.model_dump() for split in config.splits],
-        "seed": config.seed,
+        **origin.model_dump(mode="json"),
         "started_from": {"encoder": config.encoder.model_dump(), "fingerprint": fingerprint},
         "settings": settings.model_dump(),
         "best_epoch": best,

@@ -104,6 +104,15 @@ def pool_of(block: RerankInput, depth: int, k: int) -> Pool:
     return Pool(block, present, relevance, order)
 
 
+class ByScore:
+    """The plain order of scores, as a reranker that comes after another."""
+
+    def rerank(self, block: RerankInput, k: int) -> Tensor:
+        pool = pool_of(block, k, k)
+        places = pool.order.masked_fill(~pool.present, -1)[:, :k]
+        return torch.nn.functional.pad(places, (0, k - places.shape[1]), value=-1)
+
+
 def _is_in_order(order: Tensor, scores: Tensor) -> bool:
     """Whether the block is its own pool: then what it keeps, its similarities, serves again."""
     return order.shape == scores.shape and bool((order == torch.arange(order.shape[1], device=order.device)).all())

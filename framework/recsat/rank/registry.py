@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recsat.domain import Domain, RerankerSpec
 from recsat.errors import ConfigError
-from recsat.rank.reranker import DEPTH
+from recsat.rank.reranker import CLASSIFIED, DEPTH
 
 if TYPE_CHECKING:
     from recsat.rank.reranker import Reranker
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 TOPICAL = frozenset({"xquad", "calibrated"})
 """Rerankers that can be made only where the domain has topics."""
 _COMMON = {"depth": DEPTH, "order": "score"}
+_AFTER = {"then": None, "trade_off": None}
 
 
 def rerankers_of(domain: Domain) -> list[RerankerSpec]:
@@ -61,7 +63,13 @@ def rerankers_of(domain: Domain) -> list[RerankerSpec]:
             name="value",
             description="Expected value: probability of each event times its worth; then another reranker, if one is named.",
             make=partial(_value, domain),
-            parameters={"depth": DEPTH, "then": None, "trade_off": None},
+            parameters={"depth": DEPTH, **_AFTER},
+        ),
+        RerankerSpec(
+            name="classifier",
+            description="A classifier of recsat finetune: likes by probability; then another reranker, if one is named.",
+            make=partial(_classifier, domain),
+            parameters={"model": None, "depth": CLASSIFIED, **_AFTER},
         ),
     ]
 
@@ -120,6 +128,39 @@ def _check_topics(name: str, domain: Domain) -> None:
         )
 
 
+def _value(domain: Domain, *, then: str | None = None, trade_off: float | None = None, **parameters: Any) -> Reranker:
+    from recsat.rank.value import ExpectedValue
+
+    if not domain.worth:
+        raise ConfigError(
+            f"rank.reranker: 'value' needs to know what events are worth, and domain {domain.name!r} does not say. "
+            "Set Domain.worth in the plugin, e.g. worth={'purchase': 1.0}, or choose another reranker."
+        )
+    return ExpectedValue(domain.worth, then=_after(domain, then, trade_off), **parameters)
+
+
+def _classifier(
+    domain: Domain, *, model: str | None, then: str | None = None, trade_off: float | None = None, **parameters: Any
+) -> Reranker:
+    from recsat.finetune.reranker import ClassifierReranker, classifier_folder
+
+    if model is None:
+        raise ConfigError(
+            "rank.reranker: 'classifier' needs a trained model. Train one with recsat finetune "
+            f"{domain.name} --classifier, and set rank.reranker_parameters.model to its run's folder."
+        )
+    return ClassifierReranker(classifier_folder(Path(model)), then=_after(domain, then, trade_off), **parameters)
+
+
+def _after(domain: Domain, then: str | None, trade_off: float | None) -> Reranker | None:
+    """What reranks by the scores of another reranker: one that neither learns nor reads texts."""
+    if then is None:
+        if trade_off is not None:
+            raise ValueError("trade_off belongs to the reranker that comes after; name it in `then`")
+        return None
+    return _other("then", then, domain, {} if trade_off is None else {"trade_off": trade_off})
+
+
 def _budget(domain: Domain, *, by: str = "msd", **parameters: Any) -> Reranker:
     from recsat.rank.budget import DiversityBudget
     from recsat.rank.greedy import Greedy
@@ -131,24 +172,8 @@ def _budget(domain: Domain, *, by: str = "msd", **parameters: Any) -> Reranker:
 
 
 def _other(parameter: str, name: str, domain: Domain, settings: Mapping[str, Any]) -> Reranker:
-    """The reranker that another one hands its candidates to."""
-    others = {spec.name: spec for spec in rerankers_of(domain) if spec.name not in ("budget", "value")}
+    """The reranker to which another hands its candidates: one that needs no other, neither learns nor reads texts."""
+    others = {spec.name: spec for spec in rerankers_of(domain) if not {"then", "by"} & spec.parameters.keys()}
     if name not in others:
         raise ValueError(f"{parameter} must be one of {', '.join(others)}, not {name!r}")
     return others[name].make(**settings)
-
-
-def _value(domain: Domain, *, then: str | None = None, trade_off: float | None = None, **parameters: Any) -> Reranker:
-    from recsat.rank.value import ExpectedValue
-
-    if not domain.worth:
-        raise ConfigError(
-            f"rank.reranker: 'value' needs to know what events are worth, and domain {domain.name!r} does not say. "
-            "Set Domain.worth in the plugin, e.g. worth={'purchase': 1.0}, or choose another reranker."
-        )
-    if then is None:
-        if trade_off is not None:
-            raise ValueError("trade_off belongs to the reranker that comes after; name it in `then`")
-        return ExpectedValue(domain.worth, **parameters)
-    settings = {} if trade_off is None else {"trade_off": trade_off}
-    return ExpectedValue(domain.worth, then=_other("then", then, domain, settings), **parameters)

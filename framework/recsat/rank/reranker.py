@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 DEPTH = 100
 """Candidates that recsat's rerankers look at unless a setting says otherwise: what is farther down costs more than it adds."""
+CLASSIFIED = 20
+"""Candidates that a classifier of texts looks at: each costs a forward pass of a transformer."""
 VECTOR_BUDGET = 2**24  # bytes of candidates' vectors at once: more leave the cache, and take 1.5 times as long on a CPU
 
 
@@ -95,4 +97,18 @@ class LearnedReranker(Reranker, Protocol):
 
     def fit(self, examples: Iterable[Example]) -> Reranker:
         """The reranker with what it has learnt; ``examples`` come from the arm that it is going to rerank."""
+        ...
+
+
+@runtime_checkable
+class TextReranker(Reranker, Protocol):
+    """A reranker that reads texts, and is told them before it reranks."""
+
+    def with_texts(self, item_texts: Sequence[str], user_texts: Mapping[str, str]) -> Self:
+        """A copy that knows these texts.
+
+        ``item_texts`` by item index, the numbers of ``RerankInput.candidates``. ``user_texts`` by user id, told by what users
+        liked before the cut and never by what a split holds out; who liked nothing yet is not in it, and is served by
+        fallbacks whatever the reranker makes of them.
+        """
         ...

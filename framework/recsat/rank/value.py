@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsat.errors import RunError
-from recsat.rank.greedy import Pool, needed, pool_of
+from recsat.rank.greedy import ByScore, Pool, needed, pool_of
 from recsat.rank.outcome import OutcomeModel, fit_outcome
 from recsat.rank.reranker import DEPTH, Example, Reranker, RerankInput
 
@@ -67,7 +67,7 @@ class ExpectedValue:
     def rerank(self, block: RerankInput, k: int) -> Tensor:
         pool = pool_of(block, self.depth, k)
         valued = replace(pool.block, scores=self._values(pool))
-        places = (self.then or _ByScore()).rerank(valued, k)
+        places = (self.then or ByScore()).rerank(valued, k)
         return pool.in_block(places)
 
     def probabilities(self, pool: Pool) -> dict[str, Tensor]:
@@ -134,12 +134,3 @@ def features_of(pool: Pool) -> NDArray[np.float64]:
 def _features(pool: Pool) -> tuple[Tensor, Tensor]:
     popularity = needed(pool.block.popularity, "value", "popularity")
     return pool.relevance, popularity[pool.block.candidates.clamp(min=0)].log1p()
-
-
-class _ByScore:
-    """The plain order of scores."""
-
-    def rerank(self, block: RerankInput, k: int) -> Tensor:
-        pool = pool_of(block, k, k)
-        places = pool.order.masked_fill(~pool.present, -1)[:, :k]
-        return torch.nn.functional.pad(places, (0, k - places.shape[1]), value=-1)

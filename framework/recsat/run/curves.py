@@ -16,7 +16,7 @@ from recsat.measure.vectors import ItemVectors
 from recsat.rank.curve import ScoredUsers, chosen_point, measured, scored_users, sweep
 from recsat.rank.recommend import Request
 from recsat.rank.registry import TOPICAL, make_reranker
-from recsat.rank.reranker import LearnedReranker, Reranker
+from recsat.rank.reranker import LearnedReranker, Reranker, TextReranker
 from recsat.rank.shortlist import shortlists
 from recsat.recommend.profile import fallbacks_for
 from recsat.recommend.recommender import Recommender
@@ -110,7 +110,7 @@ def curves(
 
 
 def swept(context: StageContext) -> dict[str, RerankerSpec]:
-    """The domain's rerankers that have a number for a trade-off and nothing to learn."""
+    """The domain's rerankers that have a number for a trade-off, and nothing to learn or to read."""
     return dict(_with_trade_off(context))
 
 
@@ -120,7 +120,7 @@ def _with_trade_off(context: StageContext) -> Iterator[tuple[str, RerankerSpec]]
             continue
         if name in TOPICAL and context.domain.topics is None:
             continue
-        if not isinstance(_made(spec, 0.0), LearnedReranker):
+        if not isinstance(_made(spec, 0.0), LearnedReranker | TextReranker):
             yield name, spec
 
 

@@ -20,6 +20,7 @@ from recsat.run.index import opened_retriever, retriever_of
 from recsat.run.prepare import read_split
 from recsat.run.rerank import test_errors, with_reranker
 from recsat.run.stage import Outcome, StageContext
+from recsat.run.texts import Texts
 from recsat.run.tune import settings_of, tune
 
 COLD_ITEMS = "cold-items"
@@ -68,6 +69,7 @@ def recommend(context: StageContext) -> Outcome:
     with opened_retriever(context) as retriever:
         for split in splits:
             tuning, judging = validation_fold(context, split, vectors), test_fold(context, split, vectors)
+            texts = Texts(context, judging.known, judging.users)
             of_curves: CurveArm | None = None
             made: list[pl.DataFrame] = []
             tried: list[pl.DataFrame] = []
@@ -81,7 +83,15 @@ def recommend(context: StageContext) -> Outcome:
                 parameters, table = tune(
                     spec, fixed.get(name, {}), tuning, fallbacks_for(tuning.train), request, context.progress.advance
                 )
-                asked = with_reranker(context, request, spec, parameters, judging.train, lambda fold=tuning: fold)  # type: ignore[misc]
+                asked = with_reranker(
+                    context,
+                    request,
+                    spec,
+                    parameters,
+                    judging.train,
+                    texts,
+                    lambda fold=tuning: fold,  # type: ignore[misc]
+                )
                 fitted = spec.make(**parameters).fit(judging.train)
                 own = retriever_of(context, retriever, fitted, f"-{split.name}-{name}")
                 out = _serve(name, fitted, judging, own, asked.request)

@@ -10,12 +10,17 @@ from recsat.data.core import core
 from recsat.data.fingerprint import fingerprint
 from recsat.data.split import Split, split_events
 from recsat.data.validate import validate
+from recsat.finetune.origin import refuse_leaks
 from recsat.run.folder import RunFolder
 from recsat.run.stage import Outcome, StageContext
 
 
 def prepare(context: StageContext) -> Outcome:
-    """Writes data/*.parquet, data/summary.json, data/texts.parquet and splits/<name>/*."""
+    """Writes data/*.parquet, data/summary.json, data/texts.parquet and splits/<name>/*.
+
+    Raises ConfigError where a fine-tuned model of the run was trained around other held-out events: the earliest place
+    where the data are known, and one that every run goes through.
+    """
     folder, config, domain = context.folder, context.config, context.domain
     loaded = validate(
         domain.load(context.domain_config),
@@ -23,6 +28,7 @@ def prepare(context: StageContext) -> Outcome:
         describe_item=domain.describe_item,
     )
     found = fingerprint(loaded)
+    refuse_leaks(config, found)
     kept = core(
         loaded,
         domain.positive,

@@ -1,10 +1,10 @@
-"""The run's reranker: made from its settings, taught on the validation part where it learns, shown what it looks at."""
+"""The run's reranker: made from its settings, told texts, taught on the validation part where it learns, shown what it looks at."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -17,14 +17,16 @@ from recsat.measure.diversity import topic_matrix
 from recsat.measure.prediction import brier_of, calibration_error_of, log_loss_of, rmse_of
 from recsat.rank.recommend import Features, Request
 from recsat.rank.registry import make_reranker
-from recsat.rank.reranker import Example, LearnedReranker
+from recsat.rank.reranker import Example, LearnedReranker, Reranker, TextReranker
 from recsat.rank.shortlist import of_users, shortlists
 from recsat.rank.value import ExpectedValue, cross_fitted, predictions
 from recsat.recommend.interactions import TrainingData
 from recsat.recommend.recommender import Recommender
 from recsat.run.fold import Fold
 from recsat.run.stage import StageContext
+from recsat.run.texts import Texts
 
+Kind = TypeVar("Kind", bound=Reranker)
 MOST_USERS = 20_000
 """More teach three numbers for an event no better."""
 
@@ -43,11 +45,13 @@ def with_reranker(
     spec: RecommenderSpec,
     parameters: Mapping[str, Any],
     train: TrainingData,
+    texts: Texts,
     tuning: Callable[[], Fold],
 ) -> Asked:
     """``request`` with the run's reranker and the features of ``train``; as it is where the run names none.
 
-    A reranker that learns is taught by the arm of ``spec`` as it does on the ``tuning`` fold, which is fitted for that.
+    A reranker that learns is taught by the arm of ``spec`` as it does on the ``tuning`` fold, which is fitted for that. One
+    that reads is told ``texts``; while it learns, the texts that were known before validation.
     """
     name = context.config.rank.reranker
     if name is None:
@@ -62,9 +66,14 @@ def with_reranker(
         taught = list(examples(context, arm, fold, request, reranker.events))
         if isinstance(reranker, ExpectedValue):
             errors = validation_errors(reranker, taught)
-        reranker = reranker.fit(taught)
-    request = replace(request, reranker=reranker, features=features_of(context, train, request.device))
+        reranker = told(reranker, Texts(context, fold.known, fold.users)).fit(taught)
+    request = replace(request, reranker=told(reranker, texts), features=features_of(context, train, request.device))
     return Asked(request, errors)
+
+
+def told(reranker: Kind, texts: Texts) -> Kind:
+    """``reranker`` with ``texts`` where it reads them, else as it is."""
+    return reranker.with_texts(texts.items, texts.of_users) if isinstance(reranker, TextReranker) else reranker
 
 
 def features_of(context: StageContext, train: TrainingData, device: torch.device) -> Features:

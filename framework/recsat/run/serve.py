@@ -28,6 +28,7 @@ from recsat.run.profiles import with_profiles
 from recsat.run.progress import LogProgress
 from recsat.run.rerank import with_reranker
 from recsat.run.stage import StageContext
+from recsat.run.texts import Texts
 
 
 class ServeConfig(Settings):
@@ -78,6 +79,7 @@ def serve(config: ServeConfig, plugins: Plugins) -> pl.DataFrame:
         spec,
         parameters,
         train,
+        Texts(context, known, users),
         lambda: validation_fold(context, read_split(folder, first), train.vectors),
     ).request
     fitted = spec.make(**parameters).fit(train)
