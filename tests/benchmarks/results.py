@@ -1,6 +1,6 @@
 """Writes docs/results.md: every arm over several seeds, with paired intervals.
 
-    python tests/benchmarks/results.py                      all studies, three seeds (about an hour on two cores)
+    python tests/benchmarks/results.py                      all studies, three seeds (about an hour and a half of one core)
     python tests/benchmarks/results.py --studies movielens --seeds 42
 
 Each seed is a whole run: the arms are tuned on its validation part and judged on its test part. A user's value is the mean
@@ -39,6 +39,10 @@ RANDOM = [
 ARMS = [
     "popularity", "text-raw", "text", "item-knn", "ials", "ease", "aligned", "ease-text", "ials-text", "hybrid",
 ]  # fmt: skip
+DIVERSIFIED_ARMS = ["ease", "hybrid"]
+BY = ("msd", "dpp", "mmr")
+LOSS = 0.009
+"""Share of the expected nDCG that diversity may cost: a tenth of one per cent is left for what expectation does not know."""
 MEASURES = ("ndcg@10", "recall@10", "ild@10", "coverage@10")
 
 
@@ -53,6 +57,8 @@ class Study:
     """Folder under RECSAT_DATA without which the study is left out."""
     seeds: bool = True
     """False where nothing of the split is drawn, so that one seed says all."""
+    diversified: str | None = None
+    """Split on which EASE and the hybrid are reranked for diversity as well, with the parameters of the plain runs."""
 
 
 STUDIES = [
@@ -60,6 +66,7 @@ STUDIES = [
         name="movielens",
         title="Content: MovieLens latest-small, rating ≥ 4, 5-core",
         config={"domain": "content", "splits": RANDOM, "arms": ARMS},
+        diversified="warm",
     ),
     Study(
         name="retail",
@@ -88,25 +95,47 @@ STUDIES = [
 
 def run_study(study: Study, seeds: Sequence[int], work: Path) -> list[Path]:
     """One finished run folder per seed; a run that finished earlier is taken as it is."""
-    folders = []
-    for seed in seeds if study.seeds else seeds[:1]:
-        mark = work / f"{study.name}-{seed}.txt"
-        if mark.exists():
-            folders.append(Path(mark.read_text()))
-            continue
-        config = RunConfig.model_validate(
-            {
+    return [
+        finished(study.name, {**study.config, "seed": seed}, work) for seed in (seeds if study.seeds else seeds[:1])
+    ]
+
+
+def run_diversified(study: Study, plain: Sequence[Path], work: Path) -> dict[str, list[Path]]:
+    """The runs of ``plain`` once more with a budget of diversity, by the reranker that spends it; one split, and no tuning."""
+    found: dict[str, list[Path]] = {by: [] for by in BY}
+    for folder in plain:
+        result = Result.model_validate_json((folder / "result.json").read_text())
+        parameters = {arm.name: arm.parameters for arm in result.arms if arm.split == study.diversified}
+        for by in BY:
+            config = {
                 **study.config,
-                "seed": seed,
-                "runs_dir": str(work / study.name),
-                "cache_dir": str(work / "cache"),
-                "store": {"directory": str(work / "store")},
+                "seed": result.seed,
+                "splits": [split for split in study.config["splits"] if split["name"] == study.diversified],
+                "arms": DIVERSIFIED_ARMS,
+                "parameters": {name: parameters[name] for name in DIVERSIFIED_ARMS},
+                "rank": {"reranker": "budget", "reranker_parameters": {"loss": LOSS, "by": by}},
             }
-        )
-        folder = execute(config, load_plugins())
-        mark.write_text(str(folder))
-        folders.append(folder)
-    return folders
+            found[by].append(finished(f"{study.name}-{by}", config, work))
+    return found
+
+
+def finished(name: str, settings: dict[str, Any], work: Path) -> Path:
+    """The folder of the run with these settings, which is run where no earlier call has."""
+    mark = work / f"{name}-{settings['seed']}.txt"
+    if mark.exists():
+        return Path(mark.read_text())
+    config = RunConfig.model_validate(
+        {
+            "measure": {"curves": False},
+            **settings,
+            "runs_dir": str(work / name),
+            "cache_dir": str(work / "cache"),
+            "store": {"directory": str(work / "store")},
+        }
+    )
+    folder = execute(config, load_plugins())
+    mark.write_text(str(folder))
+    return folder
 
 
 def mean_over_seeds(folders: Sequence[Path]) -> pl.DataFrame:
@@ -182,6 +211,8 @@ def section(study: Study, folders: Sequence[Path]) -> str:
                 lead = float(found.mean[0]) if measure == "ndcg@10" else lead
             rows.append((lead, f"| {arm} | " + " | ".join(cells) + " |"))
         lines += [row for _, row in sorted(rows, key=lambda row: -row[0])]
+        if told := retrieval_line(results, split.name):
+            lines += ["", told]
         apart = differences(per_user, split.name, "hybrid")
         if apart.height:
             lines += ["", "hybrid minus the other arms, nDCG@10, paired over users:", ""]
@@ -195,6 +226,57 @@ def section(study: Study, folders: Sequence[Path]) -> str:
                 )
         lines.append("")
     return "\n".join(lines)
+
+
+def diversified_section(study: Study, plain: Sequence[Path], reranked: dict[str, list[Path]]) -> str:
+    """What a budget of diversity costs and buys on test, against the same runs without one."""
+    before = mean_over_seeds(plain).filter(pl.col("split") == study.diversified)
+    lines = [
+        f"### {study.diversified}, with a budget of diversity",
+        "",
+        f"The runs above once more with `rank.reranker=budget`: as much diversity as {LOSS:.1%} of the nDCG buys that the validation "
+        "part lets expect. Relative changes of means over users, who are drawn with all their seeds; nothing was chosen on test.",
+        "",
+        "| arm | by | nDCG@10 | intra-list diversity@10 | catalogue coverage@10 |",
+        "|---|---|---|---|---|",
+    ]
+    of = {
+        by: [Result.model_validate_json((f / "result.json").read_text()) for f in folders]
+        for by, folders in reranked.items()
+    }
+    unchanged = [Result.model_validate_json((folder / "result.json").read_text()) for folder in plain]
+    for arm in DIVERSIFIED_ARMS:
+        for by, folders in reranked.items():
+            after = mean_over_seeds(folders)
+            cells = [_changed(before, after, arm, measure) for measure in ("ndcg@10", "ild@10")]
+            shown = [
+                whole_catalogue(results, str(study.diversified), arm, "coverage@10") for results in (unchanged, of[by])
+            ]
+            cells.append(" → ".join("–" if value is None else f"{value:.3f}" for value in shown))
+            lines.append(f"| {arm} | {by} | {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def _changed(before: pl.DataFrame, after: pl.DataFrame, arm: str, measure: str) -> str:
+    wanted = (pl.col("arm") == arm) & (pl.col("measure") == measure) & pl.col("value").is_not_null()
+    both = before.filter(wanted).join(after.filter(wanted), on="user_id", suffix="_after").sort("user_id")
+    old, new = both["value"].to_numpy(), both["value_after"].to_numpy()
+    rows = np.random.default_rng(0).integers(0, len(old), (2000, len(old)))
+    low, high = np.quantile(new[rows].sum(axis=1) / old[rows].sum(axis=1) - 1, [0.025, 0.975])
+    return f"{new.sum() / old.sum() - 1:+.1%} ({low:+.1%} to {high:+.1%})"
+
+
+def retrieval_line(results: Sequence[Result], split: str) -> str | None:
+    """How much of the exact lists the candidates from the store held, for the arms that retrieve."""
+    found: dict[str, list[float]] = {}
+    for result in results:
+        for row in result.retrieval:
+            if row.split == split and row.candidate_recall is not None:
+                found.setdefault(row.arm, []).append(row.candidate_recall)
+    if not found:
+        return None
+    told = ", ".join(f"{arm} {np.mean(recalls):.4f}" for arm, recalls in found.items())
+    return f"Share of the exact list among the candidates from Qdrant: {told}."
 
 
 def _means(per_user: pl.DataFrame, split: str) -> list[tuple[str, float]]:
@@ -225,6 +307,9 @@ def main() -> None:
         folders = run_study(study, arguments.seeds, arguments.work)
         versions = json.loads((folders[0] / "result.json").read_text())["versions"]
         sections.append(section(study, folders))
+        if study.diversified:
+            reranked = run_diversified(study, folders, arguments.work)
+            sections.append(diversified_section(study, folders, reranked))
     made = datetime.now(UTC).date().isoformat()
     head = [
         "# Results",

@@ -126,6 +126,9 @@ def world(n_users: int = 300, seed: int = 3) -> list[Example]:
         Example(
             replace(whole, candidates=whole.candidates[rows], scores=whole.scores[rows]),
             {"purchase": torch.from_numpy(bought[rows])},
+            liked=torch.from_numpy(bought[rows]),
+            n_liked=torch.from_numpy(bought[rows].sum(axis=1)),
+            k=10,
         )
         for rows in (slice(0, half), slice(half, n_users))
     ]
@@ -150,8 +153,10 @@ def test_a_value_model_that_has_learnt_nothing_or_has_nothing_to_learn_from_says
     with pytest.raises(RunError, match="has not been fitted"):
         ExpectedValue({"purchase": 1.0}).rerank(block(), 2)
     empty = replace(block(), scores=torch.full((1, 4), -math.inf))
+    none = torch.zeros(1, 4, dtype=torch.bool)
+    nothing = Example(empty, {"click": none}, liked=none, n_liked=torch.zeros(1), k=4)
     with pytest.raises(RunError, match="no candidate of a validation user to learn"):
-        ExpectedValue({"click": 1.0}).fit([Example(empty, {"click": torch.zeros(1, 4, dtype=torch.bool)})])
+        ExpectedValue({"click": 1.0}).fit([nothing])
     with pytest.raises(RunError, match="without popularity"):
         ExpectedValue({"click": 1.0}, models={"click": plain_model(0, 1, 0)}).rerank(
             replace(block(), popularity=None), 2

@@ -97,3 +97,15 @@ def test_missing_vectors_are_named(blocks: TrainingData) -> None:
         AlignedText().fit(dataclasses.replace(blocks, vectors={}))
     with pytest.raises(ValueError, match="l2 must be above 0"):
         AlignedText(l2=0.0)
+
+
+def test_the_path_over_ridges_is_the_arm_fitted_with_each(blocks: TrainingData) -> None:
+    for fitted in AlignedText(popularity_power=0.5).path(blocks, [0.1, 10.0]):
+        alone = AlignedText(l2=fitted.l2, popularity_power=0.5).fit(blocks)
+        np.testing.assert_allclose(fitted.mapping, alone.mapping, rtol=1e-5, atol=1e-7)
+
+
+def test_the_unit_of_the_ridge_is_the_mean_of_the_products_of_eigenvalues(blocks: TrainingData) -> None:
+    moments = AlignedText().moments(blocks)
+    products = np.outer(np.linalg.eigvalsh(moments.users), np.linalg.eigvalsh(moments.items))
+    assert moments.unit == pytest.approx(products.mean())

@@ -10,10 +10,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
+from sklearn.metrics import ndcg_score
 
+from recsat.recommend.aligned import AlignedText
 from recsat.recommend.calibration import Calibration, Evidence, calibrate, spread
 from recsat.recommend.holdout import hold_out
-from recsat.recommend.hybrid import Hybrid
+from recsat.recommend.hybrid import RIDGE_ROUNDS, RIDGES, Hybrid, best_ridge
 from recsat.recommend.interactions import TrainingData, UserBatch
 from recsat.recommend.sessions import session_gram
 
@@ -155,6 +157,26 @@ def test_a_new_item_names_a_reason_only_where_it_outweighs_the_step_of_the_offse
         for item in range(3):
             lowers = own[speaks[:, item] & (lost[:, item] > 1e-4)]
             assert (because[user, item] in lowers) if len(lowers) else (because[user, item] == -1 or offset >= 0)
+
+
+def test_the_ridge_is_the_one_that_ranks_hidden_items_best_counted_in_the_unit_of_the_whole(
+    blocks: TrainingData,
+) -> None:
+    rng = np.random.default_rng(7)
+    found, units = np.zeros(len(RIDGES)), []
+    for _ in range(RIDGE_ROUNDS):
+        split = hold_out(blocks, share=0.2, rng=rng)
+        hidden = np.flatnonzero(split.hidden)
+        rng.permutation(30), rng.permutation(60)  # items and users to look at: here all of them
+        units.append(AlignedText().moments(split.train).unit)
+        liked = split.held.toarray()[:, hidden]
+        judged = liked.any(axis=1)
+        for place, l2 in enumerate(RIDGES):
+            scores = AlignedText(l2=l2).fit(split.train).score(split.train.users).numpy()[:, hidden]
+            found[place] += ndcg_score(liked[judged], scores[judged], k=10)
+    expected = RIDGES[int(found.argmax())] * np.mean(units) / AlignedText().moments(blocks).unit
+    assert best_ridge(blocks, 0.2, np.random.default_rng(7)) == pytest.approx(expected)
+    assert Hybrid(aligned_l2=2.0).fit(blocks).ridge == 2.0
 
 
 def test_nobody_and_nothing_are_fitted_without_a_fault(blocks: TrainingData) -> None:

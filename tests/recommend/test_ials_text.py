@@ -10,7 +10,13 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from recsat.recommend.ials_text import EVENT_BUDGET, IalsText, _blocks_of_like_length
+from recsat.recommend.ials_text import (
+    EVENT_BUDGET,
+    IalsText,
+    _blocks_of_like_length,
+    _solved_by_events,
+    _solved_by_factors,
+)
 from recsat.recommend.interactions import TrainingData
 
 
@@ -84,3 +90,19 @@ def test_every_row_is_solved_in_one_block_within_the_budget() -> None:
 def test_settings_without_a_solution_are_refused(parameters: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(parameters))):
         IalsText(**parameters)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("width", [1, 7, 40])
+def test_both_ways_of_solving_a_row_agree_with_the_plain_inverse(width: int) -> None:
+    generator = torch.Generator().manual_seed(width)
+    of_rows = torch.randn(5, width, 24, generator=generator)
+    of_rows[0, 1:] = 0  # padding
+    right, half = torch.randn(5, 24, generator=generator), torch.randn(24, 24, generator=generator)
+    base = half @ half.T + 3 * torch.eye(24)
+    expected = torch.linalg.solve((base + 4 * of_rows.mT @ of_rows).double(), right.double()[:, :, None])[
+        :, :, 0
+    ].float()
+    torch.testing.assert_close(_solved_by_factors(base, 4.0, of_rows, right), expected, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(
+        _solved_by_events(torch.linalg.inv(base), 4.0, of_rows, right), expected, rtol=1e-3, atol=1e-4
+    )

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
 from recsat.errors import RunError
@@ -87,7 +86,9 @@ class DiversityBudget:
     def _weighed(self, block: RerankInput, k: int) -> tuple[Pool, RerankInput]:
         """The best candidates, and these with their expected gains for relevance."""
         if self.gains is None:
-            raise RunError("reranker 'budget' has not been fitted: call fit with examples of the validation part first.")
+            raise RunError(
+                "reranker 'budget' has not been fitted: call fit with examples of the validation part first."
+            )
         pool = pool_of(block, self.depth, k)
         return pool, pool.block.weighed(self.gains.gains(pool, k))
 

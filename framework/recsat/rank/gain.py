@@ -17,6 +17,8 @@ from recsat.rank.reranker import Example, RerankInput
 
 N_CENTRAL = 10
 """Best candidates to which a candidate's likeness is taken."""
+L2 = 30.0
+"""Rank and score are nearly the same thing twice: their weights need more holding than the outcome model's default gives."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,9 @@ class GainModel:
     def gains(self, pool: Pool, k: int) -> Tensor:
         """float32 (B, D), for lists of ``k``; 0 where nothing is."""
         intercept, slopes = self.model.plain
-        logit = _features(pool, self.spread) @ torch.from_numpy(slopes).to(pool.relevance.device, torch.float32) + intercept
+        logit = (
+            _features(pool, self.spread) @ torch.from_numpy(slopes).to(pool.relevance.device, torch.float32) + intercept
+        )
         probability = torch.sigmoid(logit).cummin(dim=1).values
         lengths = needed(pool.block.history_lengths, "budget", "history lengths")
         gains = probability / _ideal((self.share * lengths).clamp(min=1), k)[:, None]
@@ -67,7 +71,7 @@ def fit_gains(examples: Sequence[Example], depth: int) -> GainModel:
             "reranker 'budget': there is no candidate of a validation user to learn probabilities from. "
             "Raise validation_share, or leave rank.reranker out."
         )
-    return GainModel(fit_outcome(features, liked), spread, n_liked / max(n_known, 1.0))
+    return GainModel(fit_outcome(features, liked, l2=L2), spread, n_liked / max(n_known, 1.0))
 
 
 def discounts(k: int, device: torch.device) -> Tensor:
@@ -101,7 +105,9 @@ def _features(pool: Pool, spread: float) -> Tensor:
     n_users, depth = pool.relevance.shape
     device = pool.relevance.device
     rank = torch.arange(1, depth + 1, dtype=torch.float32, device=device).log().expand(n_users, -1)
-    lengths = needed(pool.block.history_lengths, "budget", "history lengths").clamp(min=1).log()[:, None].expand(-1, depth)
+    lengths = (
+        needed(pool.block.history_lengths, "budget", "history lengths").clamp(min=1).log()[:, None].expand(-1, depth)
+    )
     score = (_per_root(pool).masked_fill(~pool.present, 0) / spread).clamp(min=0).log1p()
     return torch.stack([rank, lengths, rank * lengths, score, _likeness(pool.block, pool.present)], dim=2)
 

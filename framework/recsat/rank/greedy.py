@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -14,7 +15,7 @@ from recsat.rank.reranker import DEPTH, RerankInput
 
 
 @dataclass(frozen=True)
-class Greedy:
+class Greedy(ABC):
     """What every greedy reranker is told; ValueError where a setting is out of bounds.
 
     ``trade_off`` goes from 0, the arm's order, to 1, the other aim alone. ``depth`` candidates are looked at (k, if that is
@@ -35,6 +36,10 @@ class Greedy:
             raise ValueError(f"depth must be at least 1, not {self.depth}")
         if self.order not in ("score", "greedy"):
             raise ValueError(f"order must be 'score' or 'greedy', not {self.order!r}")
+
+    @abstractmethod
+    def rerank(self, block: RerankInput, k: int) -> Tensor:
+        """See :class:`~recsat.rank.reranker.Reranker`."""
 
     def choose(self, pool: Pool, k: int, gain: Callable[[], Tensor], add: Callable[[Tensor], None]) -> Tensor:
         """k times the candidate with the largest gain that is left; equal gains go to the higher score.

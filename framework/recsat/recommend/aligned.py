@@ -51,12 +51,13 @@ class AlignedText(Recommender):
         self.prior = prior
 
     def fit(self, train: TrainingData) -> Self:
-        moments = self._moments(train)
+        moments = self.moments(train)
         M = solve_bilinear(moments, self.l2) if self.prior is None else solve_towards(moments, self.l2, self.prior)
         self.mapping: NDArray[np.float32] = M.astype(np.float32)
         return self
 
-    def _moments(self, train: TrainingData) -> Moments:
+    def moments(self, train: TrainingData) -> Moments:
+        """What the arm learns from."""
         self.item_vectors = item_vectors(train, "text", "aligned")
         popularity = train.popularity.astype(np.float64)
         return bilinear_moments(
@@ -68,7 +69,7 @@ class AlignedText(Recommender):
 
     def path(self, train: TrainingData, ridges: Sequence[float]) -> Iterator[Self]:
         """The arm fitted with each of ``ridges`` for its l2, drawn towards 0; all for little more than the price of one."""
-        moments = self._moments(train)
+        moments = self.moments(train)
         bases = eigenbases(moments)
         for l2 in ridges:
             fitted = copy(self)

@@ -44,6 +44,11 @@ class Moments(NamedTuple):
     liked: NDArray[np.float64]
     items: NDArray[np.float64]
 
+    @property
+    def unit(self) -> float:
+        """mean(λ_a)·mean(λ_c), what ``l2`` is counted in."""
+        return float(np.trace(self.users) * np.trace(self.items)) / len(self.users) ** 2
+
 
 def bilinear_moments(
     history: csr_array,
@@ -74,16 +79,13 @@ class Eigenbases(NamedTuple):
     items: NDArray[np.float64]
     strengths: NDArray[np.float64]
     """λ_a λ_cᵀ, (d, d)."""
-    unit: float
-    """mean(λ_a)·mean(λ_c): what ``l2`` is counted in."""
 
 
 def eigenbases(moments: Moments) -> Eigenbases:
     """O(d³), the same for every ridge."""
     eigen_a, Qa = np.linalg.eigh(moments.users)
     eigen_c, Qc = np.linalg.eigh(moments.items)
-    eigen_a, eigen_c = eigen_a.clip(min=0), eigen_c.clip(min=0)
-    return Eigenbases(Qa, Qc, np.outer(eigen_a, eigen_c), float(eigen_a.mean() * eigen_c.mean()))
+    return Eigenbases(Qa, Qc, np.outer(eigen_a.clip(min=0), eigen_c.clip(min=0)))
 
 
 def solve_bilinear(
@@ -93,8 +95,8 @@ def solve_bilinear(
 
     ``bases`` are those of ``moments``, where several ridges are solved for.
     """
-    Qa, Qc, strengths, unit = bases or eigenbases(moments)
-    penalty = l2 * unit
+    Qa, Qc, strengths = bases or eigenbases(moments)
+    penalty = l2 * moments.unit
     if penalty == 0:
         return np.zeros_like(moments.users) if prior is None else prior
     target = moments.liked if prior is None else moments.liked + penalty * prior

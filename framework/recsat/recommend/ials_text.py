@@ -86,16 +86,16 @@ class IalsText(Recommender):
         """
         gram = other.T @ other if gram is None else gram
         base = gram + self.regularisation * torch.eye(self.factors)
+        inverse = torch.cholesky_inverse(torch.linalg.cholesky(base))
         solved = torch.empty(events.shape[0], self.factors)
         for rows in _blocks_of_like_length(events):
             of_rows = factors_of(events[rows], other)
-            system = base + (self.alpha - 1) * of_rows.mT @ of_rows
             right = self.alpha * of_rows.sum(dim=1)
             if prior is not None:
                 right = right + self.regularisation * prior[torch.from_numpy(rows)]
-            solved[torch.from_numpy(rows)] = torch.cholesky_solve(right[:, :, None], torch.linalg.cholesky(system))[
-                :, :, 0
-            ]
+            few = of_rows.shape[1] < self.factors / 2
+            solve = _solved_by_events if few else _solved_by_factors
+            solved[torch.from_numpy(rows)] = solve(inverse if few else base, (self.alpha - 1), of_rows, right)
         return solved
 
     def query_vectors(self, users: UserBatch) -> NDArray[np.float32]:
@@ -131,6 +131,25 @@ class IalsText(Recommender):
         because = strongest(self.losses(users, items), padded_rows(users.history))
         because = np.where(items == PADDING, PADDING, because)
         return Reasons(code=np.where(because >= 0, "because", "taste"), item=because)
+
+
+def _solved_by_factors(base: Tensor, weight: float, of_rows: Tensor, right: Tensor) -> Tensor:
+    """(base + weight · OᵀO)⁻¹ right for each row's O (B, H, k), a system of k × k each."""
+    factor = torch.linalg.cholesky(base + weight * of_rows.mT @ of_rows)
+    solved: Tensor = torch.cholesky_solve(right[:, :, None], factor)[:, :, 0]
+    return solved
+
+
+def _solved_by_events(inverse: Tensor, weight: float, of_rows: Tensor, right: Tensor) -> Tensor:
+    """The same from the inverse of base, a system of H × H each: most rows of a large catalogue have few events.
+
+    (B + wOᵀO)⁻¹ r = B⁻¹ (r - w Oᵀ (I + w O B⁻¹ Oᵀ)⁻¹ O B⁻¹ r), Woodbury's identity.
+    """
+    spread = of_rows @ inverse
+    system = torch.eye(of_rows.shape[1]) + weight * spread @ of_rows.mT
+    seen = spread @ right[:, :, None]
+    inner = torch.cholesky_solve(seen, torch.linalg.cholesky(system))
+    return (right - weight * (of_rows.mT @ inner)[:, :, 0]) @ inverse
 
 
 def _blocks_of_like_length(events: csr_array) -> Iterator[NDArray[np.int64]]:

@@ -149,7 +149,7 @@ RECOMMENDERS: list[RecommenderSpec] = [
         name="hybrid",
         description="Item-item weights with a text prior on warm items, aligned text on unseen ones, on one learnt scale.",
         make=_hybrid,
-        grid={"l2": (30.0, 60.0), "prior": (100.0, 150.0)},
+        grid={"l2": (30.0, 100.0), "prior": (150.0, 400.0)},
         ranks_unseen_items=True,
         uses_language=True,
     ),
