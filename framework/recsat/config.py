@@ -135,7 +135,7 @@ class RunConfig(Settings):
     encoder: EncoderSettings = Field(default_factory=EncoderSettings, description="Text encoder.")
     store: StoreSettings = Field(default_factory=StoreSettings, description="Vector store.")
     arms: list[str] = Field(
-        default_factory=lambda: ["popularity", "text-raw", "text", "item-knn", "ease", "ials"],
+        default_factory=lambda: ["popularity", "text-raw", "text", "item-knn", "ease", "ials", "aligned", "hybrid"],
         min_length=1,
         description="Arms to compare.",
     )

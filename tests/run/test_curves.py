@@ -24,7 +24,7 @@ def points(finished_run: Path) -> list[CurvePoint]:
 
 def test_every_reranker_has_a_curve_that_starts_at_the_arm_s_own_order(points: list[CurvePoint]) -> None:
     validation = [point for point in points if point.part == "validation"]
-    assert {point.reranker for point in validation} == RERANKERS
+    assert {point.reranker for point in validation} == RERANKERS | {"budget"}
     plain = {(point.ndcg, point.ild) for point in validation if point.parameter == 0}
     assert len(plain) == 1
     assert len(validation) > 5 * len(RERANKERS)
@@ -39,8 +39,18 @@ def test_the_chosen_point_is_the_most_diverse_that_keeps_its_accuracy(points: li
         assert all(point.ild <= chosen.ild for point in curve if point.ndcg >= 0.99 * plain.ndcg)
 
 
+def test_a_budget_is_chosen_by_what_it_was_asked_to_spend_and_not_by_hits(points: list[CurvePoint]) -> None:
+    curve = [point for point in points if (point.part, point.reranker) == ("validation", "budget")]
+    parameters = [point.parameter for point in curve]
+    (chosen,) = [point.parameter for point in curve if point.chosen]
+    assert parameters == sorted(parameters)
+    assert parameters[0] == 0 < chosen < parameters[-1]
+    diversities = [point.ild for point in curve]
+    assert diversities[-1] > diversities[parameters.index(chosen)] > diversities[0]
+
+
 def test_the_test_part_has_the_plain_order_and_what_validation_chose(points: list[CurvePoint]) -> None:
-    for reranker in RERANKERS:
+    for reranker in RERANKERS | {"budget"}:
         (chosen,) = [p.parameter for p in points if p.reranker == reranker and p.part == "validation" and p.chosen]
         on_test = {p.parameter: p.chosen for p in points if p.reranker == reranker and p.part == "test"}
         assert on_test == {0.0: chosen == 0, chosen: True}

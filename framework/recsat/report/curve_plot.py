@@ -110,7 +110,7 @@ def curve_plot(result: Result, split: str) -> CurvePlot | None:
                 label_y=place[1],
                 anchor=place[2],
                 leader=place[3],
-                spoken=f"{name}: chosen {chosen[name].parameter:g}, nDCG {_change(chosen[name].ndcg, plain.ndcg)}, "
+                spoken=f"{name}: chosen {chosen[name].parameter:.3g}, nDCG {_change(chosen[name].ndcg, plain.ndcg)}, "
                 f"diversity {_change(chosen[name].ild, plain.ild)}",
             )
             for (name, at), end, place in zip(places.items(), ends, place_labels(ends), strict=True)
@@ -138,7 +138,7 @@ def _row(name: str, chosen: CurvePoint, plain: CurvePoint, found: Sequence[Curve
     return CurveRow(
         reranker=name,
         is_best=is_best,
-        trade_off=f"{chosen.parameter:g}",
+        trade_off=f"{chosen.parameter:.3g}",
         validation=(_change(chosen.ndcg, plain.ndcg), _change(chosen.ild, plain.ild)),
         test=test,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -13,7 +13,8 @@ import polars as pl
 from recsat.data.split import Split
 from recsat.domain import RecommenderSpec, RerankerSpec
 from recsat.measure.vectors import ItemVectors
-from recsat.rank.curve import ScoredUsers, chosen_point, measured, scored_users, sweep
+from recsat.rank.budget import DiversityBudget
+from recsat.rank.curve import LOSS, Point, ScoredUsers, chosen_point, measured, scored_users, sweep
 from recsat.rank.recommend import Request
 from recsat.rank.registry import TOPICAL, make_reranker
 from recsat.rank.reranker import LearnedReranker, Reranker, TextReranker
@@ -21,10 +22,13 @@ from recsat.rank.shortlist import shortlists
 from recsat.recommend.profile import fallbacks_for
 from recsat.recommend.recommender import Recommender
 from recsat.run.fold import Fold
-from recsat.run.rerank import features_of
+from recsat.run.rerank import examples, features_of
 from recsat.run.stage import StageContext
 from recsat.run.tune import validation_ndcg
 
+BUDGET = "budget"
+AROUND = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0)
+"""Multiples of the trade-off that a budget learnt: its unit is a small one, the gain of an item against the diversity of a list."""
 MOST_USERS = 1_000
 """More are sampled: a point is a mean over users, and the price of a sweep grows with them."""
 CURVE_SCHEMA = pl.Schema(
@@ -86,18 +90,18 @@ def curves(
     if arm is None:
         return pl.DataFrame(schema=CURVE_SCHEMA)
     on_test = scored_fold(context, arm.on_test, judging, request)
-    on_validation = scored_fold(context, arm.spec.make(**arm.parameters).fit(tuning.train), tuning, request)
+    taught = arm.spec.make(**arm.parameters).fit(tuning.train)
+    on_validation = scored_fold(context, taught, tuning, request)
     if not (on_validation.blocks and on_test.blocks):
         return pl.DataFrame(schema=CURVE_SCHEMA)
+    curve_of = {name: _of_trade_offs(partial(_made, spec), on_validation) for name, spec in swept(context).items()}
+    curve_of[BUDGET] = _of_budget(context, taught, tuning, request, on_validation)
     rows = []
-    for reranker, spec in swept(context).items():
-        make = partial(_made, spec)
-        points = sweep(on_validation, make)
-        chosen = chosen_point(points)
-        rows += [("validation", reranker, point, point == chosen) for point in points]
-        for trade_off in sorted({0.0, chosen.trade_off}):
-            point = measured(on_test, trade_off, make(trade_off))
-            rows.append(("test", reranker, point, trade_off == chosen.trade_off))
+    for reranker, curve in curve_of.items():
+        rows += [("validation", reranker, point, point == curve.chosen) for point in curve.points]
+        for trade_off in sorted({0.0, curve.chosen.trade_off}):
+            point = measured(on_test, trade_off, curve.make(trade_off))
+            rows.append(("test", reranker, point, trade_off == curve.chosen.trade_off))
     n_users = {"validation": len(on_validation.users), "test": len(on_test.users)}
     return pl.DataFrame(
         [
@@ -107,6 +111,31 @@ def curves(
         schema=CURVE_SCHEMA,
         orient="row",
     )
+
+
+@dataclass(frozen=True)
+class _Curve:
+    points: Sequence[Point]
+    chosen: Point
+    make: Callable[[float], Reranker]
+
+
+def _of_trade_offs(make: Callable[[float], Reranker], on_validation: ScoredUsers) -> _Curve:
+    points = sweep(on_validation, make)
+    return _Curve(points, chosen_point(points), make)
+
+
+def _of_budget(
+    context: StageContext, arm: Recommender, tuning: Fold, request: Request, on_validation: ScoredUsers
+) -> _Curve:
+    """The curve around the trade-off at which the expected loss is that of :func:`chosen_point`, which is the one chosen."""
+    spec = context.plugins.rerankers(context.domain)[BUDGET]
+    budget = make_reranker(spec, {"loss": LOSS})
+    assert isinstance(budget, DiversityBudget), "recsat's own; plugins cannot take its name"
+    learnt = budget.fit(examples(context, arm, tuning, request, budget.events))
+    points = sweep(on_validation, learnt.at, sorted({min(1.0, share * learnt.trade_off) for share in AROUND}))
+    chosen = next(point for point in points if point.trade_off == learnt.trade_off)
+    return _Curve(points, chosen, learnt.at)
 
 
 def swept(context: StageContext) -> dict[str, RerankerSpec]:

@@ -61,12 +61,13 @@ ECOMMERCE = Domain(
         # filter lists fill up with them, and on the other splits, where all purchases of a pair stay together, they could
         # never be a hit.
         "rank": {"filters": ["ecommerce.not_bought"], "n_candidates": 200},
-        "arms": ["popularity", "text-raw", "text", "aligned", "ease-text", "item-knn", "ease", "ials"],
+        "arms": ["popularity", "text-raw", "text", "item-knn", "ials", "ease", "ease-text", "aligned", "hybrid"],
         # Among the best on the validation parts; tuning these over their whole grids took minutes more.
         "parameters": {
             "ease-text": {"l2": 100.0, "prior": 200.0, "text_l2": 1.0},
             "item-knn": {"n_neighbours": 50},
             "ials": {"factors": 128, "regularisation": 10.0},
+            "hybrid": {"l2": 100.0, "prior": 150.0},
         },
     },
 )
