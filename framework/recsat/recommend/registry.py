@@ -125,7 +125,7 @@ RECOMMENDERS: list[RecommenderSpec] = [
         name="aligned",
         description="Item texts mapped to taste by a closed-form bilinear ridge; ranks unseen items.",
         make=_aligned,
-        grid={"l2": (0.1, 0.3, 1.0, 3.0, 5.0, 10.0, 30.0), "popularity_power": (0.0, 0.25)},
+        grid={"l2": (0.03, 0.1, 0.3, 1.0, 3.0, 5.0, 10.0, 30.0), "popularity_power": (0.0, 0.25)},
         ranks_unseen_items=True,
         uses_language=True,
     ),
