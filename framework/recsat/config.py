@@ -113,7 +113,7 @@ class MeasureSettings(Settings):
         True,
         description=(
             "Measure on the validation part what diversity costs in accuracy, for the rerankers with a trade_off. "
-            "Takes one more fit of one arm and 12 rerankings for each reranker of up to 1,000 users."
+            "Takes one more fit of one arm, of others where nothing says which is best, and 12 rerankings for each reranker of up to 1,000 users."
         ),
     )
     curve_arm: str | None = Field(

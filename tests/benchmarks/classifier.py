@@ -20,7 +20,7 @@ from recsat.finetune.reranker import ClassifierReranker, classifier_folder
 from recsat.rank.curve import by_user
 from recsat.rank.greedy import ByScore
 from recsat.recommend.profile import fallbacks_for
-from recsat.run.curves import TunedArm, scored_fold
+from recsat.run.curves import scored_fold
 from recsat.run.lists import request_of
 from recsat.run.rerank import told
 from recsat.run.texts import Texts
@@ -49,7 +49,9 @@ def main() -> None:
         for name in options.arms:
             spec = context.plugins.recommenders(context.domain)[name]
             parameters, _ = tune(spec, {}, validation, fallbacks_for(validation.train), request)
-            scored = scored_fold(context, TunedArm(spec, parameters, None), test, request, most_users=options.users)
+            scored = scored_fold(
+                context, spec.make(**parameters).fit(test.train), test, request, most_users=options.users
+            )
             start = time.process_time()
             before, after = (by_user(scored, one)["ndcg"].to_numpy() for one in (ByScore(), reading))
             seconds = time.process_time() - start

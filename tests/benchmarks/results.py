@@ -10,6 +10,7 @@ over the seeds; intervals are bootstrapped over users, differences are paired by
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import logging
 import os
@@ -121,7 +122,8 @@ def run_diversified(study: Study, plain: Sequence[Path], work: Path) -> dict[str
 
 def finished(name: str, settings: dict[str, Any], work: Path) -> Path:
     """The folder of the run with these settings, which is run where no earlier call has."""
-    mark = work / f"{name}-{settings['seed']}.txt"
+    told = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+    mark = work / f"{name}-{settings['seed']}-{told}.txt"
     if mark.exists():
         return Path(mark.read_text())
     config = RunConfig.model_validate(
@@ -294,15 +296,16 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING)
     logging.getLogger("recsat.run").setLevel(logging.INFO)
     arguments.work.mkdir(parents=True, exist_ok=True)
-    data = Path(os.environ.get("RECSAT_DATA", ROOT.parent / "shared" / "data"))
-    os.environ["RECSAT_DATA"] = str(data)
+    data = Path(os.environ.get("RECSAT_DATA", ""))
     sections, left_out = [], []
     versions: dict[str, str] = {}
     for study in STUDIES:
         if arguments.studies and study.name not in arguments.studies:
             continue
-        if study.needs_folder and not (data / study.needs_folder).is_dir():
-            left_out.append(f"{study.title}: left out, RECSAT_DATA has no folder {study.needs_folder}.")
+        if study.needs_folder and not ("RECSAT_DATA" in os.environ and (data / study.needs_folder).is_dir()):
+            left_out.append(
+                f"{study.title}: left out, the environment's RECSAT_DATA names no folder with {study.needs_folder}."
+            )
             continue
         folders = run_study(study, arguments.seeds, arguments.work)
         versions = json.loads((folders[0] / "result.json").read_text())["versions"]

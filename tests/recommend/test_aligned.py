@@ -100,7 +100,8 @@ def test_missing_vectors_are_named(blocks: TrainingData) -> None:
 
 
 def test_the_path_over_ridges_is_the_arm_fitted_with_each(blocks: TrainingData) -> None:
-    for fitted in AlignedText(popularity_power=0.5).path(blocks, [0.1, 10.0]):
+    arm = AlignedText(popularity_power=0.5)
+    for fitted in arm.path(arm.moments(blocks), [0.1, 10.0]):
         alone = AlignedText(l2=fitted.l2, popularity_power=0.5).fit(blocks)
         np.testing.assert_allclose(fitted.mapping, alone.mapping, rtol=1e-5, atol=1e-7)
 

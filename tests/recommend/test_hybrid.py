@@ -15,7 +15,7 @@ from sklearn.metrics import ndcg_score
 from recsat.recommend.aligned import AlignedText
 from recsat.recommend.calibration import Calibration, Evidence, calibrate, spread
 from recsat.recommend.holdout import hold_out
-from recsat.recommend.hybrid import RIDGE_ROUNDS, RIDGES, Hybrid, best_ridge
+from recsat.recommend.hybrid import RIDGE_ROUNDS, RIDGES, Hybrid, best_penalty
 from recsat.recommend.interactions import TrainingData, UserBatch
 from recsat.recommend.sessions import session_gram
 
@@ -159,7 +159,7 @@ def test_a_new_item_names_a_reason_only_where_it_outweighs_the_step_of_the_offse
             assert (because[user, item] in lowers) if len(lowers) else (because[user, item] == -1 or offset >= 0)
 
 
-def test_the_ridge_is_the_one_that_ranks_hidden_items_best_counted_in_the_unit_of_the_whole(
+def test_the_penalty_is_the_one_that_ranks_hidden_items_best(
     blocks: TrainingData,
 ) -> None:
     rng = np.random.default_rng(7)
@@ -174,9 +174,19 @@ def test_the_ridge_is_the_one_that_ranks_hidden_items_best_counted_in_the_unit_o
         for place, l2 in enumerate(RIDGES):
             scores = AlignedText(l2=l2).fit(split.train).score(split.train.users).numpy()[:, hidden]
             found[place] += ndcg_score(liked[judged], scores[judged], k=10)
-    expected = RIDGES[int(found.argmax())] * np.mean(units) / AlignedText().moments(blocks).unit
-    assert best_ridge(blocks, 0.2, np.random.default_rng(7)) == pytest.approx(expected)
-    assert Hybrid(aligned_l2=2.0).fit(blocks).ridge == 2.0
+    expected = RIDGES[int(found.argmax())] * np.mean(units)
+    assert best_penalty(blocks, 0.2, np.random.default_rng(7)) == pytest.approx(expected)
+    fitted = Hybrid().fit(blocks)
+    assert fitted.penalty is not None
+    assert fitted.text_part.l2 == pytest.approx(fitted.penalty / AlignedText().moments(blocks).unit)
+    assert Hybrid(aligned_l2=2.0).fit(blocks).text_part.l2 == 2.0
+
+
+@pytest.mark.parametrize("n_users", [0, 3])
+def test_without_likes_it_is_fitted_all_the_same(blocks: TrainingData, n_users: int) -> None:
+    users = UserBatch(ids=[f"u{i}" for i in range(n_users)], history=csr_array((n_users, 30), dtype=np.float32))
+    fitted = Hybrid().fit(replace(blocks, users=users))
+    assert torch.isfinite(fitted.score(blocks.users)).all()
 
 
 def test_nobody_and_nothing_are_fitted_without_a_fault(blocks: TrainingData) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 
 MOST_USERS = 2_000
 """More tell the expected loss of a trade-off no better: it is a mean of probabilities, not of hits."""
-STEPS = 14
+MOST_COSINES = 2**28
+"""Bytes of the similarities between their candidates, which are kept while the trade-off is looked for."""
+LEAST = 1e-9
+STEPS = 16
+"""From 1 down to LEAST in steps of its logarithm: to 0.03 % of the trade-off."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class DiversityBudget:
     .. math:: \sum_u \sum_{j=1}^{k} \frac{g_{u,L_\lambda(j)}}{\log_2(j+1)} \;\ge\; (1 - \text{loss})
               \sum_u \sum_{j=1}^{k} \frac{g_{u,L_0(j)}}{\log_2(j+1)}
 
-    by bisection. Both sides are expectations and not hits: chance in the few held-out likes, which is as large as a loss of one per
+    by bisection of log λ (the last trade-off found to cost no more, where the cost does not rise throughout). Both sides are expectations and not hits: chance in the few held-out likes, which is as large as a loss of one per
     cent among some hundred users, has no part in the choice.
     """
 
@@ -47,6 +52,8 @@ class DiversityBudget:
             raise ValueError(f"loss must be from 0 to below 1, a share of the expected nDCG, not {self.loss}")
         if self.depth < 1:
             raise ValueError(f"depth must be at least 1, not {self.depth}")
+        if self.by.depth != self.depth:
+            object.__setattr__(self, "by", replace(self.by, depth=self.depth))
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -62,10 +69,15 @@ class DiversityBudget:
         return replace(self, by=replace(self.by, trade_off=trade_off))
 
     def fit(self, examples: Iterable[Example]) -> DiversityBudget:
-        """With gains and trade-off learnt; :class:`~recsat.errors.RunError` where there is nothing to learn from."""
+        """With gains and trade-off learnt; :class:`~recsat.errors.RunError` where there is no candidate to learn from.
+
+        Where no candidate was liked, nothing says what diversity costs, and the order stays the arm's.
+        """
         known = [example for example in examples if len(example.block.scores)]
         learnt = replace(self, gains=fit_gains(known, self.depth))
-        pools = [learnt._weighed(example.block, example.k)[1] for example in _some(known)]
+        if not any(bool(example.liked.any()) for example in known):
+            return learnt.at(0.0)
+        pools = [learnt._weighed(example.block, example.k)[1] for example in _some(known, self.depth)]
         k = known[0].k
 
         def expected(trade_off: float) -> float:
@@ -73,11 +85,13 @@ class DiversityBudget:
             return sum(_expected(block, by.rerank(block, k)) for block in pools)
 
         enough = (1 - self.loss) * expected(0.0)
-        low, high = 0.0, 1.0
+        if expected(LEAST) < enough:
+            return learnt.at(0.0)
+        low, high = math.log(LEAST), 0.0
         for _ in range(STEPS):
             middle = (low + high) / 2
-            low, high = (middle, high) if expected(middle) >= enough else (low, middle)
-        return learnt.at(low)
+            low, high = (middle, high) if expected(math.exp(middle)) >= enough else (low, middle)
+        return learnt.at(math.exp(low))
 
     def rerank(self, block: RerankInput, k: int) -> Tensor:
         pool, weighed = self._weighed(block, k)
@@ -93,11 +107,12 @@ class DiversityBudget:
         return pool, pool.block.weighed(self.gains.gains(pool, k))
 
 
-def _some(examples: Sequence[Example]) -> Sequence[Example]:
-    """The first blocks with :data:`MOST_USERS` users between them, at least one."""
+def _some(examples: Sequence[Example], depth: int) -> Sequence[Example]:
+    """The first blocks with no more users than :data:`MOST_USERS` and :data:`MOST_COSINES` allow, at least one."""
+    most = min(MOST_USERS, MOST_COSINES // (4 * depth**2))
     kept: list[Example] = []
     for example in examples:
-        if kept and sum(len(one.block.scores) for one in kept) + len(example.block.scores) > MOST_USERS:
+        if kept and sum(len(one.block.scores) for one in kept) + len(example.block.scores) > most:
             break
         kept.append(example)
     return kept

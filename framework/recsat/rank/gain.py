@@ -113,11 +113,15 @@ def _features(pool: Pool, spread: float) -> Tensor:
 
 
 def _likeness(block: RerankInput, present: Tensor) -> Tensor:
-    """Mean cosine of each candidate to the :data:`N_CENTRAL` best others, (B, D)."""
-    cosines = needed(block.similarity, "budget", "item vectors")
-    best = present[:, :N_CENTRAL].float()
-    total = torch.einsum("bdc,bc->bd", cosines[:, :, : best.shape[1]], best)
-    own = torch.zeros_like(total)
-    own[:, : best.shape[1]] = best * cosines.diagonal(dim1=1, dim2=2)[:, : best.shape[1]]
-    n = best.sum(dim=1, keepdim=True) - torch.nn.functional.pad(best, (0, own.shape[1] - best.shape[1]))
-    return ((total - own) / n.clamp(min=1)).masked_fill(~present, 0)
+    """Mean cosine of each candidate to the :data:`N_CENTRAL` best others, (B, D).
+
+    The mean of cosines is a cosine with a sum: no (B, D, D) is formed.
+    """
+    vectors = needed(block.vectors, "budget", "item vectors")[block.candidates.clamp(min=0)]
+    best = torch.zeros_like(present, dtype=torch.float32)
+    best[:, :N_CENTRAL] = present[:, :N_CENTRAL].float()
+    total = torch.einsum("bd,bdf->bf", best, vectors)
+    own = best * torch.einsum("bdf,bdf->bd", vectors, vectors)
+    n = best.sum(dim=1, keepdim=True) - best
+    found: Tensor = (torch.einsum("bdf,bf->bd", vectors, total) - own) / n.clamp(min=1)
+    return found.masked_fill(~present, 0)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from recsat.errors import RunError
+
 L2 = 1.0
 MOST_STEPS, TOLERANCE = 50, 1e-10
 
@@ -43,8 +45,8 @@ def fit_outcome(features: Sequence[Array], happened: Sequence[NDArray[np.bool_]]
     .. math:: \min_{b, w}\; \sum_n \log\bigl(1 + e^{z_n}\bigr) - y_n z_n + \frac{\lambda}{2} \|w\|^2
 
     The targets are Platt's, (N₊ + 1)/(N₊ + 2) and 1/(N₋ + 2) in place of 1 and 0, so that an event that nobody had is rare
-    and not impossible (Platt 1999, section 2.2). ``features`` are blocks (N, f), ``happened`` blocks (N,): only the f × f
-    curvature of a block is held beside it.
+    and not impossible (Platt 1999, section 2.2). ``features`` are blocks (N, f), ``happened`` blocks (N,). Raises
+    :class:`~recsat.errors.RunError` where the steps do not settle.
     """
     n = sum(len(block) for block in features)
     n_positive = float(sum(block.sum() for block in happened))
@@ -55,18 +57,40 @@ def fit_outcome(features: Sequence[Array], happened: Sequence[NDArray[np.bool_]]
     weights = np.zeros(len(mean) + 1)
     weights[0] = np.log((n_positive + 1) / (n - n_positive + 1))
     penalty = np.append(0.0, np.full(len(mean), l2))
+    designs = [_design((block - mean) / scale) for block in features]
+    targets = [np.where(labels, high, low) for labels in happened]
+    reached = _objective(designs, targets, penalty, weights)
     for _ in range(MOST_STEPS):
-        gradient, curvature = penalty * weights, np.diag(penalty)
-        for block, labels in zip(features, happened, strict=True):
-            X = _design((block - mean) / scale)
-            p = _sigmoid(X @ weights)
-            gradient = gradient + X.T @ (p - np.where(labels, high, low))
-            curvature = curvature + (X * (p * (1 - p))[:, None]).T @ X
-        step = np.linalg.lstsq(curvature, gradient, rcond=None)[0]
-        weights = weights - step
+        step = np.linalg.lstsq(*_newton(designs, targets, penalty, weights), rcond=None)[0]
+        # A whole step may overshoot where features say nearly the same: it is halved until it is one downhill.
+        while (found := _objective(designs, targets, penalty, weights - step)) > reached and np.abs(
+            step
+        ).max() >= TOLERANCE:
+            step = step / 2
         if np.abs(step).max() < TOLERANCE:
-            break
-    return OutcomeModel(mean, scale, weights)
+            return OutcomeModel(mean, scale, weights)
+        weights, reached = weights - step, found
+    raise RunError(
+        f"the outcome model has not settled after {MOST_STEPS} steps. Raise its l2, or leave rank.reranker out."
+    )
+
+
+def _objective(designs: Sequence[Array], targets: Sequence[Array], penalty: Array, weights: Array) -> float:
+    fit = 0.0
+    for X, t in zip(designs, targets, strict=True):
+        z = X @ weights
+        fit += float(np.logaddexp(0.0, z).sum() - t @ z)
+    return fit + float(penalty @ weights**2) / 2
+
+
+def _newton(designs: Sequence[Array], targets: Sequence[Array], penalty: Array, weights: Array) -> tuple[Array, Array]:
+    """Curvature and gradient of the objective at ``weights``."""
+    gradient, curvature = penalty * weights, np.diag(penalty)
+    for X, t in zip(designs, targets, strict=True):
+        p = _sigmoid(X @ weights)
+        gradient = gradient + X.T @ (p - t)
+        curvature = curvature + (X * (p * (1 - p))[:, None]).T @ X
+    return curvature, gradient
 
 
 def _design(standardised: Array) -> Array:

@@ -115,12 +115,13 @@ def predictions(value: ExpectedValue, examples: Iterable[Example]) -> pl.DataFra
 
 def cross_fitted(value: ExpectedValue, examples: Sequence[Example]) -> pl.DataFrame:
     """:func:`predictions` for the users of ``examples``, each half of them by a model of the other half."""
-    halves = [[_half(example, odd) for example in examples] for odd in (0, 1)]
+    first = np.cumsum([0, *(len(example.block.scores) for example in examples[:-1])])
+    halves = [[_half(example, (odd + n) % 2) for example, n in zip(examples, first, strict=True)] for odd in (0, 1)]
     return pl.concat(predictions(value.fit(halves[1 - half]), halves[half]) for half in (0, 1))
 
 
 def _half(example: Example, odd: int) -> Example:
-    """Every second user of a block; the candidates of the others are taken away."""
+    """Every second user of a block, from the first or the second on; the candidates of the others are taken away."""
     scores = example.block.scores.clone()
     scores[1 - odd :: 2] = float("-inf")
     return replace(example, block=replace(example.block, scores=scores))

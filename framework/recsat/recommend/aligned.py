@@ -67,15 +67,23 @@ class AlignedText(Recommender):
             item_weights=np.where(train.warm, popularity.clip(min=1) ** -self.popularity_power, 0.0),
         )
 
-    def path(self, train: TrainingData, ridges: Sequence[float]) -> Iterator[Self]:
-        """The arm fitted with each of ``ridges`` for its l2, drawn towards 0; all for little more than the price of one."""
-        moments = self.moments(train)
+    def path(self, moments: Moments, ridges: Sequence[float]) -> Iterator[Self]:
+        """The arm fitted with each of ``ridges`` for its l2, drawn towards 0; all for little more than the price of one.
+
+        ``moments`` are those that :meth:`moments` has just given.
+        """
         bases = eigenbases(moments)
         for l2 in ridges:
             fitted = copy(self)
             fitted.l2, fitted.prior = l2, None
             fitted.mapping = solve_bilinear(moments, l2, bases=bases).astype(np.float32)
             yield fitted
+
+    def fit_penalised(self, train: TrainingData, penalty: float) -> Self:
+        """The arm with the l2 that is ``penalty`` on these data, whatever their size; l2 as it was where they have no events."""
+        moments = self.moments(train)
+        l2 = penalty / moments.unit if moments.unit > 0 else self.l2
+        return next(self.path(moments, [l2]))
 
     def query_vectors(self, users: UserBatch) -> NDArray[np.float32]:
         sums = np.asarray(users.history @ self.item_vectors, dtype=np.float32)

@@ -59,7 +59,7 @@ def bilinear_moments(
 ) -> Moments:
     """The sums over users and items; arguments as in :func:`fit_bilinear`."""
     d = vectors.shape[1]
-    weighted = np.asarray(vectors * item_weights[:, None], dtype=np.float32)
+    weighted = vectors * item_weights.astype(np.float32)[:, None]
     A = np.zeros((d, d))
     R = np.zeros((d, d))
     for start in range(0, history.shape[0], USER_BLOCK):

@@ -109,13 +109,14 @@ def _best(e: Evidence) -> _Best:
     by_text = e.text_scores.masked_fill(met, float("-inf")).topk(n, dim=1).indices
     twice = torch.zeros_like(met).scatter_(1, by_warm, value=True).gather(1, by_text)
     places = torch.cat([by_warm, by_text], dim=1)
-    scores = e.warm_scores.gather(1, places)
+    scores, liked = e.warm_scores.gather(1, places), e.warm_liked.gather(1, places)
     scores[:, n:].masked_fill_(twice, float("-inf"))
+    liked[:, n:].masked_fill_(twice, 0.0)  # a list may be so short that it reaches these
     return _Best(
         warm_scores=scores,
         text_scores=e.text_scores.gather(1, places),
         log_popularity=e.log_popularity[places],
-        liked=e.warm_liked.gather(1, places),
+        liked=liked,
         n_liked=e.warm_liked.sum(dim=1),
     )
 

@@ -24,7 +24,7 @@ from recsat.recommend.taste import Taste, factorise, latest_neighbours
 logger = logging.getLogger(__name__)
 
 CELLS = 2**24  # user-item scores that calibration looks at: more users or items are sampled
-RIDGES = (0.03, 0.1, 0.3, 1.0, 3.0, 5.0, 10.0, 30.0, 100.0)
+RIDGES = (5.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # the first is taken where nothing tells them apart
 RIDGE_ROUNDS = 6  # two leave as much to chance as lies between neighbours of RIDGES
 
 
@@ -52,7 +52,7 @@ class Hybrid(Recommender):
     fitted on the rest, and the numbers that rank the held-out likes best are kept. Then both arms are fitted on everything.
     Offsets learnt so assume that an unseen item is as likely to be liked as any other.
 
-    The ridge of aligned text is found in like manner (:func:`best_ridge`), unless ``aligned_l2`` fixes it: what suits 600 users
+    The ridge of aligned text is found in like manner (:func:`best_penalty`), unless ``aligned_l2`` fixes it: what suits 600 users
     of films is a hundred times too much for 4,000 of a gift shop.
 
     Likes close in time count more in the item-item weights where the data have times (``session_share``).
@@ -68,7 +68,7 @@ class Hybrid(Recommender):
         session_share: float = 0.5,
         session_seconds: float = 600.0,
         held_out: float = 0.2,
-        rounds: int = 2,
+        rounds: int = 4,
         dense_limit: int = 20_000,
     ) -> None:
         if not 0 < held_out < 1 or rounds < 1:
@@ -86,10 +86,10 @@ class Hybrid(Recommender):
     def fit(self, train: TrainingData) -> Self:
         rng = np.random.default_rng(train.seed)
         splits = (hold_out(train, share=self.held_out, rng=rng) for _ in range(self.rounds))
-        self.ridge = best_ridge(train, self.held_out, rng) if self.aligned_l2 is None else self.aligned_l2
+        self.penalty = best_penalty(train, self.held_out, rng) if self.aligned_l2 is None else None
         self.calibration: Calibration = calibrate([self._evidence(split, rng) for split in splits])
-        logger.info("hybrid: learnt %s, ridge of aligned text %s", self.calibration, self.ridge)
         self.warm_part, self.text_part = self._parts(train)
+        logger.info("hybrid: learnt %s, l2 of aligned text %s", self.calibration, self.text_part.l2)
         rows, columns = _sample(train, rng)
         users, columns = train.users.take(rows), columns[train.warm[columns]]
         self.warm_unit, self.text_unit = (
@@ -102,8 +102,11 @@ class Hybrid(Recommender):
             self.taste = factorise(self.warm_part.weights * self.gain, seed=train.seed)
         return self
 
-    def _parts(self, train: TrainingData) -> tuple[Part, Part]:
-        aligned = AlignedText(l2=self.ridge).fit(train)
+    def _parts(self, train: TrainingData) -> tuple[Part, AlignedText]:
+        if self.penalty is None:
+            aligned = AlignedText(l2=self.aligned_l2 or RIDGES[0]).fit(train)
+        else:
+            aligned = AlignedText(l2=RIDGES[0]).fit_penalised(train, self.penalty)
         if len(train.catalogue) > self.dense_limit:
             from recsat.recommend.ials_text import IalsText
 
@@ -178,26 +181,28 @@ class Hybrid(Recommender):
         return Reasons(code=np.where(because >= 0, named, "taste"), item=because)
 
 
-def best_ridge(train: TrainingData, share: float, rng: np.random.Generator) -> float:
-    """The l2 with which aligned text ranks items that were hidden from it best among themselves.
+def best_penalty(train: TrainingData, share: float, rng: np.random.Generator) -> float:
+    """The penalty, l2 times its unit, with which aligned text ranks items that were hidden from it best among themselves.
 
-    The one of :data:`RIDGES` with the best nDCG@10 of their likes, mean over :data:`RIDGE_ROUNDS` drawings of ``share`` of the items.
-    It is then counted in the larger unit of the whole data: the penalty itself stays what it was, since how large M is to be
-    expected does not depend on how many events are known.
+    That of :data:`RIDGES` with the best nDCG@10 of their likes, mean over :data:`RIDGE_ROUNDS` drawings of ``share`` of the items.
+    The penalty and not l2 is what is kept for the whole data: how large M is to be expected does not depend on how many events are
+    known. 0 where there are none.
     """
     found, units = np.zeros(len(RIDGES)), np.zeros(RIDGE_ROUNDS)
     for drawing in range(RIDGE_ROUNDS):
         split = hold_out(train, share=share, rng=rng)
-        units[drawing] = AlignedText().moments(split.train).unit
         rows, columns = _sample(split.train, rng)
         users, hidden = split.train.users.take(rows), columns[split.hidden[columns]]
         liked = dense(split.held[rows][:, hidden])
         vectors = torch.from_numpy(train.vectors["text"][hidden])
-        for place, arm in enumerate(AlignedText().path(split.train, RIDGES)):
-            scores = torch.from_numpy(arm.query_vectors(users)) @ vectors.T
+        arm = AlignedText()
+        moments = arm.moments(split.train)
+        units[drawing] = moments.unit
+        for place, fitted in enumerate(arm.path(moments, RIDGES)):
+            scores = torch.from_numpy(fitted.query_vectors(users)) @ vectors.T
             top = scores.topk(min(K, len(hidden)), dim=1).indices
             found[place] += ndcg_of_hits(liked.gather(1, top), liked.sum(dim=1))
-    return float(RIDGES[int(found.argmax())] * units.mean() / max(AlignedText().moments(train).unit, 1e-30))
+    return float(RIDGES[int(found.argmax())] * units.mean())
 
 
 def _sample(train: TrainingData, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -85,7 +85,7 @@ def curves(
 ) -> pl.DataFrame:
     """The curve of every reranker with a trade-off, :data:`CURVE_SCHEMA`, for ``arm``, which is fitted for ``tuning`` anew.
 
-    Candidates are scored once a part. Empty where the named arm ranks nothing on this split, or nobody has a history.
+    Empty where the named arm ranks nothing on this split, or nobody has a history.
     """
     if arm is None:
         return pl.DataFrame(schema=CURVE_SCHEMA)

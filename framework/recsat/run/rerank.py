@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -27,6 +28,8 @@ from recsat.run.stage import StageContext
 from recsat.run.texts import Texts
 
 Kind = TypeVar("Kind", bound=Reranker)
+logger = logging.getLogger(__name__)
+
 MOST_USERS = 20_000
 """More teach three numbers for an event no better."""
 
@@ -64,6 +67,12 @@ def with_reranker(
         fold = tuning()
         arm = spec.make(**parameters).fit(fold.train)
         taught = list(examples(context, arm, fold, request, reranker.events))
+        if not taught:
+            # Nor will it have anything to rerank: users without a history are served by fallbacks.
+            logger.warning(
+                "reranker %s: no user of the validation part has a history to learn from; it is left out", name
+            )
+            return Asked(request)
         if isinstance(reranker, ExpectedValue):
             errors = validation_errors(reranker, taught)
         reranker = told(reranker, Texts(context, fold.known, fold.users)).fit(taught)
@@ -95,13 +104,13 @@ def examples(
 ) -> Iterator[Example]:
     """The candidates of users of ``fold`` with a history, and which of them each liked event then happened to.
 
-    At most :data:`MOST_USERS`, drawn at random. All of them liked something in the held-out part: probabilities are those of
+    At most :data:`MOST_USERS`, drawn at random, all of whom liked something in the held-out part that they could be shown: probabilities are those of
     users who come back, within a time, or with a number of events, like those of that part.
     """
     happened = {event: _happened(context, fold, event) for event in events}
     liked = _matrix(context, fold, fold.relevant)
     request = replace(request, features=features_of(context, fold.train, request.device))
-    wanted = np.diff(fold.users.history.indptr) > 0
+    wanted = fold.judged_with_history
     wanted[np.random.default_rng(context.config.seed).permutation(np.flatnonzero(wanted))[MOST_USERS:]] = False
     for rows, whole in shortlists(arm, fold.users, fold.plan, request):
         chosen = np.flatnonzero(wanted[rows])

@@ -42,8 +42,9 @@ def search(
 ) -> dict[str, Hits]:
     """The ``limit`` best items by the inner product with each named vector of ``queries``, (B, d) each, row by row.
 
-    A block of rows is one request, however many vectors it asks. ``index`` maps points to item indices. ``where`` is pushed down. ``exclude`` (B, n_items) has a nonzero where an item must
-    not be shown to that user, such as the history; ``allow``, same shape, where it alone may be shown.
+    A block of rows is one request, however many vectors it asks. ``index`` maps points to item indices. ``where`` is pushed
+    down. ``exclude`` (B, n_items) has a nonzero where an item must not be shown to that user, such as the history; ``allow``,
+    same shape, where it alone may be shown.
 
     Exclusion asks for as many more hits as the longest history of a block has and drops them here, which gives exactly
     what a filter on ids would: at 10,000 items and histories of 100 that takes 1.3 ms a query, the filter 3.0 ms.
