@@ -1,0 +1,163 @@
+"""The tables of docs/results.md, from finished runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from recsat.measure.intervals import bootstrap_intervals
+from recsat.measure.significance import holm, sign_flip_test
+from recsat.report.result import Result
+
+MEASURES = ("ndcg@10", "recall@10", "ild@10", "coverage@10")
+
+
+def mean_over_seeds(folders: Sequence[Path]) -> pl.DataFrame:
+    """(split, arm, measure, user_id, value): a user's mean over the runs that judged them."""
+    tables = [pl.read_parquet(folder / "measures.parquet").filter(pl.col("slice") == "all") for folder in folders]
+    keys = ["split", "arm", "measure", "user_id"]
+    return pl.concat(tables).group_by(keys).agg(pl.col("value").mean()).sort(keys)
+
+
+def whole_catalogue(results: Sequence[Result], split: str, arm: str, measure: str) -> float | None:
+    """The mean over runs of a measure that users do not have one by one, such as coverage."""
+    found = [
+        a.measures[measure].mean
+        for result in results
+        for a in result.arms
+        if (a.name, a.split, a.slice) == (arm, split, "all") and measure in a.measures
+    ]
+    known = [value for value in found if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def differences(per_user: pl.DataFrame, split: str, arm: str, measure: str = "ndcg@10") -> pl.DataFrame:
+    """``arm`` minus every other arm: (other, mean, low, high, p), Holm-corrected over the arms."""
+    wide = (
+        per_user.filter((pl.col("split") == split) & (pl.col("measure") == measure))
+        .pivot("arm", index="user_id", values="value")
+        .sort("user_id")
+    )
+    others = [name for name in wide.columns if name not in ("user_id", arm)]
+    if arm not in wide.columns or not others:
+        return pl.DataFrame(
+            schema={"other": pl.String, "mean": pl.Float64, "low": pl.Float64, "high": pl.Float64, "p": pl.Float64}
+        )
+    apart = np.column_stack([(wide[arm] - wide[other]).to_numpy() for other in others])
+    found = bootstrap_intervals(apart, confidence=0.95, n_bootstrap=2000, seed=0)
+    p = holm(sign_flip_test(apart))
+    return pl.DataFrame({"other": others, "mean": found.mean, "low": found.low, "high": found.high, "p": p})
+
+
+def section(title: str, folders: Sequence[Path]) -> str:
+    """A study's part of the page: every arm on every split, and the hybrid against the others."""
+    results = results_of(folders)
+    per_user = mean_over_seeds(folders)
+    first = results[0]
+    seeds = ", ".join(str(result.seed) for result in results)
+    lines = [
+        f"## {title}",
+        "",
+        f"{first.data.n_users:,} users, {first.data.n_items:,} items, {first.data.n_events:,} events. Seeds {seeds}; "
+        f"data fingerprint `{first.data_fingerprint[:16]}`.",
+        "",
+    ]
+    for split in first.splits:
+        lines += [f"### {split.name}", "", split.description, ""]
+        lines += [
+            "| arm | nDCG@10 | recall@10 | intra-list diversity@10 | catalogue coverage@10 |",
+            "|---|---|---|---|---|",
+        ]
+        arms = [arm.name for arm in first.arms if arm.split == split.name and arm.slice == "all"]
+        rows = []
+        for arm in arms:
+            cells, lead = [], 0.0
+            for measure in MEASURES:
+                values = per_user.filter(
+                    (pl.col("split") == split.name) & (pl.col("arm") == arm) & (pl.col("measure") == measure)
+                )["value"].drop_nulls()
+                if values.is_empty():
+                    whole = whole_catalogue(results, split.name, arm, measure)
+                    cells.append("–" if whole is None else f"{whole:.3f}")
+                    continue
+                found = bootstrap_intervals(values.to_numpy()[:, None], confidence=0.95, n_bootstrap=2000, seed=0)
+                cells.append(f"{found.mean[0]:.4f} ({found.low[0]:.4f}–{found.high[0]:.4f})")
+                lead = float(found.mean[0]) if measure == "ndcg@10" else lead
+            rows.append((lead, f"| {arm} | " + " | ".join(cells) + " |"))
+        lines += [row for _, row in sorted(rows, key=lambda row: -row[0])]
+        if told := retrieval_line(results, split.name):
+            lines += ["", told]
+        apart = differences(per_user, split.name, "hybrid")
+        if apart.height:
+            lines += ["", "hybrid minus the other arms, nDCG@10, paired over users:", ""]
+            lines += ["| against | difference | 95 % interval | p (Holm) |", "|---|---|---|---|"]
+            base = {row[0]: row[1] for row in _means(per_user, split.name)}
+            for row in apart.sort("mean").iter_rows(named=True):
+                share = f" ({row['mean'] / base[row['other']]:+.1%})" if base.get(row["other"]) else ""
+                p = "< 0.001" if row["p"] < 0.001 else f"{row['p']:.3f}"
+                lines.append(
+                    f"| {row['other']} | {row['mean']:+.4f}{share} | {row['low']:+.4f} to {row['high']:+.4f} | {p} |"
+                )
+        lines.append("")
+    return "\n".join(lines)
+
+
+def diversity_section(title: str, plain: Sequence[Path], reranked: Mapping[str, Sequence[Path]], loss: float) -> str:
+    """What a budget of diversity costs and buys on test: runs by the reranker that spends it, against ``plain`` ones."""
+    before, unchanged = mean_over_seeds(plain), results_of(plain)
+    (split,) = unchanged[0].splits
+    lines = [
+        f"## {title}",
+        "",
+        f"Runs with `rank.reranker=budget` against the same runs without: as much diversity as {loss:.1%} of the nDCG buys that the "
+        "validation part lets expect, spent by three rerankers. Changes of means over users, who are drawn with all their seeds "
+        f"({', '.join(str(result.seed) for result in unchanged)}); nothing was chosen on test.",
+        "",
+        "| arm | by | nDCG@10 | intra-list diversity@10 | catalogue coverage@10 |",
+        "|---|---|---|---|---|",
+    ]
+    for arm in [arm.name for arm in unchanged[0].arms if arm.slice == "all" and arm.name != "popularity"]:
+        for by, folders in reranked.items():
+            after = mean_over_seeds(folders)
+            cells = [_changed(before, after, arm, measure) for measure in ("ndcg@10", "ild@10")]
+            covered = [
+                whole_catalogue(results, split.name, arm, "coverage@10") for results in (unchanged, results_of(folders))
+            ]
+            cells.append(" → ".join("–" if value is None else f"{value:.3f}" for value in covered))
+            lines.append(f"| {arm} | {by} | {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def results_of(folders: Sequence[Path]) -> list[Result]:
+    """The results of finished runs."""
+    return [Result.model_validate_json((folder / "result.json").read_text()) for folder in folders]
+
+
+def _changed(before: pl.DataFrame, after: pl.DataFrame, arm: str, measure: str) -> str:
+    wanted = (pl.col("arm") == arm) & (pl.col("measure") == measure) & pl.col("value").is_not_null()
+    both = before.filter(wanted).join(after.filter(wanted), on="user_id", suffix="_after").sort("user_id")
+    old, new = both["value"].to_numpy(), both["value_after"].to_numpy()
+    rows = np.random.default_rng(0).integers(0, len(old), (2000, len(old)))
+    low, high = np.quantile(new[rows].sum(axis=1) / old[rows].sum(axis=1) - 1, [0.025, 0.975])
+    return f"{new.sum() / old.sum() - 1:+.1%} ({low:+.1%} to {high:+.1%})"
+
+
+def retrieval_line(results: Sequence[Result], split: str) -> str | None:
+    """How much of the exact lists the candidates from the store held, for the arms that retrieve."""
+    found: dict[str, list[float]] = {}
+    for result in results:
+        for row in result.retrieval:
+            if row.split == split and row.candidate_recall is not None:
+                found.setdefault(row.arm, []).append(row.candidate_recall)
+    if not found:
+        return None
+    told = ", ".join(f"{arm} {np.mean(recalls):.4f}" for arm, recalls in found.items())
+    return f"Share of the exact list among the candidates from Qdrant: {told}."
+
+
+def _means(per_user: pl.DataFrame, split: str) -> list[tuple[str, float]]:
+    rows = per_user.filter((pl.col("split") == split) & (pl.col("measure") == "ndcg@10"))
+    return [(str(arm), float(value)) for arm, value in rows.group_by("arm").agg(pl.col("value").mean()).rows()]
