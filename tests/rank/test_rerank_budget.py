@@ -174,3 +174,27 @@ def test_it_is_made_from_the_settings_of_a_run() -> None:
             make_reranker(spec, wrong)
     with pytest.raises(ConfigError, match="'xquad' needs topics"):
         make_reranker(spec, {"by": "xquad"})
+
+
+def test_without_a_hit_to_learn_from_the_order_stays_the_arm_s() -> None:
+    examples, _ = world(50)
+    missed = replace(examples[0], liked=torch.zeros_like(examples[0].liked), n_liked=torch.ones(50))
+    budget = DiversityBudget(loss=0.5).fit([missed])
+    assert (budget.rerank(examples[0].block, K) == torch.arange(K)).all()
+
+
+@pytest.mark.parametrize("rarity", [1.0, 1e-4])
+def test_the_trade_off_is_found_however_rare_hits_are(rarity: float) -> None:
+    examples, _ = world(1000)
+    known = fit_gains(examples, DEPTH)
+    weights = known.model.weights.copy()
+    weights[0] += math.log(rarity)
+    rare = replace(known, model=replace(known.model, weights=weights))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("recsat.rank.budget.fit_gains", lambda *_: rare)
+        found = DiversityBudget(loss=0.05).fit(examples)
+    assert (found.rerank(examples[0].block, K) != torch.arange(K)).float().mean() > 0.2
+
+
+def test_the_depth_of_the_budget_is_that_of_the_reranker_that_spends_it() -> None:
+    assert DiversityBudget(depth=300).by.depth == 300

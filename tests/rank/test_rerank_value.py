@@ -64,6 +64,20 @@ def test_an_event_that_nobody_or_everybody_had_is_nearly_certain_and_finite(labe
     assert ((p > 0) & (p < 1)).all()
 
 
+@pytest.mark.parametrize(("c", "a"), [(0.5, 1.0), (0.6, 1.3), (0.3, 1.3)])
+def test_features_that_say_nearly_the_same_do_not_throw_the_steps_off(c: float, a: float) -> None:
+    # Undamped steps ran off to weights of 1e8 here: log rank, and a noisy score that falls with it.
+    rng = np.random.default_rng(0)
+    rank = np.tile(np.arange(1.0, 101.0), 1000)
+    y = rng.random(len(rank)) < c / rank**a
+    X = np.column_stack([np.log(rank), np.log1p(rng.gamma(5, 1 / 5, len(rank)) / rank), np.log(rank) * np.log(20)])
+    model = fit_outcome([X], [y], l2=1.0)
+    assert np.abs(model.weights).max() < 20
+    found = model.probability(X).reshape(1000, 100).mean(axis=0)
+    np.testing.assert_allclose(found[:20], c / rank[:20] ** a, atol=0.12)
+    assert found.sum() == pytest.approx(y.sum() / 1000, rel=0.02)
+
+
 def test_features_that_do_not_vary_are_left_at_nothing() -> None:
     X, y = drawn(n=500)
     flat = np.column_stack([X[:, 0], np.ones(500)])
@@ -223,3 +237,23 @@ def test_each_half_of_the_users_is_predicted_by_a_model_of_the_other() -> None:
     assert own.equals(new)
     beside, new = (t.filter(pl.col("user_id") == "u01")["predicted"].sort() for t in (table, other))
     assert not beside.equals(new)
+
+
+def test_blocks_of_one_user_are_halved_too() -> None:
+    (first, _) = world(40)
+    single = [
+        Example(
+            replace(
+                first.block,
+                candidates=first.block.candidates[[u]],
+                scores=first.block.scores[[u]],
+                user_ids=[f"u{u}"],
+            ),
+            {"purchase": first.happened["purchase"][[u]]},
+            liked=first.liked[[u]],
+            n_liked=first.n_liked[[u]],
+            k=10,
+        )
+        for u in range(20)
+    ]
+    assert cross_fitted(ExpectedValue({"purchase": 1.0}), single).height == 20 * 20

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from sklearn.metrics import ndcg_score
 
 from recsat.recommend.aligned import AlignedText
-from recsat.recommend.calibration import Calibration, Evidence, calibrate, spread
+from recsat.recommend.calibration import Calibration, Evidence, _best, calibrate, spread
 from recsat.recommend.holdout import hold_out
 from recsat.recommend.hybrid import RIDGE_ROUNDS, RIDGES, Hybrid, best_penalty
 from recsat.recommend.interactions import TrainingData, UserBatch
@@ -83,6 +83,18 @@ def test_calibration_finds_the_scale_that_made_the_likes(truth: Calibration) -> 
     assert abs(found.blend - truth.blend) <= 0.31
 
 
+def test_a_hit_of_a_short_list_counts_once() -> None:
+    one = Evidence(
+        warm_scores=torch.tensor([[3.0, 2.0, 1.0, -torch.inf]]),
+        text_scores=torch.tensor([[1.0, 2.0, 3.0, 4.0]]),
+        log_popularity=torch.zeros(4),
+        warm_liked=torch.tensor([[1.0, 0.0, 0.0, 0.0]]),
+        hidden_scores=torch.zeros(1, 0),
+        hidden_liked=torch.zeros(1, 0),
+    )
+    assert _best(one).ndcg(0.0, 0.0) == pytest.approx(1.0)
+
+
 def test_without_held_out_likes_the_calibration_is_the_plain_one() -> None:
     nothing = evidence(np.random.default_rng(0), truth=Calibration())
     nothing = replace(nothing, warm_liked=nothing.warm_liked * 0, hidden_liked=nothing.hidden_liked * 0)
@@ -113,12 +125,11 @@ def test_new_items_are_ranked_by_taste_among_themselves_and_next_to_warm_ones(wi
 
 
 @pytest.mark.parametrize("dense_limit", [20_000, 10])
-def test_shares_and_offset_make_the_score(with_new_items: TrainingData, dense_limit: int) -> None:
+def test_parts_and_offset_make_the_score(with_new_items: TrainingData, dense_limit: int) -> None:
     fitted = Hybrid(dense_limit=dense_limit).fit(with_new_items)
     users, c = with_new_items.users, fitted.calibration
-    items = np.tile(np.array([[1, 12]]), (60, 1))
-    text = fitted.text_part.shares(users, items).sum(dim=1) / fitted.text_unit
-    warm = fitted.warm_part.shares(users, items).sum(dim=1) / fitted.warm_unit
+    text = fitted.text_part.score(users)[:, [1, 12]] / fitted.text_unit
+    warm = fitted.warm_part.score(users)[:, [1, 12]] / fitted.warm_unit
     lengths = torch.from_numpy(users.history.sum(axis=1)).float()
     scores = fitted.score(users)
     torch.testing.assert_close(scores[:, 1], c.offset * lengths.sqrt() + c.slope * text[:, 0], rtol=1e-3, atol=1e-3)
@@ -147,7 +158,7 @@ def test_a_new_item_names_a_reason_only_where_it_outweighs_the_step_of_the_offse
     users, listed = with_new_items.users, np.tile(np.arange(3), (60, 1))
     because = fitted.explain(users, listed).item
     before = fitted.score(users)
-    share = fitted.text_part.shares(users, listed)
+    share = fitted.text_part.losses(users, listed)
     for user in range(60):
         own = users.history[[user]].indices
         left_out = users.history[[user] * len(own)].toarray()

@@ -68,14 +68,6 @@ def test_an_item_without_events_has_the_factor_that_its_text_predicts(blocks: Tr
     assert (fitted.score(data.users)[:, :3].argmax(dim=1).numpy() == np.arange(60) % 3).mean() > 0.9
 
 
-def test_shares_sum_to_the_score(blocks: TrainingData) -> None:
-    fitted = arm().fit(blocks)
-    items = np.tile(np.array([[2, 11, 29]]), (60, 1))
-    torch.testing.assert_close(
-        fitted.shares(blocks.users, items).sum(dim=1), fitted.score(blocks.users)[:, [2, 11, 29]], rtol=1e-3, atol=1e-4
-    )
-
-
 def test_every_row_is_solved_in_one_block_within_the_budget() -> None:
     lengths = np.array([0, 3, EVENT_BUDGET + 5, 1, 200, 0] + [40] * 900)
     indptr = np.concatenate([[0], np.cumsum(lengths)])

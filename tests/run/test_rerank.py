@@ -90,3 +90,22 @@ def test_a_run_by_expected_value_says_how_well_it_predicts(small_run_config: Run
         validation, test = (by_part[part, arm, "rating"] for part in ("validation", "test"))
         assert validation.predicted == pytest.approx(validation.rate, rel=0.15)
         assert abs(test.predicted - validation.predicted) < abs(test.rate - validation.rate)
+
+
+def test_a_reranker_that_nobody_can_teach_is_left_out_and_the_run_goes_on(
+    small_run_config: RunConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Held-out users have no history, and nobody else is in the validation part.
+    cold_users = small_run_config.splits[0].model_copy(update={"name": "new", "protocol": "cold-users"})
+    config = reranking(small_run_config, "budget").model_copy(update={"splits": [cold_users]})
+    with caplog.at_level("WARNING"):
+        folder = execute(config, load_plugins(["content"]))
+    assert "no user of the validation part has a history" in caplog.text
+    assert pl.read_parquet(folder / "lists" / "new.parquet").height > 0
+
+
+def test_a_budget_makes_lists_of_every_arm_more_diverse(finished_run: Path, small_run_config: RunConfig) -> None:
+    plain = ild(finished_run)
+    found = ild(execute(reranking(small_run_config, "budget", loss=0.05), load_plugins(["content"])))
+    assert found["ease"] > plain["ease"]
+    assert found["text"] > plain["text"]

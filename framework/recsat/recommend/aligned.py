@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsat.recommend.bilinear import Moments, bilinear_moments, eigenbases, length_weights, solve_bilinear
-from recsat.recommend.gather import PADDING, factors_of, padded_rows, strongest
+from recsat.recommend.gather import factors_of, reasons_by
 from recsat.recommend.interactions import TrainingData, UserBatch
 from recsat.recommend.products import inner_products, item_vectors
 from recsat.recommend.recommender import Reasons, Recommender
@@ -92,17 +92,11 @@ class AlignedText(Recommender):
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
         return inner_products(self.query_vectors(users), self.item_vectors, candidates)
 
-    def shares(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
-        """e_h M e_i of each history item h and listed item i, (B, H, k), 0 where padded; they sum to the score."""
+    def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
+        """e_h M e_i of each history item h and listed item i, (B, H, k), 0 where padded. The score is their sum, so it loses as much without h."""
         E, M = torch.from_numpy(self.item_vectors), torch.from_numpy(self.mapping)
         return (factors_of(users.history, E) @ M) @ E[torch.from_numpy(items).clamp(min=0)].mT
 
-    def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
-        """What the score loses without history item h: its share, since the score is a sum."""
-        return self.shares(users, items)
-
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
         """The history item with the largest share of the score."""
-        because = strongest(self.shares(users, items), padded_rows(users.history))
-        because = np.where(items == PADDING, PADDING, because)
-        return Reasons(code=np.where(because >= 0, "similar", "taste"), item=because)
+        return reasons_by(self.losses(users, items), users, items, "similar")

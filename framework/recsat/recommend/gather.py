@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from recsat.recommend.interactions import UserBatch
+from recsat.recommend.recommender import Reasons
+
 PADDING = -1
 
 
@@ -41,13 +44,16 @@ def dense(matrix: csr_array) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(matrix.toarray(), dtype=np.float32))
 
 
-def strongest(contributions: Tensor, history: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The history item that contributes most to each listed item, or -1 where none contributes.
+def reasons_by(
+    losses: Tensor, users: UserBatch, items: NDArray[np.int64], code: str | NDArray[np.str_] = "because"
+) -> Reasons:
+    """Reasons that name the history item with the largest loss above 0, by ``code``; ``taste`` where none has one.
 
-    ``contributions`` is (B, H, k): what history place h of user b adds to the score of list place k; ``history`` is
-    (B, H) item indices padded with -1. Returns (B, k).
+    ``losses`` is (B, H, k): what the score of list place k would lose without history place h of user b, in the order of
+    :func:`padded_rows`. ``items`` (B, k) is padded with -1.
     """
-    padding = torch.from_numpy(history == PADDING)[:, :, None]
-    best = contributions.masked_fill(padding, float("-inf")).max(dim=1)
-    items = np.take_along_axis(history, best.indices.numpy(), axis=1)
-    return np.where(best.values.numpy() > 0, items, PADDING)
+    history = padded_rows(users.history)
+    best = losses.masked_fill(torch.from_numpy(history == PADDING)[:, :, None], float("-inf")).max(dim=1)
+    because = np.take_along_axis(history, best.indices.numpy(), axis=1)
+    because = np.where((best.values.numpy() > 0) & (items != PADDING), because, PADDING)
+    return Reasons(code=np.where(because != PADDING, code, "taste"), item=because)

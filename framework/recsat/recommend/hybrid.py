@@ -14,7 +14,7 @@ from torch import Tensor
 from recsat.recommend.aligned import AlignedText
 from recsat.recommend.calibration import Calibration, Evidence, K, calibrate, ndcg_of_hits, spread
 from recsat.recommend.ease_text import EaseText
-from recsat.recommend.gather import PADDING, at_candidates, dense, padded_rows, strongest
+from recsat.recommend.gather import at_candidates, dense, reasons_by
 from recsat.recommend.holdout import HoldOut, hold_out
 from recsat.recommend.interactions import TrainingData, UserBatch
 from recsat.recommend.itemitem import ItemItemRecommender
@@ -29,15 +29,11 @@ RIDGE_ROUNDS = 6  # two leave as much to chance as lies between neighbours of RI
 
 
 class Part(Protocol):
-    """What the hybrid needs of an arm: scores that are sums of shares of the history's items."""
+    """What the hybrid needs of an arm."""
 
     def queries(self, users: UserBatch) -> Mapping[str, NDArray[np.float32]]: ...
 
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor: ...
-
-    def shares(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
-        """What history place h adds to the score of list place k, (B, H, k)."""
-        ...
 
     def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
         """What the score of list place k loses when history place h is taken away, (B, H, k)."""
@@ -167,7 +163,6 @@ class Hybrid(Recommender):
         speaks for the listed one, and for more than that step.
         """
         c = self.calibration
-        history = padded_rows(users.history)
         places = torch.from_numpy(items).clamp(min=0)
         text = self.text_part.losses(users, items) / self.text_unit
         warm = (self.warm_part.losses(users, items) / self.warm_unit + c.blend * text) * self.gain[places][:, None, :]
@@ -175,10 +170,8 @@ class Hybrid(Recommender):
         step = c.offset * (n.sqrt() - (n - 1).clamp(min=0).sqrt())
         unseen = torch.where(c.slope * text > 0, c.slope * text + step, 0.0)
         is_warm = self.warm[places]
-        because = strongest(torch.where(is_warm[:, None, :], warm, unseen), history)
-        because = np.where(items == PADDING, PADDING, because)
         named = np.where(is_warm.numpy(), "because", "similar")
-        return Reasons(code=np.where(because >= 0, named, "taste"), item=because)
+        return reasons_by(torch.where(is_warm[:, None, :], warm, unseen), users, items, named)
 
 
 def best_penalty(train: TrainingData, share: float, rng: np.random.Generator) -> float:

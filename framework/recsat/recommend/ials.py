@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from recsat.recommend.gather import PADDING, at_candidates, factors_of, padded_rows, strongest
+from recsat.recommend.gather import at_candidates, factors_of, reasons_by
 from recsat.recommend.interactions import TrainingData, UserBatch
 from recsat.recommend.leaving_out import losses_of_least_squares
 from recsat.recommend.recommender import Reasons, Recommender
@@ -71,5 +71,4 @@ class ImplicitALS(Recommender):
             alpha=self.alpha,
             regularisation=self.regularisation,
         )
-        because = np.where(items == PADDING, PADDING, strongest(lost, padded_rows(users.history)))
-        return Reasons(code=np.where(because >= 0, "because", "taste"), item=because)
+        return reasons_by(lost, users, items)

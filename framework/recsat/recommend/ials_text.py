@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from recsat.recommend.gather import PADDING, factors_of, padded_rows, strongest
+from recsat.recommend.gather import factors_of, reasons_by
 from recsat.recommend.interactions import TrainingData, UserBatch
 from recsat.recommend.leaving_out import losses_of_least_squares
 from recsat.recommend.products import inner_products, item_vectors
@@ -106,14 +106,6 @@ class IalsText(Recommender):
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
         return inner_products(self.query_vectors(users), self.item_factors, candidates)
 
-    def shares(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
-        """α y_iᵀ (YᵀCᵘY + λI)⁻¹ y_h of each history item h, (B, H, k); they sum to the score (Hu et al., section 5)."""
-        Y = torch.from_numpy(self.item_factors)
-        Yh = factors_of(users.history, Y)
-        system = self.warm_gram + self.regularisation * torch.eye(self.factors) + (self.alpha - 1) * Yh.mT @ Yh
-        listed = Y[torch.from_numpy(items).clamp(min=0)].mT
-        return self.alpha * Yh @ torch.cholesky_solve(listed, torch.linalg.cholesky(system))
-
     def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
         """What the score loses when the user's factor is solved anew without history item h, (B, H, k)."""
         Y = torch.from_numpy(self.item_factors)
@@ -128,9 +120,7 @@ class IalsText(Recommender):
 
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
         """The history item without which the score would be lowest, the user's factor solved anew."""
-        because = strongest(self.losses(users, items), padded_rows(users.history))
-        because = np.where(items == PADDING, PADDING, because)
-        return Reasons(code=np.where(because >= 0, "because", "taste"), item=because)
+        return reasons_by(self.losses(users, items), users, items)
 
 
 def _solved_by_factors(base: Tensor, weight: float, of_rows: Tensor, right: Tensor) -> Tensor:

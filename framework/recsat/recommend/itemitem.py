@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recsat.recommend.gather import PADDING, at_candidates, dense, padded_rows, strongest
+from recsat.recommend.gather import PADDING, at_candidates, dense, padded_rows, reasons_by
 from recsat.recommend.interactions import UserBatch
 from recsat.recommend.recommender import Reasons, Recommender
 
@@ -21,18 +21,12 @@ class ItemItemRecommender(Recommender):
         scores = dense(users.history) @ self.weights
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
 
-    def shares(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
-        """W[h, i] of each history item h and listed item i, (B, H, k), 0 where padded; they sum to the score."""
+    def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
+        """W[h, i] of each history item h and listed item i, (B, H, k), 0 where padded. The score is their sum, so it loses as much without h."""
         history = torch.from_numpy(padded_rows(users.history))[:, :, None]
         weights = self.weights[history.clamp(min=0), torch.from_numpy(items).clamp(min=0)[:, None, :]]
         return weights.masked_fill(history == PADDING, 0.0)
 
-    def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
-        """What the score loses without history item h: its share, since the score is a sum."""
-        return self.shares(users, items)
-
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
         """The history item h with the largest W[h, i]: taking it away lowers the score by exactly that."""
-        because = strongest(self.shares(users, items), padded_rows(users.history))
-        because = np.where(items == PADDING, PADDING, because)
-        return Reasons(code=np.where(because >= 0, "because", "taste"), item=because)
+        return reasons_by(self.losses(users, items), users, items)

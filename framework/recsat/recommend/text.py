@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsat.errors import RunError
-from recsat.recommend.gather import PADDING, at_candidates, factors_of, padded_rows, strongest
+from recsat.recommend.gather import PADDING, at_candidates, factors_of, reasons_by
 from recsat.recommend.interactions import TrainingData, UserBatch
 from recsat.recommend.leaving_out import ROUNDING, losses_of_cosine
 from recsat.recommend.recommender import Reasons, Recommender
@@ -63,6 +63,4 @@ class TextSimilarity(Recommender):
         of_history, listed = factors_of(users.history, E), E[torch.from_numpy(items).clamp(min=0)]
         likeness = of_history @ listed.mT
         idle = losses_of_cosine(of_history, listed) < ROUNDING
-        because = strongest(likeness.masked_fill(idle, 0.0), padded_rows(users.history))
-        because = np.where(items == PADDING, PADDING, because)
-        return Reasons(code=np.where(because >= 0, "similar", "taste"), item=because)
+        return reasons_by(likeness.masked_fill(idle, 0.0), users, items, "similar")

@@ -17,6 +17,7 @@ from recsat.store.edge_collections import EdgeCollections, OpenCollection
 from recsat.store.edge_filters import edge_filter
 from recsat.store.edge_queries import edge_request
 from recsat.store.hits import by_vector
+from recsat.store.identity import plain_id
 from recsat.store.payload import payload_batches
 from recsat.store.port import DEFAULT_BATCH, Advance, Nearest, PointId, ScrollPage
 
@@ -113,7 +114,7 @@ class EdgeStore(EdgeCollections):
         request = edge.ScrollRequest(start, limit, edge_filter(where), with_payload, with_vectors)
         with collection.lock, self._refusals(name):
             found, following = collection.shard.scroll(request)
-        return ScrollPage([_record(r) for r in found], None if following is None else _plain_id(following))
+        return ScrollPage([_record(r) for r in found], None if following is None else plain_id(following))
 
     def query_batch(self, name: str, requests: Sequence[models.QueryRequest]) -> list[list[models.ScoredPoint]]:
         collection = self._collection(name)
@@ -132,7 +133,7 @@ class EdgeStore(EdgeCollections):
         return [
             [
                 models.ScoredPoint.model_construct(
-                    id=_plain_id(hit.id), version=hit.version, score=hit.score, payload=hit.payload, vector=hit.vector
+                    id=plain_id(hit.id), version=hit.version, score=hit.score, payload=hit.payload, vector=hit.vector
                 )
                 for hit in hits
             ]
@@ -174,9 +175,5 @@ class EdgeStore(EdgeCollections):
         return by_vector(answers, list(rows), n, limit)
 
 
-def _plain_id(point: Any) -> int | str:
-    return point if isinstance(point, int) else str(point)
-
-
 def _record(found: Any) -> models.Record:
-    return models.Record.model_construct(id=_plain_id(found.id), payload=found.payload, vector=found.vector)
+    return models.Record.model_construct(id=plain_id(found.id), payload=found.payload, vector=found.vector)

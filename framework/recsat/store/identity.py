@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 import numpy as np
@@ -111,3 +111,8 @@ class ItemIndex:
                 "The collection was published from another catalogue: publish this one first."
             )
         return order[places]
+
+
+def plain_id(point: Any) -> int | str:
+    """A point's id as the port gives it: whole numbers as they are, UUIDs as text."""
+    return point if isinstance(point, int) else str(point)

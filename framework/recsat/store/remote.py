@@ -12,6 +12,7 @@ from qdrant_client import models
 
 from recsat.store import checks
 from recsat.store.hits import by_vector
+from recsat.store.identity import plain_id
 from recsat.store.payload import payload_batches
 from recsat.store.port import DEFAULT_BATCH, Advance, Nearest, PointId, ScrollPage
 from recsat.store.remote_collections import QdrantCollections
@@ -83,7 +84,7 @@ class QdrantStore(QdrantCollections):
         wanted = [checks.normal_id(i, f"collection {name!r}") for i in ids]
         with self._calls(name):
             found = self._client.retrieve(name, wanted, with_payload=with_payload, with_vectors=with_vectors)
-        records = {_plain_id(record.id): record for record in found}
+        records = {plain_id(record.id): record for record in found}
         return [records[i] for i in wanted if i in records]
 
     def scroll(
@@ -105,7 +106,7 @@ class QdrantStore(QdrantCollections):
                 with_payload=with_payload,
                 with_vectors=with_vectors,
             )
-        return ScrollPage(records, None if following is None else _plain_id(following))
+        return ScrollPage(records, None if following is None else plain_id(following))
 
     def query_batch(self, name: str, requests: Sequence[models.QueryRequest]) -> list[list[models.ScoredPoint]]:
         if not requests:
@@ -142,7 +143,3 @@ class QdrantStore(QdrantCollections):
             ]
             answers = self.query_batch(name, requests)
         return by_vector(answers, list(rows), n, limit)
-
-
-def _plain_id(point: Any) -> int | str:
-    return point if isinstance(point, int) else str(point)
