@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from recsat.rank.fallback import Lists, filled_by
 from recsat.rank.filters import FilterPlan
 from recsat.rank.fusion import reciprocal_rank_fusion
 from recsat.rank.reasons import in_words
@@ -137,8 +138,7 @@ def recommend(
         lists = _explained(recommender, batch, chosen, scores.gather(1, places.clamp(min=0)), request)
         for fallback in fallbacks:
             if (lists.items == PADDING).any():
-                spare = _spare(fallback, batch, lists.items, permitted, request, generator)
-                lists = _filled(lists, spare, _why(fallback, batch, spare, known.cpu().numpy()))
+                lists = filled_by(fallback, lists, batch, permitted, known.cpu().numpy(), request, generator)
         n_filled += int(lists.is_fallback.sum())
         blocks.append(_table(arm, batch, lists, catalogue, topics, request))
     return Recommended(
@@ -193,73 +193,17 @@ def _overlap(exact: Tensor, candidates: Tensor) -> Tensor:
     return torch.where(n > 0, inside.sum(dim=1) / n.clamp(min=1), 1.0)
 
 
-@dataclass(frozen=True)
-class _Lists:
-    """A block's lists, every member (B, k)."""
-
-    items: NDArray[np.int64]
-    scores: NDArray[np.float32]
-    codes: NDArray[np.str_]
-    because: NDArray[np.int64]
-    is_fallback: NDArray[np.bool_]
-
-
-def _explained(recommender: Recommender, batch: UserBatch, chosen: Tensor, scores: Tensor, request: Request) -> _Lists:
+def _explained(recommender: Recommender, batch: UserBatch, chosen: Tensor, scores: Tensor, request: Request) -> Lists:
     items = chosen.cpu().numpy()
     if request.explain:
         reasons = recommender.explain(batch, items)
     else:
         reasons = Reasons(np.full(items.shape, ""), np.full(items.shape, PADDING, dtype=np.int64))
-    return _Lists(items, scores.cpu().numpy(), reasons.code, reasons.item, np.zeros(items.shape, dtype=bool))
-
-
-def _spare(
-    fallback: Recommender,
-    batch: UserBatch,
-    chosen: NDArray[np.int64],
-    permitted: Tensor,
-    request: Request,
-    generator: torch.Generator,
-) -> NDArray[np.int64]:
-    """The fallback's best k items that are permitted and not in the list yet, (B, k)."""
-    scores = fallback.score(batch).to(request.device, torch.float32)
-    n_items = permitted.shape[1]
-    taken = torch.zeros(len(batch), n_items + 1, dtype=torch.bool, device=request.device)
-    listed = torch.from_numpy(chosen).to(request.device)
-    taken.scatter_(1, listed.masked_fill(listed == PADDING, n_items), value=True)
-    return top_k(scores.masked_fill(~permitted | taken[:, :n_items], float("-inf")), request.k, generator).cpu().numpy()
-
-
-def _why(
-    fallback: Recommender, batch: UserBatch, spare: NDArray[np.int64], known: NDArray[np.bool_]
-) -> NDArray[np.str_]:
-    """Reason codes of the fallback's items, (B, k): its own, or for plain popularity why it was needed."""
-    codes = fallback.explain(batch, spare).code
-    needed = np.where(known, "filled", "no-history")[:, None]
-    return np.where(np.isin(codes, ("popular", "new")), needed, codes)
-
-
-def _filled(lists: _Lists, spare: NDArray[np.int64], codes: NDArray[np.str_]) -> _Lists:
-    """``lists`` closed up, and their empty places filled in order from ``spare``; ``codes`` (B, k) say why."""
-    k = lists.items.shape[1]
-    items = np.concatenate([lists.items, spare], axis=1)
-    order = np.argsort(items == PADDING, axis=1, kind="stable")[:, :k]
-
-    def ordered(own: NDArray[Any], filler: Any) -> NDArray[Any]:
-        both = np.concatenate([own, np.broadcast_to(filler, spare.shape)], axis=1)
-        return np.take_along_axis(both, order, axis=1)
-
-    return _Lists(
-        items=np.take_along_axis(items, order, axis=1),
-        scores=ordered(lists.scores, np.float32(np.nan)),
-        codes=ordered(lists.codes, codes),
-        because=ordered(lists.because, PADDING),
-        is_fallback=ordered(lists.is_fallback, True),
-    )
+    return Lists(items, scores.cpu().numpy(), reasons.code, reasons.item, np.zeros(items.shape, dtype=bool))
 
 
 def _table(
-    arm: str, batch: UserBatch, lists: _Lists, catalogue: Catalogue, topics: CatalogueTopics | None, request: Request
+    arm: str, batch: UserBatch, lists: Lists, catalogue: Catalogue, topics: CatalogueTopics | None, request: Request
 ) -> pl.DataFrame:
     row, place = np.nonzero(lists.items != PADDING)
     return pl.DataFrame(
@@ -278,7 +222,7 @@ def _table(
 
 def _told(
     batch: UserBatch,
-    lists: _Lists,
+    lists: Lists,
     row: NDArray[np.int64],
     place: NDArray[np.int64],
     catalogue: Catalogue,
