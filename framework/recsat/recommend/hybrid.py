@@ -13,6 +13,7 @@ from torch import Tensor
 
 from recsat.recommend.aligned import AlignedText
 from recsat.recommend.calibration import Calibration, Evidence, K, calibrate, ndcg_of_hits, spread
+from recsat.recommend.carried import CarriedText
 from recsat.recommend.ease_text import EaseText
 from recsat.recommend.gather import at_candidates, dense, reasons_by
 from recsat.recommend.holdout import HoldOut, hold_out
@@ -41,7 +42,9 @@ class Part(Protocol):
 
 
 class Hybrid(Recommender):
-    r"""Warm items by EASE with a text prior (iALS with a text prior above ``dense_limit`` items), unseen items by aligned text.
+    r"""Warm items by EASE with a text prior, blended with aligned text; unseen items by :class:`~recsat.recommend.carried.CarriedText`.
+
+    Above ``dense_limit`` items iALS with a text prior and plain aligned text take their places.
 
     The formula is :class:`~recsat.recommend.calibration.Calibration`'s. Its four numbers are learnt inside ``fit``: in each
     of ``rounds`` seeded splits a share ``held_out`` of the items and of the other likes is taken away, both arms are
@@ -84,12 +87,13 @@ class Hybrid(Recommender):
         splits = (hold_out(train, share=self.held_out, rng=rng) for _ in range(self.rounds))
         self.penalty = best_penalty(train, self.held_out, rng) if self.aligned_l2 is None else None
         self.calibration: Calibration = calibrate([self._evidence(split, rng) for split in splits])
-        self.warm_part, self.text_part = self._parts(train)
+        self.warm_part, self.text_part, self.unseen_part = self._parts(train)
         logger.info("hybrid: learnt %s, l2 of aligned text %s", self.calibration, self.text_part.l2)
         rows, columns = _sample(train, rng)
         users, columns = train.users.take(rows), columns[train.warm[columns]]
-        self.warm_unit, self.text_unit = (
-            _unit(_at(part, users, columns), users, columns) for part in (self.warm_part, self.text_part)
+        self.warm_unit, self.text_unit, self.unseen_unit = (
+            _unit(_at(part, users, columns), users, columns)
+            for part in (self.warm_part, self.text_part, self.unseen_part)
         )
         self.warm = torch.from_numpy(train.warm)
         self.gain = torch.exp(self.calibration.popularity * _centred_log(train.popularity))
@@ -98,7 +102,8 @@ class Hybrid(Recommender):
             self.taste = factorise(self.warm_part.weights * self.gain, seed=train.seed)
         return self
 
-    def _parts(self, train: TrainingData) -> tuple[Part, AlignedText]:
+    def _parts(self, train: TrainingData) -> tuple[Part, AlignedText, Part]:
+        """The arms that rank warm items, that are blended with them, and that rank unseen items."""
         if self.penalty is None:
             aligned = AlignedText(l2=self.aligned_l2 or RIDGES[0]).fit(train)
         else:
@@ -106,32 +111,33 @@ class Hybrid(Recommender):
         if len(train.catalogue) > self.dense_limit:
             from recsat.recommend.ials_text import IalsText
 
-            return IalsText().fit(train), aligned
+            return IalsText().fit(train), aligned, aligned
         ease = EaseText(
             l2=self.l2,
             prior=self.prior,
             text_l2=self.text_l2,
             session_share=self.session_share,
             session_seconds=self.session_seconds,
-        )
-        return ease.fit(train), aligned
+        ).fit(train)
+        rows, columns = _sample(train, np.random.default_rng(train.seed))
+        users = train.users.take(rows)
+        return ease, aligned, CarriedText(train, aligned, ease, users, columns[train.warm[columns]])
 
     def _evidence(self, split: HoldOut, rng: np.random.Generator) -> Evidence:
-        self.warm_part, self.text_part = self._parts(split.train)
+        warm_part, text_part, unseen_part = self._parts(split.train)
         rows, columns = _sample(split.train, rng)
         rows = rows[np.diff(split.train.users.history.indptr)[rows] > 0]
         users, held = split.train.users.take(rows), split.held[rows]
         warm, hidden = columns[split.train.warm[columns]], columns[split.hidden[columns]]
         per_user = _lengths(users).sqrt()[:, None]
-        warm_scores, text_scores = (_at(part, users, warm) for part in (self.warm_part, self.text_part))
-        text_unit = _unit(text_scores, users, warm)
-        warm_scores /= _unit(warm_scores, users, warm) * per_user
+        of_warm = [_at(part, users, warm) for part in (warm_part, text_part, unseen_part)]
+        units = [_unit(scores, users, warm) * per_user for scores in of_warm]
         return Evidence(
-            warm_scores=warm_scores.masked_fill_(dense(users.history[:, warm]) > 0, float("-inf")),
-            text_scores=text_scores / (text_unit * per_user),
+            warm_scores=(of_warm[0] / units[0]).masked_fill_(dense(users.history[:, warm]) > 0, float("-inf")),
+            text_scores=of_warm[1] / units[1],
             log_popularity=_centred_log(split.train.popularity)[torch.from_numpy(warm)],
             warm_liked=dense(held[:, warm]),
-            hidden_scores=_at(self.text_part, users, hidden) / (text_unit * per_user),
+            hidden_scores=_at(unseen_part, users, hidden) / units[2],
             hidden_liked=dense(held[:, hidden]),
         )
 
@@ -139,12 +145,13 @@ class Hybrid(Recommender):
         c = self.calibration
         text = self.text_part.score(users) / self.text_unit
         warm = (self.warm_part.score(users) / self.warm_unit + c.blend * text) * self.gain
-        scores = torch.where(self.warm, warm, c.offset * _lengths(users).sqrt()[:, None] + c.slope * text)
+        unseen = self.unseen_part.score(users) / self.unseen_unit
+        scores = torch.where(self.warm, warm, c.offset * _lengths(users).sqrt()[:, None] + c.slope * unseen)
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
 
     def queries(self, users: UserBatch) -> Mapping[str, NDArray[np.float32]]:
         """``text`` mapped to taste for what is unseen, and ``taste``, a short form of the item-item weights, for the rest."""
-        text = self.text_part.queries(users)
+        text = self.unseen_part.queries(users)
         if self.taste is None:
             return text
         return {**text, "taste": np.asarray(users.history @ self.taste.history, dtype=np.float32)}
@@ -168,7 +175,8 @@ class Hybrid(Recommender):
         warm = (self.warm_part.losses(users, items) / self.warm_unit + c.blend * text) * self.gain[places][:, None, :]
         n = _lengths(users)[:, None, None]
         step = c.offset * (n.sqrt() - (n - 1).clamp(min=0).sqrt())
-        unseen = torch.where(c.slope * text > 0, c.slope * text + step, 0.0)
+        unseen = c.slope * self.unseen_part.losses(users, items) / self.unseen_unit
+        unseen = torch.where(unseen > 0, unseen + step, 0.0)
         is_warm = self.warm[places]
         named = np.where(is_warm.numpy(), "because", "similar")
         return reasons_by(torch.where(is_warm[:, None, :], warm, unseen), users, items, named)
