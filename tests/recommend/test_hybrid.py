@@ -128,12 +128,13 @@ def test_new_items_are_ranked_by_taste_among_themselves_and_next_to_warm_ones(wi
 def test_parts_and_offset_make_the_score(with_new_items: TrainingData, dense_limit: int) -> None:
     fitted = Hybrid(dense_limit=dense_limit).fit(with_new_items)
     users, c = with_new_items.users, fitted.calibration
-    text = fitted.text_part.score(users)[:, [1, 12]] / fitted.text_unit
-    warm = fitted.warm_part.score(users)[:, [1, 12]] / fitted.warm_unit
+    unseen = fitted.unseen_part.score(users)[:, 1] / fitted.unseen_unit
+    text = fitted.text_part.score(users)[:, 12] / fitted.text_unit
+    warm = fitted.warm_part.score(users)[:, 12] / fitted.warm_unit
     lengths = torch.from_numpy(users.history.sum(axis=1)).float()
     scores = fitted.score(users)
-    torch.testing.assert_close(scores[:, 1], c.offset * lengths.sqrt() + c.slope * text[:, 0], rtol=1e-3, atol=1e-3)
-    expected = (warm[:, 1] + c.blend * text[:, 1]) * fitted.gain[12]
+    torch.testing.assert_close(scores[:, 1], c.offset * lengths.sqrt() + c.slope * unseen, rtol=1e-3, atol=1e-3)
+    expected = (warm + c.blend * text) * fitted.gain[12]
     torch.testing.assert_close(scores[:, 12], expected, rtol=1e-3, atol=1e-3)
 
 
@@ -158,7 +159,7 @@ def test_a_new_item_names_a_reason_only_where_it_outweighs_the_step_of_the_offse
     users, listed = with_new_items.users, np.tile(np.arange(3), (60, 1))
     because = fitted.explain(users, listed).item
     before = fitted.score(users)
-    share = fitted.text_part.losses(users, listed)
+    share = fitted.unseen_part.losses(users, listed)
     for user in range(60):
         own = users.history[[user]].indices
         left_out = users.history[[user] * len(own)].toarray()

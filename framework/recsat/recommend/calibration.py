@@ -26,10 +26,10 @@ class Calibration:
 
     .. math:: s_{ui} = \begin{cases} (\tilde L_{ui} + \text{blend} \cdot \tilde A_{ui})\,
               (p_i / \bar p)^{\text{popularity}} & i \text{ warm} \\
-              \text{offset} \cdot \sqrt{|H_u|} + \text{slope} \cdot \tilde A_{ui} & i \text{ unseen} \end{cases}
+              \text{offset} \cdot \sqrt{|H_u|} + \text{slope} \cdot \tilde C_{ui} & i \text{ unseen} \end{cases}
 
-    L and A are the scores of the warm and of the text arm in units of their spread (:func:`spread`), p an item's
-    popularity and p̄ the geometric mean over warm items.
+    L, A and C are the scores of the arm for warm items, of the one blended with it and of the one for unseen items, in units of
+    their spread (:func:`spread`), p an item's popularity and p̄ the geometric mean over warm items.
     """
 
     blend: float = BLEND[0]
@@ -51,7 +51,7 @@ class Evidence:
     warm_liked: Tensor
     """(n_users, n_warm), 1 where the like was held out."""
     hidden_scores: Tensor
-    """(n_users, n_hidden): the text arm's scores of the items hidden from both arms."""
+    """(n_users, n_hidden): scores of the items hidden from all arms, by the one for unseen items."""
     hidden_liked: Tensor
     """(n_users, n_hidden)."""
 
