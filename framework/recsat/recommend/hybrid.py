@@ -1,4 +1,4 @@
-"""The leading arm: item-item weights on warm items, aligned text on unseen ones, on one learnt scale."""
+"""The leading arm: item-item weights on warm items, texts mapped to taste on unseen ones, on one learnt scale."""
 
 from __future__ import annotations
 

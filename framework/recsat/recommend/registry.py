@@ -147,7 +147,7 @@ RECOMMENDERS: list[RecommenderSpec] = [
     ),
     RecommenderSpec(
         name="hybrid",
-        description="Item-item weights with a text prior on warm items, aligned text on unseen ones, on one learnt scale.",
+        description="Item-item weights with a text prior on warm items, their texts mapped to taste on unseen ones, on one learnt scale.",
         make=_hybrid,
         grid={"l2": (30.0, 100.0), "prior": (150.0, 400.0)},
         ranks_unseen_items=True,
