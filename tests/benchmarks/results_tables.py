@@ -105,29 +105,29 @@ def section(title: str, folders: Sequence[Path]) -> str:
     return "\n".join(lines)
 
 
-def diversity_section(title: str, plain: Sequence[Path], reranked: Mapping[str, Sequence[Path]], loss: float) -> str:
-    """What a budget of diversity costs and buys on test: runs by the reranker that spends it, against ``plain`` ones."""
+def diversity_section(title: str, plain: Sequence[Path], reranked: Mapping[tuple[str, float], Sequence[Path]]) -> str:
+    """What a budget of diversity costs and buys on test: runs by who spends how much, against ``plain`` ones."""
     before, unchanged = mean_over_seeds(plain), results_of(plain)
     (split,) = unchanged[0].splits
     lines = [
         f"## {title}",
         "",
-        f"Runs with `rank.reranker=budget` against the same runs without: as much diversity as {loss:.1%} of the nDCG buys that the "
+        "Runs with `rank.reranker=budget` against the same runs without: as much diversity as a share of the nDCG buys that the "
         "validation part lets expect, spent by three rerankers. Changes of means over users, who are drawn with all their seeds "
         f"({', '.join(str(result.seed) for result in unchanged)}); nothing was chosen on test.",
         "",
-        "| arm | by | nDCG@10 | intra-list diversity@10 | catalogue coverage@10 |",
-        "|---|---|---|---|---|",
+        "| arm | by | to spend | nDCG@10 | intra-list diversity@10 | catalogue coverage@10 |",
+        "|---|---|---|---|---|---|",
     ]
     for arm in [arm.name for arm in unchanged[0].arms if arm.slice == "all" and arm.name != "popularity"]:
-        for by, folders in reranked.items():
+        for (by, loss), folders in reranked.items():
             after = mean_over_seeds(folders)
             cells = [_changed(before, after, arm, measure) for measure in ("ndcg@10", "ild@10")]
             covered = [
                 whole_catalogue(results, split.name, arm, "coverage@10") for results in (unchanged, results_of(folders))
             ]
             cells.append(" → ".join("–" if value is None else f"{value:.3f}" for value in covered))
-            lines.append(f"| {arm} | {by} | {' | '.join(cells)} |")
+            lines.append(f"| {arm} | {by} | {loss:.1%} | {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
 
 
