@@ -47,16 +47,16 @@ class Origin(BaseModel):
 
     def differences(self, config: RunConfig, fingerprint: str | None) -> Iterator[str]:
         """What makes the held-out events of a run other than these. ``fingerprint`` None: its data are not read yet."""
-        if config.domain != self.domain:
-            yield f"domain {self.domain!r} there, {config.domain!r} here"
+        for name in ("domain", "seed"):
+            there, here = getattr(self, name), getattr(config, name)
+            if there != here:
+                yield f"{name} {there!r} there, {here!r} here"
         if fingerprint is not None and fingerprint != self.data_fingerprint:
             yield f"other data (fingerprint {self.data_fingerprint[:12]} there, {fingerprint[:12]} here)"
         for name in CORE:
             there, here = getattr(self.data, name), getattr(config.data, name)
             if there != here:
                 yield f"data.{name} {there} there, {here} here"
-        if config.seed != self.seed:
-            yield f"seed {self.seed} there, {config.seed} here"
         drawn = [_rule(split) for split in self.splits]
         strange = [split for split in config.splits if _rule(split) not in drawn]
         if strange:
