@@ -78,7 +78,7 @@ def test_a_run_that_holds_out_other_events_is_told_what_differs(
 
 def test_several_differences_are_all_told(model: Path) -> None:
     with pytest.raises(
-        ConfigError, match=r"other data .*; data.min_user_events 5 there, 1 here; seed 42 there, 7 here"
+        ConfigError, match=r"seed 42 there, 7 here; other data .*; data.min_user_events 5 there, 1 here"
     ):
         refuse_leaks(run_of(model, seed=7, data={"min_user_events": 1}), "fedcba9876543210")
 
