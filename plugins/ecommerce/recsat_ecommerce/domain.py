@@ -69,6 +69,7 @@ ECOMMERCE = Domain(
             "ials": {"factors": 128, "regularisation": 10.0},
             "hybrid": {"l2": 100.0, "prior": 150.0},
         },
+        "measure": {"curve_arm": "hybrid"},
     },
 )
 
