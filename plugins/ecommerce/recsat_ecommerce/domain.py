@@ -64,6 +64,7 @@ ECOMMERCE = Domain(
         "arms": ["popularity", "text-raw", "text", "item-knn", "ials", "ease", "ease-text", "aligned", "hybrid"],
         # Among the best on the validation parts; tuning these over their whole grids took minutes more.
         "parameters": {
+            "aligned": {"popularity_power": 0.0},
             "ease-text": {"l2": 100.0, "prior": 200.0, "text_l2": 1.0},
             "item-knn": {"n_neighbours": 50},
             "ials": {"factors": 128, "regularisation": 10.0},
