@@ -149,13 +149,13 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING)
     logging.getLogger("recsat.run").setLevel(logging.INFO)
     arguments.work.mkdir(parents=True, exist_ok=True)
-    data = Path(os.environ.get("RECSAT_DATA", ""))
+    data = os.environ.get("RECSAT_DATA")
     sections, left_out = [], []
     versions: dict[str, str] = {}
     for study in STUDIES:
         if arguments.studies and study.name not in arguments.studies:
             continue
-        if study.needs_folder and not ("RECSAT_DATA" in os.environ and (data / study.needs_folder).is_dir()):
+        if study.needs_folder and not (data and (Path(data) / study.needs_folder).is_dir()):
             left_out.append(
                 f"{study.title}: left out, the environment's RECSAT_DATA names no folder with {study.needs_folder}."
             )

@@ -15,13 +15,14 @@ from recsat.domain import Domain, DomainConfig
 from recsat.errors import ConfigError, RunError
 from recsat.rank.budget import DiversityBudget
 from recsat.rank.dpp import DeterminantalPointProcess
-from recsat.rank.gain import GainModel, discounts, fit_gains
+from recsat.rank.gain import GainModel, fit_gains
 from recsat.rank.greedy import pool_of
 from recsat.rank.mmr import MaximalMarginalRelevance
 from recsat.rank.msd import MaxSumDiversification
 from recsat.rank.outcome import OutcomeModel
 from recsat.rank.registry import make_reranker, rerankers_of
 from recsat.rank.reranker import Example, LearnedReranker, RerankInput
+from recsat.recommend.calibration import discounts
 
 N_ITEMS, DEPTH, K = 400, 60, 10
 
@@ -49,7 +50,7 @@ def world(n_users: int = 400, seed: int = 0) -> tuple[list[Example], Tensor]:
 
 
 def expected_dcg(places: Tensor, p: Tensor) -> float:
-    return float((p.gather(1, places) * discounts(K, places.device)).sum())
+    return float((p.gather(1, places) * discounts(K)).sum())
 
 
 def test_probabilities_come_true_and_never_rise_with_rank() -> None:
@@ -74,7 +75,7 @@ def test_a_gain_is_a_hit_s_share_of_ndcg() -> None:
     sure = GainModel(OutcomeModel(np.zeros(5), np.ones(5), np.array([50.0, 0, 0, 0, 0, 0])), spread=1.0, share=0.1)
     example = world(2)[0][0]
     pool = pool_of(example.block, DEPTH, K)
-    gains = sure.gains(pool, K)[0] * discounts(K, torch.device("cpu"))[2]
+    gains = sure.gains(pool, K)[0] * discounts(K)[2]
     one_at_third = np.eye(1, K, 2)
     assert float(gains[2]) == pytest.approx(ndcg_score(one_at_third, -np.arange(K)[None], k=K))
 

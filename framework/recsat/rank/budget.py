@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from recsat.errors import RunError
-from recsat.rank.gain import GainModel, discounts, fit_gains
+from recsat.rank.gain import GainModel, fit_gains
 from recsat.rank.greedy import Greedy, pool_of
 from recsat.rank.msd import MaxSumDiversification
 from recsat.rank.reranker import DEPTH, Example, RerankInput
+from recsat.recommend.calibration import discounts
 
 if TYPE_CHECKING:
     from recsat.rank.greedy import Pool
@@ -38,8 +39,9 @@ class DiversityBudget:
     .. math:: \sum_u \sum_{j=1}^{k} \frac{g_{u,L_\lambda(j)}}{\log_2(j+1)} \;\ge\; (1 - \text{loss})
               \sum_u \sum_{j=1}^{k} \frac{g_{u,L_0(j)}}{\log_2(j+1)}
 
-    by bisection of log λ (the last trade-off found to cost no more, where the cost does not rise throughout). Both sides are expectations and not hits: chance in the few held-out likes, which is as large as a loss of one per
-    cent among some hundred users, has no part in the choice.
+    by bisection of log λ (the last trade-off found to cost no more, where the cost does not rise throughout). Both sides are
+    expectations and not hits: chance in the few held-out likes, which is as large as a loss of one per cent among some
+    hundred users, has no part in the choice.
     """
 
     loss: float = 0.01
@@ -122,4 +124,4 @@ def _expected(block: RerankInput, places: Tensor) -> float:
     """Discounted gains of the lists at ``places``, summed over users."""
     assert block.relevance is not None, "weighed before"
     gains = block.relevance.gather(1, places.clamp(min=0)).masked_fill(places < 0, 0.0)
-    return float((gains * discounts(places.shape[1], gains.device)).double().sum())
+    return float((gains * discounts(places.shape[1]).to(gains.device)).double().sum())

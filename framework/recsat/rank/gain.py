@@ -14,6 +14,7 @@ from recsat.errors import RunError
 from recsat.rank.greedy import Pool, needed, pool_of
 from recsat.rank.outcome import OutcomeModel, fit_outcome
 from recsat.rank.reranker import Example, RerankInput
+from recsat.recommend.calibration import discounts
 
 N_CENTRAL = 10
 """Best candidates to which a candidate's likeness is taken."""
@@ -74,14 +75,9 @@ def fit_gains(examples: Sequence[Example], depth: int) -> GainModel:
     return GainModel(fit_outcome(features, liked, l2=L2), spread, n_liked / max(n_known, 1.0))
 
 
-def discounts(k: int, device: torch.device) -> Tensor:
-    """1 / log₂(place + 1) of places 1 to k, float32 (k,). Järvelin and Kekäläinen, TOIS 2002."""
-    return 1 / torch.log2(torch.arange(2, k + 2, dtype=torch.float32, device=device))
-
-
 def _ideal(n_liked: Tensor, k: int) -> Tensor:
     """DCG of a list whose first ``n_liked`` places are hits, between whole numbers on a straight line."""
-    totals = torch.cat([torch.zeros(1, device=n_liked.device), discounts(k, n_liked.device).cumsum(0)])
+    totals = torch.cat([torch.zeros(1), discounts(k).cumsum(0)]).to(n_liked.device)
     below = n_liked.clamp(max=k).floor()
     above = (below + 1).clamp(max=k)
     return torch.lerp(totals[below.long()], totals[above.long()], n_liked.clamp(max=k) - below)

@@ -93,7 +93,10 @@ class AlignedText(Recommender):
         return inner_products(self.query_vectors(users), self.item_vectors, candidates)
 
     def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
-        """e_h M e_i of each history item h and listed item i, (B, H, k), 0 where padded. The score is their sum, so it loses as much without h."""
+        """e_h M e_i of each history item h and listed item i, (B, H, k), 0 where padded.
+
+        The score is their sum, so it loses as much without h.
+        """
         E, M = torch.from_numpy(self.item_vectors), torch.from_numpy(self.mapping)
         return (factors_of(users.history, E) @ M) @ E[torch.from_numpy(items).clamp(min=0)].mT
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsat.recommend.aligned import AlignedText
+from recsat.recommend.calibration import spread
 from recsat.recommend.gather import factors_of
 from recsat.recommend.interactions import TrainingData, UserBatch
 from recsat.recommend.itemitem import ItemItemRecommender
@@ -42,9 +43,11 @@ class CarriedText:
         E = self.item_vectors = aligned.item_vectors
         Ew = torch.from_numpy(E * train.warm[:, None].astype(np.float32))
         K = torch.linalg.solve(Ew.T @ Ew + L2 * torch.eye(E.shape[1]), Ew.T).T
+        lengths = torch.from_numpy(np.diff(users.history.indptr))
         parts = [E @ aligned.mapping, (weights.weights @ K).numpy()]
         self.map: NDArray[np.float32] = sum(
-            (part / _spread(users.history @ part @ E[columns].T, users) for part in parts), start=np.zeros_like(E)
+            (part / spread(torch.from_numpy(users.history @ part @ E[columns].T), lengths) for part in parts),
+            start=np.zeros_like(E),
         ).astype(np.float32)
 
     def query_vectors(self, users: UserBatch) -> NDArray[np.float32]:
@@ -61,10 +64,3 @@ class CarriedText:
         """What history item h adds to the score of listed item i, (B, H, k), 0 where padded. The score is their sum."""
         E = torch.from_numpy(self.item_vectors)
         return factors_of(users.history, torch.from_numpy(self.map)) @ E[torch.from_numpy(items).clamp(min=0)].mT
-
-
-def _spread(scores: NDArray[np.float32], users: UserBatch) -> float:
-    """Standard deviation of scores for each √(history length); 1 where there is none."""
-    lengths = np.diff(users.history.indptr)
-    found = float((scores[lengths > 0] / np.sqrt(lengths[lengths > 0])[:, None]).std()) if (lengths > 0).any() else 0.0
-    return found if found > 0 else 1.0

@@ -22,7 +22,10 @@ class ItemItemRecommender(Recommender):
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
 
     def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
-        """W[h, i] of each history item h and listed item i, (B, H, k), 0 where padded. The score is their sum, so it loses as much without h."""
+        """W[h, i] of each history item h and listed item i, (B, H, k), 0 where padded.
+
+        The score is their sum, so it loses as much without h.
+        """
         history = torch.from_numpy(padded_rows(users.history))[:, :, None]
         weights = self.weights[history.clamp(min=0), torch.from_numpy(items).clamp(min=0)[:, None, :]]
         return weights.masked_fill(history == PADDING, 0.0)
