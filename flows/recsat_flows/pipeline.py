@@ -8,9 +8,9 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 
 from recsat import RunConfig
-from recsat.config_check import check_config
 from recsat.plugins import load_plugins
 from recsat.run import RunFolder, new_run, open_run, point_latest, run_stage
+from recsat.run.check import check_config
 from recsat_flows.progress import PrefectProgress
 
 

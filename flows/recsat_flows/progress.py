@@ -8,7 +8,7 @@ from uuid import UUID
 from prefect import get_run_logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-from recsat.report.result import StageCost
+from recsat.result.model import StageCost
 
 SECONDS_BETWEEN_UPDATES = 2.0
 

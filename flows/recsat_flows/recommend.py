@@ -9,7 +9,7 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
 
 from recsat.plugins import load_plugins
-from recsat.run.serve import ServeConfig, serve
+from recsat.stages.serve import ServeConfig, serve
 
 SHOWN = 200
 

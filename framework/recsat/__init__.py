@@ -3,11 +3,9 @@
 These are the public names. Importing them loads no torch, transformers, qdrant-client or Prefect.
 """
 
-from recsat.config import RunConfig
-from recsat.data.columns import Column
-from recsat.data.dataset import Dataset
-from recsat.data.reading import find_table, read_table
-from recsat.domain import (
+from recsat.config.settings import RunConfig
+from recsat.contract.dataset import Dataset
+from recsat.contract.domain import (
     CandidateFilter,
     Domain,
     DomainConfig,
@@ -19,8 +17,10 @@ from recsat.domain import (
     RerankerSpec,
     SatisfactionMetric,
 )
+from recsat.contract.hooks import hookimpl
+from recsat.data.columns import Column
+from recsat.data.reading import find_table, read_table
 from recsat.errors import ConfigError, DataError, EncoderError, PluginError, RecsatError, RunError, StoreError
-from recsat.hooks import hookimpl
 
 __version__ = "0.1.0"
 

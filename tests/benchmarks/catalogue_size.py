@@ -20,9 +20,9 @@ import numpy as np
 import polars as pl
 from scipy.sparse import csr_array
 
-from recsat.recommend.ease_text import EaseText
-from recsat.recommend.ials_text import IalsText
-from recsat.recommend.interactions import Catalogue, TrainingData, UserBatch
+from recsat.arms.ease_text import EaseText
+from recsat.arms.ials_text import IalsText
+from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 
 LIKES, DIMENSION, SWEEPS, ALL_SWEEPS = 20, 384, 2, 8
 

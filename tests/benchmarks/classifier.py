@@ -16,15 +16,15 @@ from pathlib import Path
 import torch
 from folds import folds, interval, prepared
 
-from recsat.finetune.reranker import ClassifierReranker, classifier_folder
-from recsat.rank.curve import by_user
-from recsat.rank.greedy import ByScore
-from recsat.recommend.profile import fallbacks_for
-from recsat.run.curves import scored_fold
-from recsat.run.lists import request_of
-from recsat.run.rerank import told
-from recsat.run.texts import Texts
-from recsat.run.tune import tune
+from recsat.arms.profile_text import fallbacks_for
+from recsat.rerank.classifier import ClassifierReranker, classifier_folder
+from recsat.rerank.greedy import ByScore
+from recsat.rerank.trade_off import by_user
+from recsat.stages.recommend import request_of
+from recsat.stages.trial.curves import scored_fold
+from recsat.stages.trial.rerank import told
+from recsat.stages.trial.texts import Texts
+from recsat.stages.trial.tune import tune
 
 
 def main() -> None:

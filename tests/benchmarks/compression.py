@@ -24,10 +24,10 @@ import torch
 from folds import folds, ndcg_of, prepared, shown
 from numpy.typing import NDArray
 
+from recsat.arms.text import TextSimilarity
 from recsat.embed.compress import Int8Vectors, Projection, int8, principal, truncated
 from recsat.embed.fusion import unit_length
-from recsat.recommend.text import TextSimilarity
-from recsat.run.fold import Fold
+from recsat.stages.trial.fold import Fold
 from recsat.store import EdgeStore, ItemIndex
 from recsat.store.exact import ExactIndex, recall
 from recsat.store.search import search

@@ -22,12 +22,12 @@ import polars as pl
 import torch
 from folds import folds, prepared
 
-from recsat.rank.curve import by_user, chosen_point, sweep
-from recsat.rank.registry import make_reranker
-from recsat.recommend.profile import fallbacks_for
-from recsat.run.curves import scored_fold, swept
-from recsat.run.lists import request_of
-from recsat.run.tune import tune
+from recsat.arms.profile_text import fallbacks_for
+from recsat.builtin.rerankers import make_reranker
+from recsat.rerank.trade_off import by_user, chosen_point, sweep
+from recsat.stages.recommend import request_of
+from recsat.stages.trial.curves import scored_fold, swept
+from recsat.stages.trial.tune import tune
 
 N_BOOTSTRAP = 2000
 

@@ -15,19 +15,19 @@ import torch
 from numpy.typing import NDArray
 
 from recsat import RunConfig
+from recsat.arms.popularity import Popularity
+from recsat.contract.arm import Recommender
+from recsat.lists.make import Request
+from recsat.lists.make import recommend as make_lists
 from recsat.measure.accuracy import ndcg
 from recsat.measure.intervals import bootstrap_intervals
 from recsat.plugins import load_plugins
-from recsat.rank.recommend import Request
-from recsat.rank.recommend import recommend as make_lists
-from recsat.recommend.popularity import Popularity
-from recsat.recommend.recommender import Recommender
 from recsat.run.execute import run_stage
-from recsat.run.fold import Fold, test_fold, validation_fold
 from recsat.run.folder import new_run
-from recsat.run.prepare import read_split
 from recsat.run.progress import LogProgress
 from recsat.run.stage import StageContext
+from recsat.stages.prepare import read_split
+from recsat.stages.trial.fold import Fold, test_fold, validation_fold
 
 Values = NDArray[np.float64]
 

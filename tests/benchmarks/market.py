@@ -22,16 +22,16 @@ import torch
 from folds import folds, ndcg_of, prepared, shown
 from numpy.typing import NDArray
 
-from recsat.recommend.gather import at_candidates
-from recsat.recommend.interactions import TrainingData, UserBatch
-from recsat.recommend.market import MarketPopularity
-from recsat.recommend.popularity import Popularity
-from recsat.recommend.profile import ProfileText
-from recsat.recommend.recommender import Recommender
-from recsat.run.fold import Fold
-from recsat.run.markets import with_markets
-from recsat.run.profiles import with_profiles
+from recsat.arms.linear.padded import at_candidates
+from recsat.arms.market_popularity import MarketPopularity
+from recsat.arms.popularity import Popularity
+from recsat.arms.profile_text import ProfileText
+from recsat.contract.arm import Recommender
+from recsat.contract.interactions import TrainingData, UserBatch
 from recsat.run.stage import StageContext
+from recsat.stages.trial.fold import Fold
+from recsat.stages.trial.markets import with_markets
+from recsat.stages.trial.profiles import with_profiles
 
 PRIOR_USERS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 EVERYWHERE, PROFILE, PROPORTIONAL = "everywhere", "the description", "in proportion by kind"

@@ -25,12 +25,12 @@ from folds import shown
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from recsat.arms.aligned import AlignedText
+from recsat.arms.ease import Ease
+from recsat.arms.text import TextSimilarity
+from recsat.contract.arm import Recommender
+from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.embed.fusion import fuse, ready_vectors
-from recsat.recommend.aligned import AlignedText
-from recsat.recommend.ease import Ease
-from recsat.recommend.interactions import Catalogue, TrainingData, UserBatch
-from recsat.recommend.recommender import Recommender
-from recsat.recommend.text import TextSimilarity
 
 FOLDER = "amazon-scientific-multimodal"
 SHARES = (0.9, 0.75, 0.6, 0.5, 0.4, 0.25)

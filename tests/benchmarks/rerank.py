@@ -18,13 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recsat.rank.calibration import Calibrated
-from recsat.rank.dpp import DeterminantalPointProcess
-from recsat.rank.greedy import pool_of
-from recsat.rank.mmr import MaximalMarginalRelevance
-from recsat.rank.msd import MaxSumDiversification
-from recsat.rank.reranker import Reranker, RerankInput
-from recsat.rank.xquad import XQuAD
+from recsat.contract.reranker import Reranker, RerankInput
+from recsat.rerank.calibrated import Calibrated
+from recsat.rerank.dpp import DeterminantalPointProcess
+from recsat.rerank.greedy import pool_of
+from recsat.rerank.mmr import MaximalMarginalRelevance
+from recsat.rerank.msd import MaxSumDiversification
+from recsat.rerank.xquad import XQuAD
 
 N_ITEMS, DIMENSION, N_TOPICS = 20_000, 384, 20
 

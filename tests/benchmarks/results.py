@@ -25,7 +25,7 @@ from results_tables import diversity_section, section
 
 from recsat import RunConfig
 from recsat.plugins import load_plugins
-from recsat.report.result import Result
+from recsat.result.model import Result
 from recsat.run import execute
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import polars as pl
 
 from recsat.measure.intervals import bootstrap_intervals
 from recsat.measure.significance import holm, sign_flip_test
-from recsat.report.result import Result
+from recsat.result.model import Result
 
 MEASURES = ("ndcg@10", "recall@10", "ild@10", "coverage@10")
 

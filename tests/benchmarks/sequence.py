@@ -12,9 +12,9 @@ from pathlib import Path
 
 from folds import folds, ndcg_of, prepared, shown
 
-from recsat.recommend.registry import RECOMMENDERS
-from recsat.run.fold import Fold
-from recsat.run.tune import settings_of
+from recsat.builtin.arms import RECOMMENDERS
+from recsat.stages.trial.fold import Fold
+from recsat.stages.trial.tune import settings_of
 
 SPLITS = {"last-n": "last-n", "timeline": "timeline", "warm": "random", "cold": "cold-items", "mixed": "mixed"}
 SPECS = {spec.name: spec for spec in RECOMMENDERS}

@@ -19,10 +19,10 @@ from folds import folds, prepared, shown
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from recsat.recommend.bilinear import Moments, bilinear_moments, length_weights, solve_bilinear
-from recsat.recommend.interactions import TrainingData, UserBatch
-from recsat.recommend.transfer import solve_towards
-from recsat.run.fold import Fold
+from recsat.arms.linear.bilinear import Moments, bilinear_moments, length_weights, solve_bilinear
+from recsat.arms.linear.transfer import solve_towards
+from recsat.contract.interactions import TrainingData, UserBatch
+from recsat.stages.trial.fold import Fold
 
 RIDGES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)
 Map = NDArray[np.float64]

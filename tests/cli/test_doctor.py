@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from recsat import RunConfig
-from recsat.config_sources import load_config
-from recsat.doctor import Check, diagnose
+from recsat.config.sources import load_config
+from recsat.doctor.machine import Check, diagnose
 from recsat.plugins import Plugins, load_plugins
 from recsat.store import open_store
 

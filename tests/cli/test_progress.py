@@ -9,7 +9,7 @@ from rich.console import Console
 
 from recsat.cli.progress import TerminalProgress, in_words
 from recsat.cli.summary import main_measures, summary_table
-from recsat.report.result import ArmResult, DataSummary, Difference, Measure, MeasureInfo, Result, StageCost
+from recsat.result.model import ArmResult, DataSummary, Difference, Measure, MeasureInfo, Result, StageCost
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 
 from recsat import RunConfig
-from recsat.config_errors import is_model, variants
-from recsat.config_sources import variable
+from recsat.config.faults import is_model, variants
+from recsat.config.sources import variable
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 HEAD = """# Settings

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recsat.contract.dataset import Dataset
 from recsat.data.core import core
-from recsat.data.dataset import Dataset
 from recsat.errors import DataError
 from recsat_content.config import ContentConfig
 from recsat_content.domain import CONTENT

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from recsat.data.dataset import Dataset
+from recsat.contract.dataset import Dataset
 from recsat.data.fingerprint import fingerprint
 
 BASE = Dataset(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from recsat.config import SplitSettings
+from recsat.config.settings import SplitSettings
 from recsat.data.split import Split, split_events
 from recsat.errors import DataError
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recsat.contract.dataset import Dataset
 from recsat.data.columns import Column
-from recsat.data.dataset import Dataset
 from recsat.data.faults import sentences
 from recsat.data.reading import read_table
 from recsat.data.validate import check_texts, validate

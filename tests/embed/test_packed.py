@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import BertConfig, BertModel, GPT2Config, GPT2Model, RobertaConfig, RobertaModel
 
-from recsat.config import EncoderSettings
+from recsat.config.settings import EncoderSettings
 from recsat.embed.packed import PackedBert, pack
 from recsat.embed.transformer import TransformerEncoder
 from recsat.plugins import load_plugins

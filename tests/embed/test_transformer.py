@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
 
-from recsat.config import EncoderSettings
+from recsat.config.settings import EncoderSettings
 from recsat.embed.packaged import MINILM, find_packaged
 from recsat.embed.pooling import Pooling
 from recsat.embed.transformer import TransformerEncoder

@@ -16,6 +16,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from recsat import RunConfig
+from recsat.contract.interactions import Catalogue
 from recsat.finetune.classify import Classification
 from recsat.finetune.cross_encoder import CrossEncoder
 from recsat.finetune.execute import open_finetune
@@ -23,7 +24,6 @@ from recsat.finetune.pairs import PairSource
 from recsat.finetune.settings import FinetuneConfig, FinetuneSettings
 from recsat.finetune.training import Surroundings, train
 from recsat.plugins import load_plugins
-from recsat.recommend.interactions import Catalogue
 from recsat.run import LogProgress, RunFolder, run_stage
 
 CORPUS = ["Heat (1995). Action, Crime, Thriller", "Toy Story (1995). Adventure, Animation, Children, Comedy, Fantasy"]

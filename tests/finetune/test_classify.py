@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from recsat import EncoderError
+from recsat.contract.interactions import Catalogue
 from recsat.finetune import classify
 from recsat.finetune.classify import Classification
 from recsat.finetune.cross_encoder import CrossEncoder
@@ -19,7 +20,6 @@ from recsat.finetune.execute import finetune_run
 from recsat.finetune.pairs import PairSource
 from recsat.finetune.settings import FinetuneConfig, FinetuneSettings
 from recsat.plugins import load_plugins
-from recsat.recommend.interactions import Catalogue
 from recsat.run import RunFolder
 
 Toy = tuple[Catalogue, pl.DataFrame]

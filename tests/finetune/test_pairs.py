@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from recsat import DataError
+from recsat.contract.interactions import Catalogue
 from recsat.finetune.pairs import Pairs, PairSource
-from recsat.recommend.interactions import Catalogue
 
 Toy = tuple[Catalogue, pl.DataFrame]
 

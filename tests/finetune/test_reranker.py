@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from recsat import ConfigError, EncoderError, RunError
+from recsat.builtin.rerankers import make_reranker
+from recsat.contract.interactions import Catalogue
+from recsat.contract.reranker import LearnedReranker, Reranker, RerankInput, TextReranker
 from recsat.finetune.cross_encoder import CrossEncoder
-from recsat.finetune.reranker import ClassifierReranker, classifier_folder
 from recsat.plugins import load_plugins
-from recsat.rank.mmr import MaximalMarginalRelevance
-from recsat.rank.registry import make_reranker
-from recsat.rank.reranker import LearnedReranker, Reranker, RerankInput, TextReranker
-from recsat.recommend.interactions import Catalogue
+from recsat.rerank.classifier import ClassifierReranker, classifier_folder
+from recsat.rerank.mmr import MaximalMarginalRelevance
 
 Trained = tuple[Path, list[dict[str, float]]]
 

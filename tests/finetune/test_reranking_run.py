@@ -10,13 +10,13 @@ import polars as pl
 import pytest
 
 from recsat import RunConfig
-from recsat.config_check import check_config
 from recsat.finetune.cross_encoder import CrossEncoder
 from recsat.finetune.execute import finetune_run
 from recsat.finetune.settings import FinetuneConfig
 from recsat.plugins import load_plugins
 from recsat.run import RunFolder, execute
-from recsat.run.serve import ServeConfig, serve
+from recsat.run.check import check_config
+from recsat.stages.serve import ServeConfig, serve
 from recsat_content.texts import describe_user
 
 DEPTH = 15

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from recsat import ConfigError, RunError
+from recsat.contract.interactions import Catalogue
 from recsat.embed.transformer import TransformerEncoder
 from recsat.finetune.encoder import Contrastive
 from recsat.finetune.layers import set_training
@@ -23,8 +24,7 @@ from recsat.finetune.settings import FinetuneSettings
 from recsat.finetune.text_model import TextModel
 from recsat.finetune.training import Surroundings, train
 from recsat.finetune.validation import Validation
-from recsat.rank.recommend import Request
-from recsat.recommend.interactions import Catalogue
+from recsat.lists.make import Request
 from recsat.run import LogProgress
 
 Toy = tuple[Catalogue, pl.DataFrame]

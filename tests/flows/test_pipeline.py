@@ -13,9 +13,9 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.exceptions import ParameterTypeError
 
 from recsat import ConfigError, RunConfig
-from recsat.hooks import STAGES
-from recsat.report.result import Result
-from recsat.run.serve import ServeConfig
+from recsat.contract.hooks import STAGES
+from recsat.result.model import Result
+from recsat.stages.serve import ServeConfig
 from recsat_flows.pipeline import TASKS, pipeline
 from recsat_flows.recommend import recommend
 

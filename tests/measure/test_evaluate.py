@@ -7,13 +7,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from recsat.config import MeasureSettings
-from recsat.domain import Judged, SatisfactionMetric
+from recsat.config.settings import MeasureSettings
+from recsat.contract.domain import Judged, SatisfactionMetric
 from recsat.errors import DataError, PluginError, UnknownItem
 from recsat.measure import accuracy, concentration, diversity
 from recsat.measure.evaluate import PER_USER_SCHEMA, EvaluatedSplit, evaluate_split
 from recsat.measure.evidence import Evidence
-from recsat.report.result import ArmResult
+from recsat.result.model import ArmResult
 
 K = 5
 SETTINGS = MeasureSettings(baseline="chance", n_bootstrap=300)

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from recsat.domain import Judged, SatisfactionMetric
+from recsat.contract.domain import Judged, SatisfactionMetric
 from recsat.errors import DataError, PluginError
 from recsat.measure.evidence import Evidence
 from recsat.measure.satisfaction import judge, measure_satisfaction, missing_needs

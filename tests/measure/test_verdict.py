@@ -5,12 +5,12 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from recsat.config import MeasureSettings
-from recsat.domain import Judged, SatisfactionMetric
+from recsat.config.settings import MeasureSettings
+from recsat.contract.domain import Judged, SatisfactionMetric
 from recsat.measure.evaluate import EvaluatedSplit, evaluate_split
 from recsat.measure.evidence import Evidence
 from recsat.measure.verdict import verdicts
-from recsat.report.result import Verdict
+from recsat.result.model import Verdict
 
 K = 5
 SETTINGS = MeasureSettings(baseline="chance", n_bootstrap=300)

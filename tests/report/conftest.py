@@ -8,8 +8,8 @@ from typing import Literal
 
 import pytest
 
-from recsat.config import RunConfig
-from recsat.report.result import (
+from recsat.config.settings import RunConfig
+from recsat.result.model import (
     ArmInfo,
     ArmResult,
     CurvePoint,

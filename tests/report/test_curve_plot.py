@@ -9,7 +9,7 @@ import pytest
 from recsat.report.curve_plot import CurvePlot, curve_plot
 from recsat.report.page import render_page
 from recsat.report.plot import HEIGHT, WIDTH
-from recsat.report.result import CurvePoint, Result
+from recsat.result.model import CurvePoint, Result
 
 
 def shown(result: Result, split: str = "random") -> CurvePlot:

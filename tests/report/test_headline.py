@@ -13,7 +13,7 @@ from recsat.report.headline import (
     lead_measure,
     not_measured,
 )
-from recsat.report.result import ArmInfo, ArmResult, Difference, Measure, MeasureInfo, NotMeasured, Result, Verdict
+from recsat.result.model import ArmInfo, ArmResult, Difference, Measure, MeasureInfo, NotMeasured, Result, Verdict
 
 Ends = tuple[float, float, float]
 

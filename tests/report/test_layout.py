@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from recsat.report.page import render_page
-from recsat.report.result import Result
+from recsat.result.model import Result
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None

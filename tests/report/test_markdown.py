@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from recsat.report.markdown import escape, render_markdown
-from recsat.report.result import NotMeasured, Result
+from recsat.result.model import NotMeasured, Result
 
 HOSTILE_ARM = "\"><img src=x onerror=alert('arm')>"
 STRUCTURE = {

@@ -10,8 +10,8 @@ from html.parser import HTMLParser
 import pytest
 
 from recsat.report.page import _sample, render_page
-from recsat.report.result import ArmResult, Difference, ListedItem, Measure, MeasureInfo, Result, SampleUser
 from recsat.report.tables import split_tables
+from recsat.result.model import ArmResult, Difference, ListedItem, Measure, MeasureInfo, Result, SampleUser
 
 SCRIPT_TITLE = "<script>alert(1)</script> & Sons"
 HOSTILE_ARM = "\"><img src=x onerror=alert('arm')>"

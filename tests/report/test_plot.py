@@ -8,7 +8,7 @@ from itertools import combinations
 import pytest
 
 from recsat.report.plot import HEIGHT, WIDTH, Plot, _label_box, accuracy_diversity_plot
-from recsat.report.result import Result
+from recsat.result.model import Result
 
 
 def plots(result: Result) -> list[Plot]:

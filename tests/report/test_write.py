@@ -9,9 +9,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from recsat.report.result import Result
-from recsat.report.schema import SCHEMA_FILE
 from recsat.report.write import write_report
+from recsat.result.model import Result
+from recsat.result.schema import SCHEMA_FILE
 
 
 def test_three_files_are_written_and_the_json_reads_back_as_the_same_result(tmp_path: Path, result: Result) -> None:

@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 
 from recsat import RunConfig
-from recsat.hooks import STAGES
+from recsat.contract.hooks import STAGES
 from recsat.measure.accuracy import ndcg
 from recsat.plugins import load_plugins
-from recsat.report.result import Result
+from recsat.result.model import Result
 from recsat.run import execute
 from recsat.run.meter import MIB, Meter
 

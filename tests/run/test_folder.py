@@ -8,7 +8,7 @@ import pytest
 
 from recsat import RunConfig
 from recsat.errors import RunError
-from recsat.report.result import StageCost
+from recsat.result.model import StageCost
 from recsat.run import RunFolder, new_run, open_run, point_latest
 
 

@@ -23,7 +23,7 @@ from qdrant_client import QdrantClient
 from qdrant_client.http import models as rest
 from qdrant_client.local.qdrant_local import QdrantLocal
 
-from recsat.config import StoreSettings
+from recsat.config.settings import StoreSettings
 from recsat.store import QdrantStore, VectorStore, open_store
 
 PREFIX = "recsat-test-"

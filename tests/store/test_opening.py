@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from qdrant_client import QdrantClient
 
-from recsat.config import StoreSettings
+from recsat.config.settings import StoreSettings
 from recsat.errors import StoreError
 from recsat.store import EdgeStore, QdrantStore, open_store
 

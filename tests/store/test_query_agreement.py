@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from qdrant_client import models as m
 
-from recsat.config import StoreSettings
+from recsat.config.settings import StoreSettings
 from recsat.errors import StoreError
 from recsat.store import VectorStore, open_store, point_ids
 

@@ -16,7 +16,7 @@ from recsat.cli.consoles import output
 from recsat.cli.options import ConfigFile, Overrides
 
 if TYPE_CHECKING:
-    from recsat.doctor import Check
+    from recsat.doctor.machine import Check
 
 STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
@@ -30,8 +30,8 @@ def doctor(
     ] = None,
 ) -> None:
     """Check Python, torch and its device, plugins, settings, encoder, store, folders, Prefect. Exit code 1 on a failure."""
-    from recsat.config_sources import load_config
-    from recsat.doctor import diagnose
+    from recsat.config.sources import load_config
+    from recsat.doctor.machine import diagnose
     from recsat.plugins import load_plugins
 
     if plugin is not None:
@@ -42,8 +42,8 @@ def doctor(
 
 
 def _checks_of(plugin: str, file: Path | None, overrides: Sequence[str]) -> Iterator[Check]:
-    from recsat.config_sources import LoadedConfig, load_config
-    from recsat.plugin_doctor import diagnose_plugin
+    from recsat.config.sources import LoadedConfig, load_config
+    from recsat.doctor.plugin import diagnose_plugin
     from recsat.plugins import load_plugins
 
     logging.getLogger("recsat.plugins").setLevel(logging.ERROR)  # the checks say what the warnings say

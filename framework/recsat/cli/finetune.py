@@ -46,10 +46,10 @@ def finetune(
     Without -c it starts from the domain's demo settings. What has no option of its own here is given as
     --set finetune.temperature=0.1 and the like; the run's own settings as everywhere.
     """
-    from recsat.config_check import check_config
-    from recsat.config_sources import load_config
+    from recsat.config.sources import load_config
     from recsat.finetune.settings import FinetuneConfig, divide, read_settings
     from recsat.plugins import load_plugins
+    from recsat.run.check import check_config
 
     options = {
         "epochs": epochs,
@@ -89,7 +89,7 @@ def _print(folder: Path, report: Path) -> None:
     from rich.markdown import Markdown
     from rich.text import Text
 
-    from recsat.finetune.origin import CLASSIFIER
+    from recsat.embed.provenance import CLASSIFIER
 
     console = output()
     console.print(Markdown(report.read_text(encoding="utf-8")))

@@ -32,7 +32,7 @@ def recommend(
 ) -> None:
     """Recommend to some users, with reasons, from a finished run."""
     from recsat.plugins import load_plugins
-    from recsat.run.serve import ServeConfig, serve
+    from recsat.stages.serve import ServeConfig, serve
 
     wanted = ServeConfig(
         run=run, users=users, arm=arm, k=k, include=include or [], exclude=exclude or [], kinds=kind or []

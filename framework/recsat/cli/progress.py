@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from recsat.report.numerals import duration, memory
-from recsat.report.result import StageCost
+from recsat.result.model import StageCost
+from recsat.result.numerals import duration, memory
 
 UNITS = {"prepare": "events", "embed": "texts", "index": "items", "recommend": "lists", "evaluate": "measures"}
 """What a stage counts."""

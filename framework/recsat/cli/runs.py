@@ -13,7 +13,7 @@ from recsat.cli.options import ConfigFile, Overrides
 from recsat.errors import ConfigError
 
 if TYPE_CHECKING:
-    from recsat.config_sources import LoadedConfig
+    from recsat.config.sources import LoadedConfig
     from recsat.plugins import Plugins
 
 
@@ -25,7 +25,7 @@ def demo(
     overrides: Overrides = None,
 ) -> None:
     """Run the whole job on a domain's bundled sample: from files to report."""
-    from recsat.config_sources import load_config
+    from recsat.config.sources import load_config
     from recsat.plugins import load_plugins
 
     sets = [*(overrides or ()), *([f"domain={domain}"] if domain else [])]
@@ -45,7 +45,7 @@ def run(
     ] = None,
 ) -> None:
     """Run the whole job on your own data and settings: from files to report."""
-    from recsat.config_sources import load_config
+    from recsat.config.sources import load_config
     from recsat.plugins import load_plugins
 
     if resume is not None and (file is not None or overrides):
@@ -58,8 +58,8 @@ def run(
 def _run(loaded: LoadedConfig, plugins: Plugins, resume: Path | None = None) -> None:
     from recsat.cli.progress import TerminalProgress
     from recsat.cli.summary import print_summary
-    from recsat.config_check import check_config
     from recsat.run import execute
+    from recsat.run.check import check_config
 
     if resume is None:
         check_config(loaded.config, plugins, loaded.sources)

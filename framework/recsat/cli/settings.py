@@ -15,9 +15,9 @@ from recsat.cli.options import AsJson, ConfigFile, Overrides
 
 def config(file: ConfigFile = None, overrides: Overrides = None, as_json: AsJson = False) -> None:
     """Show the effective settings and the source of each."""
-    from recsat.config_check import check_config
-    from recsat.config_sources import load_config, values
+    from recsat.config.sources import load_config, values
     from recsat.plugins import load_plugins
+    from recsat.run.check import check_config
 
     loaded = load_config(file, os.environ, overrides or ())
     checked = check_config(loaded.config, load_plugins(), loaded.sources)

@@ -18,8 +18,8 @@ from recsat.report.headline import (
     mean_of,
     split_names,
 )
-from recsat.report.numerals import number
-from recsat.report.result import MeasureInfo, Result
+from recsat.result.model import MeasureInfo, Result
+from recsat.result.numerals import number
 
 MARKS = {"better": "▲", "worse": "▼", "different": "◆", None: " "}
 

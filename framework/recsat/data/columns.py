@@ -11,7 +11,7 @@ from typing import Literal
 
 import polars as pl
 
-from recsat.data.dataset import no_quarantine
+from recsat.contract.dataset import no_quarantine
 from recsat.data.faults import faults_at
 from recsat.errors import DataError
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from recsat.data.dataset import Dataset
+from recsat.contract.dataset import Dataset
 from recsat.errors import DataError
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from recsat.data.dataset import QUARANTINE_SCHEMA, Dataset
+from recsat.contract.dataset import QUARANTINE_SCHEMA, Dataset
 from recsat.errors import DataError
 
 FILE = "_file"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from recsat.data.dataset import Dataset
+from recsat.contract.dataset import Dataset
 
 if TYPE_CHECKING:
     from hashlib import _Hash

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from recsat.contract.dataset import no_quarantine
 from recsat.data.columns import UTC
-from recsat.data.dataset import no_quarantine
 from recsat.data.faults import did_you_mean, faults_at
 from recsat.errors import DataError
 

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from recsat.config import SplitSettings
+from recsat.config.settings import SplitSettings
 from recsat.errors import DataError
 
 TRAIN: Final = 0

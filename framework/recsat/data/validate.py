@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from recsat.data.dataset import Dataset
+from recsat.contract.dataset import Dataset
 from recsat.data.faults import FILE, ROW, faults_at, refuse, with_origin, without_origin
 from recsat.data.schema import TABLES, table_faults
 from recsat.errors import DataError, PluginError

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsat.domain import Encoder
+from recsat.contract.domain import Encoder
 from recsat.embed.distinct import distinct
 from recsat.embed.shards import read_into, shard_folder, text_keys, write_shard
 from recsat.errors import EncoderError

@@ -22,7 +22,7 @@ from recsat.embed.tokens import Tokens, tokenize
 from recsat.errors import EncoderError
 
 if TYPE_CHECKING:
-    from recsat.config import EncoderSettings
+    from recsat.config.settings import EncoderSettings
     from recsat.embed.loading import Loaded
 
 ACCELERATOR_BUDGET = 32

@@ -10,19 +10,19 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from recsat.embed.provenance import CLASSIFIER
 from recsat.errors import DataError
 from recsat.finetune.classification import classification_report, in_markdown
 from recsat.finetune.cross_encoder import CrossEncoder, Pair
 from recsat.finetune.encoder import known_of, settings_of, story, surroundings
 from recsat.finetune.judged_pairs import JudgedPairs, with_negatives
-from recsat.finetune.origin import CLASSIFIER
 from recsat.finetune.pairs import PairSource
 from recsat.finetune.settings import FinetuneSettings
 from recsat.finetune.text_model import startable
 from recsat.finetune.training import batched, seed_of, train
-from recsat.run.prepare import read_split
 from recsat.run.stage import Outcome, StageContext
-from recsat.run.texts import describe_users
+from recsat.stages.prepare import read_split
+from recsat.stages.trial.texts import describe_users
 
 DEV, TEST = 1_000_001, 1_000_002
 """Seeds of the parts that are drawn once; epochs have theirs from 0 on."""

@@ -9,26 +9,26 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsat.config import EncoderSettings
+from recsat.arms.popularity import Popularity
+from recsat.config.settings import EncoderSettings
+from recsat.contract.domain import RecommenderSpec
 from recsat.data.split import Split
-from recsat.domain import RecommenderSpec
 from recsat.embed.cache import embed_texts
 from recsat.embed.centre import centre
 from recsat.finetune.encoder import MODEL, settings_of
+from recsat.lists.make import Request, recommend
 from recsat.measure.evidence import Evidence
 from recsat.measure.intervals import Intervals, bootstrap_intervals
 from recsat.measure.measures import key_of
 from recsat.measure.score import ALL, Bench, score_users
 from recsat.measure.significance import holm, sign_flip_test
-from recsat.rank.recommend import Request, recommend
-from recsat.recommend.popularity import Popularity
 from recsat.report.markdown import escape
-from recsat.report.numerals import decimals_for, interval, number, p_value, signed
-from recsat.run.fold import Fold, test_fold, validation_fold
-from recsat.run.lists import COLD_ITEMS, request_of
-from recsat.run.prepare import read_split
+from recsat.result.numerals import decimals_for, interval, number, p_value, signed
 from recsat.run.stage import Outcome, StageContext
-from recsat.run.tune import tune
+from recsat.stages.prepare import read_split
+from recsat.stages.recommend import COLD_ITEMS, request_of
+from recsat.stages.trial.fold import Fold, test_fold, validation_fold
+from recsat.stages.trial.tune import tune
 
 MEASURES: Final = ("ndcg", "recall", "topic-ild", "novelty")
 """Intra-list diversity of text vectors is not among them: the two encoders would each be judged by their own vectors."""

@@ -14,19 +14,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recsat.config import RunConfig
+from recsat.config.settings import RunConfig
+from recsat.embed.provenance import Origin
 from recsat.embed.tokens import Tokens
 from recsat.finetune.known import Known, what_is_known
 from recsat.finetune.losses import info_nce
-from recsat.finetune.origin import Origin
 from recsat.finetune.pairs import Pairs, PairSource
 from recsat.finetune.settings import FinetuneConfig, FinetuneSettings
 from recsat.finetune.text_model import TextModel, startable
 from recsat.finetune.training import Surroundings, batched, seed_of, train
 from recsat.finetune.validation import Validation, validation_of
-from recsat.run.prepare import read_split
 from recsat.run.stage import Outcome, StageContext
-from recsat.run.texts import describe_users
+from recsat.stages.prepare import read_split
+from recsat.stages.trial.texts import describe_users
 
 FOLDER = "finetune"
 MODEL = "finetune/model"

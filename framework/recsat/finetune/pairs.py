@@ -11,8 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from recsat.contract.interactions import Catalogue, user_batch
 from recsat.errors import DataError
-from recsat.recommend.interactions import Catalogue, user_batch
 
 Describe = Callable[[pl.DataFrame], pl.Series]
 """From some users' events, oldest first, to (user_id, text) of each of them."""

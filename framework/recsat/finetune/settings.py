@@ -8,9 +8,9 @@ from typing import Literal
 import yaml
 from pydantic import Field, ValidationError
 
-from recsat.config import RunConfig, Settings
-from recsat.config_errors import faults, sentence
-from recsat.config_files import read_yaml, yaml_fault
+from recsat.config.faults import faults, sentence
+from recsat.config.files import read_yaml, yaml_fault
+from recsat.config.settings import RunConfig, Settings
 from recsat.errors import ConfigError
 
 PREFIX = "finetune."

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from recsat.domain import Encoder
+from recsat.contract.domain import Encoder
 from recsat.embed.batching import run_in_batches
 from recsat.embed.distinct import distinct
 from recsat.embed.loading import load, quiet

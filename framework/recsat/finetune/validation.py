@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from recsat.arms.popularity import Popularity
+from recsat.arms.text import TextSimilarity
 from recsat.data.split import Split
 from recsat.embed.centre import centre
+from recsat.lists.make import Request, recommend
 from recsat.measure.accuracy import ndcg
-from recsat.rank.recommend import Request, recommend
-from recsat.recommend.popularity import Popularity
-from recsat.recommend.text import TextSimilarity
-from recsat.run.fold import Fold, validation_fold
-from recsat.run.lists import request_of
 from recsat.run.stage import StageContext
+from recsat.stages.recommend import request_of
+from recsat.stages.trial.fold import Fold, validation_fold
 
 
 @dataclass(frozen=True)

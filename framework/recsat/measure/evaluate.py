@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from pydantic import JsonValue
 
-from recsat.config import MeasureSettings
-from recsat.domain import SatisfactionMetric
+from recsat.config.settings import MeasureSettings
+from recsat.contract.domain import SatisfactionMetric
 from recsat.errors import DataError
 from recsat.measure.accuracy import Values
 from recsat.measure.evidence import Evidence
@@ -19,7 +19,7 @@ from recsat.measure.measures import BOUNDS, built_in, key_of, of_metrics
 from recsat.measure.satisfaction import missing_needs
 from recsat.measure.score import ALL, Bench, Scores, score_catalogue, score_users
 from recsat.measure.significance import holm, sign_flip_test
-from recsat.report.result import ArmResult, Difference, Measure, MeasureInfo, NotMeasured
+from recsat.result.model import ArmResult, Difference, Measure, MeasureInfo, NotMeasured
 
 PER_USER_SCHEMA = pl.Schema(
     {"arm": pl.String, "slice": pl.String, "measure": pl.String, "user_id": pl.String, "value": pl.Float64}
@@ -28,7 +28,7 @@ PER_USER_SCHEMA = pl.Schema(
 
 @dataclass(frozen=True)
 class EvaluatedSplit:
-    """What a split found, in the parts of a :class:`~recsat.report.result.Result`."""
+    """What a split found, in the parts of a :class:`~recsat.result.model.Result`."""
 
     split: str
     k: int

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from recsat.domain import SatisfactionMetric
-from recsat.report.result import MeasureInfo
+from recsat.contract.domain import SatisfactionMetric
+from recsat.result.model import MeasureInfo
 
 _ACCURACY: Mapping[str, tuple[str, str]] = {
     "ndcg": ("nDCG", "Hits in the list, those further up counting more; 1 is the best list possible."),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from recsat.domain import Judged, SatisfactionMetric
+from recsat.contract.domain import Judged, SatisfactionMetric
 from recsat.errors import PluginError, RecsatError
 from recsat.measure.evidence import Evidence
 

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from recsat.domain import SatisfactionMetric
+from recsat.contract.domain import SatisfactionMetric
 from recsat.measure import concentration, diversity
 from recsat.measure.accuracy import ACCURACY, Values, find_hits
 from recsat.measure.evidence import Evidence

@@ -15,16 +15,16 @@ from typing import Literal, get_args
 import numpy as np
 import polars as pl
 
-from recsat.config import MeasureSettings
-from recsat.domain import Dimension
+from recsat.config.settings import MeasureSettings
+from recsat.contract.domain import Dimension
 from recsat.measure.accuracy import Values
 from recsat.measure.evaluate import EvaluatedSplit
 from recsat.measure.intervals import bootstrap_intervals
 from recsat.measure.measures import key_of
 from recsat.measure.score import ALL
 from recsat.measure.significance import holm, sign_flip_test
-from recsat.report.numerals import interval, number, p_value, signed
-from recsat.report.result import Measure, MeasureInfo, Verdict
+from recsat.result.model import Measure, MeasureInfo, Verdict
+from recsat.result.numerals import interval, number, p_value, signed
 
 Outcome = Literal["better", "worse", "not shown", "not measured"]
 WORDS: Mapping[Dimension, str] = {

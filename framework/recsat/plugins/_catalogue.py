@@ -7,7 +7,14 @@ from typing import TypeVar
 
 import pluggy
 
-from recsat.domain import CandidateFilter, Domain, EncoderSpec, RecommenderSpec, RerankerSpec, SatisfactionMetric
+from recsat.contract.domain import (
+    CandidateFilter,
+    Domain,
+    EncoderSpec,
+    RecommenderSpec,
+    RerankerSpec,
+    SatisfactionMetric,
+)
 from recsat.errors import ConfigError, PluginError
 from recsat.plugins._gifts import KINDS, Gift, clashes, offers_of, own
 from recsat.plugins._observers import Observers

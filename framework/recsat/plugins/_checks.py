@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import polars as pl
 
-from recsat.domain import (
+from recsat.contract.domain import (
     CandidateFilter,
     Dimension,
     Domain,
@@ -20,8 +20,8 @@ from recsat.domain import (
     RerankerSpec,
     SatisfactionMetric,
 )
+from recsat.lists.reasons import PLACEHOLDERS, unknown_placeholders
 from recsat.plugins._record import did_you_mean, listed
-from recsat.rank.reasons import PLACEHOLDERS, unknown_placeholders
 
 FIELD_TYPES = ("keyword", "integer", "float", "bool", "datetime")
 SNAKE = "[a-z][a-z0-9_]*"

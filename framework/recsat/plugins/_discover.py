@@ -34,7 +34,7 @@ def chosen(found: list[tuple[Owner, EntryPoint]], names: Sequence[str] | None) -
 
 
 def _builtin() -> EntryPoint:
-    return EntryPoint(name=BUILTIN, value="recsat.builtin", group=GROUP)
+    return EntryPoint(name=BUILTIN, value="recsat.builtin.hooks", group=GROUP)
 
 
 def _owner(point: EntryPoint) -> Owner:

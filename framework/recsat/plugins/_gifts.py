@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import pluggy
 
-from recsat.domain import (
+from recsat.contract.domain import (
     CandidateFilter,
     Domain,
     EncoderSpec,

@@ -17,7 +17,7 @@ from recsat.plugins._record import Owner
 from recsat.plugins._register import place
 
 if TYPE_CHECKING:
-    from recsat.config import RunConfig
+    from recsat.config.settings import RunConfig
 
 logger = logging.getLogger("recsat.plugins")
 
@@ -25,7 +25,7 @@ OBSERVERS = ("recsat_before_stage", "recsat_after_stage", "recsat_on_run_error",
 
 
 class Observers:
-    """The observer hooks of :mod:`recsat.hooks`, called by the stages of a run."""
+    """The observer hooks of :mod:`recsat.contract.hooks`, called by the stages of a run."""
 
     def __init__(self, plugins: pluggy.PluginManager, owners: Mapping[str, Owner]) -> None:
         self._plugins = plugins

@@ -10,7 +10,7 @@ from typing import Any
 
 import pluggy
 
-from recsat import hooks
+from recsat.contract import hooks
 from recsat.errors import PluginError
 from recsat.plugins._record import Owner, did_you_mean
 

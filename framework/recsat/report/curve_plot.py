@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from recsat.report.headline import n_listed
-from recsat.report.numerals import NOTHING, signed
 from recsat.report.plot import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, Tick, place_labels, short_label
-from recsat.report.result import CurvePoint, Result
+from recsat.result.model import CurvePoint, Result
+from recsat.result.numerals import NOTHING, signed
 
 SHOWN = 0.94
 """Points that keep less of the plain order's nDCG are not drawn: nobody would choose them, and they would flatten the rest."""

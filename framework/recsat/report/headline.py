@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from recsat.report.numerals import interval, number
-from recsat.report.result import ArmResult, Measure, MeasureInfo, NotMeasured, Result
+from recsat.result.model import ArmResult, Measure, MeasureInfo, NotMeasured, Result
+from recsat.result.numerals import interval, number
 
 Answer = Literal["yes", "no", "not shown", "not asked"]
 Direction = Literal["better", "worse", "different"]

@@ -15,9 +15,9 @@ from recsat.report.headline import (
     lead_measure,
     not_measured,
 )
-from recsat.report.numerals import NOTHING, decimals_for, duration, interval, memory, moment, number
-from recsat.report.result import MeasureInfo, Result
 from recsat.report.tables import DIMENSIONS
+from recsat.result.model import MeasureInfo, Result
+from recsat.result.numerals import NOTHING, decimals_for, duration, interval, memory, moment, number
 
 MOST_TEXT = 120
 MOST_OF_DIMENSION = {"accuracy": 3, "diversity": 2, "behaviour": 2, "business": 2}

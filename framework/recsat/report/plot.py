@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from recsat.report.headline import arms_on, diversity_measure, lead_measure
-from recsat.report.numerals import decimals_for, interval, number, ticks
-from recsat.report.result import Measure, MeasureInfo, Result
 from recsat.report.tables import Kind, kind_of
+from recsat.result.model import Measure, MeasureInfo, Result
+from recsat.result.numerals import decimals_for, interval, number, ticks
 
 WIDTH, HEIGHT = 372, 308
 LEFT, RIGHT, TOP, BOTTOM = 46, 14, 16, 46

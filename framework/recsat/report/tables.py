@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from recsat.report.headline import Direction, arms_on, direction, lead_measure
-from recsat.report.numerals import NOTHING, decimals_for, interval, number, p_value, signed
-from recsat.report.result import ArmResult, Measure, MeasureInfo, Result
+from recsat.result.model import ArmResult, Measure, MeasureInfo, Result
+from recsat.result.numerals import NOTHING, decimals_for, interval, number, p_value, signed
 
 Kind = Literal["language", "other", "unknown"]
 MOST_COLUMNS = 7

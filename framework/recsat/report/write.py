@@ -8,7 +8,7 @@ from pathlib import Path
 
 from recsat.report.markdown import render_markdown
 from recsat.report.page import render_page
-from recsat.report.result import Result
+from recsat.result.model import Result
 
 PAGE, MARKDOWN, JSON = "report.html", "report.md", "result.json"
 

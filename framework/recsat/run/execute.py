@@ -7,22 +7,22 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from recsat.config import RunConfig
-from recsat.hooks import STAGES
+from recsat.config.settings import RunConfig
+from recsat.contract.hooks import STAGES
 from recsat.plugins import Plugins
-from recsat.report.result import StageCost
+from recsat.result.model import StageCost
 from recsat.run.folder import RunFolder, new_run, open_run, point_latest
 from recsat.run.meter import Meter
 from recsat.run.progress import LogProgress, Progress
 from recsat.run.stage import Outcome, StageContext
 
 MODULES: Final[Mapping[str, str]] = {
-    "prepare": "recsat.run.prepare",
-    "embed": "recsat.run.embed",
-    "index": "recsat.run.index",
-    "recommend": "recsat.run.lists",
-    "evaluate": "recsat.run.evaluate",
-    "report": "recsat.run.publish",
+    "prepare": "recsat.stages.prepare",
+    "embed": "recsat.stages.embed",
+    "index": "recsat.stages.index",
+    "recommend": "recsat.stages.recommend",
+    "evaluate": "recsat.stages.evaluate",
+    "report": "recsat.stages.report",
     "finetune": "recsat.finetune.encoder",
     "compare": "recsat.finetune.compare",
     "classify": "recsat.finetune.classify",

@@ -15,9 +15,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsat.config import RunConfig
+from recsat.config.settings import RunConfig
 from recsat.errors import RunError
-from recsat.report.result import StageCost
+from recsat.result.model import StageCost
 
 
 @dataclass(frozen=True)

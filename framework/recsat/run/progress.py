@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
-from recsat.report.result import StageCost
+from recsat.result.model import StageCost
 
 logger = logging.getLogger(__name__)
 

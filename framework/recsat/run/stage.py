@@ -8,11 +8,11 @@ from typing import Any
 
 import polars as pl
 
-from recsat.config import RunConfig
-from recsat.data.dataset import Dataset
-from recsat.domain import Domain
+from recsat.config.settings import RunConfig
+from recsat.contract.dataset import Dataset
+from recsat.contract.domain import Domain
+from recsat.contract.interactions import Catalogue
 from recsat.plugins import Plugins
-from recsat.recommend.interactions import Catalogue
 from recsat.run.folder import RunFolder
 from recsat.run.progress import Progress
 
@@ -40,7 +40,7 @@ class StageContext:
 
     @cached_property
     def domain_config(self) -> Any:
-        from recsat.config_sources import check_domain_config
+        from recsat.config.sources import check_domain_config
 
         return check_domain_config(self.config, self.domain)
 

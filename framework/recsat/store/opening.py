@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qdrant_client import QdrantClient
 
-from recsat.config import StoreSettings
+from recsat.config.settings import StoreSettings
 from recsat.errors import StoreError
 from recsat.store.edge import EdgeStore
 from recsat.store.port import VectorStore

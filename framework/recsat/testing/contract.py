@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 import pytest
 
-from recsat.config import RunConfig
-from recsat.config_check import check_config
-from recsat.data.dataset import Dataset
+from recsat.config.settings import RunConfig
+from recsat.contract.dataset import Dataset
+from recsat.contract.domain import Domain, DomainConfig, FilterContext
 from recsat.data.faults import without_origins
 from recsat.data.fingerprint import fingerprint
-from recsat.domain import Domain, DomainConfig, FilterContext
 from recsat.plugins import faults, load_plugins
+from recsat.run.check import check_config
 from recsat.testing.filtering import check_filter
 from recsat.testing.metering import check_metric
 from recsat.testing.processes import HEAVY, entry_point, in_another_process, loaded_by_importing, summary

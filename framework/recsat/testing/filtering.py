@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from recsat.config import StoreSettings
-from recsat.domain import CandidateFilter, FilterContext
+from recsat.config.settings import StoreSettings
+from recsat.contract.domain import CandidateFilter, FilterContext
+from recsat.contract.interactions import Catalogue
 from recsat.errors import ConfigError, DataError
-from recsat.rank.filters import plan_filters
-from recsat.recommend.interactions import Catalogue
+from recsat.lists.filters import plan_filters
 
 N_ITEMS = 1000
 N_USERS = 50

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from recsat.domain import Judged, SatisfactionMetric
+from recsat.contract.domain import Judged, SatisfactionMetric
 
 ROUNDING = 1e-9
 

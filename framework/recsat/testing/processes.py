@@ -12,9 +12,9 @@ from typing import Any
 
 import polars as pl
 
+from recsat.contract.domain import Domain, DomainConfig
 from recsat.data.faults import without_origins
 from recsat.data.fingerprint import fingerprint
-from recsat.domain import Domain, DomainConfig
 from recsat.testing.situations import situations
 
 HEAVY = ("torch", "transformers", "qdrant_client", "qdrant_edge", "prefect")

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import polars as pl
 
-from recsat.data.dataset import Dataset
-from recsat.domain import Judged
+from recsat.contract.dataset import Dataset
+from recsat.contract.domain import Judged
 
 N_USERS = 30
 K = 6

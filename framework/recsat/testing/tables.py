@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from recsat.data.dataset import Dataset
+from recsat.contract.dataset import Dataset
+from recsat.contract.domain import Domain
 from recsat.data.validate import validate
-from recsat.domain import Domain
 
 
 def check_tables(domain: Domain, loaded: Dataset) -> Dataset:

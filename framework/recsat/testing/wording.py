@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from recsat.data.dataset import Dataset
+from recsat.contract.dataset import Dataset
 
 N_USERS = 200
 

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from recsat import FilterContext
+from recsat.contract.interactions import Catalogue
+from recsat.lists.filters import plan_filters
 from recsat.plugins import load_plugins
-from recsat.rank.filters import plan_filters
-from recsat.recommend.interactions import Catalogue
 from recsat_social.config import SocialConfig
 from recsat_social.domain import SOCIAL, load
 

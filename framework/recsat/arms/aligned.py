@@ -1,0 +1,105 @@
+"""Aligned text: item texts mapped to taste."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from copy import copy
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsat.arms.linear.bilinear import Moments, bilinear_moments, eigenbases, length_weights, solve_bilinear
+from recsat.arms.linear.inner_products import inner_products, item_vectors
+from recsat.arms.linear.padded import factors_of, reasons_by
+from recsat.arms.linear.transfer import solve_towards
+from recsat.contract.arm import Reasons, Recommender
+from recsat.contract.interactions import TrainingData, UserBatch
+
+
+class AlignedText(Recommender):
+    r"""Inner product of an item's text vector with the user's summed vectors, mapped by what users like together.
+
+    .. math:: s_{ui} = \Bigl(\sum_{h \in H_u} e_h\Bigr)^{\!\top} M\, e_i
+
+    M is the closed-form ridge of :func:`~recsat.arms.linear.bilinear.fit_bilinear`, user rows weighted by history length to
+    the power -2·``length_power`` (row divided by its square root at the default), warm items by popularity to the power
+    -``popularity_power``. An item needs a text and no event, so unseen items are ranked. The score is an inner product
+    with the stored vector ``text``: retrieval needs no second index.
+
+    With ``prior`` M is drawn towards another map in the place of 0, for a catalogue that has few events yet: ``"identity"``
+    for plain cosine of texts, or a file of :func:`~recsat.arms.linear.transfer.save_mapping` with what was learnt elsewhere.
+    """
+
+    vector: str | None = "text"
+
+    def __init__(
+        self,
+        *,
+        l2: float = 5.0,
+        length_power: float = 0.5,
+        popularity_power: float = 0.0,
+        prior: str | None = None,
+    ) -> None:
+        if l2 <= 0:
+            raise ValueError(f"l2 must be above 0, not {l2}: without it M is not unique")
+        self.l2 = l2
+        self.length_power = length_power
+        self.popularity_power = popularity_power
+        self.prior = prior
+
+    def fit(self, train: TrainingData) -> Self:
+        moments = self.moments(train)
+        M = solve_bilinear(moments, self.l2) if self.prior is None else solve_towards(moments, self.l2, self.prior)
+        self.mapping: NDArray[np.float32] = M.astype(np.float32)
+        return self
+
+    def moments(self, train: TrainingData) -> Moments:
+        """What the arm learns from."""
+        self.item_vectors = item_vectors(train, "text", "aligned")
+        popularity = train.popularity.astype(np.float64)
+        return bilinear_moments(
+            train.users.history,
+            self.item_vectors,
+            user_weights=length_weights(train.users.history, 2 * self.length_power),
+            item_weights=np.where(train.warm, popularity.clip(min=1) ** -self.popularity_power, 0.0),
+        )
+
+    def path(self, moments: Moments, ridges: Sequence[float]) -> Iterator[Self]:
+        """The arm fitted with each of ``ridges`` for its l2, drawn towards 0; all for little more than the price of one.
+
+        ``moments`` are those that :meth:`moments` has just given.
+        """
+        bases = eigenbases(moments)
+        for l2 in ridges:
+            fitted = copy(self)
+            fitted.l2, fitted.prior = l2, None
+            fitted.mapping = solve_bilinear(moments, l2, bases=bases).astype(np.float32)
+            yield fitted
+
+    def fit_penalised(self, train: TrainingData, penalty: float) -> Self:
+        """The arm with the l2 that is ``penalty`` on these data, whatever their size; l2 as it was where they have no events."""
+        moments = self.moments(train)
+        l2 = penalty / moments.unit if moments.unit > 0 else self.l2
+        return next(self.path(moments, [l2]))
+
+    def query_vectors(self, users: UserBatch) -> NDArray[np.float32]:
+        sums = np.asarray(users.history @ self.item_vectors, dtype=np.float32)
+        return sums @ self.mapping
+
+    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
+        return inner_products(self.query_vectors(users), self.item_vectors, candidates)
+
+    def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
+        """e_h M e_i of each history item h and listed item i, (B, H, k), 0 where padded.
+
+        The score is their sum, so it loses as much without h.
+        """
+        E, M = torch.from_numpy(self.item_vectors), torch.from_numpy(self.mapping)
+        return (factors_of(users.history, E) @ M) @ E[torch.from_numpy(items).clamp(min=0)].mT
+
+    def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
+        """The history item with the largest share of the score."""
+        return reasons_by(self.losses(users, items), users, items, "similar")

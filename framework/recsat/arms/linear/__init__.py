@@ -1,0 +1,1 @@
+"""What the closed forms share: item-item weights, bilinear maps, padded histories, explanations."""

@@ -1,0 +1,34 @@
+"""Scores that are inner products, and the item vectors that an arm needs."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsat.arms.linear.padded import PADDING, at_candidates
+from recsat.contract.interactions import TrainingData
+from recsat.errors import RunError
+
+
+def item_vectors(train: TrainingData, name: str, arm: str) -> NDArray[np.float32]:
+    """The item vectors called ``name``; raises :class:`RunError` that names the arm and the stage that is missing."""
+    if name not in train.vectors:
+        raise RunError(
+            f"{arm} arm: the training data have no item vectors named {name!r}. Run the embed stage first, or leave the arm out."
+        )
+    return train.vectors[name]
+
+
+def inner_products(
+    queries: NDArray[np.float32], items: NDArray[np.float32], candidates: Tensor | None = None
+) -> Tensor:
+    """queries · items, (B, n_items), or at ``candidates`` (B, C) with -inf where padded."""
+    Q, Y = torch.from_numpy(queries), torch.from_numpy(items)
+    if candidates is None or 4 * candidates.shape[1] > len(Y):
+        scores = Q @ Y.T  # one matrix product beats gathering a large share of the vectors
+        return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
+    picked = Y.to(candidates.device)[candidates.clamp(min=0)]
+    scores = torch.einsum("bd,bcd->bc", Q.to(candidates.device), picked)
+    return scores.masked_fill(candidates == PADDING, float("-inf"))

@@ -1,0 +1,59 @@
+"""Reading scores and history items at padded places."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from torch import Tensor
+
+from recsat.contract.arm import Reasons
+from recsat.contract.interactions import UserBatch
+
+PADDING = -1
+
+
+def at_candidates(scores: Tensor, candidates: Tensor) -> Tensor:
+    """``scores`` at ``candidates``, -inf where a candidate is padding.
+
+    ``scores`` is (n_items,) or (B, n_items); ``candidates`` int64 (B, C). Returns (B, C).
+    """
+    places = candidates.clamp(min=0)
+    picked = scores[places] if scores.ndim == 1 else scores.gather(1, places)
+    return picked.masked_fill(candidates == PADDING, float("-inf"))
+
+
+def padded_rows(matrix: csr_array) -> NDArray[np.int64]:
+    """Column indices of each row of ``matrix``, int64 (n_rows, longest row), padded with -1."""
+    lengths = np.diff(matrix.indptr)
+    width = max(1, int(lengths.max(initial=0)))
+    padded = np.full((matrix.shape[0], width), PADDING, dtype=np.int64)
+    padded[np.arange(width) < lengths[:, None]] = matrix.indices
+    return padded
+
+
+def factors_of(events: csr_array, factors: Tensor) -> Tensor:
+    """The factors of each row's events, (n_rows, longest row, k), zero where padded."""
+    places = torch.from_numpy(padded_rows(events))
+    return factors[places.clamp(min=0)] * (places != PADDING)[:, :, None]
+
+
+def dense(matrix: csr_array) -> Tensor:
+    """``matrix`` as a dense float32 tensor; for one block of users at a time."""
+    return torch.from_numpy(np.ascontiguousarray(matrix.toarray(), dtype=np.float32))
+
+
+def reasons_by(
+    losses: Tensor, users: UserBatch, items: NDArray[np.int64], code: str | NDArray[np.str_] = "because"
+) -> Reasons:
+    """Reasons that name the history item with the largest loss above 0, by ``code``; ``taste`` where none has one.
+
+    ``losses`` is (B, H, k): what the score of list place k would lose without history place h of user b, in the order of
+    :func:`padded_rows`. ``items`` (B, k) is padded with -1.
+    """
+    history = padded_rows(users.history)
+    best = losses.masked_fill(torch.from_numpy(history == PADDING)[:, :, None], float("-inf")).max(dim=1)
+    because = np.take_along_axis(history, best.indices.numpy(), axis=1)
+    because = np.where((best.values.numpy() > 0) & (items != PADDING), because, PADDING)
+    return Reasons(code=np.where(because != PADDING, code, "taste"), item=because)

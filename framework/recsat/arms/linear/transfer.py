@@ -1,0 +1,65 @@
+"""A map from text to taste that was learnt in one domain, as the starting point of another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from recsat.arms.linear.bilinear import Moments, solve_bilinear
+from recsat.errors import ConfigError
+
+KEY = "mapping"
+IDENTITY = "identity"
+
+
+def save_mapping(mapping: NDArray[np.float32], path: str | Path) -> None:
+    """Writes the d × d ``mapping`` of a fitted aligned arm, in safetensors' format."""
+    save_file({KEY: np.ascontiguousarray(mapping, dtype=np.float32)}, path)
+
+
+def load_mapping(path: str | Path, dimension: int) -> NDArray[np.float64]:
+    """What :func:`save_mapping` wrote; raises ConfigError where it is missing, damaged or of vectors of another length.
+
+    It must come from the same encoder: of another one of equal length nothing here can tell.
+    """
+    try:
+        mapping = load_file(path)[KEY]
+    except (OSError, SafetensorError, KeyError) as error:
+        raise ConfigError(
+            f"prior {path}: no mapping can be read ({error}). Write one with recsat.arms.linear.transfer.save_mapping."
+        ) from error
+    if mapping.shape != (dimension, dimension):
+        raise ConfigError(
+            f"prior {path}: its mapping is {' × '.join(map(str, mapping.shape))}, the item vectors have {dimension} numbers. "
+            "Use a mapping that was learnt with the same encoder."
+        )
+    return mapping.astype(np.float64)
+
+
+def solve_towards(moments: Moments, l2: float, prior: str | Path | NDArray[np.float64]) -> NDArray[np.float64]:
+    r"""Ridge towards a map that was learnt elsewhere, in closed form.
+
+    .. math:: \min_M \sum_{ui} w_u v_i \bigl(x_{ui} - h_u^\top M e_i\bigr)^2 + \lambda \|M - \alpha M_0\|_F^2,
+              \qquad \alpha = \frac{\langle R, M_0 \rangle}{\langle A M_0 C, M_0 \rangle}
+
+    Two domains differ in how much is liked, and so in the size of M: α is the factor with which the old map alone fits
+    the new data best, not below 0. Without data M is M₀. ``"identity"`` takes I for M₀, plain cosine of texts: it needs no
+    other domain, and on the data measured here it is the better start (docs/decisions/0010-transfer.md). A prior mean in the place of 0 is the simplest hierarchical
+    model (Gelman and Hill 2006, chapter 12); for transfer: Chelba and Acero, Computer Speech and Language 2006.
+    """
+    M0 = _map(prior, len(moments.users))
+    fitted = float((moments.users @ M0 @ moments.items * M0).sum())
+    if fitted <= 0:
+        return M0
+    scale = max(float((moments.liked * M0).sum()) / fitted, 0.0)
+    return solve_bilinear(moments, l2, scale * M0)
+
+
+def _map(prior: str | Path | NDArray[np.float64], dimension: int) -> NDArray[np.float64]:
+    if isinstance(prior, np.ndarray):
+        return prior
+    return np.eye(dimension) if prior == IDENTITY else load_mapping(prior, dimension)

@@ -1,0 +1,48 @@
+"""What a user says of themselves: the only personal thing that is known before any event."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsat.arms.linear.padded import at_candidates
+from recsat.arms.market_popularity import MarketPopularity
+from recsat.contract.arm import Reasons, Recommender
+from recsat.contract.interactions import TrainingData, UserBatch
+from recsat.errors import RunError
+
+
+class ProfileText(Recommender):
+    """Inner product of the user's description vector with the items' text vectors, for users without history.
+
+    A user who has a history, or no description, scores -inf everywhere: this arm is a fallback and has nothing to say there.
+    """
+
+    def fit(self, train: TrainingData) -> Self:
+        if "text" not in train.vectors:
+            raise RunError("profile: the training data have no item vectors named 'text'. Run the embed stage first.")
+        self.item_vectors = torch.from_numpy(train.vectors["text"])
+        return self
+
+    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
+        profiles = users.profile_vectors
+        if profiles is None:
+            scores = torch.full((len(users), len(self.item_vectors)), float("-inf"))
+        else:
+            spoken = profiles.any(axis=1) & (np.diff(users.history.indptr) == 0)
+            scores = torch.from_numpy(profiles) @ self.item_vectors.T
+            scores = scores.masked_fill(~torch.from_numpy(spoken)[:, None], float("-inf"))
+        return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
+
+    def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
+        return Reasons(code=np.full(items.shape, "profile"), item=np.full(items.shape, -1, dtype=np.int64))
+
+
+def fallbacks_for(train: TrainingData) -> list[Recommender]:
+    """Who fills a place that an arm leaves empty, in this order: the user's own description, then popularity in their market."""
+    popularity = MarketPopularity().fit(train)
+    return [ProfileText().fit(train), popularity] if "text" in train.vectors else [popularity]

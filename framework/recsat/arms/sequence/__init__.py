@@ -1,0 +1,1 @@
+"""The sequence arm: a causal transformer over the history in order of time."""

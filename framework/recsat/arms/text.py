@@ -1,0 +1,66 @@
+"""Text arms: the mean of the liked items' text vectors."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsat.arms.linear.leave_one_out import ROUNDING, losses_of_cosine
+from recsat.arms.linear.padded import PADDING, at_candidates, factors_of, reasons_by
+from recsat.contract.arm import Reasons, Recommender
+from recsat.contract.interactions import TrainingData, UserBatch
+from recsat.errors import RunError
+
+
+class TextSimilarity(Recommender):
+    r"""Cosine of an item's text vector with the mean of the liked items' vectors.
+
+    .. math:: q_u = \frac{\sum_{h \in H_u} e_h}{\|\sum_{h \in H_u} e_h\|}, \quad s_{ui} = q_u^\top e_i
+
+    With ``vector="raw"`` e is as the encoder gave it: the textbook way, in which one common direction swamps the rest.
+    With ``vector="text"`` the catalogue mean was subtracted first (Mu and Viswanath, ICLR 2018, step 1).
+    """
+
+    vector: str
+
+    def __init__(self, *, vector: Literal["raw", "text"]) -> None:
+        self.vector = vector
+
+    def fit(self, train: TrainingData) -> Self:
+        if self.vector not in train.vectors:
+            raise RunError(
+                f"text arm: the training data have no item vectors named {self.vector!r}. Run the embed stage first."
+            )
+        self.item_vectors = train.vectors[self.vector]
+        return self
+
+    def query_vectors(self, users: UserBatch) -> NDArray[np.float32]:
+        total = np.asarray(users.history @ self.item_vectors, dtype=np.float32)
+        norms = np.linalg.norm(total, axis=1, keepdims=True)
+        unit: NDArray[np.float32] = np.divide(total, norms, out=np.zeros_like(total), where=norms > 0)
+        return unit
+
+    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
+        items = torch.from_numpy(self.item_vectors)
+        queries = torch.from_numpy(self.query_vectors(users))
+        if candidates is None or 4 * candidates.shape[1] > len(items):
+            scores = queries @ items.T  # one matrix product beats gathering a large share of the vectors
+            return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
+        picked = items.to(candidates.device)[candidates.clamp(min=0)]
+        scores = torch.einsum("bd,bcd->bc", queries.to(candidates.device), picked)
+        return scores.masked_fill(candidates == PADDING, float("-inf"))
+
+    def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
+        """The likest history item of those without which the score would be lower.
+
+        Not simply the likest: a cosine may rise when an item is taken out of the mean, and then that item is no reason.
+        """
+        E = torch.from_numpy(self.item_vectors)
+        of_history, listed = factors_of(users.history, E), E[torch.from_numpy(items).clamp(min=0)]
+        likeness = of_history @ listed.mT
+        idle = losses_of_cosine(of_history, listed) < ROUNDING
+        return reasons_by(likeness.masked_fill(idle, 0.0), users, items, "similar")

@@ -1,0 +1,1 @@
+"""What recsat brings itself, by name: hooks, encoders, arms, rerankers, tracking."""

@@ -1,0 +1,179 @@
+"""The rerankers that recsat brings, by name. Light: a reranker's module is imported when it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recsat.contract.domain import Domain, RerankerSpec
+from recsat.contract.reranker import CLASSIFIED, DEPTH
+from recsat.errors import ConfigError
+
+if TYPE_CHECKING:
+    from recsat.contract.reranker import Reranker
+
+TOPICAL = frozenset({"xquad", "calibrated"})
+"""Rerankers that can be made only where the domain has topics."""
+_COMMON = {"depth": DEPTH, "order": "score"}
+_AFTER = {"then": None, "trade_off": None}
+
+
+def rerankers_of(domain: Domain) -> list[RerankerSpec]:
+    """Every reranker for ``domain``; one that the domain lacks something for raises :class:`ConfigError` when it is made."""
+    return [
+        RerankerSpec(
+            name="mmr",
+            description="Maximal marginal relevance: relevant, and unlike the nearest item of the list.",
+            make=_mmr,
+            parameters={"trade_off": 0.2, **_COMMON},
+        ),
+        RerankerSpec(
+            name="msd",
+            description="Max-sum diversification: mean relevance against intra-list diversity itself.",
+            make=_msd,
+            parameters={"trade_off": 0.3, **_COMMON},
+        ),
+        RerankerSpec(
+            name="dpp",
+            description="Determinantal point process: relevant items whose vectors span the largest volume.",
+            make=_dpp,
+            parameters={"trade_off": 0.1, **_COMMON},
+        ),
+        RerankerSpec(
+            name="xquad",
+            description="xQuAD: relevant, and of topics of the user's history that the list does not cover yet.",
+            make=partial(_xquad, domain),
+            parameters={"trade_off": 0.2, **_COMMON},
+        ),
+        RerankerSpec(
+            name="calibrated",
+            description="Calibrated: topics in the shares that the user's history has.",
+            make=partial(_calibrated, domain),
+            parameters={"trade_off": 0.3, **_COMMON},
+        ),
+        RerankerSpec(
+            name="budget",
+            description="Diversity by another reranker, as much as a share `loss` of the expected nDCG buys.",
+            make=partial(_budget, domain),
+            parameters={"loss": 0.01, "by": "msd", "depth": DEPTH},
+        ),
+        RerankerSpec(
+            name="value",
+            description="Expected value: probability of each event times its worth; then another reranker, if one is named.",
+            make=partial(_value, domain),
+            parameters={"depth": DEPTH, **_AFTER},
+        ),
+        RerankerSpec(
+            name="classifier",
+            description="A classifier of recsat finetune: likes by probability; then another reranker, if one is named.",
+            make=partial(_classifier, domain),
+            parameters={"model": None, "depth": CLASSIFIED, **_AFTER},
+        ),
+    ]
+
+
+def make_reranker(spec: RerankerSpec, given: Mapping[str, Any]) -> Reranker:
+    """The reranker with its defaults and what is ``given``; :class:`ConfigError` where one of these is unknown or wrong."""
+    for name in given:
+        if name not in spec.parameters:
+            raise ConfigError(
+                f"rank.reranker_parameters: reranker {spec.name!r} has no parameter {name!r}. "
+                f"It has: {', '.join(spec.parameters) or 'none'}."
+            )
+    try:
+        return spec.make(**{**spec.parameters, **given})
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"rank.reranker_parameters: reranker {spec.name!r}: {error}.") from error
+
+
+def _mmr(**parameters: Any) -> Reranker:
+    from recsat.rerank.mmr import MaximalMarginalRelevance
+
+    return MaximalMarginalRelevance(**parameters)
+
+
+def _msd(**parameters: Any) -> Reranker:
+    from recsat.rerank.msd import MaxSumDiversification
+
+    return MaxSumDiversification(**parameters)
+
+
+def _dpp(**parameters: Any) -> Reranker:
+    from recsat.rerank.dpp import DeterminantalPointProcess
+
+    return DeterminantalPointProcess(**parameters)
+
+
+def _xquad(domain: Domain, **parameters: Any) -> Reranker:
+    from recsat.rerank.xquad import XQuAD
+
+    _check_topics("xquad", domain)
+    return XQuAD(**parameters)
+
+
+def _calibrated(domain: Domain, **parameters: Any) -> Reranker:
+    from recsat.rerank.calibrated import Calibrated
+
+    _check_topics("calibrated", domain)
+    return Calibrated(**parameters)
+
+
+def _check_topics(name: str, domain: Domain) -> None:
+    if domain.topics is None:
+        raise ConfigError(
+            f"rank.reranker: {name!r} needs topics, and domain {domain.name!r} names no topics column. "
+            "Choose mmr or dpp, or set Domain.topics in the plugin."
+        )
+
+
+def _value(domain: Domain, *, then: str | None = None, trade_off: float | None = None, **parameters: Any) -> Reranker:
+    from recsat.rerank.value import ExpectedValue
+
+    if not domain.worth:
+        raise ConfigError(
+            f"rank.reranker: 'value' needs to know what events are worth, and domain {domain.name!r} does not say. "
+            "Set Domain.worth in the plugin, e.g. worth={'purchase': 1.0}, or choose another reranker."
+        )
+    return ExpectedValue(domain.worth, then=_after(domain, then, trade_off), **parameters)
+
+
+def _classifier(
+    domain: Domain, *, model: str | None, then: str | None = None, trade_off: float | None = None, **parameters: Any
+) -> Reranker:
+    from recsat.rerank.classifier import ClassifierReranker, classifier_folder
+
+    if model is None:
+        raise ConfigError(
+            "rank.reranker: 'classifier' needs a trained model. Train one with recsat finetune "
+            f"{domain.name} --classifier, and set rank.reranker_parameters.model to its run's folder."
+        )
+    return ClassifierReranker(classifier_folder(Path(model)), then=_after(domain, then, trade_off), **parameters)
+
+
+def _after(domain: Domain, then: str | None, trade_off: float | None) -> Reranker | None:
+    """What reranks by the scores of another reranker: one that neither learns nor reads texts."""
+    if then is None:
+        if trade_off is not None:
+            raise ValueError("trade_off belongs to the reranker that comes after; name it in `then`")
+        return None
+    return _other("then", then, domain, {} if trade_off is None else {"trade_off": trade_off})
+
+
+def _budget(domain: Domain, *, by: str = "msd", **parameters: Any) -> Reranker:
+    from recsat.rerank.budget import DiversityBudget
+    from recsat.rerank.greedy import Greedy
+
+    made = _other("by", by, domain, {})
+    if not isinstance(made, Greedy):
+        raise ValueError(f"by must be a reranker with a trade-off, not {by!r}")
+    return DiversityBudget(by=made, **parameters)
+
+
+def _other(parameter: str, name: str, domain: Domain, settings: Mapping[str, Any]) -> Reranker:
+    """The reranker to which another hands its candidates: one that needs no other, neither learns nor reads texts."""
+    others = {spec.name: spec for spec in rerankers_of(domain) if not {"then", "by"} & spec.parameters.keys()}
+    if name not in others:
+        raise ValueError(f"{parameter} must be one of {', '.join(others)}, not {name!r}")
+    return others[name].make(**settings)

@@ -1,0 +1,5 @@
+"""The run's configuration, and how it is read: settings, files, sources, faults."""
+
+from recsat.config.settings import RunConfig
+
+__all__ = ["RunConfig"]

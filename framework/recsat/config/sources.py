@@ -1,0 +1,204 @@
+"""From defaults, a domain's demo, a file, the environment and ``--set`` to one RunConfig that knows where each value is from.
+
+Later sources win, key by key; lists are replaced whole. pydantic-settings reads the same sources, but tells neither which of
+them gave a value nor which gave a bad one: hence this module.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, time
+from pathlib import Path
+from typing import Any, NamedTuple, get_origin
+
+import yaml
+from pydantic import JsonValue, ValidationError
+
+from recsat.config.faults import at, child, dotted, faults, is_model, sentence, variants
+from recsat.config.files import read_config_file, read_yaml, yaml_fault
+from recsat.config.settings import RunConfig
+from recsat.contract.domain import Domain, DomainConfig
+from recsat.errors import ConfigError
+
+PREFIX = "RECSAT_"
+NOT_SETTINGS = frozenset({"RECSAT_DATA"})
+"""Variables that are no settings: the folder of data too large to bundle."""
+
+
+@dataclass(frozen=True)
+class LoadedConfig:
+    """The effective configuration and, for every dotted key that holds a value, the source of that value.
+
+    Sources read ``default``, ``demo``, ``file runs.yaml``, ``environment RECSAT_RANK__K`` and ``--set``.
+    """
+
+    config: RunConfig
+    sources: Mapping[str, str]
+
+
+class Setting(NamedTuple):
+    """One value on its way into the configuration. ``origin`` is what a message calls its source."""
+
+    path: tuple[str, ...]
+    value: Any
+    source: str
+    origin: str
+
+
+def load_config(
+    file: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    overrides: Sequence[str] = (),
+    base: Mapping[str, Any] | None = None,
+) -> LoadedConfig:
+    """Defaults, then ``base`` (a domain's demo settings), the file, ``RECSAT_*`` of ``env``, ``a.b=c`` of ``overrides``.
+
+    ``RECSAT_RANK__K=20`` sets ``rank.k``; values of the environment and of overrides are read as YAML. An empty variable
+    counts as not set. Raises :class:`ConfigError` that names every faulty setting with its source.
+    """
+    settings = _walked(base or {}, "demo", "demo settings")
+    if file is not None:
+        settings += _walked(read_config_file(file), f"file {file}", f"file {file}")
+    settings += _environment(env or {})
+    settings += [setting for text in overrides for setting in _override(text)]
+
+    tree: dict[str, Any] = {}
+    given: dict[tuple[str, ...], Setting] = {}
+    for setting in settings:
+        _put(tree, setting.path, setting.value)
+        given = {path: known for path, known in given.items() if not _overlap(path, setting.path)}
+        given[setting.path] = setting
+    try:
+        config = RunConfig.model_validate(tree)
+    except ValidationError as error:
+        found = []
+        for path, fault in faults(error, RunConfig):
+            giver = next((known for known in given.values() if _overlap(known.path, path)), None)
+            by_variable = giver is not None and giver.source.startswith("environment")
+            told = sentence(fault, path, RunConfig, spell=variable if by_variable else repr)
+            found.append(f"{giver.origin}: {told}" if giver else told)
+        raise _config_error(found) from error
+    sources = {key: _source(tuple(key.split(".")), given) for key, _ in values(config)}
+    return LoadedConfig(config, sources)
+
+
+def check_domain_config(config: RunConfig, domain: Domain, sources: Mapping[str, str] | None = None) -> DomainConfig:
+    """The run's ``domain_config`` as the domain's own model; raises :class:`ConfigError` as :func:`load_config` does.
+
+    ``sources`` are those of :class:`LoadedConfig`; without them messages name the key alone.
+    """
+    try:
+        return domain.config.model_validate(config.domain_config)
+    except ValidationError as error:
+        found = []
+        for path, fault in faults(error, domain.config):
+            key = dotted(("domain_config", *path))
+            givers = [source for known, source in (sources or {}).items() if f"{key}.".startswith(f"{known}.")]
+            told = sentence(fault, path, domain.config, under=("domain_config",))
+            found.append(f"{givers[0]}: {told}" if givers else told)
+        raise _config_error(found) from error
+
+
+def values(config: RunConfig) -> Iterator[tuple[str, Any]]:
+    """Every dotted key that holds a value, with the value; lists are values."""
+    for path, value in _walk(config.model_dump(mode="json"), RunConfig, (), ""):
+        yield dotted(path), value
+
+
+def variable(key: str) -> str:
+    """The environment variable of a dotted key: ``RECSAT_RANK__K`` of ``rank.k``."""
+    return PREFIX + key.replace(".", "__").upper()
+
+
+def _environment(env: Mapping[str, str]) -> list[Setting]:
+    settings = []
+    for name in sorted(env):
+        if name.startswith(PREFIX) and name not in NOT_SETTINGS and env[name]:
+            path = tuple(name.removeprefix(PREFIX).lower().split("__"))
+            source = f"environment {name}"
+            settings += _walked(_nested(path, _scalar(env[name], path, source)), source, source)
+    return settings
+
+
+def _override(text: str) -> list[Setting]:
+    key, equals, value = text.partition("=")
+    path = tuple(part.strip() for part in key.split("."))
+    if not equals or not all(path):
+        raise ConfigError(f"--set {text}: write key=value, such as --set rank.k=20.")
+    return _walked(_nested(path, _scalar(value, path, f"--set {text}")), "--set", f"--set {text}")
+
+
+def _scalar(text: str, path: tuple[str, ...], origin: str) -> Any:
+    """A value read as YAML; as it stands where the setting is a text, so that a revision 1234 stays one."""
+    is_text = str in variants(at(RunConfig, path))
+    try:
+        value = read_yaml(text)
+    except yaml.YAMLError as error:
+        if is_text:
+            return text
+        raise ConfigError(f"{origin}: the value is not valid YAML: {yaml_fault(error)}. Put it in quotes.") from error
+    return text if is_text and value is not None and not isinstance(value, str) else value
+
+
+def _nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    for key in reversed(path):
+        value = {key: value}
+    return dict(value)
+
+
+def _walked(values: Mapping[str, Any], source: str, origin: str) -> list[Setting]:
+    return [Setting(path, value, source, origin) for path, value in _walk(values, RunConfig, (), origin)]
+
+
+def _walk(value: Any, kind: Any, path: tuple[str, ...], origin: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The values under ``value`` with their paths: sections are entered, lists are values."""
+    free = kind is JsonValue and isinstance(value, Mapping)
+    section = any(is_model(known) or get_origin(known) is dict for known in variants(kind))
+    if section and value is None:  # `rank:` with every line under it commented out
+        return
+    if section and not isinstance(value, Mapping):
+        raise ConfigError(f"{origin}: {dotted(path)} must be a section of key: value, but is {value!r}.")
+    if (section or free) and value:
+        for key, inner in value.items():
+            yield from _walk(inner, kind if free else child(kind, str(key)), (*path, str(key)), origin)
+    elif path:
+        yield path, _plain(value, path, origin)
+
+
+def _plain(value: Any, path: tuple[str, ...], origin: str) -> Any:
+    """The value as JSON has it. TOML brings dates and, as a long exponent does, numbers without end."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner, (*path, str(key)), origin) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner, path, origin) for inner in value]
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{origin}: {dotted(path)} must be a finite number, but is {value}.")
+    return value
+
+
+def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    for key in path[:-1]:
+        if not isinstance(tree.get(key), dict):
+            tree[key] = {}
+        tree = tree[key]
+    tree[path[-1]] = value
+
+
+def _overlap(a: Sequence[str | int], b: Sequence[str | int]) -> bool:
+    """Whether one path leads to the other's value or into it."""
+    shorter = min(len(a), len(b))
+    return tuple(a[:shorter]) == tuple(b[:shorter])
+
+
+def _source(path: tuple[str, ...], given: Mapping[tuple[str, ...], Setting]) -> str:
+    return next((setting.source for known, setting in given.items() if _overlap(known, path)), "default")
+
+
+def _config_error(found: Sequence[str]) -> ConfigError:
+    if len(found) == 1:
+        return ConfigError(found[0])
+    return ConfigError(f"{len(found)} settings are wrong:\n" + "\n".join(f"  - {one}" for one in found))

@@ -1,0 +1,1 @@
+"""All that a plugin may touch: domain, dataset, arms, rerankers, hooks."""

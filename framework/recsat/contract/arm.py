@@ -1,0 +1,71 @@
+"""The one protocol of every arm: fit on training data, score histories, say why."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsat.contract.interactions import TrainingData, UserBatch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """Why each recommended item is shown, aligned with a (n_users, k) table of item indices.
+
+    ``code`` names the template (``"because"``, ``"popular"``, ``"similar"`` …); ``item`` is the history item that
+    contributes most, or -1 where the code needs none.
+    """
+
+    code: NDArray[np.str_]
+    item: NDArray[np.int64]
+
+
+class Recommender(ABC):
+    """An arm. Scores depend on the history that is handed in, so users unseen in training are served as they are.
+
+    ``vector`` names the stored item vector whose inner product with ``query_vectors`` *is* the score, for arms that
+    retrieve from Qdrant; None for arms that score item tables. An arm whose score is no single inner product can still
+    retrieve: it overrides ``queries`` (several are fused), and ``stored_vectors`` and ``neighbours`` where it needs them.
+    """
+
+    vector: str | None = None
+
+    @abstractmethod
+    def fit(self, train: TrainingData) -> Self:
+        """Learn from ``train`` and return self."""
+
+    @abstractmethod
+    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
+        """Scores, float32, on the arm's device; higher is better.
+
+        ``candidates`` is int64 (n_users, n_candidates) of item indices, padded with -1 (a padded place scores -inf);
+        None scores the whole catalogue, (n_users, n_items). Seen items are not excluded here: a filter does that.
+        """
+
+    @abstractmethod
+    def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
+        """Reasons for ``items``, (n_users, k) item indices padded with -1."""
+
+    def query_vectors(self, users: UserBatch) -> NDArray[np.float32]:
+        """User vectors in the space of :attr:`vector`, (n_users, d); only for arms that have one."""
+        raise NotImplementedError(f"{type(self).__name__} does not retrieve by vector")
+
+    def queries(self, users: UserBatch) -> Mapping[str, NDArray[np.float32]]:
+        """Query vectors by the name of the stored item vector, each (n_users, d); empty for arms that do not retrieve."""
+        return {} if self.vector is None else {self.vector: self.query_vectors(users)}
+
+    def stored_vectors(self) -> Mapping[str, NDArray[np.float32]]:
+        """Item vectors of the arm's own that ``queries`` name, each (n_items, d); published beside the run's."""
+        return {}
+
+    def neighbours(self, users: UserBatch, n: int) -> NDArray[np.int64] | None:
+        """Further candidates without a query, int64 (n_users, n) item indices, best first, padded with -1."""
+        return None

@@ -1,0 +1,210 @@
+"""What a plugin author writes: a :class:`Domain` and the typed objects that it holds.
+
+Nothing here imports torch, transformers, qdrant-client or Prefect, so a plugin module stays cheap to import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+from recsat.contract.dataset import Dataset
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from recsat.contract.arm import Recommender
+    from recsat.contract.reranker import Reranker
+
+Dimension = Literal["accuracy", "diversity", "behaviour", "business"]
+
+
+class DomainConfig(BaseModel):
+    """Base of every domain's config model. Its fields are the form that an operator fills in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilterContext:
+    """What a filter may look at: what is known at serving time, never the held-out part.
+
+    ``known`` has the items of the whole catalogue and the events, ties and exposures up to the split.
+    """
+
+    known: Dataset
+    config: Any
+    now: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class CandidateFilter:
+    """A rule that removes candidates. It may only remove, and is checked again after reranking.
+
+    Give one or more of four parts:
+
+    - ``where(context)``: a Qdrant filter in its JSON form (``{"must": [{"key": "price", "range": {"lte": 10}}]}``), pushed
+      down into retrieval; None where the config asks for nothing.
+    - ``keep(items, context)``: a boolean Series over the item table, aligned with its rows; the same rule as ``where``.
+    - ``exclude(users, context)``: pairs (user_id, item_id) that must not be shown; ``users`` is a Series of ids.
+    - ``allow(users, context)``: pairs (user_id, item_id) that alone may be shown.
+
+    ``kinds`` limits the rule to items of those kinds; None means all. ``fields`` declares the payload fields that
+    ``where`` uses and their Qdrant types, so that they are indexed before the vectors are. An ``always`` filter runs in
+    every run of the domain, whether or not ``rank.filters`` names it: for what must never happen, such as showing people
+    to themselves or to those who blocked them.
+    """
+
+    name: str
+    description: str
+    where: Callable[[FilterContext], Mapping[str, Any] | None] | None = None
+    keep: Callable[[pl.DataFrame, FilterContext], pl.Series] | None = None
+    exclude: Callable[[pl.Series, FilterContext], pl.DataFrame] | None = None
+    allow: Callable[[pl.Series, FilterContext], pl.DataFrame] | None = None
+    kinds: tuple[str, ...] | None = None
+    fields: Mapping[str, Literal["keyword", "integer", "float", "bool", "datetime"]] = field(default_factory=dict)
+    always: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """One arm's lists beside what its users went on to do.
+
+    - ``lists``: (user_id, item_id, rank, score), rank 1 is first; one row per recommended item.
+    - ``outcomes``: the held-out events of those users (user_id, item_id, event, value, timestamp).
+    - ``hits``: the inner join of the two on (user_id, item_id): outcomes that the lists contained, with rank and score.
+    - ``users``: Series of every judged user, also those whose list or outcomes are empty.
+    - ``history``: events before the split. ``items``: the item table. ``exposures``, ``ties``: where the data has them.
+    - ``config``: the domain's settings; None where a metric is called outside a run.
+    """
+
+    lists: pl.DataFrame
+    outcomes: pl.DataFrame
+    hits: pl.DataFrame
+    users: pl.Series
+    history: pl.DataFrame
+    items: pl.DataFrame
+    exposures: pl.DataFrame | None = None
+    ties: pl.DataFrame | None = None
+    config: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SatisfactionMetric:
+    """One number per user. ``compute(judged)`` returns (user_id, value).
+
+    A user for whom the metric is not defined is left out or has null, and does not count in the mean. Intervals, paired
+    tests and slices come from the framework. ``needs`` names what the data must have for the metric to exist at all:
+    event names, or ``"exposures"``, ``"ties"``; where it is missing the report says so instead of printing a number.
+    ``bounds`` is the range that values cannot leave (None: unbounded on that side).
+    """
+
+    name: str
+    description: str
+    unit: str
+    better: Literal["higher", "lower"]
+    compute: Callable[[Judged], pl.DataFrame]
+    dimension: Dimension = "behaviour"
+    needs: frozenset[str] = frozenset()
+    bounds: tuple[float | None, float | None] = (None, None)
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Turns texts into vectors."""
+
+    @property
+    def dimension(self) -> int: ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the same text could give another vector: weights, pooling, prompt, length limit."""
+        ...
+
+    def encode(self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None) -> NDArray[np.float32]:
+        """Unit-length vectors, float32, (len(texts), dimension). ``progress`` is told how many more texts are done."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderSpec:
+    """A named encoder, made only when a run asks for it. ``make`` takes the run's encoder settings."""
+
+    name: str
+    description: str
+    make: Callable[[Any], Encoder]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecommenderSpec:
+    """A named arm. ``make(**parameters)`` returns an unfitted recommender; ``grid`` lists what is tried on validation."""
+
+    name: str
+    description: str
+    make: Callable[..., Recommender]
+    grid: Mapping[str, Sequence[float | int | str | bool]] = field(default_factory=dict)
+    ranks_unseen_items: bool = False
+    """True where the arm can order items that nobody has used yet; others are left out of cold-item splits."""
+    uses_language: bool = False
+    """True where the arm reads item or user texts: the report's question is whether such arms lead."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RerankerSpec:
+    """A named reranker. ``make(**parameters)`` returns one."""
+
+    name: str
+    description: str
+    make: Callable[..., Reranker]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Domain:
+    """What a user, an item and satisfaction *are*. Plain functions over whole tables.
+
+    - ``config``: pydantic model with the loader's and the filters' settings.
+    - ``load(config)``: the :class:`~recsat.Dataset`.
+    - ``describe_item(items)`` and ``describe_user(users, history)``: one text per row, in row order (EncodeItem, EncodeUser).
+      ``history`` is the events of those users, joined with the item table, oldest first.
+    - ``positive``: a boolean polars expression over events: what counts as liked.
+    - ``topics``: the list-of-strings item column whose values stand for diversity and calibration.
+    - ``title``: the item column that people read in lists.
+    - ``units``: unit of ``value`` for each event that has one (``{"rating": "stars"}``); ``worth``: what one event is worth.
+    - ``market``: the text column of the user table that says where a user is, for popularity among users of the same market;
+      users without a row, or tables without the column, have no market.
+    - ``reasons``: words for why an item is shown, keyed by the arm's reason code, e.g. ``{"because": "because you liked {title}"}``.
+      ``{title}`` is the history item, ``{topic}`` a topic that the listed item has in common with it (or with the liked history),
+      ``{market}`` the user's market.
+    - ``demo``: settings of a run on the bundled sample, laid over the defaults by ``recsat demo``.
+    - ``item_vectors(items, config)``: ready vectors beside the text's, by name: ``{"image": (n_items, d)}``, row by row the
+      items', a row of zeros where an item has none. They become named vectors of the store and of the ``multimodal`` arm.
+    - ``item_pictures(items, config)``: a Series of paths to picture files, null where an item has none; the image encoder
+      makes them the vectors named ``image``.
+    """
+
+    name: str
+    description: str
+    config: type[DomainConfig]
+    load: Callable[[Any], Dataset]
+    describe_item: Callable[[pl.DataFrame], pl.Series]
+    describe_user: Callable[[pl.DataFrame, pl.DataFrame], pl.Series]
+    positive: pl.Expr
+    kinds: tuple[str, ...]
+    topics: str | None = None
+    title: str = "title"
+    market: str | None = None
+    filters: Sequence[CandidateFilter] = ()
+    metrics: Sequence[SatisfactionMetric] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+    worth: Mapping[str, float] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    demo: Mapping[str, Any] = field(default_factory=dict)
+    item_vectors: Callable[[pl.DataFrame, Any], Mapping[str, NDArray[np.float32]]] | None = None
+    item_pictures: Callable[[pl.DataFrame, Any], pl.Series] | None = None

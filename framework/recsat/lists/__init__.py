@@ -1,0 +1,1 @@
+"""From scores to lists: filters, candidates, requests, fallbacks, reasons."""

@@ -1,0 +1,92 @@
+"""Places that an arm leaves empty, filled by arms that know less: lists are closed up, and the reason says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsat.arms.linear.padded import PADDING
+from recsat.contract.arm import Recommender
+from recsat.contract.interactions import UserBatch
+from recsat.lists.select import top_k
+
+if TYPE_CHECKING:
+    from recsat.lists.make import Request
+
+
+@dataclass(frozen=True)
+class Lists:
+    """A block's lists, every member (B, k)."""
+
+    items: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    codes: NDArray[np.str_]
+    because: NDArray[np.int64]
+    is_fallback: NDArray[np.bool_]
+
+
+def filled_by(
+    fallback: Recommender,
+    lists: Lists,
+    batch: UserBatch,
+    permitted: Tensor,
+    known: NDArray[np.bool_],
+    request: Request,
+    generator: torch.Generator,
+) -> Lists:
+    """``lists`` closed up, their empty places filled with the best of ``fallback`` that is permitted and not in the list yet.
+
+    ``known`` (B,) says who has a history: for the others, and for lists that end short, the reason is another.
+    """
+    spare = _spare(fallback, batch, lists.items, permitted, request, generator)
+    return _filled(lists, spare, _why(fallback, batch, spare, known))
+
+
+def _spare(
+    fallback: Recommender,
+    batch: UserBatch,
+    chosen: NDArray[np.int64],
+    permitted: Tensor,
+    request: Request,
+    generator: torch.Generator,
+) -> NDArray[np.int64]:
+    """The fallback's best k items that are permitted and not in the list yet, (B, k)."""
+    scores = fallback.score(batch).to(request.device, torch.float32)
+    n_items = permitted.shape[1]
+    taken = torch.zeros(len(batch), n_items + 1, dtype=torch.bool, device=request.device)
+    listed = torch.from_numpy(chosen).to(request.device)
+    taken.scatter_(1, listed.masked_fill(listed == PADDING, n_items), value=True)
+    return top_k(scores.masked_fill(~permitted | taken[:, :n_items], float("-inf")), request.k, generator).cpu().numpy()
+
+
+def _why(
+    fallback: Recommender, batch: UserBatch, spare: NDArray[np.int64], known: NDArray[np.bool_]
+) -> NDArray[np.str_]:
+    """Reason codes of the fallback's items, (B, k): its own, or for plain popularity why it was needed."""
+    codes = fallback.explain(batch, spare).code
+    needed = np.where(known, "filled", "no-history")[:, None]
+    return np.where(np.isin(codes, ("popular", "new")), needed, codes)
+
+
+def _filled(lists: Lists, spare: NDArray[np.int64], codes: NDArray[np.str_]) -> Lists:
+    """``lists`` closed up, and their empty places filled in order from ``spare``; ``codes`` (B, k) say why."""
+    k = lists.items.shape[1]
+    items = np.concatenate([lists.items, spare], axis=1)
+    order = np.argsort(items == PADDING, axis=1, kind="stable")[:, :k]
+
+    def ordered(own: NDArray[Any], filler: Any) -> NDArray[Any]:
+        both = np.concatenate([own, np.broadcast_to(filler, spare.shape)], axis=1)
+        return np.take_along_axis(both, order, axis=1)
+
+    return Lists(
+        items=np.take_along_axis(items, order, axis=1),
+        scores=ordered(lists.scores, np.float32(np.nan)),
+        codes=ordered(lists.codes, codes),
+        because=ordered(lists.because, PADDING),
+        is_fallback=ordered(lists.is_fallback, True),
+    )

@@ -1,0 +1,186 @@
+"""Turns a run's filters into what retrieval pushes down and what is masked afterwards, and counts what each removes.
+
+Light on purpose: no torch and no qdrant-client, since the filters are registered when plugins load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from recsat.contract.domain import CandidateFilter, FilterContext
+from recsat.contract.interactions import Catalogue
+from recsat.errors import PluginError
+
+
+def _seen(users: pl.Series, context: FilterContext) -> pl.DataFrame:
+    events = context.known.events.lazy().select("user_id", "item_id").unique()
+    return events.join(users.to_frame("user_id").lazy(), on="user_id", how="semi").collect()
+
+
+SEEN = CandidateFilter(
+    name="seen",
+    description="Items that the user has already had any event with.",
+    exclude=_seen,
+)
+
+
+@dataclass(frozen=True)
+class FilterPlan:
+    """All filters of a run, for some users (rows) over a catalogue (columns)."""
+
+    items: NDArray[np.bool_]
+    """(n_items,): False where the item is removed for everybody."""
+    excluded: csr_array
+    """(n_users, n_items) bool: pairs that must not be shown."""
+    allowed: csr_array | None
+    """(n_users, n_items) bool: pairs that alone may be shown; None where no filter says so."""
+    where: list[Mapping[str, Any]]
+    """Qdrant filters in JSON form, all of which hold."""
+    by_id: bool
+    """True where ``items`` is narrower than ``where`` says, so that retrieval must be told the ids."""
+    removed: dict[str, int]
+    """Candidates that each filter removed, in run order; a candidate counts for the first filter that removes it."""
+    n_candidates: int
+    """Pairs before any filter."""
+
+    def mask(self, rows: slice) -> NDArray[np.bool_]:
+        """(n_rows, n_items): True where the item may be shown to the user."""
+        permitted = np.broadcast_to(self.items, (len(range(*rows.indices(self.excluded.shape[0]))), len(self.items)))
+        permitted = permitted & ~self.excluded[rows].toarray()
+        if self.allowed is not None:
+            permitted &= self.allowed[rows].toarray()
+        return np.asarray(permitted, dtype=bool)
+
+
+def plan_filters(
+    filters: Mapping[str, CandidateFilter],
+    catalogue: Catalogue,
+    user_ids: list[str],
+    context: FilterContext,
+    universe: NDArray[np.bool_] | None = None,
+) -> FilterPlan:
+    """Evaluates ``filters`` once, in their order, for ``user_ids``.
+
+    ``universe`` is the (n_items,) mask of items that can be candidates at all (None: the whole catalogue). Raises
+    :class:`PluginError` where a filter returns something else than its contract says.
+    """
+    n_users, n_items = len(user_ids), len(catalogue)
+    start = np.ones(n_items, dtype=bool) if universe is None else universe.copy()
+    items = start.copy()
+    excluded = csr_array((n_users, n_items), dtype=bool)
+    allowed: csr_array | None = None
+    where: list[Mapping[str, Any]] = []
+    removed: dict[str, int] = {}
+    by_id = universe is not None
+    left = _n_left(items, excluded, allowed)
+    users = pl.Series("user_id", user_ids, dtype=pl.String)
+    for name, rule in filters.items():
+        concerned = _concerned(rule, catalogue)
+        if rule.keep is not None:
+            items &= _keep(name, rule, catalogue, context) | ~concerned
+        pushed = None if rule.where is None else rule.where(context)
+        if pushed is not None:
+            where.append(_for_kinds(pushed, rule.kinds))
+        elif rule.keep is not None:
+            by_id = True
+        if rule.exclude is not None:
+            pairs = _pairs(name, rule.exclude(users, context), catalogue, user_ids)
+            excluded = _either(excluded, _only(pairs, concerned))
+        if rule.allow is not None:
+            pairs = _pairs(name, rule.allow(users, context), catalogue, user_ids)
+            pairs = _either(pairs, _everywhere(~concerned, n_users)) if not concerned.all() else pairs
+            allowed = pairs if allowed is None else _both(allowed, pairs)
+        now_left = _n_left(items, excluded, allowed)
+        removed[name] = left - now_left
+        left = now_left
+    return FilterPlan(
+        items=items,
+        excluded=excluded,
+        allowed=allowed,
+        where=where,
+        by_id=by_id and not items.all(),
+        removed=removed,
+        n_candidates=n_users * int(start.sum()),
+    )
+
+
+def _concerned(rule: CandidateFilter, catalogue: Catalogue) -> NDArray[np.bool_]:
+    if rule.kinds is None:
+        return np.ones(len(catalogue), dtype=bool)
+    concerned: NDArray[np.bool_] = catalogue.items["kind"].is_in(list(rule.kinds)).to_numpy()
+    return concerned
+
+
+def _for_kinds(where: Mapping[str, Any], kinds: tuple[str, ...] | None) -> Mapping[str, Any]:
+    """``where`` for items of ``kinds`` alone: other kinds pass."""
+    if kinds is None:
+        return where
+    return {"should": [dict(where), {"must_not": [{"key": "kind", "match": {"any": list(kinds)}}]}]}
+
+
+def _keep(name: str, rule: CandidateFilter, catalogue: Catalogue, context: FilterContext) -> NDArray[np.bool_]:
+    assert rule.keep is not None
+    kept = rule.keep(catalogue.items, context)
+    if not isinstance(kept, pl.Series) or kept.dtype != pl.Boolean or len(kept) != len(catalogue):
+        got = f"{kept.dtype} Series of {len(kept)}" if isinstance(kept, pl.Series) else type(kept).__name__
+        raise PluginError(
+            f"filter {name}: keep returned a {got}; return a Boolean Series of {len(catalogue)}, one per row of items."
+        )
+    mask: NDArray[np.bool_] = kept.fill_null(value=False).to_numpy()
+    return mask
+
+
+def _pairs(name: str, pairs: pl.DataFrame, catalogue: Catalogue, user_ids: list[str]) -> csr_array:
+    if not isinstance(pairs, pl.DataFrame) or not {"user_id", "item_id"} <= set(pairs.columns):
+        raise PluginError(f"filter {name}: return a DataFrame with columns user_id and item_id.")
+    rows = pl.DataFrame({"user_id": pl.Series(user_ids, dtype=pl.String), "row": np.arange(len(user_ids))})
+    columns = pl.DataFrame({"item_id": pl.Series(catalogue.ids, dtype=pl.String), "column": np.arange(len(catalogue))})
+    known = (
+        pairs.lazy()
+        .join(rows.lazy(), on="user_id")
+        .join(columns.lazy(), on="item_id")
+        .select("row", "column")
+        .unique()
+        .collect()
+    )
+    ones = np.ones(known.height, dtype=bool)
+    return csr_array(
+        (ones, (known["row"].to_numpy(), known["column"].to_numpy())), shape=(len(user_ids), len(catalogue))
+    )
+
+
+def _either(a: csr_array, b: csr_array) -> csr_array:
+    return csr_array((a + b).astype(bool))
+
+
+def _both(a: csr_array, b: csr_array) -> csr_array:
+    return csr_array(a.multiply(b).astype(bool))
+
+
+def _only(pairs: csr_array, columns: NDArray[np.bool_]) -> csr_array:
+    """``pairs`` in the given columns alone."""
+    kept = columns[pairs.indices]
+    rows = np.repeat(np.arange(pairs.shape[0]), np.diff(pairs.indptr))[kept]
+    return csr_array((np.ones(len(rows), dtype=bool), (rows, pairs.indices[kept])), shape=pairs.shape)
+
+
+def _everywhere(columns: NDArray[np.bool_], n_users: int) -> csr_array:
+    row = csr_array(columns[None, :])
+    return csr_array(
+        (np.tile(row.data, n_users), np.tile(row.indices, n_users), np.arange(n_users + 1) * row.nnz),
+        shape=(n_users, len(columns)),
+    )
+
+
+def _n_left(items: NDArray[np.bool_], excluded: csr_array, allowed: csr_array | None) -> int:
+    if allowed is None:
+        return excluded.shape[0] * int(items.sum()) - _only(excluded, items).nnz
+    shown = _only(allowed, items)
+    return int(shown.nnz - _both(shown, excluded).nnz)

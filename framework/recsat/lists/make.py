@@ -1,0 +1,240 @@
+"""From users to lists: candidates, filters, exact scores, reranking, fallback, reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsat.arms.linear.padded import PADDING
+from recsat.contract.arm import Reasons, Recommender
+from recsat.contract.interactions import Catalogue, UserBatch
+from recsat.contract.reranker import Reranker
+from recsat.lists.fallback import Lists, filled_by
+from recsat.lists.filters import FilterPlan
+from recsat.lists.fusion import reciprocal_rank_fusion
+from recsat.lists.reasons import in_words
+from recsat.lists.select import top_k
+from recsat.lists.shortlist import items_at, permitted_scores, shortlist, user_blocks
+from recsat.lists.topics import CatalogueTopics, catalogue_topics
+
+LISTS_SCHEMA = pl.Schema(
+    {
+        "user_id": pl.String,
+        "item_id": pl.String,
+        "rank": pl.Int64,
+        "score": pl.Float64,
+        "arm": pl.String,
+        "reason": pl.String,
+        "fallback": pl.Boolean,
+    }
+)
+
+
+class Retriever(Protocol):
+    """Finds candidates by vector."""
+
+    def candidates(
+        self, queries: Mapping[str, NDArray[np.float32]], limit: int, plan: FilterPlan, rows: slice
+    ) -> list[NDArray[np.int64]]:
+        """Item indices nearest to each query that the plan's filters permit, int64 (B, limit), padded with -1.
+
+        ``queries`` are (B, d) for each stored vector; one ranking for each, in their order.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Features:
+    """What rerankers may look at: see :class:`~recsat.contract.reranker.RerankInput`."""
+
+    vectors: Tensor | None = None
+    topics: Tensor | None = None
+    popularity: Tensor | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """How lists are asked for; the same for every arm."""
+
+    k: int = 10
+    n_candidates: int = 500
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    user_block: int = 256
+    seed: int = 0
+    templates: Mapping[str, str] = field(default_factory=dict)
+    title: str = "title"
+    topics: str | None = None
+    """The list-of-strings item column that reasons may name topics from."""
+    reranker: Reranker | None = None
+    features: Features = field(default_factory=Features)
+    explain: bool = True
+    """False leaves the reasons empty: for lists that only a tuner reads."""
+
+
+@dataclass(frozen=True)
+class Recommended:
+    """``lists`` has :data:`LISTS_SCHEMA`.
+
+    ``candidate_recall`` is the mean share of a user's exact list that the candidates contained, over users with a history;
+    None for arms that score the whole catalogue. ``n_candidates`` is the mean number of candidates.
+    """
+
+    lists: pl.DataFrame
+    source: str
+    n_candidates: float
+    candidate_recall: float | None
+    n_filled: int
+    """List places that the fallback arm had to fill."""
+
+
+def recommend(
+    arm: str,
+    recommender: Recommender,
+    users: UserBatch,
+    catalogue: Catalogue,
+    plan: FilterPlan,
+    *,
+    fallbacks: Sequence[Recommender],
+    retriever: Retriever | None = None,
+    request: Request,
+) -> Recommended:
+    """Lists of ``recommender`` for ``users``.
+
+    An arm with query vectors takes its candidates from ``retriever``, filters pushed down, and rescores them exactly; any
+    other arm scores the whole catalogue in blocks. Filters are applied to the candidates and once more to the final
+    lists. A user without history, and a list that ends shorter than k, are served by the first of ``fallbacks`` that has
+    something to say (a finite score), and the reason says so.
+    """
+    generator = torch.Generator().manual_seed(request.seed)
+    blocks: list[pl.DataFrame] = []
+    recalls: list[Tensor] = []
+    widths: list[Tensor] = []
+    n_filled = 0
+    source = "catalogue"
+    topics = catalogue_topics(catalogue.items, request.topics) if request.topics and request.explain else None
+    for rows in user_blocks(len(users), len(catalogue), request.user_block):
+        batch = users.take(rows)
+        permitted = torch.from_numpy(plan.mask(rows)).to(request.device)
+        candidates = None
+        if retriever is not None and (queries := recommender.queries(batch)):
+            candidates = _retrieved(recommender, queries, batch, retriever, plan, rows, request)
+            source = "qdrant:" + "+".join(queries)
+        scores = permitted_scores(recommender, batch, candidates, permitted)
+        known = torch.from_numpy(np.diff(batch.history.indptr) > 0).to(request.device)
+        if candidates is not None and known.any():
+            exact = top_k(permitted_scores(recommender, batch, None, permitted), request.k, generator)
+            recalls.append(_overlap(exact[known], candidates[known]))
+            widths.append((candidates[known] != PADDING).sum(dim=1).to(torch.float32))
+        places = _choose(batch, candidates, scores, request, generator)
+        chosen = _recheck(items_at(candidates, places), permitted)
+        chosen = chosen.masked_fill(~known[:, None], PADDING)
+        lists = _explained(recommender, batch, chosen, scores.gather(1, places.clamp(min=0)), request)
+        for fallback in fallbacks:
+            if (lists.items == PADDING).any():
+                lists = filled_by(fallback, lists, batch, permitted, known.cpu().numpy(), request, generator)
+        n_filled += int(lists.is_fallback.sum())
+        blocks.append(_table(arm, batch, lists, catalogue, topics, request))
+    return Recommended(
+        lists=pl.concat(blocks) if blocks else pl.DataFrame(schema=LISTS_SCHEMA),
+        source=source,
+        n_candidates=float(torch.cat(widths).mean()) if widths else float(plan.items.sum()),
+        candidate_recall=float(torch.cat(recalls).mean()) if recalls else None,
+        n_filled=n_filled,
+    )
+
+
+def _retrieved(
+    recommender: Recommender,
+    queries: Mapping[str, NDArray[np.float32]],
+    batch: UserBatch,
+    retriever: Retriever,
+    plan: FilterPlan,
+    rows: slice,
+    request: Request,
+) -> Tensor:
+    """Candidates of every query, and the arm's own neighbours, fused to ``n_candidates``, int64 (B, n_candidates)."""
+    limit = request.n_candidates
+    found = retriever.candidates(queries, limit, plan, rows)
+    # Qdrant could fuse its own hits in the same request, but not with these neighbours, which it does not know; and exact
+    # exclusion needs the hits of each vector before they are fused.
+    near = recommender.neighbours(batch, limit)
+    if near is not None:
+        found = [*found, near]
+    fused = found[0] if len(found) == 1 else reciprocal_rank_fusion(found, limit)
+    return torch.from_numpy(fused).to(request.device)
+
+
+def _choose(
+    batch: UserBatch, candidates: Tensor | None, scores: Tensor, request: Request, generator: torch.Generator
+) -> Tensor:
+    """Places of the list's items in ``scores``, (B, k): the best k, or the reranker's choice among the best candidates."""
+    if request.reranker is None:
+        return top_k(scores, request.k, generator)
+    block = shortlist(batch, candidates, scores, request, generator)
+    return items_at(block.places, request.reranker.rerank(block.input, request.k))
+
+
+def _recheck(items: Tensor, permitted: Tensor) -> Tensor:
+    """A filter may only remove: whatever a reranker put back is taken out again."""
+    return items.masked_fill(~permitted.gather(1, items.clamp(min=0)), PADDING)
+
+
+def _overlap(exact: Tensor, candidates: Tensor) -> Tensor:
+    """Share of each user's exact list that is among the candidates, (B,); 1 for an empty list."""
+    inside = (exact[:, :, None] == candidates[:, None, :]).any(dim=2) & (exact != PADDING)
+    n = (exact != PADDING).sum(dim=1)
+    return torch.where(n > 0, inside.sum(dim=1) / n.clamp(min=1), 1.0)
+
+
+def _explained(recommender: Recommender, batch: UserBatch, chosen: Tensor, scores: Tensor, request: Request) -> Lists:
+    items = chosen.cpu().numpy()
+    if request.explain:
+        reasons = recommender.explain(batch, items)
+    else:
+        reasons = Reasons(np.full(items.shape, ""), np.full(items.shape, PADDING, dtype=np.int64))
+    return Lists(items, scores.cpu().numpy(), reasons.code, reasons.item, np.zeros(items.shape, dtype=bool))
+
+
+def _table(
+    arm: str, batch: UserBatch, lists: Lists, catalogue: Catalogue, topics: CatalogueTopics | None, request: Request
+) -> pl.DataFrame:
+    row, place = np.nonzero(lists.items != PADDING)
+    return pl.DataFrame(
+        {
+            "user_id": pl.Series(batch.ids, dtype=pl.String).gather(row),
+            "item_id": catalogue.items["item_id"].gather(lists.items[row, place]),
+            "rank": place + 1,
+            "score": pl.Series(lists.scores[row, place], dtype=pl.Float64).fill_nan(None),
+            "arm": pl.Series([arm]).new_from_index(0, len(row)),
+            "reason": _told(batch, lists, row, place, catalogue, topics, request),
+            "fallback": lists.is_fallback[row, place],
+        },
+        schema=LISTS_SCHEMA,
+    )
+
+
+def _told(
+    batch: UserBatch,
+    lists: Lists,
+    row: NDArray[np.int64],
+    place: NDArray[np.int64],
+    catalogue: Catalogue,
+    topics: CatalogueTopics | None,
+    request: Request,
+) -> pl.Series:
+    """Reasons in words. Where no single history item carries the score, a topic of the item that the user liked is named."""
+    items, because, codes = lists.items[row, place], lists.because[row, place], lists.codes[row, place]
+    shared = None
+    if topics is not None:
+        shared = topics.in_common(items, because, row, batch.history)
+        codes = np.where((codes == "taste") & shared.is_not_null().to_numpy(), "topic", codes)
+    markets = None if batch.markets is None else pl.Series(batch.markets[row], dtype=pl.String).replace("", None)
+    titles = catalogue.items[request.title] if request.title in catalogue.items.columns else catalogue.items["item_id"]
+    return in_words(codes, because, titles, request.templates, topics=shared, markets=markets)

@@ -1,0 +1,110 @@
+"""An arm's best candidates for blocks of users, as rerankers take them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recsat.arms.linear.padded import PADDING, at_candidates
+from recsat.contract.arm import Recommender
+from recsat.contract.interactions import UserBatch
+from recsat.contract.reranker import RerankInput
+from recsat.errors import RunError
+from recsat.lists.filters import FilterPlan
+from recsat.lists.select import top_k
+
+if TYPE_CHECKING:
+    from recsat.lists.make import Request
+
+MASK_BUDGET = 2**28  # bytes of one block's (users × items) mask and scores; larger catalogues take smaller blocks
+
+
+@dataclass(frozen=True)
+class Shortlist:
+    """A block's input for a reranker. ``places`` (B, C) says where in the scores each of its candidates stood."""
+
+    input: RerankInput
+    places: Tensor
+
+
+def user_blocks(n_users: int, n_items: int, user_block: int) -> Iterator[slice]:
+    """Rows of users that are scored together."""
+    step = max(1, min(user_block, MASK_BUDGET // (5 * max(n_items, 1))))
+    return (slice(start, min(start + step, n_users)) for start in range(0, n_users, step))
+
+
+def permitted_scores(
+    recommender: Recommender, batch: UserBatch, candidates: Tensor | None, permitted: Tensor
+) -> Tensor:
+    """Exact scores on the device, (B, n_candidates or n_items), -inf where a filter forbids the item."""
+    scores = recommender.score(batch, candidates).to(permitted.device, torch.float32)
+    if torch.isnan(scores).any():
+        raise RunError(
+            f"{type(recommender).__name__} gave scores that are not a number. Check its hyperparameters and vectors."
+        )
+    allowed = permitted if candidates is None else at_candidates(permitted.float(), candidates) == 1
+    return scores.masked_fill(~allowed, float("-inf"))
+
+
+def shortlist(
+    batch: UserBatch, candidates: Tensor | None, scores: Tensor, request: Request, generator: torch.Generator
+) -> Shortlist:
+    """The ``request.n_candidates`` best of ``scores``, best first, with what rerankers may look at."""
+    places = top_k(scores, request.n_candidates, generator)
+    features = request.features
+    user_topics = None
+    if features.topics is not None:
+        user_topics = torch.from_numpy(batch.history @ features.topics.cpu().numpy()).to(request.device, torch.float32)
+        user_topics = user_topics / user_topics.sum(dim=1, keepdim=True).clamp(min=1e-12)
+    found = RerankInput(
+        candidates=items_at(candidates, places),
+        scores=at_candidates(scores, places),
+        vectors=features.vectors,
+        topics=features.topics,
+        user_topics=user_topics,
+        popularity=features.popularity,
+        user_ids=batch.ids,
+        history_lengths=torch.from_numpy(np.diff(batch.history.indptr)).to(request.device, torch.float32),
+    )
+    return Shortlist(found, places)
+
+
+def shortlists(
+    recommender: Recommender, users: UserBatch, plan: FilterPlan, request: Request
+) -> Iterator[tuple[slice, RerankInput]]:
+    """Every block of ``users``, its rows first, with the best of the whole catalogue for each."""
+    generator = torch.Generator().manual_seed(request.seed)
+    for rows in user_blocks(len(users), users.history.shape[1], request.user_block):
+        batch = users.take(rows)
+        permitted = torch.from_numpy(plan.mask(rows)).to(request.device)
+        scores = permitted_scores(recommender, batch, None, permitted)
+        yield rows, shortlist(batch, None, scores, request, generator).input
+
+
+def of_users(block: RerankInput, rows: Tensor) -> RerankInput:
+    """``block`` for some of its users."""
+
+    def of(values: Tensor | None) -> Tensor | None:
+        return None if values is None else values[rows]
+
+    return replace(
+        block,
+        candidates=block.candidates[rows],
+        scores=block.scores[rows],
+        user_topics=of(block.user_topics),
+        user_ids=None if block.user_ids is None else [block.user_ids[row] for row in rows.tolist()],
+        history_lengths=of(block.history_lengths),
+        relevance=of(block.relevance),
+    )
+
+
+def items_at(candidates: Tensor | None, places: Tensor) -> Tensor:
+    """Item indices at ``places``, padding where a place is."""
+    if candidates is None:
+        return places
+    return candidates.gather(1, places.clamp(min=0)).masked_fill(places == PADDING, PADDING)

@@ -1,0 +1,62 @@
+"""What a listed item has in common with a user's history: a topic, by its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from recsat.arms.linear.padded import PADDING
+from recsat.measure.diversity import topic_matrix
+
+
+@dataclass(frozen=True)
+class CatalogueTopics:
+    """The topics of a catalogue's items."""
+
+    names: pl.Series
+    """(n_topics,), in alphabetical order."""
+    members: csr_array
+    """(n_items, n_topics) float64, 1 where the item is of the topic."""
+
+    def in_common(
+        self,
+        items: NDArray[np.int64],
+        named: NDArray[np.int64],
+        users: NDArray[np.int64],
+        liked: csr_array,
+    ) -> pl.Series:
+        """For each listed item a topic that it has and that its user's history has too; null where there is none.
+
+        ``items`` (n,) are the listed ones, ``named`` (n,) the history items that their reasons name, -1 for none; ``users``
+        (n,) are rows of ``liked`` (n_users, n_items). Beside a named history item it is the topic of both that fewest items
+        of the catalogue have, since that says most; otherwise the one of the item's topics that most of the user's liked
+        items have. Of equals the first in the alphabet.
+        """
+        own = self.members[items]
+        n_of_catalogue = np.maximum(self.members.sum(axis=0), 1.0)
+        rarest = _largest(own.multiply(self.members[np.maximum(named, 0)]).multiply(1 / n_of_catalogue[None, :]))
+        most_liked = _largest(own.multiply(csr_array(liked @ self.members)[users]))
+        place = np.where(named == PADDING, most_liked, rarest)
+        return self.names.gather(pl.Series(place).replace(PADDING, None).cast(pl.UInt32))
+
+
+def catalogue_topics(items: pl.DataFrame, topics: str) -> CatalogueTopics:
+    """The topics of ``items``; ``topics`` is a list-of-strings column, or DataError."""
+    shares = topic_matrix(items, topics, items["item_id"])
+    members = csr_array((np.ones(shares.nnz), shares.indices, shares.indptr), shape=shares.shape)
+    return CatalogueTopics(items[topics].explode().drop_nulls().unique().sort(), members)
+
+
+def _largest(weights: csr_array) -> NDArray[np.int64]:
+    """The column of each row's largest positive weight, the first of equals, or -1, (n_rows,)."""
+    weights = csr_array(weights)
+    row = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
+    order = np.lexsort((weights.indices, -weights.data, row))
+    first = order[weights.indptr[:-1][np.diff(weights.indptr) > 0]]
+    found = np.full(weights.shape[0], PADDING, dtype=np.int64)
+    found[row[first]] = np.where(weights.data[first] > 0, weights.indices[first], PADDING)
+    return found

@@ -1,1 +1,0 @@
-"""Candidates, filters, reranking on the device, reasons."""

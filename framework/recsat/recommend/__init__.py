@@ -1,1 +1,0 @@
-"""The arms: popularity, neighbours, EASE, iALS, text."""

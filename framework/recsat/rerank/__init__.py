@@ -1,0 +1,1 @@
+"""Rerankers: diversity, calibration, expected value, classification."""

@@ -1,0 +1,1 @@
+"""The one result object: what measuring makes and the report draws."""

@@ -1,0 +1,232 @@
+"""The one result object: everything that the page, the Markdown and the JSON say comes from here."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from recsat.contract.domain import Dimension
+
+SCHEMA_VERSION = 1
+
+
+class Part(BaseModel):
+    """Base of every part of a result."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Measure(Part):
+    """Mean over users with a bootstrap interval. Null where no user has a value."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    n_users: int = Field(ge=0)
+
+
+class Difference(Part):
+    """Arm minus baseline over the users that both have, with a paired interval and a Holm-adjusted p-value."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    p_adjusted: float | None = Field(ge=0, le=1)
+    significant: bool
+    n_users: int = Field(ge=0)
+
+
+class ArmResult(Part):
+    """One arm on one split (and one slice of its users or items)."""
+
+    name: str
+    split: str
+    slice: str = "all"
+    parameters: dict[str, JsonValue] = {}
+    measures: dict[str, Measure]
+    differences: dict[str, Difference] = {}
+    """Against the baseline; empty for the baseline itself."""
+
+
+class ArmInfo(Part):
+    """What an arm is, from its :class:`~recsat.RecommenderSpec`. The page asks whether the arms that read language lead."""
+
+    name: str
+    description: str = ""
+    uses_language: bool
+
+
+class MeasureInfo(Part):
+    """What a measure is, for headings, tooltips and the direction of better."""
+
+    name: str
+    label: str
+    description: str
+    dimension: Dimension
+    unit: str = ""
+    better: Literal["higher", "lower", "neither"]
+
+
+class NotMeasured(Part):
+    """A measure that the data cannot give, and why."""
+
+    name: str
+    reason: str
+
+
+class FilterCount(Part):
+    """How many candidates a filter removed, over all users of a split."""
+
+    name: str
+    split: str
+    n_removed: int = Field(ge=0)
+    n_candidates: int = Field(ge=0)
+
+
+class RetrievalResult(Part):
+    """Where an arm's lists on a split came from."""
+
+    arm: str
+    split: str
+    source: str
+    """``qdrant:<vector>`` where candidates were retrieved, ``catalogue`` where every item was scored."""
+    candidate_recall: float | None = Field(ge=0, le=1)
+    """Share of the arm's exact list that the retrieved candidates contain; None where every item was scored."""
+    n_candidates: float = Field(ge=0)
+    n_places: int = Field(0, ge=0)
+    """List places over all users."""
+    n_filled: int = Field(0, ge=0)
+    """Of these, places that the fallback arm filled: users without history, and lists that ended short."""
+
+
+class CurvePoint(Part):
+    """What one trade-off of a reranker makes of an arm's lists: means over the users with a history."""
+
+    arm: str
+    split: str
+    part: Literal["validation", "test"]
+    """Trade-offs are tried and chosen on the validation part; the test part has what was chosen, beside the plain order."""
+    reranker: str
+    parameter: float = Field(ge=0, le=1)
+    """The trade-off: 0 is the arm's own order."""
+    ndcg: float = Field(ge=0, le=1)
+    ild: float = Field(ge=0, le=2)
+    chosen: bool
+    """The most diverse point that keeps 99 % of the plain order's nDCG on the validation part."""
+    n_users: int = Field(ge=0)
+
+
+class PredictionError(Part):
+    """How far the outcome model of an arm is from what happened to the candidates of users.
+
+    On the validation part each half of the users is judged by a model of the other half. On the test part it is the model
+    that made the lists. That part often holds another share of the events, and an event within it is so much more or less
+    likely: ``rate`` against ``predicted`` shows how much. Nothing is chosen by either.
+    """
+
+    arm: str
+    split: str
+    event: str
+    part: Literal["validation", "test"]
+    n: int = Field(ge=1)
+    """Pairs of a user and a candidate."""
+    rate: float = Field(ge=0, le=1)
+    """Share of them that the event happened to."""
+    predicted: float = Field(ge=0, le=1)
+    """Mean probability that the model gave them."""
+    rmse: float = Field(ge=0, le=1)
+    log_loss: float = Field(ge=0)
+    log_loss_of_rate: float = Field(ge=0)
+    """Log loss of saying ``rate`` of every pair: what a model that tells nothing apart would have."""
+    brier: float = Field(ge=0, le=1)
+    calibration_error: float = Field(ge=0, le=1)
+
+
+class SplitSummary(Part):
+    """Sizes of a split."""
+
+    name: str
+    protocol: str
+    description: str
+    n_train: int
+    n_validation: int
+    n_test: int
+    n_users: int
+    n_candidate_items: int
+
+
+class StageCost(Part):
+    """What a stage cost on this machine."""
+
+    name: str
+    seconds: float = Field(ge=0)
+    peak_mib: float = Field(ge=0)
+    n_new: int = Field(0, ge=0)
+    n_cached: int = Field(0, ge=0)
+
+
+class Verdict(Part):
+    """The answer in words for one dimension."""
+
+    dimension: Dimension
+    split: str
+    outcome: Literal["better", "worse", "not shown", "not measured"]
+    sentence: str
+
+
+class ListedItem(Part):
+    item_id: str
+    title: str
+    rank: int = 0
+    score: float | None = None
+    reason: str = ""
+    hit: bool = False
+
+
+class SampleUser(Part):
+    """A user whose lists the report shows."""
+
+    user_id: str
+    split: str
+    history: list[ListedItem]
+    lists: dict[str, list[ListedItem]]
+
+
+class DataSummary(Part):
+    n_users: int
+    n_items: int
+    n_events: int
+    n_quarantined: int
+    simulated: bool
+    source: str
+
+
+class Result(Part):
+    """All that a run found."""
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    created: str
+    domain: str
+    baseline: str
+    seed: int
+    data_fingerprint: str
+    data: DataSummary
+    splits: list[SplitSummary]
+    arms: list[ArmResult]
+    arm_infos: list[ArmInfo] = []
+    """One for each arm; where an arm has none, the report cannot say whether it reads language, and says that."""
+    measures: list[MeasureInfo]
+    not_measured: list[NotMeasured] = []
+    filters: list[FilterCount] = []
+    retrieval: list[RetrievalResult] = []
+    curves: list[CurvePoint] = []
+    """What diversity costs in accuracy; empty where the run did not ask."""
+    predictions: list[PredictionError] = []
+    """Of the value model; empty where the run did not rerank by value."""
+    verdicts: list[Verdict] = []
+    sample_users: list[SampleUser] = []
+    stages: list[StageCost]
+    config: dict[str, JsonValue]
+    versions: dict[str, str]

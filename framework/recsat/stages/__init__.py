@@ -1,0 +1,1 @@
+"""The stages of a run: prepare, embed, index, recommend, evaluate, report; and lists served from a finished run."""

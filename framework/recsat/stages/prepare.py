@@ -1,0 +1,105 @@
+"""Stage prepare: load, validate, take the core, split; the tables of the run are written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import polars as pl
+
+from recsat.data.core import core
+from recsat.data.fingerprint import fingerprint
+from recsat.data.split import Split, split_events
+from recsat.data.validate import validate
+from recsat.embed.provenance import refuse_leaks
+from recsat.run.folder import RunFolder
+from recsat.run.stage import Outcome, StageContext
+
+
+def prepare(context: StageContext) -> Outcome:
+    """Writes data/*.parquet, data/summary.json, data/texts.parquet and splits/<name>/*.
+
+    Raises ConfigError where a fine-tuned model of the run was trained around other held-out events: the earliest place
+    where the data are known, and one that every run goes through.
+    """
+    folder, config, domain = context.folder, context.config, context.domain
+    loaded = validate(
+        domain.load(context.domain_config),
+        on_bad_rows=config.data.on_bad_rows,
+        describe_item=domain.describe_item,
+    )
+    found = fingerprint(loaded)
+    refuse_leaks(config, found)
+    kept = core(
+        loaded,
+        domain.positive,
+        min_user_events=config.data.min_user_events,
+        min_item_events=config.data.min_item_events,
+    )
+    kept = replace(kept, items=kept.items.sort("item_id"))
+    folder.write_table("data/items.parquet", kept.items)
+    folder.write_table("data/events.parquet", kept.events)
+    folder.write_table("data/users.parquet", kept.users)
+    folder.write_table("data/quarantine.parquet", kept.quarantine)
+    if kept.exposures is not None:
+        folder.write_table("data/exposures.parquet", kept.exposures)
+    if kept.ties is not None:
+        folder.write_table("data/ties.parquet", kept.ties)
+    if kept.quarantine.height:
+        kept.quarantine.write_csv(folder.path / "quarantine.csv")
+        context.progress.note(f"{kept.quarantine.height} rows set aside in {folder.path / 'quarantine.csv'}")
+    texts = pl.DataFrame({"item_id": kept.items["item_id"], "text": domain.describe_item(kept.items)})
+    folder.write_table("data/texts.parquet", texts)
+    for settings in config.splits:
+        split = split_events(kept.events, domain.positive, settings, seed=config.seed)
+        write_split(folder, split)
+    folder.write_json(
+        "data/summary.json",
+        {
+            "fingerprint": found,
+            "n_users": kept.events["user_id"].n_unique(),
+            "n_items": kept.items.height,
+            "n_events": kept.events.height,
+            "n_quarantined": kept.quarantine.height,
+            "simulated": kept.simulated,
+            "source": kept.source,
+        },
+    )
+    return Outcome(n_new=kept.events.height)
+
+
+def write_split(folder: RunFolder, split: Split) -> None:
+    """Three tables and what is known of the split."""
+    for part in ("train", "validation", "test"):
+        folder.write_table(f"splits/{split.name}/{part}.parquet", getattr(split, part))
+    folder.write_json(
+        f"splits/{split.name}/split.json",
+        {
+            "name": split.name,
+            "protocol": split.protocol,
+            "description": split.description,
+            "validation_items": None if split.validation_items is None else split.validation_items.to_list(),
+            "test_items": None if split.test_items is None else split.test_items.to_list(),
+        },
+    )
+
+
+def read_split(folder: RunFolder, name: str) -> Split:
+    """What :func:`write_split` wrote."""
+    known = folder.read_json(f"splits/{name}/split.json")
+    train, validation, test = (
+        folder.read_table(f"splits/{name}/{part}.parquet") for part in ("train", "validation", "test")
+    )
+    return Split(
+        name=known["name"],
+        protocol=known["protocol"],
+        description=known["description"],
+        train=train,
+        validation=validation,
+        test=test,
+        validation_items=_ids(known["validation_items"]),
+        test_items=_ids(known["test_items"]),
+    )
+
+
+def _ids(values: list[str] | None) -> pl.Series | None:
+    return None if values is None else pl.Series("item_id", values, dtype=pl.String)

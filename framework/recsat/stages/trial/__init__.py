@@ -1,0 +1,1 @@
+"""One trial of an arm: what is known, who is served, tuning, reranking, curves."""

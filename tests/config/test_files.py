@@ -1,0 +1,83 @@
+"""What a file's text means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recsat import ConfigError
+from recsat.config.files import read_config_file, read_yaml
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("NO", "NO"),  # Norway, which YAML 1.1 reads as false
+        ("yes", "yes"),
+        ("true", True),
+        ("12:30", "12:30"),  # 750 in YAML 1.1
+        ("2024-01-31", "2024-01-31"),
+        ("1e-3", 0.001),  # a text to PyYAML
+        ("5.", 5.0),
+        (".5", 0.5),
+        ("-3", -3),
+        ("+7", 7),
+        ("010", 10),  # 8 in YAML 1.1
+        ("0o10", 8),
+        ("0x1F", 31),
+        ("1_000", "1_000"),
+        (".nan", ".nan"),
+        ("~", None),
+        ("", None),
+        ("null", None),
+        ("'20'", "20"),
+        ("[a, 1, true]", ["a", 1, True]),
+        ("{<<: {a: 1}, b: 2}", {"a": 1, "b": 2}),
+    ],
+)
+def test_yaml_scalars_are_those_of_the_core_schema(text: str, value: Any) -> None:
+    found = read_yaml(text)
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_toml_and_yaml_say_the_same(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text('domain = "content"\n[rank]\nk = 5\n[[splits]]\nname = "warm"\n')
+    (tmp_path / "a.yml").write_text("domain: content\nrank: {k: 5}\nsplits: [{name: warm}]\n")
+    assert read_config_file(tmp_path / "a.toml") == read_config_file(tmp_path / "a.yml")
+
+
+def test_a_file_of_comments_sets_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "runs.yaml"
+    file.write_text("# rank:\n#   k: 5\n")
+    assert read_config_file(file) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("runs.yaml", "rank: [1", "runs.yaml is not valid YAML: .* \\(line 1, column 9\\)"),
+        ("runs.yaml", "seed: 1\nseed: 2", "'seed' comes twice \\(line 2, column 1\\)"),
+        ("runs.yaml", "seed: !!python/object/apply:os.getpid []", "could not determine a constructor"),
+        ("runs.yaml", "- a", "Write settings as key: value"),
+        ("runs.toml", "seed = \n", "runs.toml is not valid TOML: .*line 1"),
+        ("runs.json", "{}", "Name it .yaml, .yml or .toml"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named_with_the_fault(tmp_path: Path, name: str, text: str, told: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ConfigError, match=told):
+        read_config_file(tmp_path / name)
+
+
+def test_a_missing_file_and_one_that_is_no_text_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"absent\.yaml does not exist \(looked in "):
+        read_config_file(Path("absent.yaml"))
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"binary\.yaml cannot be read.*UTF-8"):
+        read_config_file(tmp_path / "binary.yaml")
+    (tmp_path / "folder.yaml").mkdir()
+    with pytest.raises(ConfigError, match=r"folder\.yaml cannot be read"):
+        read_config_file(tmp_path / "folder.yaml")

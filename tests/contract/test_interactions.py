@@ -1,0 +1,45 @@
+"""From event tables to dense integers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+
+from recsat.contract.interactions import Catalogue, user_batch
+from recsat.errors import UnknownItem
+
+CATALOGUE = Catalogue(pl.DataFrame({"item_id": ["a", "b", "c"], "kind": ["x"] * 3}))
+
+
+def events(*rows: tuple[str, str, int]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "user_id": [row[0] for row in rows],
+            "item_id": [row[1] for row in rows],
+            "timestamp": [datetime.fromtimestamp(row[2], UTC) for row in rows],
+        },
+        schema_overrides={"timestamp": pl.Datetime("us", "UTC"), "user_id": pl.String, "item_id": pl.String},
+    )
+
+
+def test_rows_follow_the_users_asked_for_and_repeats_count_once_at_their_last_time() -> None:
+    batch = user_batch(
+        events(("u", "a", 5), ("v", "c", 7), ("u", "a", 9), ("w", "b", 1)), ["v", "nobody", "u"], CATALOGUE
+    )
+    assert batch.history.toarray().tolist() == [[0, 0, 1], [0, 0, 0], [1, 0, 0]]
+    assert batch.times is not None
+    assert batch.times.toarray().tolist() == [[0, 0, 7], [0, 0, 0], [9, 0, 0]]
+
+
+def test_no_events_give_empty_rows() -> None:
+    batch = user_batch(events(), ["u"], CATALOGUE)
+    assert batch.history.shape == (1, 3)
+    assert batch.history.nnz == 0
+    assert batch.times is None
+
+
+def test_an_item_outside_the_catalogue_is_named() -> None:
+    with pytest.raises(UnknownItem, match="item 'z' is not in the catalogue of 3 items"):
+        user_batch(events(("u", "z", 1)), ["u"], CATALOGUE)

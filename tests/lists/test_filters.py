@@ -1,0 +1,103 @@
+"""Filters: what they remove, in which order it counts, and what is pushed down."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
+import pytest
+
+from recsat.contract.dataset import Dataset
+from recsat.contract.domain import CandidateFilter, FilterContext
+from recsat.contract.interactions import Catalogue
+from recsat.errors import PluginError
+from recsat.lists.filters import SEEN, FilterPlan, plan_filters
+
+ITEMS = pl.DataFrame(
+    {"item_id": ["a", "b", "c", "d"], "kind": ["game", "game", "item", "item"], "price": [5.0, 50.0, 1.0, 99.0]}
+)
+EVENTS = pl.DataFrame({"user_id": ["u", "u", "v"], "item_id": ["a", "a", "d"]})
+CONTEXT = FilterContext(known=Dataset(items=ITEMS, events=EVENTS), config=None, now=datetime(2024, 1, 1, tzinfo=UTC))
+CHEAP = CandidateFilter(
+    name="cheap",
+    description="below 10",
+    where=lambda context: {"must": [{"key": "price", "range": {"lt": 10}}]},
+    keep=lambda items, context: items["price"] < 10,
+    fields={"price": "float"},
+)
+
+
+def plan(**filters: CandidateFilter) -> FilterPlan:
+    return plan_filters(filters, Catalogue(ITEMS), ["u", "v"], CONTEXT)
+
+
+def test_seen_items_are_excluded_for_their_user_alone() -> None:
+    assert plan(seen=SEEN).mask(slice(0, 2)).tolist() == [[False, True, True, True], [True, True, True, False]]
+
+
+def test_a_candidate_counts_for_the_first_filter_that_removes_it() -> None:
+    assert plan(seen=SEEN, cheap=CHEAP).removed == {"seen": 2, "cheap": 3}
+    assert plan(cheap=CHEAP, seen=SEEN).removed == {"cheap": 4, "seen": 1}
+    assert plan(cheap=CHEAP, seen=SEEN).n_candidates == 8
+
+
+def test_a_filter_of_one_kind_leaves_other_kinds_alone_also_when_pushed_down() -> None:
+    games = CandidateFilter(name="g", description="", kinds=("game",), where=CHEAP.where, keep=CHEAP.keep)
+    made = plan(g=games)
+    assert made.items.tolist() == [True, False, True, True]
+    assert made.where == [
+        {
+            "should": [
+                {"must": [{"key": "price", "range": {"lt": 10}}]},
+                {"must_not": [{"key": "kind", "match": {"any": ["game"]}}]},
+            ]
+        }
+    ]
+
+
+def test_an_allow_list_of_one_kind_lets_other_kinds_pass() -> None:
+    owned = CandidateFilter(
+        name="owned",
+        description="",
+        kinds=("item",),
+        allow=lambda users, context: pl.DataFrame({"user_id": ["u"], "item_id": ["c"]}),
+    )
+    made = plan(owned=owned)
+    assert made.mask(slice(0, 2)).tolist() == [[True, True, True, False], [True, True, False, False]]
+    assert made.removed == {"owned": 3}
+
+
+def test_a_universe_bounds_the_candidates_before_any_filter() -> None:
+    universe = np.array([True, False, False, True])
+    made = plan_filters({"seen": SEEN}, Catalogue(ITEMS), ["u", "v"], CONTEXT, universe)
+    assert made.n_candidates == 4
+    assert made.mask(slice(1, 2)).tolist() == [[True, False, False, False]]
+
+
+def test_pairs_of_unknown_users_or_items_are_left_aside() -> None:
+    odd = CandidateFilter(
+        name="odd",
+        description="",
+        exclude=lambda users, context: pl.DataFrame({"user_id": ["x", "u"], "item_id": ["a", "zzz"]}),
+    )
+    assert plan(odd=odd).removed == {"odd": 0}
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (CandidateFilter(name="k", description="", keep=lambda i, c: [True] * 4), "filter bad: keep returned a list"),  # type: ignore[arg-type, return-value]
+        (
+            CandidateFilter(name="k", description="", keep=lambda i, c: pl.Series([True])),
+            "Series of 1; return a Boolean Series of 4",
+        ),
+        (
+            CandidateFilter(name="k", description="", exclude=lambda u, c: pl.DataFrame({"user": []})),
+            "columns user_id and item_id",
+        ),
+    ],
+)
+def test_a_filter_that_returns_something_else_is_named(rule: CandidateFilter, message: str) -> None:
+    with pytest.raises(PluginError, match=message):
+        plan(bad=rule)

@@ -1,0 +1,76 @@
+"""Codes in words."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from recsat.lists.reasons import DEFAULT_REASONS, in_words, unknown_placeholders
+
+TITLES = pl.Series(["Heat", "{topic}", None])
+OWN = {
+    "because": "like {title}: {topic}",
+    "similar": "{topic} and {topic}",
+    "popular": "loved in {market}",
+    "odd": "odd {topic}",
+}
+
+
+@pytest.mark.parametrize(
+    ("code", "item", "topic", "market", "told"),
+    [
+        ("because", 0, "Crime", "", "like Heat: Crime"),
+        ("because", 0, None, "", "because you liked Heat"),  # without a topic: recsat's own words
+        ("because", 1, "Crime", "", "like {topic}: Crime"),  # what a title says is no placeholder
+        ("because", 2, "Crime", "", "like an item you liked: Crime"),
+        ("because", -1, None, "", "because you liked an item you liked"),
+        ("similar", 0, "$0 \\1 {title}", "", "$0 \\1 {title} and $0 \\1 {title}"),
+        ("popular", -1, None, "Malta", "loved in Malta"),
+        ("popular", -1, None, None, "popular now"),
+        ("topic", -1, "Crime", None, "more Crime, which you liked before"),
+        ("no-history-market", -1, None, "Malta", "popular in Malta; nothing is known of your taste yet"),
+        ("odd", -1, "Crime", None, "odd Crime"),
+        ("odd", -1, None, None, "odd"),
+        ("unheard", 0, "Crime", "Malta", "unheard"),
+        ("", -1, None, None, ""),
+    ],
+)
+def test_a_template_is_filled_or_gives_way(
+    code: str, item: int, topic: str | None, market: str | None, told: str
+) -> None:
+    topics, markets = pl.Series([topic], dtype=pl.String), pl.Series([market or None], dtype=pl.String)
+    found = in_words(np.array([code]), np.array([item]), TITLES, OWN, topics=topics, markets=markets)
+    assert found.to_list() == [told]
+
+
+def test_whole_columns_are_told_at_once_each_place_in_its_own_words() -> None:
+    codes = np.array(["because", "popular", "because", "taste"])
+    found = in_words(
+        codes, np.array([0, -1, 0, -1]), TITLES, OWN, topics=pl.Series(["Crime", None, None, "Crime"], dtype=pl.String)
+    )
+    assert found.to_list() == [
+        "like Heat: Crime",
+        "popular now",
+        "because you liked Heat",
+        "fits what you liked so far",
+    ]
+    assert in_words(codes[:0], np.zeros(0, dtype=np.int64), TITLES, OWN).to_list() == []
+    assert in_words(codes[:0], np.zeros(0, dtype=np.int64), TITLES.clear(), OWN).dtype == pl.String
+
+
+def test_recsats_own_words_have_known_placeholders_alone() -> None:
+    assert [unknown_placeholders(text) for text in DEFAULT_REASONS.values()] == [[]] * len(DEFAULT_REASONS)
+
+
+@pytest.mark.parametrize(
+    ("template", "strange"),
+    [
+        ("{title} {topic} {market}", []),
+        ("{titel}", ["{titel}"]),
+        ("{} {title:>3} }", ["{}", "{title:>3}", "}"]),
+        ("{title", ["{title"]),
+    ],
+)
+def test_braces_that_are_no_placeholder_are_found(template: str, strange: list[str]) -> None:
+    assert unknown_placeholders(template) == strange
