@@ -77,7 +77,7 @@ def test_nothing_left_names_the_settings_to_lower() -> None:
         core(CHAIN, LIKED, min_user_events=9, min_item_events=2)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rows=st.lists(
         st.tuples(st.sampled_from("abcdef"), st.sampled_from("uvwxyz"), st.sampled_from([1.0, 5.0])),

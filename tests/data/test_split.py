@@ -71,7 +71,7 @@ event_tables = st.lists(
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(events=event_tables, seed=st.integers(0, 2**32 - 1), test_share=st.floats(0.1, 0.8))
 def test_every_event_is_in_exactly_one_part(protocol: str, events: pl.DataFrame, seed: int, test_share: float) -> None:
     rows = events.with_row_index("row")

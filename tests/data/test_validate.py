@@ -261,7 +261,7 @@ def test_texts_of_another_number_are_the_plugins_fault() -> None:
         check_texts(MADE, lambda items: pl.Series(["a", "b"]), on_bad_rows="raise")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     rows=st.lists(
         st.tuples(

@@ -53,7 +53,7 @@ def test_another_encoder_shares_nothing(tmp_path: Path, hashing: ModuleType) -> 
     assert embed_texts(["x"], hashing.HashEncoder("two"), tmp_path).n_new == 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.lists(st.text(max_size=3), max_size=12), min_size=1, max_size=4), st.integers(1, 5))
 def test_any_order_of_calls_gives_what_the_encoder_gives(calls: list[list[str]], block: int) -> None:
     hashing = sys.modules.get("hashing_for_properties") or _load_hashing()

@@ -32,7 +32,7 @@ def model() -> BertModel:
     return small_bert()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=12), seed=st.integers(0, 1000))
 def test_packed_states_equal_the_models_own_of_each_text_alone(model: BertModel, lengths: list[int], seed: int) -> None:
     texts = [np.random.default_rng([seed, i]).integers(0, 50, length) for i, length in enumerate(lengths)]

@@ -138,7 +138,7 @@ def test_agreement_with_ranx_on_random_lists(monkeypatch: pytest.MonkeyPatch) ->
             assert ours[user] * scale == pytest.approx(value, abs=1e-9), (name, user)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), k=st.integers(1, 6))
 def test_values_stay_in_bounds_and_a_hit_moved_up_never_hurts(seed: int, k: int) -> None:
     lists, relevant, users = random_tables(seed, 8, 12, 6)

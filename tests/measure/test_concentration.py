@@ -47,7 +47,7 @@ def textbook(counts: np.ndarray) -> dict[str, float]:
     }
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), k=st.integers(1, 6), skew=st.floats(0, 3))
 def test_values_and_every_left_out_value_equal_the_definitions(seed: int, k: int, skew: float) -> None:
     matrix = drawn(seed, 12, 15, k, skew)

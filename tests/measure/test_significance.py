@@ -35,14 +35,14 @@ def test_few_users_are_counted_exactly(differences: list[float], expected: float
     assert sign_flip_test(np.array(differences)[:, None])[0] == pytest.approx(expected, nan_ok=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), n=st.integers(13, 17), shift=st.floats(0, 2), skew=st.booleans())
 def test_all_flips_are_counted_without_listing_them(seed: int, n: int, shift: float, skew: bool) -> None:
     d = drawn(seed, n, shift, skew)
     assert sign_flip_test(d[:, None])[0] == pytest.approx(brute_force(d), rel=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), n=st.integers(31, 36), shift=st.floats(0, 2), skew=st.booleans())
 def test_the_saddlepoint_agrees_with_all_flips(seed: int, n: int, shift: float, skew: bool) -> None:
     d = drawn(seed, n, shift, skew)

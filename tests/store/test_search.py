@@ -40,7 +40,7 @@ def pairs(rng: np.random.Generator, n: int, most: int) -> np.ndarray:
     return mask
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2**16),
     n=st.integers(1, 9),

@@ -102,7 +102,7 @@ def test_items_are_shown_as_often_as_their_propensity_says() -> None:
     assert np.allclose(log["propensity"].to_numpy(), policy[numbers(log["user_id"]), numbers(log["item_id"])])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10**6), sharpness=st.floats(0, 5), n_items=st.integers(1, 30), n_users=st.integers(1, 20))
 def test_propensities_sum_to_one(seed: int, sharpness: float, n_items: int, n_users: int) -> None:
     some = world(seed=seed, policy_sharpness=sharpness, n_items=n_items, n_users=n_users)
