@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from recsat.embed.pooling import Pooling
 from recsat.embed.transformer import TransformerEncoder
 from recsat.errors import EncoderError
 from recsat.plugins import load_plugins
+from recsat.testing import EncoderContract
 
 FolderOf = Callable[[str], Path]
 FAMILIES = ("bert", "gpt2", "llama", "xlnet")
@@ -91,7 +93,7 @@ def test_each_family_is_pooled_as_its_architecture_calls_for(
 words = st.sampled_from(["Heat", "Paris", "wireless", "bed", "a", "the", "detective", "1995", ",", ".", "猫"])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     family=st.sampled_from(FAMILIES),
     texts=st.lists(st.lists(words, min_size=1, max_size=30).map(" ".join), min_size=1, max_size=12),
@@ -166,19 +168,28 @@ def test_prompts_stand_in_front_of_every_text(checkpoint_folder: FolderOf) -> No
     assert e5._loaded[0] is queries._loaded[0]
 
 
-def test_the_fingerprint_changes_with_all_that_changes_a_vector_and_nothing_else(checkpoint_folder: FolderOf) -> None:
-    folder = checkpoint_folder("bert")
-    base = TransformerEncoder(folder, device="cpu").fingerprint
-    others = [
-        TransformerEncoder(folder, device="cpu", pooling="cls"),
-        TransformerEncoder(folder, device="cpu", prompt="query: "),
-        TransformerEncoder(folder, device="cpu", max_tokens=16),
-        TransformerEncoder(folder, device="cpu", dtype="bfloat16"),
-        TransformerEncoder(checkpoint_folder("gpt2"), device="cpu", pooling="mean"),
-        TransformerEncoder(folder, device="cpu").with_prompt("p"),
-    ]
-    assert len({base, *(other.fingerprint for other in others)}) == len(others) + 1
-    assert TransformerEncoder(folder, device="cpu", token_budget=64, name="another name").fingerprint == base
+class TestTransformer(EncoderContract):
+    """Each family; the fingerprint changes with all that changes a vector and nothing else."""
+
+    @pytest.fixture(autouse=True, params=FAMILIES)
+    def encoder(self, request: pytest.FixtureRequest, checkpoint_folder: FolderOf) -> None:
+        folder = checkpoint_folder(request.param)
+        another = checkpoint_folder(FAMILIES[FAMILIES.index(request.param) - 1])
+        make = partial(TransformerEncoder, folder, device="cpu", pooling="mean")
+        self.make = make
+        self.others = (
+            partial(TransformerEncoder, folder, device="cpu", pooling="cls"),
+            partial(make, prompt="query: "),
+            partial(make, max_tokens=16),
+            partial(make, dtype="bfloat16"),
+            partial(TransformerEncoder, another, device="cpu", pooling="mean"),
+            lambda: make().with_prompt("p"),
+        )
+        self.alike = (partial(make, token_budget=64), partial(make, name="another name"))
+
+
+class TestMinilm(EncoderContract):
+    make = staticmethod(lambda: load_plugins([]).encoder("minilm").make(EncoderSettings(device="cpu")))
 
 
 def test_half_precision_gives_unit_float32_near_the_full_one(checkpoint_folder: FolderOf) -> None:

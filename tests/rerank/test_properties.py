@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,14 +15,27 @@ from hypothesis import strategies as st
 
 from recsat.contract.reranker import Reranker, RerankInput
 from recsat.errors import RunError
+from recsat.rerank.budget import DiversityBudget
 from recsat.rerank.calibrated import Calibrated
 from recsat.rerank.dpp import DeterminantalPointProcess
+from recsat.rerank.greedy import ByScore
 from recsat.rerank.mmr import MaximalMarginalRelevance
 from recsat.rerank.msd import MaxSumDiversification
+from recsat.rerank.value import ExpectedValue
 from recsat.rerank.xquad import XQuAD
+from recsat.testing import RerankerContract
+from recsat.testing.reranker_contract import check_order_by_score, check_places, random_block
 
 N_ITEMS = 15
 KINDS = [MaximalMarginalRelevance, MaxSumDiversification, DeterminantalPointProcess, XQuAD, Calibrated]
+RERANKERS: dict[str, Callable[[], Reranker]] = {
+    **{kind.__name__: partial(kind, trade_off=0.4, depth=20) for kind in KINDS},
+    "greedy order": partial(MaximalMarginalRelevance, order="greedy"),
+    "budget": DiversityBudget,
+    "value": partial(ExpectedValue, {"click": 1.0, "purchase": 5.0}),
+    "value, then mmr": partial(ExpectedValue, {"click": 1.0}, then=MaximalMarginalRelevance()),
+    "by score": ByScore,
+}
 kinds = st.sampled_from(KINDS)
 number = st.floats(allow_nan=False, allow_infinity=False, width=32) | st.sampled_from([0.0, 1.0])
 
@@ -52,32 +67,30 @@ def blocks(draw: st.DrawFn) -> RerankInput:
 
 
 @given(blocks(), kinds, st.floats(0, 1), st.integers(1, 15), st.integers(1, 12))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_list_has_finite_scores_alone_each_once_and_as_many_as_there_are(
     block: RerankInput, kind: type[Reranker], trade_off: float, k: int, depth: int
 ) -> None:
-    places = kind(trade_off=trade_off, depth=depth).rerank(block, k)  # type: ignore[call-arg]
-    assert places.shape == (len(block.scores), k)
-    assert places.dtype == torch.int64
-    for row, scores in zip(places.tolist(), block.scores, strict=True):
-        taken = [place for place in row if place >= 0]
-        assert row == taken + [-1] * (k - len(taken))
-        assert len(set(taken)) == len(taken) == min(k, int(torch.isfinite(scores).sum()))
-        assert torch.isfinite(scores[taken]).all()
+    check_places(block, kind(trade_off=trade_off, depth=depth).rerank(block, k), k)  # type: ignore[call-arg]
 
 
 @given(blocks(), kinds, st.integers(1, 15))
-@settings(max_examples=100, deadline=None)
-def test_without_a_trade_off_the_order_is_the_arm_s(block: RerankInput, kind: type[Reranker], k: int) -> None:
-    places = kind(trade_off=0.0).rerank(block, k)  # type: ignore[call-arg]
-    for row, scores in zip(places.tolist(), block.scores.tolist(), strict=True):
-        order = sorted((i for i in range(len(scores)) if math.isfinite(scores[i])), key=lambda i: -scores[i])
-        assert [place for place in row if place >= 0] == order[:k]
+@settings(max_examples=100)
+def test_without_a_trade_off_the_order_is_the_arms(block: RerankInput, kind: type[Reranker], k: int) -> None:
+    check_order_by_score(block, kind(trade_off=0.0).rerank(block, k), k)  # type: ignore[call-arg]
+
+
+class TestRerankers(RerankerContract):
+    """All that recsat brings but the classifier, which needs a trained model."""
+
+    @pytest.fixture(autouse=True, params=RERANKERS)
+    def reranker(self, request: pytest.FixtureRequest) -> None:
+        self.make = RERANKERS[request.param]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_order_of_scores_has_the_greedy_items_best_score_first(kind: type[Reranker]) -> None:
-    block = _block(np.random.default_rng(4), 12, 30)
+    block = random_block(4, n_users=12, width=30)
     greedy = kind(trade_off=0.5, order="greedy").rerank(block, 8)  # type: ignore[call-arg]
     by_score = kind(trade_off=0.5).rerank(block, 8)  # type: ignore[call-arg]
     assert not torch.equal(greedy, by_score)
@@ -90,44 +103,11 @@ def test_the_order_of_scores_has_the_greedy_items_best_score_first(kind: type[Re
 def test_a_trade_off_means_the_same_in_any_unit_of_the_scores(
     kind: type[Reranker], factor: float, offset: float
 ) -> None:
-    rng = np.random.default_rng(1)
-    block = replace(_block(rng, 20, 30), scores=torch.from_numpy(rng.integers(-64, 64, (20, 30)).astype(np.float32)))
+    scores = np.random.default_rng(1).integers(-64, 64, (20, 30)).astype(np.float32)
+    block = replace(random_block(1, n_users=20, width=30), scores=torch.from_numpy(scores))
     other = replace(block, scores=factor * block.scores + offset)
     reranker = kind(trade_off=0.3)  # type: ignore[call-arg]
     assert torch.equal(reranker.rerank(block, 10), reranker.rerank(other, 10))
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_users_do_not_depend_on_who_shares_their_block(kind: type[Reranker]) -> None:
-    block = _block(np.random.default_rng(2), 9, 25)
-    reranker = kind(trade_off=0.4, depth=20)  # type: ignore[call-arg]
-    assert block.user_topics is not None
-    alone = [
-        reranker.rerank(
-            replace(
-                block,
-                candidates=block.candidates[u : u + 1],
-                scores=block.scores[u : u + 1],
-                user_topics=block.user_topics[u : u + 1],
-            ),
-            6,
-        )
-        for u in range(9)
-    ]
-    assert torch.equal(reranker.rerank(block, 6), torch.cat(alone))
-
-
-def _block(rng: np.random.Generator, n_users: int, width: int) -> RerankInput:
-    vectors = rng.standard_normal((60, 8)).astype(np.float32)
-    topics = rng.random((60, 5)).astype(np.float32)
-    likes = rng.random((n_users, 5)).astype(np.float32)
-    return RerankInput(
-        candidates=torch.from_numpy(np.stack([rng.permutation(60)[:width] for _ in range(n_users)])),
-        scores=torch.from_numpy(rng.standard_normal((n_users, width)).astype(np.float32)),
-        vectors=torch.from_numpy(vectors / np.linalg.norm(vectors, axis=1, keepdims=True)),
-        topics=torch.from_numpy(topics / topics.sum(axis=1, keepdims=True)),
-        user_topics=torch.from_numpy(likes / likes.sum(axis=1, keepdims=True)),
-    )
 
 
 @pytest.mark.parametrize(
@@ -141,7 +121,7 @@ def _block(rng: np.random.Generator, n_users: int, width: int) -> RerankInput:
     ],
 )
 def test_what_a_reranker_needs_and_the_block_lacks_is_named(kind: type[Reranker], lacks: str, message: str) -> None:
-    block = replace(_block(np.random.default_rng(3), 2, 5), **{lacks: None})  # type: ignore[arg-type]
+    block = replace(random_block(3, n_users=2, width=5), **{lacks: None})  # type: ignore[arg-type]
     with pytest.raises(RunError, match=message):
         kind().rerank(block, 3)
 

@@ -1,0 +1,285 @@
+"""The contract passes an arm that keeps it, and fails each that breaks one rule, which its message names with what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsat.contract.arm import Reasons, Recommender
+from recsat.contract.interactions import TrainingData, UserBatch
+from recsat.testing import RecommenderContract
+
+
+class Companions(Recommender):
+    """What is liked together: of each item, how many users like it and an item of the history."""
+
+    def fit(self, train: TrainingData) -> Self:
+        history = train.users.history
+        self.together = (history.T @ history).toarray()
+        np.fill_diagonal(self.together, 0)
+        return self
+
+    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
+        scores = torch.from_numpy(users.history @ self.together)
+        return scores if candidates is None else at(scores, candidates)
+
+    def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
+        share = users.history.toarray()[:, :, None] * self.together[:, items.clip(0)].transpose(1, 0, 2)
+        best = np.where((items >= 0) & (share.max(axis=1) > 0), share.argmax(axis=1), -1)
+        return Reasons(code=np.where(best >= 0, "because", "taste"), item=best)
+
+
+class Factors(Companions):
+    """Companions by inner products: the same scores from vectors of its own."""
+
+    vector = "companions"
+
+    def query_vectors(self, users: UserBatch) -> NDArray[np.float32]:
+        return users.history.toarray()
+
+    def stored_vectors(self) -> dict[str, NDArray[np.float32]]:
+        return {"companions": self.together.T}
+
+    def neighbours(self, users: UserBatch, n: int) -> NDArray[np.int64]:
+        return np.argsort(-self.together, axis=1)[users.history.argmax(axis=1)][:, :n]
+
+
+def at(scores: Tensor, candidates: Tensor) -> Tensor:
+    return scores.gather(1, candidates.clamp(min=0)).masked_fill(candidates == -1, float("-inf"))
+
+
+class Same(Recommender):
+    """How many users like an item, the same for everybody."""
+
+    def fit(self, train: TrainingData) -> Self:
+        self.popularity = torch.from_numpy(train.popularity)
+        return self
+
+    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
+        scores = self.popularity.expand(len(users), -1)
+        return scores if candidates is None else at(scores, candidates)
+
+    def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
+        return Reasons(code=np.full(items.shape, "popular"), item=np.full(items.shape, -1))
+
+
+class TestCompanions(RecommenderContract):
+    make = staticmethod(lambda: Companions())
+
+
+class TestFactors(RecommenderContract):
+    make = Factors
+
+
+class TestSame(RecommenderContract):
+    make = Same
+    personal = False
+    reasons = "none"
+
+
+def changed(base: type[Companions], **methods: Any) -> Callable[[], Recommender]:
+    return type("Broken", (base,), methods)
+
+
+def fit_forgets(self: Companions, train: TrainingData) -> None:
+    Companions.fit(self, train)
+
+
+def fit_writes(self: Companions, train: TrainingData) -> Companions:
+    Companions.fit(self, train)
+    train.users.history.data[:] = 2
+    return self
+
+
+def fit_centres(self: Companions, train: TrainingData) -> Companions:
+    Companions.fit(self, train)
+    train.vectors["text"][:] -= 1
+    return self
+
+
+def fit_turned(self: Companions, train: TrainingData) -> Companions:
+    Companions.fit(self, train)
+    self.together = -self.together
+    return self
+
+
+def fit_unseeded(self: Companions, train: TrainingData) -> Companions:
+    Companions.fit(self, train)
+    self.together = self.together + np.random.default_rng().random(self.together.shape, dtype=np.float32)
+    return self
+
+
+def fit_by_id(self: Companions, train: TrainingData) -> Companions:
+    Companions.fit(self, train)
+    self.ids = set(train.users.ids)  # type: ignore[attr-defined]
+    return self
+
+
+def scored(change: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """``change(arm, users, candidates, scores)`` over the right scores."""
+
+    def score(self: Companions, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
+        return change(self, users, candidates, Companions.score(self, users, candidates))
+
+    return score
+
+
+def explained(change: Callable[..., Any]) -> Callable[..., Any]:
+    def explain(self: Companions, users: UserBatch, items: NDArray[np.int64]) -> Any:
+        return change(users, items, Companions.explain(self, users, items))
+
+    return explain
+
+
+def least_liked(users: UserBatch, items: NDArray[np.int64], reasons: Reasons) -> Reasons:
+    first = np.array([row.nonzero()[0][0] for row in users.history.toarray()])
+    return Reasons(reasons.code, np.where(items >= 0, first[:, None], -1))
+
+
+LOWERS = "test_taking_the_named_reason_away_lowers_the_score"
+RULES: list[tuple[str, Callable[[], Recommender], str, str]] = [
+    ("fit gives nothing back", changed(Companions, fit=fit_forgets), "test_fit_returns", "Return self."),
+    ("fit writes into histories", changed(Companions, fit=fit_writes), "test_fit_returns", "changed the histories"),
+    (
+        "fit writes into vectors",
+        changed(Companions, fit=fit_centres),
+        "test_fit_returns",
+        "item vectors ['raw', 'text']",
+    ),
+    ("the worst come first", changed(Companions, fit=fit_turned), "test_the_one_withheld", "Look at the sign"),
+    ("no seed", changed(Companions, fit=fit_unseeded), "test_fitting_twice", "TrainingData.seed alone"),
+    (
+        "scores of float64",
+        changed(Companions, score=scored(lambda arm, users, candidates, scores: scores.double())),
+        "test_scores_are_float32",
+        "of the catalogue are torch.float64; return float32",
+    ),
+    (
+        "candidates forgotten",
+        changed(Companions, score=lambda self, users, candidates=None: Companions.score(self, users)),
+        "test_scores_are_float32",
+        "at candidates have shape (60, 30); return (60, 2)",
+    ),
+    (
+        "a number for padding",
+        changed(Companions, score=scored(lambda arm, users, candidates, scores: scores.clamp(min=0))),
+        "test_scores_at_candidates_are",
+        "it must be -inf",
+    ),
+    (
+        "other scores at candidates",
+        changed(
+            Companions,
+            score=scored(lambda arm, users, candidates, scores: scores if candidates is None else scores + 1),
+        ),
+        "test_scores_at_candidates_are",
+        "another one than that of the same item when the whole catalogue",
+    ),
+    (
+        "known ids alone",
+        changed(
+            Companions,
+            fit=fit_by_id,
+            score=scored(lambda arm, users, candidates, scores: scores * (set(users.ids) <= arm.ids)),
+        ),
+        "test_a_user_is_scored_from_the_history",
+        "Score users.history",
+    ),
+    (
+        "centred over the batch",
+        changed(Companions, score=scored(lambda arm, users, candidates, scores: scores - scores[:1])),
+        "test_a_users_scores_do_not_depend",
+        "who else is in the batch",
+    ),
+    (
+        "a mean of nothing",
+        changed(
+            Companions,
+            score=scored(lambda arm, users, c, scores: scores / torch.from_numpy(users.history.sum(axis=1))[:, None]),
+        ),
+        "test_an_empty_history",
+        "not finite. Give 0",
+    ),
+    (
+        "a query that is not the score",
+        changed(Factors, query_vectors=lambda self, users: 2 * users.history.toarray()),
+        "test_query_vectors_times",
+        "is not the score",
+    ),
+    (
+        "a vector that nobody has",
+        changed(Factors, vector="other"),
+        "test_query_vectors_times",
+        "They have ['companions', ",
+    ),
+    (
+        "queries of another width",
+        changed(Factors, query_vectors=lambda self, users: users.history.toarray()[:, :4]),
+        "test_queries_and_neighbours",
+        "have shape (60, 4); return (60, 30)",
+    ),
+    (
+        "neighbours twice",
+        changed(Factors, neighbours=lambda self, users, n: np.zeros((len(users), n), dtype=np.int64)),
+        "test_queries_and_neighbours",
+        "neighbours of user 0 have an item twice",
+    ),
+    (
+        "reasons of another shape",
+        changed(Companions, explain=explained(lambda u, i, r: Reasons(r.code[:, :1], r.item))),
+        "test_reasons_belong",
+        "code has shape (60, 1); return (60, 4)",
+    ),
+    (
+        "a reason for an empty place",
+        changed(
+            Companions, explain=explained(lambda u, i, r: Reasons(r.code, r.item.max(axis=1, keepdims=True) + 0 * i))
+        ),
+        "test_reasons_belong",
+        "for an empty list place",
+    ),
+    (
+        "the item itself as its reason",
+        changed(Companions, explain=explained(lambda users, items, reasons: Reasons(reasons.code, items))),
+        "test_reasons_belong",
+        "not in the user's history",
+    ),
+    (
+        "no reasons",
+        changed(Companions, explain=explained(lambda users, items, r: Reasons(r.code, np.full(items.shape, -1)))),
+        "test_reasons_belong",
+        'set reasons = "none"',
+    ),
+    ("any history item", changed(Companions, explain=explained(least_liked)), LOWERS, "another history item to"),
+]
+
+
+@pytest.mark.parametrize(("make", "method", "message"), [row[1:] for row in RULES], ids=[row[0] for row in RULES])
+def test_an_arm_that_breaks_a_rule_fails_the_test_of_it(
+    make: Callable[[], Recommender], method: str, message: str, failures: Callable[[type[Any]], dict[str, str]]
+) -> None:
+    messages = failures(type("TestBroken", (RecommenderContract,), {"make": staticmethod(make)}))
+    texts = [text for name, text in messages.items() if name.startswith(method)]
+    assert texts, f"no test {method}… failed, of {sorted(messages)}"
+    assert any(message in text for text in texts), texts
+
+
+def test_a_reason_whose_absence_does_not_lower_the_score_is_no_reason() -> None:
+    class Turned(Companions):
+        def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
+            return 1 / (1 + Companions.score(self, users, candidates).clamp(min=0))
+
+    contract = type("TestTurned", (RecommenderContract,), {"make": Turned, "reasons": "any"})
+    with pytest.raises(AssertionError, match="Name an item whose absence lowers the score"):
+        contract().test_taking_the_named_reason_away_lowers_the_score()
+
+
+def test_a_contract_without_an_arm_says_how_to_name_it() -> None:
+    with pytest.raises(NotImplementedError, match="name the arm: make = staticmethod"):
+        RecommenderContract().test_an_empty_history_gives_finite_scores()
