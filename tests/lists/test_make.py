@@ -25,7 +25,8 @@ from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.contract.reranker import Reranker, RerankInput
 from recsat.errors import RunError
 from recsat.lists.filters import FilterPlan, plan_filters
-from recsat.lists.make import Features, Recommended, Request, Retriever, recommend
+from recsat.lists.make import Recommended, recommend
+from recsat.lists.request import Features, Request, Retriever
 from recsat.lists.requests import request_filters
 from recsat.rerank.calibrated import Calibrated
 from recsat.rerank.xquad import XQuAD

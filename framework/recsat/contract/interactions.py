@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from recsat.errors import UnknownItem
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,8 @@ def user_batch(events: pl.DataFrame, user_ids: Sequence[str], catalogue: Catalog
     Repeated events on one item count once, at their last time. Events of other users are left aside; an item outside the
     catalogue raises :class:`UnknownItem`.
     """
+    from scipy.sparse import csr_array
+
     ids = list(user_ids)
     order = pl.DataFrame({"user_id": pl.Series(ids, dtype=pl.String), "row": np.arange(len(ids), dtype=np.int64)})
     pairs = (

@@ -13,16 +13,17 @@ from torch import Tensor
 from recsat.embed.provenance import CLASSIFIER
 from recsat.errors import DataError
 from recsat.finetune.classification import classification_report, in_markdown
-from recsat.finetune.cross_encoder import CrossEncoder, Pair
+from recsat.finetune.cross_encoder import save_classifier, untrained_classifier
 from recsat.finetune.encoder import known_of, settings_of, story, surroundings
 from recsat.finetune.judged_pairs import JudgedPairs, with_negatives
 from recsat.finetune.pairs import PairSource
 from recsat.finetune.settings import FinetuneSettings
 from recsat.finetune.text_model import startable
 from recsat.finetune.training import batched, seed_of, train
+from recsat.rerank.cross_encoder import CrossEncoder, Pair
 from recsat.run.stage import Outcome, StageContext
 from recsat.stages.prepare import read_split
-from recsat.stages.trial.texts import describe_users
+from recsat.stages.trial.users import describe_users
 
 DEV, TEST = 1_000_001, 1_000_002
 """Seeds of the parts that are drawn once; epochs have theirs from 0 on."""
@@ -87,7 +88,7 @@ def classify(context: StageContext) -> Outcome:
     dev = pl.concat([split.validation for split in known.splits]).filter(context.domain.positive)
     test = pl.concat([split.test for split in splits]).filter(context.domain.positive)
     source = PairSource(known.train, context.catalogue, lambda events: describe_users(context, events))
-    classifier = CrossEncoder.started(
+    classifier = untrained_classifier(
         start.checkpoint.folder, settings, budget=start.token_budget, device=config.encoder.device, seed=config.seed
     )
     # Negatives are drawn as if later parts were unknown: else what is liked there would show by never being one.
@@ -111,8 +112,10 @@ def classify(context: StageContext) -> Outcome:
         {**epochs, "test": found}
     )
     (context.folder.path / "finetune" / "classifier.md").write_text(told, encoding="utf-8")
-    classifier.save(
-        context.folder.path / CLASSIFIER, story(context, settings, start.fingerprint, state.history, state.best_epoch)
+    save_classifier(
+        classifier,
+        context.folder.path / CLASSIFIER,
+        story(context, settings, start.fingerprint, state.history, state.best_epoch),
     )
     return Outcome(n_new=state.step)
 

@@ -16,7 +16,8 @@ from recsat.data.split import Split
 from recsat.embed.cache import embed_texts
 from recsat.embed.centre import centre
 from recsat.finetune.encoder import MODEL, settings_of
-from recsat.lists.make import Request, recommend
+from recsat.lists.make import recommend
+from recsat.lists.request import Request
 from recsat.measure.evidence import Evidence
 from recsat.measure.intervals import Intervals, bootstrap_intervals
 from recsat.measure.measures import key_of

@@ -26,7 +26,7 @@ from recsat.finetune.training import Surroundings, batched, seed_of, train
 from recsat.finetune.validation import Validation, validation_of
 from recsat.run.stage import Outcome, StageContext
 from recsat.stages.prepare import read_split
-from recsat.stages.trial.texts import describe_users
+from recsat.stages.trial.users import describe_users
 
 FOLDER = "finetune"
 MODEL = "finetune/model"

@@ -12,7 +12,8 @@ from recsat.arms.popularity import Popularity
 from recsat.arms.text import TextSimilarity
 from recsat.data.split import Split
 from recsat.embed.centre import centre
-from recsat.lists.make import Request, recommend
+from recsat.lists.make import recommend
+from recsat.lists.request import Request
 from recsat.measure.accuracy import ndcg
 from recsat.run.stage import StageContext
 from recsat.stages.recommend import request_of

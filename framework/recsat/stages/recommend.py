@@ -12,16 +12,17 @@ from recsat.contract.domain import RecommenderSpec
 from recsat.data.split import Split
 from recsat.embed.device import pick_device
 from recsat.lists.candidates import StoreRetriever
-from recsat.lists.make import Recommended, Request
+from recsat.lists.make import Recommended
 from recsat.lists.make import recommend as make_lists
+from recsat.lists.request import Request
 from recsat.run.stage import Outcome, StageContext
 from recsat.stages.index import opened_retriever, retriever_of
 from recsat.stages.prepare import read_split
 from recsat.stages.trial.curves import CurveArm, ahead, curves
 from recsat.stages.trial.fold import Fold, test_fold, validation_fold
 from recsat.stages.trial.rerank import test_errors, with_reranker
-from recsat.stages.trial.texts import Texts
 from recsat.stages.trial.tune import settings_of, tune
+from recsat.stages.trial.users import Texts
 
 COLD_ITEMS = "cold-items"
 

@@ -19,16 +19,13 @@ from recsat.lists.requests import request_filters
 from recsat.plugins import Plugins
 from recsat.result.model import Result
 from recsat.run.folder import RunFolder, open_run
-from recsat.run.progress import LogProgress
 from recsat.run.stage import StageContext
 from recsat.stages.index import opened_retriever, retriever_of
 from recsat.stages.prepare import read_split
 from recsat.stages.recommend import request_of
 from recsat.stages.trial.fold import filter_context, validation_fold
-from recsat.stages.trial.markets import with_markets
-from recsat.stages.trial.profiles import with_profiles
 from recsat.stages.trial.rerank import with_reranker
-from recsat.stages.trial.texts import Texts
+from recsat.stages.trial.users import Texts, with_markets, with_profiles
 
 
 class ServeConfig(Settings):
@@ -54,7 +51,7 @@ def serve(config: ServeConfig, plugins: Plugins) -> pl.DataFrame:
     :class:`~recsat.errors.UnknownItem` for unknown item ids or kinds.
     """
     folder = open_run(Path(config.run))
-    context = StageContext(folder, folder.config(), plugins, LogProgress())
+    context = StageContext.open(folder, plugins)
     name, parameters = _arm(folder, config.arm)
     known = context.dataset.events
     catalogue, domain = context.catalogue, context.domain

@@ -13,8 +13,8 @@ from recsat import RunConfig
 from recsat.plugins import load_plugins
 from recsat.run import execute
 from recsat.run.folder import open_run
-from recsat.run.progress import LogProgress
 from recsat.run.stage import StageContext
+from recsat.stages import PIPELINE
 from recsat.stages.prepare import read_split
 from recsat.stages.serve import ServeConfig, serve
 from recsat.stages.trial.fold import validation_fold
@@ -53,7 +53,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "store": {"directory": str(place / "store")},
         }
     )
-    return execute(config, load_plugins(["ecommerce"]))
+    return execute(config, load_plugins(["ecommerce"]), stages=PIPELINE)
 
 
 def lists(run: Path, user: str) -> pl.DataFrame:
@@ -84,7 +84,7 @@ def test_held_out_users_are_served_by_the_market_too(run: Path) -> None:
 
 def test_markets_come_from_the_user_table_and_whoever_has_no_row_has_none(run: Path) -> None:
     folder = open_run(run)
-    context = StageContext(folder, folder.config(), load_plugins(["ecommerce"]), LogProgress())
+    context = StageContext.open(folder, load_plugins(["ecommerce"]))
     vectors = folder.read_arrays("vectors/items.safetensors")
     fold = validation_fold(context, read_split(folder, "new"), vectors)
     for users in (fold.train.users, fold.users):

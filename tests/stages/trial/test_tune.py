@@ -22,7 +22,7 @@ from recsat.contract.dataset import Dataset
 from recsat.contract.domain import FilterContext, RecommenderSpec
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.lists.filters import plan_filters
-from recsat.lists.make import Request
+from recsat.lists.request import Request
 from recsat.plugins import load_plugins
 from recsat.run.folder import RunFolder
 from recsat.run.progress import LogProgress
@@ -102,7 +102,8 @@ def test_where_nobody_has_a_history_the_first_setting_stands() -> None:
 
 def context(config: RunConfig, **measure: object) -> StageContext:
     config = config.model_copy(update={"measure": config.measure.model_copy(update=measure)})
-    return StageContext(RunFolder(Path()), config, load_plugins(["content"]), LogProgress())
+    plugins = load_plugins(["content"])
+    return StageContext(RunFolder(Path()), config, plugins, plugins.domain("content"), LogProgress())
 
 
 def chosen(of: StageContext, *arms: tuple[str, int, float | None], fold: Fold = FEW) -> str | None:

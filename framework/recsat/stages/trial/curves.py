@@ -11,15 +11,15 @@ import numpy as np
 import polars as pl
 
 from recsat.arms.profile_text import fallbacks_for
-from recsat.builtin.rerankers import TOPICAL, make_reranker
 from recsat.contract.arm import Recommender
 from recsat.contract.domain import RecommenderSpec, RerankerSpec
 from recsat.contract.reranker import LearnedReranker, Reranker, TextReranker
 from recsat.data.split import Split
-from recsat.lists.make import Request
+from recsat.lists.request import Request
 from recsat.lists.shortlist import shortlists
 from recsat.measure.vectors import ItemVectors
 from recsat.rerank.budget import DiversityBudget
+from recsat.rerank.make import TOPICAL, make_reranker
 from recsat.rerank.trade_off import LOSS, Point, ScoredUsers, chosen_point, measured, scored_users, sweep
 from recsat.run.stage import StageContext
 from recsat.stages.trial.fold import Fold

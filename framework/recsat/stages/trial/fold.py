@@ -15,8 +15,7 @@ from recsat.contract.interactions import Catalogue, TrainingData, UserBatch, use
 from recsat.data.split import Split
 from recsat.lists.filters import FilterPlan, plan_filters
 from recsat.run.stage import StageContext
-from recsat.stages.trial.markets import with_markets
-from recsat.stages.trial.profiles import with_profiles
+from recsat.stages.trial.users import with_markets, with_profiles
 
 
 @dataclass(frozen=True)

@@ -13,19 +13,19 @@ import torch
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from recsat.builtin.rerankers import make_reranker
 from recsat.contract.arm import Recommender
 from recsat.contract.domain import RecommenderSpec
 from recsat.contract.interactions import TrainingData
 from recsat.contract.reranker import Example, LearnedReranker, Reranker, TextReranker
-from recsat.lists.make import Features, Request
-from recsat.lists.shortlist import of_users, shortlists
+from recsat.lists.request import Features, Request
+from recsat.lists.shortlist import shortlists
 from recsat.measure.diversity import topic_matrix
 from recsat.measure.prediction import brier_of, calibration_error_of, log_loss_of, rmse_of
+from recsat.rerank.make import make_reranker
 from recsat.rerank.value import ExpectedValue, cross_fitted, predictions
 from recsat.run.stage import StageContext
 from recsat.stages.trial.fold import Fold
-from recsat.stages.trial.texts import Texts
+from recsat.stages.trial.users import Texts
 
 Kind = TypeVar("Kind", bound=Reranker)
 logger = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ def examples(
         chosen = np.flatnonzero(wanted[rows])
         if not len(chosen):
             continue
-        block = of_users(whole, torch.from_numpy(chosen).to(whole.scores.device))
+        block = whole.of_users(torch.from_numpy(chosen).to(whole.scores.device))
         places = block.candidates.clamp(min=0)
         yield Example(
             block=block,

@@ -11,7 +11,8 @@ import polars as pl
 
 from recsat.contract.arm import Recommender
 from recsat.contract.domain import RecommenderSpec
-from recsat.lists.make import Request, recommend
+from recsat.lists.make import recommend
+from recsat.lists.request import Request
 from recsat.measure.accuracy import ndcg
 from recsat.stages.trial.fold import Fold
 

@@ -15,7 +15,7 @@ from recsat import RerankerSpec, RunConfig, RunError
 from recsat.contract.reranker import Example, LearnedReranker, Reranker, RerankInput, TextReranker
 from recsat.plugins import Plugins, load_plugins
 from recsat.rerank.greedy import ByScore
-from recsat.run import LogProgress, RunFolder
+from recsat.run import RunFolder
 from recsat.run.stage import StageContext
 from recsat.stages.prepare import read_split
 from recsat.stages.recommend import request_of
@@ -23,12 +23,12 @@ from recsat.stages.trial.curves import swept
 from recsat.stages.trial.fold import test_fold as judged_fold
 from recsat.stages.trial.fold import validation_fold
 from recsat.stages.trial.rerank import with_reranker
-from recsat.stages.trial.texts import Texts
+from recsat.stages.trial.users import Texts
 
 
 @pytest.fixture
 def context(finished_run: Path, small_run_config: RunConfig) -> StageContext:
-    return StageContext(RunFolder(finished_run), small_run_config, load_plugins(["content"]), LogProgress())
+    return StageContext.open(RunFolder(finished_run), load_plugins(["content"]))
 
 
 def test_users_are_told_by_what_was_known_and_never_by_what_is_held_out(context: StageContext) -> None:
