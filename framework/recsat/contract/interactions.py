@@ -63,6 +63,21 @@ class UserBatch:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def id_series(self) -> pl.Series:
+        """``ids`` as a String Series named ``user_id``."""
+        return pl.Series("user_id", self.ids, dtype=pl.String)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """(n_users,) liked items of each user."""
+        return np.diff(self.history.indptr).astype(np.int64)
+
+    @property
+    def is_new(self) -> NDArray[np.bool_]:
+        """(n_users,) True where nothing that the user liked is known."""
+        return np.asarray(self.lengths == 0, dtype=np.bool_)
+
     def take(self, rows: NDArray[np.int64] | slice) -> UserBatch:
         """The same for some rows."""
         ids = self.ids[rows] if isinstance(rows, slice) else [self.ids[i] for i in rows]

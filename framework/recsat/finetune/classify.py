@@ -23,6 +23,7 @@ from recsat.finetune.training import batched, seed_of, train
 from recsat.rerank.cross_encoder import CrossEncoder, Pair
 from recsat.run.stage import Outcome, StageContext
 from recsat.stages.prepare import read_split
+from recsat.stages.trial.inputs import inputs_of
 from recsat.stages.trial.users import describe_users
 
 DEV, TEST = 1_000_001, 1_000_002
@@ -87,7 +88,8 @@ def classify(context: StageContext) -> Outcome:
     splits = [read_split(context.folder, one.name) for one in config.splits]
     dev = pl.concat([split.validation for split in known.splits]).filter(context.domain.positive)
     test = pl.concat([split.test for split in splits]).filter(context.domain.positive)
-    source = PairSource(known.train, context.catalogue, lambda events: describe_users(context, events))
+    inputs = inputs_of(context, {})
+    source = PairSource(known.train, context.catalogue, lambda events: describe_users(inputs, events))
     classifier = untrained_classifier(
         start.checkpoint.folder, settings, budget=start.token_budget, device=config.encoder.device, seed=config.seed
     )
@@ -141,7 +143,7 @@ def _held_out(
     rng = np.random.default_rng(seed_of(context.config.seed, part))
     judged = with_negatives(positives, liked, settings.negatives, rng)
     judged = JudgedPairs(judged.table.head(settings.pairs_per_epoch))
-    texts = describe_users(context, train_events, judged.table["user_id"])
+    texts = describe_users(inputs_of(context, {}), train_events, judged.table["user_id"])
     return _in_words(judged, texts, item_texts)
 
 

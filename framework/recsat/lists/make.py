@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsat.arms.linear.padded import PADDING
+from recsat.arms.profile_text import fallbacks_for
 from recsat.contract.arm import Reasons, Recommender
-from recsat.contract.interactions import Catalogue, UserBatch
+from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.lists.fallback import Lists, filled_by
 from recsat.lists.filters import FilterPlan
 from recsat.lists.fusion import reciprocal_rank_fusion
@@ -52,24 +54,41 @@ class Recommended:
     """List places that the fallback arm had to fill."""
 
 
-def recommend(
+@dataclass(frozen=True)
+class Served:
+    """Who is served, from what is known, under which filters: all that lists depend on besides the arm and the request."""
+
+    train: TrainingData
+    """What arms learn from."""
+    users: UserBatch
+    plan: FilterPlan
+    known: pl.DataFrame
+    """Events before the cut."""
+
+    @cached_property
+    def fallbacks(self) -> list[Recommender]:
+        """Who fills a place that an arm leaves empty, in order: see :func:`~recsat.arms.profile_text.fallbacks_for`."""
+        return fallbacks_for(self.train)
+
+
+def lists_of(
+    served: Served,
     arm: str,
     recommender: Recommender,
-    users: UserBatch,
-    catalogue: Catalogue,
-    plan: FilterPlan,
-    *,
-    fallbacks: Sequence[Recommender],
-    retriever: Retriever | None = None,
     request: Request,
+    *,
+    retriever: Retriever | None = None,
+    fallbacks: Sequence[Recommender] | None = None,
 ) -> Recommended:
-    """Lists of ``recommender`` for ``users``.
+    """Lists of a fitted ``recommender`` for everybody who is ``served``; the one way in which lists are made.
 
     An arm with query vectors takes its candidates from ``retriever``, filters pushed down, and rescores them exactly; any
-    other arm scores the whole catalogue in blocks. Filters are applied to the candidates and once more to the final
-    lists. A user without history, and a list that ends shorter than k, are served by the first of ``fallbacks`` that has
-    something to say (a finite score), and the reason says so.
+    other arm scores the whole catalogue in blocks. What a filter removed has no place among the scores, so no reranker can
+    put it back. A user without history, and a list that ends shorter than k, are served by the first of ``fallbacks`` (those of
+    ``served``) that has something to say (a finite score), and the reason says so.
     """
+    users, plan, catalogue = served.users, served.plan, served.train.catalogue
+    fallbacks = served.fallbacks if fallbacks is None else fallbacks
     generator = torch.Generator().manual_seed(request.seed)
     blocks: list[pl.DataFrame] = []
     recalls: list[Tensor] = []
@@ -85,14 +104,13 @@ def recommend(
             candidates = _retrieved(recommender, queries, batch, retriever, plan, rows, request)
             source = "qdrant:" + "+".join(queries)
         scores = permitted_scores(recommender, batch, candidates, permitted)
-        known = torch.from_numpy(np.diff(batch.history.indptr) > 0).to(request.device)
+        known = torch.from_numpy(~batch.is_new).to(request.device)
         if candidates is not None and known.any():
             exact = top_k(permitted_scores(recommender, batch, None, permitted), request.k, generator)
             recalls.append(_overlap(exact[known], candidates[known]))
             widths.append((candidates[known] != PADDING).sum(dim=1).to(torch.float32))
         places = _choose(batch, candidates, scores, request, generator)
-        chosen = _recheck(items_at(candidates, places), permitted)
-        chosen = chosen.masked_fill(~known[:, None], PADDING)
+        chosen = items_at(candidates, places).masked_fill(~known[:, None], PADDING)
         lists = _explained(recommender, batch, chosen, scores.gather(1, places.clamp(min=0)), request)
         for fallback in fallbacks:
             if (lists.items == PADDING).any():
@@ -139,11 +157,6 @@ def _choose(
     return items_at(block.places, request.reranker.rerank(block.input, request.k))
 
 
-def _recheck(items: Tensor, permitted: Tensor) -> Tensor:
-    """A filter may only remove: whatever a reranker put back is taken out again."""
-    return items.masked_fill(~permitted.gather(1, items.clamp(min=0)), PADDING)
-
-
 def _overlap(exact: Tensor, candidates: Tensor) -> Tensor:
     """Share of each user's exact list that is among the candidates, (B,); 1 for an empty list."""
     inside = (exact[:, :, None] == candidates[:, None, :]).any(dim=2) & (exact != PADDING)
@@ -166,7 +179,7 @@ def _table(
     row, place = np.nonzero(lists.items != PADDING)
     return pl.DataFrame(
         {
-            "user_id": pl.Series(batch.ids, dtype=pl.String).gather(row),
+            "user_id": batch.id_series.gather(row),
             "item_id": catalogue.items["item_id"].gather(lists.items[row, place]),
             "rank": place + 1,
             "score": pl.Series(lists.scores[row, place], dtype=pl.Float64).fill_nan(None),

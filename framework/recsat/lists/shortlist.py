@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -66,7 +65,7 @@ def shortlist(
         user_topics=user_topics,
         popularity=features.popularity,
         user_ids=batch.ids,
-        history_lengths=torch.from_numpy(np.diff(batch.history.indptr)).to(request.device, torch.float32),
+        history_lengths=torch.from_numpy(batch.lengths).to(request.device, torch.float32),
     )
     return Shortlist(found, places)
 

@@ -18,6 +18,7 @@ from recsat.stages import PIPELINE
 from recsat.stages.prepare import read_split
 from recsat.stages.serve import ServeConfig, serve
 from recsat.stages.trial.fold import validation_fold
+from recsat.stages.trial.inputs import embedded_inputs
 
 NOWHERE = "a bestseller; nothing is known of your taste yet"
 MALTA = "a bestseller in Malta; nothing is known of your taste yet"
@@ -85,8 +86,7 @@ def test_held_out_users_are_served_by_the_market_too(run: Path) -> None:
 def test_markets_come_from_the_user_table_and_whoever_has_no_row_has_none(run: Path) -> None:
     folder = open_run(run)
     context = StageContext.open(folder, load_plugins(["ecommerce"]))
-    vectors = folder.read_arrays("vectors/items.safetensors")
-    fold = validation_fold(context, read_split(folder, "new"), vectors)
+    fold = validation_fold(embedded_inputs(context), read_split(folder, "new"))
     for users in (fold.train.users, fold.users):
         assert users.markets is not None
         expected = ["Malta" if int(user[1:]) >= 30 else ("Italy" if user == "u0" else "") for user in users.ids]

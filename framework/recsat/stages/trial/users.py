@@ -10,47 +10,42 @@ import numpy as np
 import polars as pl
 
 from recsat.contract.interactions import UserBatch
-from recsat.embed.cache import embed_texts
-from recsat.embed.centre import subtract_mean
 from recsat.errors import RunError
-from recsat.run.stage import StageContext
+from recsat.stages.trial.inputs import RunInputs
 
 
-def with_markets(context: StageContext, users: UserBatch) -> UserBatch:
-    """``users`` with their markets, "" for those who have no row or an empty one; as they are where no market is told."""
-    column, table = context.domain.market, context.dataset.users
+def with_markets(users: UserBatch, table: pl.DataFrame, column: str | None) -> UserBatch:
+    """``users`` with their markets from ``column`` of the user table, "" for those who have no row or an empty one.
+
+    As they are where the domain names no such column or the table has none.
+    """
     if column is None or column not in table.columns:
         return users
-    ids = pl.DataFrame({"user_id": pl.Series(users.ids, dtype=pl.String)})
-    told = table.select("user_id", market=pl.col(column).cast(pl.String).str.strip_chars().fill_null(""))
-    markets = ids.join(told, on="user_id", how="left", maintain_order="left")["market"].fill_null("")
-    return replace(users, markets=markets.to_numpy().astype(np.str_))
+    markets = table.select("user_id", market=pl.col(column).cast(pl.String).str.strip_chars().fill_null(""))
+    ids = users.id_series.to_frame()
+    of_users = ids.join(markets, on="user_id", how="left", maintain_order="left")["market"].fill_null("")
+    return replace(users, markets=of_users.to_numpy().astype(np.str_))
 
 
-def with_profiles(context: StageContext, users: UserBatch) -> UserBatch:
+def with_profiles(users: UserBatch, inputs: RunInputs) -> UserBatch:
     """``users`` with the vectors of ``describe_user`` texts for those without history.
 
     Only users who have a row in the user table with something in it besides the id and the market are described: a market
     says where somebody is, not what they like. Where there is none, nothing is embedded and ``users`` comes back as it is.
     """
-    table = context.dataset.users
-    said = [name for name in table.columns if name not in ("user_id", context.domain.market)]
-    silent = pl.DataFrame({"user_id": pl.Series(users.ids, dtype=pl.String), "row": np.arange(len(users))}).filter(
-        pl.Series(np.diff(users.history.indptr) == 0)
-    )
-    if not said or silent.is_empty():
+    table, domain = inputs.dataset.users, inputs.domain
+    described = [name for name in table.columns if name not in ("user_id", domain.market)]
+    new = users.id_series.to_frame().with_columns(row=np.arange(len(users))).filter(pl.Series(users.is_new))
+    if inputs.encode is None or not described or new.is_empty():
         return users
-    told = table.filter(pl.any_horizontal(pl.col(said).is_not_null()))
-    described = silent.join(told, on="user_id", how="inner", maintain_order="left")
-    if described.is_empty():
+    profiles = table.filter(pl.any_horizontal(pl.col(described).is_not_null()))
+    new = new.join(profiles, on="user_id", how="inner", maintain_order="left")
+    if new.is_empty():
         return users
-    history = context.dataset.events.clear().join(context.catalogue.items, on="item_id", how="left")
-    texts = context.domain.describe_user(described.select(table.columns), history)
-    encoder = context.plugins.encoder(context.config.encoder.name).make(context.config.encoder)
-    embedded = embed_texts(texts, encoder, context.config.cache_dir)
-    mean = context.folder.read_arrays("vectors/mean.safetensors")["mean"]
-    vectors = np.zeros((len(users), embedded.vectors.shape[1]), dtype=np.float32)
-    vectors[described["row"].to_numpy()] = subtract_mean(embedded.vectors, mean)
+    history = inputs.dataset.events.clear().join(inputs.catalogue.items, on="item_id", how="left")
+    encoded = inputs.encode(domain.describe_user(new.select(table.columns), history))
+    vectors = np.zeros((len(users), encoded.shape[1]), dtype=np.float32)
+    vectors[new["row"].to_numpy()] = encoded
     return replace(users, profile_vectors=vectors)
 
 
@@ -58,39 +53,38 @@ def with_profiles(context: StageContext, users: UserBatch) -> UserBatch:
 class Texts:
     """Texts for the lists of ``users`` when the ``known`` events are all that has happened; made when first asked for."""
 
-    context: StageContext
+    inputs: RunInputs
     known: pl.DataFrame
     users: UserBatch
 
-    @cached_property
+    @property
     def items(self) -> Sequence[str]:
         """By item index."""
-        texts: list[str] = self.context.folder.read_table("data/texts.parquet")["text"].to_list()
-        return texts
+        return self.inputs.item_texts
 
     @cached_property
     def of_users(self) -> Mapping[str, str]:
-        """By user id, told by liked known events. Users without any are left out: fallbacks serve them.
+        """By user id, from liked known events. Users without any are left out: fallbacks serve them.
 
         Raises RunError where there are such users and the domain has no word for any of them.
         """
-        ids = pl.Series("user_id", self.users.ids, dtype=pl.String)
-        ids = ids.filter(pl.Series(np.diff(self.users.history.indptr) > 0))
+        ids = self.users.id_series.filter(pl.Series(~self.users.is_new))
         if ids.is_empty():
             return {}
-        table = describe_users(self.context, self.known.filter(self.context.domain.positive), ids)
-        told = dict(table.filter(pl.col("text").fill_null("") != "").iter_rows())
-        if not told:
+        domain = self.inputs.domain
+        table = describe_users(self.inputs, self.known.filter(domain.positive), ids)
+        texts = dict(table.filter(pl.col("text").fill_null("") != "").iter_rows())
+        if not texts:
             raise RunError(
-                f"domain {self.context.domain.name!r} has no text for any of {len(ids)} users with a history, and the reranker "
+                f"domain {domain.name!r} has no text for any of {len(ids)} users with a history, and the reranker "
                 "reads texts of users. Give describe_user words for them, or choose another rank.reranker."
             )
-        return told
+        return texts
 
 
-def describe_users(context: StageContext, events: pl.DataFrame, users: pl.Series | None = None) -> pl.DataFrame:
+def describe_users(inputs: RunInputs, events: pl.DataFrame, users: pl.Series | None = None) -> pl.DataFrame:
     """(user_id, text) of ``users`` (None: everybody in ``events``), sorted; the domain's own words for what these events say."""
-    dataset = context.dataset
+    dataset = inputs.dataset
     ids = (events["user_id"] if users is None else users.rename("user_id")).unique().sort().to_frame()
     table = ids.join(dataset.users, on="user_id", how="left", maintain_order="left")
     history = (
@@ -98,4 +92,4 @@ def describe_users(context: StageContext, events: pl.DataFrame, users: pl.Series
         .join(dataset.items, on="item_id", how="left", maintain_order="left")
         .sort("timestamp", maintain_order=True)
     )
-    return ids.with_columns(text=context.domain.describe_user(table, history))
+    return ids.with_columns(text=inputs.domain.describe_user(table, history))
