@@ -67,5 +67,6 @@ def finished_run(small_run_config: RunConfig) -> Path:
     """The folder of a finished small run; read it, do not write to it."""
     from recsat.plugins import load_plugins
     from recsat.run import execute
+    from recsat.stages import PIPELINE
 
-    return execute(small_run_config, load_plugins(["content"]))
+    return execute(small_run_config, load_plugins(["content"]), stages=PIPELINE)

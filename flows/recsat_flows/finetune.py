@@ -17,7 +17,9 @@ from recsat_flows.progress import PrefectProgress
 @task(name="finetune-stage", task_run_name="{stage}")
 def step(folder: str, stage: str) -> str:
     """One stage in this process. A retry goes on from the last checkpoint."""
-    run_stage(RunFolder(Path(folder)), stage, load_plugins(), PrefectProgress())
+    run = RunFolder(Path(folder))
+    [work] = [unfinished for unfinished in stages_left(run) if unfinished.name == stage]
+    run_stage(run, work, load_plugins(), PrefectProgress())
     return folder
 
 
@@ -35,7 +37,7 @@ def finetune(config: FinetuneConfig = DEFAULTS, resume: str | None = None) -> st
     folder = open_finetune(config, None if resume is None else Path(resume))
     get_run_logger().info("run folder %s", folder.path)
     for stage in stages_left(folder):
-        step(str(folder.path), stage)
+        step(str(folder.path), stage.name)
     for name in ("compare", "classifier"):
         told = folder.path / "finetune" / f"{name}.md"
         if told.exists():

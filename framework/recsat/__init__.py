@@ -4,6 +4,7 @@ These are the public names. Importing them loads no torch, transformers, qdrant-
 """
 
 from recsat.config.settings import RunConfig
+from recsat.contract.arm import Reasons, Recommender
 from recsat.contract.dataset import Dataset
 from recsat.contract.domain import (
     CandidateFilter,
@@ -18,6 +19,8 @@ from recsat.contract.domain import (
     SatisfactionMetric,
 )
 from recsat.contract.hooks import hookimpl
+from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
+from recsat.contract.reranker import Example, LearnedReranker, Reranker, RerankInput, TextReranker
 from recsat.data.columns import Column
 from recsat.data.reading import find_table, read_table
 from recsat.errors import ConfigError, DataError, EncoderError, PluginError, RecsatError, RunError, StoreError
@@ -26,6 +29,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CandidateFilter",
+    "Catalogue",
     "Column",
     "ConfigError",
     "DataError",
@@ -35,16 +39,25 @@ __all__ = [
     "Encoder",
     "EncoderError",
     "EncoderSpec",
+    "Example",
     "FilterContext",
     "Judged",
+    "LearnedReranker",
     "PluginError",
+    "Reasons",
+    "Recommender",
     "RecommenderSpec",
     "RecsatError",
+    "RerankInput",
+    "Reranker",
     "RerankerSpec",
     "RunConfig",
     "RunError",
     "SatisfactionMetric",
     "StoreError",
+    "TextReranker",
+    "TrainingData",
+    "UserBatch",
     "find_table",
     "hookimpl",
     "read_table",

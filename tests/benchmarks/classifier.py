@@ -23,8 +23,8 @@ from recsat.rerank.trade_off import by_user
 from recsat.stages.recommend import request_of
 from recsat.stages.trial.curves import scored_fold
 from recsat.stages.trial.rerank import told
-from recsat.stages.trial.texts import Texts
 from recsat.stages.trial.tune import tune
+from recsat.stages.trial.users import Texts
 
 
 def main() -> None:

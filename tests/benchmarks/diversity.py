@@ -23,7 +23,7 @@ import torch
 from folds import folds, prepared
 
 from recsat.arms.profile_text import fallbacks_for
-from recsat.builtin.rerankers import make_reranker
+from recsat.rerank.make import make_reranker
 from recsat.rerank.trade_off import by_user, chosen_point, sweep
 from recsat.stages.recommend import request_of
 from recsat.stages.trial.curves import scored_fold, swept

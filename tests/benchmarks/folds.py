@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from recsat import RunConfig
 from recsat.arms.popularity import Popularity
 from recsat.contract.arm import Recommender
-from recsat.lists.make import Request
 from recsat.lists.make import recommend as make_lists
+from recsat.lists.request import Request
 from recsat.measure.accuracy import ndcg
 from recsat.measure.intervals import bootstrap_intervals
 from recsat.plugins import load_plugins
 from recsat.run.execute import run_stage
 from recsat.run.folder import new_run
-from recsat.run.progress import LogProgress
 from recsat.run.stage import StageContext
+from recsat.stages import EMBED, PREPARE
 from recsat.stages.prepare import read_split
 from recsat.stages.trial.fold import Fold, test_fold, validation_fold
 
@@ -46,9 +46,9 @@ def prepared(domain: str, place: Path, splits: list[dict[str, Any]], **settings:
     )
     plugins = load_plugins([domain])
     folder = new_run(config)
-    for stage in ("prepare", "embed"):
+    for stage in (PREPARE, EMBED):
         run_stage(folder, stage, plugins)
-    return StageContext(folder, config, plugins, LogProgress())
+    return StageContext.open(folder, plugins)
 
 
 def folds(context: StageContext) -> Mapping[str, tuple[Fold, Fold]]:

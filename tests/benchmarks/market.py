@@ -30,8 +30,7 @@ from recsat.contract.arm import Recommender
 from recsat.contract.interactions import TrainingData, UserBatch
 from recsat.run.stage import StageContext
 from recsat.stages.trial.fold import Fold
-from recsat.stages.trial.markets import with_markets
-from recsat.stages.trial.profiles import with_profiles
+from recsat.stages.trial.users import with_markets, with_profiles
 
 PRIOR_USERS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 EVERYWHERE, PROFILE, PROPORTIONAL = "everywhere", "the description", "in proportion by kind"
@@ -60,9 +59,8 @@ class InProportion(Popularity):
 
 def with_market_told(context: StageContext, fold: Fold) -> Fold:
     """``fold`` as it would be if a market were a description of taste: describe_user says where the user is."""
-    told = StageContext(context.folder, context.config, context.plugins, context.progress)
-    told.__dict__["domain"] = replace(context.domain, market=None)
-    return replace(fold, users=with_profiles(told, fold.users))
+    marketless = replace(context, domain=replace(context.domain, market=None))
+    return replace(fold, users=with_profiles(marketless, fold.users))
 
 
 def ways(fold: Fold) -> Mapping[str, Sequence[Recommender]]:

@@ -27,6 +27,7 @@ from recsat import RunConfig
 from recsat.plugins import load_plugins
 from recsat.result.model import Result
 from recsat.run import execute
+from recsat.stages import PIPELINE
 
 ROOT = Path(__file__).parents[2]
 RANDOM = [
@@ -134,7 +135,7 @@ def finished(name: str, settings: dict[str, Any], work: Path) -> Path:
             "store": {"directory": str(work / "store")},
         }
     )
-    folder = execute(config, load_plugins())
+    folder = execute(config, load_plugins(), stages=PIPELINE)
     mark.write_text(str(folder))
     return folder
 

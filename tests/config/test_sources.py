@@ -227,7 +227,7 @@ SHOP = Domain(
 
 def test_the_domain_gets_its_own_model() -> None:
     loaded = load_config(None, {}, ["domain_config.window.days=7", "domain_config.since=2024-06-01T00:00:00Z"])
-    found = check_domain_config(loaded.config, SHOP, loaded.sources)
+    found = check_domain_config(loaded.config, SHOP.config, loaded.sources)
     assert isinstance(found, ShopConfig)
     assert found.window.days == 7
     assert found.since is not None
@@ -247,5 +247,5 @@ def test_the_domain_gets_its_own_model() -> None:
 def test_a_faulty_setting_of_the_domain_is_named_with_its_source(override: str, told: str) -> None:
     loaded = load_config(None, {}, [override])
     with pytest.raises(ConfigError) as caught:
-        check_domain_config(loaded.config, SHOP, loaded.sources)
+        check_domain_config(loaded.config, SHOP.config, loaded.sources)
     assert told == str(caught.value)

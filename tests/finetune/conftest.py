@@ -18,13 +18,14 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 from recsat import RunConfig
 from recsat.contract.interactions import Catalogue
 from recsat.finetune.classify import Classification
-from recsat.finetune.cross_encoder import CrossEncoder
+from recsat.finetune.cross_encoder import save_classifier, untrained_classifier
 from recsat.finetune.execute import open_finetune
 from recsat.finetune.pairs import PairSource
 from recsat.finetune.settings import FinetuneConfig, FinetuneSettings
 from recsat.finetune.training import Surroundings, train
 from recsat.plugins import load_plugins
 from recsat.run import LogProgress, RunFolder, run_stage
+from recsat.stages import PREPARE
 
 CORPUS = ["Heat (1995). Action, Crime, Thriller", "Toy Story (1995). Adventure, Animation, Children, Comedy, Fantasy"]
 N_EACH = 12
@@ -120,7 +121,7 @@ def toy_classifier(
         learning_rate=5e-3,
         max_tokens=48,
     )
-    classifier = CrossEncoder.started(tiny_bert, settings, budget=2048, device="cpu", seed=0)
+    classifier = untrained_classifier(tiny_bert, settings, budget=2048, device="cpu", seed=0)
     dev = [
         ((taste, text), int((item < "i12") == (taste == TASTES[0]))) for taste in TASTES for item, text in texts.items()
     ]
@@ -132,7 +133,7 @@ def toy_classifier(
     task = Classification(classifier, source, liked, texts, dev, settings, seed=0)
     folder = tmp_path_factory.mktemp("classifier")
     state = train(task, settings, Surroundings(folder=folder, digest="toy", seed=0, progress=LogProgress()))
-    classifier.save(folder / "classifier", {"settings": settings.model_dump()})
+    save_classifier(classifier, folder / "classifier", {"settings": settings.model_dump()})
     return folder / "classifier", state.history
 
 
@@ -158,7 +159,7 @@ def config(
 def prepared(config: Callable[..., FinetuneConfig]) -> Callable[..., RunFolder]:
     """``prepared(epochs=2)``: the folder of such a run whose tables are there; all of them are copies of one."""
     first = open_finetune(config())
-    run_stage(first, "prepare", load_plugins(["content"]))
+    run_stage(first, PREPARE, load_plugins(["content"]))
 
     def make(**settings: Any) -> RunFolder:
         folder = open_finetune(config(**settings))

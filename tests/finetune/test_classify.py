@@ -15,11 +15,12 @@ from recsat import EncoderError
 from recsat.contract.interactions import Catalogue
 from recsat.finetune import classify
 from recsat.finetune.classify import Classification
-from recsat.finetune.cross_encoder import CrossEncoder
+from recsat.finetune.cross_encoder import save_classifier, untrained_classifier
 from recsat.finetune.execute import finetune_run
 from recsat.finetune.pairs import PairSource
 from recsat.finetune.settings import FinetuneConfig, FinetuneSettings
 from recsat.plugins import load_plugins
+from recsat.rerank.cross_encoder import CrossEncoder
 from recsat.run import RunFolder
 
 Toy = tuple[Catalogue, pl.DataFrame]
@@ -34,21 +35,21 @@ def test_it_learns_which_taste_likes_which_kind(toy_classifier: tuple[Path, list
 
 def test_a_text_encoder_has_no_head_and_is_not_taken_for_a_classifier(tiny_bert: Path) -> None:
     with pytest.raises(EncoderError, match=r"has no trained head \(.*--classifier"):
-        CrossEncoder(tiny_bert, max_tokens=32, device="cpu")
+        CrossEncoder.load(tiny_bert, max_tokens=32, device="cpu")
 
 
 def test_adapters_train_the_new_head_as_well(toy: Toy, tiny_bert: Path, tmp_path: Path) -> None:
     pytest.importorskip("peft", reason="low-rank adapters need peft: pip install 'recsat[finetune]'")
     settings = FinetuneSettings(lora_rank=2, lora_targets=["query", "value"], max_tokens=48)
-    classifier = CrossEncoder.started(tiny_bert, settings, budget=2048, device="cpu", seed=0)
+    classifier = untrained_classifier(tiny_bert, settings, budget=2048, device="cpu", seed=0)
     with_gradient = {name for name, value in classifier.module.named_parameters() if value.requires_grad}
     assert any(name.endswith("classifier.weight") for name in with_gradient)
     assert all("lora" in name or "classifier" in name or "pooler" in name for name in with_gradient)
     pair = ("likes cats", "number 1 about cats")
     classifier.module.eval()
     before = classifier.probabilities([pair])
-    classifier.save(tmp_path / "model", {})
-    again = CrossEncoder(tmp_path / "model", max_tokens=48, device="cpu").probabilities([pair])
+    save_classifier(classifier, tmp_path / "model", {})
+    again = CrossEncoder.load(tmp_path / "model", max_tokens=48, device="cpu").probabilities([pair])
     np.testing.assert_allclose(again, before, atol=1e-6)
 
 

@@ -16,10 +16,10 @@ from safetensors.numpy import load_file
 
 from recsat import RunError
 from recsat.finetune.encoder import known_of
-from recsat.finetune.execute import finetune_run
+from recsat.finetune.execute import FINETUNE, finetune_run
 from recsat.finetune.settings import FinetuneConfig
 from recsat.plugins import load_plugins
-from recsat.run import LogProgress, RunFolder, run_stage
+from recsat.run import RunFolder, run_stage
 from recsat.run.stage import StageContext
 
 Config = Callable[..., FinetuneConfig]
@@ -67,6 +67,7 @@ CHILD = """
 import os, signal, sys
 from pathlib import Path
 from recsat.plugins import load_plugins
+from recsat.finetune.execute import FINETUNE
 from recsat.run import open_run, run_stage
 
 class Killed:
@@ -80,7 +81,7 @@ class Killed:
         if self.done == 9:  # in the second epoch, a step after a checkpoint
             os.kill(os.getpid(), signal.SIGKILL)
 
-run_stage(open_run(Path(sys.argv[1])), "finetune", load_plugins(["content"]), Killed())
+run_stage(open_run(Path(sys.argv[1])), FINETUNE, load_plugins(["content"]), Killed())
 """
 
 
@@ -90,7 +91,7 @@ def test_a_training_that_is_killed_and_resumed_ends_with_the_same_weights(finish
     assert child.returncode == -signal.SIGKILL, child.stderr
     assert cut.has("finetune/checkpoint.safetensors")
     assert not cut.has("finetune/model")
-    run_stage(cut, "finetune", load_plugins(["content"]))
+    run_stage(cut, FINETUNE, load_plugins(["content"]))
     expected, found = (load_file(path / "finetune" / "model" / "model.safetensors") for path in (finished, cut.path))
     assert expected.keys() == found.keys()
     for name in expected:
@@ -100,13 +101,13 @@ def test_a_training_that_is_killed_and_resumed_ends_with_the_same_weights(finish
 
 def test_a_checkpoint_of_other_settings_is_refused_and_a_finished_one_is_not_trained_again(prepared: Prepared) -> None:
     plugins, folder = load_plugins(["content"]), prepared(epochs=1)
-    assert run_stage(folder, "finetune", plugins).n_new == 6
+    assert run_stage(folder, FINETUNE, plugins).n_new == 6
     before = (folder.path / "finetune/checkpoint.safetensors").stat().st_mtime_ns
-    run_stage(folder, "finetune", plugins)
+    run_stage(folder, FINETUNE, plugins)
     assert (folder.path / "finetune/checkpoint.safetensors").stat().st_mtime_ns == before
     folder.write_json("finetune/settings.json", folder.read_json("finetune/settings.json") | {"epochs": 2})
     with pytest.raises(RunError, match="belongs to a training with other settings"):
-        run_stage(folder, "finetune", plugins)
+        run_stage(folder, FINETUNE, plugins)
 
 
 def test_observers_hear_of_every_epoch(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +118,7 @@ def test_observers_hear_of_every_epoch(prepared: Prepared, monkeypatch: pytest.M
         heard.append((step, dict(values)))
 
     monkeypatch.setattr(plugins.observers, "recsat_on_metrics", hear)
-    run_stage(folder, "finetune", plugins)
+    run_stage(folder, FINETUNE, plugins)
     assert [values for _, values in heard if "epoch" in values] == folder.read_json("finetune/history.json")
     assert [step for step, values in heard if "epoch" in values] == [0, 6]
 
@@ -126,7 +127,7 @@ def test_nothing_that_a_split_holds_out_is_learnt_from_or_decides_when_to_stop(
     prepared: Prepared, config: Config
 ) -> None:
     folder, plugins = prepared(), load_plugins(["content"])
-    known = known_of(StageContext(folder, config().run, plugins, LogProgress()))
+    known = known_of(StageContext.open(folder, plugins))
     pair = ["user_id", "item_id"]
     for split in ("warm", "cold"):
         validation, test = (folder.read_table(f"splits/{split}/{part}.parquet") for part in ("validation", "test"))

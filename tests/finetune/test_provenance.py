@@ -13,6 +13,7 @@ from recsat.embed.provenance import Origin, refuse_leaks
 from recsat.plugins import load_plugins
 from recsat.run import execute
 from recsat.run.check import check_config
+from recsat.stages import PIPELINE
 
 FINGERPRINT = "0123456789abcdef"
 SPLITS = [
@@ -116,6 +117,6 @@ def test_what_the_settings_tell_shows_before_a_run_and_what_the_data_tell_in_its
     check_config(other, plugins)
     before = set(Path(other.runs_dir).iterdir()) if Path(other.runs_dir).exists() else set()
     with pytest.raises(ConfigError, match="other data"):
-        execute(other, plugins)
+        execute(other, plugins, stages=PIPELINE)
     [folder] = set(Path(other.runs_dir).iterdir()) - before
     assert [file.name for file in folder.iterdir()] == ["config.json"]

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from recsat import ConfigError, EncoderError, RunError
-from recsat.builtin.rerankers import make_reranker
 from recsat.contract.interactions import Catalogue
 from recsat.contract.reranker import LearnedReranker, Reranker, RerankInput, TextReranker
-from recsat.finetune.cross_encoder import CrossEncoder
 from recsat.plugins import load_plugins
 from recsat.rerank.classifier import ClassifierReranker, classifier_folder
+from recsat.rerank.cross_encoder import CrossEncoder
+from recsat.rerank.make import make_reranker
 from recsat.rerank.mmr import MaximalMarginalRelevance
 
 Trained = tuple[Path, list[dict[str, float]]]
@@ -55,7 +55,7 @@ def test_the_order_is_that_of_the_probabilities_wherever_the_candidates_stand(
     candidates = torch.tensor([[21, 3, 14, 0, 9]])
     block = RerankInput(candidates, torch.tensor([[0.1, 0.5, 0.2, 0.4, 0.3]]), None, None, None, user_ids=["bob"])
     titles = toy[0].items["title"].to_list()
-    alone = CrossEncoder(reranker.model, max_tokens=48, device="cpu")
+    alone = CrossEncoder.load(reranker.model, max_tokens=48, device="cpu")
     likes = alone.probabilities([(tastes[1], titles[item]) for item in candidates[0].tolist()])
     expected = sorted(range(5), key=lambda place: -likes[place])
     assert reranker.rerank(block, k=5)[0].tolist() == expected

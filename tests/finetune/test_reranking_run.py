@@ -10,12 +10,13 @@ import polars as pl
 import pytest
 
 from recsat import RunConfig
-from recsat.finetune.cross_encoder import CrossEncoder
 from recsat.finetune.execute import finetune_run
 from recsat.finetune.settings import FinetuneConfig
 from recsat.plugins import load_plugins
+from recsat.rerank.cross_encoder import CrossEncoder
 from recsat.run import RunFolder, execute
 from recsat.run.check import check_config
+from recsat.stages import PIPELINE
 from recsat.stages.serve import ServeConfig, serve
 from recsat_content.texts import describe_user
 
@@ -54,7 +55,7 @@ def reranking(plain: RunConfig, trained: Path) -> RunConfig:
 def runs(plain: RunConfig, reranking: RunConfig) -> tuple[Path, Path]:
     plugins = load_plugins(["content"])
     check_config(reranking, plugins)
-    return execute(plain, plugins), execute(reranking, plugins)
+    return execute(plain, plugins, stages=PIPELINE), execute(reranking, plugins, stages=PIPELINE)
 
 
 def by_hand(lists: pl.DataFrame, known: pl.DataFrame, run: Path, trained: Path) -> pl.DataFrame:
@@ -64,7 +65,7 @@ def by_hand(lists: pl.DataFrame, known: pl.DataFrame, run: Path, trained: Path) 
     history = liked.join(pl.read_parquet(run / "data" / "items.parquet"), on="item_id")
     told = users.with_columns(user=describe_user(users, history.join(users, on="user_id", how="semi")))
     pairs = lists.join(told, on="user_id").join(pl.read_parquet(run / "data" / "texts.parquet"), on="item_id")
-    classifier = CrossEncoder(trained / "finetune" / "classifier", max_tokens=32, device="cpu")
+    classifier = CrossEncoder.load(trained / "finetune" / "classifier", max_tokens=32, device="cpu")
     likes = classifier.probabilities(list(pairs.select("user", "text").iter_rows()))
     best = pairs.with_columns(like=pl.Series(likes)).sort("user_id", "like", descending=[False, True])
     best = best.group_by("user_id", maintain_order=True).head(5)

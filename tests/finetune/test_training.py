@@ -24,7 +24,7 @@ from recsat.finetune.settings import FinetuneSettings
 from recsat.finetune.text_model import TextModel
 from recsat.finetune.training import Surroundings, train
 from recsat.finetune.validation import Validation
-from recsat.lists.make import Request
+from recsat.lists.request import Request
 from recsat.run import LogProgress
 
 Toy = tuple[Catalogue, pl.DataFrame]

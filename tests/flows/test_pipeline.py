@@ -13,8 +13,8 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.exceptions import ParameterTypeError
 
 from recsat import ConfigError, RunConfig
-from recsat.contract.hooks import STAGES
 from recsat.result.model import Result
+from recsat.stages import PIPELINE
 from recsat.stages.serve import ServeConfig
 from recsat_flows.pipeline import TASKS, pipeline
 from recsat_flows.recommend import recommend
@@ -34,7 +34,7 @@ def test_a_flow_run_leaves_the_report_and_shows_it_as_an_artifact(small_run_conf
     folder = Path(pipeline(small_run_config))
 
     result = Result.model_validate_json((folder / "result.json").read_text())
-    assert [cost.name for cost in result.stages] == list(STAGES[:-1])
+    assert [cost.name for cost in result.stages] == [stage.name for stage in PIPELINE[:-1]]
     assert {arm.name for arm in result.arms} == {"popularity", "text", "ease"}
     assert (folder.parent / "latest").resolve() == folder.resolve()
     assert shown("recsat-report") == (folder / "report.md").read_text()
@@ -80,7 +80,7 @@ def test_an_unknown_arm_is_refused_before_a_run_folder_is_made(small_run_config:
 
 
 def test_there_is_a_task_for_every_stage_in_order() -> None:
-    assert tuple(step.name for step in TASKS) == STAGES
+    assert [task.name for task in TASKS.values()] == [stage.name for stage in PIPELINE]
 
 
 def test_the_form_keeps_descriptions_bounds_and_choices() -> None:

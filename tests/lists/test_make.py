@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Self
 
@@ -16,7 +17,6 @@ from torch import Tensor
 
 from recsat.arms.linear.padded import at_candidates
 from recsat.arms.popularity import Popularity
-from recsat.arms.profile_text import fallbacks_for
 from recsat.arms.text import TextSimilarity
 from recsat.contract.arm import Reasons, Recommender
 from recsat.contract.dataset import Dataset
@@ -25,7 +25,8 @@ from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.contract.reranker import Reranker, RerankInput
 from recsat.errors import RunError
 from recsat.lists.filters import FilterPlan, plan_filters
-from recsat.lists.make import Features, Recommended, Request, Retriever, recommend
+from recsat.lists.make import Recommended, Served, lists_of
+from recsat.lists.request import Features, Request, Retriever
 from recsat.lists.requests import request_filters
 from recsat.rerank.calibrated import Calibrated
 from recsat.rerank.xquad import XQuAD
@@ -33,6 +34,7 @@ from recsat.rerank.xquad import XQuAD
 TITLES = ["Heat (1995)", "Casino", "<script>", "Brazil", "Alien", "Up"]
 ITEMS = pl.DataFrame({"item_id": list("abcdef"), "kind": ["movie"] * 6, "title": TITLES})
 CATALOGUE = Catalogue(ITEMS)
+NO_EVENTS = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String})
 HISTORY = np.array([[1, 0, 0, 0, 0, 0], [0, 1, 1, 0, 0, 0], [0, 0, 0, 0, 0, 0]], dtype=np.float32)
 USERS = UserBatch(["u", "v", "new"], csr_array(HISTORY))
 TRAIN = TrainingData(
@@ -74,7 +76,7 @@ def seen_plan(*rules: CandidateFilter) -> FilterPlan:
         exclude=lambda users, context: pl.DataFrame({"user_id": ["u", "v", "v"], "item_id": ["a", "b", "c"]}),
     )
     context = FilterContext(
-        known=Dataset(items=ITEMS, events=pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String})),
+        known=Dataset(items=ITEMS, events=NO_EVENTS),
         config=None,
         now=datetime(2024, 1, 1, tzinfo=UTC),
     )
@@ -83,8 +85,7 @@ def seen_plan(*rules: CandidateFilter) -> FilterPlan:
 
 def run(plan: FilterPlan, arm: Recommender = ARM, retriever: Retriever | None = None, **changes: object) -> Recommended:
     request = Request(**{"k": 3, "n_candidates": 4, **changes})  # type: ignore[arg-type]
-    fallbacks = [Popularity().fit(TRAIN)]
-    return recommend("fixed", arm, USERS, CATALOGUE, plan, fallbacks=fallbacks, retriever=retriever, request=request)
+    return lists_of(Served(TRAIN, USERS, plan, NO_EVENTS), "fixed", arm, request, retriever=retriever)
 
 
 def lists(made: Recommended) -> dict[str, list[str]]:
@@ -191,23 +192,13 @@ def test_a_user_without_history_is_served_by_what_they_told_then_by_popularity()
     told = np.zeros((3, 6), dtype=np.float32)
     told[2, [4, 5]] = [0.8, 0.6]
     users = UserBatch(USERS.ids, USERS.history, profile_vectors=told)
-    made = recommend(
-        "fixed",
-        ARM,
-        users,
-        CATALOGUE,
-        seen_plan(),
-        fallbacks=fallbacks_for(train),
-        request=Request(k=3, n_candidates=4),
-    )
+    made = lists_of(Served(train, users, seen_plan(), NO_EVENTS), "fixed", ARM, Request(k=3, n_candidates=4))
     by_user = {user: made.lists.filter(pl.col("user_id") == user) for user in USERS.ids}
     assert by_user["new"]["item_id"].to_list()[:2] == ["e", "f"]
     assert set(by_user["new"]["reason"]) == {"fits what you told about yourself"}
     assert not by_user["u"]["fallback"].any()
     nothing_told = UserBatch(USERS.ids, USERS.history, profile_vectors=np.zeros((3, 6), dtype=np.float32))
-    plain = recommend(
-        "fixed", ARM, nothing_told, CATALOGUE, seen_plan(), fallbacks=fallbacks_for(train), request=Request(k=3)
-    )
+    plain = lists_of(Served(train, nothing_told, seen_plan(), NO_EVENTS), "fixed", ARM, Request(k=3))
     assert (
         plain.lists.filter(pl.col("user_id") == "new")["reason"][0] == "popular now; nothing is known of your taste yet"
     )
@@ -231,8 +222,8 @@ class Tastes(Fixed):
 
 def told(arm: Recommender, user: str, **changes: object) -> dict[str, str]:
     request = Request(**{"k": 5, "topics": "genres", **changes})  # type: ignore[arg-type]
-    fallbacks = [Popularity().fit(TRAIN)]
-    made = recommend("fixed", arm, USERS, WITH_GENRES, seen_plan(), fallbacks=fallbacks, request=request)
+    served = Served(replace(TRAIN, catalogue=WITH_GENRES), USERS, seen_plan(), NO_EVENTS)
+    made = lists_of(served, "fixed", arm, request)
     mine = made.lists.filter(pl.col("user_id") == user)
     return dict(zip(mine["item_id"], mine["reason"], strict=True))
 
@@ -299,7 +290,7 @@ def of_newcomers(*rules: CandidateFilter, k: int = 2) -> dict[str, list[tuple[st
     context = FilterContext(known=Dataset(items=ITEMS, events=pl.DataFrame()), config=None, now=datetime.now(UTC))
     plan = plan_filters({rule.name: rule for rule in rules}, KINDS, users.ids, context)
     arm = Popularity().fit(ABROAD)
-    made = recommend("any", arm, users, KINDS, plan, fallbacks=fallbacks_for(ABROAD), request=Request(k=k))
+    made = lists_of(Served(ABROAD, users, plan, NO_EVENTS), "any", arm, Request(k=k))
     assert made.lists["fallback"].all()
     rows = made.lists.select("user_id", pl.concat_list("item_id", "reason")).group_by("user_id", maintain_order=True)
     return {user[0]: [tuple(pair) for pair in part["item_id"]] for user, part in rows}  # type: ignore[misc]

@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from recsat.lists.reasons import DEFAULT_REASONS, in_words, unknown_placeholders
+from recsat.contract.reasons import DEFAULT_REASONS, unknown_placeholders
+from recsat.lists.reasons import in_words
 
 TITLES = pl.Series(["Heat", "{topic}", None])
 OWN = {

@@ -52,8 +52,12 @@ def judged(
     return evaluate_split(lists, world, metrics=metrics, settings=SETTINGS, k=K, seed=7)
 
 
-def by_dimension(evaluated: EvaluatedSplit, language: set[str]) -> dict[str, Verdict]:
-    found = verdicts(evaluated, language, settings=SETTINGS, seed=7)
+def by_dimension(
+    evaluated: EvaluatedSplit, language: set[str], validation: dict[str, float] | None = None
+) -> dict[str, Verdict]:
+    """Verdicts where validation found what the test part finds, or ``validation`` says."""
+    on_test = {arm.name: arm.measures["ndcg@5"].mean or 0.0 for arm in evaluated.arms if arm.slice == "all"}
+    found = verdicts(evaluated, validation or on_test, language, settings=SETTINGS, seed=7)
     assert [verdict.dimension for verdict in found] == ["accuracy", "diversity", "behaviour", "business"]
     return {verdict.dimension: verdict for verdict in found}
 
@@ -62,9 +66,11 @@ def test_a_leading_arm_with_language_is_better(world: Evidence, arm: Arm) -> Non
     found = by_dimension(judged(world, {"chance": arm(0.0), "weak": arm(0.2, 2), "text": arm(2.0, 3)}), {"text"})
     assert found["accuracy"].outcome == "better"
     sentence = found["accuracy"].sentence
-    assert sentence.startswith("Accuracy on warm: text, the best arm that uses language, has nDCG@5 ")
+    assert sentence.startswith(
+        "Accuracy on warm: text, which leads on validation among arms that use language, has nDCG@5 "
+    )
     assert "95 % interval" in sentence
-    assert "Against weak, the best arm without" in sentence
+    assert "Against weak, which leads there among those without" in sentence
     assert "it is better: +" in sentence
     assert "Against the baseline chance" in sentence
     assert found["behaviour"].outcome == "better"
@@ -90,8 +96,16 @@ def test_the_same_pair_is_compared_in_every_dimension(world: Evidence, arm: Arm)
     lists = {"chance": arm(0.0), "ease": arm(2.0, 2), "text-raw": arm(0.1, 3), "text": arm(1.0, 4)}
     found = by_dimension(judged(world, lists), {"text-raw", "text"})
     for dimension in ("accuracy", "diversity", "behaviour"):
-        assert ": text, the best arm that uses language" in found[dimension].sentence
-        assert "Against ease, the best arm without" in found[dimension].sentence
+        assert ": text, which leads on validation among arms that use language" in found[dimension].sentence
+        assert "Against ease, which leads there among those without" in found[dimension].sentence
+
+
+def test_the_pair_is_the_one_that_leads_on_validation_whatever_the_test_part_says(world: Evidence, arm: Arm) -> None:
+    lists = {"chance": arm(0.0), "ease": arm(2.0, 2), "text-raw": arm(0.1, 3), "text": arm(1.0, 4)}
+    validation = {"chance": 0.3, "ease": 0.2, "text-raw": 0.4, "text": 0.1}
+    sentence = by_dimension(judged(world, lists), {"text-raw", "text"}, validation)["accuracy"].sentence
+    assert "warm: text-raw, which leads on validation" in sentence
+    assert "Against chance, which leads there" in sentence
 
 
 def test_what_was_not_measured_is_said_with_its_reason(world: Evidence, arm: Arm) -> None:

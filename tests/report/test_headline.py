@@ -21,6 +21,7 @@ Ends = tuple[float, float, float]
 def run(language: Ends | None, other: Ends | None, *, better: str = "higher", described: bool = True) -> Result:
     """A result of one split with up to two arms, each (low, mean, high)."""
     arms = {"reader": language, "counter": other}
+    worst = 0.0 if better == "higher" else 1.0  # validation agrees with the test part
     return Result(
         run_id="r",
         created="now",
@@ -31,7 +32,12 @@ def run(language: Ends | None, other: Ends | None, *, better: str = "higher", de
         data={"n_users": 1, "n_items": 1, "n_events": 1, "n_quarantined": 0, "simulated": False, "source": ""},
         splits=[],
         arms=[
-            ArmResult(name=n, split="s", measures={"m": Measure(low=e[0], mean=e[1], high=e[2], n_users=9)})
+            ArmResult(
+                name=n,
+                split="s",
+                validation_ndcg=abs(e[1] - worst),
+                measures={"m": Measure(low=e[0], mean=e[1], high=e[2], n_users=9)},
+            )
             for n, e in arms.items()
             if e is not None
         ],
@@ -72,6 +78,21 @@ def test_a_tested_verdict_on_accuracy_goes_before_intervals(outcome: str, answer
     elsewhere = Verdict(dimension="diversity", split="s", outcome="worse", sentence="")
     (line,) = headlines(apart.model_copy(update={"verdicts": [elsewhere, verdict]}))
     assert line.answer == answer
+
+
+def test_the_arm_that_led_on_validation_leads_whatever_the_test_part_says() -> None:
+    plain = run((0.2, 0.3, 0.4), (0.0, 0.1, 0.19))
+    arms = [arm.model_copy(update={"validation_ndcg": 0.5 if arm.name == "counter" else 0.4}) for arm in plain.arms]
+    (line,) = headlines(plain.model_copy(update={"arms": arms}))
+    assert (line.leader, line.value.partition(" ")[0]) == ("counter", "0.100")
+
+
+def test_a_result_that_does_not_say_how_arms_did_on_validation_has_no_leader() -> None:
+    plain = run((0.2, 0.3, 0.4), (0.0, 0.1, 0.19))
+    arms = [arm.model_copy(update={"validation_ndcg": None}) for arm in plain.arms]
+    (line,) = headlines(plain.model_copy(update={"arms": arms}))
+    assert (line.leader, line.answer) == (None, "not asked")
+    assert "does not say how its arms did on validation" in line.sentence
 
 
 def test_without_word_on_which_arms_read_language_the_question_is_not_asked() -> None:

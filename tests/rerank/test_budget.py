@@ -11,15 +11,16 @@ import torch
 from sklearn.metrics import ndcg_score
 from torch import Tensor
 
-from recsat.arms.hybrid.blend import discounts
-from recsat.builtin.rerankers import make_reranker, rerankers_of
+from recsat.builtin.rerankers import rerankers_of
 from recsat.contract.domain import Domain, DomainConfig
 from recsat.contract.reranker import Example, LearnedReranker, RerankInput
 from recsat.errors import ConfigError, RunError
+from recsat.measure.discounts import discounts
 from recsat.rerank.budget import DiversityBudget
 from recsat.rerank.dpp import DeterminantalPointProcess
 from recsat.rerank.gain import GainModel, fit_gains
 from recsat.rerank.greedy import pool_of
+from recsat.rerank.make import make_reranker
 from recsat.rerank.mmr import MaximalMarginalRelevance
 from recsat.rerank.msd import MaxSumDiversification
 from recsat.rerank.outcome import OutcomeModel

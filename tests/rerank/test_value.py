@@ -11,11 +11,12 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from recsat.builtin.rerankers import make_reranker, rerankers_of
+from recsat.builtin.rerankers import rerankers_of
 from recsat.contract.domain import Domain, DomainConfig
 from recsat.contract.reranker import Example, LearnedReranker, RerankInput
 from recsat.errors import ConfigError, RunError
 from recsat.measure.prediction import calibration_error_of, log_loss_of
+from recsat.rerank.make import make_reranker
 from recsat.rerank.mmr import MaximalMarginalRelevance
 from recsat.rerank.outcome import OutcomeModel, fit_outcome
 from recsat.rerank.value import ExpectedValue, cross_fitted

@@ -11,12 +11,12 @@ import polars as pl
 import pytest
 
 from recsat import RunConfig
-from recsat.contract.hooks import STAGES
 from recsat.measure.accuracy import ndcg
 from recsat.plugins import load_plugins
 from recsat.result.model import Result
 from recsat.run import execute
 from recsat.run.meter import MIB, Meter
+from recsat.stages import PIPELINE
 
 
 def result_of(folder: Path) -> Result:
@@ -25,7 +25,7 @@ def result_of(folder: Path) -> Result:
 
 def test_every_stage_leaves_its_cost_and_the_report_its_files(finished_run: Path) -> None:
     stages = json.loads((finished_run / "stages.json").read_text())
-    assert [cost["name"] for cost in stages] == list(STAGES)
+    assert [cost["name"] for cost in stages] == [stage.name for stage in PIPELINE]
     assert all(cost["seconds"] > 0 and cost["peak_mib"] > 0 for cost in stages)
     assert {"report.html", "report.md", "result.json"} <= {path.name for path in finished_run.iterdir()}
 
@@ -68,7 +68,7 @@ def test_the_text_arm_came_from_the_store_and_lost_nothing(finished_run: Path) -
 def test_a_second_run_embeds_and_publishes_nothing_and_finds_the_same(
     finished_run: Path, small_run_config: RunConfig
 ) -> None:
-    again = execute(small_run_config, load_plugins(["content"]))
+    again = execute(small_run_config, load_plugins(["content"]), stages=PIPELINE)
     first, second = result_of(finished_run), result_of(again)
     assert {cost.name: cost.n_new for cost in second.stages if cost.name in ("embed", "index")} == {
         "embed": 0,
@@ -89,7 +89,7 @@ def test_a_run_that_was_cut_short_goes_on_where_it_stopped(
     for name in ("evaluated.json", "result.json", "report.html"):
         (cut / name).unlink()
 
-    execute(small_run_config, load_plugins(["content"]), resume=cut)
+    execute(small_run_config, load_plugins(["content"]), resume=cut, stages=PIPELINE)
     assert (cut / "lists" / "warm.parquet").stat().st_mtime_ns == lists
     assert result_of(cut).arms == result_of(finished_run).arms
 

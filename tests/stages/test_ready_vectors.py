@@ -21,6 +21,7 @@ from recsat.result.model import Result
 from recsat.run import execute
 from recsat.run.execute import run_stage
 from recsat.run.folder import new_run, open_run
+from recsat.stages import EMBED, PIPELINE, PREPARE
 from recsat.store import open_store
 
 PICTURED = """
@@ -91,7 +92,7 @@ def test_ready_vectors_are_named_vectors_of_the_store_and_of_the_multimodal_arm(
         "runs_dir": str(tmp_path / "runs"),
         "store": {"directory": str(tmp_path / "store")},
     }
-    folder = open_run(execute(RunConfig.model_validate(settings), load_plugins([pictured])))
+    folder = open_run(execute(RunConfig.model_validate(settings), load_plugins([pictured]), stages=PIPELINE))
     arrays = folder.read_arrays("vectors/items.safetensors")
     n_items = folder.read_table("data/items.parquet").height
     assert set(arrays) == {"raw", "text", "image"}
@@ -127,11 +128,11 @@ def test_pictures_become_vectors_of_the_image_encoder(
     }
     plugins = load_plugins(["pictured"])
     folder = new_run(RunConfig.model_validate(settings))
-    run_stage(folder, "prepare", plugins)
+    run_stage(folder, PREPARE, plugins)
     genres = folder.read_table("data/items.parquet")["genres"].list.first()
     for place, genre in enumerate(sorted(genres.drop_nulls().unique())):
         Image.new("RGB", (64, 64), f"hsl({18 * place}, 90%, 50%)").save(data / f"{genre}.png")
-    run_stage(folder, "embed", plugins)
+    run_stage(folder, EMBED, plugins)
     image = folder.read_arrays("vectors/items.safetensors")["image"]
     assert image.shape == (len(genres), 1280)
     same = np.array([[a == b for a in genres] for b in genres])

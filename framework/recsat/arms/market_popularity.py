@@ -71,7 +71,7 @@ class MarketPopularity(Recommender):
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
         """``no-history-market`` where nothing is known of the user but a market in which the item is liked; else as popularity."""
         own = np.take_along_axis(self._of_market(users)[0], items.clip(min=0), axis=1)
-        silent = np.diff(users.history.indptr)[:, None] == 0
+        silent = users.is_new[:, None]
         plain = np.where(self.share[items] == 0, "new", "popular")
         code = np.where(silent & (own >= FEW), "no-history-market", plain)
         return Reasons(code=code, item=np.full(items.shape, -1, dtype=np.int64))

@@ -33,7 +33,7 @@ class ProfileText(Recommender):
         if profiles is None:
             scores = torch.full((len(users), len(self.item_vectors)), float("-inf"))
         else:
-            spoken = profiles.any(axis=1) & (np.diff(users.history.indptr) == 0)
+            spoken = profiles.any(axis=1) & users.is_new
             scores = torch.from_numpy(profiles) @ self.item_vectors.T
             scores = scores.masked_fill(~torch.from_numpy(spoken)[:, None], float("-inf"))
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)

@@ -2,129 +2,52 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+from recsat.builtin.lazy import lazy
 from recsat.contract.domain import RecommenderSpec
-
-if TYPE_CHECKING:
-    from recsat.contract.arm import Recommender
-
-
-def _popularity(**parameters: Any) -> Recommender:
-    from recsat.arms.popularity import Popularity
-
-    return Popularity(**parameters)
-
-
-def _text_raw(**parameters: Any) -> Recommender:
-    from recsat.arms.text import TextSimilarity
-
-    return TextSimilarity(vector="raw", **parameters)
-
-
-def _text(**parameters: Any) -> Recommender:
-    from recsat.arms.text import TextSimilarity
-
-    return TextSimilarity(vector="text", **parameters)
-
-
-def _item_knn(**parameters: Any) -> Recommender:
-    from recsat.arms.item_knn import ItemNeighbours
-
-    return ItemNeighbours(**parameters)
-
-
-def _ease(**parameters: Any) -> Recommender:
-    from recsat.arms.ease import Ease
-
-    return Ease(**parameters)
-
-
-def _ials(**parameters: Any) -> Recommender:
-    from recsat.arms.ials import ImplicitALS
-
-    return ImplicitALS(**parameters)
-
-
-def _aligned(**parameters: Any) -> Recommender:
-    from recsat.arms.aligned import AlignedText
-
-    return AlignedText(**parameters)
-
-
-def _ease_text(**parameters: Any) -> Recommender:
-    from recsat.arms.ease_text import EaseText
-
-    return EaseText(**parameters)
-
-
-def _ials_text(**parameters: Any) -> Recommender:
-    from recsat.arms.ials_text import IalsText
-
-    return IalsText(**parameters)
-
-
-def _hybrid(**parameters: Any) -> Recommender:
-    from recsat.arms.hybrid.hybrid import Hybrid
-
-    return Hybrid(**parameters)
-
-
-def _sequence(**parameters: Any) -> Recommender:
-    from recsat.arms.sequence.sasrec import SequenceTransformer
-
-    return SequenceTransformer(**parameters)
-
-
-def _multimodal(**parameters: Any) -> Recommender:
-    from recsat.arms.multimodal import MultimodalAligned
-
-    return MultimodalAligned(**parameters)
-
 
 RECOMMENDERS: list[RecommenderSpec] = [
     RecommenderSpec(
         name="popularity",
         description="Most liked items first, the same for everybody.",
-        make=_popularity,
+        make=lazy("recsat.arms.popularity:Popularity"),
         ranks_unseen_items=True,  # as the baseline of every split; unseen items tie and are drawn at random
     ),
     RecommenderSpec(
         name="text-raw",
         description="The textbook way: mean of the liked items' text vectors, cosine.",
-        make=_text_raw,
+        make=lazy("recsat.arms.text:TextSimilarity", vector="raw"),
         ranks_unseen_items=True,
         uses_language=True,
     ),
     RecommenderSpec(
         name="text",
         description="Mean of the liked items' text vectors after the catalogue mean is subtracted, cosine.",
-        make=_text,
+        make=lazy("recsat.arms.text:TextSimilarity", vector="text"),
         ranks_unseen_items=True,
         uses_language=True,
     ),
     RecommenderSpec(
         name="item-knn",
         description="Item-item cosine neighbours with shrinkage.",
-        make=_item_knn,
+        make=lazy("recsat.arms.item_knn:ItemNeighbours"),
         grid={"n_neighbours": (50, 200), "shrinkage": (0.0, 20.0, 100.0)},
     ),
     RecommenderSpec(
         name="ease",
         description="EASE: linear item-item regression in closed form.",
-        make=_ease,
+        make=lazy("recsat.arms.ease:Ease"),
         grid={"l2": (50.0, 100.0, 200.0, 400.0, 800.0)},
     ),
     RecommenderSpec(
         name="ials",
         description="Implicit alternating least squares (matrix factorisation).",
-        make=_ials,
+        make=lazy("recsat.arms.ials:ImplicitALS"),
         grid={"regularisation": (3.0, 10.0, 30.0), "alpha": (1.0, 5.0)},
     ),
     RecommenderSpec(
         name="aligned",
         description="Item texts mapped to taste by a closed-form bilinear ridge; ranks unseen items.",
-        make=_aligned,
+        make=lazy("recsat.arms.aligned:AlignedText"),
         grid={"l2": (0.03, 0.1, 0.3, 1.0, 3.0, 5.0, 10.0, 30.0), "popularity_power": (0.0, 0.25)},
         ranks_unseen_items=True,
         uses_language=True,
@@ -132,7 +55,7 @@ RECOMMENDERS: list[RecommenderSpec] = [
     RecommenderSpec(
         name="ease-text",
         description="EASE drawn towards what the texts say (L3AE), in closed form.",
-        make=_ease_text,
+        make=lazy("recsat.arms.ease_text:EaseText"),
         grid={"l2": (50.0, 100.0), "prior": (100.0, 200.0, 400.0), "text_l2": (1.0, 3.0)},
         ranks_unseen_items=True,
         uses_language=True,
@@ -140,7 +63,7 @@ RECOMMENDERS: list[RecommenderSpec] = [
     RecommenderSpec(
         name="ials-text",
         description="iALS whose item factors have a ridge map from the texts as their prior mean; for catalogues of any size.",
-        make=_ials_text,
+        make=lazy("recsat.arms.ials_text:IalsText"),
         grid={"regularisation": (10.0, 30.0, 60.0), "alpha": (3.0, 5.0), "map_l2": (30.0, 100.0)},
         ranks_unseen_items=True,
         uses_language=True,
@@ -148,7 +71,7 @@ RECOMMENDERS: list[RecommenderSpec] = [
     RecommenderSpec(
         name="hybrid",
         description="Item-item weights with a text prior on warm items, their texts mapped to taste on unseen ones, on one learnt scale.",
-        make=_hybrid,
+        make=lazy("recsat.arms.hybrid.hybrid:Hybrid"),
         grid={"l2": (30.0, 100.0), "prior": (150.0, 400.0)},
         ranks_unseen_items=True,
         uses_language=True,
@@ -156,14 +79,14 @@ RECOMMENDERS: list[RecommenderSpec] = [
     RecommenderSpec(
         name="sequence",
         description="SASRec-style causal transformer over the history in order of time, on item vectors that begin as texts.",
-        make=_sequence,
+        make=lazy("recsat.arms.sequence.sasrec:SequenceTransformer"),
         ranks_unseen_items=True,
         uses_language=True,
     ),
     RecommenderSpec(
         name="multimodal",
         description="Aligned text on text and picture vectors, fused with weights found on validation; ranks unseen items.",
-        make=_multimodal,
+        make=lazy("recsat.arms.multimodal:MultimodalAligned"),
         grid={"text_share": (0.9, 0.75, 0.5), "l2": (0.3, 1.0, 3.0)},
         ranks_unseen_items=True,
         uses_language=True,

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recsat.builtin.lazy import lazy
 from recsat.contract.domain import Domain, RerankerSpec
 from recsat.contract.reranker import CLASSIFIED, DEPTH
 from recsat.errors import ConfigError
@@ -14,8 +15,6 @@ from recsat.errors import ConfigError
 if TYPE_CHECKING:
     from recsat.contract.reranker import Reranker
 
-TOPICAL = frozenset({"xquad", "calibrated"})
-"""Rerankers that can be made only where the domain has topics."""
 _COMMON = {"depth": DEPTH, "order": "score"}
 _AFTER = {"then": None, "trade_off": None}
 
@@ -26,19 +25,19 @@ def rerankers_of(domain: Domain) -> list[RerankerSpec]:
         RerankerSpec(
             name="mmr",
             description="Maximal marginal relevance: relevant, and unlike the nearest item of the list.",
-            make=_mmr,
+            make=lazy("recsat.rerank.mmr:MaximalMarginalRelevance"),
             parameters={"trade_off": 0.2, **_COMMON},
         ),
         RerankerSpec(
             name="msd",
             description="Max-sum diversification: mean relevance against intra-list diversity itself.",
-            make=_msd,
+            make=lazy("recsat.rerank.msd:MaxSumDiversification"),
             parameters={"trade_off": 0.3, **_COMMON},
         ),
         RerankerSpec(
             name="dpp",
             description="Determinantal point process: relevant items whose vectors span the largest volume.",
-            make=_dpp,
+            make=lazy("recsat.rerank.dpp:DeterminantalPointProcess"),
             parameters={"trade_off": 0.1, **_COMMON},
         ),
         RerankerSpec(
@@ -72,38 +71,6 @@ def rerankers_of(domain: Domain) -> list[RerankerSpec]:
             parameters={"model": None, "depth": CLASSIFIED, **_AFTER},
         ),
     ]
-
-
-def make_reranker(spec: RerankerSpec, given: Mapping[str, Any]) -> Reranker:
-    """The reranker with its defaults and what is ``given``; :class:`ConfigError` where one of these is unknown or wrong."""
-    for name in given:
-        if name not in spec.parameters:
-            raise ConfigError(
-                f"rank.reranker_parameters: reranker {spec.name!r} has no parameter {name!r}. "
-                f"It has: {', '.join(spec.parameters) or 'none'}."
-            )
-    try:
-        return spec.make(**{**spec.parameters, **given})
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"rank.reranker_parameters: reranker {spec.name!r}: {error}.") from error
-
-
-def _mmr(**parameters: Any) -> Reranker:
-    from recsat.rerank.mmr import MaximalMarginalRelevance
-
-    return MaximalMarginalRelevance(**parameters)
-
-
-def _msd(**parameters: Any) -> Reranker:
-    from recsat.rerank.msd import MaxSumDiversification
-
-    return MaxSumDiversification(**parameters)
-
-
-def _dpp(**parameters: Any) -> Reranker:
-    from recsat.rerank.dpp import DeterminantalPointProcess
-
-    return DeterminantalPointProcess(**parameters)
 
 
 def _xquad(domain: Domain, **parameters: Any) -> Reranker:

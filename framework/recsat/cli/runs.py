@@ -60,9 +60,10 @@ def _run(loaded: LoadedConfig, plugins: Plugins, resume: Path | None = None) -> 
     from recsat.cli.summary import print_summary
     from recsat.run import execute
     from recsat.run.check import check_config
+    from recsat.stages import PIPELINE
 
     if resume is None:
         check_config(loaded.config, plugins, loaded.sources)
     with TerminalProgress(messages()) as progress:
-        folder = execute(loaded.config, plugins, progress, resume=resume)
+        folder = execute(loaded.config, plugins, progress, stages=PIPELINE, resume=resume)
     print_summary(folder, output())

@@ -11,17 +11,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from pathlib import Path
-from typing import Any, NamedTuple, get_origin
+from typing import Any, NamedTuple, TypeVar, get_origin
 
 import yaml
-from pydantic import JsonValue, ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
 
 from recsat.config.faults import at, child, dotted, faults, is_model, sentence, variants
 from recsat.config.files import read_config_file, read_yaml, yaml_fault
 from recsat.config.settings import RunConfig
-from recsat.contract.domain import Domain, DomainConfig
 from recsat.errors import ConfigError
 
+Model = TypeVar("Model", bound=BaseModel)
 PREFIX = "RECSAT_"
 NOT_SETTINGS = frozenset({"RECSAT_DATA"})
 """Variables that are no settings: the folder of data too large to bundle."""
@@ -84,19 +84,19 @@ def load_config(
     return LoadedConfig(config, sources)
 
 
-def check_domain_config(config: RunConfig, domain: Domain, sources: Mapping[str, str] | None = None) -> DomainConfig:
-    """The run's ``domain_config`` as the domain's own model; raises :class:`ConfigError` as :func:`load_config` does.
+def check_domain_config(config: RunConfig, model: type[Model], sources: Mapping[str, str] | None = None) -> Model:
+    """The run's ``domain_config`` as the domain's own ``model``; raises :class:`ConfigError` as :func:`load_config` does.
 
     ``sources`` are those of :class:`LoadedConfig`; without them messages name the key alone.
     """
     try:
-        return domain.config.model_validate(config.domain_config)
+        return model.model_validate(config.domain_config)
     except ValidationError as error:
         found = []
-        for path, fault in faults(error, domain.config):
+        for path, fault in faults(error, model):
             key = dotted(("domain_config", *path))
             givers = [source for known, source in (sources or {}).items() if f"{key}.".startswith(f"{known}.")]
-            told = sentence(fault, path, domain.config, under=("domain_config",))
+            told = sentence(fault, path, model, under=("domain_config",))
             found.append(f"{givers[0]}: {told}" if givers else told)
         raise _config_error(found) from error
 

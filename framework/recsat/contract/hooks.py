@@ -27,8 +27,6 @@ PROJECT = "recsat"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
-STAGES = ("prepare", "embed", "index", "recommend", "evaluate", "report")
-
 
 @hookspec
 def recsat_domain() -> Domain:  # type: ignore[empty-body]

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from recsat.errors import UnknownItem
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,21 @@ class UserBatch:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def id_series(self) -> pl.Series:
+        """``ids`` as a String Series named ``user_id``."""
+        return pl.Series("user_id", self.ids, dtype=pl.String)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """(n_users,) liked items of each user."""
+        return np.diff(self.history.indptr).astype(np.int64)
+
+    @property
+    def is_new(self) -> NDArray[np.bool_]:
+        """(n_users,) True where nothing that the user liked is known."""
+        return np.asarray(self.lengths == 0, dtype=np.bool_)
+
     def take(self, rows: NDArray[np.int64] | slice) -> UserBatch:
         """The same for some rows."""
         ids = self.ids[rows] if isinstance(rows, slice) else [self.ids[i] for i in rows]
@@ -100,6 +118,8 @@ def user_batch(events: pl.DataFrame, user_ids: Sequence[str], catalogue: Catalog
     Repeated events on one item count once, at their last time. Events of other users are left aside; an item outside the
     catalogue raises :class:`UnknownItem`.
     """
+    from scipy.sparse import csr_array
+
     ids = list(user_ids)
     order = pl.DataFrame({"user_id": pl.Series(ids, dtype=pl.String), "row": np.arange(len(ids), dtype=np.int64)})
     pairs = (

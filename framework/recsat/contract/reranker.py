@@ -54,6 +54,22 @@ class RerankInput:
             found[start : start + step] = picked @ picked.mT
         return found
 
+    def of_users(self, rows: Tensor) -> RerankInput:
+        """The same for some users; ``rows`` int64 (n,)."""
+
+        def of(values: Tensor | None) -> Tensor | None:
+            return None if values is None else values[rows]
+
+        return replace(
+            self,
+            candidates=self.candidates[rows],
+            scores=self.scores[rows],
+            user_topics=of(self.user_topics),
+            user_ids=None if self.user_ids is None else [self.user_ids[row] for row in rows.tolist()],
+            history_lengths=of(self.history_lengths),
+            relevance=of(self.relevance),
+        )
+
     def weighed(self, relevance: Tensor) -> RerankInput:
         """The same candidates with this ``relevance``; similarities that were computed are kept."""
         made = replace(self, relevance=relevance)

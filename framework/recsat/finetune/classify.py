@@ -13,16 +13,18 @@ from torch import Tensor
 from recsat.embed.provenance import CLASSIFIER
 from recsat.errors import DataError
 from recsat.finetune.classification import classification_report, in_markdown
-from recsat.finetune.cross_encoder import CrossEncoder, Pair
+from recsat.finetune.cross_encoder import save_classifier, untrained_classifier
 from recsat.finetune.encoder import known_of, settings_of, story, surroundings
 from recsat.finetune.judged_pairs import JudgedPairs, with_negatives
 from recsat.finetune.pairs import PairSource
 from recsat.finetune.settings import FinetuneSettings
 from recsat.finetune.text_model import startable
 from recsat.finetune.training import batched, seed_of, train
+from recsat.rerank.cross_encoder import CrossEncoder, Pair
 from recsat.run.stage import Outcome, StageContext
 from recsat.stages.prepare import read_split
-from recsat.stages.trial.texts import describe_users
+from recsat.stages.trial.inputs import inputs_of
+from recsat.stages.trial.users import describe_users
 
 DEV, TEST = 1_000_001, 1_000_002
 """Seeds of the parts that are drawn once; epochs have theirs from 0 on."""
@@ -86,8 +88,9 @@ def classify(context: StageContext) -> Outcome:
     splits = [read_split(context.folder, one.name) for one in config.splits]
     dev = pl.concat([split.validation for split in known.splits]).filter(context.domain.positive)
     test = pl.concat([split.test for split in splits]).filter(context.domain.positive)
-    source = PairSource(known.train, context.catalogue, lambda events: describe_users(context, events))
-    classifier = CrossEncoder.started(
+    inputs = inputs_of(context, {})
+    source = PairSource(known.train, context.catalogue, lambda events: describe_users(inputs, events))
+    classifier = untrained_classifier(
         start.checkpoint.folder, settings, budget=start.token_budget, device=config.encoder.device, seed=config.seed
     )
     # Negatives are drawn as if later parts were unknown: else what is liked there would show by never being one.
@@ -111,8 +114,10 @@ def classify(context: StageContext) -> Outcome:
         {**epochs, "test": found}
     )
     (context.folder.path / "finetune" / "classifier.md").write_text(told, encoding="utf-8")
-    classifier.save(
-        context.folder.path / CLASSIFIER, story(context, settings, start.fingerprint, state.history, state.best_epoch)
+    save_classifier(
+        classifier,
+        context.folder.path / CLASSIFIER,
+        story(context, settings, start.fingerprint, state.history, state.best_epoch),
     )
     return Outcome(n_new=state.step)
 
@@ -138,7 +143,7 @@ def _held_out(
     rng = np.random.default_rng(seed_of(context.config.seed, part))
     judged = with_negatives(positives, liked, settings.negatives, rng)
     judged = JudgedPairs(judged.table.head(settings.pairs_per_epoch))
-    texts = describe_users(context, train_events, judged.table["user_id"])
+    texts = describe_users(inputs_of(context, {}), train_events, judged.table["user_id"])
     return _in_words(judged, texts, item_texts)
 
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsat.arms.popularity import Popularity
 from recsat.config.settings import EncoderSettings
 from recsat.contract.domain import RecommenderSpec
 from recsat.data.split import Split
 from recsat.embed.cache import embed_texts
 from recsat.embed.centre import centre
 from recsat.finetune.encoder import MODEL, settings_of
-from recsat.lists.make import Request, recommend
-from recsat.measure.evidence import Evidence
+from recsat.lists.make import lists_of
 from recsat.measure.intervals import Intervals, bootstrap_intervals
 from recsat.measure.measures import key_of
 from recsat.measure.score import ALL, Bench, score_users
@@ -26,14 +25,15 @@ from recsat.report.markdown import escape
 from recsat.result.numerals import decimals_for, interval, number, p_value, signed
 from recsat.run.stage import Outcome, StageContext
 from recsat.stages.prepare import read_split
-from recsat.stages.recommend import COLD_ITEMS, request_of
-from recsat.stages.trial.fold import Fold, test_fold, validation_fold
+from recsat.stages.recommend import able_arms, request_of
+from recsat.stages.trial.evidence import evidence_of
+from recsat.stages.trial.fold import test_fold, validation_fold
+from recsat.stages.trial.inputs import RunInputs, encode_with, inputs_of
 from recsat.stages.trial.tune import tune
 
 MEASURES: Final = ("ndcg", "recall", "topic-ild", "novelty")
 """Intra-list diversity of text vectors is not among them: the two encoders would each be judged by their own vectors."""
 Values = NDArray[np.float64]
-Vectors = Mapping[str, NDArray[np.float32]]
 
 
 def compare(context: StageContext) -> Outcome:
@@ -52,12 +52,12 @@ def compare(context: StageContext) -> Outcome:
     available = context.plugins.recommenders(context.domain)
     arms = context.plugins.select("arm", available, settings.compare_arms)
     context.progress.expect(2 * texts.n_unique())
-    before, after = (_vectors(context, encoder, texts) for encoder in (config.encoder, tuned))
+    before, after = (_inputs(context, encoder, texts) for encoder in (config.encoder, tuned))
     values: dict[tuple[str, str, str], tuple[Values, Values]] = {}
     for split_settings in config.splits:
         split = read_split(context.folder, split_settings.name)
-        able = {name: spec for name, spec in arms.items() if split.protocol != COLD_ITEMS or spec.ranks_unseen_items}
-        old, new = (_scores(context, split, able, vectors) for vectors in (before, after))
+        able = able_arms(arms, split.protocol)
+        old, new = (_scores(context, split, able, inputs) for inputs in (before, after))
         values |= {(split.name, *key): (old[key], new[key]) for key in old}
     rows = _rows(context, values)
     context.folder.write_json("finetune/compare.json", {"confidence": config.measure.confidence, "rows": rows})
@@ -68,58 +68,33 @@ def compare(context: StageContext) -> Outcome:
     return Outcome(n_new=len(rows))
 
 
-def _vectors(context: StageContext, settings: EncoderSettings, texts: pl.Series) -> Vectors:
+def _inputs(context: StageContext, settings: EncoderSettings, texts: pl.Series) -> RunInputs:
+    """The run's, with vectors of this encoder."""
     encoder = context.plugins.encoder(settings.name).make(settings)
     raw = embed_texts(texts, encoder, context.config.cache_dir, context.progress.advance).vectors
-    return {"raw": raw, "text": centre(raw)[0]}
+    centred, mean = centre(raw)
+    return inputs_of(context, {"raw": raw, "text": centred}, encode_with(context, settings, mean))
 
 
 def _scores(
-    context: StageContext, split: Split, arms: Mapping[str, RecommenderSpec], vectors: Vectors
+    context: StageContext, split: Split, arms: Mapping[str, RecommenderSpec], inputs: RunInputs
 ) -> dict[tuple[str, str], Values]:
     """One value a served user by (arm, measure), NaN where it has none."""
-    tuning, judging = validation_fold(context, split, vectors), test_fold(context, split, vectors)
+    tuning, judging = validation_fold(inputs, split), test_fold(inputs, split)
     request = request_of(context)
-    bench = Bench(_evidence(context, split, judging), request.k)
-    found = {}
+    # Diversity by vectors is left out: each encoder would be judged by its own.
+    evidence = replace(evidence_of(inputs, split, judging.users.id_series, judging.relevant), vectors=None)
+    bench = Bench(evidence, request.k)
+    scores = {}
     for name, spec in arms.items():
-        lists = _lists(context, name, spec, tuning, judging, request)
-        by_measure = score_users(lists, bench, {})
+        parameters = tune(name, spec, context.config.parameters.get(name, {}), tuning, request).parameters
+        fitted = spec.make(**parameters).fit(judging.train)
+        by_measure = score_users(lists_of(judging, name, fitted, request).lists, bench, {})
         for measure in MEASURES:
             values = by_measure.get((ALL, key_of(measure, request.k)))
             if values is not None:
-                found[name, key_of(measure, request.k)] = values
-    return found
-
-
-def _lists(
-    context: StageContext, name: str, spec: RecommenderSpec, tuning: Fold, judging: Fold, request: Request
-) -> pl.DataFrame:
-    fixed: Mapping[str, Any] = context.config.parameters.get(name, {})
-    parameters, _ = tune(spec, fixed, tuning, [Popularity().fit(tuning.train)], request)
-    return recommend(
-        name,
-        spec.make(**parameters).fit(judging.train),
-        judging.users,
-        judging.train.catalogue,
-        judging.plan,
-        fallbacks=[Popularity().fit(judging.train)],
-        request=request,
-    ).lists
-
-
-def _evidence(context: StageContext, split: Split, fold: Fold) -> Evidence:
-    return Evidence(
-        split=split.name,
-        users=pl.Series("user_id", fold.users.ids, dtype=pl.String),
-        relevant=fold.relevant,
-        known_likes=fold.known.filter(context.domain.positive).select("user_id", "item_id").unique(),
-        history=fold.known,
-        outcomes=fold.held_out,
-        items=context.catalogue.items,
-        candidates=split.test_items,
-        topics=context.domain.topics,
-    )
+                scores[name, key_of(measure, request.k)] = values
+    return scores
 
 
 def _rows(context: StageContext, values: Mapping[tuple[str, str, str], tuple[Values, Values]]) -> list[dict[str, Any]]:

@@ -26,7 +26,8 @@ from recsat.finetune.training import Surroundings, batched, seed_of, train
 from recsat.finetune.validation import Validation, validation_of
 from recsat.run.stage import Outcome, StageContext
 from recsat.stages.prepare import read_split
-from recsat.stages.trial.texts import describe_users
+from recsat.stages.trial.inputs import inputs_of
+from recsat.stages.trial.users import describe_users
 
 FOLDER = "finetune"
 MODEL = "finetune/model"
@@ -102,7 +103,8 @@ def finetune(context: StageContext) -> Outcome:
         context.plugins.encoder(context.config.encoder.name).make(context.config.encoder), context.config.encoder.name
     )
     model = TextModel(start, settings, context.config.seed)
-    source = PairSource(known.train, context.catalogue, lambda events: describe_users(context, events))
+    inputs = inputs_of(context, {})
+    source = PairSource(known.train, context.catalogue, lambda events: describe_users(inputs, events))
     task = Contrastive(model, source, texts, validation_of(context, known.splits), settings, context.config.seed)
     state = train(task, settings, surroundings(context, settings, start.fingerprint, "finetune"))
     context.folder.write_json("finetune/history.json", state.history)

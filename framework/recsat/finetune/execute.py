@@ -2,21 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from recsat.errors import RunError
 from recsat.finetune.settings import FinetuneConfig, FinetuneSettings
 from recsat.plugins import Plugins
-from recsat.run.execute import run_stage
+from recsat.run.execute import run_stage, unfinished
 from recsat.run.folder import RunFolder, new_run, open_run
 from recsat.run.progress import Progress
+from recsat.run.stage import Outcome, Stage, StageContext
+from recsat.stages import PREPARE
 
-STAGES: Final = {
-    "contrastive": ("prepare", "finetune", "compare"),
-    "classification": ("prepare", "classify"),
+
+def _finetune(context: StageContext) -> Outcome:
+    from recsat.finetune.encoder import finetune
+
+    return finetune(context)
+
+
+def _compare(context: StageContext) -> Outcome:
+    from recsat.finetune.compare import compare
+
+    return compare(context)
+
+
+def _classify(context: StageContext) -> Outcome:
+    from recsat.finetune.classify import classify
+
+    return classify(context)
+
+
+FINETUNE: Final = Stage("finetune", _finetune)
+COMPARE: Final = Stage("compare", _compare)
+CLASSIFY: Final = Stage("classify", _classify)
+STAGES: Final[Mapping[str, tuple[Stage, ...]]] = {
+    "contrastive": (PREPARE, FINETUNE, COMPARE),
+    "classification": (PREPARE, CLASSIFY),
 }
-"""Stages by objective."""
+"""By objective."""
 
 
 def open_finetune(config: FinetuneConfig, resume: Path | None = None) -> RunFolder:
@@ -31,11 +56,10 @@ def open_finetune(config: FinetuneConfig, resume: Path | None = None) -> RunFold
     return folder
 
 
-def stages_left(folder: RunFolder) -> list[str]:
+def stages_left(folder: RunFolder) -> list[Stage]:
     """Stages of this run that have not finished."""
     settings = FinetuneSettings.model_validate(folder.read_json("finetune/settings.json"))
-    done = {cost.name for cost in folder.costs()}
-    return [stage for stage in STAGES[settings.objective] if stage not in done]
+    return unfinished(folder, STAGES[settings.objective])
 
 
 def finetune_run(

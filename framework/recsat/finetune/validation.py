@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recsat.arms.popularity import Popularity
 from recsat.arms.text import TextSimilarity
 from recsat.data.split import Split
 from recsat.embed.centre import centre
-from recsat.lists.make import Request, recommend
-from recsat.measure.accuracy import ndcg
+from recsat.lists.make import lists_of
+from recsat.lists.request import Request
 from recsat.run.stage import StageContext
 from recsat.stages.recommend import request_of
 from recsat.stages.trial.fold import Fold, validation_fold
+from recsat.stages.trial.inputs import inputs_of
+from recsat.stages.trial.tune import validation_ndcg
 
 
 @dataclass(frozen=True)
@@ -34,25 +35,15 @@ class Validation:
         return {f"ndcg@{k}": sum(found.values()) / len(found), **found}
 
     def _ndcg(self, fold: Fold, vectors: NDArray[np.float32]) -> float:
-        train = replace(fold.train, vectors={"text": vectors})
-        made = recommend(
-            "text",
-            TextSimilarity(vector="text").fit(train),
-            fold.users,
-            train.catalogue,
-            fold.plan,
-            fallbacks=[Popularity().fit(train)],
-            request=self.request,
-        )
-        judged = fold.relevant["user_id"].unique().sort()
-        mean = ndcg(made.lists, fold.relevant, judged, k=self.request.k)["value"].mean()
-        assert isinstance(mean, float)
-        return mean
+        fold = replace(fold, train=replace(fold.train, vectors={"text": vectors}))
+        arm = TextSimilarity(vector="text").fit(fold.train)
+        return validation_ndcg(lists_of(fold, "text", arm, self.request).lists, fold, self.request.k)
 
 
 def validation_of(context: StageContext, splits: Sequence[Split]) -> Validation:
     """Folds of the splits whose validation part holds something that can be hit."""
-    folds = {split.name: validation_fold(context, split, {}) for split in splits if split.validation.height}
+    inputs = inputs_of(context, {})
+    folds = {split.name: validation_fold(inputs, split) for split in splits if split.validation.height}
     return Validation(
         {name: fold for name, fold in folds.items() if fold.relevant.height},
         replace(request_of(context), explain=False),

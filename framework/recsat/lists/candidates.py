@@ -16,7 +16,7 @@ from recsat.store.search import only
 
 @dataclass(frozen=True)
 class StoreRetriever:
-    """The nearest items behind an alias of a store; see :class:`recsat.lists.make.Retriever`."""
+    """The nearest items behind an alias of a store; see :class:`recsat.lists.request.Retriever`."""
 
     store: VectorStore
     alias: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,10 +13,8 @@ from torch import Tensor
 from recsat.arms.linear.padded import PADDING
 from recsat.contract.arm import Recommender
 from recsat.contract.interactions import UserBatch
+from recsat.lists.request import Request
 from recsat.lists.select import top_k
-
-if TYPE_CHECKING:
-    from recsat.lists.make import Request
 
 
 @dataclass(frozen=True)

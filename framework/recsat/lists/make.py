@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsat.arms.linear.padded import PADDING
+from recsat.arms.profile_text import fallbacks_for
 from recsat.contract.arm import Reasons, Recommender
-from recsat.contract.interactions import Catalogue, UserBatch
-from recsat.contract.reranker import Reranker
+from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.lists.fallback import Lists, filled_by
 from recsat.lists.filters import FilterPlan
 from recsat.lists.fusion import reciprocal_rank_fusion
 from recsat.lists.reasons import in_words
+from recsat.lists.request import Request, Retriever
 from recsat.lists.select import top_k
 from recsat.lists.shortlist import items_at, permitted_scores, shortlist, user_blocks
 from recsat.lists.topics import CatalogueTopics, catalogue_topics
@@ -35,47 +36,6 @@ LISTS_SCHEMA = pl.Schema(
         "fallback": pl.Boolean,
     }
 )
-
-
-class Retriever(Protocol):
-    """Finds candidates by vector."""
-
-    def candidates(
-        self, queries: Mapping[str, NDArray[np.float32]], limit: int, plan: FilterPlan, rows: slice
-    ) -> list[NDArray[np.int64]]:
-        """Item indices nearest to each query that the plan's filters permit, int64 (B, limit), padded with -1.
-
-        ``queries`` are (B, d) for each stored vector; one ranking for each, in their order.
-        """
-        ...
-
-
-@dataclass(frozen=True)
-class Features:
-    """What rerankers may look at: see :class:`~recsat.contract.reranker.RerankInput`."""
-
-    vectors: Tensor | None = None
-    topics: Tensor | None = None
-    popularity: Tensor | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """How lists are asked for; the same for every arm."""
-
-    k: int = 10
-    n_candidates: int = 500
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    user_block: int = 256
-    seed: int = 0
-    templates: Mapping[str, str] = field(default_factory=dict)
-    title: str = "title"
-    topics: str | None = None
-    """The list-of-strings item column that reasons may name topics from."""
-    reranker: Reranker | None = None
-    features: Features = field(default_factory=Features)
-    explain: bool = True
-    """False leaves the reasons empty: for lists that only a tuner reads."""
 
 
 @dataclass(frozen=True)
@@ -94,24 +54,41 @@ class Recommended:
     """List places that the fallback arm had to fill."""
 
 
-def recommend(
+@dataclass(frozen=True)
+class Served:
+    """Who is served, from what is known, under which filters: all that lists depend on besides the arm and the request."""
+
+    train: TrainingData
+    """What arms learn from."""
+    users: UserBatch
+    plan: FilterPlan
+    known: pl.DataFrame
+    """Events before the cut."""
+
+    @cached_property
+    def fallbacks(self) -> list[Recommender]:
+        """Who fills a place that an arm leaves empty, in order: see :func:`~recsat.arms.profile_text.fallbacks_for`."""
+        return fallbacks_for(self.train)
+
+
+def lists_of(
+    served: Served,
     arm: str,
     recommender: Recommender,
-    users: UserBatch,
-    catalogue: Catalogue,
-    plan: FilterPlan,
-    *,
-    fallbacks: Sequence[Recommender],
-    retriever: Retriever | None = None,
     request: Request,
+    *,
+    retriever: Retriever | None = None,
+    fallbacks: Sequence[Recommender] | None = None,
 ) -> Recommended:
-    """Lists of ``recommender`` for ``users``.
+    """Lists of a fitted ``recommender`` for everybody who is ``served``; the one way in which lists are made.
 
     An arm with query vectors takes its candidates from ``retriever``, filters pushed down, and rescores them exactly; any
-    other arm scores the whole catalogue in blocks. Filters are applied to the candidates and once more to the final
-    lists. A user without history, and a list that ends shorter than k, are served by the first of ``fallbacks`` that has
-    something to say (a finite score), and the reason says so.
+    other arm scores the whole catalogue in blocks. What a filter removed has no place among the scores, so no reranker can
+    put it back. A user without history, and a list that ends shorter than k, are served by the first of ``fallbacks`` (those of
+    ``served``) that has something to say (a finite score), and the reason says so.
     """
+    users, plan, catalogue = served.users, served.plan, served.train.catalogue
+    fallbacks = served.fallbacks if fallbacks is None else fallbacks
     generator = torch.Generator().manual_seed(request.seed)
     blocks: list[pl.DataFrame] = []
     recalls: list[Tensor] = []
@@ -127,14 +104,13 @@ def recommend(
             candidates = _retrieved(recommender, queries, batch, retriever, plan, rows, request)
             source = "qdrant:" + "+".join(queries)
         scores = permitted_scores(recommender, batch, candidates, permitted)
-        known = torch.from_numpy(np.diff(batch.history.indptr) > 0).to(request.device)
+        known = torch.from_numpy(~batch.is_new).to(request.device)
         if candidates is not None and known.any():
             exact = top_k(permitted_scores(recommender, batch, None, permitted), request.k, generator)
             recalls.append(_overlap(exact[known], candidates[known]))
             widths.append((candidates[known] != PADDING).sum(dim=1).to(torch.float32))
         places = _choose(batch, candidates, scores, request, generator)
-        chosen = _recheck(items_at(candidates, places), permitted)
-        chosen = chosen.masked_fill(~known[:, None], PADDING)
+        chosen = items_at(candidates, places).masked_fill(~known[:, None], PADDING)
         lists = _explained(recommender, batch, chosen, scores.gather(1, places.clamp(min=0)), request)
         for fallback in fallbacks:
             if (lists.items == PADDING).any():
@@ -181,11 +157,6 @@ def _choose(
     return items_at(block.places, request.reranker.rerank(block.input, request.k))
 
 
-def _recheck(items: Tensor, permitted: Tensor) -> Tensor:
-    """A filter may only remove: whatever a reranker put back is taken out again."""
-    return items.masked_fill(~permitted.gather(1, items.clamp(min=0)), PADDING)
-
-
 def _overlap(exact: Tensor, candidates: Tensor) -> Tensor:
     """Share of each user's exact list that is among the candidates, (B,); 1 for an empty list."""
     inside = (exact[:, :, None] == candidates[:, None, :]).any(dim=2) & (exact != PADDING)
@@ -208,7 +179,7 @@ def _table(
     row, place = np.nonzero(lists.items != PADDING)
     return pl.DataFrame(
         {
-            "user_id": pl.Series(batch.ids, dtype=pl.String).gather(row),
+            "user_id": batch.id_series.gather(row),
             "item_id": catalogue.items["item_id"].gather(lists.items[row, place]),
             "rank": place + 1,
             "score": pl.Series(lists.scores[row, place], dtype=pl.Float64).fill_nan(None),

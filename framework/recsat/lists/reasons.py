@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-PLACEHOLDERS = ("title", "topic", "market")
-"""What a template may name: the history item, a topic of the listed item that the history has too, the user's market."""
-DEFAULT_REASONS: Mapping[str, str] = {
-    "because": "because you liked {title}",
-    "similar": "similar to {title}, which you liked",
-    "topic": "more {topic}, which you liked before",
-    "popular": "popular now",
-    "new": "new, nobody has tried it yet",
-    "taste": "fits what you liked so far",
-    "profile": "fits what you told about yourself",
-    "no-history": "popular now; nothing is known of your taste yet",
-    "no-history-market": "popular in {market}; nothing is known of your taste yet",
-    "filled": "popular now; the list would have been too short",
-}
-SLOT = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
+from recsat.contract.reasons import DEFAULT_REASONS, SLOT
 
 
 def in_words(
@@ -64,12 +49,3 @@ def _filled(template: str) -> pl.Expr:
     """``template`` with its placeholders filled from the columns of their names; null where one of them is."""
     parts = SLOT.split(template)
     return pl.concat_str([pl.col(part) if place % 2 else pl.lit(part) for place, part in enumerate(parts)])
-
-
-def unknown_placeholders(template: str) -> list[str]:
-    """Braces in ``template`` that are none of :data:`PLACEHOLDERS`, as they stand there.
-
-    >>> unknown_placeholders("like {titel}, and more {topic}")
-    ['{titel}']
-    """
-    return re.findall(r"\{[^{}]*\}?|\}", SLOT.sub("", template))

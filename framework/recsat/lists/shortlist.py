@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,10 +14,8 @@ from recsat.contract.interactions import UserBatch
 from recsat.contract.reranker import RerankInput
 from recsat.errors import RunError
 from recsat.lists.filters import FilterPlan
+from recsat.lists.request import Request
 from recsat.lists.select import top_k
-
-if TYPE_CHECKING:
-    from recsat.lists.make import Request
 
 MASK_BUDGET = 2**28  # bytes of one block's (users × items) mask and scores; larger catalogues take smaller blocks
 
@@ -69,7 +65,7 @@ def shortlist(
         user_topics=user_topics,
         popularity=features.popularity,
         user_ids=batch.ids,
-        history_lengths=torch.from_numpy(np.diff(batch.history.indptr)).to(request.device, torch.float32),
+        history_lengths=torch.from_numpy(batch.lengths).to(request.device, torch.float32),
     )
     return Shortlist(found, places)
 
@@ -84,23 +80,6 @@ def shortlists(
         permitted = torch.from_numpy(plan.mask(rows)).to(request.device)
         scores = permitted_scores(recommender, batch, None, permitted)
         yield rows, shortlist(batch, None, scores, request, generator).input
-
-
-def of_users(block: RerankInput, rows: Tensor) -> RerankInput:
-    """``block`` for some of its users."""
-
-    def of(values: Tensor | None) -> Tensor | None:
-        return None if values is None else values[rows]
-
-    return replace(
-        block,
-        candidates=block.candidates[rows],
-        scores=block.scores[rows],
-        user_topics=of(block.user_topics),
-        user_ids=None if block.user_ids is None else [block.user_ids[row] for row in rows.tolist()],
-        history_lengths=of(block.history_lengths),
-        relevance=of(block.relevance),
-    )
 
 
 def items_at(candidates: Tensor | None, places: Tensor) -> Tensor:

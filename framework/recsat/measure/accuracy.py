@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsat.errors import DataError
+from recsat.measure.discounts import discounts
 
 Values = NDArray[np.float64]
 
@@ -81,9 +82,9 @@ def recall_of(hits: Hits) -> Values:
 
 def ndcg_of(hits: Hits) -> Values:
     r""":math:`\sum_{i \le k} \frac{\mathrm{rel}(i)}{\log_2(i+1)}` over the same sum for the best list possible."""
-    discounts = 1.0 / np.log2(np.arange(2, hits.k + 2))
-    ideal = np.cumsum(discounts)[np.minimum(hits.n_relevant, hits.k) - 1]
-    return np.asarray(hits.gains @ discounts / ideal, dtype=np.float64)
+    worth = discounts(hits.k)
+    ideal = np.cumsum(worth)[np.minimum(hits.n_relevant, hits.k) - 1]
+    return np.asarray(hits.gains @ worth / ideal, dtype=np.float64)
 
 
 def average_precision_of(hits: Hits) -> Values:

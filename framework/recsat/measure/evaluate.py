@@ -49,13 +49,15 @@ def evaluate_split(
     k: int,
     seed: int,
     parameters: Mapping[str, Mapping[str, JsonValue]] | None = None,
+    validation_ndcg: Mapping[str, float] | None = None,
 ) -> EvaluatedSplit:
     """Judges lists (user_id, item_id, rank, score) of every arm on the same users.
 
     Measures: accuracy, diversity and concentration at ``k``, and ``metrics`` by their qualified names. Intervals are BCa
     over users. Differences are an arm's value minus the baseline's, user by user, over users who have both; their p-values
     are Holm-adjusted over every comparison of the split: all arms, measures and slices. Where the baseline has no lists
-    here, there are no differences. ``parameters`` are what each arm was tuned to, for the result.
+    here, there are no differences. ``parameters`` are what each arm was tuned to, and ``validation_ndcg`` how it did with them on
+    validation, for the result.
     """
     if not len(evidence.users):
         raise DataError(f"split {evidence.split!r} serves no users, so nothing can be measured. Hold out more events.")
@@ -78,7 +80,9 @@ def evaluate_split(
         split=evidence.split,
         k=k,
         per_user=_tidy(bench.users, columns, {name for arm in whole.values() for name in arm}),
-        arms=_results(columns, slices, lists_by_arm, evidence.split, settings, seed, parameters or {}),
+        arms=_results(
+            columns, slices, lists_by_arm, evidence.split, settings, seed, parameters or {}, validation_ndcg or {}
+        ),
         measures=infos,
         not_measured=[NotMeasured(name=info.name, reason=reasons[info.name]) for info in infos if info.name in reasons],
     )
@@ -130,6 +134,7 @@ def _results(
     settings: MeasureSettings,
     seed: int,
     parameters: Mapping[str, Mapping[str, JsonValue]],
+    validation_ndcg: Mapping[str, float],
 ) -> list[ArmResult]:
     if not columns:
         return []
@@ -147,6 +152,7 @@ def _results(
                         split=split,
                         slice=part,
                         parameters=dict(parameters.get(arm, {})),
+                        validation_ndcg=validation_ndcg.get(arm),
                         measures=own,
                         differences=apart,
                     )

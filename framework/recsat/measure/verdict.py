@@ -1,9 +1,9 @@
-"""The answer in words: is the best arm that uses language better, for each dimension of one split?
+"""The answer in words: is the leading arm that uses language better, for each dimension of one split?
 
-Two arms are picked once, by nDCG@k on the split: the best that uses language and the best that does not. The same pair is
-compared in every dimension, since nobody serves one arm for its accuracy and another for its diversity. Because they were
-picked among several, their p-values are Holm-corrected over *all* pairs of an arm with language and one without, and over
-all measures that the verdicts speak of.
+Two arms are picked once, by nDCG@k on the validation part (:mod:`recsat.result.leading`): the one that leads among those that use
+language and the one that leads among those that do not. The same pair is compared in every dimension, since nobody serves one arm
+for its accuracy and another for its diversity. p-values are Holm-corrected over *all* pairs of an arm with language and one without,
+and over all measures that the verdicts speak of.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from recsat.measure.intervals import bootstrap_intervals
 from recsat.measure.measures import key_of
 from recsat.measure.score import ALL
 from recsat.measure.significance import holm, sign_flip_test
+from recsat.result.leading import leader
 from recsat.result.model import Measure, MeasureInfo, Verdict
 from recsat.result.numerals import interval, number, p_value, signed
 
@@ -52,13 +53,19 @@ class Comparison:
 
 
 def verdicts(
-    evaluated: EvaluatedSplit, language: Collection[str], *, settings: MeasureSettings, seed: int
+    evaluated: EvaluatedSplit,
+    validation_ndcg: Mapping[str, float],
+    language: Collection[str],
+    *,
+    settings: MeasureSettings,
+    seed: int,
 ) -> list[Verdict]:
     """One verdict for each dimension of ``evaluated``; ``language`` names the arms that use language.
 
-    The outcome is that of the best arm with language against the best one without; the sentence gives the baseline as well.
+    The outcome is that of the leading arm with language against the leading one without, by ``validation_ndcg`` of every arm; the
+    sentence gives the baseline as well.
     """
-    best, other, lack = _pick(evaluated, language)
+    best, other, lack = _pick(evaluated, validation_ndcg, language, settings.baseline)
     if lack:
         return [
             Verdict(dimension=dimension, split=evaluated.split, outcome="not measured", sentence=lack)
@@ -73,14 +80,17 @@ def verdicts(
     ]
 
 
-def _pick(evaluated: EvaluatedSplit, language: Collection[str]) -> tuple[str, str, str]:
-    """The best arm with language, the best without, and what is wrong where there is none to pick."""
+def _pick(
+    evaluated: EvaluatedSplit, validation_ndcg: Mapping[str, float], language: Collection[str], baseline: str
+) -> tuple[str, str, str]:
+    """The leading arm with language, the leading one without, and what is wrong where there is none to pick."""
     lead = key_of("ndcg", evaluated.k)
-    means = {arm: measure.mean for arm, measure in _measured(evaluated, lead).items() if measure.mean is not None}
-    ordered = sorted(means, key=lambda arm: -means[arm])  # of equals the first in the run's order
-    best = next((arm for arm in ordered if arm in language), "")
-    other = next((arm for arm in ordered if arm not in language), "")
-    if not ordered:
+    arms = [arm for arm, measure in _measured(evaluated, lead).items() if measure.mean is not None]
+    best, other = (
+        leader({arm: validation_ndcg[arm] for arm in arms if (arm in language) is side}, baseline) or ""
+        for side in (True, False)
+    )
+    if not arms:
         return best, other, f"Nothing was measured on {evaluated.split}: no served user has a relevant item."
     if not best:
         return best, other, f"Not measured on {evaluated.split}: no arm that uses language has lists there."
@@ -191,8 +201,8 @@ def _verdict(
     lead = found[0]
     means = _measured(evaluated, lead.info.name)
     sentence = (
-        f"{WORDS[dimension]} on {evaluated.split}: {best}, the best arm that uses language, has {lead.info.label} "
-        f"{_figure(means[best], settings)}. Against {other}, the best arm without ({number(means[other].mean)}), {_told(lead)}."
+        f"{WORDS[dimension]} on {evaluated.split}: {best}, which leads on validation among arms that use language, has {lead.info.label} "
+        f"{_figure(means[best], settings)}. Against {other}, which leads there among those without ({number(means[other].mean)}), {_told(lead)}."
     )
     against = compared.get((best, settings.baseline, lead.info.name))
     if against and settings.baseline != other:

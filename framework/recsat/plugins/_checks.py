@@ -20,7 +20,7 @@ from recsat.contract.domain import (
     RerankerSpec,
     SatisfactionMetric,
 )
-from recsat.lists.reasons import PLACEHOLDERS, unknown_placeholders
+from recsat.contract.reasons import PLACEHOLDERS, unknown_placeholders
 from recsat.plugins._record import did_you_mean, listed
 
 FIELD_TYPES = ("keyword", "integer", "float", "bool", "datetime")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from recsat.result.leading import leader
 from recsat.result.model import ArmResult, Measure, MeasureInfo, NotMeasured, Result
 from recsat.result.numerals import interval, number
 
@@ -20,7 +21,7 @@ SENTENCES: dict[Answer, str] = {
 
 @dataclass(frozen=True)
 class Contender:
-    """The best arm on one side of the question."""
+    """The leading arm on one side of the question."""
 
     side: Literal["with language", "without"]
     arm: str
@@ -39,7 +40,7 @@ class SplitHeadline:
     sentence: str
     """Does language help here?"""
     contenders: list[Contender]
-    """The best arm with language and the best without, where the split has both."""
+    """The leading arm with language and the leading one without, where the split has both."""
     better: list[str]
     """Arms that are significantly better than the baseline on the lead measure."""
     worse: list[str]
@@ -105,6 +106,13 @@ def arms_on(result: Result, split: str, slice_name: str = "all") -> list[ArmResu
     return sorted(arms, key=place)
 
 
+def leading(result: Result, arms: Sequence[ArmResult]) -> ArmResult | None:
+    """Which of the ``arms`` of a split leads, by validation; None where there is none, or one of them has no value there."""
+    ndcg = {arm.name: arm.validation_ndcg for arm in arms if arm.validation_ndcg is not None}
+    name = leader(ndcg, result.baseline)
+    return next((arm for arm in arms if arm.name == name), None) if len(ndcg) == len(arms) else None
+
+
 def split_names(result: Result) -> list[str]:
     """Every split that the result has sizes or numbers of, in its order."""
     names = [split.name for split in result.splits] + [arm.split for arm in result.arms]
@@ -160,16 +168,19 @@ def _headline(result: Result, split: str) -> SplitHeadline:
     if lead is None or not ordered:
         reason = "The run measured no accuracy." if lead is None else f"No arm has a value of {lead.label} here."
         return SplitHeadline(split, lead, None, "", "not asked", reason, [], [], [], [])
-    leader = ordered[0]
+    first = leading(result, ordered)
+    if first is None:
+        reason = "The run does not say how its arms did on validation, so none can be said to lead."
+        return SplitHeadline(split, lead, None, "", "not asked", reason, [], [], [], [])
     answer, sentence, contenders = _language(result, ordered, lead)
     sides: dict[Direction | None, list[str]] = {"better": [], "worse": [], "different": [], None: []}
     for arm in ordered:
         if lead.name in arm.differences:
             sides[direction(arm, lead)].append(arm.name)
-    value = _figure(leader.measures[lead.name])
+    value = _figure(first.measures[lead.name])
     undecided = sides[None] + sides["different"]
     return SplitHeadline(
-        split, lead, leader.name, value, answer, sentence, contenders, sides["better"], sides["worse"], undecided
+        split, lead, first.name, value, answer, sentence, contenders, sides["better"], sides["worse"], undecided
     )
 
 
@@ -178,8 +189,7 @@ def _language(result: Result, ordered: Sequence[ArmResult], lead: MeasureInfo) -
     unknown = [arm.name for arm in ordered if arm.name not in reads]
     if unknown:
         return "not asked", f"The run does not say whether {in_words(unknown)} read language.", []
-    language = next((arm for arm in ordered if reads[arm.name]), None)
-    other = next((arm for arm in ordered if not reads[arm.name]), None)
+    language, other = (leading(result, [arm for arm in ordered if reads[arm.name] is side]) for side in (True, False))
     if language is None:
         return "not asked", "No arm here reads language.", []
     if other is None:

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
-from recsat.arms.hybrid.blend import discounts
 from recsat.contract.reranker import DEPTH, Example, RerankInput
 from recsat.errors import RunError
+from recsat.measure.discounts import discounts
 from recsat.rerank.gain import GainModel, fit_gains
 from recsat.rerank.greedy import Greedy, pool_of
 from recsat.rerank.msd import MaxSumDiversification
@@ -124,4 +125,4 @@ def _expected(block: RerankInput, places: Tensor) -> float:
     """Discounted gains of the lists at ``places``, summed over users."""
     assert block.relevance is not None, "weighed before"
     gains = block.relevance.gather(1, places.clamp(min=0)).masked_fill(places < 0, 0.0)
-    return float((gains * discounts(places.shape[1]).to(gains.device)).double().sum())
+    return float((gains * torch.from_numpy(discounts(places.shape[1])).to(gains)).double().sum())

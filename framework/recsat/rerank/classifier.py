@@ -16,7 +16,7 @@ from recsat.contract.reranker import CLASSIFIED, Reranker, RerankInput
 from recsat.embed.provenance import STORY, model_folder, read_story
 from recsat.embed.transformer import ACCELERATOR_BUDGET
 from recsat.errors import ConfigError, RunError
-from recsat.finetune.cross_encoder import BUDGET, CrossEncoder
+from recsat.rerank.cross_encoder import BUDGET, CrossEncoder
 from recsat.rerank.greedy import ByScore, Pool, pool_of
 
 
@@ -89,4 +89,6 @@ def classifier_folder(path: Path) -> Path:
 def _opened(folder: Path, written: int, device: str) -> CrossEncoder:
     """Loaded once for all arms and splits; ``written`` tells one training into a folder from the next."""
     budget = BUDGET * (1 if device == "cpu" else ACCELERATOR_BUDGET)
-    return CrossEncoder(folder, max_tokens=read_story(folder)["settings"]["max_tokens"], budget=budget, device=device)
+    return CrossEncoder.load(
+        folder, max_tokens=read_story(folder)["settings"]["max_tokens"], budget=budget, device=device
+    )

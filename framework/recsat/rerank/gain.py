@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recsat.arms.hybrid.blend import discounts
 from recsat.contract.reranker import Example, RerankInput
 from recsat.errors import RunError
+from recsat.measure.discounts import discounts
 from recsat.rerank.greedy import Pool, needed, pool_of
 from recsat.rerank.outcome import OutcomeModel, fit_outcome
 
@@ -77,7 +77,7 @@ def fit_gains(examples: Sequence[Example], depth: int) -> GainModel:
 
 def _ideal(n_liked: Tensor, k: int) -> Tensor:
     """DCG of a list whose first ``n_liked`` places are hits, between whole numbers on a straight line."""
-    totals = torch.cat([torch.zeros(1), discounts(k).cumsum(0)]).to(n_liked.device)
+    totals = torch.cat([torch.zeros(1), torch.from_numpy(discounts(k)).float().cumsum(0)]).to(n_liked.device)
     below = n_liked.clamp(max=k).floor()
     above = (below + 1).clamp(max=k)
     return torch.lerp(totals[below.long()], totals[above.long()], n_liked.clamp(max=k) - below)

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 
 from recsat.contract.reranker import DEPTH, Reranker, RerankInput
-from recsat.lists.shortlist import of_users
 from recsat.measure.accuracy import ndcg
 from recsat.measure.diversity import intra_list_diversity
 from recsat.measure.vectors import ItemVectors
@@ -59,7 +58,7 @@ def scored_users(
     for rows, block in shortlists:
         chosen = torch.from_numpy(np.flatnonzero(wanted[rows])).to(block.scores.device)
         if len(chosen):
-            blocks.append(pool_of(of_users(block, chosen), DEPTH, k).block)
+            blocks.append(pool_of(block.of_users(chosen), DEPTH, k).block)
     users = pl.Series("user_id", ids, dtype=pl.String).filter(pl.Series(wanted))
     return ScoredUsers(blocks, users, relevant, vectors, k)
 

@@ -44,6 +44,8 @@ class ArmResult(Part):
     split: str
     slice: str = "all"
     parameters: dict[str, JsonValue] = {}
+    validation_ndcg: float | None = Field(None, ge=0, le=1)
+    """nDCG@k on the validation part with these parameters, by which arms are chosen; None in results that do not say."""
     measures: dict[str, Measure]
     differences: dict[str, Difference] = {}
     """Against the baseline; empty for the baseline itself."""
@@ -154,6 +156,8 @@ class SplitSummary(Part):
     n_test: int
     n_users: int
     n_candidate_items: int
+    leader: str | None = None
+    """The arm that leads on the validation part; None in results that do not say."""
 
 
 class StageCost(Part):

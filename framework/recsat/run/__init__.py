@@ -1,7 +1,21 @@
-"""The stages of a run over one folder: prepare, embed, index, recommend, evaluate, report."""
+"""A run: its folder, the stages that are run over it, their progress and cost. Knows no stage by name."""
 
-from recsat.run.execute import execute, run_stage
+from recsat.run.execute import execute, run_stage, unfinished
 from recsat.run.folder import RunFolder, new_run, open_run, point_latest
 from recsat.run.progress import LogProgress, Progress
+from recsat.run.stage import Outcome, Stage, StageContext
 
-__all__ = ["LogProgress", "Progress", "RunFolder", "execute", "new_run", "open_run", "point_latest", "run_stage"]
+__all__ = [
+    "LogProgress",
+    "Outcome",
+    "Progress",
+    "RunFolder",
+    "Stage",
+    "StageContext",
+    "execute",
+    "new_run",
+    "open_run",
+    "point_latest",
+    "run_stage",
+    "unfinished",
+]

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 
 from pydantic import JsonValue
 
-from recsat.builtin.rerankers import make_reranker
 from recsat.config.settings import RunConfig
 from recsat.config.sources import check_domain_config
 from recsat.contract.domain import DomainConfig, RecommenderSpec
 from recsat.embed.provenance import models_of, refuse_leak
 from recsat.errors import ConfigError, PluginError
 from recsat.plugins import Plugins
+from recsat.rerank.make import make_reranker
 
 
 def check_config(config: RunConfig, plugins: Plugins, sources: Mapping[str, str] | None = None) -> DomainConfig:
@@ -24,7 +24,7 @@ def check_config(config: RunConfig, plugins: Plugins, sources: Mapping[str, str]
     told = sources or {}
     with_source(told, "domain", lambda: plugins.domain(config.domain))
     domain = plugins.domain(config.domain)
-    found = check_domain_config(config, domain, sources)
+    found = check_domain_config(config, domain.config, sources)
     with_source(told, "encoder.name", lambda: plugins.encoder(config.encoder.name))
     filters = plugins.filters(domain)
     with_source(told, "rank.filters", lambda: plugins.select("filter", filters, config.rank.filters))

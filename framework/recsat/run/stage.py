@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,7 +15,7 @@ from recsat.contract.domain import Domain
 from recsat.contract.interactions import Catalogue
 from recsat.plugins import Plugins
 from recsat.run.folder import RunFolder
-from recsat.run.progress import Progress
+from recsat.run.progress import LogProgress, Progress
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,20 @@ class StageContext:
     folder: RunFolder
     config: RunConfig
     plugins: Plugins
+    domain: Domain
     progress: Progress
 
-    @cached_property
-    def domain(self) -> Domain:
-        return self.plugins.domain(self.config.domain)
+    @classmethod
+    def open(cls, folder: RunFolder, plugins: Plugins, progress: Progress | None = None) -> StageContext:
+        """The run of ``folder`` with its own configuration and the domain that this names."""
+        config = folder.config()
+        return cls(folder, config, plugins, plugins.domain(config.domain), progress or LogProgress())
 
     @cached_property
     def domain_config(self) -> Any:
         from recsat.config.sources import check_domain_config
 
-        return check_domain_config(self.config, self.domain)
+        return check_domain_config(self.config, self.domain.config)
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -64,3 +68,11 @@ class StageContext:
 
     def _optional(self, name: str) -> pl.DataFrame | None:
         return self.folder.read_table(name) if self.folder.has(name) else None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step of a run. ``name`` is what observers, ``stages.json`` and reports call it; ``work`` reads and writes the run folder."""
+
+    name: str
+    work: Callable[[StageContext], Outcome]

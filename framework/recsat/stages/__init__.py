@@ -1,1 +1,56 @@
-"""The stages of a run: prepare, embed, index, recommend, evaluate, report; and lists served from a finished run."""
+"""The stages of a run, in order; and lists served from a finished run.
+
+Importing this package loads no torch: each stage's module is imported when the stage runs.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from recsat.run.stage import Outcome, Stage, StageContext
+
+
+def _prepare(context: StageContext) -> Outcome:
+    from recsat.stages.prepare import prepare
+
+    return prepare(context)
+
+
+def _embed(context: StageContext) -> Outcome:
+    from recsat.stages.embed import embed
+
+    return embed(context)
+
+
+def _index(context: StageContext) -> Outcome:
+    from recsat.stages.index import index
+
+    return index(context)
+
+
+def _recommend(context: StageContext) -> Outcome:
+    from recsat.stages.recommend import recommend
+
+    return recommend(context)
+
+
+def _evaluate(context: StageContext) -> Outcome:
+    from recsat.stages.evaluate import evaluate
+
+    return evaluate(context)
+
+
+def _report(context: StageContext) -> Outcome:
+    from recsat.stages.report import report
+
+    return report(context)
+
+
+PREPARE: Final = Stage("prepare", _prepare)
+EMBED: Final = Stage("embed", _embed)
+INDEX: Final = Stage("index", _index)
+RECOMMEND: Final = Stage("recommend", _recommend)
+EVALUATE: Final = Stage("evaluate", _evaluate)
+REPORT: Final = Stage("report", _report)
+PIPELINE: Final = (PREPARE, EMBED, INDEX, RECOMMEND, EVALUATE, REPORT)
+"""From files to report."""

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 import polars as pl
 
-from recsat.contract.domain import RecommenderSpec
 from recsat.data.split import Split
 from recsat.measure.evaluate import EvaluatedSplit, evaluate_split
-from recsat.measure.evidence import Evidence
-from recsat.measure.vectors import ItemVectors
 from recsat.measure.verdict import verdicts
 from recsat.result.model import (
     ArmInfo,
@@ -25,82 +21,83 @@ from recsat.result.model import (
     PredictionError,
     Result,
     RetrievalResult,
+    SampleUser,
     SplitSummary,
+    Verdict,
 )
 from recsat.run.stage import Outcome, StageContext
 from recsat.stages.prepare import read_split
-from recsat.stages.recommend import arms_of
-from recsat.stages.trial.fold import Fold, test_fold
+from recsat.stages.split_lists import SplitLists, read_split_lists
+from recsat.stages.trial.evidence import evidence_of
+from recsat.stages.trial.inputs import RunInputs, embedded_inputs
 from recsat.stages.trial.samples import sample_users
 from recsat.stages.versions import versions
 
 
+@dataclass
+class Parts:
+    """The lists of a :class:`~recsat.result.model.Result`, split after split."""
+
+    evaluated: list[EvaluatedSplit] = field(default_factory=list)
+    splits: list[SplitSummary] = field(default_factory=list)
+    filters: list[FilterCount] = field(default_factory=list)
+    retrieval: list[RetrievalResult] = field(default_factory=list)
+    samples: list[SampleUser] = field(default_factory=list)
+    curves: list[CurvePoint] = field(default_factory=list)
+    predictions: list[PredictionError] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+
+
 def evaluate(context: StageContext) -> Outcome:
-    """Writes measures.parquet, one value per user, and evaluated.json, the result without the stages' costs."""
+    """Writes measures.parquet, one value per user, and evaluated.json, the result without the stages' costs.
+
+    Who was served and what their lists could have held is what the stage ``recommend`` wrote, so that both speak of one fold.
+    """
     folder, config = context.folder, context.config
-    vectors = folder.read_arrays("vectors/items.safetensors")
-    specs = context.plugins.recommenders(context.domain)
+    inputs = embedded_inputs(context)
     context.progress.expect(len(config.splits))
-    evaluated: list[EvaluatedSplit] = []
-    per_user: list[pl.DataFrame] = []
-    parts: dict[str, list[Any]] = {
-        "splits": [],
-        "filters": [],
-        "retrieval": [],
-        "samples": [],
-        "curves": [],
-        "predictions": [],
-    }
+    parts = Parts()
     for settings in config.splits:
-        split = read_split(folder, settings.name)
-        fold = test_fold(context, split, vectors)
-        lists = folder.read_table(f"lists/{split.name}.parquet")
-        made = folder.read_json(f"lists/{split.name}.json")
-        by_arm = {name: lists.filter(pl.col("arm") == name) for name in arms_of(context, split)}
-        found = evaluate_split(
-            by_arm,
-            _evidence(context, split, fold),
-            metrics=context.plugins.metrics(context.domain),
-            settings=config.measure,
-            k=config.rank.k,
-            seed=config.seed,
-            parameters={name: made["arms"][name]["parameters"] for name in by_arm},
-        )
-        evaluated.append(found)
-        per_user.append(found.per_user.with_columns(pl.lit(split.name).alias("split")))
-        parts["splits"].append(_summary(split, fold))
-        parts["filters"] += _filters(split, made)
-        parts["retrieval"] += _retrieval(split, made)
-        parts["curves"] += _curves(context, split)
-        parts["predictions"] += [PredictionError.model_validate(row) for row in made.get("predictions", [])]
-        parts["samples"] += sample_users(context, split, fold, by_arm)
+        _evaluate_split(context, inputs, read_split(folder, settings.name), parts)
         context.progress.advance()
+    per_user = [
+        evaluated.per_user.with_columns(pl.lit(evaluated.split).alias("split")) for evaluated in parts.evaluated
+    ]
     folder.write_table("measures.parquet", pl.concat(per_user))
-    result = _result(context, evaluated, parts, specs)
+    result = _result(context, parts)
     folder.write_json("evaluated.json", result.model_dump(mode="json"))
-    return Outcome(n_new=sum(len(found.arms) for found in evaluated))
+    return Outcome(n_new=sum(len(evaluated.arms) for evaluated in parts.evaluated))
 
 
-def _evidence(context: StageContext, split: Split, fold: Fold) -> Evidence:
-    dataset, catalogue = context.dataset, context.catalogue
-    return Evidence(
-        split=split.name,
-        users=pl.Series("user_id", fold.users.ids, dtype=pl.String),
-        relevant=fold.relevant,
-        known_likes=fold.known.filter(context.domain.positive).select("user_id", "item_id").unique(),
-        history=fold.known,
-        outcomes=fold.held_out,
-        items=catalogue.items,
-        candidates=split.test_items,
-        vectors=ItemVectors(catalogue.items["item_id"], fold.train.vectors["text"]),
-        topics=context.domain.topics,
-        exposures=dataset.exposures,
-        ties=dataset.ties,
-        config=context.domain_config,
+def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, parts: Parts) -> None:
+    config = context.config
+    record, tables = read_split_lists(context.folder, split.name)
+    by_arm = {name: tables.lists.filter(pl.col("arm") == name) for name in record.arms}
+    validation_ndcg = {name: arm.validation_ndcg for name, arm in record.arms.items()}
+    evidence = evidence_of(inputs, split, tables.users, tables.relevant)
+    evaluated = evaluate_split(
+        by_arm,
+        evidence,
+        metrics=context.plugins.metrics(context.domain),
+        settings=config.measure,
+        k=config.rank.k,
+        seed=config.seed,
+        parameters={name: arm.parameters for name, arm in record.arms.items()},
+        validation_ndcg=validation_ndcg,
     )
+    parts.evaluated.append(evaluated)
+    parts.splits.append(_summary(split, record, len(tables.users), len(inputs.catalogue)))
+    parts.filters += _filters(record)
+    parts.retrieval += _retrieval(record)
+    parts.curves += _curves(context, split)
+    parts.predictions += record.predictions
+    parts.samples += sample_users(context.domain, evidence, by_arm, config.measure.n_sample_users, config.seed)
+    specs = context.plugins.recommenders(context.domain)
+    language = {name for name in record.arms if specs[name].uses_language}
+    parts.verdicts += verdicts(evaluated, validation_ndcg, language, settings=config.measure, seed=config.seed)
 
 
-def _summary(split: Split, fold: Fold) -> SplitSummary:
+def _summary(split: Split, record: SplitLists, n_users: int, n_items: int) -> SplitSummary:
     return SplitSummary(
         name=split.name,
         protocol=split.protocol,
@@ -108,30 +105,31 @@ def _summary(split: Split, fold: Fold) -> SplitSummary:
         n_train=split.train.height,
         n_validation=split.validation.height,
         n_test=split.test.height,
-        n_users=len(fold.users),
-        n_candidate_items=len(fold.train.catalogue) if split.test_items is None else len(split.test_items),
+        n_users=n_users,
+        n_candidate_items=n_items if split.test_items is None else len(split.test_items),
+        leader=record.leader,
     )
 
 
-def _filters(split: Split, made: Mapping[str, Any]) -> list[FilterCount]:
+def _filters(record: SplitLists) -> list[FilterCount]:
     return [
-        FilterCount(name=name, split=split.name, n_removed=removed, n_candidates=made["n_pairs"])
-        for name, removed in made["removed"].items()
+        FilterCount(name=name, split=record.split, n_removed=removed, n_candidates=record.n_pairs)
+        for name, removed in record.removed.items()
     ]
 
 
-def _retrieval(split: Split, made: Mapping[str, Any]) -> list[RetrievalResult]:
+def _retrieval(record: SplitLists) -> list[RetrievalResult]:
     return [
         RetrievalResult(
             arm=name,
-            split=split.name,
-            source=arm["source"],
-            candidate_recall=arm["candidate_recall"],
-            n_candidates=arm["n_candidates"],
-            n_places=arm["n_places"],
-            n_filled=arm["n_filled"],
+            split=record.split,
+            source=arm.source,
+            candidate_recall=arm.candidate_recall,
+            n_candidates=arm.n_candidates,
+            n_places=arm.n_places,
+            n_filled=arm.n_filled,
         )
-        for name, arm in made["arms"].items()
+        for name, arm in record.arms.items()
     ]
 
 
@@ -142,25 +140,19 @@ def _curves(context: StageContext, split: Split) -> list[CurvePoint]:
     return [CurvePoint.model_validate(row) for row in table.iter_rows(named=True)]
 
 
-def _result(
-    context: StageContext,
-    evaluated: list[EvaluatedSplit],
-    parts: Mapping[str, list[Any]],
-    specs: Mapping[str, RecommenderSpec],
-) -> Result:
+def _result(context: StageContext, parts: Parts) -> Result:
     config = context.config
+    specs = context.plugins.recommenders(context.domain)
     summary = context.folder.read_json("data/summary.json")
-    arms: list[ArmResult] = [arm for found in evaluated for arm in found.arms]
-    measures: dict[str, MeasureInfo] = {info.name: info for found in evaluated for info in found.measures}
+    arms: list[ArmResult] = [arm for evaluated in parts.evaluated for arm in evaluated.arms]
+    measures: dict[str, MeasureInfo] = {info.name: info for evaluated in parts.evaluated for info in evaluated.measures}
     measured = {name for arm in arms for name in arm.measures}
     missing: dict[str, NotMeasured] = {
-        absent.name: absent for found in evaluated for absent in found.not_measured if absent.name not in measured
+        absent.name: absent
+        for evaluated in parts.evaluated
+        for absent in evaluated.not_measured
+        if absent.name not in measured
     }
-    infos = [
-        ArmInfo(name=name, description=specs[name].description, uses_language=specs[name].uses_language)
-        for name in dict.fromkeys(arm.name for arm in arms)
-    ]
-    language = {info.name for info in infos if info.uses_language}
     return Result(
         run_id=context.folder.run_id,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -169,21 +161,20 @@ def _result(
         seed=config.seed,
         data_fingerprint=summary["fingerprint"],
         data=DataSummary(**{name: summary[name] for name in DataSummary.model_fields}),
-        splits=parts["splits"],
+        splits=parts.splits,
         arms=arms,
-        arm_infos=infos,
+        arm_infos=[
+            ArmInfo(name=name, description=specs[name].description, uses_language=specs[name].uses_language)
+            for name in dict.fromkeys(arm.name for arm in arms)
+        ],
         measures=list(measures.values()),
         not_measured=list(missing.values()),
-        filters=parts["filters"],
-        retrieval=parts["retrieval"],
-        curves=parts["curves"],
-        predictions=parts["predictions"],
-        verdicts=[
-            verdict
-            for found in evaluated
-            for verdict in verdicts(found, language, settings=config.measure, seed=config.seed)
-        ],
-        sample_users=parts["samples"],
+        filters=parts.filters,
+        retrieval=parts.retrieval,
+        curves=parts.curves,
+        predictions=parts.predictions,
+        verdicts=parts.verdicts,
+        sample_users=parts.samples,
         stages=[],
         config=config.model_dump(mode="json"),
         versions=versions(context.plugins),

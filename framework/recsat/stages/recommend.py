@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import polars as pl
 
-from recsat.arms.profile_text import fallbacks_for
-from recsat.contract.arm import Recommender
 from recsat.contract.domain import RecommenderSpec
+from recsat.contract.reranker import Reranker
 from recsat.data.split import Split
 from recsat.embed.device import pick_device
 from recsat.lists.candidates import StoreRetriever
-from recsat.lists.make import Recommended, Request
-from recsat.lists.make import recommend as make_lists
+from recsat.lists.make import Recommended, lists_of
+from recsat.lists.request import Request
+from recsat.rerank.make import make_reranker
+from recsat.result.leading import leader
+from recsat.result.model import PredictionError
 from recsat.run.stage import Outcome, StageContext
 from recsat.stages.index import opened_retriever, retriever_of
 from recsat.stages.prepare import read_split
-from recsat.stages.trial.curves import CurveArm, ahead, curves
+from recsat.stages.split_lists import ArmLists, ListTables, SplitLists, write_split_lists
+from recsat.stages.trial.curves import CURVE_SCHEMA, CurveArm, curves
 from recsat.stages.trial.fold import Fold, test_fold, validation_fold
-from recsat.stages.trial.rerank import test_errors, with_reranker
-from recsat.stages.trial.texts import Texts
-from recsat.stages.trial.tune import settings_of, tune
+from recsat.stages.trial.inputs import RunInputs, embedded_inputs
+from recsat.stages.trial.predictions import test_errors
+from recsat.stages.trial.rerank import with_reranker
+from recsat.stages.trial.tune import Tuned, settings_of, tune
 
 COLD_ITEMS = "cold-items"
 
 
-def arms_of(context: StageContext, split: Split) -> dict[str, RecommenderSpec]:
-    """The run's arms that can say something on this split, the baseline first.
+def able_arms(arms: dict[str, RecommenderSpec], protocol: str) -> dict[str, RecommenderSpec]:
+    """``arms`` that can say something on a split: where only unseen items are ranked, those that can order them."""
+    return {name: spec for name, spec in arms.items() if protocol != COLD_ITEMS or spec.ranks_unseen_items}
 
-    Where only unseen items are ranked, arms that cannot order them are left out.
-    """
+
+def arms_of(context: StageContext, split: Split) -> dict[str, RecommenderSpec]:
+    """The run's arms that can say something on this split, the baseline first."""
     available = context.plugins.recommenders(context.domain)
-    wanted = list(dict.fromkeys([context.config.measure.baseline, *context.config.arms]))
-    chosen = context.plugins.select("arm", available, wanted)
-    if split.protocol != COLD_ITEMS:
-        return chosen
-    return {name: spec for name, spec in chosen.items() if spec.ranks_unseen_items}
+    names = list(dict.fromkeys([context.config.measure.baseline, *context.config.arms]))
+    return able_arms(context.plugins.select("arm", available, names), split.protocol)
 
 
 def request_of(context: StageContext) -> Request:
@@ -54,10 +58,21 @@ def request_of(context: StageContext) -> Request:
     )
 
 
+def reranker_of(context: StageContext) -> Callable[[], Reranker] | None:
+    """Makes the run's reranker; None where it names none."""
+    rank = context.config.rank
+    if rank.reranker is None:
+        return None
+    available = context.plugins.rerankers(context.domain)
+    spec = context.plugins.select("reranker", available, [rank.reranker])[rank.reranker]
+    return lambda: make_reranker(spec, rank.reranker_parameters)
+
+
 def recommend(context: StageContext) -> Outcome:
-    """Writes lists/<split>.parquet and lists/<split>.json for every split, and lists/<split>-curve.parquet where asked."""
-    vectors = context.folder.read_arrays("vectors/items.safetensors")
-    request = request_of(context)
+    """Writes what :func:`~recsat.stages.split_lists.write_split_lists` does for every split, lists/<split>-tuning.parquet, and
+    lists/<split>-curve.parquet where asked.
+    """
+    inputs = embedded_inputs(context)
     splits = [read_split(context.folder, settings.name) for settings in context.config.splits]
     arms = {split.name: arms_of(context, split) for split in splits}
     fixed = context.config.parameters
@@ -68,67 +83,107 @@ def recommend(context: StageContext) -> Outcome:
     n_lists = 0
     with opened_retriever(context) as retriever:
         for split in splits:
-            tuning, judging = validation_fold(context, split, vectors), test_fold(context, split, vectors)
-            texts = Texts(context, judging.known, judging.users)
-            of_curves: CurveArm | None = None
-            made: list[pl.DataFrame] = []
-            tried: list[pl.DataFrame] = []
-            summary: dict[str, Any] = {
-                "arms": {},
-                "predictions": [],
-                "removed": judging.plan.removed,
-                "n_pairs": judging.plan.n_candidates,
-            }
+            trial = SplitTrial(context, inputs, retriever, split)
             for name, spec in arms[split.name].items():
-                parameters, table = tune(
-                    spec, fixed.get(name, {}), tuning, fallbacks_for(tuning.train), request, context.progress.advance
-                )
-                asked = with_reranker(
-                    context,
-                    request,
-                    spec,
-                    parameters,
-                    judging.train,
-                    texts,
-                    lambda fold=tuning: fold,  # type: ignore[misc]
-                )
-                fitted = spec.make(**parameters).fit(judging.train)
-                own = retriever_of(context, retriever, fitted, f"-{split.name}-{name}")
-                out = _serve(name, fitted, judging, own, asked.request)
-                context.progress.advance()
-                tuned = best if isinstance(best := table["ndcg"].max(), float) else None
-                of_curves = ahead(context, of_curves, CurveArm(name, spec, parameters, fitted, tuned), tuning, request)
-                errors = [*asked.predictions, *test_errors(context, fitted, judging, asked.request)]
-                summary["predictions"] += [{"arm": name, "split": split.name, **row} for row in errors]
-                made.append(out.lists)
-                tried.append(table)
-                summary["arms"][name] = {
-                    "parameters": parameters,
-                    "source": out.source,
-                    "candidate_recall": out.candidate_recall,
-                    "n_candidates": out.n_candidates,
-                    "n_places": out.lists.height,
-                    "n_filled": out.n_filled,
-                }
-            context.folder.write_table(f"lists/{split.name}.parquet", pl.concat(made))
-            context.folder.write_table(f"lists/{split.name}-tuning.parquet", pl.concat(tried))
-            context.folder.write_json(f"lists/{split.name}.json", summary)
-            if context.config.measure.curves:
-                swept = curves(context, split, of_curves, tuning, judging, request)
-                context.folder.write_table(f"lists/{split.name}-curve.parquet", swept)
-                context.progress.advance()
-            n_lists += len(made) * len(judging.users)
+                trial.add(name, spec)
+            trial.write()
+            n_lists += len(trial.lists) * len(trial.judging.users)
     return Outcome(n_new=n_lists)
 
 
-def _serve(name: str, fitted: Recommender, fold: Fold, retriever: StoreRetriever, request: Request) -> Recommended:
-    return make_lists(
-        name,
-        fitted,
-        fold.users,
-        fold.train.catalogue,
-        fold.plan,
-        fallbacks=fallbacks_for(fold.train),
-        retriever=retriever,
-        request=request,
+@dataclass
+class SplitTrial:
+    """The arms of one split, one after the other; of the fitted ones only that is kept whose curve may be drawn."""
+
+    context: StageContext
+    inputs: RunInputs
+    retriever: StoreRetriever
+    split: Split
+    lists: dict[str, ArmLists] = field(default_factory=dict)
+    tables: list[pl.DataFrame] = field(default_factory=list)
+    tuning_tables: list[pl.DataFrame] = field(default_factory=list)
+    predictions: list[PredictionError] = field(default_factory=list)
+    curve_arm: CurveArm | None = None
+
+    def __post_init__(self) -> None:
+        self.tuning: Fold = validation_fold(self.inputs, self.split)
+        self.judging: Fold = test_fold(self.inputs, self.split)
+        self.request = request_of(self.context)
+        self.make_reranker = reranker_of(self.context)
+
+    def add(self, name: str, spec: RecommenderSpec) -> None:
+        """Tunes the arm, fits it, makes its lists."""
+        context, split = self.context, self.split.name
+        tuned = tune(
+            name, spec, context.config.parameters.get(name, {}), self.tuning, self.request, context.progress.advance
+        )
+        prepared = with_reranker(
+            self.inputs,
+            self.request,
+            self.make_reranker,
+            name,
+            spec,
+            tuned.parameters,
+            self.judging,
+            split,
+            lambda: self.tuning,
+        )
+        fitted = spec.make(**tuned.parameters).fit(self.judging.train)
+        retriever = retriever_of(context, self.retriever, fitted, f"-{split}-{name}")
+        recommended = lists_of(self.judging, name, fitted, prepared.request, retriever=retriever)
+        context.progress.advance()
+        errors = test_errors(context.domain, name, fitted, split, self.judging, prepared.request)
+        self.predictions += [*prepared.errors, *errors]
+        self.tables.append(recommended.lists)
+        self.tuning_tables.append(tuned.table)
+        self.lists[name] = arm_lists(tuned, recommended)
+        if name == (context.config.measure.curve_arm or self.leader):
+            self.curve_arm = CurveArm(name, spec, tuned.parameters, fitted)
+
+    @property
+    def leader(self) -> str:
+        """The arm that leads among those that were added."""
+        ndcg = {name: arm.validation_ndcg for name, arm in self.lists.items()}
+        name = leader(ndcg, self.context.config.measure.baseline)
+        assert name is not None, "the baseline ranks on every split"
+        return name
+
+    def write(self) -> None:
+        """What the stage writes of this split."""
+        context, judging, place = self.context, self.judging, f"lists/{self.split.name}"
+        record = SplitLists(
+            split=self.split.name,
+            leader=self.leader,
+            arms=self.lists,
+            removed=judging.plan.removed,
+            n_pairs=judging.plan.n_candidates,
+            predictions=self.predictions,
+        )
+        tables = ListTables(pl.concat(self.tables), judging.users.id_series, judging.relevant)
+        write_split_lists(context.folder, record, tables)
+        context.folder.write_table(f"{place}-tuning.parquet", pl.concat(self.tuning_tables))
+        if context.config.measure.curves:
+            context.folder.write_table(f"{place}-curve.parquet", self.curves())
+            context.progress.advance()
+
+    def curves(self) -> pl.DataFrame:
+        """Those of ``measure.curve_arm``, or of the arm that leads; empty where the named arm ranks nothing on this split."""
+        if self.curve_arm is None:
+            return pl.DataFrame(schema=CURVE_SCHEMA)
+        rerankers = self.context.plugins.rerankers(self.context.domain)
+        return curves(
+            rerankers, self.context.domain, self.split.name, self.curve_arm, self.tuning, self.judging, self.request
+        )
+
+
+def arm_lists(tuned: Tuned, recommended: Recommended) -> ArmLists:
+    """How the lists were made."""
+    return ArmLists(
+        parameters=tuned.parameters,
+        validation_ndcg=tuned.ndcg,
+        source=recommended.source,
+        candidate_recall=recommended.candidate_recall,
+        n_candidates=recommended.n_candidates,
+        n_places=recommended.lists.height,
+        n_filled=recommended.n_filled,
     )

@@ -4,31 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 from pydantic import Field
 
-from recsat.arms.profile_text import fallbacks_for
 from recsat.config.settings import Settings
-from recsat.contract.interactions import TrainingData, user_batch
 from recsat.errors import ConfigError
-from recsat.lists.filters import plan_filters
-from recsat.lists.make import recommend
+from recsat.lists.make import lists_of
 from recsat.lists.requests import request_filters
 from recsat.plugins import Plugins
-from recsat.result.model import Result
+from recsat.result.model import ArmResult, Result
 from recsat.run.folder import RunFolder, open_run
-from recsat.run.progress import LogProgress
 from recsat.run.stage import StageContext
 from recsat.stages.index import opened_retriever, retriever_of
 from recsat.stages.prepare import read_split
-from recsat.stages.recommend import request_of
-from recsat.stages.trial.fold import filter_context, validation_fold
-from recsat.stages.trial.markets import with_markets
-from recsat.stages.trial.profiles import with_profiles
+from recsat.stages.recommend import request_of, reranker_of
+from recsat.stages.trial.fold import filter_context, serve_known, validation_fold
+from recsat.stages.trial.inputs import embedded_inputs
 from recsat.stages.trial.rerank import with_reranker
-from recsat.stages.trial.texts import Texts
 
 
 class ServeConfig(Settings):
@@ -54,64 +47,58 @@ def serve(config: ServeConfig, plugins: Plugins) -> pl.DataFrame:
     :class:`~recsat.errors.UnknownItem` for unknown item ids or kinds.
     """
     folder = open_run(Path(config.run))
-    context = StageContext(folder, folder.config(), plugins, LogProgress())
-    name, parameters = _arm(folder, config.arm)
-    known = context.dataset.events
+    context = StageContext.open(folder, plugins)
+    arm = _arm(folder, config.arm)
+    inputs = embedded_inputs(context)
     catalogue, domain = context.catalogue, context.domain
-    liked = known.filter(domain.positive)
-    train = TrainingData(
-        catalogue,
-        with_markets(context, user_batch(liked, liked["user_id"].unique().sort().to_list(), catalogue)),
-        folder.read_arrays("vectors/items.safetensors"),
-        seed=context.config.seed,
+    known = context.dataset.events
+    served = serve_known(
+        inputs,
+        list(dict.fromkeys(config.users)),
+        known,
+        filter_context(inputs, known),
+        filters={
+            **inputs.filters,
+            **request_filters(catalogue, include=config.include, exclude=config.exclude, kinds=config.kinds),
+        },
     )
-    users = with_markets(context, user_batch(liked, list(dict.fromkeys(config.users)), catalogue))
-    users = with_profiles(context, users)
-    rules = context.plugins.filters_of_run(domain, context.config.rank.filters)
-    rules |= request_filters(catalogue, include=config.include, exclude=config.exclude, kinds=config.kinds)
-    plan = plan_filters(rules, catalogue, users.ids, filter_context(context, known))
-    request = request_of(context)
-    spec = plugins.select("arm", plugins.recommenders(domain), [name])[name]
-    first = context.config.splits[0].name
-    request = with_reranker(
-        context,
-        request,
+    spec = plugins.select("arm", plugins.recommenders(domain), [arm.name])[arm.name]
+    prepared = with_reranker(
+        inputs,
+        request_of(context),
+        reranker_of(context),
+        arm.name,
         spec,
-        parameters,
-        train,
-        Texts(context, known, users),
-        lambda: validation_fold(context, read_split(folder, first), train.vectors),
-    ).request
-    fitted = spec.make(**parameters).fit(train)
+        arm.parameters,
+        served,
+        arm.split,
+        lambda: validation_fold(inputs, read_split(folder, arm.split)),
+    )
+    k = config.k or prepared.request.k
+    request = replace(prepared.request, k=k, n_candidates=max(prepared.request.n_candidates, k))
+    fitted = spec.make(**arm.parameters).fit(served.train)
     with opened_retriever(context) as retriever:
-        made = recommend(
-            name,
-            fitted,
-            users,
-            catalogue,
-            plan,
-            fallbacks=fallbacks_for(train),
-            retriever=retriever_of(context, retriever, fitted, f"-serve-{name}"),
-            request=replace(request, k=config.k or request.k, n_candidates=max(request.n_candidates, config.k or 0)),
-        )
+        retriever = retriever_of(context, retriever, fitted, f"-serve-{arm.name}")
+        recommended = lists_of(served, arm.name, fitted, request, retriever=retriever)
     titles = catalogue.items.select("item_id", pl.col(domain.title).cast(pl.String).alias("title"))
-    lists = made.lists.join(titles, on="item_id", how="left", maintain_order="left")
+    lists = recommended.lists.join(titles, on="item_id", how="left", maintain_order="left")
     return lists.select("user_id", "item_id", "title", "rank", "score", "arm", "reason", "fallback")
 
 
-def _arm(folder: RunFolder, wanted: str | None) -> tuple[str, dict[str, Any]]:
-    """The arm's name and the parameters that it was tuned to on the run's first split."""
+def _arm(folder: RunFolder, name: str | None) -> ArmResult:
+    """The named arm as it was tuned on the run's first split, or the one that leads there."""
     result = Result.model_validate(folder.read_json("result.json"))
-    first = result.splits[0].name
-    measured = {arm.name: arm for arm in result.arms if arm.split == first and arm.slice == "all"}
-    if wanted is not None and wanted not in measured:
+    first = result.splits[0]
+    arms = {arm.name: arm for arm in result.arms if arm.split == first.name and arm.slice == "all"}
+    if name is None:
+        if first.leader is None:
+            raise ConfigError(
+                f"run {folder.run_id} does not say which arm leads on split {first.name!r}. Name one of {', '.join(arms)}, "
+                "or run it again."
+            )
+        return arms[first.leader]
+    if name not in arms:
         raise ConfigError(
-            f"run {folder.run_id} has no arm {wanted!r} on split {first!r}. It has: {', '.join(measured)}."
+            f"run {folder.run_id} has no arm {name!r} on split {first.name!r}. It has: {', '.join(arms)}."
         )
-    lead = next(info.name for info in result.measures if info.name.startswith("ndcg@"))
-    chosen = measured[wanted] if wanted else max(measured.values(), key=lambda arm: _mean(arm.measures[lead].mean))
-    return chosen.name, dict(chosen.parameters)
-
-
-def _mean(value: float | None) -> float:
-    return float("-inf") if value is None else value
+    return arms[name]

@@ -13,11 +13,12 @@ from recsat import RunConfig
 from recsat.plugins import load_plugins
 from recsat.run import execute
 from recsat.run.folder import open_run
-from recsat.run.progress import LogProgress
 from recsat.run.stage import StageContext
+from recsat.stages import PIPELINE
 from recsat.stages.prepare import read_split
 from recsat.stages.serve import ServeConfig, serve
 from recsat.stages.trial.fold import validation_fold
+from recsat.stages.trial.inputs import embedded_inputs
 
 NOWHERE = "a bestseller; nothing is known of your taste yet"
 MALTA = "a bestseller in Malta; nothing is known of your taste yet"
@@ -53,7 +54,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "store": {"directory": str(place / "store")},
         }
     )
-    return execute(config, load_plugins(["ecommerce"]))
+    return execute(config, load_plugins(["ecommerce"]), stages=PIPELINE)
 
 
 def lists(run: Path, user: str) -> pl.DataFrame:
@@ -84,9 +85,8 @@ def test_held_out_users_are_served_by_the_market_too(run: Path) -> None:
 
 def test_markets_come_from_the_user_table_and_whoever_has_no_row_has_none(run: Path) -> None:
     folder = open_run(run)
-    context = StageContext(folder, folder.config(), load_plugins(["ecommerce"]), LogProgress())
-    vectors = folder.read_arrays("vectors/items.safetensors")
-    fold = validation_fold(context, read_split(folder, "new"), vectors)
+    context = StageContext.open(folder, load_plugins(["ecommerce"]))
+    fold = validation_fold(embedded_inputs(context), read_split(folder, "new"))
     for users in (fold.train.users, fold.users):
         assert users.markets is not None
         expected = ["Malta" if int(user[1:]) >= 30 else ("Italy" if user == "u0" else "") for user in users.ids]

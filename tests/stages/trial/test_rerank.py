@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from recsat import RunConfig
-from recsat.contract.hooks import STAGES
 from recsat.errors import ConfigError
 from recsat.plugins import load_plugins
 from recsat.result.model import Result
 from recsat.run import execute, new_run
 from recsat.run.check import check_config
-from recsat.run.execute import MODULES
 from recsat.run.progress import LogProgress
 from recsat.run.stage import StageContext
+from recsat.stages import PIPELINE
 from recsat.stages.serve import ServeConfig, serve
 
 
@@ -39,7 +37,7 @@ def test_a_run_that_names_a_reranker_has_more_diverse_lists_of_every_arm(
 ) -> None:
     plain = ild(finished_run)
     config = reranking(small_run_config, "msd", trade_off=0.5)
-    folder = execute(config, load_plugins(["content"]))
+    folder = execute(config, load_plugins(["content"]), stages=PIPELINE)
     assert all(found > plain[arm] for arm, found in ild(folder).items())
     assert set(ild(folder)) == set(plain)
     user = pl.read_parquet(folder / "lists" / "warm.parquet")["user_id"][0]
@@ -50,7 +48,9 @@ def test_a_run_that_names_a_reranker_has_more_diverse_lists_of_every_arm(
 
 
 def test_without_a_trade_off_a_reranker_changes_no_list(finished_run: Path, small_run_config: RunConfig) -> None:
-    folder = execute(reranking(small_run_config, "calibrated", trade_off=0.0), load_plugins(["content"]))
+    folder = execute(
+        reranking(small_run_config, "calibrated", trade_off=0.0), load_plugins(["content"]), stages=PIPELINE
+    )
     columns = ["arm", "user_id", "rank", "item_id"]
     mine, plain = (pl.read_parquet(run / "lists" / "warm.parquet").select(columns) for run in (folder, finished_run))
     assert mine.equals(plain)
@@ -77,10 +77,8 @@ def test_a_run_by_expected_value_says_how_well_it_predicts(small_run_config: Run
     worthy = replace(plugins.domain("content"), worth={"rating": 1.0})
     config = reranking(small_run_config, "value", then="msd", trade_off=0.2)
     folder = new_run(config)
-    for stage in STAGES:
-        context = StageContext(folder, config, plugins, LogProgress())
-        context.__dict__["domain"] = worthy
-        import_module(MODULES[stage]).__dict__[stage](context)
+    for stage in PIPELINE:
+        stage.work(StageContext(folder, config, plugins, worthy, LogProgress()))
     result = Result.model_validate_json((folder.path / "result.json").read_text())
     by_part = {(found.part, found.arm, found.event): found for found in result.predictions}
     arms = ("popularity", "text", "ease")
@@ -99,13 +97,13 @@ def test_a_reranker_that_nobody_can_teach_is_left_out_and_the_run_goes_on(
     cold_users = small_run_config.splits[0].model_copy(update={"name": "new", "protocol": "cold-users"})
     config = reranking(small_run_config, "budget").model_copy(update={"splits": [cold_users]})
     with caplog.at_level("WARNING"):
-        folder = execute(config, load_plugins(["content"]))
+        folder = execute(config, load_plugins(["content"]), stages=PIPELINE)
     assert "no user of the validation part has a history" in caplog.text
     assert pl.read_parquet(folder / "lists" / "new.parquet").height > 0
 
 
 def test_a_budget_makes_lists_of_every_arm_more_diverse(finished_run: Path, small_run_config: RunConfig) -> None:
     plain = ild(finished_run)
-    found = ild(execute(reranking(small_run_config, "budget", loss=0.05), load_plugins(["content"])))
+    found = ild(execute(reranking(small_run_config, "budget", loss=0.05), load_plugins(["content"]), stages=PIPELINE))
     assert found["ease"] > plain["ease"]
     assert found["text"] > plain["text"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -14,22 +14,15 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from recsat import RunConfig
 from recsat.arms.linear.padded import at_candidates
-from recsat.arms.popularity import Popularity
 from recsat.contract.arm import Reasons, Recommender
 from recsat.contract.dataset import Dataset
 from recsat.contract.domain import FilterContext, RecommenderSpec
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.lists.filters import plan_filters
-from recsat.lists.make import Request
-from recsat.plugins import load_plugins
-from recsat.run.folder import RunFolder
-from recsat.run.progress import LogProgress
-from recsat.run.stage import StageContext
-from recsat.stages.trial.curves import CurveArm, ahead
+from recsat.lists.request import Request
 from recsat.stages.trial.fold import Fold
-from recsat.stages.trial.tune import tune, validation_ndcg
+from recsat.stages.trial.tune import fitted_ndcg, tune
 
 CATALOGUE = Catalogue(pl.DataFrame({"item_id": list("abcdef"), "kind": ["movie"] * 6}))
 LIKED = np.array([[1, 1, 1, 0, 0, 0], [1, 1, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0]], dtype=np.float32)
@@ -55,10 +48,7 @@ class Favours(Recommender):
         return Reasons(np.full(items.shape, "popular"), np.full(items.shape, -1, dtype=np.int64))
 
 
-def spec_of(name: str, place: int) -> RecommenderSpec:
-    return RecommenderSpec(
-        name=name, description="", make=Favours, grid={"place": [place]}, uses_language=False, ranks_unseen_items=True
-    )
+SPEC = RecommenderSpec(name="arm", description="", make=Favours, uses_language=False, ranks_unseen_items=True)
 
 
 def fold_of(histories: list[list[float]], relevant: dict[str, str]) -> Fold:
@@ -73,9 +63,9 @@ def fold_of(histories: list[list[float]], relevant: dict[str, str]) -> Fold:
         TrainingData(CATALOGUE, UserBatch(["t"] * 3, csr_array(LIKED))),
         users,
         plan_filters({}, CATALOGUE, ids, known),
-        pl.DataFrame({"user_id": list(relevant), "item_id": list(relevant.values())}),
         empty,
-        empty,
+        relevant=pl.DataFrame({"user_id": list(relevant), "item_id": list(relevant.values())}),
+        held_out=empty,
     )
 
 
@@ -86,49 +76,22 @@ FEW = fold_of([[0, 1, 0, 0, 0, 0], NEW, NEW], {"u0": "f", "u1": "a", "u2": "a"})
 
 @pytest.mark.parametrize(("place", "expected"), [(5, 1.0), (0, 0.0)])
 def test_an_arm_is_judged_by_the_users_whom_the_fallback_does_not_serve(place: int, expected: float) -> None:
-    fallbacks = [Popularity().fit(FEW.train)]
-    assert validation_ndcg(spec_of("arm", place), {"place": place}, FEW, fallbacks, REQUEST) == expected
+    assert fitted_ndcg(SPEC, {"place": place}, FEW, REQUEST) == expected
+
+
+def test_the_setting_that_does_best_on_validation_is_taken() -> None:
+    tuned = tune("arm", replace(SPEC, grid={"place": [0, 5, 4]}), {}, FEW, REQUEST)
+    assert (tuned.parameters, tuned.ndcg) == ({"place": 5}, 1.0)
+    assert tuned.table.rows() == [("arm", "place=0", 0.0), ("arm", "place=5", 1.0), ("arm", "place=4", 0.0)]
+
+
+def test_a_fixed_parameter_is_not_tuned_and_the_arm_is_judged_all_the_same() -> None:
+    tuned = tune("arm", replace(SPEC, grid={"place": [0, 5]}), {"place": 0}, FEW, REQUEST)
+    assert (tuned.parameters, tuned.ndcg, tuned.table.height) == ({"place": 0}, 0.0, 1)
 
 
 def test_where_nobody_has_a_history_the_first_setting_stands() -> None:
     nobody = fold_of([NEW, NEW], {"u0": "a", "u1": "f"})
-    spec = RecommenderSpec(
-        name="arm", description="", make=Favours, grid={"place": [3, 5]}, uses_language=False, ranks_unseen_items=True
-    )
-    chosen, table = tune(spec, {}, nobody, [Popularity().fit(nobody.train)], REQUEST)
-    assert chosen == {"place": 3}
-    assert table["ndcg"].to_list() == [0, 0]
-
-
-def context(config: RunConfig, **measure: object) -> StageContext:
-    config = config.model_copy(update={"measure": config.measure.model_copy(update=measure)})
-    return StageContext(RunFolder(Path()), config, load_plugins(["content"]), LogProgress())
-
-
-def chosen(of: StageContext, *arms: tuple[str, int, float | None], fold: Fold = FEW) -> str | None:
-    best: CurveArm | None = None
-    for name, place, ndcg in arms:
-        arm = CurveArm(name, spec_of(name, place), {"place": place}, Favours(place), ndcg)
-        best = ahead(of, best, arm, fold, REQUEST)
-    return None if best is None else best.name
-
-
-def test_curves_are_of_the_best_arm_on_validation_also_of_one_that_was_not_tuned(small_run_config: RunConfig) -> None:
-    auto = context(small_run_config)
-    assert chosen(auto, ("popularity", 0, 0.2), ("text", 0, 0.5), ("ease", 0, 0.4)) == "text"
-    assert chosen(auto, ("popularity", 0, None), ("text", 5, None), ("ease", 4, None)) == "text"
-    assert chosen(auto, ("popularity", 0, 0.2), ("text", 5, None), ("ease", 0, 0.4)) == "text"
-
-
-def test_of_equal_arms_the_curve_is_not_of_the_baseline(small_run_config: RunConfig) -> None:
-    auto = context(small_run_config)
-    assert chosen(auto, ("popularity", 0, 0.0), ("text", 0, 0.0), ("ease", 0, 0.0)) == "text"
-    assert chosen(auto, ("text", 0, 0.3), ("popularity", 0, 0.3)) == "text"
-    assert chosen(auto, ("popularity", 0, 0.3), ("text", 0, 0.2)) == "popularity"
-
-
-def test_a_named_arm_has_the_curve_whatever_it_did_and_without_curves_no_arm_has(small_run_config: RunConfig) -> None:
-    arms = [("popularity", 0, 0.9), ("text", 0, None), ("ease", 0, 0.95)]
-    assert chosen(context(small_run_config, curve_arm="text"), *arms) == "text"
-    assert chosen(context(small_run_config, curve_arm="hybrid"), *arms) is None
-    assert chosen(context(small_run_config, curves=False), *arms) is None
+    tuned = tune("arm", replace(SPEC, grid={"place": [3, 5]}), {}, nobody, REQUEST)
+    assert tuned.parameters == {"place": 3}
+    assert tuned.table["ndcg"].to_list() == [0, 0]

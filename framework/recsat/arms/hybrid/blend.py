@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recsat.measure.discounts import discounts
+
 K = 10
 N_BEST = 100
 """Warm items of each arm that a blend chooses from: the ten best of a weighted sum are hardly ever farther down in both."""
@@ -150,14 +152,9 @@ def _heads(e: Evidence, best: _Best, blend: float, popularity: float) -> _Heads:
     )
 
 
-def discounts(k: int) -> Tensor:
-    """1 / log₂(place + 1) of places 1 to k, float32 (k,). Järvelin and Kekäläinen, TOIS 2002."""
-    return 1 / torch.log2(torch.arange(2, k + 2, dtype=torch.float32))
-
-
 def ndcg_of_hits(hits: Tensor, n_liked: Tensor) -> float:
     """Mean nDCG@10 of lists with ``hits`` (n_users, at most 10), over users who have something to find; 0 where nobody has."""
-    worth = discounts(K)
+    worth = torch.from_numpy(discounts(K)).float()
     ideal = torch.cat([torch.zeros(1), worth.cumsum(0)])[n_liked.clamp(max=K).long()]
     gained = (hits * worth[: hits.shape[1]]).sum(dim=1)
     judged = ideal > 0

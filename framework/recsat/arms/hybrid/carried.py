@@ -43,7 +43,7 @@ class CarriedText:
         E = self.item_vectors = aligned.item_vectors
         Ew = torch.from_numpy(E * train.warm[:, None].astype(np.float32))
         K = torch.linalg.solve(Ew.T @ Ew + L2 * torch.eye(E.shape[1]), Ew.T).T
-        lengths = torch.from_numpy(np.diff(users.history.indptr))
+        lengths = torch.from_numpy(users.lengths)
         parts = [E @ aligned.mapping, (weights.weights @ K).numpy()]
         self.map: NDArray[np.float32] = sum(
             (part / spread(torch.from_numpy(users.history @ part @ E[columns].T), lengths) for part in parts),

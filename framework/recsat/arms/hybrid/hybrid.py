@@ -126,7 +126,7 @@ class Hybrid(Recommender):
     def _evidence(self, split: HoldOut, rng: np.random.Generator) -> Evidence:
         warm_part, text_part, unseen_part = self._parts(split.train)
         rows, columns = _sample(split.train, rng)
-        rows = rows[np.diff(split.train.users.history.indptr)[rows] > 0]
+        rows = rows[~split.train.users.is_new[rows]]
         users, held = split.train.users.take(rows), split.held[rows]
         warm, hidden = columns[split.train.warm[columns]], columns[split.hidden[columns]]
         per_user = _lengths(users).sqrt()[:, None]
@@ -223,7 +223,7 @@ def _at(part: Part, users: UserBatch, columns: NDArray[np.int64]) -> Tensor:
 
 
 def _lengths(users: UserBatch) -> Tensor:
-    return torch.from_numpy(np.diff(users.history.indptr).astype(np.float32))
+    return torch.from_numpy(users.lengths.astype(np.float32))
 
 
 def _unit(scores: Tensor, users: UserBatch, columns: NDArray[np.int64]) -> float:

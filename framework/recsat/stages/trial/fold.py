@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -10,104 +10,134 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsat.contract.domain import FilterContext
+from recsat.contract.domain import CandidateFilter, FilterContext
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch, user_batch
 from recsat.data.split import Split
 from recsat.lists.filters import FilterPlan, plan_filters
-from recsat.run.stage import StageContext
-from recsat.stages.trial.markets import with_markets
-from recsat.stages.trial.profiles import with_profiles
+from recsat.lists.make import Served
+from recsat.stages.trial.history import Withheld, known_so_far
+from recsat.stages.trial.inputs import RunInputs
+from recsat.stages.trial.users import with_markets, with_profiles
 
 
 @dataclass(frozen=True)
-class Fold:
-    """Arms learn from ``train``, serve ``users`` under ``plan``, and are judged on ``relevant`` (user_id, item_id).
+class Fold(Served):
+    """Served users and what they went on to do.
 
     Every user with a liked held-out event is served; those all of whose liked items are excluded are not judged.
     """
 
-    train: TrainingData
-    users: UserBatch
-    plan: FilterPlan
     relevant: pl.DataFrame
-    known: pl.DataFrame
-    """Events before the cut."""
+    """(user_id, item_id): liked held-out pairs that the filters permit."""
     held_out: pl.DataFrame
-    """Events after it, liked or not."""
+    """Events after the cut, liked or not."""
 
     @property
     def judged_with_history(self) -> NDArray[np.bool_]:
-        """Which of ``users``, (n_users,), tell arms apart: the fallback serves those without a history, whatever the arm."""
-        judged = pl.Series(self.users.ids, dtype=pl.String).is_in(self.relevant["user_id"].unique().implode())
-        found: NDArray[np.bool_] = judged.to_numpy() & (np.diff(self.users.history.indptr) > 0)
-        return found
+        """Which of ``users``, (n_users,), whatever is chosen is chosen by: the fallback serves those without a history, whatever the arm."""
+        judged = self.users.id_series.is_in(self.relevant["user_id"].unique().implode())
+        return np.asarray(judged.to_numpy() & ~self.users.is_new, dtype=np.bool_)
 
 
-def validation_fold(context: StageContext, split: Split, vectors: Mapping[str, NDArray[np.float32]]) -> Fold:
+def some_of(mask: NDArray[np.bool_], most: int, seed: int) -> NDArray[np.bool_]:
+    """``mask`` with at most ``most`` of its rows, drawn at random."""
+    rows = np.flatnonzero(mask)
+    drawn = np.zeros_like(mask)
+    drawn[np.random.default_rng(seed).permutation(rows)[:most]] = True
+    return drawn
+
+
+def validation_fold(inputs: RunInputs, split: Split) -> Fold:
     """Known: the training part. Judged: the validation part."""
-    return _fold(context, split.train, split.validation, split.validation_items, vectors)
+    later = pl.concat([split.validation, split.test])
+    return _fold(inputs, split, split.train, split.validation, later, split.validation_items)
 
 
-def test_fold(context: StageContext, split: Split, vectors: Mapping[str, NDArray[np.float32]]) -> Fold:
+def test_fold(inputs: RunInputs, split: Split) -> Fold:
     """Known: training and validation part. Judged: the test part."""
-    return _fold(context, pl.concat([split.train, split.validation]), split.test, split.test_items, vectors)
+    return _fold(inputs, split, pl.concat([split.train, split.validation]), split.test, split.test, split.test_items)
+
+
+def serve_known(
+    inputs: RunInputs,
+    user_ids: Sequence[str],
+    known: pl.DataFrame,
+    context: FilterContext,
+    *,
+    filters: Mapping[str, CandidateFilter] | None = None,
+    universe: pl.Series | None = None,
+) -> Served:
+    """``user_ids`` served when the ``known`` events are all that has happened.
+
+    ``filters`` stand for those of the run where they are given; ``universe`` has the ids of the items that can be candidates at
+    all (None: the whole catalogue).
+    """
+    catalogue, domain = inputs.catalogue, inputs.domain
+    liked = known.filter(domain.positive)
+
+    def histories(ids: Sequence[str]) -> UserBatch:
+        return with_markets(user_batch(liked, ids, catalogue), inputs.dataset.users, domain.market)
+
+    train = TrainingData(
+        catalogue, histories(liked["user_id"].unique().sort().to_list()), inputs.vectors, seed=inputs.seed
+    )
+    users = with_profiles(histories(user_ids), inputs)
+    plan = plan_filters(
+        inputs.filters if filters is None else filters,
+        catalogue,
+        users.ids,
+        context,
+        None if universe is None else catalogue.items["item_id"].is_in(universe.implode()).to_numpy(),
+    )
+    return Served(train, users, plan, known)
 
 
 def _fold(
-    context: StageContext,
+    inputs: RunInputs,
+    split: Split,
     known: pl.DataFrame,
     held_out: pl.DataFrame,
+    later: pl.DataFrame,
     universe: pl.Series | None,
-    vectors: Mapping[str, NDArray[np.float32]],
 ) -> Fold:
-    catalogue, domain, config = context.catalogue, context.domain, context.config
-    liked = known.filter(domain.positive)
-    relevant = held_out.filter(domain.positive).select("user_id", "item_id").unique()
-    served = relevant["user_id"].unique().sort().to_list()
-    train = TrainingData(
-        catalogue,
-        with_markets(context, user_batch(liked, liked["user_id"].unique().sort().to_list(), catalogue)),
-        vectors,
-        seed=config.seed,
-    )
-    plan = plan_filters(
-        context.plugins.filters_of_run(domain, config.rank.filters),
-        catalogue,
-        served,
-        filter_context(context, known),
-        None if universe is None else catalogue.items["item_id"].is_in(universe.implode()).to_numpy(),
-    )
+    """``later`` are all events that are not known: what is judged, and in validation the test part too."""
+    relevant = held_out.filter(inputs.domain.positive).select("user_id", "item_id").unique()
+    users = relevant["user_id"].unique().sort()
+    context = filter_context(inputs, known, Withheld(later, split.protocol))
+    served = serve_known(inputs, users.to_list(), known, context, universe=universe)
     return Fold(
-        train,
-        with_profiles(context, with_markets(context, user_batch(liked, served, catalogue))),
-        plan,
-        _reachable(relevant, plan, served, catalogue),
+        served.train,
+        served.users,
+        served.plan,
         known,
-        held_out,
+        relevant=_reachable(relevant, served.plan, users, inputs.catalogue),
+        held_out=held_out,
     )
 
 
-def filter_context(context: StageContext, known: pl.DataFrame) -> FilterContext:
-    """What filters may look at when ``known`` events are all that has happened: nothing later than the last of them."""
+def filter_context(inputs: RunInputs, known: pl.DataFrame, withheld: Withheld | None = None) -> FilterContext:
+    """What filters may look at when ``known`` events are all that has happened.
+
+    Nothing later than the last of them, and nothing that tells of what is ``withheld`` (None: everything is known); the
+    quarantine, which has rows of any part, is left out.
+    """
     last = known["timestamp"].max()
     now = last if isinstance(last, datetime) else datetime.now(UTC)
-    data = context.dataset
-    so_far = (pl.col("timestamp") <= now) | pl.col("timestamp").is_null()
+    dataset = inputs.dataset
+    ties, exposures = (
+        None if table is None else known_so_far(table, other, known, now, withheld)
+        for table, other in ((dataset.ties, "other_id"), (dataset.exposures, "item_id"))
+    )
     return FilterContext(
-        known=replace(
-            data,
-            events=known,
-            exposures=None if data.exposures is None else data.exposures.filter(so_far),
-            ties=None if data.ties is None else data.ties.filter(so_far),
-        ),
-        config=context.domain_config,
+        known=replace(dataset, events=known, exposures=exposures, ties=ties, quarantine=dataset.quarantine.clear()),
+        config=inputs.domain_config,
         now=now,
     )
 
 
-def _reachable(relevant: pl.DataFrame, plan: FilterPlan, served: list[str], catalogue: Catalogue) -> pl.DataFrame:
+def _reachable(relevant: pl.DataFrame, plan: FilterPlan, users: pl.Series, catalogue: Catalogue) -> pl.DataFrame:
     """``relevant`` without pairs that the run's own filters exclude: what was seen before, say, where `seen` is on."""
-    rows = pl.Series(served).search_sorted(relevant["user_id"]).to_numpy()
+    rows = users.search_sorted(relevant["user_id"]).to_numpy()
     columns = catalogue.positions(relevant["item_id"])
     excluded = np.asarray(plan.excluded[rows, columns]).ravel() if relevant.height else np.zeros(0, dtype=bool)
     return relevant.filter(pl.Series(~excluded.astype(bool)))

@@ -3,67 +3,74 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
-from recsat.contract.arm import Recommender
 from recsat.contract.domain import RecommenderSpec
-from recsat.lists.make import Request, recommend
+from recsat.lists.make import lists_of
+from recsat.lists.request import Request
 from recsat.measure.accuracy import ndcg
 from recsat.stages.trial.fold import Fold
+
+TUNING_SCHEMA = pl.Schema({"arm": pl.String, "parameters": pl.String, "ndcg": pl.Float64})
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """An arm's parameters, and how it did with them on validation."""
+
+    parameters: dict[str, Any]
+    ndcg: float
+    """:func:`validation_ndcg` with these parameters."""
+    table: pl.DataFrame
+    """Every setting that was tried, :data:`TUNING_SCHEMA`."""
 
 
 def settings_of(spec: RecommenderSpec, fixed: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every combination of the arm's grid, with the values that the run fixes in place of the grid's."""
     grid = {name: values for name, values in spec.grid.items() if name not in fixed}
-    return [{**fixed, **dict(zip(grid, chosen, strict=True))} for chosen in itertools.product(*grid.values())]
+    return [{**fixed, **dict(zip(grid, values, strict=True))} for values in itertools.product(*grid.values())]
 
 
 def tune(
+    name: str,
     spec: RecommenderSpec,
     fixed: Mapping[str, Any],
     fold: Fold,
-    fallbacks: Sequence[Recommender],
     request: Request,
     advance: Callable[[], None] = lambda: None,
-) -> tuple[dict[str, Any], pl.DataFrame]:
-    """The settings with the best mean nDCG@k on the validation ``fold``, and a table of what was tried.
-
-    An arm with one setting is not fitted. The table has (parameters as JSON text, ndcg); of equals the first wins.
-    """
-    tried = settings_of(spec, fixed)
-    if len(tried) == 1:
-        return tried[0], pl.DataFrame(schema={"arm": pl.String, "parameters": pl.String, "ndcg": pl.Float64})
+) -> Tuned:
+    """The settings with the best :func:`validation_ndcg` on the validation ``fold``; of equals the first wins."""
+    settings = settings_of(spec, fixed)
     scores: list[float] = []
-    for parameters in tried:
-        scores.append(validation_ndcg(spec, parameters, fold, fallbacks, request))
+    for parameters in settings:
+        scores.append(fitted_ndcg(spec, parameters, fold, request))
         advance()
     table = pl.DataFrame(
-        {"arm": [spec.name] * len(tried), "parameters": [_text(parameters) for parameters in tried], "ndcg": scores}
+        {"arm": [name] * len(settings), "parameters": [_text(one) for one in settings], "ndcg": scores},
+        schema=TUNING_SCHEMA,
     )
-    return tried[max(range(len(tried)), key=scores.__getitem__)], table
+    best = max(range(len(settings)), key=scores.__getitem__)
+    return Tuned(settings[best], scores[best], table)
 
 
-def validation_ndcg(
-    spec: RecommenderSpec,
-    parameters: Mapping[str, Any],
-    fold: Fold,
-    fallbacks: Sequence[Recommender],
-    request: Request,
-) -> float:
-    """Mean nDCG@k of the arm with these parameters, fitted for ``fold``, over its judged users with a history; 0 without any.
+def fitted_ndcg(spec: RecommenderSpec, parameters: Mapping[str, Any], fold: Fold, request: Request) -> float:
+    """:func:`validation_ndcg` of the arm with these parameters, fitted for ``fold``."""
+    arm = spec.make(**parameters).fit(fold.train)
+    return validation_ndcg(lists_of(fold, spec.name, arm, replace(request, explain=False)).lists, fold, request.k)
+
+
+def validation_ndcg(lists: pl.DataFrame, fold: Fold, k: int) -> float:
+    """What everything is chosen by: mean nDCG@k over the judged users of ``fold`` with a history; 0 without any.
 
     The others are served by the fallback, whatever the arm. On a timeline they are most users: 54 of 70 in the bundled sample.
     """
-    arm = spec.make(**parameters).fit(fold.train)
-    request = replace(request, explain=False)
-    made = recommend(spec.name, arm, fold.users, fold.train.catalogue, fold.plan, fallbacks=fallbacks, request=request)
-    judged = pl.Series("user_id", fold.users.ids, dtype=pl.String).filter(pl.Series(fold.judged_with_history))
-    value = ndcg(made.lists, fold.relevant, judged, k=request.k)["value"].mean()
-    return float(value) if isinstance(value, float) else 0.0
+    judged = fold.users.id_series.filter(pl.Series(fold.judged_with_history))
+    mean = ndcg(lists, fold.relevant, judged, k=k)["value"].mean()
+    return float(mean) if isinstance(mean, float) else 0.0
 
 
 def _text(parameters: Mapping[str, Any]) -> str:

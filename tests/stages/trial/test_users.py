@@ -11,64 +11,71 @@ import polars as pl
 import pytest
 import torch
 
-from recsat import RerankerSpec, RunConfig, RunError
+from recsat import RecommenderSpec, RerankerSpec, RunError
+from recsat.arms.popularity import Popularity
 from recsat.contract.reranker import Example, LearnedReranker, Reranker, RerankInput, TextReranker
-from recsat.plugins import Plugins, load_plugins
+from recsat.data.split import Split
+from recsat.lists.request import Request
+from recsat.plugins import load_plugins
 from recsat.rerank.greedy import ByScore
-from recsat.run import LogProgress, RunFolder
+from recsat.run import RunFolder
 from recsat.run.stage import StageContext
 from recsat.stages.prepare import read_split
-from recsat.stages.recommend import request_of
-from recsat.stages.trial.curves import swept
+from recsat.stages.trial.curves import with_trade_off
 from recsat.stages.trial.fold import test_fold as judged_fold
 from recsat.stages.trial.fold import validation_fold
+from recsat.stages.trial.inputs import RunInputs, embedded_inputs
 from recsat.stages.trial.rerank import with_reranker
-from recsat.stages.trial.texts import Texts
+from recsat.stages.trial.users import Texts
 
 
-@pytest.fixture
-def context(finished_run: Path, small_run_config: RunConfig) -> StageContext:
-    return StageContext(RunFolder(finished_run), small_run_config, load_plugins(["content"]), LogProgress())
+@pytest.fixture(scope="module")
+def inputs(finished_run: Path) -> RunInputs:
+    return embedded_inputs(StageContext.open(RunFolder(finished_run), load_plugins(["content"])))
 
 
-def test_users_are_told_by_what_was_known_and_never_by_what_is_held_out(context: StageContext) -> None:
-    split = read_split(context.folder, "warm")
-    fold = judged_fold(context, split, {})
-    texts = Texts(context, fold.known, fold.users)
-    items = context.catalogue.items.select("item_id", "title")
+@pytest.fixture(scope="module")
+def split(finished_run: Path) -> Split:
+    return read_split(RunFolder(finished_run), "warm")
+
+
+def test_users_are_told_by_what_was_known_and_never_by_what_is_held_out(inputs: RunInputs, split: Split) -> None:
+    fold = judged_fold(inputs, split)
+    texts = Texts(inputs, fold.known, fold.users)
+    items = inputs.catalogue.items.select("item_id", "title")
     named = "\n".join(items["title"])
     items = items.filter(pl.Series([named.count(title) == 1 for title in items["title"]]))
     told = pl.DataFrame(list(texts.of_users.items()), schema=["user_id", "text"], orient="row")
 
     def n_named(events: pl.DataFrame) -> int:
-        pairs = events.filter(context.domain.positive).join(items, on="item_id").join(told, on="user_id")
+        pairs = events.filter(inputs.domain.positive).join(items, on="item_id").join(told, on="user_id")
         return int(pairs.select(pl.col("text").str.contains(pl.col("title"), literal=True).sum()).item())
 
     assert n_named(split.test) == 0
     assert n_named(fold.known) > 40
-    assert list(texts.items) == context.domain.describe_item(context.catalogue.items).to_list()
+    assert list(texts.items) == inputs.domain.describe_item(inputs.catalogue.items).to_list()
 
 
-def test_who_liked_nothing_yet_is_not_told(context: StageContext) -> None:
-    fold = judged_fold(context, read_split(context.folder, "warm"), {})
+def test_who_liked_nothing_yet_is_not_told(inputs: RunInputs, split: Split) -> None:
+    fold = judged_fold(inputs, split)
     silent = fold.users.ids[0]
     history = fold.users.history.tolil()
     history[0] = 0
     fewer = replace(fold.users, history=history.tocsr())
-    told = Texts(context, fold.known, fewer).of_users
+    told = Texts(inputs, fold.known, fewer).of_users
     assert silent not in told
     assert len(told) == len(fold.users.ids) - 1
     none = replace(fold.users, history=fold.users.history * 0)
     none.history.eliminate_zeros()
-    assert Texts(context, fold.known, none).of_users == {}
+    assert Texts(inputs, fold.known, none).of_users == {}
 
 
-def test_a_domain_without_words_for_its_users_is_told_so(context: StageContext) -> None:
-    mute = replace(context.domain, describe_user=lambda users, history: pl.Series(["", *[None] * (len(users) - 1)]))
-    context.__dict__["domain"] = mute
-    fold = judged_fold(context, read_split(context.folder, "warm"), {})
+def test_a_domain_without_words_for_its_users_is_told_so(inputs: RunInputs, split: Split) -> None:
+    mute = replace(inputs.domain, describe_user=lambda users, history: pl.Series(["", *[None] * (len(users) - 1)]))
+    inputs = replace(inputs, domain=mute)
+    fold = judged_fold(inputs, split)
     with pytest.raises(RunError, match=r"'content' has no text for any of \d+ users .* Give describe_user words"):
-        _ = Texts(context, fold.known, fold.users).of_users
+        _ = Texts(inputs, fold.known, fold.users).of_users
 
 
 @dataclass(frozen=True)
@@ -91,9 +98,7 @@ class Reading:
         return ByScore().rerank(block, k)
 
 
-def test_what_diversity_costs_is_not_asked_of_one_that_reads(
-    context: StageContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_diversity_costs_is_not_asked_of_one_that_reads(inputs: RunInputs) -> None:
     class Words:
         def __init__(self, trade_off: float) -> None: ...
 
@@ -107,33 +112,22 @@ def test_what_diversity_costs_is_not_asked_of_one_that_reads(
         name: RerankerSpec(name=name, description="", make=make, parameters={"trade_off": 0.5})
         for name, make in (("words", Words), ("scores", lambda trade_off: ByScore()))
     }
-    monkeypatch.setattr(Plugins, "rerankers", lambda self, domain: specs)
-    assert list(swept(context)) == ["scores"]
+    assert list(with_trade_off(specs, inputs.domain)) == ["scores"]
 
 
 def test_one_that_also_learns_learns_from_the_texts_before_validation_and_judges_by_those_after(
-    context: StageContext, monkeypatch: pytest.MonkeyPatch
+    inputs: RunInputs, split: Split
 ) -> None:
     notes: list[tuple[str, Mapping[str, str]]] = []
-    spec = RerankerSpec(
-        name="reading",
-        description="Notes.",
-        make=lambda trade_off: Reading(notes, trade_off=trade_off),
-        parameters={"trade_off": 0.5},
-    )
     assert isinstance(Reading(notes), TextReranker)
     assert isinstance(Reading(notes), LearnedReranker)
-    monkeypatch.setattr(Plugins, "rerankers", lambda self, domain: {"reading": spec})
-    rank = context.config.rank.model_copy(update={"reranker": "reading"})
-    context = replace(context, config=context.config.model_copy(update={"rank": rank}))
-    vectors = context.folder.read_arrays("vectors/items.safetensors")
-    split = read_split(context.folder, "warm")
-    tuning, judging = validation_fold(context, split, vectors), judged_fold(context, split, vectors)
-    arm = context.plugins.recommenders(context.domain)["popularity"]
-    texts = Texts(context, judging.known, judging.users)
-    asked = with_reranker(context, request_of(context), arm, {}, judging.train, texts, lambda: tuning)
-    assert notes == [("learns", Texts(context, tuning.known, tuning.users).of_users)]
-    reranker = asked.request.reranker
+    tuning, judging = validation_fold(inputs, split), judged_fold(inputs, split)
+    arm = RecommenderSpec(name="popularity", description="", make=Popularity)
+    prepared = with_reranker(
+        inputs, Request(k=10), lambda: Reading(notes), "popularity", arm, {}, judging, "warm", lambda: tuning
+    )
+    assert notes == [("learns", Texts(inputs, tuning.known, tuning.users).of_users)]
+    reranker = prepared.request.reranker
     assert isinstance(reranker, Reading)
-    assert reranker.user_texts == texts.of_users
+    assert reranker.user_texts == Texts(inputs, judging.known, judging.users).of_users
     assert reranker.user_texts != notes[0][1]

@@ -1,0 +1,59 @@
+"""Which rows of ties and exposures were known at a cut: whatever tells of a held-out event was not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+TIMELINE = "timeline"
+LAST_N = "last-n"
+
+
+@dataclass(frozen=True)
+class Withheld:
+    """Events that are not known, and the protocol of the split that holds them out."""
+
+    events: pl.DataFrame
+    protocol: str
+
+
+def known_so_far(
+    table: pl.DataFrame, other: str, known: pl.DataFrame, now: datetime, withheld: Withheld | None
+) -> pl.DataFrame:
+    """Rows of ``table`` (user_id, ``other``, timestamp) that were there when ``known`` events were all that had happened.
+
+    - Nothing later than ``now``. A row without a time may be of any.
+    - Where one cut in time holds out (timeline), an earlier row was there. One of the very moment, or without a time, was not
+      if its pair is withheld.
+    - Elsewhere no moment divides what is known: a pair with a withheld event is left out, whenever it was logged, and so is
+      every row of a user or an item that has withheld events alone: one that the split wants to be new has no ties and was
+      never shown.
+    - last-n besides cuts each user's own time: nothing after the user's last known event.
+
+    A tie of (a, b) tells of (b, a) too, so pairs are looked for both ways.
+    """
+    rows = table.filter((pl.col("timestamp") <= now) | pl.col("timestamp").is_null())
+    if withheld is None:
+        return rows
+    pairs = withheld.events.select("user_id", pl.col("item_id").alias(other)).unique()
+    pairs = pl.concat([pairs, pairs.select(pl.col(other).alias("user_id"), pl.col("user_id").alias(other))]).unique()
+    if withheld.protocol == TIMELINE:
+        earlier = pl.col("timestamp") < now
+        at_cut = rows.filter(~earlier.fill_null(value=False)).join(pairs, on=["user_id", other], how="anti")
+        return pl.concat([rows.filter(earlier), at_cut])
+    rows = rows.join(pairs, on=["user_id", other], how="anti", maintain_order="left")
+    new = pl.concat([_new(withheld.events, known, column) for column in ("user_id", "item_id")]).implode()
+    rows = rows.filter(~pl.col("user_id").is_in(new) & ~pl.col(other).is_in(new))
+    if withheld.protocol == LAST_N:
+        last = known.group_by("user_id").agg(pl.col("timestamp").max().alias("_last"))
+        rows = rows.join(last, on="user_id", how="left", maintain_order="left")
+        rows = rows.filter((pl.col("timestamp") <= pl.col("_last")).fill_null(value=True)).drop("_last")
+    return rows
+
+
+def _new(withheld: pl.DataFrame, known: pl.DataFrame, column: str) -> pl.Series:
+    """Ids that have withheld events and no known one."""
+    ids = withheld[column].unique()
+    return ids.filter(~ids.is_in(known[column].unique().implode())).rename("id")

@@ -1,0 +1,75 @@
+"""What every fold of a run is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsat.config.settings import EncoderSettings
+from recsat.contract.dataset import Dataset
+from recsat.contract.domain import CandidateFilter, Domain
+from recsat.contract.interactions import Catalogue
+from recsat.embed.cache import embed_texts
+from recsat.embed.centre import subtract_mean
+from recsat.run.stage import StageContext
+
+Encode = Callable[[pl.Series], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunInputs:
+    """What every fold of a run is made from: plain tables, arrays and functions, so that a fold needs no run folder."""
+
+    dataset: Dataset
+    catalogue: Catalogue
+    domain: Domain
+    domain_config: Any = None
+    filters: Mapping[str, CandidateFilter]
+    """The run's filters in their order."""
+    vectors: Mapping[str, NDArray[np.float32]]
+    """Item vectors by name, (n_items, d)."""
+    item_texts: Sequence[str] = ()
+    """By item index; for rerankers and trainings that read."""
+    encode: Encode | None = None
+    """Texts to centred vectors in the space of ``vectors["text"]``, for users of whom nothing but their own words is known."""
+    seed: int = 0
+
+
+def inputs_of(
+    context: StageContext, vectors: Mapping[str, NDArray[np.float32]], encode: Encode | None = None
+) -> RunInputs:
+    """Those of a run whose stage ``prepare`` has finished; ``vectors`` and ``encode`` belong to one encoder."""
+    config = context.config
+    return RunInputs(
+        dataset=context.dataset,
+        catalogue=context.catalogue,
+        domain=context.domain,
+        domain_config=context.domain_config,
+        filters=context.plugins.filters_of_run(context.domain, config.rank.filters),
+        vectors=vectors,
+        item_texts=context.folder.read_table("data/texts.parquet")["text"].to_list(),
+        encode=encode,
+        seed=config.seed,
+    )
+
+
+def embedded_inputs(context: StageContext) -> RunInputs:
+    """Those of a run whose stage ``embed`` has finished too, with the vectors that it wrote."""
+    vectors = context.folder.read_arrays("vectors/items.safetensors")
+    mean = context.folder.read_arrays("vectors/mean.safetensors")["mean"]
+    return inputs_of(context, vectors, encode_with(context, context.config.encoder, mean))
+
+
+def encode_with(context: StageContext, settings: EncoderSettings, mean: NDArray[np.float32]) -> Encode:
+    """Texts to vectors by the encoder of ``settings``, ``mean`` subtracted; through the cache, the encoder made when it is needed."""
+
+    def encode(texts: pl.Series) -> NDArray[np.float32]:
+        encoder = context.plugins.encoder(settings.name).make(settings)
+        return subtract_mean(embed_texts(texts, encoder, context.config.cache_dir).vectors, mean)
+
+    return encode

@@ -1,0 +1,5 @@
+"""An invented result."""
+
+from invented_result import invent, result
+
+__all__ = ["invent", "result"]
