@@ -11,7 +11,7 @@ the device synchronised. Without a GPU all ratios are of the CPU against itself 
   beside sentence-transformers in the same number format (plain transformers, sorted and padded, where it is not installed).
   Vectors are held against a padded float32 forward on the CPU. MiniLM's weights are random where only its tokenizer is
   there: as fast, and equality is as sharp.
-- ``lists``: the 100 best of 1M items by 384 dimensions, without the seen ones: ``recommend()`` on a few users, and the
+- ``lists``: the 100 best of 1M items by 384 dimensions, without the seen ones: ``lists_of()`` on a few users, and the
   device's own limits, a product and a selection in blocks of users, all 1M users where that takes under a minute.
 - ``rerank``: the five rerankers that need no training, users/s on the device and on one CPU core.
 - ``sequence``: an epoch of the sequence arm.
@@ -50,7 +50,6 @@ from scipy.sparse import csr_array
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from recsat.arms.popularity import Popularity
 from recsat.arms.sequence.sasrec import SequenceTransformer
 from recsat.arms.text import TextSimilarity
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
@@ -61,7 +60,8 @@ from recsat.embed.packaged import MINILM, checked_packaged
 from recsat.embed.tokens import tokenize
 from recsat.embed.transformer import TransformerEncoder
 from recsat.lists.filters import FilterPlan
-from recsat.lists.make import Request, recommend
+from recsat.lists.make import Served, lists_of
+from recsat.lists.request import Request
 from recsat.rerank.calibrated import Calibrated
 from recsat.rerank.dpp import DeterminantalPointProcess
 from recsat.rerank.mmr import MaximalMarginalRelevance
@@ -405,7 +405,7 @@ def score_gap(matrix: Tensor, seen: Tensor, lists: Tensor, reference: Tensor) ->
 
 
 def server(vectors: NDArray[np.float32], seen: NDArray[np.int64], k: int) -> Callable[[torch.device], pl.DataFrame]:
-    """``recommend()`` on a device, for users of these histories; the seen items are excluded, as a run's filters do it."""
+    """``lists_of()`` on a device, for users of these histories; the seen items are excluded, as a run's filters do it."""
     n_users, n_items = len(seen), len(vectors)
     ones = np.ones(seen.size, dtype=np.float32)
     history = csr_array((ones, (np.repeat(np.arange(n_users), SEEN), seen.ravel())), shape=(n_users, n_items))
@@ -415,11 +415,11 @@ def server(vectors: NDArray[np.float32], seen: NDArray[np.int64], k: int) -> Cal
     train = TrainingData(catalogue, users, {"text": vectors})
     everything = np.ones(n_items, dtype=bool)
     plan = FilterPlan(everything, csr_array(history.astype(bool)), None, [], False, {}, n_users * n_items)
-    arm, fallback = TextSimilarity(vector="text").fit(train), Popularity().fit(train)
+    arm = TextSimilarity(vector="text").fit(train)
+    served = Served(train, users, plan, known=pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String}))
 
     def lists(device: torch.device) -> pl.DataFrame:
-        request = Request(k=k, device=device, explain=False)
-        return recommend("text", arm, users, catalogue, plan, fallbacks=[fallback], request=request).lists
+        return lists_of(served, "text", arm, Request(k=k, device=device, explain=False)).lists
 
     return lists
 

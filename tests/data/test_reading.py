@@ -145,6 +145,18 @@ def test_every_format_gives_the_same_table(tmp_path: Path, suffix: str) -> None:
     assert rows["_row"].to_list() == ([2, 3] if suffix.startswith(".csv") else [1, 2])
 
 
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata", "UTC"])
+def test_a_time_stored_with_a_zone_is_the_same_moment_in_utc(tmp_path: Path, zone: str) -> None:
+    moments = [datetime(2024, 1, 15, 17, 0, tzinfo=UTC), datetime(2024, 7, 15, 1, 30, tzinfo=UTC)]
+    stored = pl.Series(moments, dtype=pl.Datetime("ms", "UTC")).dt.convert_time_zone(zone)
+    TYPED.with_columns(timestamp=stored).write_parquet(tmp_path / "events.parquet")
+    assert pl.read_parquet_schema(tmp_path / "events.parquet")["timestamp"] == pl.Datetime("ms", zone)
+    rows, faults = read_table((tmp_path, "events"), EVENTS)
+    assert faults.is_empty()
+    assert rows["timestamp"].to_list() == moments
+    assert rows.schema["timestamp"] == pl.Datetime("us", "UTC")
+
+
 def test_whole_numbers_stored_as_floats_are_whole_and_others_are_faults(tmp_path: Path) -> None:
     pl.DataFrame({"year": [1999.0, 1999.5, None]}).write_parquet(tmp_path / "i.parquet")
     with pytest.raises(DataError, match="no column 'id'"):

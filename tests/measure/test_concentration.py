@@ -82,6 +82,23 @@ def test_values_worked_by_hand(counts: list[int], expected: dict[str, float]) ->
     assert conc.exposure_gini(lists, items) == pytest.approx(expected["gini"])
 
 
+def test_a_users_value_is_the_jackknifes_by_hand() -> None:
+    # One of three items for u, two for v, one of them u's; a fourth item for nobody. Coverage is 2 of 4, 2 of 4 without u
+    # and 1 of 4 without v, so v, who alone shows the second item, has the larger value:
+    # 1/2 + (2 - 1) (3/8 - 1/2) = 3/8 and 1/2 + (2 - 1) (3/8 - 1/4) = 5/8.
+    found = conc.coverage_of(shown_of(np.array([[1, 0, 0, 0], [1, 1, 0, 0]])))
+    assert found.left_out.tolist() == [0.5, 0.25]
+    assert found.user_values.tolist() == [0.375, 0.625]
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_a_users_value_is_theta_and_n_minus_one_times_what_is_missed_without_them(name: str) -> None:
+    found = MEASURES[name](shown_of(drawn(1, 12, 15, 3, 1.0)))
+    expected = found.value + 11 * (found.left_out.mean() - found.left_out)
+    np.testing.assert_allclose(found.user_values, expected)
+    assert found.user_values.std() > 0
+
+
 def test_a_single_list_has_a_value_and_no_spread() -> None:
     found = conc.coverage_of(shown_of(np.array([[1, 0]])))
     assert found.value == 0.5

@@ -185,7 +185,7 @@ class RecommenderContract:
         arm, users = self.make().fit(train), train.users
         listed = np.concatenate([_best(arm, users, 3), np.full((len(users), 1), -1)], axis=1)
         reasons = arm.explain(users, listed)
-        assert isinstance(reasons, Reasons), f"explain returns a {type(reasons).__name__}; return Reasons."
+        assert isinstance(reasons, Reasons), f"explain returns a {type(reasons).__name__}; return recsat.Reasons."
         for name, part in (("code", reasons.code), ("item", reasons.item)):
             assert part.shape == listed.shape, f"explain: {name} has shape {part.shape}; return {listed.shape}."
         assert reasons.item.dtype == np.int64, f"explain: item is {reasons.item.dtype}; return int64."
