@@ -12,7 +12,7 @@ from town import ITEMS, events, inputs
 
 from recsat import Dataset
 from recsat.data.split import Split
-from recsat.measure.score import Bench
+from recsat.measure.score import EvaluationCache
 from recsat.measure.slices import user_slices
 from recsat.plugins import load_plugins
 from recsat.result.model import Result
@@ -38,8 +38,8 @@ def test_popularity_and_slices_are_told_from_what_was_known() -> None:
     assert set(evidence.history.select("user_id", "item_id").iter_rows()) == known
     assert evidence.outcomes.equals(TEST)
     assert user_slices(evidence.known_likes, users, cold_history=0)["cold users"].to_list() == ["x", "y", "z"]
-    bench = Bench(evidence, 2)
-    information = dict(zip(bench.catalogue, bench.information, strict=True))
+    cache = EvaluationCache(evidence, 2)
+    information = dict(zip(cache.catalogue, cache.information, strict=True))
     assert information["f"] == information["c"] > information["b"] > information["a"]
 
 
