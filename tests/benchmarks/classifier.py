@@ -16,15 +16,14 @@ from pathlib import Path
 import torch
 from folds import folds, interval, prepared
 
-from recsat.arms.profile_text import fallbacks_for
 from recsat.rerank.classifier import ClassifierReranker, classifier_folder
 from recsat.rerank.greedy import ByScore
 from recsat.rerank.trade_off import by_user
 from recsat.stages.recommend import request_of
 from recsat.stages.trial.curves import scored_fold
-from recsat.stages.trial.rerank import told
+from recsat.stages.trial.inputs import embedded_inputs
+from recsat.stages.trial.rerank import bind_texts
 from recsat.stages.trial.tune import tune
-from recsat.stages.trial.users import Texts
 
 
 def main() -> None:
@@ -45,12 +44,12 @@ def main() -> None:
     reranker = ClassifierReranker(classifier_folder(options.model), options.depth)
     print("| split | arm | users | before | after | difference (95 %) |\n|---|---|---:|---:|---:|---|")
     for split, (validation, test) in folds(context).items():
-        reading = told(reranker, Texts(context, test.known, test.users))
+        reading = bind_texts(reranker, embedded_inputs(context), test)
         for name in options.arms:
             spec = context.plugins.recommenders(context.domain)[name]
-            parameters, _ = tune(spec, {}, validation, fallbacks_for(validation.train), request)
+            parameters = tune(name, spec, {}, validation, request).parameters
             scored = scored_fold(
-                context, spec.make(**parameters).fit(test.train), test, request, most_users=options.users
+                spec.make(**parameters).fit(test.train), context.domain, test, request, most_users=options.users
             )
             start = time.process_time()
             before, after = (by_user(scored, one)["ndcg"].to_numpy() for one in (ByScore(), reading))

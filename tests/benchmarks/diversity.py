@@ -22,11 +22,10 @@ import polars as pl
 import torch
 from folds import folds, prepared
 
-from recsat.arms.profile_text import fallbacks_for
 from recsat.rerank.make import make_reranker
 from recsat.rerank.trade_off import by_user, chosen_point, sweep
 from recsat.stages.recommend import request_of
-from recsat.stages.trial.curves import scored_fold, swept
+from recsat.stages.trial.curves import scored_fold, with_trade_off
 from recsat.stages.trial.tune import tune
 
 N_BOOTSTRAP = 2000
@@ -42,13 +41,13 @@ def of_seed(
     found = []
     for name in arms:
         spec = context.plugins.recommenders(context.domain)[name]
-        fallbacks = fallbacks_for(validation.train)
-        parameters, _ = tune(spec, fixed.get(name, {}), validation, fallbacks, request)
+        parameters = tune(name, spec, fixed.get(name, {}), validation, request).parameters
         on_validation, on_test = (
-            scored_fold(context, spec.make(**parameters).fit(fold.train), fold, request, most_users=10**6)
+            scored_fold(spec.make(**parameters).fit(fold.train), context.domain, fold, request, most_users=10**6)
             for fold in (validation, test)
         )
-        for reranker, reranker_spec in swept(context).items():
+        rerankers = with_trade_off(context.plugins.rerankers(context.domain), context.domain)
+        for reranker, reranker_spec in rerankers.items():
             make = partial(lambda spec, t: make_reranker(spec, {"trade_off": t}), reranker_spec)
             start = time.perf_counter()
             points = sweep(on_validation, make)

@@ -15,9 +15,8 @@ import torch
 from numpy.typing import NDArray
 
 from recsat import RunConfig
-from recsat.arms.popularity import Popularity
 from recsat.contract.arm import Recommender
-from recsat.lists.make import recommend as make_lists
+from recsat.lists.make import lists_of
 from recsat.lists.request import Request
 from recsat.measure.accuracy import ndcg
 from recsat.measure.intervals import bootstrap_intervals
@@ -28,6 +27,7 @@ from recsat.run.stage import StageContext
 from recsat.stages import EMBED, PREPARE
 from recsat.stages.prepare import read_split
 from recsat.stages.trial.fold import Fold, test_fold, validation_fold
+from recsat.stages.trial.inputs import embedded_inputs
 
 Values = NDArray[np.float64]
 
@@ -53,15 +53,9 @@ def prepared(domain: str, place: Path, splits: list[dict[str, Any]], **settings:
 
 def folds(context: StageContext) -> Mapping[str, tuple[Fold, Fold]]:
     """(validation, test) of every split of the run."""
-    vectors = context.folder.read_arrays("vectors/items.safetensors")
-    found = {}
-    for settings in context.config.splits:
-        split = read_split(context.folder, settings.name)
-        found[settings.name] = (
-            validation_fold(context, split, vectors),
-            test_fold(context, split, vectors),
-        )
-    return found
+    inputs = embedded_inputs(context)
+    splits = [read_split(context.folder, settings.name) for settings in context.config.splits]
+    return {split.name: (validation_fold(inputs, split), test_fold(inputs, split)) for split in splits}
 
 
 def ndcg_of(
@@ -69,13 +63,12 @@ def ndcg_of(
 ) -> pl.DataFrame:
     """nDCG@10 of a fitted arm's lists for every judged user of ``fold``, (user_id, value), in order of user.
 
-    Users without history are served by ``fallbacks``, or by popularity.
+    Users without history are served by ``fallbacks``, or by those of the fold.
     """
     request = Request(k=10, seed=seed, explain=False, device=torch.device("cpu"))
-    fallbacks = [Popularity().fit(fold.train)] if fallbacks is None else fallbacks
-    made = make_lists("arm", arm, fold.users, fold.train.catalogue, fold.plan, fallbacks=fallbacks, request=request)
+    lists = lists_of(fold, "arm", arm, request, fallbacks=fallbacks).lists
     judged = fold.relevant["user_id"].unique().sort()
-    return ndcg(made.lists, fold.relevant, judged, k=10).sort("user_id")
+    return ndcg(lists, fold.relevant, judged, k=10).sort("user_id")
 
 
 def interval(values: Values, seed: int = 0) -> tuple[float, float, float]:

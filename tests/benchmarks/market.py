@@ -30,6 +30,7 @@ from recsat.contract.arm import Recommender
 from recsat.contract.interactions import TrainingData, UserBatch
 from recsat.run.stage import StageContext
 from recsat.stages.trial.fold import Fold
+from recsat.stages.trial.inputs import embedded_inputs
 from recsat.stages.trial.users import with_markets, with_profiles
 
 PRIOR_USERS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
@@ -59,8 +60,9 @@ class InProportion(Popularity):
 
 def with_market_told(context: StageContext, fold: Fold) -> Fold:
     """``fold`` as it would be if a market were a description of taste: describe_user says where the user is."""
-    marketless = replace(context, domain=replace(context.domain, market=None))
-    return replace(fold, users=with_profiles(marketless, fold.users))
+    inputs = embedded_inputs(context)
+    marketless = replace(inputs, domain=replace(context.domain, market=None))
+    return replace(fold, users=with_profiles(fold.users, marketless))
 
 
 def ways(fold: Fold) -> Mapping[str, Sequence[Recommender]]:
@@ -79,7 +81,7 @@ def of_seed(domain: str, seed: int, place: Path) -> pl.DataFrame:
     found = []
     for part, fold in zip(("validation", "test"), folds(context)["new"], strict=True):
         told = with_market_told(context, fold)
-        users = with_markets(context, fold.users)
+        users = with_markets(fold.users, context.dataset.users, context.domain.market)
         markets = pl.DataFrame(
             {"user_id": users.ids, "market": [""] * len(users) if users.markets is None else users.markets}
         )

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from recsat.cli.progress import TerminalProgress, in_words
+from recsat.cli.progress import TerminalProgress, cost_in_words
 from recsat.cli.summary import main_measures, summary_table
 from recsat.result.model import ArmResult, DataSummary, Difference, Measure, MeasureInfo, Result, StageCost
 
@@ -24,7 +24,7 @@ from recsat.result.model import ArmResult, DataSummary, Difference, Measure, Mea
     ],
 )  # fmt: skip
 def test_costs_are_told_in_words(cost: StageCost, told: str) -> None:
-    assert in_words(cost) == told
+    assert cost_in_words(cost) == told
 
 
 def test_without_a_terminal_there_is_one_line_a_stage() -> None:

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from recsat.contract.reasons import DEFAULT_REASONS, unknown_placeholders
-from recsat.lists.reasons import in_words
+from recsat.lists.reasons import sentences_of
 
 TITLES = pl.Series(["Heat", "{topic}", None])
 OWN = {
@@ -41,13 +41,13 @@ def test_a_template_is_filled_or_gives_way(
     code: str, item: int, topic: str | None, market: str | None, told: str
 ) -> None:
     topics, markets = pl.Series([topic], dtype=pl.String), pl.Series([market or None], dtype=pl.String)
-    found = in_words(np.array([code]), np.array([item]), TITLES, OWN, topics=topics, markets=markets)
+    found = sentences_of(np.array([code]), np.array([item]), TITLES, OWN, topics=topics, markets=markets)
     assert found.to_list() == [told]
 
 
 def test_whole_columns_are_told_at_once_each_place_in_its_own_words() -> None:
     codes = np.array(["because", "popular", "because", "taste"])
-    found = in_words(
+    found = sentences_of(
         codes, np.array([0, -1, 0, -1]), TITLES, OWN, topics=pl.Series(["Crime", None, None, "Crime"], dtype=pl.String)
     )
     assert found.to_list() == [
@@ -56,8 +56,8 @@ def test_whole_columns_are_told_at_once_each_place_in_its_own_words() -> None:
         "because you liked Heat",
         "fits what you liked so far",
     ]
-    assert in_words(codes[:0], np.zeros(0, dtype=np.int64), TITLES, OWN).to_list() == []
-    assert in_words(codes[:0], np.zeros(0, dtype=np.int64), TITLES.clear(), OWN).dtype == pl.String
+    assert sentences_of(codes[:0], np.zeros(0, dtype=np.int64), TITLES, OWN).to_list() == []
+    assert sentences_of(codes[:0], np.zeros(0, dtype=np.int64), TITLES.clear(), OWN).dtype == pl.String
 
 
 def test_recsats_own_words_have_known_placeholders_alone() -> None:

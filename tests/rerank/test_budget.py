@@ -51,7 +51,7 @@ def world(n_users: int = 400, seed: int = 0) -> tuple[list[Example], Tensor]:
 
 
 def expected_dcg(places: Tensor, p: Tensor) -> float:
-    return float((p.gather(1, places) * discounts(K)).sum())
+    return float((p.gather(1, places) * torch.from_numpy(discounts(K))).sum())
 
 
 def test_probabilities_come_true_and_never_rise_with_rank() -> None:

@@ -10,7 +10,7 @@ import torch
 from recsat.contract.reranker import RerankInput
 from recsat.measure.vectors import ItemVectors
 from recsat.rerank.msd import MaxSumDiversification
-from recsat.rerank.trade_off import Point, ScoredUsers, chosen_point, scored_users, sweep
+from recsat.rerank.trade_off import ScoredUsers, TradeOffPoint, chosen_point, scored_users, sweep
 
 VECTORS = np.array([[1, 0], [1, 0], [0, 1], [0, 1]], dtype=np.float32)
 IDS = pl.Series("item_id", ["a", "b", "c", "d"])
@@ -33,9 +33,9 @@ def scored(wanted: list[bool]) -> ScoredUsers:
 def test_points_are_means_over_the_wanted_users_by_hand() -> None:
     plain, diverse = sweep(scored([True, False, True]), lambda t: MaxSumDiversification(trade_off=t), [0.0, 1.0])
     # Plain: both see a, b, one direction. u hits at rank 2, w at rank 1.
-    assert plain == Point(0.0, pytest.approx((1 / np.log2(3) + 1) / 2), 0.0)
+    assert plain == TradeOffPoint(0.0, pytest.approx((1 / np.log2(3) + 1) / 2), 0.0)
     # Diversity alone: both see a, c at a right angle. u misses, w hits.
-    assert diverse == Point(1.0, 0.5, 1.0)
+    assert diverse == TradeOffPoint(1.0, 0.5, 1.0)
 
 
 def test_users_who_are_not_wanted_are_left_out_and_rows_stay_with_their_users() -> None:
@@ -68,4 +68,4 @@ def test_a_sweep_computes_similarities_once() -> None:
 def test_the_most_diverse_point_that_keeps_99_per_cent_is_chosen(
     points: list[tuple[float, float, float]], chosen: float
 ) -> None:
-    assert chosen_point([Point(*point) for point in points]).trade_off == chosen
+    assert chosen_point([TradeOffPoint(*point) for point in points]).trade_off == chosen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -9,6 +10,8 @@ import pytest
 
 from recsat.errors import ConfigError, UnknownItem
 from recsat.plugins import load_plugins
+from recsat.result.model import Result
+from recsat.run import RunFolder
 from recsat.stages.serve import ServeConfig, serve
 
 
@@ -34,6 +37,31 @@ def test_a_request_narrows_what_may_be_shown(finished_run: Path) -> None:
     everything = ask(finished_run, arm="text", k=10)["item_id"].to_list()
     assert ask(finished_run, arm="text", exclude=everything[:2], k=10)["item_id"].to_list()[:8] == everything[2:]
     assert ask(finished_run, arm="text", include=everything[3:5])["item_id"].to_list() == everything[3:5]
+
+
+def test_the_arm_that_leads_on_validation_recommends_whatever_did_best_on_the_test_part(
+    finished_run: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(finished_run, tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    result = Result.model_validate(folder.read_json("result.json"))
+    assert set(ask(folder.path)["arm"]) == {result.splits[0].leader}
+    on_test = {
+        arm.name: arm.measures["ndcg@10"].mean or 0
+        for arm in result.arms
+        if (arm.split, arm.slice) == (result.splits[0].name, "all")
+    }
+    for leader in on_test:
+        first = result.splits[0].model_copy(update={"leader": leader})
+        changed = result.model_copy(update={"splits": [first, *result.splits[1:]]})
+        folder.write_json("result.json", changed.model_dump(mode="json"))
+        assert set(ask(folder.path)["arm"]) == {leader}
+    silent = result.splits[0].model_copy(update={"leader": None})
+    folder.write_json(
+        "result.json", result.model_copy(update={"splits": [silent, *result.splits[1:]]}).model_dump(mode="json")
+    )
+    with pytest.raises(ConfigError, match=r"does not say which arm leads on split 'warm'\. Name one of popularity"):
+        ask(folder.path)
 
 
 def test_unknown_arms_items_and_kinds_are_refused(finished_run: Path) -> None:

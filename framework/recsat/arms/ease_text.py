@@ -106,5 +106,5 @@ def times_text_weights(P: Tensor, vectors: NDArray[np.float32], l2: float) -> Te
     """P S for S of :func:`text_weights`, O(items² · d): S is a diagonal and a matrix of rank d, and is not formed."""
     E = torch.from_numpy(vectors).to(P.dtype)
     mapped = E @ inverse(E.T @ E + l2 * torch.eye(E.shape[1], dtype=E.dtype))
-    own = 1 - (mapped * E).sum(dim=1)
-    return P - (P - (P @ mapped) @ E.T) / own
+    residual = 1 - (mapped * E).sum(dim=1)
+    return P - (P - (P @ mapped) @ E.T) / residual

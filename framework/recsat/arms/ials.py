@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from recsat.arms.linear.leave_one_out import losses_of_least_squares
+from recsat.arms.linear.leave_one_out import contributions_of_least_squares
 from recsat.arms.linear.padded import at_candidates, factors_of, reasons_by
 from recsat.contract.arm import Reasons, Recommender
 from recsat.contract.interactions import TrainingData, UserBatch
@@ -64,7 +64,7 @@ class ImplicitALS(Recommender):
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
         """The history item without which the score would be lowest, the user's factor solved anew."""
         Y = torch.from_numpy(self.item_factors)
-        lost = losses_of_least_squares(
+        lost = contributions_of_least_squares(
             Y.T @ Y,
             factors_of(users.history, Y),
             Y[torch.from_numpy(items).clamp(min=0)],

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from recsat.arms.linear.inner_products import inner_products, item_vectors
-from recsat.arms.linear.leave_one_out import losses_of_least_squares
+from recsat.arms.linear.leave_one_out import contributions_of_least_squares
 from recsat.arms.linear.padded import factors_of, reasons_by
 from recsat.contract.arm import Reasons, Recommender
 from recsat.contract.interactions import TrainingData, UserBatch
@@ -110,7 +110,7 @@ class IalsText(Recommender):
         """What the score loses when the user's factor is solved anew without history item h, (B, H, k)."""
         Y = torch.from_numpy(self.item_factors)
         listed = Y[torch.from_numpy(items).clamp(min=0)]
-        return losses_of_least_squares(
+        return contributions_of_least_squares(
             self.warm_gram,
             factors_of(users.history, Y),
             listed,

@@ -53,25 +53,25 @@ class MarketPopularity(Recommender):
         return self
 
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
-        own, sizes = self._of_market(users)
-        scores = torch.from_numpy((own + self.prior_users * self.share) / (sizes[:, None] + self.prior_users))
+        counts, sizes = self._of_market(users)
+        scores = torch.from_numpy((counts + self.prior_users * self.share) / (sizes[:, None] + self.prior_users))
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
 
     def _of_market(self, users: UserBatch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """n_mi, (n_users, n_items), and n_m, (n_users,), of each user's market; 0 where it is not known."""
-        own = np.zeros((len(users), len(self.share)), dtype=np.float32)
+        counts = np.zeros((len(users), len(self.share)), dtype=np.float32)
         sizes = np.zeros(len(users), dtype=np.float32)
         if users.markets is not None and len(self.names):
             place = np.searchsorted(self.names, users.markets).clip(max=len(self.names) - 1)
             known = self.names[place] == users.markets
-            own[known] = self.counts[place[known]].toarray()
+            counts[known] = self.counts[place[known]].toarray()
             sizes[known] = self.sizes[place[known]]
-        return own, sizes
+        return counts, sizes
 
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
         """``no-history-market`` where nothing is known of the user but a market in which the item is liked; else as popularity."""
-        own = np.take_along_axis(self._of_market(users)[0], items.clip(min=0), axis=1)
-        silent = users.is_new[:, None]
+        counts = np.take_along_axis(self._of_market(users)[0], items.clip(min=0), axis=1)
+        is_new = users.is_new[:, None]
         plain = np.where(self.share[items] == 0, "new", "popular")
-        code = np.where(silent & (own >= FEW), "no-history-market", plain)
+        code = np.where(is_new & (counts >= FEW), "no-history-market", plain)
         return Reasons(code=code, item=np.full(items.shape, -1, dtype=np.int64))

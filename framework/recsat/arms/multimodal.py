@@ -46,9 +46,9 @@ class MultimodalAligned(AlignedText):
 
     def fit(self, train: TrainingData) -> Self:
         item_vectors(train, "text", "multimodal")
-        chosen = shared_out(train.vectors, self.text_share) if self.weights is None else self.weights
-        fused = fuse(train.vectors, chosen)
-        self.modalities = {name: train.vectors[name].shape[1] for name, weight in chosen.items() if weight > 0}
+        weights = shared_out(train.vectors, self.text_share) if self.weights is None else self.weights
+        fused = fuse(train.vectors, weights)
+        self.modalities = {name: train.vectors[name].shape[1] for name, weight in weights.items() if weight > 0}
         super().fit(replace(train, vectors={"text": fused}))
         return self
 

@@ -33,9 +33,9 @@ class ProfileText(Recommender):
         if profiles is None:
             scores = torch.full((len(users), len(self.item_vectors)), float("-inf"))
         else:
-            spoken = profiles.any(axis=1) & users.is_new
+            has_profile = profiles.any(axis=1) & users.is_new
             scores = torch.from_numpy(profiles) @ self.item_vectors.T
-            scores = scores.masked_fill(~torch.from_numpy(spoken)[:, None], float("-inf"))
+            scores = scores.masked_fill(~torch.from_numpy(has_profile)[:, None], float("-inf"))
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
 
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:

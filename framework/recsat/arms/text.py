@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recsat.arms.linear.leave_one_out import ROUNDING, losses_of_cosine
+from recsat.arms.linear.leave_one_out import ROUNDING, contributions_of_cosine
 from recsat.arms.linear.padded import PADDING, at_candidates, factors_of, reasons_by
 from recsat.contract.arm import Reasons, Recommender
 from recsat.contract.interactions import TrainingData, UserBatch
@@ -62,5 +62,5 @@ class TextSimilarity(Recommender):
         E = torch.from_numpy(self.item_vectors)
         of_history, listed = factors_of(users.history, E), E[torch.from_numpy(items).clamp(min=0)]
         likeness = of_history @ listed.mT
-        idle = losses_of_cosine(of_history, listed) < ROUNDING
+        idle = contributions_of_cosine(of_history, listed) < ROUNDING
         return reasons_by(likeness.masked_fill(idle, 0.0), users, items, "similar")

@@ -132,10 +132,10 @@ def _budget(domain: Domain, *, by: str = "msd", **parameters: Any) -> Reranker:
     from recsat.rerank.budget import DiversityBudget
     from recsat.rerank.greedy import Greedy
 
-    made = _other("by", by, domain, {})
-    if not isinstance(made, Greedy):
+    diversifier = _other("by", by, domain, {})
+    if not isinstance(diversifier, Greedy):
         raise ValueError(f"by must be a reranker with a trade-off, not {by!r}")
-    return DiversityBudget(by=made, **parameters)
+    return DiversityBudget(by=diversifier, **parameters)
 
 
 def _other(parameter: str, name: str, domain: Domain, settings: Mapping[str, Any]) -> Reranker:

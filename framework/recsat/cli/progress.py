@@ -63,7 +63,7 @@ class TerminalProgress:
         self.console.print(Text(text), soft_wrap=True)
 
     def finish(self, cost: StageCost) -> None:
-        told = in_words(cost)
+        told = cost_in_words(cost)
         # The bar ends full: a stage may have had less to do than it expected.
         self._update(total=1, completed=1, mark="[green]✓[/]", told=told)
         if self._task is not None:
@@ -77,10 +77,10 @@ class TerminalProgress:
             self._live.update(self._task, **fields)  # type: ignore[arg-type]
 
 
-def in_words(cost: StageCost) -> str:
+def cost_in_words(cost: StageCost) -> str:
     """What a stage cost and did.
 
-    >>> in_words(StageCost(name="embed", seconds=2.04, peak_mib=512, n_new=0, n_cached=1955))
+    >>> cost_in_words(StageCost(name="embed", seconds=2.04, peak_mib=512, n_new=0, n_cached=1955))
     '2.0 s, 512 MiB, nothing new: all 1,955 texts from the cache'
     """
     unit = UNITS.get(cost.name, "")

@@ -46,13 +46,13 @@ class RerankInput:
             return None
         n_users, width = self.candidates.shape
         d = self.vectors.shape[1]
-        found = self.vectors.new_empty(n_users, width, width)
+        cosines = self.vectors.new_empty(n_users, width, width)
         step = max(1, VECTOR_BUDGET // max(1, 4 * width * d))
         for start in range(0, n_users, step):
             rows = self.candidates[start : start + step].clamp(min=0)
             picked = self.vectors.index_select(0, rows.flatten()).view(*rows.shape, d)
-            found[start : start + step] = picked @ picked.mT
-        return found
+            cosines[start : start + step] = picked @ picked.mT
+        return cosines
 
     def of_users(self, rows: Tensor) -> RerankInput:
         """The same for some users; ``rows`` int64 (n,)."""
@@ -72,10 +72,10 @@ class RerankInput:
 
     def weighed(self, relevance: Tensor) -> RerankInput:
         """The same candidates with this ``relevance``; similarities that were computed are kept."""
-        made = replace(self, relevance=relevance)
+        weighed = replace(self, relevance=relevance)
         if "similarity" in self.__dict__:
-            made.__dict__["similarity"] = self.similarity
-        return made
+            weighed.__dict__["similarity"] = self.similarity
+        return weighed
 
 
 @runtime_checkable

@@ -21,7 +21,7 @@ from recsat.finetune.settings import FinetuneSettings
 from recsat.finetune.text_model import startable
 from recsat.finetune.training import batched, seed_of, train
 from recsat.rerank.cross_encoder import CrossEncoder, Pair
-from recsat.run.stage import Outcome, StageContext
+from recsat.run.stage import StageContext, StageCounts
 from recsat.stages.prepare import read_split
 from recsat.stages.trial.inputs import inputs_of
 from recsat.stages.trial.users import describe_users
@@ -79,7 +79,7 @@ class Classification:
         return report_of(self.classifier, self.dev)
 
 
-def classify(context: StageContext) -> Outcome:
+def classify(context: StageContext) -> StageCounts:
     """Writes finetune/classifier, classifier.json and classifier.md: a report on dev for each epoch, and one on test."""
     settings, config, known = settings_of(context), context.config, known_of(context)
     start = startable(context.plugins.encoder(config.encoder.name).make(config.encoder), config.encoder.name)
@@ -119,7 +119,7 @@ def classify(context: StageContext) -> Outcome:
         context.folder.path / CLASSIFIER,
         story(context, settings, start.fingerprint, state.history, state.best_epoch),
     )
-    return Outcome(n_new=state.step)
+    return StageCounts(n_new=state.step)
 
 
 def report_of(classifier: CrossEncoder, rows: Batch) -> dict[str, float]:

@@ -19,11 +19,11 @@ from recsat.finetune.encoder import MODEL, settings_of
 from recsat.lists.make import lists_of
 from recsat.measure.intervals import Intervals, bootstrap_intervals
 from recsat.measure.measures import key_of
-from recsat.measure.score import ALL, Bench, score_users
+from recsat.measure.score import ALL, EvaluationCache, score_users
 from recsat.measure.significance import holm, sign_flip_test
 from recsat.report.markdown import escape
 from recsat.result.numerals import decimals_for, interval, number, p_value, signed
-from recsat.run.stage import Outcome, StageContext
+from recsat.run.stage import StageContext, StageCounts
 from recsat.stages.prepare import read_split
 from recsat.stages.recommend import able_arms, request_of
 from recsat.stages.trial.evidence import evidence_of
@@ -36,7 +36,7 @@ MEASURES: Final = ("ndcg", "recall", "topic-ild", "novelty")
 Values = NDArray[np.float64]
 
 
-def compare(context: StageContext) -> Outcome:
+def compare(context: StageContext) -> StageCounts:
     """Writes finetune/compare.json and compare.md: each arm with the encoder as it was and as it is, on every split.
 
     Arms are tuned on validation for each encoder, fitted on what is known and judged on the test part, by exact scores over
@@ -65,7 +65,7 @@ def compare(context: StageContext) -> Outcome:
         rows, config.measure.confidence, context.folder.read_json(f"{MODEL}/finetune.json")["best_epoch"]
     )
     (context.folder.path / "finetune" / "compare.md").write_text(told, encoding="utf-8")
-    return Outcome(n_new=len(rows))
+    return StageCounts(n_new=len(rows))
 
 
 def _inputs(context: StageContext, settings: EncoderSettings, texts: pl.Series) -> RunInputs:
@@ -84,12 +84,12 @@ def _scores(
     request = request_of(context)
     # Diversity by vectors is left out: each encoder would be judged by its own.
     evidence = replace(evidence_of(inputs, split, judging.users.id_series, judging.relevant), vectors=None)
-    bench = Bench(evidence, request.k)
+    cache = EvaluationCache(evidence, request.k)
     scores = {}
     for name, spec in arms.items():
         parameters = tune(name, spec, context.config.parameters.get(name, {}), tuning, request).parameters
         fitted = spec.make(**parameters).fit(judging.train)
-        by_measure = score_users(lists_of(judging, name, fitted, request).lists, bench, {})
+        by_measure = score_users(lists_of(judging, name, fitted, request).lists, cache, {})
         for measure in MEASURES:
             values = by_measure.get((ALL, key_of(measure, request.k)))
             if values is not None:

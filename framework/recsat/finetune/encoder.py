@@ -24,7 +24,7 @@ from recsat.finetune.settings import FinetuneConfig, FinetuneSettings
 from recsat.finetune.text_model import TextModel, startable
 from recsat.finetune.training import Surroundings, batched, seed_of, train
 from recsat.finetune.validation import Validation, validation_of
-from recsat.run.stage import Outcome, StageContext
+from recsat.run.stage import StageContext, StageCounts
 from recsat.stages.prepare import read_split
 from recsat.stages.trial.inputs import inputs_of
 from recsat.stages.trial.users import describe_users
@@ -94,7 +94,7 @@ class Contrastive:
         return self.validation.values(self.text_model.encode(self.texts.to_list()))
 
 
-def finetune(context: StageContext) -> Outcome:
+def finetune(context: StageContext) -> StageCounts:
     """Writes finetune/model, a folder for ``encoder.model``, and finetune/history.json; goes on from a checkpoint if one is there."""
     settings = settings_of(context)
     texts: pl.Series = context.folder.read_table("data/texts.parquet")["text"]
@@ -111,7 +111,7 @@ def finetune(context: StageContext) -> Outcome:
     model.save(
         context.folder.path / MODEL, story(context, settings, start.fingerprint, state.history, state.best_epoch)
     )
-    return Outcome(n_new=state.step)
+    return StageCounts(n_new=state.step)
 
 
 def settings_of(context: StageContext) -> FinetuneSettings:

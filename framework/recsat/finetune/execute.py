@@ -12,23 +12,23 @@ from recsat.plugins import Plugins
 from recsat.run.execute import run_stage, unfinished
 from recsat.run.folder import RunFolder, new_run, open_run
 from recsat.run.progress import Progress
-from recsat.run.stage import Outcome, Stage, StageContext
+from recsat.run.stage import Stage, StageContext, StageCounts
 from recsat.stages import PREPARE
 
 
-def _finetune(context: StageContext) -> Outcome:
+def _finetune(context: StageContext) -> StageCounts:
     from recsat.finetune.encoder import finetune
 
     return finetune(context)
 
 
-def _compare(context: StageContext) -> Outcome:
+def _compare(context: StageContext) -> StageCounts:
     from recsat.finetune.compare import compare
 
     return compare(context)
 
 
-def _classify(context: StageContext) -> Outcome:
+def _classify(context: StageContext) -> StageCounts:
     from recsat.finetune.classify import classify
 
     return classify(context)

@@ -48,7 +48,7 @@ def filled_by(
 def _spare(
     fallback: Recommender,
     batch: UserBatch,
-    chosen: NDArray[np.int64],
+    listed_items: NDArray[np.int64],
     permitted: Tensor,
     request: Request,
     generator: torch.Generator,
@@ -56,10 +56,12 @@ def _spare(
     """The fallback's best k items that are permitted and not in the list yet, (B, k)."""
     scores = fallback.score(batch).to(request.device, torch.float32)
     n_items = permitted.shape[1]
-    taken = torch.zeros(len(batch), n_items + 1, dtype=torch.bool, device=request.device)
-    listed = torch.from_numpy(chosen).to(request.device)
-    taken.scatter_(1, listed.masked_fill(listed == PADDING, n_items), value=True)
-    return top_k(scores.masked_fill(~permitted | taken[:, :n_items], float("-inf")), request.k, generator).cpu().numpy()
+    in_list = torch.zeros(len(batch), n_items + 1, dtype=torch.bool, device=request.device)
+    listed = torch.from_numpy(listed_items).to(request.device)
+    in_list.scatter_(1, listed.masked_fill(listed == PADDING, n_items), value=True)
+    return (
+        top_k(scores.masked_fill(~permitted | in_list[:, :n_items], float("-inf")), request.k, generator).cpu().numpy()
+    )
 
 
 def _why(
@@ -77,8 +79,8 @@ def _filled(lists: Lists, spare: NDArray[np.int64], codes: NDArray[np.str_]) -> 
     items = np.concatenate([lists.items, spare], axis=1)
     order = np.argsort(items == PADDING, axis=1, kind="stable")[:, :k]
 
-    def ordered(own: NDArray[Any], filler: Any) -> NDArray[Any]:
-        both = np.concatenate([own, np.broadcast_to(filler, spare.shape)], axis=1)
+    def ordered(values: NDArray[Any], filler: Any) -> NDArray[Any]:
+        both = np.concatenate([values, np.broadcast_to(filler, spare.shape)], axis=1)
         return np.take_along_axis(both, order, axis=1)
 
     return Lists(

@@ -37,6 +37,6 @@ def reciprocal_rank_fusion(rankings: Sequence[NDArray[np.int64]], limit: int) ->
     order = np.lexsort((item, -total, row))
     row, item = row[order], item[order]
     place = np.arange(len(row)) - np.searchsorted(row, row)
-    kept = place < limit
-    fused[row[kept], place[kept]] = item[kept]
+    within = place < limit
+    fused[row[within], place[within]] = item[within]
     return fused

@@ -19,7 +19,7 @@ from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.lists.fallback import Lists, filled_by
 from recsat.lists.filters import FilterPlan
 from recsat.lists.fusion import reciprocal_rank_fusion
-from recsat.lists.reasons import in_words
+from recsat.lists.reasons import sentences_of
 from recsat.lists.request import Request, Retriever
 from recsat.lists.select import top_k
 from recsat.lists.shortlist import items_at, permitted_scores, shortlist, user_blocks
@@ -110,8 +110,8 @@ def lists_of(
             recalls.append(_overlap(exact[known], candidates[known]))
             widths.append((candidates[known] != PADDING).sum(dim=1).to(torch.float32))
         places = _choose(batch, candidates, scores, request, generator)
-        chosen = items_at(candidates, places).masked_fill(~known[:, None], PADDING)
-        lists = _explained(recommender, batch, chosen, scores.gather(1, places.clamp(min=0)), request)
+        items = items_at(candidates, places).masked_fill(~known[:, None], PADDING)
+        lists = _explained(recommender, batch, items, scores.gather(1, places.clamp(min=0)), request)
         for fallback in fallbacks:
             if (lists.items == PADDING).any():
                 lists = filled_by(fallback, lists, batch, permitted, known.cpu().numpy(), request, generator)
@@ -137,13 +137,13 @@ def _retrieved(
 ) -> Tensor:
     """Candidates of every query, and the arm's own neighbours, fused to ``n_candidates``, int64 (B, n_candidates)."""
     limit = request.n_candidates
-    found = retriever.candidates(queries, limit, plan, rows)
+    rankings = retriever.candidates(queries, limit, plan, rows)
     # Qdrant could fuse its own hits in the same request, but not with these neighbours, which it does not know; and exact
     # exclusion needs the hits of each vector before they are fused.
     near = recommender.neighbours(batch, limit)
     if near is not None:
-        found = [*found, near]
-    fused = found[0] if len(found) == 1 else reciprocal_rank_fusion(found, limit)
+        rankings = [*rankings, near]
+    fused = rankings[0] if len(rankings) == 1 else reciprocal_rank_fusion(rankings, limit)
     return torch.from_numpy(fused).to(request.device)
 
 
@@ -164,8 +164,8 @@ def _overlap(exact: Tensor, candidates: Tensor) -> Tensor:
     return torch.where(n > 0, inside.sum(dim=1) / n.clamp(min=1), 1.0)
 
 
-def _explained(recommender: Recommender, batch: UserBatch, chosen: Tensor, scores: Tensor, request: Request) -> Lists:
-    items = chosen.cpu().numpy()
+def _explained(recommender: Recommender, batch: UserBatch, listed: Tensor, scores: Tensor, request: Request) -> Lists:
+    items = listed.cpu().numpy()
     if request.explain:
         reasons = recommender.explain(batch, items)
     else:
@@ -184,14 +184,14 @@ def _table(
             "rank": place + 1,
             "score": pl.Series(lists.scores[row, place], dtype=pl.Float64).fill_nan(None),
             "arm": pl.Series([arm]).new_from_index(0, len(row)),
-            "reason": _told(batch, lists, row, place, catalogue, topics, request),
+            "reason": _in_words(batch, lists, row, place, catalogue, topics, request),
             "fallback": lists.is_fallback[row, place],
         },
         schema=LISTS_SCHEMA,
     )
 
 
-def _told(
+def _in_words(
     batch: UserBatch,
     lists: Lists,
     row: NDArray[np.int64],
@@ -208,4 +208,4 @@ def _told(
         codes = np.where((codes == "taste") & shared.is_not_null().to_numpy(), "topic", codes)
     markets = None if batch.markets is None else pl.Series(batch.markets[row], dtype=pl.String).replace("", None)
     titles = catalogue.items[request.title] if request.title in catalogue.items.columns else catalogue.items["item_id"]
-    return in_words(codes, because, titles, request.templates, topics=shared, markets=markets)
+    return sentences_of(codes, because, titles, request.templates, topics=shared, markets=markets)

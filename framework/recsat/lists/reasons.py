@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recsat.contract.reasons import DEFAULT_REASONS, SLOT
 
 
-def in_words(
+def sentences_of(
     codes: NDArray[np.str_],
     items: NDArray[np.int64],
     titles: pl.Series,
@@ -40,8 +40,8 @@ def in_words(
     ).with_columns(pl.when(pl.col("item") >= 0).then(pl.col("title")).fill_null("an item you liked").alias("title"))
     sentence = pl.col("code")
     for code in known["code"].unique():
-        told = [_filled(words[code]) for words in (templates, DEFAULT_REASONS) if code in words]
-        sentence = pl.when(pl.col("code") == code).then(pl.coalesce(*told, "code")).otherwise(sentence)
+        sentences = [_filled(words[code]) for words in (templates, DEFAULT_REASONS) if code in words]
+        sentence = pl.when(pl.col("code") == code).then(pl.coalesce(*sentences, "code")).otherwise(sentence)
     return known.select(reason=sentence).to_series()
 
 

@@ -57,7 +57,7 @@ def shortlist(
     if features.topics is not None:
         user_topics = torch.from_numpy(batch.history @ features.topics.cpu().numpy()).to(request.device, torch.float32)
         user_topics = user_topics / user_topics.sum(dim=1, keepdim=True).clamp(min=1e-12)
-    found = RerankInput(
+    rerank_input = RerankInput(
         candidates=items_at(candidates, places),
         scores=at_candidates(scores, places),
         vectors=features.vectors,
@@ -67,7 +67,7 @@ def shortlist(
         user_ids=batch.ids,
         history_lengths=torch.from_numpy(batch.lengths).to(request.device, torch.float32),
     )
-    return Shortlist(found, places)
+    return Shortlist(rerank_input, places)
 
 
 def shortlists(

@@ -36,10 +36,10 @@ class CatalogueTopics:
         of the catalogue have, since that says most; otherwise the one of the item's topics that most of the user's liked
         items have. Of equals the first in the alphabet.
         """
-        own = self.members[items]
+        of_items = self.members[items]
         n_of_catalogue = np.maximum(self.members.sum(axis=0), 1.0)
-        rarest = _largest(own.multiply(self.members[np.maximum(named, 0)]).multiply(1 / n_of_catalogue[None, :]))
-        most_liked = _largest(own.multiply(csr_array(liked @ self.members)[users]))
+        rarest = _largest(of_items.multiply(self.members[np.maximum(named, 0)]).multiply(1 / n_of_catalogue[None, :]))
+        most_liked = _largest(of_items.multiply(csr_array(liked @ self.members)[users]))
         place = np.where(named == PADDING, most_liked, rarest)
         return self.names.gather(pl.Series(place).replace(PADDING, None).cast(pl.UInt32))
 
@@ -57,6 +57,6 @@ def _largest(weights: csr_array) -> NDArray[np.int64]:
     row = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
     order = np.lexsort((weights.indices, -weights.data, row))
     first = order[weights.indptr[:-1][np.diff(weights.indptr) > 0]]
-    found = np.full(weights.shape[0], PADDING, dtype=np.int64)
-    found[row[first]] = np.where(weights.data[first] > 0, weights.indices[first], PADDING)
-    return found
+    columns = np.full(weights.shape[0], PADDING, dtype=np.int64)
+    columns[row[first]] = np.where(weights.data[first] > 0, weights.indices[first], PADDING)
+    return columns

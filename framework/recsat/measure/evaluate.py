@@ -17,7 +17,7 @@ from recsat.measure.evidence import Evidence
 from recsat.measure.intervals import Intervals, bootstrap_intervals
 from recsat.measure.measures import BOUNDS, built_in, key_of, of_metrics
 from recsat.measure.satisfaction import missing_needs
-from recsat.measure.score import ALL, Bench, Scores, score_catalogue, score_users
+from recsat.measure.score import ALL, EvaluationCache, Scores, score_catalogue, score_users
 from recsat.measure.significance import holm, sign_flip_test
 from recsat.result.model import ArmResult, Difference, Measure, MeasureInfo, NotMeasured
 
@@ -61,14 +61,14 @@ def evaluate_split(
     """
     if not len(evidence.users):
         raise DataError(f"split {evidence.split!r} serves no users, so nothing can be measured. Hold out more events.")
-    bench = Bench(evidence, k)
+    cache = EvaluationCache(evidence, k)
     reasons = _unmeasurable(lists_by_arm, evidence, metrics, k)
     possible = {name: metric for name, metric in metrics.items() if name not in reasons}
-    by_user = {arm: score_users(lists, bench, possible) for arm, lists in lists_by_arm.items()}
-    whole = {arm: score_catalogue(lists, bench) for arm, lists in lists_by_arm.items()}
+    by_user = {arm: score_users(lists, cache, possible) for arm, lists in lists_by_arm.items()}
+    whole = {arm: score_catalogue(lists, cache) for arm, lists in lists_by_arm.items()}
 
     infos = built_in(k) + of_metrics(metrics)
-    slices = [ALL, *bench.user_rows, *(name for name in bench.relevant if name != ALL)]
+    slices = [ALL, *cache.user_rows, *(name for name in cache.relevant if name != ALL)]
     columns = _columns(infos, slices, by_user, whole)
     measured = {name for _, part, name in columns if part == ALL}
     for info in infos:
@@ -79,7 +79,7 @@ def evaluate_split(
     return EvaluatedSplit(
         split=evidence.split,
         k=k,
-        per_user=_tidy(bench.users, columns, {name for arm in whole.values() for name in arm}),
+        per_user=_tidy(cache.users, columns, {name for arm in whole.values() for name in arm}),
         arms=_results(
             columns, slices, lists_by_arm, evidence.split, settings, seed, parameters or {}, validation_ndcg or {}
         ),

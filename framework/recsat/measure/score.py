@@ -25,7 +25,7 @@ Scores = dict[tuple[str, str], Values]
 
 
 @dataclass(frozen=True)
-class Bench:
+class EvaluationCache:
     """The evidence of a split, prepared once for all arms."""
 
     evidence: Evidence
@@ -70,58 +70,58 @@ class Bench:
         return diversity.self_information(self.evidence.known_likes, self.catalogue)
 
 
-def score_users(lists: pl.DataFrame, bench: Bench, metrics: Mapping[str, SatisfactionMetric]) -> Scores:
+def score_users(lists: pl.DataFrame, cache: EvaluationCache, metrics: Mapping[str, SatisfactionMetric]) -> Scores:
     """Measures that have a value for each user, on all users and on every slice of users and items.
 
     Item slices have accuracy alone: the lists stay as they are, and the relevant items are those of the slice.
     """
     scores: Scores = {}
-    for part, relevant in bench.relevant.items():
-        scores |= {(part, name): values for name, values in _accuracy(lists, relevant, bench).items()}
-    scores |= {(ALL, name): values for name, values in _diversity(lists, bench).items()}
-    judged = judge(lists, bench.evidence)
+    for part, relevant in cache.relevant.items():
+        scores |= {(part, name): values for name, values in _accuracy(lists, relevant, cache).items()}
+    scores |= {(ALL, name): values for name, values in _diversity(lists, cache).items()}
+    judged = judge(lists, cache.evidence)
     for name, metric in metrics.items():
-        scores[ALL, name] = _aligned(measure_satisfaction(name, metric, judged), bench.users)
+        scores[ALL, name] = _aligned(measure_satisfaction(name, metric, judged), cache.users)
     whole = {name: values for (part, name), values in scores.items() if part == ALL}
-    for part, rows in bench.user_rows.items():
+    for part, rows in cache.user_rows.items():
         scores |= {(part, name): np.where(rows, values, np.nan) for name, values in whole.items()}
     return scores
 
 
-def score_catalogue(lists: pl.DataFrame, bench: Bench) -> dict[str, Values]:
+def score_catalogue(lists: pl.DataFrame, cache: EvaluationCache) -> dict[str, Values]:
     """Measures of all lists together, as the jackknife's value of each user; see :mod:`recsat.measure.concentration`."""
-    shown = find_shown(lists, bench.catalogue, bench.users, k=bench.k)
+    shown = find_shown(lists, cache.catalogue, cache.users, k=cache.k)
     measures = {
         "coverage": concentration.coverage_of,
         "entropy": concentration.entropy_of,
         "simpson": concentration.simpson_of,
         "gini": concentration.gini_of,
     }
-    return {key_of(name, bench.k): measure(shown).user_values for name, measure in measures.items()}
+    return {key_of(name, cache.k): measure(shown).user_values for name, measure in measures.items()}
 
 
-def _accuracy(lists: pl.DataFrame, relevant: pl.DataFrame, bench: Bench) -> dict[str, Values]:
-    is_judged = bench.users.is_in(relevant["user_id"].unique().implode())
-    hits = find_hits(lists, relevant, bench.users.filter(is_judged), k=bench.k)
+def _accuracy(lists: pl.DataFrame, relevant: pl.DataFrame, cache: EvaluationCache) -> dict[str, Values]:
+    is_judged = cache.users.is_in(relevant["user_id"].unique().implode())
+    hits = find_hits(lists, relevant, cache.users.filter(is_judged), k=cache.k)
     rows = is_judged.to_numpy()
     scores = {}
     for name, measure in ACCURACY.items():
-        values = np.full(len(bench.users), np.nan)
+        values = np.full(len(cache.users), np.nan)
         values[rows] = measure(hits)
-        scores[key_of(name, bench.k)] = values
+        scores[key_of(name, cache.k)] = values
     return scores
 
 
-def _diversity(lists: pl.DataFrame, bench: Bench) -> dict[str, Values]:
-    shown = find_shown(lists, bench.catalogue, bench.users, k=bench.k)
-    scores = {"novelty": diversity.novelty_of(shown, bench.information)}
-    if bench.evidence.vectors is not None:
-        scores["ild"] = diversity.vector_diversity_of(shown, bench.evidence.vectors)
-    if bench.topics is not None:
-        scores["topic-ild"] = diversity.topic_diversity_of(shown, bench.topics)
-        scores["topic-entropy"] = diversity.topic_entropy_of(shown, bench.topics)
-        scores["topic-simpson"] = diversity.topic_simpson_of(shown, bench.topics)
-    return {key_of(name, bench.k): values for name, values in scores.items()}
+def _diversity(lists: pl.DataFrame, cache: EvaluationCache) -> dict[str, Values]:
+    shown = find_shown(lists, cache.catalogue, cache.users, k=cache.k)
+    scores = {"novelty": diversity.novelty_of(shown, cache.information)}
+    if cache.evidence.vectors is not None:
+        scores["ild"] = diversity.vector_diversity_of(shown, cache.evidence.vectors)
+    if cache.topics is not None:
+        scores["topic-ild"] = diversity.topic_diversity_of(shown, cache.topics)
+        scores["topic-entropy"] = diversity.topic_entropy_of(shown, cache.topics)
+        scores["topic-simpson"] = diversity.topic_simpson_of(shown, cache.topics)
+    return {key_of(name, cache.k): values for name, values in scores.items()}
 
 
 def _aligned(table: pl.DataFrame, users: pl.Series) -> Values:

@@ -47,7 +47,7 @@ class SplitHeadline:
     undecided: list[str]
 
 
-def in_words(names: Sequence[str]) -> str:
+def enumerated(names: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     if len(names) < 2:
         return "".join(names)
@@ -147,13 +147,13 @@ def answer_in_words(lines: Sequence[SplitHeadline]) -> str:
         where[line.answer].append(line.split)
     told = []
     if where["yes"]:
-        told.append(f"Language leads on {in_words(where['yes'])}.")
+        told.append(f"Language leads on {enumerated(where['yes'])}.")
     if where["no"]:
-        told.append(f"It does not on {in_words(where['no'])}." if told else f"Not on {in_words(where['no'])}.")
+        told.append(f"It does not on {enumerated(where['no'])}." if told else f"Not on {enumerated(where['no'])}.")
     if where["not shown"]:
-        told.append(f"On {in_words(where['not shown'])} no difference is shown.")
+        told.append(f"On {enumerated(where['not shown'])} no difference is shown.")
     if where["not asked"]:
-        told.append(f"On {in_words(where['not asked'])} the question cannot be asked.")
+        told.append(f"On {enumerated(where['not asked'])} the question cannot be asked.")
     return " ".join(told) or "The run has no splits, so there is no answer."
 
 
@@ -188,7 +188,7 @@ def _language(result: Result, ordered: Sequence[ArmResult], lead: MeasureInfo) -
     reads = {info.name: info.uses_language for info in result.arm_infos}
     unknown = [arm.name for arm in ordered if arm.name not in reads]
     if unknown:
-        return "not asked", f"The run does not say whether {in_words(unknown)} read language.", []
+        return "not asked", f"The run does not say whether {enumerated(unknown)} read language.", []
     language, other = (leading(result, [arm for arm in ordered if reads[arm.name] is side]) for side in (True, False))
     if language is None:
         return "not asked", "No arm here reads language.", []

@@ -39,7 +39,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Point:
+class PlotPoint:
     """An arm: where it is, its whiskers, and where its label found room."""
 
     arm: str
@@ -69,7 +69,7 @@ class Plot:
     y_better: str
     x_ticks: list[Tick]
     y_ticks: list[Tick]
-    points: list[Point]
+    points: list[PlotPoint]
     left_out: list[str]
     """Arms that have no value on one of the axes."""
     width: int = WIDTH
@@ -119,7 +119,7 @@ def accuracy_diversity_plot(result: Result, split: str) -> Plot | None:
     x_places = decimals_for(x.mean for _, x, _ in both)
     y_places = decimals_for(y.mean for _, _, y in both)
     points = [
-        Point(
+        PlotPoint(
             arm=name,
             label=label,
             kind=kind_of(result, name),

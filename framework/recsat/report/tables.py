@@ -55,7 +55,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     label: str
     description: str
     unit: str
@@ -67,7 +67,7 @@ class Column:
 @dataclass(frozen=True)
 class Table:
     title: str
-    columns: list[Column]
+    columns: list[TableColumn]
     rows: list[Row]
     notes: dict[str, str] = field(default_factory=dict)
     """Footnote letter to reason."""
@@ -130,7 +130,7 @@ def slice_table(result: Result, split: str) -> Table | None:
     for name in ["all", *names]:
         arms = [found.get((name, arm.name), arm) for arm in empty]
         n_users = max((m.n_users for arm in arms if (m := arm.measures.get(lead.name))), default=0)
-        columns.append(Column(name, lead.description, "", lead.better, n_users))
+        columns.append(TableColumn(name, lead.description, "", lead.better, n_users))
         parts.append((lead, arms))
     return _table(result, lead.label, empty, parts, columns)
 
@@ -185,8 +185,8 @@ def _portions(infos: Sequence[MeasureInfo]) -> list[Sequence[MeasureInfo]]:
     return [infos[i : i + size] for i in range(0, len(infos), size)]
 
 
-def _column(info: MeasureInfo) -> Column:
-    return Column(info.label, info.description, info.unit, info.better)
+def _column(info: MeasureInfo) -> TableColumn:
+    return TableColumn(info.label, info.description, info.unit, info.better)
 
 
 def _table(
@@ -194,7 +194,7 @@ def _table(
     title: str,
     rows: Sequence[ArmResult],
     parts: Sequence[tuple[MeasureInfo, Sequence[ArmResult]]],
-    columns: list[Column],
+    columns: list[TableColumn],
 ) -> Table:
     """``parts`` has a measure and its arms, in the order of ``rows``, for each column."""
     reasons: list[str] = []

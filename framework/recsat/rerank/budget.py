@@ -113,12 +113,12 @@ class DiversityBudget:
 def _some(examples: Sequence[Example], depth: int) -> Sequence[Example]:
     """The first blocks with no more users than :data:`MOST_USERS` and :data:`MOST_COSINES` allow, at least one."""
     most = min(MOST_USERS, MOST_COSINES // (4 * depth**2))
-    kept: list[Example] = []
+    sample: list[Example] = []
     for example in examples:
-        if kept and sum(len(one.block.scores) for one in kept) + len(example.block.scores) > most:
+        if sample and sum(len(one.block.scores) for one in sample) + len(example.block.scores) > most:
             break
-        kept.append(example)
-    return kept
+        sample.append(example)
+    return sample
 
 
 def _expected(block: RerankInput, places: Tensor) -> float:

@@ -32,20 +32,20 @@ class Calibrated(Greedy):
         topics = needed(block.topics, "calibrated", "item topics")[pool.block.candidates.clamp(min=0)]
         history = needed(block.user_topics, "calibrated", "users' topics")
         rows = torch.arange(len(topics), device=topics.device)
-        shown = torch.zeros_like(history)
+        list_topics = torch.zeros_like(history)
 
         def gain() -> Tensor:
-            return (1 - self.trade_off) * pool.relevance - self.trade_off * divergence(history, shown, topics)
+            return (1 - self.trade_off) * pool.relevance - self.trade_off * divergence(history, list_topics, topics)
 
         def add(place: Tensor) -> None:
-            shown.add_(topics[rows, place])
+            list_topics.add_(topics[rows, place])
 
         return self.choose(pool, k, gain, add)
 
 
-def divergence(history: Tensor, shown: Tensor, topics: Tensor) -> Tensor:
+def divergence(history: Tensor, list_topics: Tensor, topics: Tensor) -> Tensor:
     """KL(p ‖ q̃) after each candidate were added, (B, D): p (B, t), topics shown so far (B, t), candidates' (B, D, t)."""
-    mixed = shown[:, None, :] + topics
+    mixed = list_topics[:, None, :] + topics
     mass = mixed.sum(dim=2, keepdim=True).clamp(min=1e-12)
     # In place: this is the inner loop, and each further tensor of (B, D, t) costs as much as the logarithm.
     mixed.mul_((1 - SMOOTHING) / mass).add_(SMOOTHING * history[:, None, :]).clamp_(min=1e-12).log_()

@@ -57,15 +57,15 @@ class CrossEncoder:
         """P(like), (len(pairs),); texts of like length are computed together."""
         tokens = self.tokens(pairs)
         lengths = np.fromiter(map(len, tokens["input_ids"]), dtype=np.intp, count=len(pairs))
-        found = np.empty(len(pairs))
+        likes = np.empty(len(pairs))
 
         def forward(rows: NDArray[np.intp]) -> None:
-            chosen = {name: [values[i] for i in rows] for name, values in tokens.items()}
-            padded = self.tokenizer.pad(chosen, padding_side="right", return_tensors="pt")
-            found[rows] = torch.sigmoid(self._forward(dict(padded)).double()).cpu().numpy()
+            batch = {name: [values[i] for i in rows] for name, values in tokens.items()}
+            padded = self.tokenizer.pad(batch, padding_side="right", return_tensors="pt")
+            likes[rows] = torch.sigmoid(self._forward(dict(padded)).double()).cpu().numpy()
 
         run_in_batches(lengths, self.budget, forward)
-        return found
+        return likes
 
     def _forward(self, batch: dict[str, Tensor]) -> Tensor:
         output = self.module(**{name: values.to(self.device) for name, values in batch.items()})

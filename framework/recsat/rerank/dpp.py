@@ -48,8 +48,8 @@ class DeterminantalPointProcess(Greedy):
         def add(place: Tensor) -> None:
             nonlocal residual, n_chosen
             kernel = (1 + cosines[rows, place]) / 2
-            own = factor[rows, place]
-            known = torch.einsum("bdc,bc->bd", factor[:, :, :n_chosen], own[:, :n_chosen])
+            of_item = factor[rows, place]
+            known = torch.einsum("bdc,bc->bd", factor[:, :, :n_chosen], of_item[:, :n_chosen])
             pivot = residual[rows, place].clamp(min=SMALLEST)[:, None].sqrt()
             entry = (kernel - known) / pivot
             # A copy of a listed item spans nothing new: it must not take part in what others add.

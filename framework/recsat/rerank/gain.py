@@ -117,7 +117,7 @@ def _likeness(block: RerankInput, present: Tensor) -> Tensor:
     best = torch.zeros_like(present, dtype=torch.float32)
     best[:, :N_CENTRAL] = present[:, :N_CENTRAL].float()
     total = torch.einsum("bd,bdf->bf", best, vectors)
-    own = best * torch.einsum("bdf,bdf->bd", vectors, vectors)
+    self_products = best * torch.einsum("bdf,bdf->bd", vectors, vectors)
     n = best.sum(dim=1, keepdim=True) - best
-    found: Tensor = (torch.einsum("bdf,bf->bd", vectors, total) - own) / n.clamp(min=1)
-    return found.masked_fill(~present, 0)
+    cosines: Tensor = (torch.einsum("bdf,bf->bd", vectors, total) - self_products) / n.clamp(min=1)
+    return cosines.masked_fill(~present, 0)

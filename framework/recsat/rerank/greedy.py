@@ -49,15 +49,15 @@ class Greedy(ABC):
         """
         left = pool.present.clone()
         n_users, depth = left.shape
-        chosen = torch.full((n_users, k), depth, dtype=torch.int64, device=left.device)
+        places = torch.full((n_users, k), depth, dtype=torch.int64, device=left.device)
         for step in range(min(k, depth)):
             best = gain().masked_fill(~left, float("-inf")).argmax(dim=1)
-            chosen[:, step] = torch.where(left.any(dim=1), best, depth)
+            places[:, step] = torch.where(left.any(dim=1), best, depth)
             left.scatter_(1, best[:, None], value=False)
             add(best)
         if self.order == "score":
-            chosen = chosen.sort(dim=1).values  # the pool is in the arm's order
-        return pool.in_block(chosen.masked_fill(chosen == depth, -1))
+            places = places.sort(dim=1).values  # the pool is in the arm's order
+        return pool.in_block(places.masked_fill(places == depth, -1))
 
 
 @dataclass(frozen=True)

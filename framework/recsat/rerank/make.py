@@ -13,15 +13,15 @@ TOPICAL = frozenset({"xquad", "calibrated"})
 """Rerankers that can be made only where the domain has topics."""
 
 
-def make_reranker(spec: RerankerSpec, given: Mapping[str, Any]) -> Reranker:
+def make_reranker(spec: RerankerSpec, parameters: Mapping[str, Any]) -> Reranker:
     """The reranker with its defaults and what is ``given``; :class:`ConfigError` where one of these is unknown or wrong."""
-    for name in given:
+    for name in parameters:
         if name not in spec.parameters:
             raise ConfigError(
                 f"rank.reranker_parameters: reranker {spec.name!r} has no parameter {name!r}. "
                 f"It has: {', '.join(spec.parameters) or 'none'}."
             )
     try:
-        return spec.make(**{**spec.parameters, **given})
+        return spec.make(**{**spec.parameters, **parameters})
     except (TypeError, ValueError) as error:
         raise ConfigError(f"rank.reranker_parameters: reranker {spec.name!r}: {error}.") from error

@@ -37,7 +37,7 @@ class ScoredUsers:
 
 
 @dataclass(frozen=True)
-class Point:
+class TradeOffPoint:
     """Means over users of nDCG and intra-list diversity at one trade-off."""
 
     trade_off: float
@@ -48,32 +48,32 @@ class Point:
 def scored_users(
     shortlists: Iterable[tuple[slice, RerankInput]],
     ids: Sequence[str],
-    wanted: NDArray[np.bool_],
+    mask: NDArray[np.bool_],
     relevant: pl.DataFrame,
     vectors: ItemVectors,
     k: int,
 ) -> ScoredUsers:
-    """Of every block the users who are ``wanted``, (n_users,), and of these the best candidates."""
+    """Of every block the users who are of ``mask``, (n_users,), and of these the best candidates."""
     blocks = []
     for rows, block in shortlists:
-        chosen = torch.from_numpy(np.flatnonzero(wanted[rows])).to(block.scores.device)
-        if len(chosen):
-            blocks.append(pool_of(block.of_users(chosen), DEPTH, k).block)
-    users = pl.Series("user_id", ids, dtype=pl.String).filter(pl.Series(wanted))
+        rows_in_block = torch.from_numpy(np.flatnonzero(mask[rows])).to(block.scores.device)
+        if len(rows_in_block):
+            blocks.append(pool_of(block.of_users(rows_in_block), DEPTH, k).block)
+    users = pl.Series("user_id", ids, dtype=pl.String).filter(pl.Series(mask))
     return ScoredUsers(blocks, users, relevant, vectors, k)
 
 
 def sweep(
     scored: ScoredUsers, make: Callable[[float], Reranker], trade_offs: Sequence[float] = TRADE_OFFS
-) -> list[Point]:
+) -> list[TradeOffPoint]:
     """A point for each of ``trade_offs``."""
     return [measured(scored, trade_off, make(trade_off)) for trade_off in trade_offs]
 
 
-def measured(scored: ScoredUsers, trade_off: float, reranker: Reranker) -> Point:
+def measured(scored: ScoredUsers, trade_off: float, reranker: Reranker) -> TradeOffPoint:
     """What ``reranker`` makes of the users' candidates."""
     values = by_user(scored, reranker)
-    return Point(trade_off, _mean(values["ndcg"]), _mean(values["ild"]))
+    return TradeOffPoint(trade_off, _mean(values["ndcg"]), _mean(values["ild"]))
 
 
 def by_user(scored: ScoredUsers, reranker: Reranker) -> pl.DataFrame:
@@ -84,7 +84,7 @@ def by_user(scored: ScoredUsers, reranker: Reranker) -> pl.DataFrame:
     return accuracy.join(diversity, on="user_id", how="left", maintain_order="left")
 
 
-def chosen_point(points: Sequence[Point], *, loss: float = LOSS) -> Point:
+def chosen_point(points: Sequence[TradeOffPoint], *, loss: float = LOSS) -> TradeOffPoint:
     """The most diverse one that keeps all but ``loss`` of the nDCG that the arm's own order, trade-off 0, has.
 
     The plain order where that has no hit: then nothing says what diversity costs.

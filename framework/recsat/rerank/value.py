@@ -75,11 +75,11 @@ class ExpectedValue:
         if not self.models:
             raise RunError("reranker 'value' has not been fitted: call fit with examples of the validation part first.")
         relevance, popularity = _features(pool)
-        found = {}
+        by_event = {}
         for event, model in self.models.items():
             intercept, (of_relevance, of_popularity) = model.plain
-            found[event] = torch.sigmoid(intercept + of_relevance * relevance + of_popularity * popularity)
-        return found
+            by_event[event] = torch.sigmoid(intercept + of_relevance * relevance + of_popularity * popularity)
+        return by_event
 
     def _values(self, pool: Pool) -> Tensor:
         value = torch.zeros_like(pool.relevance)

@@ -3,15 +3,15 @@
 from recsat.run.execute import execute, run_stage, unfinished
 from recsat.run.folder import RunFolder, new_run, open_run, point_latest
 from recsat.run.progress import LogProgress, Progress
-from recsat.run.stage import Outcome, Stage, StageContext
+from recsat.run.stage import Stage, StageContext, StageCounts
 
 __all__ = [
     "LogProgress",
-    "Outcome",
     "Progress",
     "RunFolder",
     "Stage",
     "StageContext",
+    "StageCounts",
     "execute",
     "new_run",
     "open_run",

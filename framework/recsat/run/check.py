@@ -21,30 +21,30 @@ def check_config(config: RunConfig, plugins: Plugins, sources: Mapping[str, str]
     ``sources`` are those of :class:`~recsat.config.sources.LoadedConfig`. Arms are made once with their fixed parameters, so
     that a misspelt one shows here. Raises :class:`ConfigError`, and :class:`PluginError` where a named plugin is broken.
     """
-    told = sources or {}
-    with_source(told, "domain", lambda: plugins.domain(config.domain))
+    origins = sources or {}
+    with_source(origins, "domain", lambda: plugins.domain(config.domain))
     domain = plugins.domain(config.domain)
-    found = check_domain_config(config, domain.config, sources)
-    with_source(told, "encoder.name", lambda: plugins.encoder(config.encoder.name))
+    domain_config = check_domain_config(config, domain.config, sources)
+    with_source(origins, "encoder.name", lambda: plugins.encoder(config.encoder.name))
     filters = plugins.filters(domain)
-    with_source(told, "rank.filters", lambda: plugins.select("filter", filters, config.rank.filters))
+    with_source(origins, "rank.filters", lambda: plugins.select("filter", filters, config.rank.filters))
     arms = plugins.recommenders(domain)
-    with_source(told, "arms", lambda: plugins.select("arm", arms, config.arms))
-    with_source(told, "measure.baseline", lambda: plugins.select("arm", arms, [config.measure.baseline]))
+    with_source(origins, "arms", lambda: plugins.select("arm", arms, config.arms))
+    with_source(origins, "measure.baseline", lambda: plugins.select("arm", arms, [config.measure.baseline]))
     for name in config.parameters:
-        with_source(told, f"parameters.{name}", lambda arm=name: plugins.select("arm", arms, [arm]))  # type: ignore[misc]
-        with_source(told, f"parameters.{name}", lambda arm=name: _make(arms[arm], config.parameters[arm]))  # type: ignore[misc]
+        with_source(origins, f"parameters.{name}", lambda arm=name: plugins.select("arm", arms, [arm]))  # type: ignore[misc]
+        with_source(origins, f"parameters.{name}", lambda arm=name: _make(arms[arm], config.parameters[arm]))  # type: ignore[misc]
     rank, rerankers = config.rank, plugins.rerankers(domain)
     if rank.reranker is not None:
         name = rank.reranker
-        with_source(told, "rank.reranker", lambda: plugins.select("reranker", rerankers, [name]))
-        with_source(told, "rank.reranker", lambda: make_reranker(rerankers[name], rank.reranker_parameters))
+        with_source(origins, "rank.reranker", lambda: plugins.select("reranker", rerankers, [name]))
+        with_source(origins, "rank.reranker", lambda: make_reranker(rerankers[name], rank.reranker_parameters))
     for setting, folder in models_of(config).items():
-        with_source(told, setting, lambda key=setting, at=folder: refuse_leak(key, at, config))  # type: ignore[misc]
+        with_source(origins, setting, lambda key=setting, at=folder: refuse_leak(key, at, config))  # type: ignore[misc]
     if config.measure.curve_arm is not None:
         curve_arm, of_run = config.measure.curve_arm, dict.fromkeys([config.measure.baseline, *config.arms])
-        with_source(told, "measure.curve_arm", lambda: plugins.select("arm of this run", of_run, [curve_arm]))
-    return found
+        with_source(origins, "measure.curve_arm", lambda: plugins.select("arm of this run", of_run, [curve_arm]))
+    return domain_config
 
 
 def with_source(sources: Mapping[str, str], key: str, check: Callable[[], object]) -> None:
@@ -54,14 +54,14 @@ def with_source(sources: Mapping[str, str], key: str, check: Callable[[], object
     except (ConfigError, PluginError) as error:
         below = [source for known, source in sources.items() if known == key or known.startswith(f"{key}.")]
         origin = f"{below[0]}: " if below and below[0] != "default" else ""
-        told = str(error).removeprefix(f"{key}: ")
-        raise type(error)(f"{origin}{key}: {told}") from error.__cause__ or error
+        message = str(error).removeprefix(f"{key}: ")
+        raise type(error)(f"{origin}{key}: {message}") from error.__cause__ or error
 
 
 def _make(spec: RecommenderSpec, fixed: Mapping[str, JsonValue]) -> None:
-    tried = {**{name: values[0] for name, values in spec.grid.items()}, **fixed}
+    parameters = {**{name: values[0] for name, values in spec.grid.items()}, **fixed}
     try:
-        spec.make(**tried)
+        spec.make(**parameters)
     except (TypeError, ValueError) as error:
         tuned = ", ".join(spec.grid) or "none"
         raise ConfigError(

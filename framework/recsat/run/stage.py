@@ -19,7 +19,7 @@ from recsat.run.progress import LogProgress, Progress
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StageCounts:
     """Units of work that were new and that a cache answered: texts embedded, points upserted, lists made."""
 
     n_new: int = 0
@@ -75,4 +75,4 @@ class Stage:
     """A step of a run. ``name`` is what observers, ``stages.json`` and reports call it; ``work`` reads and writes the run folder."""
 
     name: str
-    work: Callable[[StageContext], Outcome]
+    work: Callable[[StageContext], StageCounts]

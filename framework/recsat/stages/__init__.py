@@ -7,40 +7,40 @@ from __future__ import annotations
 
 from typing import Final
 
-from recsat.run.stage import Outcome, Stage, StageContext
+from recsat.run.stage import Stage, StageContext, StageCounts
 
 
-def _prepare(context: StageContext) -> Outcome:
+def _prepare(context: StageContext) -> StageCounts:
     from recsat.stages.prepare import prepare
 
     return prepare(context)
 
 
-def _embed(context: StageContext) -> Outcome:
+def _embed(context: StageContext) -> StageCounts:
     from recsat.stages.embed import embed
 
     return embed(context)
 
 
-def _index(context: StageContext) -> Outcome:
+def _index(context: StageContext) -> StageCounts:
     from recsat.stages.index import index
 
     return index(context)
 
 
-def _recommend(context: StageContext) -> Outcome:
+def _recommend(context: StageContext) -> StageCounts:
     from recsat.stages.recommend import recommend
 
     return recommend(context)
 
 
-def _evaluate(context: StageContext) -> Outcome:
+def _evaluate(context: StageContext) -> StageCounts:
     from recsat.stages.evaluate import evaluate
 
     return evaluate(context)
 
 
-def _report(context: StageContext) -> Outcome:
+def _report(context: StageContext) -> StageCounts:
     from recsat.stages.report import report
 
     return report(context)

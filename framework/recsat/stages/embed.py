@@ -10,10 +10,10 @@ from recsat.embed.cache import embed_texts
 from recsat.embed.centre import centre
 from recsat.embed.fusion import ready_vectors
 from recsat.errors import PluginError
-from recsat.run.stage import Outcome, StageContext
+from recsat.run.stage import StageContext, StageCounts
 
 
-def embed(context: StageContext) -> Outcome:
+def embed(context: StageContext) -> StageCounts:
     """Writes vectors/items.safetensors: ``raw`` as encoded, ``text`` with the catalogue mean subtracted, and the domain's ready ones."""
     texts: pl.Series = context.folder.read_table("data/texts.parquet")["text"]
     encoder = context.plugins.encoder(context.config.encoder.name).make(context.config.encoder)
@@ -30,17 +30,17 @@ def embed(context: StageContext) -> Outcome:
     )
     if not embedded.n_new:
         context.progress.note(f"nothing to embed: all {embedded.n_cached} distinct texts come from the cache")
-    return Outcome(n_new=embedded.n_new, n_cached=embedded.n_cached)
+    return StageCounts(n_new=embedded.n_new, n_cached=embedded.n_cached)
 
 
 def _ready(context: StageContext) -> dict[str, NDArray[np.float32]]:
     """Vectors that the domain has beside its texts, by name, and those of its pictures."""
     domain, items, config = context.domain, context.catalogue.items, context.domain_config
-    given: dict[str, NDArray[np.float32]] = {}
+    vectors: dict[str, NDArray[np.float32]] = {}
     if domain.item_vectors is not None:
-        given |= domain.item_vectors(items, config)
+        vectors |= domain.item_vectors(items, config)
     if domain.item_pictures is not None:
-        if "image" in given:
+        if "image" in vectors:
             raise PluginError(
                 f"domain {domain.name!r} gives vectors named 'image' and pictures, which get that name. Rename the vectors."
             )
@@ -49,5 +49,5 @@ def _ready(context: StageContext) -> dict[str, NDArray[np.float32]]:
 
         paths = domain.item_pictures(items, config)
         encoder = ImageEncoder(device=context.config.encoder.device)
-        given["image"] = embed_pictures(paths, encoder, context.config.cache_dir)
-    return ready_vectors(given, len(context.catalogue), f"domain {domain.name!r}")
+        vectors["image"] = embed_pictures(paths, encoder, context.config.cache_dir)
+    return ready_vectors(vectors, len(context.catalogue), f"domain {domain.name!r}")

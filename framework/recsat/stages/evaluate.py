@@ -25,7 +25,7 @@ from recsat.result.model import (
     SplitSummary,
     Verdict,
 )
-from recsat.run.stage import Outcome, StageContext
+from recsat.run.stage import StageContext, StageCounts
 from recsat.stages.prepare import read_split
 from recsat.stages.split_lists import SplitLists, read_split_lists
 from recsat.stages.trial.evidence import evidence_of
@@ -48,7 +48,7 @@ class Parts:
     verdicts: list[Verdict] = field(default_factory=list)
 
 
-def evaluate(context: StageContext) -> Outcome:
+def evaluate(context: StageContext) -> StageCounts:
     """Writes measures.parquet, one value per user, and evaluated.json, the result without the stages' costs.
 
     Who was served and what their lists could have held is what the stage ``recommend`` wrote, so that both speak of one fold.
@@ -66,7 +66,7 @@ def evaluate(context: StageContext) -> Outcome:
     folder.write_table("measures.parquet", pl.concat(per_user))
     result = _result(context, parts)
     folder.write_json("evaluated.json", result.model_dump(mode="json"))
-    return Outcome(n_new=sum(len(evaluated.arms) for evaluated in parts.evaluated))
+    return StageCounts(n_new=sum(len(evaluated.arms) for evaluated in parts.evaluated))
 
 
 def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, parts: Parts) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from recsat.contract.arm import Recommender
 from recsat.contract.domain import CandidateFilter
 from recsat.lists.candidates import StoreRetriever
-from recsat.run.stage import Outcome, StageContext
+from recsat.run.stage import StageContext, StageCounts
 from recsat.store import FieldType, ItemIndex, Published, VectorStore, open_store, publish
 
 
@@ -33,11 +33,11 @@ def publish_items(
     advance: Callable[[int], None] | None = None,
     *,
     suffix: str = "",
-    own: Mapping[str, NDArray[np.float32]] | None = None,
+    arm_vectors: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> tuple[Published, ItemIndex]:
     """Makes the domain's alias serve the run's vectors; does nothing where it already does.
 
-    ``own`` are an arm's own vectors beside them, under an alias that ends in ``suffix``.
+    ``arm_vectors`` are an arm's own vectors beside them, under an alias that ends in ``suffix``.
     """
     items = context.catalogue.items
     fields = payload_fields(context.plugins.filters(context.domain), items)
@@ -46,7 +46,7 @@ def publish_items(
         store,
         f"recsat-{context.config.domain}{suffix}",
         index.ids,
-        context.folder.read_arrays("vectors/items.safetensors") | dict(own or {}),
+        context.folder.read_arrays("vectors/items.safetensors") | dict(arm_vectors or {}),
         items.select(*fields),
         payload_indexes=fields,
         ef=context.config.store.hnsw_ef,
@@ -55,7 +55,7 @@ def publish_items(
     return published, index
 
 
-def index(context: StageContext) -> Outcome:
+def index(context: StageContext) -> StageCounts:
     """Publishes the vectors blue/green; an unchanged catalogue is not published again."""
     context.progress.expect(len(context.catalogue))
     with open_store(context.config.store, context.config.store.directory) as store:
@@ -69,17 +69,17 @@ def index(context: StageContext) -> Outcome:
             "recall": published.recall,
         },
     )
-    return Outcome(n_new=published.n_new, n_cached=published.n_reused)
+    return StageCounts(n_new=published.n_new, n_cached=published.n_reused)
 
 
 def retriever_of(
     context: StageContext, shared: StoreRetriever, recommender: Recommender, suffix: str
 ) -> StoreRetriever:
     """``shared``, or for a fitted arm with vectors of its own one that serves these too, under an alias of their own."""
-    own = recommender.stored_vectors()
-    if not own:
+    arm_vectors = recommender.stored_vectors()
+    if not arm_vectors:
         return shared
-    published, _ = publish_items(context, shared.store, suffix=suffix, own=own)
+    published, _ = publish_items(context, shared.store, suffix=suffix, arm_vectors=arm_vectors)
     return replace(shared, alias=published.alias)
 
 

@@ -12,10 +12,10 @@ from recsat.data.split import Split, split_events
 from recsat.data.validate import validate
 from recsat.embed.provenance import refuse_leaks
 from recsat.run.folder import RunFolder
-from recsat.run.stage import Outcome, StageContext
+from recsat.run.stage import StageContext, StageCounts
 
 
-def prepare(context: StageContext) -> Outcome:
+def prepare(context: StageContext) -> StageCounts:
     """Writes data/*.parquet, data/summary.json, data/texts.parquet and splits/<name>/*.
 
     Raises ConfigError where a fine-tuned model of the run was trained around other held-out events: the earliest place
@@ -27,44 +27,44 @@ def prepare(context: StageContext) -> Outcome:
         on_bad_rows=config.data.on_bad_rows,
         describe_item=domain.describe_item,
     )
-    found = fingerprint(loaded)
-    refuse_leaks(config, found)
-    kept = core(
+    data_fingerprint = fingerprint(loaded)
+    refuse_leaks(config, data_fingerprint)
+    dataset = core(
         loaded,
         domain.positive,
         min_user_events=config.data.min_user_events,
         min_item_events=config.data.min_item_events,
     )
-    kept = replace(kept, items=kept.items.sort("item_id"))
-    folder.write_table("data/items.parquet", kept.items)
-    folder.write_table("data/events.parquet", kept.events)
-    folder.write_table("data/users.parquet", kept.users)
-    folder.write_table("data/quarantine.parquet", kept.quarantine)
-    if kept.exposures is not None:
-        folder.write_table("data/exposures.parquet", kept.exposures)
-    if kept.ties is not None:
-        folder.write_table("data/ties.parquet", kept.ties)
-    if kept.quarantine.height:
-        kept.quarantine.write_csv(folder.path / "quarantine.csv")
-        context.progress.note(f"{kept.quarantine.height} rows set aside in {folder.path / 'quarantine.csv'}")
-    texts = pl.DataFrame({"item_id": kept.items["item_id"], "text": domain.describe_item(kept.items)})
+    dataset = replace(dataset, items=dataset.items.sort("item_id"))
+    folder.write_table("data/items.parquet", dataset.items)
+    folder.write_table("data/events.parquet", dataset.events)
+    folder.write_table("data/users.parquet", dataset.users)
+    folder.write_table("data/quarantine.parquet", dataset.quarantine)
+    if dataset.exposures is not None:
+        folder.write_table("data/exposures.parquet", dataset.exposures)
+    if dataset.ties is not None:
+        folder.write_table("data/ties.parquet", dataset.ties)
+    if dataset.quarantine.height:
+        dataset.quarantine.write_csv(folder.path / "quarantine.csv")
+        context.progress.note(f"{dataset.quarantine.height} rows set aside in {folder.path / 'quarantine.csv'}")
+    texts = pl.DataFrame({"item_id": dataset.items["item_id"], "text": domain.describe_item(dataset.items)})
     folder.write_table("data/texts.parquet", texts)
     for settings in config.splits:
-        split = split_events(kept.events, domain.positive, settings, seed=config.seed)
+        split = split_events(dataset.events, domain.positive, settings, seed=config.seed)
         write_split(folder, split)
     folder.write_json(
         "data/summary.json",
         {
-            "fingerprint": found,
-            "n_users": kept.events["user_id"].n_unique(),
-            "n_items": kept.items.height,
-            "n_events": kept.events.height,
-            "n_quarantined": kept.quarantine.height,
-            "simulated": kept.simulated,
-            "source": kept.source,
+            "fingerprint": data_fingerprint,
+            "n_users": dataset.events["user_id"].n_unique(),
+            "n_items": dataset.items.height,
+            "n_events": dataset.events.height,
+            "n_quarantined": dataset.quarantine.height,
+            "simulated": dataset.simulated,
+            "source": dataset.source,
         },
     )
-    return Outcome(n_new=kept.events.height)
+    return StageCounts(n_new=dataset.events.height)
 
 
 def write_split(folder: RunFolder, split: Split) -> None:

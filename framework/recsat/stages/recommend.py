@@ -17,7 +17,7 @@ from recsat.lists.request import Request
 from recsat.rerank.make import make_reranker
 from recsat.result.leading import leader
 from recsat.result.model import PredictionError
-from recsat.run.stage import Outcome, StageContext
+from recsat.run.stage import StageContext, StageCounts
 from recsat.stages.index import opened_retriever, retriever_of
 from recsat.stages.prepare import read_split
 from recsat.stages.split_lists import ArmLists, ListTables, SplitLists, write_split_lists
@@ -68,7 +68,7 @@ def reranker_of(context: StageContext) -> Callable[[], Reranker] | None:
     return lambda: make_reranker(spec, rank.reranker_parameters)
 
 
-def recommend(context: StageContext) -> Outcome:
+def recommend(context: StageContext) -> StageCounts:
     """Writes what :func:`~recsat.stages.split_lists.write_split_lists` does for every split, lists/<split>-tuning.parquet, and
     lists/<split>-curve.parquet where asked.
     """
@@ -88,7 +88,7 @@ def recommend(context: StageContext) -> Outcome:
                 trial.add(name, spec)
             trial.write()
             n_lists += len(trial.lists) * len(trial.judging.users)
-    return Outcome(n_new=n_lists)
+    return StageCounts(n_new=n_lists)
 
 
 @dataclass

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from recsat.report.write import write_report
 from recsat.result.model import Result
-from recsat.run.stage import Outcome, StageContext
+from recsat.run.stage import StageContext, StageCounts
 
 
-def report(context: StageContext) -> Outcome:
+def report(context: StageContext) -> StageCounts:
     """Writes report.html, report.md and result.json from what ``evaluate`` found, with the stages' costs added."""
-    found = Result.model_validate(context.folder.read_json("evaluated.json"))
-    result = found.model_copy(update={"stages": context.folder.costs()})
+    evaluated = Result.model_validate(context.folder.read_json("evaluated.json"))
+    result = evaluated.model_copy(update={"stages": context.folder.costs()})
     write_report(result, context.folder.path)
-    return Outcome(n_new=1)
+    return StageCounts(n_new=1)

@@ -25,11 +25,11 @@ LIBRARIES = (
 
 def versions(plugins: Plugins) -> dict[str, str]:
     """Python, the machine, the libraries that are installed, and every plugin that is loaded."""
-    found = {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
+    numbers = {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
     for library in LIBRARIES:
         try:
-            found[library] = version(library)
+            numbers[library] = version(library)
         except PackageNotFoundError:
             continue  # an optional one, such as prefect
-    found |= {record.distribution: record.version for record in plugins.records if record.status == "ok"}
-    return found
+    numbers |= {record.distribution: record.version for record in plugins.records if record.status == "ok"}
+    return numbers

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from sklearn.metrics import ndcg_score
 
 from recsat.arms.aligned import AlignedText
-from recsat.arms.hybrid.blend import Calibration, Evidence, _best, calibrate, spread
+from recsat.arms.hybrid.blend import Blend, HiddenScores, _best, fit_blend, spread
 from recsat.arms.hybrid.holdout import hold_out
 from recsat.arms.hybrid.hybrid import RIDGE_ROUNDS, RIDGES, Hybrid, best_penalty
 from recsat.arms.linear.sessions import session_gram
@@ -52,7 +52,7 @@ def test_without_decay_or_window_the_time_weighted_gram_is_the_gram(blocks: Trai
 def test_what_is_held_out_and_what_is_left_make_the_history(blocks: TrainingData) -> None:
     data = replace(blocks, users=replace(blocks.users, times=timed(blocks.users.history)))
     split = hold_out(data, share=0.3, rng=np.random.default_rng(3))
-    left, held = split.train.users.history.toarray(), split.held.toarray()
+    left, held = split.train.users.history.toarray(), split.hidden_likes.toarray()
     np.testing.assert_array_equal(left + held, blocks.users.history.toarray())
     assert split.hidden.sum() == round(0.3 * blocks.warm.sum())
     assert left[:, split.hidden].sum() == 0
@@ -64,7 +64,7 @@ def test_what_is_held_out_and_what_is_left_make_the_history(blocks: TrainingData
     np.testing.assert_array_equal((split.train.users.times.toarray() > 0), left > 0)
 
 
-def evidence(rng: np.random.Generator, *, truth: Calibration, n: int = 400) -> Evidence:
+def evidence(rng: np.random.Generator, *, truth: Blend, n: int = 400) -> HiddenScores:
     """Likes are the ten best by ``truth``: what calibration ought to find again."""
     L, A = (torch.from_numpy(rng.standard_normal((n, 40)).astype(np.float32)) for _ in range(2))
     hidden = torch.from_numpy(rng.standard_normal((n, 20)).astype(np.float32))
@@ -72,19 +72,19 @@ def evidence(rng: np.random.Generator, *, truth: Calibration, n: int = 400) -> E
     warm = (L + truth.blend * A) * torch.exp(truth.popularity * log_popularity)
     everything = torch.cat([warm, truth.offset + truth.slope * hidden], dim=1)
     liked = torch.zeros_like(everything).scatter_(1, everything.topk(10).indices, 1.0)
-    return Evidence(L, A, log_popularity, liked[:, :40], hidden, liked[:, 40:])
+    return HiddenScores(L, A, log_popularity, liked[:, :40], hidden, liked[:, 40:])
 
 
-@pytest.mark.parametrize("truth", [Calibration(0.5, -0.1, 1.5, 0.5), Calibration(0.0, 0.0, 0.0, 2.0)])
-def test_calibration_finds_the_scale_that_made_the_likes(truth: Calibration) -> None:
+@pytest.mark.parametrize("truth", [Blend(0.5, -0.1, 1.5, 0.5), Blend(0.0, 0.0, 0.0, 2.0)])
+def test_calibration_finds_the_scale_that_made_the_likes(truth: Blend) -> None:
     rng = np.random.default_rng(0)
-    found = calibrate([evidence(rng, truth=truth) for _ in range(2)])
+    found = fit_blend([evidence(rng, truth=truth) for _ in range(2)])
     assert (found.offset, found.slope) == (truth.offset, truth.slope)
     assert abs(found.blend - truth.blend) <= 0.31
 
 
 def test_a_hit_of_a_short_list_counts_once() -> None:
-    one = Evidence(
+    one = HiddenScores(
         warm_scores=torch.tensor([[3.0, 2.0, 1.0, -torch.inf]]),
         text_scores=torch.tensor([[1.0, 2.0, 3.0, 4.0]]),
         log_popularity=torch.zeros(4),
@@ -96,9 +96,9 @@ def test_a_hit_of_a_short_list_counts_once() -> None:
 
 
 def test_without_held_out_likes_the_calibration_is_the_plain_one() -> None:
-    nothing = evidence(np.random.default_rng(0), truth=Calibration())
+    nothing = evidence(np.random.default_rng(0), truth=Blend())
     nothing = replace(nothing, warm_liked=nothing.warm_liked * 0, hidden_liked=nothing.hidden_liked * 0)
-    assert calibrate([nothing]) == Calibration()
+    assert fit_blend([nothing]) == Blend()
 
 
 def test_spread_is_of_scores_per_root_of_history_length_and_never_zero() -> None:
@@ -127,7 +127,7 @@ def test_new_items_are_ranked_by_taste_among_themselves_and_next_to_warm_ones(wi
 @pytest.mark.parametrize("dense_limit", [20_000, 10])
 def test_parts_and_offset_make_the_score(with_new_items: TrainingData, dense_limit: int) -> None:
     fitted = Hybrid(dense_limit=dense_limit).fit(with_new_items)
-    users, c = with_new_items.users, fitted.calibration
+    users, c = with_new_items.users, fitted.blend_of_parts
     unseen = fitted.unseen_part.score(users)[:, 1] / fitted.unseen_unit
     text = fitted.text_part.score(users)[:, 12] / fitted.text_unit
     warm = fitted.warm_part.score(users)[:, 12] / fitted.warm_unit
@@ -155,7 +155,7 @@ def test_a_new_item_names_a_reason_only_where_it_outweighs_the_step_of_the_offse
     with_new_items: TrainingData, offset: float
 ) -> None:
     fitted = Hybrid().fit(with_new_items)
-    fitted.calibration = replace(fitted.calibration, offset=offset, slope=0.5)
+    fitted.blend_of_parts = replace(fitted.blend_of_parts, offset=offset, slope=0.5)
     users, listed = with_new_items.users, np.tile(np.arange(3), (60, 1))
     because = fitted.explain(users, listed).item
     before = fitted.score(users)
@@ -181,7 +181,7 @@ def test_the_penalty_is_the_one_that_ranks_hidden_items_best(
         hidden = np.flatnonzero(split.hidden)
         rng.permutation(30), rng.permutation(60)  # items and users to look at: here all of them
         units.append(AlignedText().moments(split.train).unit)
-        liked = split.held.toarray()[:, hidden]
+        liked = split.hidden_likes.toarray()[:, hidden]
         judged = liked.any(axis=1)
         for place, l2 in enumerate(RIDGES):
             scores = AlignedText(l2=l2).fit(split.train).score(split.train.users).numpy()[:, hidden]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
-from recsat.arms.linear.leave_one_out import losses_of_cosine, losses_of_least_squares
+from recsat.arms.linear.leave_one_out import contributions_of_cosine, contributions_of_least_squares
 from recsat.arms.text import TextSimilarity
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 
@@ -24,7 +24,7 @@ def test_the_loss_of_least_squares_is_that_of_solving_anew(alpha: float) -> None
         return torch.linalg.solve(system, alpha * Y[own].sum(dim=0))
 
     of_history = torch.cat([Y[history], torch.zeros(1, 5)])[None]  # the last place is padding
-    found = losses_of_least_squares(gram, of_history, Y[None], alpha=alpha, regularisation=ridge)[0]
+    found = contributions_of_least_squares(gram, of_history, Y[None], alpha=alpha, regularisation=ridge)[0]
     expected = torch.stack([Y @ (solved(history) - solved(history[history != h])) for h in history])
     torch.testing.assert_close(found[:4], expected, rtol=1e-3, atol=1e-4)
     assert (found[4] == 0).all()
@@ -33,7 +33,7 @@ def test_the_loss_of_least_squares_is_that_of_solving_anew(alpha: float) -> None
 def test_the_loss_of_a_cosine_is_that_of_the_mean_without_the_item() -> None:
     torch.manual_seed(1)
     E = torch.nn.functional.normalize(torch.randn(6, 4), dim=1)
-    found = losses_of_cosine(torch.cat([E[:4], torch.zeros(1, 4)])[None], E[None, 4:])[0]
+    found = contributions_of_cosine(torch.cat([E[:4], torch.zeros(1, 4)])[None], E[None, 4:])[0]
     for h in range(4):
         left = torch.arange(4) != h
         whole, without = (torch.nn.functional.normalize(part.sum(dim=0), dim=0) for part in (E[:4], E[:4][left]))
@@ -43,7 +43,7 @@ def test_the_loss_of_a_cosine_is_that_of_the_mean_without_the_item() -> None:
 
 def test_without_its_only_item_a_history_has_no_cosine() -> None:
     E = torch.tensor([[[0.6, 0.8], [0.0, 0.0]]])
-    torch.testing.assert_close(losses_of_cosine(E, torch.tensor([[[1.0, 0.0]]])), torch.tensor([[[0.6], [0.0]]]))
+    torch.testing.assert_close(contributions_of_cosine(E, torch.tensor([[[1.0, 0.0]]])), torch.tensor([[[0.6], [0.0]]]))
 
 
 def test_text_names_the_likest_item_only_where_it_speaks_for_the_listed_one() -> None:

@@ -23,7 +23,7 @@ SLOPE = (1.0, 0.25, 0.5, 0.75, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 3.0)
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Blend:
     r"""One scale for warm and unseen items.
 
     .. math:: s_{ui} = \begin{cases} (\tilde L_{ui} + \text{blend} \cdot \tilde A_{ui})\,
@@ -41,7 +41,7 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class HiddenScores:
     """One validation split: scores over the same users and items, already in units of spread and divided by √|H|."""
 
     warm_scores: Tensor
@@ -67,7 +67,7 @@ def spread(scores: Tensor, lengths: Tensor) -> float:
     return deviation if deviation > 0 else 1.0
 
 
-def calibrate(evidence: Sequence[Evidence]) -> Calibration:
+def fit_blend(evidence: Sequence[HiddenScores]) -> Blend:
     """The grid point with the best nDCG@10 of held-out likes, mean over the splits.
 
     First blend and popularity, from the warm items alone; then offset and slope, from warm and hidden items in one list.
@@ -83,7 +83,7 @@ def calibrate(evidence: Sequence[Evidence]) -> Calibration:
     pairs = list(product(OFFSET, SLOPE))
     mixed = [float(np.mean([head.ndcg(*pair) for head in heads])) for pair in pairs]
     offset, slope = pairs[int(np.argmax(mixed))]
-    return Calibration(blend, popularity, offset, slope)
+    return Blend(blend, popularity, offset, slope)
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class _Best:
         return ndcg_of_hits(self.liked.gather(1, top), self.n_liked)
 
 
-def _best(e: Evidence) -> _Best:
+def _best(e: HiddenScores) -> _Best:
     n = min(N_BEST, e.warm_scores.shape[1])
     met = torch.isinf(e.warm_scores)
     by_warm = e.warm_scores.topk(n, dim=1).indices
@@ -140,7 +140,7 @@ class _Heads:
         return ndcg_of_hits(hits.gather(1, top), self.n_liked)
 
 
-def _heads(e: Evidence, best: _Best, blend: float, popularity: float) -> _Heads:
+def _heads(e: HiddenScores, best: _Best, blend: float, popularity: float) -> _Heads:
     warm = best.blended(blend, popularity).topk(min(K, best.liked.shape[1]), dim=1)
     hidden = e.hidden_scores.topk(min(K, e.hidden_scores.shape[1]), dim=1)
     return _Heads(

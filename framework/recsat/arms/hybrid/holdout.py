@@ -16,7 +16,7 @@ class HoldOut:
     """``train`` without what was held out; ``held`` (n_users, n_items) is what was; ``hidden`` marks the items left without events."""
 
     train: TrainingData
-    held: csr_array
+    hidden_likes: csr_array
     hidden: NDArray[np.bool_]
 
 
@@ -30,14 +30,14 @@ def hold_out(train: TrainingData, *, share: float, rng: np.random.Generator) -> 
     hidden = np.zeros(history.shape[1], dtype=bool)
     hidden[rng.permutation(warm)[: round(share * len(warm))]] = True
     of_hidden = hidden[history.indices]
-    held = of_hidden | _some_of_each_row(history, ~of_hidden, share, rng)
+    hidden_likes = of_hidden | _some_of_each_row(history, ~of_hidden, share, rng)
     times = train.users.times
     users = replace(
         train.users,
-        history=_only(history, ~held),
-        times=None if times is None else _only(times, ~held),
+        history=_only(history, ~hidden_likes),
+        times=None if times is None else _only(times, ~hidden_likes),
     )
-    return HoldOut(replace(train, users=users), _only(history, held), hidden)
+    return HoldOut(replace(train, users=users), _only(history, hidden_likes), hidden)
 
 
 def _some_of_each_row(
@@ -51,12 +51,12 @@ def _some_of_each_row(
     n = np.bincount(rows, minlength=n_rows)
     rank = np.arange(len(places)) - np.repeat(np.cumsum(n) - n, n)
     quota = np.floor(share * n + rng.random(n_rows)).astype(np.int64)
-    chosen = np.zeros(len(eligible), dtype=bool)
-    chosen[places[order]] = rank < np.repeat(quota, n)
-    return chosen
+    mask = np.zeros(len(eligible), dtype=bool)
+    mask[places[order]] = rank < np.repeat(quota, n)
+    return mask
 
 
-def _only(matrix: csr_array, kept: NDArray[np.bool_]) -> csr_array:
+def _only(matrix: csr_array, mask: NDArray[np.bool_]) -> csr_array:
     """The stored entries where ``kept`` holds."""
-    indptr = np.concatenate([[0], np.cumsum(kept)])[matrix.indptr]
-    return csr_array((matrix.data[kept], matrix.indices[kept], indptr), shape=matrix.shape)
+    indptr = np.concatenate([[0], np.cumsum(mask)])[matrix.indptr]
+    return csr_array((matrix.data[mask], matrix.indices[mask], indptr), shape=matrix.shape)

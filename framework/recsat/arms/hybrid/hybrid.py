@@ -13,10 +13,10 @@ from torch import Tensor
 
 from recsat.arms.aligned import AlignedText
 from recsat.arms.ease_text import EaseText
-from recsat.arms.hybrid.blend import Calibration, Evidence, K, calibrate, ndcg_of_hits, spread
-from recsat.arms.hybrid.carried import CarriedText
+from recsat.arms.hybrid.blend import Blend, HiddenScores, K, fit_blend, ndcg_of_hits, spread
+from recsat.arms.hybrid.cold_start import ContentToCollaborative
 from recsat.arms.hybrid.holdout import HoldOut, hold_out
-from recsat.arms.hybrid.short_form import Taste, factorise, latest_neighbours
+from recsat.arms.hybrid.short_form import LowRankItemItem, factorise, latest_neighbours
 from recsat.arms.linear.item_item import ItemItemRecommender
 from recsat.arms.linear.padded import at_candidates, dense, reasons_by
 from recsat.contract.arm import Reasons, Recommender
@@ -29,7 +29,7 @@ RIDGES = (5.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # the first is take
 RIDGE_ROUNDS = 6  # two leave as much to chance as lies between neighbours of RIDGES
 
 
-class Part(Protocol):
+class ScoredPart(Protocol):
     """What the hybrid needs of an arm."""
 
     def queries(self, users: UserBatch) -> Mapping[str, NDArray[np.float32]]: ...
@@ -42,11 +42,11 @@ class Part(Protocol):
 
 
 class Hybrid(Recommender):
-    r"""Warm items by EASE with a text prior, blended with aligned text; unseen items by :class:`~recsat.arms.hybrid.carried.CarriedText`.
+    r"""Warm items by EASE with a text prior, blended with aligned text; unseen items by :class:`~recsat.arms.hybrid.cold_start.ContentToCollaborative`.
 
     Above ``dense_limit`` items iALS with a text prior and plain aligned text take their places.
 
-    The formula is :class:`~recsat.arms.hybrid.blend.Calibration`'s. Its four numbers are learnt inside ``fit``: in each
+    The formula is :class:`~recsat.arms.hybrid.blend.Blend`'s. Its four numbers are learnt inside ``fit``: in each
     of ``rounds`` seeded splits a share ``held_out`` of the items and of the other likes is taken away, both arms are
     fitted on the rest, and the numbers that rank the held-out likes best are kept. Then both arms are fitted on everything.
     Offsets learnt so assume that an unseen item is as likely to be liked as any other.
@@ -86,9 +86,9 @@ class Hybrid(Recommender):
         rng = np.random.default_rng(train.seed)
         splits = (hold_out(train, share=self.held_out, rng=rng) for _ in range(self.rounds))
         self.penalty = best_penalty(train, self.held_out, rng) if self.aligned_l2 is None else None
-        self.calibration: Calibration = calibrate([self._evidence(split, rng) for split in splits])
+        self.blend_of_parts: Blend = fit_blend([self._evidence(split, rng) for split in splits])
         self.warm_part, self.text_part, self.unseen_part = self._parts(train)
-        logger.info("hybrid: learnt %s, l2 of aligned text %s", self.calibration, self.text_part.l2)
+        logger.info("hybrid: learnt %s, l2 of aligned text %s", self.blend_of_parts, self.text_part.l2)
         rows, columns = _sample(train, rng)
         users, columns = train.users.take(rows), columns[train.warm[columns]]
         self.warm_unit, self.text_unit, self.unseen_unit = (
@@ -96,13 +96,13 @@ class Hybrid(Recommender):
             for part in (self.warm_part, self.text_part, self.unseen_part)
         )
         self.warm = torch.from_numpy(train.warm)
-        self.gain = torch.exp(self.calibration.popularity * _centred_log(train.popularity))
-        self.taste: Taste | None = None
+        self.gain = torch.exp(self.blend_of_parts.popularity * _centred_log(train.popularity))
+        self.low_rank: LowRankItemItem | None = None
         if isinstance(self.warm_part, ItemItemRecommender):
-            self.taste = factorise(self.warm_part.weights * self.gain, seed=train.seed)
+            self.low_rank = factorise(self.warm_part.weights * self.gain, seed=train.seed)
         return self
 
-    def _parts(self, train: TrainingData) -> tuple[Part, AlignedText, Part]:
+    def _parts(self, train: TrainingData) -> tuple[ScoredPart, AlignedText, ScoredPart]:
         """The arms that rank warm items, that are blended with them, and that rank unseen items."""
         if self.penalty is None:
             aligned = AlignedText(l2=self.aligned_l2 or RIDGES[0]).fit(train)
@@ -121,28 +121,28 @@ class Hybrid(Recommender):
         ).fit(train)
         rows, columns = _sample(train, np.random.default_rng(train.seed))
         users = train.users.take(rows)
-        return ease, aligned, CarriedText(train, aligned, ease, users, columns[train.warm[columns]])
+        return ease, aligned, ContentToCollaborative(train, aligned, ease, users, columns[train.warm[columns]])
 
-    def _evidence(self, split: HoldOut, rng: np.random.Generator) -> Evidence:
+    def _evidence(self, split: HoldOut, rng: np.random.Generator) -> HiddenScores:
         warm_part, text_part, unseen_part = self._parts(split.train)
         rows, columns = _sample(split.train, rng)
         rows = rows[~split.train.users.is_new[rows]]
-        users, held = split.train.users.take(rows), split.held[rows]
+        users, hidden_likes = split.train.users.take(rows), split.hidden_likes[rows]
         warm, hidden = columns[split.train.warm[columns]], columns[split.hidden[columns]]
         per_user = _lengths(users).sqrt()[:, None]
         of_warm = [_at(part, users, warm) for part in (warm_part, text_part, unseen_part)]
         units = [_unit(scores, users, warm) * per_user for scores in of_warm]
-        return Evidence(
+        return HiddenScores(
             warm_scores=(of_warm[0] / units[0]).masked_fill_(dense(users.history[:, warm]) > 0, float("-inf")),
             text_scores=of_warm[1] / units[1],
             log_popularity=_centred_log(split.train.popularity)[torch.from_numpy(warm)],
-            warm_liked=dense(held[:, warm]),
+            warm_liked=dense(hidden_likes[:, warm]),
             hidden_scores=_at(unseen_part, users, hidden) / units[2],
-            hidden_liked=dense(held[:, hidden]),
+            hidden_liked=dense(hidden_likes[:, hidden]),
         )
 
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
-        c = self.calibration
+        c = self.blend_of_parts
         text = self.text_part.score(users) / self.text_unit
         warm = (self.warm_part.score(users) / self.warm_unit + c.blend * text) * self.gain
         unseen = self.unseen_part.score(users) / self.unseen_unit
@@ -152,16 +152,16 @@ class Hybrid(Recommender):
     def queries(self, users: UserBatch) -> Mapping[str, NDArray[np.float32]]:
         """``text`` mapped to taste for what is unseen, and ``taste``, a short form of the item-item weights, for the rest."""
         text = self.unseen_part.queries(users)
-        if self.taste is None:
+        if self.low_rank is None:
             return text
-        return {**text, "taste": np.asarray(users.history @ self.taste.history, dtype=np.float32)}
+        return {**text, "taste": np.asarray(users.history @ self.low_rank.history, dtype=np.float32)}
 
     def stored_vectors(self) -> Mapping[str, NDArray[np.float32]]:
-        return {} if self.taste is None else {"taste": self.taste.items}
+        return {} if self.low_rank is None else {"taste": self.low_rank.items}
 
     def neighbours(self, users: UserBatch, n: int) -> NDArray[np.int64] | None:
         """The strongest neighbours of the user's last items."""
-        return None if self.taste is None else latest_neighbours(self.taste.neighbours, users, n)
+        return None if self.low_rank is None else latest_neighbours(self.low_rank.neighbours, users, n)
 
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
         """The history item without which the score would be lowest, both parts together.
@@ -169,7 +169,7 @@ class Hybrid(Recommender):
         An unseen item's score also loses a step of the offset, which may be negative: an item is named only where its text
         speaks for the listed one, and for more than that step.
         """
-        c = self.calibration
+        c = self.blend_of_parts
         places = torch.from_numpy(items).clamp(min=0)
         text = self.text_part.losses(users, items) / self.text_unit
         warm = (self.warm_part.losses(users, items) / self.warm_unit + c.blend * text) * self.gain[places][:, None, :]
@@ -189,12 +189,12 @@ def best_penalty(train: TrainingData, share: float, rng: np.random.Generator) ->
     The penalty and not l2 is what is kept for the whole data: how large M is to be expected does not depend on how many events are
     known. 0 where there are none.
     """
-    found, units = np.zeros(len(RIDGES)), np.zeros(RIDGE_ROUNDS)
+    totals, units = np.zeros(len(RIDGES)), np.zeros(RIDGE_ROUNDS)
     for drawing in range(RIDGE_ROUNDS):
         split = hold_out(train, share=share, rng=rng)
         rows, columns = _sample(split.train, rng)
         users, hidden = split.train.users.take(rows), columns[split.hidden[columns]]
-        liked = dense(split.held[rows][:, hidden])
+        liked = dense(split.hidden_likes[rows][:, hidden])
         vectors = torch.from_numpy(train.vectors["text"][hidden])
         arm = AlignedText()
         moments = arm.moments(split.train)
@@ -202,8 +202,8 @@ def best_penalty(train: TrainingData, share: float, rng: np.random.Generator) ->
         for place, fitted in enumerate(arm.path(moments, RIDGES)):
             scores = torch.from_numpy(fitted.query_vectors(users)) @ vectors.T
             top = scores.topk(min(K, len(hidden)), dim=1).indices
-            found[place] += ndcg_of_hits(liked.gather(1, top), liked.sum(dim=1))
-    return float(RIDGES[int(found.argmax())] * units.mean())
+            totals[place] += ndcg_of_hits(liked.gather(1, top), liked.sum(dim=1))
+    return float(RIDGES[int(totals.argmax())] * units.mean())
 
 
 def _sample(train: TrainingData, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -214,7 +214,7 @@ def _sample(train: TrainingData, rng: np.random.Generator) -> tuple[NDArray[np.i
     return rows, columns
 
 
-def _at(part: Part, users: UserBatch, columns: NDArray[np.int64]) -> Tensor:
+def _at(part: ScoredPart, users: UserBatch, columns: NDArray[np.int64]) -> Tensor:
     """Scores of ``columns`` for each user, (n_users, n_columns); whole rows at a time, which beats gathering the items' vectors."""
     places = torch.from_numpy(columns)
     step = max(1, CELLS // max(1, users.history.shape[1]))

@@ -19,7 +19,7 @@ N_LATEST = 20
 
 
 @dataclass(frozen=True)
-class Taste:
+class LowRankItemItem:
     """W (n_items, n_items) in short: ``history @ items.T`` is its best approximation of that rank."""
 
     history: NDArray[np.float32]
@@ -30,7 +30,9 @@ class Taste:
     """(n_items, n_items): each row's largest positive weights alone."""
 
 
-def factorise(weights: Tensor, *, seed: int, n_factors: int = N_FACTORS, n_neighbours: int = N_NEIGHBOURS) -> Taste:
+def factorise(
+    weights: Tensor, *, seed: int, n_factors: int = N_FACTORS, n_neighbours: int = N_NEIGHBOURS
+) -> LowRankItemItem:
     r"""Truncated singular value decomposition :math:`W \approx U S V^\top`, history :math:`U S`, items :math:`V`.
 
     Randomised with two power iterations (Halko, Martinsson and Tropp, SIAM Review 2011), O(n_items² · d), seeded.
@@ -45,7 +47,7 @@ def factorise(weights: Tensor, *, seed: int, n_factors: int = N_FACTORS, n_neigh
         (nearest.values.clamp(min=0).numpy().ravel(), (rows, nearest.indices.numpy().ravel())), shape=(n_items, n_items)
     )
     near.eliminate_zeros()
-    return Taste((U * S).numpy(), np.ascontiguousarray(V.numpy()), near)
+    return LowRankItemItem((U * S).numpy(), np.ascontiguousarray(V.numpy()), near)
 
 
 def latest_neighbours(neighbours: csr_array, users: UserBatch, n: int) -> NDArray[np.int64]:
@@ -53,14 +55,14 @@ def latest_neighbours(neighbours: csr_array, users: UserBatch, n: int) -> NDArra
 
     Without times, the whole history counts. Padded with -1; sparse all the way, so its cost does not grow with the catalogue.
     """
-    found = csr_array(_latest(users) @ neighbours)
-    row = np.repeat(np.arange(found.shape[0]), np.diff(found.indptr))
-    order = np.lexsort((found.indices, -found.data, row))
-    row, item = row[order], found.indices[order]
-    place = np.arange(len(row)) - found.indptr[row]
-    ranked = np.full((found.shape[0], n), PADDING, dtype=np.int64)
-    kept = place < n
-    ranked[row[kept], place[kept]] = item[kept]
+    scores = csr_array(_latest(users) @ neighbours)
+    row = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
+    order = np.lexsort((scores.indices, -scores.data, row))
+    row, item = row[order], scores.indices[order]
+    place = np.arange(len(row)) - scores.indptr[row]
+    ranked = np.full((scores.shape[0], n), PADDING, dtype=np.int64)
+    best = place < n
+    ranked[row[best], place[best]] = item[best]
     return ranked
 
 
@@ -70,7 +72,7 @@ def _latest(users: UserBatch) -> csr_array:
     row = np.repeat(np.arange(len(users)), np.diff(users.times.indptr))
     order = np.lexsort((users.times.indices, -users.times.data, row))
     place = np.arange(len(row)) - users.times.indptr[row]
-    kept = order[place < N_LATEST]
+    latest = order[place < N_LATEST]
     return csr_array(
-        (np.ones(len(kept), dtype=np.float32), (row[kept], users.times.indices[kept])), shape=users.history.shape
+        (np.ones(len(latest), dtype=np.float32), (row[latest], users.times.indices[latest])), shape=users.history.shape
     )

@@ -9,7 +9,7 @@ ROUNDING = 1e-6
 """What float32 makes of nothing: a smaller loss of a cosine is no reason, and a sum of a smaller share has no direction."""
 
 
-def losses_of_least_squares(
+def contributions_of_least_squares(
     gram: Tensor, of_history: Tensor, listed: Tensor, *, alpha: float, regularisation: float
 ) -> Tensor:
     r"""Loss of :math:`y_i^\top x_u` when :math:`x_u` is solved anew without history item h, (B, H, k).
@@ -24,21 +24,21 @@ def losses_of_least_squares(
     """
     system = gram + regularisation * torch.eye(len(gram)) + (alpha - 1) * of_history.mT @ of_history
     solved = torch.cholesky_solve(of_history.mT, torch.linalg.cholesky(system))
-    own = torch.einsum("bhd,bdh->bh", of_history, solved)
+    self_products = torch.einsum("bhd,bdh->bh", of_history, solved)
     predicted = torch.einsum("bhd,bd->bh", of_history, alpha * solved.sum(dim=2))
     shares = alpha * solved.mT @ listed.mT
-    return shares * ((1 - (alpha - 1) / alpha * predicted) / (1 - (alpha - 1) * own))[:, :, None]
+    return shares * ((1 - (alpha - 1) / alpha * predicted) / (1 - (alpha - 1) * self_products))[:, :, None]
 
 
-def losses_of_cosine(of_history: Tensor, listed: Tensor) -> Tensor:
+def contributions_of_cosine(of_history: Tensor, listed: Tensor) -> Tensor:
     r"""Loss of :math:`\cos(\sum_h e_h, e_i)` when the sum is taken without history item h, (B, H, k).
 
-    Shapes as in :func:`losses_of_least_squares`; ``listed`` has unit length.
+    Shapes as in :func:`contributions_of_least_squares`; ``listed`` has unit length.
     """
     total = of_history.sum(dim=1, keepdim=True)
     length = total.norm(dim=2, keepdim=True)
-    own = torch.einsum("bhd,bhd->bh", of_history, of_history)[:, :, None]
-    left = length**2 - 2 * of_history @ total.mT + own  # ‖Σe − e_h‖², without a second (B, H, d)
+    self_products = torch.einsum("bhd,bhd->bh", of_history, of_history)[:, :, None]
+    left = length**2 - 2 * of_history @ total.mT + self_products  # ‖Σe − e_h‖², without a second (B, H, d)
     left = torch.where(left > ROUNDING * length**2, left.clamp(min=0).sqrt(), float("inf"))
     whole = total @ listed.mT
     without = (whole - of_history @ listed.mT) / left

@@ -34,5 +34,5 @@ def session_gram(
             continue
         weight = user_weights[users[near]] * np.exp(-apart[near] / seconds) * (1 - offset / (window + 1))
         above = above + csr_array((weight, (items[near], items[near + offset])), shape=(n, n))
-    own = np.bincount(items, weights=user_weights[users], minlength=n)
-    return csr_array(above + above.T + diags_array(own))
+    weights = np.bincount(items, weights=user_weights[users], minlength=n)
+    return csr_array(above + above.T + diags_array(weights))

@@ -17,12 +17,12 @@ from recsat.lists.shortlist import shortlists
 from recsat.measure.vectors import ItemVectors
 from recsat.rerank.budget import DiversityBudget
 from recsat.rerank.make import TOPICAL, make_reranker
-from recsat.rerank.trade_off import LOSS, Point, ScoredUsers, chosen_point, measured, scored_users, sweep
+from recsat.rerank.trade_off import LOSS, ScoredUsers, TradeOffPoint, chosen_point, measured, scored_users, sweep
 from recsat.stages.trial.examples import examples, features_of
 from recsat.stages.trial.fold import Fold, some_of
 
 BUDGET = "budget"
-AROUND = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0)
+BUDGET_MULTIPLES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0)
 """Multiples of the trade-off that a budget learnt, at which its curve is drawn. That trade-off is often far below the 0.05 of the fixed ones,
 since it weighs one item's expected gain against the diversity of a whole list."""
 MOST_USERS = 1_000
@@ -74,10 +74,10 @@ def curves(
     curve_of[BUDGET] = _of_budget(rerankers[BUDGET], domain, fitted, tuning, request, on_validation)
     rows = []
     for reranker, curve in curve_of.items():
-        rows += [("validation", reranker, point, point == curve.chosen) for point in curve.points]
-        for trade_off in sorted({0.0, curve.chosen.trade_off}):
+        rows += [("validation", reranker, point, point == curve.point) for point in curve.points]
+        for trade_off in sorted({0.0, curve.point.trade_off}):
             point = measured(on_test, trade_off, curve.make(trade_off))
-            rows.append(("test", reranker, point, trade_off == curve.chosen.trade_off))
+            rows.append(("test", reranker, point, trade_off == curve.point.trade_off))
     n_users = {"validation": len(on_validation.users), "test": len(on_test.users)}
     return pl.DataFrame(
         [
@@ -91,8 +91,8 @@ def curves(
 
 @dataclass(frozen=True)
 class _Curve:
-    points: Sequence[Point]
-    chosen: Point
+    points: Sequence[TradeOffPoint]
+    point: TradeOffPoint
     make: Callable[[float], Reranker]
 
 
@@ -108,9 +108,9 @@ def _of_budget(
     budget = make_reranker(spec, {"loss": LOSS})
     assert isinstance(budget, DiversityBudget), "recsat's own; plugins cannot take its name"
     learnt = budget.fit(examples(domain, arm, tuning, request, budget.events))
-    points = sweep(on_validation, learnt.at, sorted({min(1.0, share * learnt.trade_off) for share in AROUND}))
-    chosen = next(point for point in points if point.trade_off == learnt.trade_off)
-    return _Curve(points, chosen, learnt.at)
+    points = sweep(on_validation, learnt.at, sorted({min(1.0, share * learnt.trade_off) for share in BUDGET_MULTIPLES}))
+    point = next(point for point in points if point.trade_off == learnt.trade_off)
+    return _Curve(points, point, learnt.at)
 
 
 def with_trade_off(rerankers: Mapping[str, RerankerSpec], domain: Domain) -> dict[str, RerankerSpec]:

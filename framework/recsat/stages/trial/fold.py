@@ -42,9 +42,9 @@ class Fold(Served):
 def some_of(mask: NDArray[np.bool_], most: int, seed: int) -> NDArray[np.bool_]:
     """``mask`` with at most ``most`` of its rows, drawn at random."""
     rows = np.flatnonzero(mask)
-    drawn = np.zeros_like(mask)
-    drawn[np.random.default_rng(seed).permutation(rows)[:most]] = True
-    return drawn
+    sample = np.zeros_like(mask)
+    sample[np.random.default_rng(seed).permutation(rows)[:most]] = True
+    return sample
 
 
 def validation_fold(inputs: RunInputs, split: Split) -> Fold:

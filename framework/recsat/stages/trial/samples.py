@@ -20,8 +20,8 @@ def sample_users(
     """At most ``n_users`` of those who are judged, drawn at random, with their latest likes and every arm's list."""
     judged = evidence.relevant["user_id"].unique().sort()
     n = min(n_users, len(judged))
-    drawn = np.random.default_rng(seed).choice(len(judged), size=n, replace=False)
-    return [_sample(domain, evidence, by_arm, user) for user in judged.gather(np.sort(drawn)).to_list()]
+    places = np.random.default_rng(seed).choice(len(judged), size=n, replace=False)
+    return [_sample(domain, evidence, by_arm, user) for user in judged.gather(np.sort(places)).to_list()]
 
 
 def _sample(domain: Domain, evidence: Evidence, by_arm: Mapping[str, pl.DataFrame], user: str) -> SampleUser:

@@ -12,7 +12,7 @@ from sklearn.linear_model import Ridge
 
 from recsat.arms.aligned import AlignedText
 from recsat.arms.ease_text import EaseText
-from recsat.arms.hybrid.carried import L2, CarriedText
+from recsat.arms.hybrid.cold_start import L2, ContentToCollaborative
 from recsat.contract.interactions import TrainingData
 
 
@@ -23,9 +23,9 @@ def data(blocks: TrainingData) -> TrainingData:
     return replace(blocks, users=replace(blocks.users, history=csr_array(history)))
 
 
-def carried(data: TrainingData) -> tuple[CarriedText, AlignedText, EaseText]:
+def carried(data: TrainingData) -> tuple[ContentToCollaborative, AlignedText, EaseText]:
     aligned, ease = AlignedText().fit(data), EaseText(l2=1.0, prior=1.0).fit(data)
-    return CarriedText(data, aligned, ease, data.users, np.arange(3, 30)), aligned, ease
+    return ContentToCollaborative(data, aligned, ease, data.users, np.arange(3, 30)), aligned, ease
 
 
 def spread(scores: np.ndarray, data: TrainingData) -> float:

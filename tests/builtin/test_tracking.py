@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from recsat.finetune import tracking
+from recsat.builtin import tracking
 from recsat.plugins import load_plugins
 
 

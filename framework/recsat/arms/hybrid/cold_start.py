@@ -20,7 +20,7 @@ L2 = 10.0
 """Of the best three of 1, 3, 10, 30 and 100 on both MovieLens and Steam; see docs/decisions/0004-leading-arms.md."""
 
 
-class CarriedText:
+class ContentToCollaborative:
     r"""Inner product of an item's text vector with a sum over the history, of aligned text and of carried scores in equal parts.
 
     .. math:: s_{ui} = x_u^\top \Bigl(\frac{E M}{\sigma_M} + \frac{W K}{\sigma_K}\Bigr) e_i, \qquad

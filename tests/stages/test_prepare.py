@@ -1,0 +1,62 @@
+"""From files to tables and splits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from recsat import RunConfig
+from recsat.plugins import load_plugins
+from recsat.run import RunFolder, new_run, run_stage
+from recsat.stages import PREPARE
+from recsat.stages.prepare import read_split
+
+
+def prepared(config: RunConfig, place: Path, seed: int) -> RunFolder:
+    folder = new_run(config.model_copy(update={"runs_dir": str(place), "seed": seed}))
+    run_stage(folder, PREPARE, load_plugins(["content"]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(small_run_config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> list[RunFolder]:
+    """Of the seeds 1, 1 and 2."""
+    place = tmp_path_factory.mktemp("prepared")
+    return [prepared(small_run_config, place, seed) for seed in (1, 1, 2)]
+
+
+@pytest.mark.parametrize("split", ["warm", "cold"])
+def test_the_seed_alone_decides_what_is_held_out(runs: list[RunFolder], split: str) -> None:
+    first, same, other = (read_split(folder, split) for folder in runs)
+    for part in ("train", "validation", "test"):
+        assert getattr(first, part).equals(getattr(same, part))
+    assert not first.test.sort(pl.all()).equals(other.test.sort(pl.all()))
+
+
+def test_a_split_comes_back_as_it_was_written(runs: list[RunFolder]) -> None:
+    cold = read_split(runs[0], "cold")
+    assert cold.protocol == "cold-items"
+    assert cold.test_items is not None
+    assert cold.test_items.to_list() == cold.test["item_id"].unique().sort().to_list()
+    assert read_split(runs[0], "warm").test_items is None
+    events = runs[0].read_table("data/events.parquet")
+    assert sum(part.height for part in (cold.train, cold.validation, cold.test)) == events.height
+
+
+def test_tables_hold_the_core_and_every_item_has_its_text(runs: list[RunFolder]) -> None:
+    folder = runs[0]
+    items, texts = folder.read_table("data/items.parquet"), folder.read_table("data/texts.parquet")
+    assert items["item_id"].is_sorted()
+    assert texts["item_id"].equals(items["item_id"])
+    assert (texts["text"] != "").all()
+    liked = folder.read_table("data/events.parquet").filter(pl.col("value") >= 4)
+    assert liked.group_by("user_id").len()["len"].min() >= 3
+    assert liked.group_by("item_id").len()["len"].min() >= 3
+    summary = folder.read_json("data/summary.json")
+    assert (summary["n_items"], summary["n_quarantined"]) == (items.height, 0)
+
+
+def test_the_fingerprint_is_of_the_data_and_not_of_the_seed(runs: list[RunFolder]) -> None:
+    assert len({folder.read_json("data/summary.json")["fingerprint"] for folder in runs}) == 1

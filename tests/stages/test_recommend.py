@@ -1,0 +1,58 @@
+"""What the stage recommend writes of a split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from recsat.measure.accuracy import ndcg
+from recsat.plugins import load_plugins
+from recsat.run import RunFolder, StageContext
+from recsat.stages.prepare import read_split
+from recsat.stages.recommend import able_arms
+from recsat.stages.split_lists import read_split_lists
+from recsat.stages.trial.fold import test_fold as final_fold
+from recsat.stages.trial.fold import validation_fold
+from recsat.stages.trial.inputs import embedded_inputs
+
+
+def test_it_writes_the_fold_that_it_used(finished_run: Path) -> None:
+    folder = RunFolder(finished_run)
+    context = StageContext.open(folder, load_plugins(["content"]))
+    fold = final_fold(embedded_inputs(context), read_split(folder, "warm"))
+    record, tables = read_split_lists(folder, "warm")
+    assert tables.users.to_list() == fold.users.ids
+    assert tables.relevant.sort("user_id", "item_id").equals(fold.relevant.sort("user_id", "item_id"))
+    assert (record.removed, record.n_pairs) == (fold.plan.removed, fold.plan.n_candidates)
+    assert list(record.arms) == ["popularity", "text", "ease"]
+    assert record.arms["ease"].parameters == {"l2": 50.0}
+
+
+def test_validation_is_judged_with_what_was_known_before_it(finished_run: Path) -> None:
+    """Popularity by hand: fitted on the training part, the seen left out, over users with a history."""
+    folder = RunFolder(finished_run)
+    context = StageContext.open(folder, load_plugins(["content"]))
+    fold = validation_fold(embedded_inputs(context), read_split(folder, "warm"))
+    liked = fold.known.filter(context.domain.positive)
+    counts = liked.select("user_id", "item_id").unique().group_by("item_id").agg(n=pl.len())
+    assert counts["n"].max() < liked["user_id"].n_unique()
+    users = fold.users.id_series.filter(pl.Series(fold.judged_with_history))
+    record, _ = read_split_lists(folder, "warm")
+    candidates = users.to_frame().join(counts, how="cross").join(fold.known, on=["user_id", "item_id"], how="anti")
+    lists = candidates.sort("n", descending=True).group_by("user_id", maintain_order=True).head(10)
+    lists = lists.with_columns(rank=pl.int_range(1, pl.len() + 1).over("user_id"))
+    expected = ndcg(lists, fold.relevant, users, k=10)["value"].mean()
+    assert isinstance(expected, float)
+    # Items that are equally popular are drawn in another order here.
+    assert record.arms["popularity"].validation_ndcg == pytest.approx(expected, abs=0.03)
+
+
+def test_only_arms_that_order_unseen_items_are_tried_where_only_these_are_ranked() -> None:
+    plugins = load_plugins(["content"])
+    arms = plugins.recommenders(plugins.domain("content"))
+    able = able_arms(arms, "cold-items")
+    assert "ease" not in able
+    assert {"popularity", "text", "hybrid"} <= set(able)
+    assert able_arms(arms, "mixed") == arms
