@@ -64,18 +64,18 @@ class FilterContract:
 
     def test_its_kinds_are_kinds_of_the_items(self) -> None:
         for context in self.contexts():
-            strange = sorted(set(self.rule.kinds or ()) - set(context.known.items["kind"]))
-            assert not strange, (
-                f"filter {self.rule.name}: no item is of kinds {strange}, so it never removes any. Mend kinds, or try it on such items."
+            absent = sorted(set(self.rule.kinds or ()) - set(context.known.items["kind"]))
+            assert not absent, (
+                f"filter {self.rule.name}: no item is of kinds {absent}, so it never removes any. Mend kinds, or try it on such items."
             )
 
     def test_users_of_whom_nothing_is_known_are_answered(self) -> None:
-        stranger = pl.Series("user_id", ["nobody has this id"])
+        new_user = pl.Series("user_id", ["nobody has this id"])
         for context in self.contexts():
             for part in (self.rule.exclude, self.rule.allow):
                 if part is None:
                     continue
-                others = set(part(stranger, context)["user_id"]) - set(stranger)
+                others = set(part(new_user, context)["user_id"]) - set(new_user)
                 assert not others, f"filter {self.rule.name}: asked for a new user it answers for {min(others)!r}."
-                pairs = part(stranger.clear(), context)
+                pairs = part(new_user.clear(), context)
                 assert pairs.is_empty(), f"filter {self.rule.name}: asked for nobody it gives {pairs.height} pairs."

@@ -107,9 +107,9 @@ class RecommenderContract:
     def test_a_user_is_scored_from_the_history_handed_in_not_from_a_stored_id(self) -> None:
         train = self.world()
         arm = self.make().fit(train)
-        stranger = UserBatch(ids=["never seen"], history=train.users.history[[4]])
+        new_user = UserBatch(ids=["never seen"], history=train.users.history[[4]])
         _assert_close(
-            arm.score(stranger)[0],
+            arm.score(new_user)[0],
             arm.score(train.users)[4],
             "a user unseen in training gets other scores than the training user with the same history. "
             "Score users.history, not what was stored under an id.",
