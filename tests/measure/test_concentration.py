@@ -83,20 +83,20 @@ def test_values_worked_by_hand(counts: list[int], expected: dict[str, float]) ->
 
 
 def test_a_users_value_is_the_jackknifes_by_hand() -> None:
-    # One of three items for u, two for v, one of them u's; a fourth item for nobody. Coverage is 2 of 4, 2 of 4 without u
-    # and 1 of 4 without v, so v, who alone shows the second item, has the larger value:
+    # Of four items u is shown the first, v the first two. Coverage is 2 of 4, 2 of 4 without u and 1 of 4 without v, so v,
+    # who alone is shown the second item, has the larger value:
     # 1/2 + (2 - 1) (3/8 - 1/2) = 3/8 and 1/2 + (2 - 1) (3/8 - 1/4) = 5/8.
-    found = conc.coverage_of(shown_of(np.array([[1, 0, 0, 0], [1, 1, 0, 0]])))
-    assert found.left_out.tolist() == [0.5, 0.25]
-    assert found.user_values.tolist() == [0.375, 0.625]
+    aggregate = conc.coverage_of(shown_of(np.array([[1, 0, 0, 0], [1, 1, 0, 0]])))
+    assert aggregate.left_out.tolist() == [0.5, 0.25]
+    assert aggregate.user_values.tolist() == [0.375, 0.625]
 
 
 @pytest.mark.parametrize("name", MEASURES)
 def test_a_users_value_is_theta_and_n_minus_one_times_what_is_missed_without_them(name: str) -> None:
-    found = MEASURES[name](shown_of(drawn(1, 12, 15, 3, 1.0)))
-    expected = found.value + 11 * (found.left_out.mean() - found.left_out)
-    np.testing.assert_allclose(found.user_values, expected)
-    assert found.user_values.std() > 0
+    aggregate = MEASURES[name](shown_of(drawn(1, 12, 15, 3, 1.0)))
+    expected = aggregate.value + 11 * (aggregate.left_out.mean() - aggregate.left_out)
+    np.testing.assert_allclose(aggregate.user_values, expected)
+    assert aggregate.user_values.std() > 0
 
 
 def test_a_single_list_has_a_value_and_no_spread() -> None:
