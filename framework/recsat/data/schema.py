@@ -10,8 +10,8 @@ import polars as pl
 
 from recsat.contract.dataset import no_quarantine
 from recsat.data.columns import UTC
-from recsat.data.faults import did_you_mean, faults_at
-from recsat.errors import DataError
+from recsat.data.faults import faults_at
+from recsat.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
     from pandera.polars import DataFrameSchema

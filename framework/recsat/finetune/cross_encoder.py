@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from recsat.atomic import replacing_folder
 from recsat.embed.batching import run_in_batches
 from recsat.embed.device import pick_device
 from recsat.embed.loading import quiet
@@ -74,15 +73,12 @@ class CrossEncoder:
 
     def save(self, folder: Path, story: Mapping[str, Any]) -> None:
         """A folder that :class:`CrossEncoder` and transformers load, written in one step."""
-        temporary = folder.with_name(f".{folder.name}.tmp")
-        shutil.rmtree(temporary, ignore_errors=True)
         plain: Any = merged(self.module)
-        with quiet():
-            plain.save_pretrained(temporary)
-        self.tokenizer.save_pretrained(temporary)
-        (temporary / "finetune.json").write_text(json.dumps(story, indent=2, ensure_ascii=False), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(temporary, folder)
+        with replacing_folder(folder) as draft:
+            with quiet():
+                plain.save_pretrained(draft)
+            self.tokenizer.save_pretrained(draft)
+            (draft / "finetune.json").write_text(json.dumps(story, indent=2, ensure_ascii=False), encoding="utf-8")
 
     def _forward(self, batch: dict[str, Tensor]) -> Tensor:
         output = self.module(**{name: values.to(self.device) for name, values in batch.items()})

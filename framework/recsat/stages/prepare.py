@@ -45,7 +45,7 @@ def prepare(context: StageContext) -> Outcome:
     if kept.ties is not None:
         folder.write_table("data/ties.parquet", kept.ties)
     if kept.quarantine.height:
-        kept.quarantine.write_csv(folder.path / "quarantine.csv")
+        folder.write_csv("quarantine.csv", kept.quarantine)
         context.progress.note(f"{kept.quarantine.height} rows set aside in {folder.path / 'quarantine.csv'}")
     texts = pl.DataFrame({"item_id": kept.items["item_id"], "text": domain.describe_item(kept.items)})
     folder.write_table("data/texts.parquet", texts)
