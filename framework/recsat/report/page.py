@@ -12,11 +12,11 @@ import jinja2
 from markupsafe import Markup
 from pydantic import JsonValue
 
-from recsat.result import numerals
 from recsat.report.curve_plot import curve_plot
 from recsat.report.headline import answer_in_words, confidence, headlines, not_measured, split_names
 from recsat.report.plot import accuracy_diversity_plot
 from recsat.report.tables import DIMENSIONS, all_lines, kind_of, slice_names, slice_table, split_tables
+from recsat.result import numerals
 from recsat.result.model import Result, SampleUser, Verdict
 
 MOST_USERS, MOST_ITEMS = 5, 4000
