@@ -29,6 +29,16 @@ def sweep(root: Path) -> None:
     for leftover in root.glob(".*"):
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
+
+
+def holder(root: Path) -> str:
+    """The process that has the store open, as it says itself."""
+    try:
+        return (root / "holder").read_text().strip() or "unknown"
+    except OSError:
+        return "unknown"
 
 
 def shard_path(root: Path, name: str) -> Path:
