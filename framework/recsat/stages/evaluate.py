@@ -11,8 +11,7 @@ import polars as pl
 from recsat.contract.domain import RecommenderSpec
 from recsat.data.split import Split
 from recsat.measure.evaluate import EvaluatedSplit, evaluate_split
-from recsat.measure.evidence import Evidence
-from recsat.measure.vectors import ItemVectors
+from recsat.measure.evidence import Evidence, ItemVectors
 from recsat.measure.verdict import verdicts
 from recsat.result.model import (
     ArmInfo,

@@ -18,7 +18,7 @@ from recsat.contract.reranker import LearnedReranker, Reranker, TextReranker
 from recsat.data.split import Split
 from recsat.lists.make import Request
 from recsat.lists.shortlist import shortlists
-from recsat.measure.vectors import ItemVectors
+from recsat.measure.evidence import ItemVectors
 from recsat.rerank.budget import DiversityBudget
 from recsat.rerank.trade_off import LOSS, Point, ScoredUsers, chosen_point, measured, scored_users, sweep
 from recsat.run.stage import StageContext
