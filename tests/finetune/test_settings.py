@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,6 @@ from recsat import ConfigError, EncoderError, RunConfig, RunError
 from recsat.cli import app
 from recsat.config.sources import load_config
 from recsat.finetune.execute import open_finetune
-from recsat.finetune.schedule import warmed_up
 from recsat.finetune.settings import FinetuneConfig, FinetuneSettings, FinetuneSources
 from recsat.finetune.text_model import startable
 from recsat.finetune.training import batched
@@ -73,14 +71,6 @@ def test_a_run_leaves_the_section_of_a_shared_file_alone_but_not_what_it_is_told
     assert load_config(file, {"RECSAT_FINETUNE__EPOCHS": "3"}).config == RunConfig(seed=7)
     with pytest.raises(ConfigError, match=r"--set finetune\.epochs=3: finetune is no setting"):
         load_config(file, {}, ["finetune.epochs=3"])
-
-
-def test_the_rate_rises_in_a_line_and_falls_in_a_line_and_is_never_zero_in_a_step() -> None:
-    rates = [warmed_up(step, 20, 0.25) for step in range(20)]
-    assert rates[:6] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 1.0])
-    assert rates[-1] == pytest.approx(1 / 15)
-    assert all(a > b for a, b in itertools.pairwise(rates[5:]))
-    assert warmed_up(0, 4, 0.0) == 1.0
 
 
 def test_a_rest_of_one_pair_is_no_batch() -> None:
