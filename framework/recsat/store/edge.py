@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,35 +16,13 @@ from numpy.typing import NDArray
 from qdrant_client import models
 
 from recsat.errors import StoreError
-from recsat.store import checks, edge_build, edge_folder
+from recsat.store import checks, edge_folder
 from recsat.store.edge_filters import edge_filter
+from recsat.store.edge_shards import EdgeShards, OpenCollection, index_fields
 from recsat.store.hits import by_vector
 from recsat.store.identity import plain_id
 from recsat.store.payload import payload_batches
 from recsat.store.port import DEFAULT_BATCH, Advance, CollectionShape, FieldType, Nearest, PointId, ScrollPage
-
-_DISTANCES = {
-    models.Distance.DOT: edge.Distance.Dot,
-    models.Distance.COSINE: edge.Distance.Cosine,
-    models.Distance.EUCLID: edge.Distance.Euclid,
-    models.Distance.MANHATTAN: edge.Distance.Manhattan,
-}
-_INDEXES = {
-    "keyword": edge.PayloadSchemaType.Keyword,
-    "integer": edge.PayloadSchemaType.Integer,
-    "float": edge.PayloadSchemaType.Float,
-    "bool": edge.PayloadSchemaType.Bool,
-    "datetime": edge.PayloadSchemaType.Datetime,
-}
-
-
-@dataclass
-class OpenCollection:
-    """A loaded shard; ``lock`` is held by whoever uses it, because a build closes it for a while."""
-
-    shape: CollectionShape
-    shard: Any
-    lock: threading.RLock = field(default_factory=threading.RLock)
 
 
 class EdgeStore:
@@ -68,9 +42,8 @@ class EdgeStore:
         hnsw_ef_construct: int = 100,
     ) -> None:
         self.directory = Path(directory)
-        self._graph = edge.HnswIndexConfig(hnsw_m, hnsw_ef_construct, indexing_threshold_kb)
-        self._threshold = indexing_threshold_kb
-        self._open: dict[str, OpenCollection] = {}
+        graph = edge.HnswIndexConfig(hnsw_m, hnsw_ef_construct, indexing_threshold_kb)
+        self._shards = EdgeShards(self.directory, graph, indexing_threshold_kb)
         self._lock = threading.RLock()
         self._closed = False
         # The system lets go of it when the process dies, however it dies.
@@ -111,42 +84,22 @@ class EdgeStore:
         checks.check_name(name)
         checks.check_shape(name, vectors)
         wanted = CollectionShape(dict(vectors), distance, dict(payload_indexes or {}))
-        with self._lock, self._refusals(name):
+        with self._lock, self._shards.refusals(name):
             self._check_open()
             known = self.aliases().get(name, name)
             made = known not in self.collections()
             if made:
-                self._create(name, wanted)
+                self._shards.create(name, wanted)
                 return True
             collection = self._collection(known)
             checks.check_same_shape(known, collection.shape, wanted)
             new = {f: t for f, t in wanted.payload_indexes.items() if f not in collection.shape.payload_indexes}
             with collection.lock:
-                self._index_fields(collection.shard, new)
+                index_fields(collection.shard, new)
             indexes = {**collection.shape.payload_indexes, **new}
             collection.shape = CollectionShape(collection.shape.vectors, collection.shape.distance, indexes)
             edge_folder.write_shape(self.directory / known, collection.shape)
             return False
-
-    def _create(self, name: str, shape: CollectionShape) -> None:
-        hidden = edge_folder.new_folder(self.directory, name, shape)
-        parameters = {
-            v: edge.EdgeVectorParams(size=d, distance=_DISTANCES[shape.distance]) for v, d in shape.vectors.items()
-        }
-        optimizers = edge.EdgeOptimizersConfig(indexing_threshold=self._threshold, default_segment_number=1)
-        config = edge.EdgeConfig(vectors=parameters, hnsw_config=self._graph, optimizers=optimizers)
-        shard = edge.EdgeShard.create(str(hidden / "shard"), config)
-        try:
-            self._index_fields(shard, shape.payload_indexes)
-            shard.flush()
-        finally:
-            shard.close()
-        edge_folder.reveal(hidden, self.directory, name)
-
-    @staticmethod
-    def _index_fields(shard: Any, fields: Mapping[str, FieldType]) -> None:
-        for name, kind in fields.items():
-            shard.update(edge.UpdateOperation.create_field_index(name, _INDEXES[kind]))
 
     def shape(self, name: str) -> CollectionShape:
         return self._collection(name).shape
@@ -166,49 +119,22 @@ class EdgeStore:
             edge_folder.write_aliases(self.directory, {**self.aliases(), alias: collection})
 
     def drop_collection(self, name: str) -> bool:
-        with self._lock, self._refusals(name):
+        with self._lock, self._shards.refusals(name):
             if name not in self.collections():
                 return False
             aliases = self.aliases()
             kept = {alias: target for alias, target in aliases.items() if target != name}
             if kept != aliases:
                 edge_folder.write_aliases(self.directory, kept)
-            collection = self._open.pop(name, None)
-            if collection is not None:
-                with collection.lock:
-                    collection.shard.close()
-            edge_folder.remove(self.directory, name)
+            self._shards.drop(name)
             return True
 
     def build(self, name: str) -> None:
-        collection = self._collection(name)
-        real = self.aliases().get(name, name)
-        with collection.lock, self._refusals(name):
-            largest_kb = collection.shard.info().points_count * max(collection.shape.vectors.values()) * 4 / 1024
-            if largest_kb <= self._threshold:  # no graph is due: milliseconds
-                collection.shard.optimize()
-                return
-            path = edge_folder.shard_path(self.directory, real)
-            collection.shard.flush()
-            collection.shard.close()
-            try:
-                child = subprocess.run(
-                    [sys.executable, "-P", edge_build.__file__, str(path)], capture_output=True, text=True, check=False
-                )
-            finally:
-                collection.shard = edge.EdgeShard.load(str(path))
-        if child.returncode:
-            raise StoreError(
-                f"collection {real!r} in {self.directory}: the index build ended with status {child.returncode}: "
-                f"{child.stderr.strip()[-500:]}. The points are safe; see that there is memory and disk, and build again."
-            )
+        self._collection(name)
+        self._shards.build(self.aliases().get(name, name))
 
     def flush(self) -> None:
-        with self._lock:
-            opened = list(self._open.items())
-        for name, collection in opened:  # without the store's lock: a build holds its collection's for minutes
-            with collection.lock, self._refusals(name):
-                collection.shard.flush()
+        self._shards.flush()
 
     def close(self) -> None:
         with self._lock:
@@ -216,12 +142,8 @@ class EdgeStore:
                 return
             self._closed = True
             try:
-                for name, collection in self._open.items():
-                    with collection.lock, self._refusals(name):
-                        collection.shard.flush()
-                        collection.shard.close()
+                self._shards.close()
             finally:
-                self._open.clear()
                 self._process_lock.release()
 
     def upsert(self, name: str, points: Sequence[models.PointStruct]) -> None:
@@ -265,12 +187,12 @@ class EdgeStore:
             edge.Point(point, dict(zip(names, row, strict=True)), payload)
             for point, row, payload in zip(ids, rows, payloads, strict=True)
         ]
-        with collection.lock, self._refusals(name):
+        with collection.lock, self._shards.refusals(name):
             collection.shard.update(edge.UpdateOperation.upsert_points(points))
 
     def delete(self, name: str, which: Sequence[PointId] | models.Filter) -> None:
         collection = self._collection(name)
-        with collection.lock, self._refusals(name):
+        with collection.lock, self._shards.refusals(name):
             if isinstance(which, models.Filter):
                 collection.shard.update(edge.UpdateOperation.delete_points_by_filter(edge_filter(which)))
             elif len(which):
@@ -279,7 +201,7 @@ class EdgeStore:
 
     def count(self, name: str, where: models.Filter | None = None) -> int:
         collection = self._collection(name)
-        with collection.lock, self._refusals(name):
+        with collection.lock, self._shards.refusals(name):
             return int(collection.shard.count(edge.CountRequest(filter=edge_filter(where))))
 
     def retrieve(
@@ -287,7 +209,7 @@ class EdgeStore:
     ) -> list[models.Record]:
         collection = self._collection(name)
         wanted = [checks.normal_id(i, f"collection {name!r}") for i in ids]
-        with collection.lock, self._refusals(name):
+        with collection.lock, self._shards.refusals(name):
             found = collection.shard.retrieve(wanted, with_payload, with_vectors) if wanted else []
         records = {record.id: record for record in map(_record, found)}
         return [records[i] for i in wanted if i in records]
@@ -305,7 +227,7 @@ class EdgeStore:
         collection = self._collection(name)
         start = None if offset is None else checks.normal_id(offset, f"collection {name!r}")
         request = edge.ScrollRequest(start, limit, edge_filter(where), with_payload, with_vectors)
-        with collection.lock, self._refusals(name):
+        with collection.lock, self._shards.refusals(name):
             found, following = collection.shard.scroll(request)
         return ScrollPage([_record(r) for r in found], None if following is None else plain_id(following))
 
@@ -323,7 +245,7 @@ class EdgeStore:
         rows, n = checks.check_queries(queries, limit, f"collection {name!r}", collection.shape.vectors)
         wheres = checks.filter_rows(where, n, f"collection {name!r}")
         params = edge.SearchParams(hnsw_ef=ef, exact=exact)
-        with collection.lock, self._refusals(name):
+        with collection.lock, self._shards.refusals(name):
             translated = [edge_filter(f) for f in wheres] if isinstance(wheres, list) else [edge_filter(wheres)] * n
             requests = [
                 edge.QueryRequest(
@@ -343,30 +265,13 @@ class EdgeStore:
     def _collection(self, name: str) -> OpenCollection:
         with self._lock:
             real = self.aliases().get(name, name)
-            if real not in self._open:
-                if real not in self.collections():
-                    raise checks.no_collection(name, self.collections(), self.aliases(), str(self.directory))
-                with self._refusals(name):
-                    shard = edge.EdgeShard.load(str(edge_folder.shard_path(self.directory, real)))
-                self._open[real] = OpenCollection(edge_folder.read_shape(self.directory, real), shard)
-            return self._open[real]
+            if real not in self._shards and real not in self.collections():
+                raise checks.no_collection(name, self.collections(), self.aliases(), str(self.directory))
+            return self._shards.collection(real)
 
     def _check_open(self) -> None:
         if self._closed:
             raise StoreError(f"{self.directory}: the store is closed. Open it again with open_store.")
-
-    @contextmanager
-    def _refusals(self, name: str) -> Iterator[None]:
-        """The engine raises bare Exception; it comes out as StoreError."""
-        try:
-            yield
-        except StoreError:
-            raise
-        except Exception as error:
-            raise StoreError(
-                f"collection {name!r} in {self.directory}: the embedded engine refused: {error}. "
-                "Mend the request; if the files are damaged, drop the collection and publish again."
-            ) from error
 
 
 def _record(found: Any) -> models.Record:

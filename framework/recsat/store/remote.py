@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import numpy as np
 import polars as pl
@@ -22,6 +21,7 @@ from recsat.store.hits import by_vector
 from recsat.store.identity import plain_id
 from recsat.store.payload import payload_batches
 from recsat.store.port import DEFAULT_BATCH, Advance, CollectionShape, FieldType, Nearest, PointId, ScrollPage
+from recsat.store.remote_errors import advice, without_credentials
 
 BUILD_TIMEOUT_S = 3600.0
 
@@ -35,7 +35,7 @@ class QdrantStore:
 
     def __init__(self, client: QdrantClient, place: str = "qdrant") -> None:
         self._client = client
-        self._place = _without_credentials(place)
+        self._place = without_credentials(place)
         self._lock = threading.RLock()
         self._shapes: dict[str, CollectionShape] = {}
         self._local = isinstance(client._client, QdrantLocal)
@@ -285,26 +285,8 @@ class QdrantStore:
             except StoreError:
                 raise
             except UnexpectedResponse as error:
-                raise StoreError(self._advice(name, error)) from error
+                raise StoreError(f"collection {name!r} at {self._place}: {advice(error)}") from error
             except Exception as error:
                 raise StoreError(
                     f"collection {name!r} at {self._place}: {error}. See that the server runs and can be reached, and that the name is right."
                 ) from error
-
-    def _advice(self, name: str, error: UnexpectedResponse) -> str:
-        body = error.content.decode(errors="replace")[:500]
-        match error.status_code:
-            case 401 | 403:
-                what = "the key is missing or not allowed to do this. Set QDRANT_API_KEY."
-            case 404:
-                what = f"not found: {body} Publish first, or check the name."
-            case 429:
-                what = "the server asks to slow down. Try again with smaller batches."
-            case _:
-                what = f"the server refused: {body}"
-        return f"collection {name!r} at {self._place}: status {error.status_code}: {what}"
-
-
-def _without_credentials(place: str) -> str:
-    parts = urlsplit(place)
-    return place if "@" not in parts.netloc else parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
