@@ -3,6 +3,11 @@
 One small tree: catch :class:`RecsatError` for all of it. Errors of libraries underneath are chained, never swallowed.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class RecsatError(Exception):
     """Anything that recsat itself refuses or cannot do."""
@@ -36,5 +41,24 @@ class UnknownItem(DataError):
     """An item id that the catalogue does not have."""
 
 
-class UnknownUser(DataError):
-    """A user id that the data does not have."""
+def closest(name: str, choices: Iterable[str], n: int = 1) -> list[str]:
+    """The ``n`` choices at most that ``name`` was probably meant to be, the nearest first; capitals do not matter.
+
+    A bare name finds every qualified one that ends in it: ``seen`` finds ``social.seen``.
+
+    >>> closest("Timestmap", ["timestamp", "title"])
+    ['timestamp']
+    """
+    spelt = {choice.lower(): choice for choice in sorted(choices)}
+    qualified = [choice for choice in spelt.values() if choice.rpartition(".")[2] == name]
+    return qualified[:n] or [spelt[near] for near in get_close_matches(name.lower(), spelt, n)]
+
+
+def did_you_mean(name: str, choices: Iterable[str], n: int = 1) -> str:
+    """`` Did you mean 'seen'?`` with a leading space, for the end of a message; nothing where no choice is near.
+
+    >>> did_you_mean("epoch", ["epochs", "objective"])
+    " Did you mean 'epochs'?"
+    """
+    near = closest(name, choices, n)
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -16,7 +16,7 @@ Recsat = Callable[..., Result]
 
 
 def test_config_shows_each_value_with_its_source(recsat: Recsat) -> None:
-    Path("runs.yaml").write_text("rank: {k: 3}\ndomain_config: {languages: [no]}\n")
+    Path("runs.yaml").write_text("rank: {k: 3}\ndomain_config: {languages: [no]}\nfinetune: {epochs: 3}\n")
     done = recsat("config", "-c", "runs.yaml", "--set", "seed=7", RECSAT_RUNS_DIR="elsewhere")
     rows = {line.split()[0]: line.split(maxsplit=1)[1] for line in done.stdout.splitlines()}
     cells = {key: [cell.strip() for cell in row.split("  ") if cell.strip()] for key, row in rows.items()}
@@ -25,6 +25,7 @@ def test_config_shows_each_value_with_its_source(recsat: Recsat) -> None:
     assert cells["runs_dir"] == ["elsewhere", "environment RECSAT_RUNS_DIR"]
     assert cells["domain_config.languages"] == ['["no"]', "file runs.yaml"]
     assert cells["domain_config.layout"] == ["movielens", "default"]
+    assert cells["finetune.epochs"] == ["3", "file runs.yaml"]
     assert cells["rank.n_candidates"] == ["500", "default"]
     assert done.exit_code == 0
 

@@ -19,7 +19,7 @@ from recsat.config.files import read_config_file, read_yaml
         ("true", True),
         ("12:30", "12:30"),  # 750 in YAML 1.1
         ("2024-01-31", "2024-01-31"),
-        ("1e-3", 0.001),  # a text to PyYAML
+        ("1e-3", 0.001),  # a text in YAML 1.1
         ("5.", 5.0),
         (".5", 0.5),
         ("-3", -3),
@@ -27,8 +27,9 @@ from recsat.config.files import read_config_file, read_yaml
         ("010", 10),  # 8 in YAML 1.1
         ("0o10", 8),
         ("0x1F", 31),
-        ("1_000", "1_000"),
-        (".nan", ".nan"),
+        ("1_000", 1000),
+        ("2024-01-31T12:00:00Z", "2024-01-31T12:00:00Z"),
+        ("=", "="),
         ("~", None),
         ("", None),
         ("null", None),
@@ -60,6 +61,7 @@ def test_a_file_of_comments_sets_nothing(tmp_path: Path) -> None:
     [
         ("runs.yaml", "rank: [1", "runs.yaml is not valid YAML: .* \\(line 1, column 9\\)"),
         ("runs.yaml", "seed: 1\nseed: 2", "'seed' comes twice \\(line 2, column 1\\)"),
+        ("runs.yaml", "rank:\n  k: 1\n  k: 2", "'k' comes twice \\(line 3, column 3\\)"),
         ("runs.yaml", "seed: !!python/object/apply:os.getpid []", "could not determine a constructor"),
         ("runs.yaml", "- a", "Write settings as key: value"),
         ("runs.toml", "seed = \n", "runs.toml is not valid TOML: .*line 1"),

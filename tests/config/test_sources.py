@@ -9,10 +9,10 @@ from typing import Any
 
 import polars as pl
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, model_validator
+from ruamel.yaml import YAML
 
 from recsat import ConfigError, Dataset, Domain, DomainConfig, RunConfig
 from recsat.config.sources import check_domain_config, load_config
@@ -189,8 +189,10 @@ def test_what_is_written_as_yaml_comes_back(
         }
     )
     file = tmp_path_factory.mktemp("runs") / "runs.yaml"
-    # Every text in quotes: PyYAML would leave `1e3` bare, since it reads that as a text itself.
-    file.write_text(yaml.safe_dump(config.model_dump(), default_style='"', allow_unicode=True), encoding="utf-8")
+    with file.open("w", encoding="utf-8") as stream:
+        writer = YAML(typ="safe", pure=True)
+        writer.default_style = '"'  # its bare texts lose line breaks of other scripts
+        writer.dump(config.model_dump(), stream)
     loaded = load_config(file)
     assert loaded.config == config
     assert set(loaded.sources.values()) <= {f"file {file}", "default"}

@@ -16,7 +16,7 @@ from recsat.contract.dataset import Dataset
 from recsat.data.columns import Column
 from recsat.data.faults import sentences
 from recsat.data.reading import read_table
-from recsat.data.validate import check_texts, validate
+from recsat.data.validate import validate
 from recsat.errors import DataError, PluginError
 
 ITEMS = "item_id,kind,title,price\na,film,Alpha,1.5\nb,film,Beta,\nc,film,Gamma,3\n"
@@ -237,6 +237,27 @@ def test_users_and_ties_are_checked() -> None:
     assert good.quarantine.select("file", "row").rows() == [("users", 2), ("ties", 2)]
 
 
+def test_a_probability_that_is_not_a_number_is_not_called_empty() -> None:
+    shown = pl.DataFrame(
+        {
+            "user_id": ["u", "u"],
+            "item_id": ["a", "a"],
+            "position": [1, 0],
+            "timestamp": pl.Series([None, None], dtype=pl.Datetime("us", "UTC")),
+            "policy": ["p", None],
+            "propensity": [float("nan"), None],
+        }
+    )
+    quarantine = validate(replace(MADE, exposures=shown), "quarantine").quarantine
+    assert quarantine.select("row", "column", "reason").rows() == [
+        (2, "policy", "is empty"),
+        (2, "position", "is not a position"),
+        (1, "propensity", "is not a finite number"),
+        (2, "propensity", "is empty"),
+        (1, "propensity", "is not a probability above 0 and up to 1"),
+    ]
+
+
 def test_one_file_may_be_the_source_of_two_tables() -> None:
     def row(n: int) -> dict[str, pl.Expr]:
         return {"_file": pl.lit("sales.csv"), "_row": pl.lit(n, pl.Int64)}
@@ -249,16 +270,17 @@ def test_one_file_may_be_the_source_of_two_tables() -> None:
     assert (good.items.height, good.events.height) == (1, 1)
 
 
-def test_check_texts_alone_names_the_item() -> None:
+def test_a_text_of_blanks_alone_is_none() -> None:
     data = replace(MADE, items=MADE.items.with_columns(title=pl.lit(" ")))
     with pytest.raises(DataError, match=r"items, row 1: item_id 'a' has no text"):
-        check_texts(data, titles, on_bad_rows="raise")
-    assert check_texts(MADE, lambda items: items["item_id"], on_bad_rows="raise").items.equals(MADE.items)
+        validate(data, "raise", describe_item=titles)
+    good = validate(MADE, "raise", describe_item=lambda items: items["item_id"])
+    assert good.items.equals(MADE.items.select(good.items.columns))
 
 
 def test_texts_of_another_number_are_the_plugins_fault() -> None:
     with pytest.raises(PluginError, match="return one text for each of the 1 rows of items"):
-        check_texts(MADE, lambda items: pl.Series(["a", "b"]), on_bad_rows="raise")
+        validate(MADE, "raise", describe_item=lambda items: pl.Series(["a", "b"]))
 
 
 @settings(max_examples=40)

@@ -3,10 +3,12 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 
@@ -17,14 +19,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsat.embed.cache import embed_texts
-from recsat.embed.shards import shard_folder
+from recsat.embed.cached_vectors import encoder_folder, read_vectors, text_keys, write_vectors
 from recsat.errors import DataError, EncoderError
 
 SCRIPT = Path(__file__).with_name("hashing.py")
 
 
-def shards(cache: Path, fingerprint: str = "hash-1") -> list[Path]:
-    return sorted(shard_folder(cache, fingerprint).glob("*.safetensors"))
+def file_of(cache: Path, number: int = 0) -> Path:
+    return encoder_folder(cache, "hash-1") / f"{number}.sqlite"
+
+
+def n_stored(cache: Path) -> int:
+    if not file_of(cache).exists():
+        return 0
+    with closing(sqlite3.connect(file_of(cache), timeout=60)) as file:
+        return int(file.execute("select count(*) from vectors").fetchone()[0])
 
 
 def test_the_second_run_embeds_nothing_and_gives_the_same_bits(tmp_path: Path, hashing: ModuleType) -> None:
@@ -97,7 +106,7 @@ def test_a_killed_process_loses_no_finished_block(tmp_path: Path, hashing: Modul
     child = subprocess.Popen([sys.executable, str(SCRIPT), str(tmp_path), "0", "2000", "0.2"])
     try:
         deadline = time.monotonic() + 60
-        while len(shards(tmp_path)) < 2 and time.monotonic() < deadline:
+        while n_stored(tmp_path) < 12 and time.monotonic() < deadline:
             assert child.poll() is None
             time.sleep(0.01)
     finally:
@@ -121,31 +130,126 @@ def test_processes_that_write_at_once_lose_nothing(tmp_path: Path, hashing: Modu
     np.testing.assert_array_equal(result.vectors, hashing.HashEncoder().encode(texts))
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "emptied", "text"])
-def test_a_corrupt_shard_is_set_aside_and_embedded_again(
+@pytest.mark.parametrize("damage", ["cut", "overwritten", "text", "header"])
+def test_a_corrupt_file_is_set_aside_and_its_texts_are_embedded_again(
     tmp_path: Path, hashing: ModuleType, caplog: pytest.LogCaptureFixture, damage: str
 ) -> None:
-    texts = ["a", "b", "c"]
+    texts = [f"text {i}" for i in range(5000)]
     embed_texts(texts, hashing.HashEncoder(), tmp_path)
-    (shard,) = shards(tmp_path)
-    content = bytearray(shard.read_bytes())
-    if damage == "flipped":
-        content[-3] ^= 1  # one bit of one vector
-    shard.write_bytes({"cut": content[:-5], "flipped": content, "emptied": b"", "text": b"hello" * 100}[damage])
+    path = file_of(tmp_path)
+    content = path.read_bytes()
+    middle = len(content) // 2
+    path.write_bytes(
+        {
+            "cut": content[:middle],
+            "overwritten": content[: 1 << 15] + b"\xa5" * (len(content) - (1 << 15)),
+            "text": b"hello" * 100,
+            "header": bytes(100) + content[100:],
+        }[damage]
+    )
     with caplog.at_level(logging.WARNING):
         result = embed_texts(texts, hashing.HashEncoder(), tmp_path)
-    assert str(shard) in caplog.text
-    assert result.n_new == 3
+    assert f"{path} is corrupt" in caplog.text
+    assert result.n_new == 5000
     np.testing.assert_array_equal(result.vectors, hashing.HashEncoder().encode(texts))
-    assert shard.with_suffix(".corrupt").exists()
+    assert path.with_suffix(".corrupt").exists()
+    assert file_of(tmp_path, 1).exists(), "under another name: an old journal goes by the old one"
     caplog.clear()
     assert embed_texts(texts, hashing.HashEncoder(), tmp_path).n_new == 0
     assert caplog.text == ""
 
 
-def test_what_a_killed_writer_left_behind_is_not_read(tmp_path: Path, hashing: ModuleType) -> None:
-    (shard_folder(tmp_path, "hash-1") / "0.partial").write_bytes(b"half")
-    assert embed_texts(["a"], hashing.HashEncoder(), tmp_path).n_new == 1
+@pytest.mark.parametrize("n_asked", [1, 40], ids=["looked up", "all are read"])
+def test_one_flipped_bit_costs_one_text_and_a_warning(
+    tmp_path: Path, hashing: ModuleType, caplog: pytest.LogCaptureFixture, n_asked: int
+) -> None:
+    texts = [f"text {i}" for i in range(40)]
+    vectors = embed_texts(texts, hashing.HashEncoder(), tmp_path).vectors
+    path = file_of(tmp_path)
+    content = bytearray(path.read_bytes())
+    assert content.count(vectors[0].tobytes()) == 1
+    content[content.index(vectors[0].tobytes()) + 5] ^= 1
+    path.write_bytes(content)
+    with caplog.at_level(logging.WARNING):
+        result = embed_texts(texts[:n_asked], hashing.HashEncoder(), tmp_path)
+    assert "1 vectors are damaged" in caplog.text
+    assert str(path.parent) in caplog.text
+    assert (result.n_new, result.n_cached) == (1, n_asked - 1)
+    np.testing.assert_array_equal(result.vectors, vectors[:n_asked])
+    assert embed_texts(texts, hashing.HashEncoder(), tmp_path).n_new == 0
+
+
+def test_files_of_an_earlier_version_are_named_once_and_not_read(
+    tmp_path: Path, hashing: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    (encoder_folder(tmp_path, "hash-1") / "0.safetensors").write_bytes(b"vectors")
+    with caplog.at_level(logging.WARNING):
+        assert embed_texts(["a"], hashing.HashEncoder(), tmp_path).n_new == 1
+        assert embed_texts(["a"], hashing.HashEncoder(), tmp_path).n_new == 0
+    assert caplog.text.count("are of an earlier version and not read; delete them") == 1
+
+
+def test_a_file_that_cannot_be_used_is_an_error_that_names_it(tmp_path: Path, hashing: ModuleType) -> None:
+    file_of(tmp_path).mkdir()
+    with pytest.raises(EncoderError, match=r"0\.sqlite: cannot be read or written \(.*\)\. Free some space, or set"):
+        embed_texts(["a"], hashing.HashEncoder(), tmp_path)
+
+
+def test_what_was_stored_first_stays(tmp_path: Path) -> None:
+    keys = text_keys("hash-1", ["a", "b"])
+    folder = encoder_folder(tmp_path, "hash-1")
+    write_vectors(folder, keys[:1], np.float32([[1, 2]]))
+    write_vectors(folder, keys, np.float32([[3, 4], [5, 6]]))
+    vectors = np.zeros((2, 2), dtype=np.float32)
+    assert read_vectors(folder, keys, vectors).all()
+    assert vectors.tolist() == [[1, 2], [5, 6]]
+
+
+def test_keys_that_end_in_zero_bytes_are_kept_apart(tmp_path: Path) -> None:
+    raw = [bytes([i]) * (32 - n) + bytes(n) for i in (1, 2) for n in (0, 1, 5)]
+    keys = np.frombuffer(b"".join(raw), dtype="S32")
+    vectors = np.arange(len(raw), dtype=np.float32)[:, None]
+    write_vectors(tmp_path, keys, vectors)
+    for n in (1, len(raw)):
+        back = np.full((n, 1), -1, dtype=np.float32)
+        assert read_vectors(tmp_path, keys[-n:], back).all()
+        np.testing.assert_array_equal(back, vectors[-n:])
+
+
+ACKNOWLEDGED = """
+import sys
+from pathlib import Path
+import numpy as np
+from recsat.embed.cached_vectors import text_keys, write_vectors
+for block in range(int(sys.argv[2]), 1000):
+    names = [f"{block} {i}" for i in range(1000)]
+    write_vectors(Path(sys.argv[1]), text_keys("hash-1", names), np.full((1000, 64), block, dtype=np.float32))
+    print(block, flush=True)
+"""
+
+
+def test_what_a_writer_acknowledged_before_it_was_killed_is_there_and_the_rest_is_whole_or_missing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    acknowledged: list[int] = []
+    for kill in range(4):
+        start = max(acknowledged, default=-1) + 1
+        command = [sys.executable, "-c", ACKNOWLEDGED, str(tmp_path), str(start)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            acknowledged += [int(child.stdout.readline()) for _ in range(2)]
+            time.sleep(0.003 * kill)  # in another moment of a write each time
+            child.kill()
+            acknowledged += [int(line) for line in child.stdout]
+    names = [f"{block} {i}" for block in range(max(acknowledged) + 2) for i in range(1000)]
+    vectors = np.full((len(names), 64), -1, dtype=np.float32)
+    with caplog.at_level(logging.WARNING):
+        stored = read_vectors(tmp_path, text_keys("hash-1", names), vectors).reshape(-1, 1000)
+    assert caplog.text == ""
+    assert stored[acknowledged].all()
+    assert (stored.all(axis=1) == stored.any(axis=1)).all(), "a block is there or is not"
+    expected = np.where(stored, np.arange(len(stored))[:, None], -1)
+    np.testing.assert_array_equal(vectors.reshape(len(stored), 1000, 64), np.repeat(expected[..., None], 64, axis=2))
 
 
 def test_an_encoder_that_breaks_its_contract_does_not_reach_the_cache(tmp_path: Path, hashing: ModuleType) -> None:
@@ -164,7 +268,7 @@ def test_an_encoder_that_breaks_its_contract_does_not_reach_the_cache(tmp_path: 
     for encoder, message in [(Doubled(), "length 2"), (Short(), r"\(1, 8\) for 2 texts"), (NotANumber(), "length nan")]:
         with pytest.raises(EncoderError, match=message):
             embed_texts(["a", "b"], encoder, tmp_path)
-    assert shards(tmp_path) == []
+    assert n_stored(tmp_path) == 0
 
 
 def test_a_missing_text_is_an_error_that_names_its_row(tmp_path: Path, hashing: ModuleType) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import sys
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ from recsat.finetune.layers import set_training
 from recsat.finetune.pairs import PairSource
 from recsat.finetune.settings import FinetuneSettings
 from recsat.finetune.text_model import TextModel
-from recsat.finetune.training import Surroundings, train
+from recsat.finetune.training import Surroundings, train, warmed_up
 from recsat.finetune.validation import Validation
 from recsat.lists.request import Request
 from recsat.run import LogProgress
@@ -179,3 +180,11 @@ def test_dropout_draws_leave_the_callers_random_numbers_alone(tmp_path: Path) ->
     torch.manual_seed(3)
     train(task, FinetuneSettings(epochs=1), around(tmp_path))
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_the_rate_rises_in_a_line_and_falls_in_a_line_and_is_never_zero_in_a_step() -> None:
+    rates = [warmed_up(step, 20, 0.25) for step in range(20)]
+    assert rates[:6] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 1.0])
+    assert rates[-1] == pytest.approx(1 / 15)
+    assert all(a > b for a, b in itertools.pairwise(rates[5:]))
+    assert warmed_up(0, 4, 0.0) == 1.0

@@ -9,8 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from recsat.measure.evidence import Evidence
-from recsat.measure.vectors import ItemVectors
+from recsat.measure.evidence import Evidence, ItemVectors
 
 N_USERS, N_ITEMS, K = 80, 40, 5
 NOW = datetime(2024, 1, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 
 from recsat.errors import DataError, UnknownItem
 from recsat.measure import diversity
-from recsat.measure.vectors import ItemVectors
+from recsat.measure.evidence import ItemVectors
 
 ITEMS = pl.DataFrame(
     {

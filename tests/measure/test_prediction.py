@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 from sklearn.calibration import calibration_curve
-from sklearn.metrics import brier_score_loss, log_loss, mean_absolute_error, root_mean_squared_error
+from sklearn.metrics import brier_score_loss, log_loss, root_mean_squared_error
 
 from recsat.errors import DataError
 from recsat.measure import prediction
@@ -35,7 +35,6 @@ def clicks() -> pl.DataFrame:
 def test_rating_errors_agree_with_sklearn(ratings: pl.DataFrame) -> None:
     observed, predicted = ratings["observed"].to_numpy(), ratings["predicted"].to_numpy()
     assert prediction.rmse_of(ratings) == pytest.approx(root_mean_squared_error(observed, predicted))
-    assert prediction.mae_of(ratings) == pytest.approx(mean_absolute_error(observed, predicted))
 
 
 def test_click_errors_agree_with_sklearn(clicks: pl.DataFrame) -> None:
@@ -50,19 +49,6 @@ def test_bins_agree_with_sklearn(clicks: pl.DataFrame) -> None:
     assert table["observed"].to_numpy() == pytest.approx(observed)
     assert table["predicted"].to_numpy() == pytest.approx(predicted)
     assert table["n"].sum() == clicks.height
-
-
-def test_user_values_are_those_of_the_users_own_rows(ratings: pl.DataFrame, clicks: pl.DataFrame) -> None:
-    for by_user, pooled, table in (
-        (prediction.rmse_by_user, prediction.rmse_of, ratings),
-        (prediction.mae_by_user, prediction.mae_of, ratings),
-        (prediction.log_loss_by_user, prediction.log_loss_of, clicks),
-        (prediction.brier_by_user, prediction.brier_of, clicks),
-    ):
-        found = by_user(table)
-        assert found["user_id"].to_list() == table["user_id"].unique(maintain_order=True).to_list()
-        own = [pooled(part) for part in table.partition_by("user_id", maintain_order=True)]
-        assert found["value"].to_list() == pytest.approx(own)
 
 
 def test_calibrated_predictions_have_less_calibration_error_than_bold_ones() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from recsat.contract.reranker import RerankInput
-from recsat.measure.vectors import ItemVectors
+from recsat.measure.evidence import ItemVectors
 from recsat.rerank.msd import MaxSumDiversification
 from recsat.rerank.trade_off import ScoredUsers, TradeOffPoint, chosen_point, scored_users, sweep
 

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from recsat.builtin.rerankers import rerankers_of
@@ -77,6 +78,26 @@ def test_features_that_say_nearly_the_same_do_not_throw_the_steps_off(c: float, 
     found = model.probability(X).reshape(1000, 100).mean(axis=0)
     np.testing.assert_allclose(found[:20], c / rank[:20] ** a, atol=0.12)
     assert found.sum() == pytest.approx(y.sum() / 1000, rel=0.02)
+
+
+@pytest.mark.parametrize("kind", ["drawn", "rare", "separable", "nearly the same"])
+def test_one_more_newton_step_would_not_move_the_weights(kind: str) -> None:
+    X, y = drawn(n=50_000)
+    rng = np.random.default_rng(1)
+    if kind == "rare":
+        y = rng.random(len(y)) < 1e-3
+    if kind == "separable":
+        y = X[:, 0] > 0.5
+    if kind == "nearly the same":
+        X[:, 1] = X[:, 0] + 1e-6 * rng.standard_normal(len(X))
+    weights = fit_outcome([X], [y], l2=1.0).weights
+    design = np.column_stack([np.ones(len(X)), (X - X.mean(axis=0)) / X.std(axis=0)])
+    targets = np.where(y, (y.sum() + 1) / (y.sum() + 2), 1 / ((~y).sum() + 2))
+    p = expit(design @ weights)
+    penalty = np.array([0.0, 1.0, 1.0])
+    gradient = design.T @ (p - targets) + penalty * weights
+    curvature = (design * (p * (1 - p))[:, None]).T @ design + np.diag(penalty)
+    assert np.abs(np.linalg.solve(curvature, gradient)).max() < 1e-6 * max(1.0, np.abs(weights).max())
 
 
 def test_features_that_do_not_vary_are_left_at_nothing() -> None:

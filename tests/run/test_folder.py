@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pytest
 
 from recsat import RunConfig
@@ -54,3 +58,51 @@ def test_a_stage_that_runs_again_replaces_its_cost(tmp_path: Path) -> None:
 def test_numbers_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         new_run(config(tmp_path)).write_json("x.json", {"value": float("nan")})
+
+
+WRITERS: Mapping[str, tuple[str, Callable[[RunFolder, int], None]]] = {
+    "json": ("stages.json", lambda folder, n: folder.write_json("stages.json", ["x" * 10] * n)),
+    "text": ("report.md", lambda folder, n: folder.write_text("report.md", "x" * 10 * n)),
+    "table": ("data/items.parquet", lambda folder, n: folder.write_table("data/items.parquet", ids(n))),
+    "csv": ("quarantine.csv", lambda folder, n: folder.write_csv("quarantine.csv", ids(n))),
+    "arrays": (
+        "vectors/items.safetensors",
+        lambda folder, n: folder.write_arrays("vectors/items.safetensors", {"text": np.ones((n, 2), np.float32)}),
+    ),
+}
+
+
+def ids(n: int) -> pl.DataFrame:
+    return pl.DataFrame({"item_id": [f"item {i * 7919 % 99991}" for i in range(n)]})
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.skipif(sys.platform == "win32", reason="the limit on a file's size is POSIX's")
+def test_a_write_that_breaks_off_half_way_leaves_the_old_file_whole(tmp_path: Path, kind: str) -> None:
+    import resource
+
+    name, write = WRITERS[kind]
+    folder = new_run(config(tmp_path))
+    write(folder, 1)
+    old = (folder.path / name).read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))  # as a full disk: the write ends with an error after 8 KiB
+    try:
+        with pytest.raises((OSError, pl.exceptions.PolarsError)):
+            write(folder, 10_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (folder.path / name).read_bytes() == old
+    assert [path for path in folder.path.rglob(".*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_who_reads_a_file_while_it_is_replaced_reads_the_old_one_to_its_end(tmp_path: Path, kind: str) -> None:
+    name, write = WRITERS[kind]
+    folder = new_run(config(tmp_path))
+    write(folder, 1)
+    old = (folder.path / name).read_bytes()
+    with (folder.path / name).open("rb") as reader:
+        write(folder, 10_000)
+        assert reader.read() == old
+    assert (folder.path / name).read_bytes() != old

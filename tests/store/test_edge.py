@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,14 @@ def test_a_second_open_in_the_same_process_is_refused_until_the_first_is_closed(
         pytest.raises(StoreError, match=rf"open already, in process {os.getpid()}.*close it there"),
     ):
         EdgeStore(tmp_path)
+    EdgeStore(tmp_path).close()
+
+
+def test_a_store_may_be_closed_by_another_thread_than_the_one_that_opened_it(tmp_path: Path) -> None:
+    store = EdgeStore(tmp_path)
+    closer = threading.Thread(target=store.close)
+    closer.start()
+    closer.join()
     EdgeStore(tmp_path).close()
 
 

@@ -339,32 +339,12 @@ def test_queries_for_no_vector_or_of_unequal_number_are_refused(store: VectorSto
 def test_no_queries_give_no_rows(store: VectorStore, name: str) -> None:
     fill(store, name)
     assert store.nearest(name, {"text": vectors(0)}, 5)["text"].keys.shape == (0, 5)
-    assert store.query_batch(name, []) == []
 
 
 def test_one_filter_for_each_query_or_one_for_all(store: VectorStore, name: str) -> None:
     fill(store, name)
     with pytest.raises(StoreError, match="2 queries, but 1 filters"):
         store.nearest(name, {"text": vectors(2)}, 5, where=[None])
-
-
-def test_query_batch_answers_each_request_with_what_it_asks_for(store: VectorStore, name: str) -> None:
-    matrix = fill(store, name)
-    query = vectors(1, seed=3)[0]
-    best = int(np.argmax(matrix @ query))
-    plain, full = store.query_batch(
-        name,
-        [
-            models.QueryRequest(query=query.tolist(), using="text", limit=3),
-            models.QueryRequest(query=query.tolist(), using="text", limit=1, with_payload=True, with_vector=True),
-        ],
-    )
-    assert len(plain) == 3
-    assert not plain[0].payload
-    assert plain[0].id == full[0].id == ids(10)[best]
-    assert full[0].payload == {"n": best}
-    assert isinstance(full[0].vector, dict)
-    np.testing.assert_allclose(full[0].vector["text"], matrix[best], rtol=1e-6)
 
 
 # Aliases

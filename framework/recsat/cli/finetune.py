@@ -44,10 +44,10 @@ def finetune(
     """Fine-tune the text encoder on what users liked together, and compare before and after.
 
     Without -c it starts from the domain's demo settings. What has no option of its own here is given as
-    --set finetune.temperature=0.1 and the like; the run's own settings as everywhere.
+    --set finetune.temperature=0.1 and the like, or in a file's section finetune; the run's own settings as everywhere.
     """
     from recsat.config.sources import load_config
-    from recsat.finetune.settings import FinetuneConfig, divide, read_settings
+    from recsat.finetune.settings import FinetuneConfig, FinetuneSources
     from recsat.plugins import load_plugins
     from recsat.run.check import check_config
 
@@ -67,12 +67,12 @@ def finetune(
         return
     if domain is None:
         raise ConfigError("Name a domain, such as recsat finetune content; recsat plugins lists them.")
-    of_run, of_training = divide(overrides or ())
     plugins = load_plugins()
     base = plugins.domain(domain).demo if file is None else None
-    loaded = load_config(file, os.environ, [*of_run, f"domain={domain}"], base=base)
+    sets = [*(overrides or ()), f"domain={domain}", *given]
+    loaded = load_config(file, os.environ, sets, base, FinetuneSources)
     check_config(loaded.config, plugins, loaded.sources)
-    _run(FinetuneConfig(run=loaded.config, finetune=read_settings([*of_training, *given])), plugins)
+    _run(loaded.config.parts(), plugins)
 
 
 def _run(config: FinetuneConfig, plugins: Plugins, resume: Path | None = None) -> None:

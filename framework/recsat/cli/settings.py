@@ -14,12 +14,13 @@ from recsat.cli.options import AsJson, ConfigFile, Overrides
 
 
 def config(file: ConfigFile = None, overrides: Overrides = None, as_json: AsJson = False) -> None:
-    """Show the effective settings and the source of each."""
+    """Show the effective settings and the source of each; finetune.* are those of recsat finetune."""
     from recsat.config.sources import load_config, values
+    from recsat.finetune.settings import FinetuneSources
     from recsat.plugins import load_plugins
     from recsat.run.check import check_config
 
-    loaded = load_config(file, os.environ, overrides or ())
+    loaded = load_config(file, os.environ, overrides or (), model=FinetuneSources)
     checked = check_config(loaded.config, load_plugins(), loaded.sources)
     whole = loaded.config.model_copy(update={"domain_config": checked.model_dump(mode="json")})
     found = dict(values(whole))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+
+from recsat.errors import closest, did_you_mean
 
 Path = tuple[str | int, ...]
 
@@ -70,11 +71,11 @@ def suggestion(wanted: str, model: type[BaseModel]) -> str:
     section, _, last = wanted.rpartition(".")
     keys = list(all_keys(model))
     siblings = [key for key in keys if key.rpartition(".")[0] == section]
-    near = get_close_matches(last, [key.rpartition(".")[2] for key in siblings], n=1)
+    near = closest(last, [key.rpartition(".")[2] for key in siblings])
     if near:
         return f"{section}.{near[0]}".removeprefix(".")
     elsewhere = [key for key in keys if key.rpartition(".")[2] == last]
-    return next(iter(elsewhere or get_close_matches(wanted, keys, n=1)), "")
+    return next(iter(elsewhere or closest(wanted, keys)), "")
 
 
 def faults(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[Path, Mapping[str, Any]]]:
@@ -109,8 +110,7 @@ def sentence(
         return f"{key} must {BOUNDS[kind].format_map(limits)}, but is {value!r}."
     if kind == "literal_error":
         choices = [choice for k in variants(at(model, path)) if get_origin(k) is Literal for choice in get_args(k)]
-        near = get_close_matches(str(value), map(str, choices), n=1)
-        meant = f" Did you mean {near[0]!r}?" if near else ""
+        meant = did_you_mean(str(value), map(str, choices))
         return f"{key} must be one of {', '.join(map(str, choices))}, but is {value!r}.{meant}"
     wanted = TYPES.get(kind.partition("_")[0])
     if wanted:
@@ -124,7 +124,7 @@ def unknown_key(path: Path, model: type[BaseModel], *, under: Path = (), spell: 
     parent, key = path[:-1], str(path[-1])
     known = keys_of(at(model, parent))
     if any(isinstance(part, int) for part in path):
-        near = get_close_matches(key, known, n=1)
+        near = closest(key, known)
         meant = dotted((*parent, *near)) if near else ""
     else:
         meant = suggestion(dotted(path), model)

@@ -1,65 +1,38 @@
-"""Reads configuration files: YAML and TOML, as plain mappings.
-
-YAML is read by PyYAML's safe loader with the scalars of YAML 1.2's core schema. PyYAML's own are those of YAML 1.1, where
-a region ``NO`` is false, a time ``12:30`` the number 750, ``1e-3`` a text and a date an object that no JSON has.
-"""
+"""Reads configuration files: YAML 1.2 and TOML, as plain mappings."""
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import ConstructorError, SafeConstructor
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import Node
 
 from recsat.errors import ConfigError
 
 
-class CoreLoader(yaml.SafeLoader):
-    """PyYAML's safe loader with the scalars of YAML 1.2, and without repeated keys."""
+class _Constructor(SafeConstructor):
+    """Values as JSON has them: a date stays the text that it is. A repeated key is named."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - the name and kind that PyYAML looks for
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} comes twice", key.start_mark)
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
+    def check_mapping_key(self, node: Node, key_node: Node, mapping: Any, key: Any, value: Any) -> bool:
+        if key in mapping:
+            raise ConstructorError(problem=f"{key!r} comes twice", problem_mark=key_node.start_mark)
+        return True
 
 
-_SCALARS = {
-    "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    "int": (r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
-    "float": (r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
-    "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    "merge": (r"<<", "<"),
-}
-for _kind, (_pattern, _first) in _SCALARS.items():
-    CoreLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(rf"^(?:{_pattern})$"), list(_first))
-
-
-def _integer(loader: CoreLoader, node: yaml.ScalarNode) -> int:
-    text = str(loader.construct_scalar(node))
-    # PyYAML reads 010 as eight, and YAML 1.2 as ten.
-    return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
-
-
-def _float(loader: CoreLoader, node: yaml.ScalarNode) -> float:
-    return float(loader.construct_scalar(node))
-
-
-CoreLoader.add_constructor("tag:yaml.org,2002:int", _integer)
-CoreLoader.add_constructor("tag:yaml.org,2002:float", _float)
+for _kind in ("timestamp", "value"):
+    _Constructor.add_constructor(f"tag:yaml.org,2002:{_kind}", SafeConstructor.construct_yaml_str)
 
 
 def read_yaml(text: str) -> Any:
-    """The value of a YAML document; raises :class:`yaml.YAMLError`."""
-    return yaml.load(text, CoreLoader)  # noqa: S506 - CoreLoader is a SafeLoader
+    """The value of a YAML document; raises :class:`ruamel.yaml.error.YAMLError`."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _Constructor
+    return yaml.load(text)
 
 
 def read_config_file(path: Path) -> Mapping[str, Any]:
@@ -83,7 +56,7 @@ def read_config_file(path: Path) -> Mapping[str, Any]:
                 value = tomllib.loads(text)
             case _:
                 raise ConfigError(f"Configuration file {path} has no known ending. Name it .yaml, .yml or .toml.")
-    except yaml.YAMLError as error:
+    except YAMLError as error:
         raise ConfigError(f"Configuration file {path} is not valid YAML: {yaml_fault(error)}.") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"Configuration file {path} is not valid TOML: {error}.") from error
@@ -94,9 +67,9 @@ def read_config_file(path: Path) -> Mapping[str, Any]:
     return value
 
 
-def yaml_fault(error: yaml.YAMLError) -> str:
+def yaml_fault(error: YAMLError) -> str:
     """What is wrong and where, on one line."""
-    if not isinstance(error, yaml.MarkedYAMLError):
+    if not isinstance(error, MarkedYAMLError):
         return " ".join(str(error).split())
     problem = error.problem or error.context or "it cannot be read"
     mark = error.problem_mark or error.context_mark

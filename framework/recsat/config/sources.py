@@ -1,4 +1,4 @@
-"""From defaults, a domain's demo, a file, the environment and ``--set`` to one RunConfig that knows where each value is from.
+"""From defaults, a domain's demo, a file, the environment and ``--set`` to one configuration that knows where each value is from.
 
 Later sources win, key by key; lists are replaced whole. pydantic-settings reads the same sources, but tells neither which of
 them gave a value nor which gave a bad one: hence this module.
@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, get_origin
+from typing import Any, Generic, NamedTuple, get_origin
 
-import yaml
 from pydantic import BaseModel, JsonValue, ValidationError
+from ruamel.yaml.error import YAMLError
+from typing_extensions import TypeVar
 
 from recsat.config.faults import at, child, dotted, faults, is_model, sentence, variants
 from recsat.config.files import read_config_file, read_yaml, yaml_fault
@@ -25,16 +26,20 @@ Model = TypeVar("Model", bound=BaseModel)
 PREFIX = "RECSAT_"
 NOT_SETTINGS = frozenset({"RECSAT_DATA"})
 """Variables that are no settings: the folder of data too large to bundle."""
+OF_OTHER_COMMANDS = frozenset({"finetune"})
+"""Sections that a file or the environment may have for a command that reads more than a run: the others leave them alone."""
+
+Config = TypeVar("Config", bound=RunConfig, default=RunConfig)
 
 
 @dataclass(frozen=True)
-class LoadedConfig:
+class LoadedConfig(Generic[Config]):
     """The effective configuration and, for every dotted key that holds a value, the source of that value.
 
     Sources read ``default``, ``demo``, ``file runs.yaml``, ``environment RECSAT_RANK__K`` and ``--set``.
     """
 
-    config: RunConfig
+    config: Config
     sources: Mapping[str, str]
 
 
@@ -52,17 +57,21 @@ def load_config(
     env: Mapping[str, str] | None = None,
     overrides: Sequence[str] = (),
     base: Mapping[str, Any] | None = None,
-) -> LoadedConfig:
+    model: type[Config] = RunConfig,  # type: ignore[assignment]
+) -> LoadedConfig[Config]:
     """Defaults, then ``base`` (a domain's demo settings), the file, ``RECSAT_*`` of ``env``, ``a.b=c`` of ``overrides``.
 
     ``RECSAT_RANK__K=20`` sets ``rank.k``; values of the environment and of overrides are read as YAML. An empty variable
-    counts as not set. Raises :class:`ConfigError` that names every faulty setting with its source.
+    counts as not set. ``model`` is what is read: a run's settings, or a command's with sections of its own. Raises
+    :class:`ConfigError` that names every faulty setting with its source.
     """
-    settings = _walked(base or {}, "demo", "demo settings")
+    settings = _walked(base or {}, "demo", "demo settings", model)
     if file is not None:
-        settings += _walked(read_config_file(file), f"file {file}", f"file {file}")
-    settings += _environment(env or {})
-    settings += [setting for text in overrides for setting in _override(text)]
+        settings += _walked(read_config_file(file), f"file {file}", f"file {file}", model)
+    settings += _environment(env or {}, model)
+    elsewhere = OF_OTHER_COMMANDS.difference(model.model_fields)
+    settings = [setting for setting in settings if setting.path[0] not in elsewhere]
+    settings += [setting for text in overrides for setting in _override(text, model)]
 
     tree: dict[str, Any] = {}
     given: dict[tuple[str, ...], Setting] = {}
@@ -71,13 +80,13 @@ def load_config(
         given = {path: known for path, known in given.items() if not _overlap(path, setting.path)}
         given[setting.path] = setting
     try:
-        config = RunConfig.model_validate(tree)
+        config = model.model_validate(tree)
     except ValidationError as error:
         found = []
-        for path, fault in faults(error, RunConfig):
+        for path, fault in faults(error, model):
             giver = next((known for known in given.values() if _overlap(known.path, path)), None)
             by_variable = giver is not None and giver.source.startswith("environment")
-            told = sentence(fault, path, RunConfig, spell=variable if by_variable else repr)
+            told = sentence(fault, path, model, spell=variable if by_variable else repr)
             found.append(f"{giver.origin}: {told}" if giver else told)
         raise _config_error(found) from error
     sources = {key: _source(tuple(key.split(".")), given) for key, _ in values(config)}
@@ -103,7 +112,7 @@ def check_domain_config(config: RunConfig, model: type[Model], sources: Mapping[
 
 def values(config: RunConfig) -> Iterator[tuple[str, Any]]:
     """Every dotted key that holds a value, with the value; lists are values."""
-    for path, value in _walk(config.model_dump(mode="json"), RunConfig, (), ""):
+    for path, value in _walk(config.model_dump(mode="json"), type(config), (), ""):
         yield dotted(path), value
 
 
@@ -112,30 +121,31 @@ def variable(key: str) -> str:
     return PREFIX + key.replace(".", "__").upper()
 
 
-def _environment(env: Mapping[str, str]) -> list[Setting]:
+def _environment(env: Mapping[str, str], model: type[RunConfig]) -> list[Setting]:
     settings = []
     for name in sorted(env):
         if name.startswith(PREFIX) and name not in NOT_SETTINGS and env[name]:
             path = tuple(name.removeprefix(PREFIX).lower().split("__"))
             source = f"environment {name}"
-            settings += _walked(_nested(path, _scalar(env[name], path, source)), source, source)
+            settings += _walked(_nested(path, _scalar(env[name], path, source, model)), source, source, model)
     return settings
 
 
-def _override(text: str) -> list[Setting]:
+def _override(text: str, model: type[RunConfig]) -> list[Setting]:
     key, equals, value = text.partition("=")
     path = tuple(part.strip() for part in key.split("."))
     if not equals or not all(path):
         raise ConfigError(f"--set {text}: write key=value, such as --set rank.k=20.")
-    return _walked(_nested(path, _scalar(value, path, f"--set {text}")), "--set", f"--set {text}")
+    origin = f"--set {text}"
+    return _walked(_nested(path, _scalar(value, path, origin, model)), "--set", origin, model)
 
 
-def _scalar(text: str, path: tuple[str, ...], origin: str) -> Any:
+def _scalar(text: str, path: tuple[str, ...], origin: str, model: type[RunConfig]) -> Any:
     """A value read as YAML; as it stands where the setting is a text, so that a revision 1234 stays one."""
-    is_text = str in variants(at(RunConfig, path))
+    is_text = str in variants(at(model, path))
     try:
         value = read_yaml(text)
-    except yaml.YAMLError as error:
+    except YAMLError as error:
         if is_text:
             return text
         raise ConfigError(f"{origin}: the value is not valid YAML: {yaml_fault(error)}. Put it in quotes.") from error
@@ -148,8 +158,8 @@ def _nested(path: tuple[str, ...], value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-def _walked(values: Mapping[str, Any], source: str, origin: str) -> list[Setting]:
-    return [Setting(path, value, source, origin) for path, value in _walk(values, RunConfig, (), origin)]
+def _walked(values: Mapping[str, Any], source: str, origin: str, model: type[RunConfig]) -> list[Setting]:
+    return [Setting(path, value, source, origin) for path, value in _walk(values, model, (), origin)]
 
 
 def _walk(value: Any, kind: Any, path: tuple[str, ...], origin: str) -> Iterator[tuple[tuple[str, ...], Any]]:

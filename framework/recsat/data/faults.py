@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import replace
 
 import polars as pl
@@ -78,9 +76,3 @@ def refuse(faults: pl.DataFrame) -> None:
         "\n  ".join([f"{faults.height} faults in the data{first}:", *lines])
         + "\nMend them, or set data.on_bad_rows to quarantine to go on without these rows."
     )
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """ " Did you mean 'timestamp'?", or nothing where no name is near."""
-    near = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
-    return f" Did you mean {near[0]!r}?" if near else ""

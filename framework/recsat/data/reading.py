@@ -13,8 +13,8 @@ from pathlib import Path
 import polars as pl
 
 from recsat.data.columns import Column, typed_table
-from recsat.data.faults import FILE, ROW, did_you_mean
-from recsat.errors import DataError
+from recsat.data.faults import FILE, ROW
+from recsat.errors import DataError, did_you_mean
 
 logger = logging.getLogger(__name__)
 

@@ -1,20 +1,16 @@
-"""What each table must be: pandera schemas, all of whose faults are gathered before anything is said."""
+"""What each table must be. All faults of a table are gathered before anything is said."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from recsat.contract.dataset import no_quarantine
 from recsat.data.columns import UTC
-from recsat.data.faults import did_you_mean, faults_at
-from recsat.errors import DataError
-
-if TYPE_CHECKING:
-    from pandera.polars import DataFrameSchema
+from recsat.data.faults import faults_at
+from recsat.errors import DataError, did_you_mean
 
 EMPTY = "not_nullable"
 DUPLICATE = "unique"
@@ -70,68 +66,52 @@ def table_faults(name: str, table: pl.DataFrame) -> pl.DataFrame:
 
     Raises DataError where a column is missing or of another type: that is the loader's fault and not a row's.
     """
-    from pandera.errors import SchemaErrors
-
-    try:
-        _schema(name, table).validate(table, lazy=True)
-    except SchemaErrors as error:
-        found: pl.DataFrame = error.failure_cases
-    else:
-        return no_quarantine()
-    whole = found.filter(pl.col("index").is_null())
-    if whole.height:
-        raise DataError("\n".join(_of_the_table(name, table, check) for check in whole.iter_rows(named=True)))
-    groups = found.sort("column", "check", "index").partition_by("column", "check", as_dict=True, maintain_order=True)
-    return pl.concat([_of_rows(table, column, check, cases["index"]) for (column, check), cases in groups.items()])
-
-
-def _schema(name: str, table: pl.DataFrame) -> DataFrameSchema:
-    # Imported here: pandera takes a second, and most who import recsat never validate.
-    import pandera.polars as pa
-
-    def column(rule: Rule, *, is_float: bool) -> pa.Column:
-        wanted = [*rule.checks, NOT_FINITE] if is_float else rule.checks
-        checks = [pa.Check(_CHECKS[check], error=check) for check in wanted if check != EMPTY]
-        return pa.Column(rule.dtype, nullable=EMPTY not in rule.checks, checks=checks)
-
-    outcomes = {c: rule for c, rule in OUTCOMES.get(name, {}).items() if c in table.columns}
-    rules = {**{c: Rule(t) for c, t in table.schema.items() if t.is_float()}, **outcomes, **TABLES[name]}
-    return pa.DataFrameSchema(
-        {c: column(rule, is_float=c in table.columns and table.schema[c].is_float()) for c, rule in rules.items()}
+    rules = {**{c: Rule(t) for c, t in table.schema.items() if t.is_float()}, **_present(name, table), **TABLES[name]}
+    missing = [_missing(name, column, table) for column in rules if column not in table.columns]
+    mistyped = [
+        f"{name}: column {c!r} has the type {table.schema[c]}; it must be {rule.dtype}. Cast it in the domain's load."
+        for c, rule in rules.items()
+        if c in table.columns and table.schema[c] != rule.dtype
+    ]
+    if missing or mistyped:
+        raise DataError("\n".join([*missing, *mistyped]))
+    checks = [(c, check) for c in sorted(rules) for check in sorted({*rules[c].checks, *_of_type(table.schema[c])})]
+    broken = table.select(
+        _HOLDS[check](pl.col(c)).fill_null(value=True).not_().alias(f"{c} {check}") for c, check in checks
     )
+    faults = [_of_rows(table, c, check, broken[f"{c} {check}"]) for c, check in checks if broken[f"{c} {check}"].any()]
+    return pl.concat(faults) if faults else no_quarantine()
 
 
-def _check_on(make: Any) -> Any:
-    return lambda data: data.lazyframe.select(make(pl.col(data.key)).fill_null(value=True))
+def _present(name: str, table: pl.DataFrame) -> dict[str, Rule]:
+    return {c: rule for c, rule in OUTCOMES.get(name, {}).items() if c in table.columns}
 
 
-_CHECKS: Mapping[str, Any] = {
-    DUPLICATE: _check_on(lambda cell: cell.is_first_distinct() | cell.is_null()),
-    NOT_FINITE: _check_on(lambda cell: cell.is_finite()),
-    NO_POSITION: _check_on(lambda cell: cell >= 1),
-    NO_PROBABILITY: _check_on(lambda cell: (cell > 0) & (cell <= 1)),
+def _of_type(dtype: pl.DataType) -> tuple[str, ...]:
+    return (NOT_FINITE,) if dtype.is_float() else ()
+
+
+_HOLDS: Mapping[str, Callable[[pl.Expr], pl.Expr]] = {
+    EMPTY: lambda cell: cell.is_not_null(),
+    DUPLICATE: lambda cell: cell.is_first_distinct() | cell.is_null(),
+    NOT_FINITE: lambda cell: cell.is_finite(),
+    NO_POSITION: lambda cell: cell >= 1,
+    NO_PROBABILITY: lambda cell: (cell > 0) & (cell <= 1),
 }
+"""What a cell must be by the name of its check. An empty cell is a fault of the first alone."""
 
 
-def _of_the_table(name: str, table: pl.DataFrame, case: Mapping[str, Any]) -> str:
-    if case["check"] == "column_in_dataframe":
-        missing = case["failure_case"]
-        own = [c for c in table.columns if not c.startswith("_")]
-        return (
-            f"{name}: there is no column {missing!r}; the columns are {', '.join(own)}.{did_you_mean(missing, own)} "
-            "Add it in the domain's load."
-        )
-    column = case["column"]
-    rule = {**OUTCOMES.get(name, {}), **TABLES[name]}[column]
+def _missing(name: str, column: str, table: pl.DataFrame) -> str:
+    columns = [c for c in table.columns if not c.startswith("_")]
     return (
-        f"{name}: column {column!r} has the type {table.schema[column]}; it must be {rule.dtype}. "
-        "Cast it in the domain's load."
+        f"{name}: there is no column {column!r}; the columns are {', '.join(columns)}.{did_you_mean(column, columns)} "
+        "Add it in the domain's load."
     )
 
 
-def _of_rows(table: pl.DataFrame, column: str, check: str, rows: pl.Series) -> pl.DataFrame:
+def _of_rows(table: pl.DataFrame, column: str, check: str, broken: pl.Series) -> pl.DataFrame:
     reason, fix = FIXES[check]
-    bad = table[rows]
+    bad = table.filter(broken)
     if check == DUPLICATE:
         first = table.group_by(column, maintain_order=True).agg(_first=pl.col("_row").first())
         bad = bad.join(first, on=column, how="left", maintain_order="left")

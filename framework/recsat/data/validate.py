@@ -47,24 +47,12 @@ def _require_dataset(loaded: object) -> None:
             raise PluginError(f"load returned {name} as a {type(table).__name__}; {hint}.")
 
 
-def check_texts(dataset: Dataset, describe_item: DescribeItem, *, on_bad_rows: OnBadRows) -> Dataset:
-    """The dataset without items whose text is empty, or DataError.
-
-    :func:`validate` does it in one go with the rest when it is given ``describe_item``, and can then name the file.
-    """
-    items = with_origin(dataset.items, "items")
-    tables = {"items": items, "events": with_origin(dataset.events, "events")}
-    if dataset.exposures is not None:
-        tables["exposures"] = with_origin(dataset.exposures, "exposures")
-    return _settled(dataset, tables, {"items": _text_faults(items, describe_item)}, on_bad_rows)
-
-
 def _settled(
     dataset: Dataset, tables: dict[str, pl.DataFrame], faults: dict[str, pl.DataFrame], on_bad_rows: OnBadRows
 ) -> Dataset:
     """Rows with faults are out, and events and exposures on items that are not there; all of it is refused or noted."""
     # A row is looked for in its own table alone: one file may be the source of two.
-    left = {name: _without(table, faults[name]) if name in faults else table for name, table in tables.items()}
+    left = {name: _without(table, faults[name]) for name, table in tables.items()}
     found = [dataset.quarantine, *faults.values()]
     for name in ("events", "exposures"):
         if name in left:

@@ -8,7 +8,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 
-from recsat.data.faults import did_you_mean
+from recsat.errors import did_you_mean
 from recsat.scaffold.names import distribution_of, package_of
 
 

@@ -12,13 +12,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsat.contract.domain import Encoder
+from recsat.embed.cached_vectors import encoder_folder, read_vectors, text_keys, write_vectors
 from recsat.embed.distinct import distinct
-from recsat.embed.shards import read_into, shard_folder, text_keys, write_shard
 from recsat.errors import EncoderError
 
 _MAX_BLOCK = 65_536
 _SECONDS_A_BLOCK = 5.0
-"""Blocks grow until one takes this long: little is lost by a kill, and a fast device does not write thousands of files."""
+"""Blocks grow until one takes this long: little is lost by a kill, and a fast device does not wait for the disk."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +48,19 @@ def embed_texts(
     """
     unique, places = distinct(texts)
     vectors = np.empty((len(unique), encoder.dimension), dtype=np.float32)
-    folder = shard_folder(Path(cache_dir), encoder.fingerprint)
+    folder = encoder_folder(Path(cache_dir), encoder.fingerprint)
     keys = text_keys(encoder.fingerprint, unique)
-    found = read_into(folder, keys, vectors)
-    if progress is not None and found.any():
-        progress(int(found.sum()))
-    missing = np.flatnonzero(~found)
+    cached = read_vectors(folder, keys, vectors)
+    if progress is not None and cached.any():
+        progress(int(cached.sum()))
+    missing = np.flatnonzero(~cached)
     start = 0
     while start < len(missing):
         rows = missing[start : start + block]
         began = time.monotonic()
-        made = _checked(encoder, encoder.encode([unique[row] for row in rows], progress=progress), len(rows))
-        write_shard(folder, keys[rows], made)
-        vectors[rows] = made
+        block_vectors = _checked(encoder, encoder.encode([unique[row] for row in rows], progress=progress), len(rows))
+        write_vectors(folder, keys[rows], block_vectors)
+        vectors[rows] = block_vectors
         start += len(rows)
         if time.monotonic() - began < _SECONDS_A_BLOCK:
             block = min(block * 2, _MAX_BLOCK)

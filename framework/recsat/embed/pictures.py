@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsat.embed.cache import embed_texts
+from recsat.embed.digest import sha256_of
 from recsat.embed.image import ImageEncoder
 from recsat.errors import EncoderError
 
@@ -44,8 +44,7 @@ def embed_pictures(
 
 def _digest(path: str) -> str:
     try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(Path(path))
     except OSError as error:
         raise EncoderError(
             f"picture {path}: cannot be read ({error}). Mend the path, or give null where an item has no picture."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,8 +94,7 @@ class TransformerEncoder:
 
     def with_prompt(self, prompt: str) -> TransformerEncoder:
         """The same model with another text in front of every text; another fingerprint, the same weights in memory."""
-        other = object.__new__(TransformerEncoder)
-        other.__dict__.update(self.__dict__)
+        other = copy(self)
         other.prompt = prompt
         return other
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from recsat.atomic import replacing
 from recsat.errors import RunError
 
 
@@ -92,7 +92,5 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _replace(path: Path, tensors: Mapping[str, Tensor], header: dict[str, str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    save_file({name: value.cpu().contiguous() for name, value in tensors.items()}, temporary, header)
-    os.replace(temporary, path)
+    with replacing(path) as draft:
+        save_file({name: value.cpu().contiguous() for name, value in tensors.items()}, draft, header)

@@ -113,7 +113,7 @@ def classify(context: StageContext) -> StageCounts:
     told = f"# Classifier of likes\n\nThe weights are those of epoch {state.best_epoch}.\n\n" + in_markdown(
         {**epochs, "test": found}
     )
-    (context.folder.path / "finetune" / "classifier.md").write_text(told, encoding="utf-8")
+    context.folder.write_text("finetune/classifier.md", told)
     save_classifier(
         classifier,
         context.folder.path / CLASSIFIER,

@@ -64,7 +64,7 @@ def compare(context: StageContext) -> StageCounts:
     told = in_markdown(
         rows, config.measure.confidence, context.folder.read_json(f"{MODEL}/finetune.json")["best_epoch"]
     )
-    (context.folder.path / "finetune" / "compare.md").write_text(told, encoding="utf-8")
+    context.folder.write_text("finetune/compare.md", told)
     return StageCounts(n_new=len(rows))
 
 

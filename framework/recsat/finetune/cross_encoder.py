@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from recsat.atomic import replacing_folder
 from recsat.embed.device import pick_device
 from recsat.embed.loading import quiet
 from recsat.finetune.layers import choose_weights, merged
@@ -27,12 +26,9 @@ def untrained_classifier(
 
 def save_classifier(classifier: CrossEncoder, folder: Path, story: Mapping[str, Any]) -> None:
     """A folder that :meth:`CrossEncoder.load` and transformers load, written in one step."""
-    temporary = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
     plain: Any = merged(classifier.module)
-    with quiet():
-        plain.save_pretrained(temporary)
-    classifier.tokenizer.save_pretrained(temporary)
-    (temporary / "finetune.json").write_text(json.dumps(story, indent=2, ensure_ascii=False), encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(temporary, folder)
+    with replacing_folder(folder) as draft:
+        with quiet():
+            plain.save_pretrained(draft)
+        classifier.tokenizer.save_pretrained(draft)
+        (draft / "finetune.json").write_text(json.dumps(story, indent=2, ensure_ascii=False), encoding="utf-8")

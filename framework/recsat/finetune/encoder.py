@@ -13,12 +13,12 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from recsat.config.settings import RunConfig
 from recsat.embed.provenance import Origin
 from recsat.embed.tokens import Tokens
 from recsat.finetune.known import Known, what_is_known
-from recsat.finetune.losses import info_nce
 from recsat.finetune.pairs import Pairs, PairSource
 from recsat.finetune.settings import FinetuneConfig, FinetuneSettings
 from recsat.finetune.text_model import TextModel, startable
@@ -92,6 +92,26 @@ class Contrastive:
 
     def validate(self) -> Mapping[str, float]:
         return self.validation.values(self.text_model.encode(self.texts.to_list()))
+
+
+def info_nce(
+    anchors: Tensor, items: Tensor, is_positive: Tensor, *, temperature: float, log_chances: Tensor | None = None
+) -> Tensor:
+    r"""InfoNCE with in-batch negatives.
+
+    .. math:: -\frac1B \sum_i \log \frac{\exp(a_i^\top v_i / \tau)}{\exp(a_i^\top v_i / \tau) + \sum_{j \in N_i} \exp(a_i^\top v_j / \tau)}
+
+    ``anchors`` and ``items`` are unit-length (B, d). :math:`N_i` are the other items of the batch but those of
+    ``is_positive`` (B, B): what the anchor's own user liked is no negative, and a popular item that comes twice in a batch
+    is none against itself. ``log_chances`` (B,), the log of each item's chance to be drawn, is taken off its logits.
+    Van den Oord, Li and Vinyals, arXiv:1807.03748; the correction: Yi et al., RecSys 2019.
+    """
+    logits = anchors @ items.T / temperature
+    if log_chances is not None:
+        logits = logits - log_chances
+    diagonal = torch.eye(len(items), dtype=torch.bool, device=items.device)
+    logits = logits.masked_fill(is_positive & ~diagonal, float("-inf"))
+    return functional.cross_entropy(logits, torch.arange(len(items), device=items.device))
 
 
 def finetune(context: StageContext) -> StageCounts:

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Literal
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from recsat.config.faults import faults, sentence
-from recsat.config.files import read_yaml, yaml_fault
 from recsat.config.settings import RunConfig, Settings
-from recsat.errors import ConfigError
-
-PREFIX = "finetune."
 
 
 class FinetuneSettings(Settings):
@@ -63,28 +56,12 @@ class FinetuneConfig(Settings):
     finetune: FinetuneSettings = Field(default_factory=FinetuneSettings, description="Training.")
 
 
-def divide(overrides: Iterable[str]) -> tuple[list[str], list[str]]:
-    """``--set`` texts of the run, and those that start with ``finetune.``."""
-    given = list(overrides)
-    return [one for one in given if not one.startswith(PREFIX)], [one for one in given if one.startswith(PREFIX)]
+class FinetuneSources(RunConfig):
+    """What ``recsat finetune`` reads from a file, variables and ``--set``: a run's settings and the section ``finetune``."""
 
+    finetune: FinetuneSettings = Field(default_factory=FinetuneSettings, description="Training.")
 
-def read_settings(overrides: Sequence[str]) -> FinetuneSettings:
-    """The settings of ``finetune.epochs=3``-like texts. Raises :class:`ConfigError` that names every faulty one."""
-    tree = {}
-    for text in overrides:
-        key, equals, value = text.removeprefix(PREFIX).partition("=")
-        if not equals or not key:
-            raise ConfigError(f"--set {text}: write key=value, such as --set finetune.epochs=3.")
-        try:
-            tree[key] = read_yaml(value)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"--set {text}: the value is not valid YAML: {yaml_fault(error)}.") from error
-    try:
-        return FinetuneSettings.model_validate(tree)
-    except ValidationError as error:
-        told = [
-            sentence(fault, path, FinetuneSettings, under=("finetune",))
-            for path, fault in faults(error, FinetuneSettings)
-        ]
-        raise ConfigError("; ".join(f"--set: {one}" for one in told)) from error
+    def parts(self) -> FinetuneConfig:
+        """The same as the two parts of a fine-tuning run."""
+        run = RunConfig(**{name: getattr(self, name) for name in RunConfig.model_fields})
+        return FinetuneConfig(run=run, finetune=self.finetune)

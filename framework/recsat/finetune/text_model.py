@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from recsat.atomic import replacing_folder
 from recsat.contract.domain import Encoder
 from recsat.embed.batching import run_in_batches
 from recsat.embed.distinct import distinct
@@ -103,16 +102,13 @@ class TextModel:
 
     def save(self, folder: Path, story: Mapping[str, Any]) -> None:
         """Writes a model folder that ``encoder.name=transformer`` loads, in one step; ``story`` goes into finetune.json."""
-        temporary = folder.with_name(f".{folder.name}.tmp")
-        shutil.rmtree(temporary, ignore_errors=True)
         plain: Any = merged(self.module)
-        with quiet():
-            plain.save_pretrained(temporary)
-        self.loaded.tokenizer.save_pretrained(temporary)
-        write_modules(temporary, self.encoder, self.loaded.max_tokens)
-        (temporary / "finetune.json").write_text(json.dumps(story, indent=2, ensure_ascii=False), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(temporary, folder)
+        with replacing_folder(folder) as draft:
+            with quiet():
+                plain.save_pretrained(draft)
+            self.loaded.tokenizer.save_pretrained(draft)
+            write_modules(draft, self.encoder, self.loaded.max_tokens)
+            (draft / "finetune.json").write_text(json.dumps(story, indent=2, ensure_ascii=False), encoding="utf-8")
 
 
 def write_modules(folder: Path, encoder: TransformerEncoder, max_tokens: int) -> None:

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from recsat.errors import RunError
 from recsat.finetune.checkpoint import State, load_state, load_weights, save_state, save_weights
 from recsat.finetune.layers import set_training, trained
-from recsat.finetune.schedule import warmed_up
 from recsat.finetune.settings import FinetuneSettings
 from recsat.run.progress import Progress
 
@@ -147,6 +146,18 @@ def _judge(
     told = ", ".join(f"{name} {number:.4f}" for name, number in values.items())
     around.progress.note(f"epoch {state.epoch}: {told}{' (best)' if is_best else ''}")
     around.tell(state.step, {**values, "epoch": float(state.epoch)})
+
+
+def warmed_up(step: int, total: int, warmup_share: float) -> float:
+    """Factor of the learning rate at ``step`` (from 0): up in a line over the warm-up, then down in a line to 0 after the last.
+
+    >>> [round(warmed_up(step, 10, 0.2), 3) for step in (0, 1, 2, 9)]
+    [0.5, 1.0, 1.0, 0.125]
+    """
+    n_up = round(total * warmup_share)
+    if step < n_up:
+        return (step + 1) / n_up
+    return (total - step) / (total - n_up)
 
 
 def _optimizer(weights: Mapping[str, nn.Parameter], settings: FinetuneSettings) -> torch.optim.Optimizer:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from recsat.errors import DataError, UnknownItem
+from recsat.measure.evidence import ItemVectors
 from recsat.measure.exposure import Shown, Values, find_shown
-from recsat.measure.vectors import ItemVectors
 
 
 def intra_list_diversity(lists: pl.DataFrame, item_vectors: ItemVectors) -> pl.DataFrame:

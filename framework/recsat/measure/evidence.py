@@ -5,9 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from recsat.measure.vectors import ItemVectors
+
+@dataclass(frozen=True)
+class ItemVectors:
+    """Row ``i`` of ``values`` is the vector of item ``ids[i]``."""
+
+    ids: pl.Series
+    values: NDArray[np.float32]
+    """(n_items, d), unit length; zero length stands for an item without one."""
 
 
 @dataclass(frozen=True, kw_only=True)

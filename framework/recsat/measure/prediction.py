@@ -1,9 +1,8 @@
 r"""How far predicted outcomes are from what happened: ratings, clicks, conversions.
 
-The table: ``predictions`` (user_id, predicted, observed), a row for each prediction whose outcome is known. ``*_of`` gives
-one number over all rows, the usual definition; ``*_by_user`` gives (user_id, value), which intervals and paired tests
-over users need, and in which a user with many rows weighs no more than another. Log loss, Brier score and calibration error
-take probabilities of an outcome that is 0 or 1. Every function raises DataError where a value is missing or out of range.
+The table: ``predictions`` (user_id, predicted, observed), a row for each prediction whose outcome is known. Each function gives
+one number over all rows, the usual definition. Log loss, Brier score and calibration error take probabilities of an outcome that
+is 0 or 1. Every function raises DataError where a value is missing or out of range.
 """
 
 from __future__ import annotations
@@ -30,30 +29,6 @@ def rmse_of(predictions: pl.DataFrame) -> float:
     return _pooled(predictions, (_ERROR**2).mean().sqrt())
 
 
-def rmse_by_user(predictions: pl.DataFrame) -> pl.DataFrame:
-    """Root mean squared error of each user's own predictions; its mean over users is not :func:`rmse_of`.
-
-    >>> table = pl.DataFrame({"user_id": ["u", "u", "v"], "predicted": [3.0, 5.0, 1.0], "observed": [3.0, 3.0, 2.0]})
-    >>> rmse_by_user(table)["value"].round(4).to_list()
-    [1.4142, 1.0]
-    """
-    return _by_user(predictions, (_ERROR**2).mean().sqrt())
-
-
-def mae_of(predictions: pl.DataFrame) -> float:
-    r"""Mean absolute error: :math:`\frac1N \sum |\hat r - r|`, in the unit of the outcome.
-
-    >>> mae_of(pl.DataFrame({"user_id": ["u", "v"], "predicted": [3.0, 5.0], "observed": [3.0, 3.0]}))
-    1.0
-    """
-    return _pooled(predictions, _ERROR.abs().mean())
-
-
-def mae_by_user(predictions: pl.DataFrame) -> pl.DataFrame:
-    """Mean absolute error of each user's predictions."""
-    return _by_user(predictions, _ERROR.abs().mean())
-
-
 def log_loss_of(predictions: pl.DataFrame) -> float:
     r"""Mean negative log likelihood: :math:`-\frac1N \sum \bigl[y \ln p + (1 - y) \ln(1 - p)\bigr]`, in nats.
 
@@ -66,12 +41,6 @@ def log_loss_of(predictions: pl.DataFrame) -> float:
     return _pooled(predictions, _LOG.mean())
 
 
-def log_loss_by_user(predictions: pl.DataFrame) -> pl.DataFrame:
-    """Log loss of each user's predictions."""
-    _check_probabilities(predictions)
-    return _by_user(predictions, _LOG.mean())
-
-
 def brier_of(predictions: pl.DataFrame) -> float:
     r"""Brier score: :math:`\frac1N \sum (p - y)^2`. Brier, Monthly Weather Review 1950 (for one outcome).
 
@@ -80,12 +49,6 @@ def brier_of(predictions: pl.DataFrame) -> float:
     """
     _check_probabilities(predictions)
     return _pooled(predictions, (_ERROR**2).mean())
-
-
-def brier_by_user(predictions: pl.DataFrame) -> pl.DataFrame:
-    """Brier score of each user's predictions."""
-    _check_probabilities(predictions)
-    return _by_user(predictions, (_ERROR**2).mean())
 
 
 def calibration_error_of(predictions: pl.DataFrame, *, n_bins: int = N_BINS) -> float:
@@ -123,11 +86,6 @@ def calibration_table(predictions: pl.DataFrame, *, n_bins: int = N_BINS) -> pl.
 def _pooled(predictions: pl.DataFrame, loss: pl.Expr) -> float:
     _check(predictions)
     return float(_numbers(predictions).select(loss).item())
-
-
-def _by_user(predictions: pl.DataFrame, loss: pl.Expr) -> pl.DataFrame:
-    _check(predictions)
-    return _numbers(predictions).group_by("user_id", maintain_order=True).agg(value=loss)
 
 
 def _numbers(predictions: pl.DataFrame) -> pl.DataFrame:

@@ -15,10 +15,10 @@ from recsat.contract.domain import (
     RerankerSpec,
     SatisfactionMetric,
 )
-from recsat.errors import ConfigError, PluginError
+from recsat.errors import ConfigError, PluginError, did_you_mean
 from recsat.plugins._gifts import KINDS, Gift, clashes, offers_of, own
 from recsat.plugins._observers import Observers
-from recsat.plugins._record import BUILTIN, Owner, PluginRecord, did_you_mean, listed
+from recsat.plugins._record import BUILTIN, Owner, PluginRecord, listed
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ class Plugins:
         self._raise_fault(name, self._lost_domains)
         self._raise_fault(name, self._faults)
         raise ConfigError(
-            f"domain: no plugin gives a domain {name!r}.{did_you_mean(name, self._domains)} "
+            f"domain: no plugin gives a domain {name!r}.{did_you_mean(name, self._domains, 2)} "
             f"Domains: {listed(self._domains)}.{self._failed_note()} "
             f"Set domain to one of them, or install the plugin that gives {name!r}."
         )
@@ -121,7 +121,7 @@ class Plugins:
                 self._raise_fault(owner, self._lost_domains)
                 self._raise_fault(owner, self._faults)
                 raise ConfigError(
-                    f"No {what} is called {name!r}.{did_you_mean(name, available)} "
+                    f"No {what} is called {name!r}.{did_you_mean(name, available, 2)} "
                     f"Available: {listed(available)}.{self._failed_note()}"
                 )
         return {name: available[name] for name in wanted}

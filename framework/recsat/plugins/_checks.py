@@ -21,7 +21,8 @@ from recsat.contract.domain import (
     SatisfactionMetric,
 )
 from recsat.contract.reasons import PLACEHOLDERS, unknown_placeholders
-from recsat.plugins._record import did_you_mean, listed
+from recsat.errors import did_you_mean
+from recsat.plugins._record import listed
 
 FIELD_TYPES = ("keyword", "integer", "float", "bool", "datetime")
 SNAKE = "[a-z][a-z0-9_]*"
@@ -72,7 +73,7 @@ def _templates(domain: Domain) -> Iterator[str]:
     texts = {c: t for c, t in domain.reasons.items() if _is_text(t)} if isinstance(domain.reasons, Mapping) else {}
     for code, text in texts.items():
         for strange in unknown_placeholders(text):
-            near = did_you_mean(strange.strip("{}"), PLACEHOLDERS)
+            near = did_you_mean(strange.strip("{}"), PLACEHOLDERS, 2)
             known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
             yield f"reasons[{code!r}] has {strange!r}; the placeholders are {known}.{near}".rstrip(".")
         for placeholder, field in (("topic", "topics"), ("market", "market")):
@@ -211,7 +212,7 @@ def _mapping(thing: Any, field: str, fits: Callable[[Any], bool], wanted: str) -
 
 def _choice(field: str, value: Any, choices: Collection[str]) -> Iterator[str]:
     if value not in choices:
-        near = did_you_mean(value, choices) if isinstance(value, str) else ""
+        near = did_you_mean(value, choices, 2) if isinstance(value, str) else ""
         yield f"{field} is {value!r}; give one of {', '.join(choices)}.{near}".rstrip(".")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 
-from recsat.errors import PluginError
-from recsat.plugins._record import BUILTIN, Owner, did_you_mean, listed
+from recsat.errors import PluginError, did_you_mean
+from recsat.plugins._record import BUILTIN, Owner, listed
 
 GROUP = "recsat"
 
@@ -26,7 +26,7 @@ def chosen(found: list[tuple[Owner, EntryPoint]], names: Sequence[str] | None) -
     for name in names:
         if name not in installed:
             raise PluginError(
-                f"No plugin {name!r} is installed.{did_you_mean(name, installed)} "
+                f"No plugin {name!r} is installed.{did_you_mean(name, installed, 2)} "
                 f"Installed: {listed(installed - {BUILTIN})}. "
                 f"Install the distribution that gives it, or correct the name; `recsat plugins` lists what is found."
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Literal
 
 BUILTIN = "recsat"
@@ -43,13 +42,6 @@ class PluginRecord:
     status: Literal["ok", "failed"]
     error: str = ""
     gives: Mapping[str, list[str]] = field(default_factory=dict)
-
-
-def did_you_mean(wanted: str, available: Iterable[str]) -> str:
-    """`` Did you mean 'seen'?`` with a leading space, or nothing. A bare name also finds its qualified one."""
-    names = sorted(available)
-    near = [name for name in names if name.rpartition(".")[2] == wanted] or get_close_matches(wanted, names, n=2)
-    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 def listed(names: Iterable[str]) -> str:

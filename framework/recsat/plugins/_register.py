@@ -11,8 +11,8 @@ from typing import Any
 import pluggy
 
 from recsat.contract import hooks
-from recsat.errors import PluginError
-from recsat.plugins._record import Owner, did_you_mean
+from recsat.errors import PluginError, did_you_mean
+from recsat.plugins._record import Owner
 
 PREFIX = "recsat_"
 
@@ -67,7 +67,7 @@ def _hook_faults(plugins: pluggy.PluginManager, plugin: object) -> Iterator[str]
         if options is None and not name.startswith(PREFIX):
             continue
         if hook not in SPECS:
-            yield f"{name} at {place(function)} is no hook of recsat.{did_you_mean(hook, SPECS)} Rename it"
+            yield f"{name} at {place(function)} is no hook of recsat.{did_you_mean(hook, SPECS, 2)} Rename it"
         elif options is None:
             yield f"{name} at {place(function)} is named like a hook but not marked: write @recsat.hookimpl over it"
         elif options.get("wrapper") or options.get("hookwrapper"):
@@ -83,7 +83,7 @@ def _argument_faults(name: str, hook: str, function: Any) -> Iterator[str]:
     if unknown:
         yield (
             f"{name} at {place(function)} takes {', '.join(map(repr, unknown))}, which {hook}{_shape(hook)} does not give."
-            f"{did_you_mean(unknown[0], SPECS[hook].parameters)} Take any of its arguments, by their names"
+            f"{did_you_mean(unknown[0], SPECS[hook].parameters, 2)} Take any of its arguments, by their names"
         )
     defaulted = [argument for argument in optional if argument in SPECS[hook].parameters]
     if defaulted:

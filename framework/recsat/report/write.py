@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
+from recsat.atomic import write_text
 from recsat.report.markdown import render_markdown
 from recsat.report.page import render_page
 from recsat.result.model import Result
@@ -24,22 +23,6 @@ def write_report(result: Result, folder: Path) -> Path:
         MARKDOWN: render_markdown(result),
         PAGE: render_page(result),
     }
-    folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        _replace(folder / name, text)
+        write_text(folder / name, text)
     return folder / PAGE
-
-
-def _replace(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes a private file; a report is for everybody whom the folder lets in.
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 from recsat.errors import RunError
 
 L2 = 1.0
-MOST_STEPS, TOLERANCE = 50, 1e-10
+MOST_STEPS, TOLERANCE = 50, 1e-8
 
 Array = NDArray[np.float64]
 
@@ -40,12 +41,13 @@ class OutcomeModel:
 
 
 def fit_outcome(features: Sequence[Array], happened: Sequence[NDArray[np.bool_]], *, l2: float = L2) -> OutcomeModel:
-    r"""Newton's method on the penalised log likelihood, whose intercept is not penalised.
+    r"""The minimum of the penalised log likelihood, whose intercept is not penalised.
 
     .. math:: \min_{b, w}\; \sum_n \log\bigl(1 + e^{z_n}\bigr) - y_n z_n + \frac{\lambda}{2} \|w\|^2
 
     The targets are Platt's, (N₊ + 1)/(N₊ + 2) and 1/(N₋ + 2) in place of 1 and 0, so that an event that nobody had is rare
-    and not impossible (Platt 1999, section 2.2). ``features`` are blocks (N, f), ``happened`` blocks (N,). Raises
+    and not impossible (Platt 1999, section 2.2). ``features`` are blocks (N, f), ``happened`` blocks (N,). Newton's method
+    within a trusted radius, since a whole step may overshoot where features say nearly the same. Raises
     :class:`~recsat.errors.RunError` where the steps do not settle.
     """
     n = sum(len(block) for block in features)
@@ -54,43 +56,41 @@ def fit_outcome(features: Sequence[Array], happened: Sequence[NDArray[np.bool_]]
     spread = sum((((block - mean) ** 2).sum(axis=0) for block in features), start=np.zeros(len(mean))) / n
     scale = np.where(spread > 0, np.sqrt(spread), 1.0)
     high, low = (n_positive + 1) / (n_positive + 2), 1 / (n - n_positive + 2)
-    weights = np.zeros(len(mean) + 1)
-    weights[0] = np.log((n_positive + 1) / (n - n_positive + 1))
     penalty = np.append(0.0, np.full(len(mean), l2))
     designs = [_design((block - mean) / scale) for block in features]
     targets = [np.where(labels, high, low) for labels in happened]
-    reached = _objective(designs, targets, penalty, weights)
-    for _ in range(MOST_STEPS):
-        step = np.linalg.lstsq(*_newton(designs, targets, penalty, weights), rcond=None)[0]
-        # A whole step may overshoot where features say nearly the same: it is halved until it is one downhill.
-        while (found := _objective(designs, targets, penalty, weights - step)) > reached and np.abs(
-            step
-        ).max() >= TOLERANCE:
-            step = step / 2
-        if np.abs(step).max() < TOLERANCE:
-            return OutcomeModel(mean, scale, weights)
-        weights, reached = weights - step, found
-    raise RunError(
-        f"the outcome model has not settled after {MOST_STEPS} steps. Raise its l2, or leave rank.reranker out."
+
+    def objective(weights: Array) -> tuple[float, Array]:
+        """For each row, not their sum: its gradient can be as small at any number of rows. And its gradient."""
+        value, gradient = float(penalty @ weights**2) / 2, penalty * weights
+        for X, t in zip(designs, targets, strict=True):
+            z = X @ weights
+            value += float(np.logaddexp(0.0, z).sum() - t @ z)
+            gradient = gradient + X.T @ (_sigmoid(z) - t)
+        return value / n, gradient / n
+
+    def curvature(weights: Array) -> Array:
+        total = np.diag(penalty)
+        for X in designs:
+            p = _sigmoid(X @ weights)
+            total = total + (X * (p * (1 - p))[:, None]).T @ X
+        return total / n
+
+    start = np.zeros(len(mean) + 1)
+    start[0] = np.log((n_positive + 1) / (n - n_positive + 1))
+    optimum = minimize(
+        objective,
+        start,
+        method="trust-exact",
+        jac=True,
+        hess=curvature,
+        options={"gtol": TOLERANCE, "maxiter": MOST_STEPS},
     )
-
-
-def _objective(designs: Sequence[Array], targets: Sequence[Array], penalty: Array, weights: Array) -> float:
-    fit = 0.0
-    for X, t in zip(designs, targets, strict=True):
-        z = X @ weights
-        fit += float(np.logaddexp(0.0, z).sum() - t @ z)
-    return fit + float(penalty @ weights**2) / 2
-
-
-def _newton(designs: Sequence[Array], targets: Sequence[Array], penalty: Array, weights: Array) -> tuple[Array, Array]:
-    """Curvature and gradient of the objective at ``weights``."""
-    gradient, curvature = penalty * weights, np.diag(penalty)
-    for X, t in zip(designs, targets, strict=True):
-        p = _sigmoid(X @ weights)
-        gradient = gradient + X.T @ (p - t)
-        curvature = curvature + (X * (p * (1 - p))[:, None]).T @ X
-    return curvature, gradient
+    if not optimum.success:
+        raise RunError(
+            f"the outcome model has not settled after {optimum.nit} steps. Raise its l2, or leave rank.reranker out."
+        )
+    return OutcomeModel(mean, scale, optimum.x)
 
 
 def _design(standardised: Array) -> Array:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from recsat.contract.reranker import DEPTH, Reranker, RerankInput
 from recsat.measure.accuracy import ndcg
 from recsat.measure.diversity import intra_list_diversity
-from recsat.measure.vectors import ItemVectors
+from recsat.measure.evidence import ItemVectors
 from recsat.rerank.greedy import pool_of
 
 TRADE_OFFS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.7, 0.9)

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsat.atomic import replacing, sync_folder, write_bytes, write_text
 from recsat.config.settings import RunConfig
 from recsat.errors import RunError
 from recsat.result.model import StageCost
@@ -22,7 +23,7 @@ from recsat.result.model import StageCost
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths and atomic reads and writes of one run."""
+    """Paths and reads and writes of one run; a file is replaced in one step and is on the disk when the call returns."""
 
     path: Path
 
@@ -31,16 +32,21 @@ class RunFolder:
         return self.path.name
 
     def write_json(self, name: str, value: Any) -> None:
-        self._replace(name, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False).encode())
+        self.write_text(name, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
     def read_json(self, name: str) -> Any:
-        return json.loads(self._existing(name).read_text())
+        return json.loads(self._existing(name).read_text(encoding="utf-8"))
 
     def write_table(self, name: str, table: pl.DataFrame) -> None:
-        target = self._target(name)
-        temporary = target.with_name(f".{target.name}.tmp")
-        table.write_parquet(temporary)
-        os.replace(temporary, target)
+        with replacing(self.path / name) as draft:
+            table.write_parquet(draft)
+
+    def write_csv(self, name: str, table: pl.DataFrame) -> None:
+        with replacing(self.path / name) as draft:
+            table.write_csv(draft)
+
+    def write_text(self, name: str, text: str) -> None:
+        write_text(self.path / name, text)
 
     def read_table(self, name: str) -> pl.DataFrame:
         return pl.read_parquet(self._existing(name))
@@ -48,7 +54,7 @@ class RunFolder:
     def write_arrays(self, name: str, arrays: Mapping[str, NDArray[np.float32]]) -> None:
         from safetensors.numpy import save
 
-        self._replace(name, save({key: np.ascontiguousarray(value) for key, value in arrays.items()}))
+        write_bytes(self.path / name, save({key: np.ascontiguousarray(value) for key, value in arrays.items()}))
 
     def read_arrays(self, name: str) -> dict[str, NDArray[np.float32]]:
         from safetensors.numpy import load_file
@@ -74,11 +80,6 @@ class RunFolder:
     def config(self) -> RunConfig:
         return RunConfig.model_validate(self.read_json("config.json"))
 
-    def _target(self, name: str) -> Path:
-        target = self.path / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        return target
-
     def _existing(self, name: str) -> Path:
         path = self.path / name
         if not path.exists():
@@ -86,12 +87,6 @@ class RunFolder:
                 f"run folder {self.path}: {name} is missing. Run the stage that writes it, or start the run anew."
             )
         return path
-
-    def _replace(self, name: str, content: bytes) -> None:
-        target = self._target(name)
-        temporary = target.with_name(f".{target.name}.tmp")
-        temporary.write_bytes(content)
-        os.replace(temporary, target)
 
 
 def new_run(config: RunConfig) -> RunFolder:
@@ -126,3 +121,4 @@ def point_latest(folder: RunFolder) -> None:
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(folder.run_id, target_is_directory=True)
     os.replace(temporary, link)
+    sync_folder(link.parent)

@@ -45,7 +45,7 @@ def prepare(context: StageContext) -> StageCounts:
     if dataset.ties is not None:
         folder.write_table("data/ties.parquet", dataset.ties)
     if dataset.quarantine.height:
-        dataset.quarantine.write_csv(folder.path / "quarantine.csv")
+        folder.write_csv("quarantine.csv", dataset.quarantine)
         context.progress.note(f"{dataset.quarantine.height} rows set aside in {folder.path / 'quarantine.csv'}")
     texts = pl.DataFrame({"item_id": dataset.items["item_id"], "text": domain.describe_item(dataset.items)})
     folder.write_table("data/texts.parquet", texts)

@@ -2,34 +2,149 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
 import qdrant_edge as edge
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from qdrant_client import models
 
 from recsat.errors import StoreError
-from recsat.store import checks
-from recsat.store.edge_collections import EdgeCollections, OpenCollection
+from recsat.store import checks, edge_folder
 from recsat.store.edge_filters import edge_filter
-from recsat.store.edge_queries import edge_request
+from recsat.store.edge_shards import EdgeShards, OpenCollection, index_fields
 from recsat.store.hits import by_vector
 from recsat.store.identity import plain_id
 from recsat.store.payload import payload_batches
-from recsat.store.port import DEFAULT_BATCH, Advance, Nearest, PointId, ScrollPage
+from recsat.store.port import DEFAULT_BATCH, Advance, CollectionShape, FieldType, Nearest, PointId, ScrollPage
 
 
-class EdgeStore(EdgeCollections):
+class EdgeStore:
     """``with EdgeStore(".recsat/store") as store: …``; one process for each directory.
 
     The engine's write-ahead log is on: what was acknowledged survives ``kill -9``; :meth:`flush` guards against power loss.
     A graph (HNSW, ``hnsw_m`` links, ``hnsw_ef_construct`` wide) is built where the vectors of a collection take more than
-    ``indexing_threshold_kb``; below, search is exact. With ``int8_oversampling``, collections made from then on search int8
-    copies of the vectors where they have a graph, and score that many times as many hits exactly. Safe from several threads, though they take turns.
+    ``indexing_threshold_kb``; below, search is exact. Safe from several threads, though they take turns.
     """
+
+    def __init__(
+        self,
+        directory: str | Path,
+        *,
+        indexing_threshold_kb: int = 10_000,
+        hnsw_m: int = 16,
+        hnsw_ef_construct: int = 100,
+    ) -> None:
+        self.directory = Path(directory)
+        graph = edge.HnswIndexConfig(hnsw_m, hnsw_ef_construct, indexing_threshold_kb)
+        self._shards = EdgeShards(self.directory, graph, indexing_threshold_kb)
+        self._lock = threading.RLock()
+        self._closed = False
+        # The system lets go of it when the process dies, however it dies.
+        self._process_lock = FileLock(self.directory / "lock", thread_local=False)
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self._process_lock.acquire(timeout=0)
+            (self.directory / "holder").write_text(f"{os.getpid()}\n")
+        except Timeout as error:
+            raise StoreError(
+                f"{self.directory}: the store is open already, in process {edge_folder.holder(self.directory)} (this is process "
+                f"{os.getpid()}). One process may use a directory at a time: close it there, choose another directory, or use a "
+                "server (store.backend = server)."
+            ) from error
+        except OSError as error:
+            raise StoreError(
+                f"{self.directory}: the store cannot be opened ({error}). Choose a writable directory."
+            ) from error
+        edge_folder.sweep(self.directory)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.directory)!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def ensure_collection(
+        self,
+        name: str,
+        vectors: Mapping[str, int],
+        *,
+        payload_indexes: Mapping[str, FieldType] | None = None,
+        distance: models.Distance = models.Distance.DOT,
+    ) -> bool:
+        checks.check_name(name)
+        checks.check_shape(name, vectors)
+        wanted = CollectionShape(dict(vectors), distance, dict(payload_indexes or {}))
+        with self._lock, self._shards.refusals(name):
+            self._check_open()
+            known = self.aliases().get(name, name)
+            made = known not in self.collections()
+            if made:
+                self._shards.create(name, wanted)
+                return True
+            collection = self._collection(known)
+            checks.check_same_shape(known, collection.shape, wanted)
+            new = {f: t for f, t in wanted.payload_indexes.items() if f not in collection.shape.payload_indexes}
+            with collection.lock:
+                index_fields(collection.shard, new)
+            indexes = {**collection.shape.payload_indexes, **new}
+            collection.shape = CollectionShape(collection.shape.vectors, collection.shape.distance, indexes)
+            edge_folder.write_shape(self.directory / known, collection.shape)
+            return False
+
+    def shape(self, name: str) -> CollectionShape:
+        return self._collection(name).shape
+
+    def collections(self) -> list[str]:
+        self._check_open()
+        return edge_folder.collection_names(self.directory)
+
+    def aliases(self) -> dict[str, str]:
+        self._check_open()
+        return edge_folder.read_aliases(self.directory)
+
+    def swap_alias(self, alias: str, collection: str) -> None:
+        checks.check_name(alias, "alias")
+        with self._lock:
+            checks.check_alias(alias, collection, self.collections())
+            edge_folder.write_aliases(self.directory, {**self.aliases(), alias: collection})
+
+    def drop_collection(self, name: str) -> bool:
+        with self._lock, self._shards.refusals(name):
+            if name not in self.collections():
+                return False
+            aliases = self.aliases()
+            kept = {alias: target for alias, target in aliases.items() if target != name}
+            if kept != aliases:
+                edge_folder.write_aliases(self.directory, kept)
+            self._shards.drop(name)
+            return True
+
+    def build(self, name: str) -> None:
+        self._collection(name)
+        self._shards.build(self.aliases().get(name, name))
+
+    def flush(self) -> None:
+        self._shards.flush()
+
+    def close(self) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            try:
+                self._shards.close()
+            finally:
+                self._process_lock.release()
 
     def upsert(self, name: str, points: Sequence[models.PointStruct]) -> None:
         collection = self._collection(name)
@@ -72,12 +187,12 @@ class EdgeStore(EdgeCollections):
             edge.Point(point, dict(zip(names, row, strict=True)), payload)
             for point, row, payload in zip(ids, rows, payloads, strict=True)
         ]
-        with collection.lock, self._refusals(name):
+        with collection.lock, self._shards.refusals(name):
             collection.shard.update(edge.UpdateOperation.upsert_points(points))
 
     def delete(self, name: str, which: Sequence[PointId] | models.Filter) -> None:
         collection = self._collection(name)
-        with collection.lock, self._refusals(name):
+        with collection.lock, self._shards.refusals(name):
             if isinstance(which, models.Filter):
                 collection.shard.update(edge.UpdateOperation.delete_points_by_filter(edge_filter(which)))
             elif len(which):
@@ -86,7 +201,7 @@ class EdgeStore(EdgeCollections):
 
     def count(self, name: str, where: models.Filter | None = None) -> int:
         collection = self._collection(name)
-        with collection.lock, self._refusals(name):
+        with collection.lock, self._shards.refusals(name):
             return int(collection.shard.count(edge.CountRequest(filter=edge_filter(where))))
 
     def retrieve(
@@ -94,7 +209,7 @@ class EdgeStore(EdgeCollections):
     ) -> list[models.Record]:
         collection = self._collection(name)
         wanted = [checks.normal_id(i, f"collection {name!r}") for i in ids]
-        with collection.lock, self._refusals(name):
+        with collection.lock, self._shards.refusals(name):
             found = collection.shard.retrieve(wanted, with_payload, with_vectors) if wanted else []
         records = {record.id: record for record in map(_record, found)}
         return [records[i] for i in wanted if i in records]
@@ -112,33 +227,9 @@ class EdgeStore(EdgeCollections):
         collection = self._collection(name)
         start = None if offset is None else checks.normal_id(offset, f"collection {name!r}")
         request = edge.ScrollRequest(start, limit, edge_filter(where), with_payload, with_vectors)
-        with collection.lock, self._refusals(name):
+        with collection.lock, self._shards.refusals(name):
             found, following = collection.shard.scroll(request)
         return ScrollPage([_record(r) for r in found], None if following is None else plain_id(following))
-
-    def query_batch(self, name: str, requests: Sequence[models.QueryRequest]) -> list[list[models.ScoredPoint]]:
-        collection = self._collection(name)
-
-        def lookup(point: PointId, using: str) -> list[float]:
-            found = collection.shard.retrieve([checks.normal_id(point, f"collection {name!r}")], False, [using])
-            if not found:
-                raise StoreError(
-                    f"collection {name!r}: no point {point}. Query by the id of a stored point, or by a vector."
-                )
-            return list(found[0].vector[using])
-
-        with collection.lock, self._refusals(name):
-            translated = [edge_request(request, lookup) for request in requests]
-            answers = collection.shard.query_batch(edge.QueryBatchRequest(translated)) if translated else []
-        return [
-            [
-                models.ScoredPoint.model_construct(
-                    id=plain_id(hit.id), version=hit.version, score=hit.score, payload=hit.payload, vector=hit.vector
-                )
-                for hit in hits
-            ]
-            for hits in answers
-        ]
 
     def nearest(
         self,
@@ -153,11 +244,8 @@ class EdgeStore(EdgeCollections):
         collection = self._collection(name)
         rows, n = checks.check_queries(queries, limit, f"collection {name!r}", collection.shape.vectors)
         wheres = checks.filter_rows(where, n, f"collection {name!r}")
-        int8 = None
-        if self._int8_oversampling is not None:
-            int8 = edge.QuantizationSearchParams(rescore=True, oversampling=self._int8_oversampling)
-        params = edge.SearchParams(hnsw_ef=ef, exact=exact, quantization=int8)
-        with collection.lock, self._refusals(name):
+        params = edge.SearchParams(hnsw_ef=ef, exact=exact)
+        with collection.lock, self._shards.refusals(name):
             translated = [edge_filter(f) for f in wheres] if isinstance(wheres, list) else [edge_filter(wheres)] * n
             requests = [
                 edge.QueryRequest(
@@ -173,6 +261,17 @@ class EdgeStore(EdgeCollections):
             ]
             answers = collection.shard.query_batch(edge.QueryBatchRequest(requests)) if requests else []
         return by_vector(answers, list(rows), n, limit)
+
+    def _collection(self, name: str) -> OpenCollection:
+        with self._lock:
+            real = self.aliases().get(name, name)
+            if real not in self._shards and real not in self.collections():
+                raise checks.no_collection(name, self.collections(), self.aliases(), str(self.directory))
+            return self._shards.collection(real)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError(f"{self.directory}: the store is closed. Open it again with open_store.")
 
 
 def _record(found: Any) -> models.Record:

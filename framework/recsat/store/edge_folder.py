@@ -16,6 +16,7 @@ from typing import Any
 
 from qdrant_client import models
 
+from recsat.atomic import sync_folder, write_text
 from recsat.errors import StoreError
 from recsat.store.port import CollectionShape
 
@@ -28,6 +29,16 @@ def sweep(root: Path) -> None:
     for leftover in root.glob(".*"):
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
+
+
+def holder(root: Path) -> str:
+    """The process that has the store open, as it says itself."""
+    try:
+        return (root / "holder").read_text().strip() or "unknown"
+    except OSError:
+        return "unknown"
 
 
 def shard_path(root: Path, name: str) -> Path:
@@ -49,14 +60,14 @@ def new_folder(root: Path, name: str, shape: CollectionShape) -> Path:
 
 def reveal(hidden: Path, root: Path, name: str) -> None:
     os.replace(hidden, root / name)
-    _sync_directory(root)
+    sync_folder(root)
 
 
 def remove(root: Path, name: str) -> None:
     hidden = root / f".dropped-{name}"
     shutil.rmtree(hidden, ignore_errors=True)
     os.replace(root / name, hidden)
-    _sync_directory(root)
+    sync_folder(root)
     shutil.rmtree(hidden)
 
 
@@ -79,13 +90,7 @@ def write_aliases(root: Path, aliases: Mapping[str, str]) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Replace the file in one step: a reader, or a process after a kill, sees the old text or the new."""
-    fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1, sort_keys=True)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
-    _sync_directory(path.parent)
+    write_text(path, json.dumps(value, indent=1, sort_keys=True))
 
 
 def _read_json(path: Path) -> Any:
@@ -93,12 +98,3 @@ def _read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StoreError(f"{path}: not readable ({error}). Delete the store's folder and publish again.") from error
-
-
-def _sync_directory(folder: Path) -> None:
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -11,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from qdrant_client import models
 
-from recsat.errors import StoreError
+from recsat.errors import StoreError, did_you_mean
 from recsat.store.checks import normal_id
 
 _CLAUSES = ("must", "should", "must_not", "min_should")
@@ -141,6 +140,5 @@ def _known(part: Any, words: Sequence[str], place: str) -> None:
         raise StoreError(f"{place}: {part!r} is not an object with any of {', '.join(words)}.")
     for word in part:
         if word not in words:
-            close = difflib.get_close_matches(str(word), words, n=1)
-            hint = f"Did you mean {close[0]!r}?" if close else f"Use one of {', '.join(words)}."
-            raise StoreError(f"{place}: unknown key {word!r}. {hint}")
+            hint = did_you_mean(str(word), words) or f" Use one of {', '.join(words)}."
+            raise StoreError(f"{place}: unknown key {word!r}.{hint}")

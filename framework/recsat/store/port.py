@@ -1,6 +1,6 @@
 """The port: what a vector store does, whichever engine is behind it.
 
-Filters and queries are the classes of ``qdrant_client.models``, because they are Qdrant's own wire form and every engine
+Filters are the classes of ``qdrant_client.models``, because they are Qdrant's own wire form and every engine
 here understands them. A name may be a collection or an alias everywhere except in :meth:`VectorStore.drop_collection`.
 Everything that an engine refuses comes out as :class:`recsat.StoreError`.
 """
@@ -119,10 +119,6 @@ class VectorStore(Protocol):
         with_vectors: bool = False,
     ) -> ScrollPage:
         """A page of points in the order of their ids."""
-        ...
-
-    def query_batch(self, name: str, requests: Sequence[models.QueryRequest]) -> list[list[models.ScoredPoint]]:
-        """Any queries that Qdrant knows, one list of hits for each request, in order."""
         ...
 
     def nearest(

@@ -14,7 +14,7 @@ from recsat.contract.domain import Domain, RecommenderSpec, RerankerSpec
 from recsat.contract.reranker import LearnedReranker, Reranker, TextReranker
 from recsat.lists.request import Request
 from recsat.lists.shortlist import shortlists
-from recsat.measure.vectors import ItemVectors
+from recsat.measure.evidence import ItemVectors
 from recsat.rerank.budget import DiversityBudget
 from recsat.rerank.make import TOPICAL, make_reranker
 from recsat.rerank.trade_off import LOSS, ScoredUsers, TradeOffPoint, chosen_point, measured, scored_users, sweep

@@ -5,8 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from recsat.data.split import Split
-from recsat.measure.evidence import Evidence
-from recsat.measure.vectors import ItemVectors
+from recsat.measure.evidence import Evidence, ItemVectors
 from recsat.stages.trial.inputs import RunInputs
 
 

@@ -1,0 +1,95 @@
+"""Files that are whole or not there: after a crash a reader finds the old content or the new, and what was written stays.
+
+The content is written beside its place and brought to the disk (fsync), takes its place in one step (rename), and then the
+folder's entry is brought to the disk as well: without the last step a power cut may undo a rename that a program has seen.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside ``path`` to write a file to; it takes the place of ``path`` where the block ends without an error.
+
+    The folder is made where it is missing. Two writers of one path do not meet: the last one to finish stays.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "numbers.txt"
+    ...     with replacing(path) as draft:
+    ...         _ = draft.write_text("1 2 3")
+    ...     path.read_text()
+    '1 2 3'
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = _beside(path)
+    try:
+        yield draft
+        sync_file(draft)
+        os.replace(draft, path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """An empty folder beside ``path`` to fill; it takes the place of ``path`` where the block ends without an error.
+
+    Its files are on the disk before it has its name. No system swaps two folders in one step, so a kill between the two
+    renames leaves no folder of the name, never one that is half of each.
+    """
+    draft, old = _beside(path), _beside(path)
+    draft.mkdir(parents=True)
+    try:
+        yield draft
+        for inner in draft.rglob("*"):
+            sync_folder(inner) if inner.is_dir() else sync_file(inner)
+        sync_folder(draft)
+        if path.exists():
+            os.replace(path, old)
+        os.replace(draft, path)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    sync_folder(path.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replaces the file by ``content`` in one step."""
+    with replacing(path) as draft:
+        draft.write_bytes(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replaces the file by ``text``, as UTF-8 with the line ends that it has, in one step."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def sync_file(path: Path) -> None:
+    """Returns when the content of a closed file is on the disk."""
+    with path.open("rb+") as file:  # Windows syncs only what is open for writing
+        os.fsync(file.fileno())
+
+
+def sync_folder(path: Path) -> None:
+    """Returns when the names in a folder are on the disk; does nothing where the system does that by itself."""
+    if os.name == "posix":
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
