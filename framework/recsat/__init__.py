@@ -18,6 +18,7 @@ from recsat.contract.domain import (
     SatisfactionMetric,
 )
 from recsat.contract.hooks import hookimpl
+from recsat.contract.rules import Rule, field
 from recsat.data.columns import Column
 from recsat.data.reading import find_table, read_table
 from recsat.errors import ConfigError, DataError, EncoderError, PluginError, RecsatError, RunError, StoreError
@@ -41,10 +42,12 @@ __all__ = [
     "RecommenderSpec",
     "RecsatError",
     "RerankerSpec",
+    "Rule",
     "RunConfig",
     "RunError",
     "SatisfactionMetric",
     "StoreError",
+    "field",
     "find_table",
     "hookimpl",
     "read_table",

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import polars as pl
 
-from recsat import CandidateFilter, FilterContext
+from recsat import CandidateFilter, FilterContext, field
 from recsat_social.network import known_network, within
 from recsat_social.people import FRIEND, friend_id, person, ties_of
 
@@ -46,18 +43,6 @@ def _blocks(table: pl.DataFrame, who: pl.Expr) -> pl.LazyFrame:
     return pairs.cast(pl.String)
 
 
-def _privacy_where(context: FilterContext) -> Mapping[str, Any] | None:
-    if "opted_out" not in context.known.items.columns:
-        return None
-    return {"must": [{"key": "opted_out", "match": {"value": False}}]}
-
-
-def _privacy_keep(items: pl.DataFrame, context: FilterContext) -> pl.Series:
-    if "opted_out" not in items.columns:
-        return pl.repeat(value=True, n=items.height, dtype=pl.Boolean, eager=True)
-    return items.select(~pl.col("opted_out").fill_null(value=True)).to_series()
-
-
 def _friends(users: pl.Series, context: FilterContext) -> pl.DataFrame:
     ties = ties_of(context.known.events).lazy().select("user_id", "other_id")
     if context.config.is_mutual:
@@ -87,10 +72,8 @@ NOT_BLOCKED = CandidateFilter(
 PRIVACY = CandidateFilter(
     name="privacy",
     description="Nobody who opted out of being recommended, or of whom it is not known.",
-    where=_privacy_where,
-    keep=_privacy_keep,
+    rule=field("opted_out", required=False).equals(False),
     kinds=(FRIEND,),
-    fields={"opted_out": "bool"},
     always=True,
 )
 NOT_YET_FRIENDS = CandidateFilter(
