@@ -20,6 +20,7 @@ from recsat.contract.domain import (
 from recsat.contract.hooks import hookimpl
 from recsat.contract.rules import Rule, field
 from recsat.data.columns import Column
+from recsat.data.loading import publisher_folder, read_dataset, set_aside
 from recsat.data.reading import find_table, read_table
 from recsat.errors import ConfigError, DataError, EncoderError, PluginError, RecsatError, RunError, StoreError
 
@@ -50,5 +51,8 @@ __all__ = [
     "field",
     "find_table",
     "hookimpl",
+    "publisher_folder",
+    "read_dataset",
     "read_table",
+    "set_aside",
 ]

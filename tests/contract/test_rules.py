@@ -119,6 +119,25 @@ def rows_by_store(store: VectorStore, rule: Rule, n: int) -> list[bool]:
     return [row in places for row in range(n)]
 
 
+def test_every_column_compares_with_its_values_as_the_store_does(store: VectorStore) -> None:
+    n = 1 + max(len(values) for _, values in COLUMNS.values())
+    cells = {
+        name: [None, *([[value] for value in values] if isinstance(dtype, pl.List) else values)]
+        for name, (dtype, values) in COLUMNS.items()
+    }
+    schema = {name: dtype for name, (dtype, _) in COLUMNS.items()}
+    items = pl.DataFrame({name: (some * n)[:n] for name, some in cells.items()}, schema=schema)
+    fill(store, items)
+    several: list[Rule] = [field(name).is_missing() for name in COLUMNS]
+    for name, values in ORDERED.items():
+        column = field(name)
+        several += [rule for v in values for rule in (column < v, column <= v, column > v, column >= v)]
+    for names, values in ((TEXTS, WORDS), (WHOLE, INTEGERS), (FLAGS, [True, False])):
+        several += [field(name).equals(value) for name in names for value in values]
+    for rule in several:
+        assert rule.mask(items).to_list() == rows_by_store(store, rule, n), rule
+
+
 quick = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 

@@ -110,7 +110,7 @@ def test_a_domain_that_is_named_would_be_found(line: str) -> None:
     assert list(named(line)) != []
 
 
-PUBLIC = ("recsat", "recsat.metrics")
+PUBLIC = ("recsat", "recsat.metrics", "recsat.people")
 PLUGIN_SOURCES = sorted((ROOT / "plugins").glob("*/recsat_*/**/*.py"))
 
 

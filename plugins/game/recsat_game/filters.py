@@ -8,33 +8,22 @@ from __future__ import annotations
 import polars as pl
 
 from recsat import CandidateFilter, DataError, FilterContext, field
-from recsat_game.catalogue import FRIEND, GAME, ITEM, PREFIX, owned_games
+from recsat.people import FRIEND, NOT_SELF, pairs_of
+from recsat_game.catalogue import GAME, ITEM, owned_games
 
 PAIR = ["user_id", "item_id"]
-
-
-def _of(users: pl.Series, pairs: pl.LazyFrame, context: FilterContext) -> pl.DataFrame:
-    """``pairs`` of ``users`` on items that there are."""
-    asked = users.rename("user_id").to_frame().lazy()
-    items = context.known.items.lazy().select("item_id")
-    return pairs.join(asked, on="user_id", how="semi").join(items, on="item_id", how="semi").sort(PAIR).collect()
-
-
-def _oneself(users: pl.Series, context: FilterContext) -> pl.DataFrame:
-    own = users.rename("user_id").to_frame().lazy()
-    return _of(users, own.select("user_id", item_id=pl.concat_str(pl.lit(PREFIX), "user_id")), context)
 
 
 def _owned(users: pl.Series, context: FilterContext) -> pl.DataFrame:
     events, items = context.known.events, context.known.items
     again = pl.col("consumable").fill_null(value=False) if "consumable" in items.columns else pl.lit(value=False)
     kept = items.lazy().filter((pl.col("kind") == ITEM) & ~again).select("item_id")
-    bought = events.lazy().filter(pl.col("event") == "spend").select(PAIR).unique().join(kept, on="item_id", how="semi")
-    return _of(users, pl.concat([owned_games(events, items), bought]), context)
+    bought = events.lazy().filter(pl.col("event") == "spend").select(PAIR).join(kept, on="item_id", how="semi")
+    return pairs_of(pl.concat([owned_games(events, items), bought]), users, context)
 
 
 def _invited(users: pl.Series, context: FilterContext) -> pl.DataFrame:
-    return _of(users, context.known.events.lazy().filter(pl.col("event") == "invite").select(PAIR).unique(), context)
+    return pairs_of(context.known.events.lazy().filter(pl.col("event") == "invite"), users, context)
 
 
 def _compatible(users: pl.Series, context: FilterContext) -> pl.DataFrame:
@@ -48,16 +37,9 @@ def _compatible(users: pl.Series, context: FilterContext) -> pl.DataFrame:
         )
     inside = items.lazy().filter(pl.col("kind") == ITEM).select("item_id", "game_id").drop_nulls()
     owned = owned_games(context.known.events, items).select("user_id", game_id="item_id")
-    return _of(users, owned.join(inside, on="game_id").select(PAIR).unique(), context)
+    return pairs_of(owned.join(inside, on="game_id"), users, context)
 
 
-NOT_SELF = CandidateFilter(
-    name="not_self",
-    description="Nobody is recommended to themselves.",
-    exclude=_oneself,
-    kinds=(FRIEND,),
-    always=True,
-)
 OWNED = CandidateFilter(
     name="owned",
     description="Games that the user does not own yet, and in-game items not bought yet unless they are used up.",

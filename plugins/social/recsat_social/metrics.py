@@ -6,8 +6,9 @@ import polars as pl
 
 from recsat import Judged, SatisfactionMetric
 from recsat.metrics import click_through_rate, event_rate
+from recsat.people import FRIEND, person
 from recsat_social.network import are_strangers, known_network
-from recsat_social.people import CONTENT, FRIEND, person
+from recsat_social.people import CONTENT
 
 WITH_PEOPLE = ("follow", "message")
 WITH_CONTENT = ("like", "share", "play")
