@@ -13,7 +13,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from recsat import RunConfig, hooks
+from recsat import RunConfig
+from recsat.contract import hooks
 from recsat.plugins import load_plugins
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/hooks.md").read_text(encoding="utf-8")

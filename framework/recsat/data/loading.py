@@ -50,13 +50,14 @@ def read_dataset(
     ties: Mapping[str, Column] | None = None,
     time_format: str | None = None,
     source: str | None = None,
+    simulated: bool = False,
 ) -> Dataset:
     """The tables ``items`` and ``events`` of ``folder``, with ``users``, ``exposures`` and ``ties`` where their files exist.
 
     Each argument says which columns its table has (:class:`~recsat.Column`; see :func:`~recsat.read_table` for the files). Ties
     are read where their columns are given. ``time_format`` is for all columns of kind ``time`` that name none of their own. Rows
     that cannot be read are in ``quarantine``; ``value`` of events and ``timestamp`` of ties are null where the file has none.
-    ``source`` is the sentence of the report; without one it names the folder.
+    ``source`` is the sentence of the report, which without one names the folder; ``simulated`` says that nothing was measured.
 
     Raises DataError where items or events are missing, a required column is, or a file cannot be read.
     """
@@ -87,6 +88,7 @@ def read_dataset(
         ties=None if tie_table is None else _with_column(tie_table, "timestamp", UTC),
         quarantine=pl.concat(faults),
         source=f"Files in {folder}." if source is None else source,
+        simulated=simulated,
     )
 
 
