@@ -49,12 +49,12 @@ def name_people(events: pl.DataFrame, about: Collection[str]) -> pl.DataFrame:
 
 def refuse_person_ids(table: pl.DataFrame, key: str) -> None:
     """Raises DataError where an id in the column ``key`` of a table that was read begins like a person's item id."""
-    taken = table.filter(pl.col(key).str.starts_with(PREFIX))
-    if taken.height:
-        file, row, value = taken.select(FILE, ROW, key).row(0)
+    clashes = table.filter(pl.col(key).str.starts_with(PREFIX))
+    if clashes.height:
+        file, row, value = clashes.select(FILE, ROW, key).row(0)
         raise DataError(
             f"{file}, row {row}: {key} {value!r} begins with {PREFIX!r}, which marks people among the items. "
-            f"Write ids without it ({taken.height} such rows)."
+            f"Write ids without it ({clashes.height} such rows)."
         )
 
 
@@ -65,9 +65,9 @@ def everybody(users: pl.DataFrame, *ids: pl.Series, profile: Mapping[str, pl.Dat
     no user table names has a place among the people of the other tables, by which a fault can be told.
     """
     columns = {**PROFILE, **(profile or {})}
-    seen = [series.cast(pl.String).rename("user_id") for series in ids]
-    named = pl.concat(seen) if seen else users["user_id"].clear()
-    more = named.to_frame().unique().drop_nulls().join(users, on="user_id", how="anti").sort("user_id")
+    id_columns = [series.cast(pl.String).rename("user_id") for series in ids]
+    all_ids = pl.concat(id_columns) if id_columns else users["user_id"].clear()
+    more = all_ids.to_frame().unique().drop_nulls().join(users, on="user_id", how="anti").sort("user_id")
     people = pl.concat([users, more], how="diagonal")
     missing = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in columns.items() if name not in people.columns]
     nothing = pl.lit([], dtype=pl.List(pl.String))
@@ -85,15 +85,15 @@ def with_people(items: pl.DataFrame, people: pl.DataFrame, also: Collection[str]
     Their ``title`` is the name or else the user id, ``topics`` are the interests and ``description`` is the bio; ``also`` are
     further columns that they keep.
     """
-    placed = with_origin(people, "people") if FILE in items.columns else people
-    friends = placed.select(
+    table = with_origin(people, "people") if FILE in items.columns else people
+    friends = table.select(
         person_item("user_id").alias("item_id"),
         pl.lit(FRIEND).alias("kind"),
         pl.coalesce("name", "user_id").alias("title"),
         pl.col("interests").alias("topics"),
         pl.col("bio").alias("description"),
         *also,
-        *(name for name in (FILE, ROW) if name in placed.columns),
+        *(name for name in (FILE, ROW) if name in table.columns),
     )
     return pl.concat([items, friends], how="diagonal")
 

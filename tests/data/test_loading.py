@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 
 from recsat import Column, ConfigError, DataError, Dataset, publisher_folder, read_dataset, set_aside
+from recsat.data import loading
 from recsat.data.validate import validate
 
 ITEMS = {"item_id": Column(), "kind": Column(default="page"), "tags": Column(kind="list", default=())}
@@ -151,3 +153,7 @@ def test_a_publishers_folder_is_the_one_that_is_set_or_lies_under_the_variable(
     monkeypatch.delenv("RECSAT_DATA")
     with pytest.raises(ConfigError, match=r"layout 'two' reads .* RECSAT_DATA to the folder above set-2k/"):
         publisher_folder(None, "set-2k", "two")
+
+
+def test_the_examples_of_the_docstrings_run() -> None:
+    assert doctest.testmod(loading).failed == 0

@@ -225,17 +225,17 @@ class OneOf(Comparison):
 
     def expression(self, schema: Schema) -> pl.Expr:
         dtype = schema[self.column.name]
-        wanted = pl.Series(list(self.value) if isinstance(self.value, list | tuple) else [self.value])
+        values = pl.Series(list(self.value) if isinstance(self.value, list | tuple) else [self.value])
         types: Mapping[Any, PayloadType] = {pl.String: "keyword", pl.Boolean: "bool", pl.Int64: "integer"}
-        if payload_type(self.column.name, dtype) != types[wanted.dtype]:
+        if payload_type(self.column.name, dtype) != types[values.dtype]:
             raise self.misfit(dtype)
 
-        def is_wanted(values: pl.Expr) -> pl.Expr:
-            return (values.cast(pl.String) if wanted.dtype == pl.String else values).is_in(wanted.implode())
+        def is_one(cell: pl.Expr) -> pl.Expr:
+            return (cell.cast(pl.String) if values.dtype == pl.String else cell).is_in(values.implode())
 
         cell = pl.col(self.column.name)
         is_list = isinstance(dtype, pl.List)
-        cell = cell.list.eval(is_wanted(pl.element())).list.any() if is_list else is_wanted(cell)
+        cell = cell.list.eval(is_one(pl.element())).list.any() if is_list else is_one(cell)
         return cell.fill_null(value=False)
 
 

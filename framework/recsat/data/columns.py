@@ -154,13 +154,13 @@ _READERS = {
 
 def with_defaults(table: pl.DataFrame, columns: Mapping[str, Column]) -> pl.DataFrame:
     """``table`` with the defaults of ``columns`` where it has no such column or no value."""
-    filled = []
+    complete = []
     for name, column in columns.items():
         if column.default is not None:
             value = list(column.default) if isinstance(column.default, tuple) else column.default
             default = pl.lit(value, dtype=_TYPES[column.kind])
-            filled.append((pl.col(name).fill_null(default) if name in table.columns else default).alias(name))
-    return table.with_columns(filled)
+            complete.append((pl.col(name).fill_null(default) if name in table.columns else default).alias(name))
+    return table.with_columns(complete)
 
 
 def typed_table(raw: pl.DataFrame, columns: dict[str, Column], keep: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -97,6 +97,12 @@ def set_aside(data: Dataset, table: TableName, bad: pl.Expr, *, column: str, rea
 
     At the door the run then refuses them, all at once, or goes on without them, as ``data.on_bad_rows`` says. ``reason`` goes on
     where "events.csv, row 3: value '80'" stops, and ``fix`` is a sentence: "is not between 0 and 5 stars", "Rescale ratings.".
+    What ``bad`` does not know (null) stays.
+
+    >>> data = Dataset(items=pl.DataFrame({"item_id": ["a"]}), events=pl.DataFrame({"value": [4.0, 80.0]}))
+    >>> data = set_aside(data, "events", pl.col("value") > 5, column="value", reason="is above 5 stars", fix="Rescale it.")
+    >>> data.events["value"].to_list(), data.quarantine.select("file", "row", "value").rows()
+    ([4.0], [('events', 2, '80.0')])
     """
     rows = with_origin(getattr(data, table), table)
     is_bad = bad.fill_null(value=False)

@@ -52,9 +52,9 @@ def conversion_rate(
 
     def compute(judged: Judged) -> pl.DataFrame:
         enough = pl.lit(value=True) if above is None else pl.col("value") > above
-        did = hits_of(judged, events, kind).filter(enough).select("user_id", value=1.0).unique()
+        converts = hits_of(judged, events, kind).filter(enough).select("user_id", value=1.0).unique()
         everybody = judged.users.to_frame("user_id").lazy()
-        return or_zero(everybody if of_everybody else places_with(judged, events, kind), did)
+        return or_zero(everybody if of_everybody else places_with(judged, events, kind), converts)
 
     return _share(name, description, compute, _needs(events, needs), dimension)
 
@@ -66,8 +66,8 @@ def follow_up_rate(first: Collection[str], then: str, *, name: str, description:
     """
 
     def compute(judged: Judged) -> pl.DataFrame:
-        begun = hits_of(judged, first).select(PAIR).unique()
-        return mean_by_user(pl.col("done"), begun.join(places_with(judged, [then]), on=PAIR))
+        pairs = hits_of(judged, first).select(PAIR).unique()
+        return mean_by_user(pl.col("done"), pairs.join(places_with(judged, [then]), on=PAIR))
 
     return _share(name, description, compute, frozenset({*first, then}), "behaviour")
 
@@ -92,8 +92,8 @@ def click_through_rate(*, description: str, name: str = "click_through_rate") ->
             )
         known_until = judged.history["timestamp"].max()
         after = pl.lit(value=True) if known_until is None else pl.col("timestamp") > known_until
-        listed = judged.lists.lazy().select(PAIR)
-        return mean_by_user(pl.col("click"), judged.exposures.lazy().filter(after).join(listed, on=PAIR, how="semi"))
+        places = judged.lists.lazy().select(PAIR)
+        return mean_by_user(pl.col("click"), judged.exposures.lazy().filter(after).join(places, on=PAIR, how="semi"))
 
     return _share(name, description, compute, frozenset({"exposures"}), "behaviour")
 

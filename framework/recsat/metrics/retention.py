@@ -35,12 +35,12 @@ def retention(
 
 def _present(judged: Judged, start: timedelta, end: timedelta) -> pl.DataFrame:
     tables = [judged.history, judged.outcomes, *([] if judged.exposures is None else [judged.exposures])]
-    there = pl.concat([table.select("user_id", "timestamp") for table in tables]).drop_nulls()
-    until = there["timestamp"].max()
+    moments = pl.concat([table.select("user_id", "timestamp") for table in tables]).drop_nulls()
+    until = moments["timestamp"].max()
     first = judged.hits.drop_nulls("timestamp").group_by("user_id").agg(t0=pl.col("timestamp").min())
     if until is None or first.is_empty():
         return pl.DataFrame(schema=NO_VALUES)
     watched = first.lazy().filter(pl.col("t0") + end <= until)
     since = pl.col("timestamp") - pl.col("t0")
-    back = there.lazy().join(watched, on="user_id").filter((since >= start) & (since < end))
+    back = moments.lazy().join(watched, on="user_id").filter((since >= start) & (since < end))
     return or_zero(watched, back.select("user_id", value=1.0).unique())

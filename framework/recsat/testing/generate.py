@@ -31,16 +31,16 @@ def generate_items(
     """
     rng = np.random.default_rng(seed)
     rows = items.sample(n, with_replacement=True, seed=seed)
-    named = list(_constants(where))
-    drawn = [_column(items[name], [*named, now], n, rng) for name in columns]
+    constants = list(_constants(where))
+    generated = [_column(items[name], [*constants, now], n, rng) for name in columns]
     ids = pl.Series("item_id", [f"generated-{i}" for i in range(n)])
-    return rows.with_columns(*drawn, ids)
+    return rows.with_columns(*generated, ids)
 
 
-def _column(column: pl.Series, named: Sequence[Any], n: int, rng: np.random.Generator) -> pl.Series:
+def _column(column: pl.Series, constants: Sequence[Any], n: int, rng: np.random.Generator) -> pl.Series:
     is_list = isinstance(column.dtype, pl.List)
     cells = column.explode(empty_as_null=False) if is_list else column
-    pool = _pool(cells.drop_nulls().unique().sort(), named)
+    pool = _pool(cells.drop_nulls().unique().sort(), constants)
     one = [None if place < 0 else pool[place] for place in rng.integers(-1, len(pool), n).tolist()]
     values: list[Any] = one
     if is_list:
@@ -50,23 +50,23 @@ def _column(column: pl.Series, named: Sequence[Any], n: int, rng: np.random.Gene
     return pl.Series(column.name, values, dtype=column.dtype)
 
 
-def _pool(values: pl.Series, named: Sequence[Any]) -> list[Any]:
+def _pool(values: pl.Series, constants: Sequence[Any]) -> list[Any]:
     dtype = values.dtype
     if dtype == pl.Boolean:
         return [True, False]
     if isinstance(dtype, pl.Datetime | pl.Date):
-        moments = [_moment(value) for value in [*values.to_list(), *named] if isinstance(value, date)]
+        moments = [_moment(value) for value in [*values.to_list(), *constants] if isinstance(value, date)]
         around = [moment + sign * step for moment in moments for step in AWAY for sign in (-1, 1)]
         zoned = pl.Series([*moments, *around], dtype=pl.Datetime("us", "UTC"))
         zone = dtype.time_zone if isinstance(dtype, pl.Datetime) else None
         local = zoned.dt.replace_time_zone(None) if zone is None else zoned.dt.convert_time_zone(zone)
         return local.cast(dtype).unique(maintain_order=True).to_list()
     if dtype.is_numeric():
-        numbers = [v for v in [*values.to_list(), *named] if isinstance(v, int | float) and not isinstance(v, bool)]
+        numbers = [v for v in [*values.to_list(), *constants] if isinstance(v, int | float) and not isinstance(v, bool)]
         beside = [number + step for number in numbers for step in (-1, -0.01, 0.01, 1)]
         every = pl.Series([0, *numbers, *beside, LARGEST, -LARGEST], dtype=pl.Float64, strict=False)
         return every.cast(dtype, strict=False).drop_nulls().unique(maintain_order=True).to_list()
-    texts = [value for value in named if isinstance(value, str)]
+    texts = [value for value in constants if isinstance(value, str)]
     return pl.Series([*values.to_list(), *texts, ABSENT]).cast(dtype, strict=False).drop_nulls().to_list()
 
 
