@@ -21,7 +21,9 @@ from recsat.contract.domain import (
 from recsat.contract.hooks import hookimpl
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.contract.reranker import Example, LearnedReranker, Reranker, RerankInput, TextReranker
+from recsat.contract.rules import Rule, field
 from recsat.data.columns import Column
+from recsat.data.loading import publisher_folder, read_dataset, set_aside
 from recsat.data.reading import find_table, read_table
 from recsat.errors import ConfigError, DataError, EncoderError, PluginError, RecsatError, RunError, StoreError
 
@@ -51,6 +53,7 @@ __all__ = [
     "RerankInput",
     "Reranker",
     "RerankerSpec",
+    "Rule",
     "RunConfig",
     "RunError",
     "SatisfactionMetric",
@@ -58,7 +61,11 @@ __all__ = [
     "TextReranker",
     "TrainingData",
     "UserBatch",
+    "field",
     "find_table",
     "hookimpl",
+    "publisher_folder",
+    "read_dataset",
     "read_table",
+    "set_aside",
 ]

@@ -175,7 +175,7 @@ def test_the_tutorial_grows_the_file_that_new_plugin_writes() -> None:
 
 def test_a_metric_for_every_domain_takes_at_most_ten_lines() -> None:
     first = python_of("how-to/compliance.md", "recsat-compliance/recsat_compliance.py").split(
-        "\n\n\ndef not_withdrawn"
+        "\n\n\n@recsat.hookimpl\ndef recsat_filters"
     )[0]
     assert "recsat_metrics" in first
     assert "SatisfactionMetric" in first

@@ -99,6 +99,21 @@ def test_settings_are_those_of_the_run(books: Path, doctor: Doctor) -> None:
     )
 
 
+READ = "return recsat.read_dataset(SAMPLE, items=BOOKS, source=source, simulated=True)"
+LAZY = """import dataclasses
+        data = recsat.read_dataset(SAMPLE, items=BOOKS, source=source, simulated=True)
+        return dataclasses.replace(data, events=data.events.lazy())"""
+RULE = 'rule=recsat.field("pages") <= (lambda context: context.config.max_pages)'
+SHARED = 'PAGES_READ = event_sum("read", name="pages_read", description="Pages read of listed books.", unit="pages")'
+BY_HAND = """
+def pages_read(judged):
+    read = judged.hits.filter(pl.col("event") == "read").group_by("user_id").agg(pl.col("value").sum())
+    return judged.users.to_frame("user_id").join(read, on="user_id", how="left").fill_null(0)
+
+
+PAGES_READ = recsat.SatisfactionMetric(
+    name="pages_read", description="Pages read of listed books.", unit="pages", better="higher", compute=pages_read
+)"""
 BREAKS = {
     "misspelt hook": ("hooks", "def recsat_domain", "def recsat_domian", ["recsat_domian at ", "Did you mean 'recsat_domain'", "Rename it"]),
     "hook not marked": ("hooks", "@recsat.hookimpl\n", "", ["named like a hook but not marked", "write @recsat.hookimpl over it"]),
@@ -112,24 +127,24 @@ BREAKS = {
     "name that another plugin has": ("hooks", 'name="books"', 'name="content"', ["The domain 'content' is given by", "recsat-books 0.1.0", "recsat-content", "Uninstall one of"]),
     "metric of a name twice": ("hooks", "metrics=[PAGES_READ]", "metrics=[PAGES_READ, PAGES_READ]", ["metrics has 'pages_read' twice; rename one"]),
     "demo with an arm that is not": ("settings", '"text-raw"', '"text-rwa"', ["arms: No arm is called 'text-rwa'. Did you mean 'text-raw'"]),
-    "load of wrong return type": ("tables", "    return recsat.Dataset(", "    return dict(", ["load returned a dict; return a recsat.Dataset"]),
-    "table of wrong type": ("tables", "events=events,", "events=events.lazy(),", ["load returned events as a LazyFrame; call .collect() on it"]),
-    "missing column of the contract": ("tables", 'items.with_columns(kind=pl.lit("book"))', "items", ["items: there is no column 'kind'", "Add it in the domain's load"]),
+    "load of wrong return type": ("tables", READ, "return dict(source=source)", ["load returned a dict; return a recsat.Dataset"]),
+    "table of wrong type": ("tables", READ, LAZY, ["load returned events as a LazyFrame; call .collect() on it"]),
+    "missing column of the contract": ("tables", '    "kind": Column(default="book"),\n', "", ["items: there is no column 'kind'", "Add it in the domain's load"]),
     "missing column of a file": ("tables", '"title": TEXT', '"titel": TEXT', ["items.csv, row 1: there is no column 'titel'", "Did you mean 'title'? Rename or add it"]),
     "column of the title that is not": ("tables", 'topics="genres"', 'topics="genres", title="name"', ["items have no text column 'name', which the domain calls its title; they have"]),
     "topics that are not": ("tables", 'topics="genres"', 'topics="genre"', ["no list-of-strings column 'genre'", "name another column as topics"]),
     "kind that the domain has not": ("tables", 'kinds=("book",)', 'kinds=("novel",)', ["items have kinds ['book'], and the domain has ('novel',)"]),
     "value without unit": ("tables", '{"read": "pages", "rating": "stars"}', '{"read": "pages"}', ["events ['rating'] have values without a unit"]),
-    "load that raises": ("tables", "    folder = SAMPLE if", "    1 / 0\n    folder = SAMPLE if", ["ZeroDivisionError: division by zero", "Mend ", f"{DOMAIN}:23"]),
+    "load that raises": ("tables", "    if config.folder is None", "    1 / 0\n    if config.folder is None", ["ZeroDivisionError: division by zero", "Mend ", f"{DOMAIN}:31"]),
     "item texts of wrong type": ("tables", '"blurb")).to_series()', '"blurb"))', ["describe_item returned a DataFrame; return one text for each of the 60 rows of items"]),
     "users without texts": ("texts", 'how="left", maintain_order="left"', 'how="inner"', ["describe_user returns", "return one for each"]),
     "users without words": ("texts", '"Somebody new."', '""', ["describe_user gives user_id", "an empty text"]),
     "liking that is not true or false": ("liked", 'positive=LIKED', 'positive=pl.col("value")', ["positive gives Float64 over events; it must be true or false"]),
     "nothing liked": ("liked", '"value") >= 4', '"value") >= 40', ["positive is true for no event at all"]),
-    "filter of wrong return type": ("filters", "fill_null(limit is None)).to_series()", "fill_null(limit is None))", ["filter short: keep returned a DataFrame; return a Boolean Series"]),
-    "metric of wrong return type": ("metrics", ".fill_null(0)", '.fill_null(0)["value"]', ["metric pages_read", "it returns a Series; return a DataFrame (user_id, value)"]),
-    "metric of other columns": ("metrics", ".fill_null(0)", '.rename({"value": "pages"})', ["it returns ['user_id', 'pages']; return user_id and value"]),
-    "metric that raises": ("metrics", 'pl.col("event") == "read"', 'pl.col("evnt") == "read"', ["metric pages_read", "ColumnNotFoundError", f"{DOMAIN}:52"]),
+    "filter of wrong return type": ("filters", RULE, 'keep=lambda items, context: items.select("pages")', ["filter short: keep returned a DataFrame; return a Boolean Series"]),
+    "metric of wrong return type": ("metrics", SHARED, BY_HAND.replace(".fill_null(0)", '.fill_null(0)["value"]'), ["metric pages_read", "it returns a Series; return a DataFrame (user_id, value)"]),
+    "metric of other columns": ("metrics", SHARED, BY_HAND.replace(".fill_null(0)", '.rename({"value": "pages"})'), ["it returns ['user_id', 'pages']; return user_id and value"]),
+    "metric that raises": ("metrics", SHARED, BY_HAND.replace('pl.col("event")', 'pl.col("evnt")'), ["metric pages_read", "ColumnNotFoundError", f"{DOMAIN}:55"]),
 }  # fmt: skip
 
 

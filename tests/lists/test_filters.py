@@ -11,7 +11,8 @@ import pytest
 from recsat.contract.dataset import Dataset
 from recsat.contract.domain import CandidateFilter, FilterContext
 from recsat.contract.interactions import Catalogue
-from recsat.errors import PluginError
+from recsat.contract.rules import field
+from recsat.errors import DataError, PluginError
 from recsat.lists.filters import SEEN, FilterPlan, plan_filters
 
 ITEMS = pl.DataFrame(
@@ -54,6 +55,28 @@ def test_a_filter_of_one_kind_leaves_other_kinds_alone_also_when_pushed_down() -
             ]
         }
     ]
+
+
+def test_a_rule_is_masked_and_pushed_down_from_one_expression() -> None:
+    made = plan(g=CandidateFilter(name="g", description="", kinds=("game",), rule=field("price") < 10))
+    assert made.items.tolist() == [True, False, True, True]
+    assert made.where == plan(g=CandidateFilter(name="g", description="", kinds=("game",), where=CHEAP.where)).where
+    assert not made.by_id
+
+
+def test_what_keep_removes_beside_a_rule_is_told_to_retrieval_by_id() -> None:
+    both = CandidateFilter(
+        name="both", description="", rule=field("price") < 10, keep=lambda items, context: items["item_id"] != "a"
+    )
+    made = plan(both=both)
+    assert made.items.tolist() == [False, False, True, False]
+    assert made.by_id
+
+
+def test_a_rule_on_a_column_that_items_lack_is_refused_by_its_name_in_the_settings() -> None:
+    rule = CandidateFilter(name="old", description="", rule=field("age") < 10)
+    with pytest.raises(DataError, match=r"filter old needs column 'age'.*take shop\.old out of rank\.filters"):
+        plan_filters({"shop.old": rule}, Catalogue(ITEMS), ["u"], CONTEXT)
 
 
 def test_an_allow_list_of_one_kind_lets_other_kinds_pass() -> None:

@@ -17,6 +17,7 @@ from recsat import (
     RecommenderSpec,
     RerankerSpec,
     SatisfactionMetric,
+    field,
 )
 from recsat.plugins import faults
 
@@ -97,7 +98,13 @@ def test_a_sound_thing_has_no_fault(thing: object) -> None:
         (Domain, {"metrics": [dataclasses.replace(METRIC, better="more")]}, "metrics[0] 'clicks': better is 'more'"),
         (Domain, {"worth": {"click": True}}, "worth['click'] is True"),
         (Domain, {"units": ["stars"]}, "units is ['stars']"),
-        (CandidateFilter, {"keep": None}, "give one or more of where, keep, exclude, allow"),
+        (CandidateFilter, {"keep": None}, "give one or more of rule, where, keep, exclude, allow"),
+        (CandidateFilter, {"rule": "price <= 10"}, "rule is 'price <= 10'; write one over item columns"),
+        (
+            CandidateFilter,
+            {"rule": field("price") <= 10, "where": lambda context: None},
+            "it has rule and where, and a rule is pushed down already",
+        ),
         (CandidateFilter, {"where": {"must": []}}, "where is {'must': []}; give a function (context)"),
         (CandidateFilter, {"exclude": lambda users: users}, "exclude takes (users)"),
         (CandidateFilter, {"kinds": "page"}, "kinds is 'page'"),
@@ -148,6 +155,6 @@ ANYTHING = st.recursive(
 
 @given(thing=st.sampled_from(THINGS), junk=st.data())
 def test_no_junk_in_a_field_makes_the_check_itself_raise(thing: Any, junk: st.DataObject) -> None:
-    field = junk.draw(st.sampled_from([field.name for field in dataclasses.fields(thing)]))
-    for fault in faults(dataclasses.replace(thing, **{field: junk.draw(ANYTHING)})):
+    name = junk.draw(st.sampled_from([field.name for field in dataclasses.fields(thing)]))
+    for fault in faults(dataclasses.replace(thing, **{name: junk.draw(ANYTHING)})):
         assert isinstance(fault, str)

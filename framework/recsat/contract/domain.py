@@ -14,6 +14,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from recsat.contract.dataset import Dataset
+from recsat.contract.rules import PayloadType, Rule
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,28 +48,31 @@ class FilterContext:
 class CandidateFilter:
     """A rule that removes candidates. It may only remove, and is checked again after reranking.
 
-    Give one or more of four parts:
+    Give one or more of these parts:
 
-    - ``where(context)``: a Qdrant filter in its JSON form (``{"must": [{"key": "price", "range": {"lte": 10}}]}``), pushed
-      down into retrieval; None where the config asks for nothing.
-    - ``keep(items, context)``: a boolean Series over the item table, aligned with its rows; the same rule as ``where``.
+    - ``rule``: a condition on item columns, written with :func:`recsat.field`: ``field("price") <= 10``. It is pushed down into
+      retrieval and masks what is listed, both from the one expression; see :class:`recsat.Rule`.
     - ``exclude(users, context)``: pairs (user_id, item_id) that must not be shown; ``users`` is a Series of ids.
     - ``allow(users, context)``: pairs (user_id, item_id) that alone may be shown.
+    - ``keep(items, context)``: for what a rule cannot say, a boolean Series over the item table, aligned with its rows.
+    - ``where(context)``: what of ``keep`` retrieval can check, as a Qdrant filter in its JSON form
+      (``{"must": [{"key": "price", "range": {"lte": 10}}]}``); None where the config asks for nothing. The two must say the
+      same of every item. ``fields`` declares the payload fields that it uses and their Qdrant types.
 
-    ``kinds`` limits the rule to items of those kinds; None means all. ``fields`` declares the payload fields that
-    ``where`` uses and their Qdrant types, so that they are indexed before the vectors are. An ``always`` filter runs in
-    every run of the domain, whether or not ``rank.filters`` names it: for what must never happen, such as showing people
-    to themselves or to those who blocked them.
+    ``kinds`` limits the filter to items of those kinds; None means all. An ``always`` filter runs in every run of the domain,
+    whether or not ``rank.filters`` names it: for what must never happen, such as showing people to themselves or to those who
+    blocked them.
     """
 
     name: str
     description: str
+    rule: Rule | None = None
     where: Callable[[FilterContext], Mapping[str, Any] | None] | None = None
     keep: Callable[[pl.DataFrame, FilterContext], pl.Series] | None = None
     exclude: Callable[[pl.Series, FilterContext], pl.DataFrame] | None = None
     allow: Callable[[pl.Series, FilterContext], pl.DataFrame] | None = None
     kinds: tuple[str, ...] | None = None
-    fields: Mapping[str, Literal["keyword", "integer", "float", "bool", "datetime"]] = field(default_factory=dict)
+    fields: Mapping[str, PayloadType] = field(default_factory=dict)
     always: bool = False
 
 

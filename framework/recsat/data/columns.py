@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC as UTC_ZONE
 from datetime import datetime
@@ -27,13 +28,15 @@ class Column:
 
     ``kind``: ``text``, ``integer``, ``number``, ``boolean`` (true, false, yes, no, 1, 0), ``time`` (UTC, microseconds) or
     ``list`` (of texts, parted by ``separator``). ``source`` is its name in the file where that is another one. A column
-    that is not ``required`` may be missing, and is then missing in the result. ``time_format``: None for ISO 8601, where
-    a time without an offset is UTC; ``"unix"`` for seconds since 1970; or a pattern such as ``%d/%m/%Y``.
+    that is not ``required`` may be missing, and is then missing in the result. One with a ``default`` may be missing too:
+    the default stands in for it, and for empty cells. ``time_format``: None for ISO 8601, where a time without an offset is
+    UTC; ``"unix"`` for seconds since 1970; or a pattern such as ``%d/%m/%Y``.
     """
 
     kind: Literal["text", "integer", "number", "boolean", "time", "list"] = "text"
     source: str | None = None
     required: bool = True
+    default: str | float | bool | datetime | tuple[str, ...] | None = None
     separator: str = "|"
     time_format: str | None = None
 
@@ -131,6 +134,14 @@ def _require_pattern(form: str) -> None:
         )
 
 
+_TYPES: Mapping[str, pl.DataType] = {
+    "text": pl.String(),
+    "integer": pl.Int64(),
+    "number": pl.Float64(),
+    "boolean": pl.Boolean(),
+    "time": UTC,
+    "list": pl.List(pl.String()),
+}
 _READERS = {
     "text": _text,
     "integer": _integer,
@@ -139,6 +150,17 @@ _READERS = {
     "time": _time,
     "list": _list,
 }
+
+
+def with_defaults(table: pl.DataFrame, columns: Mapping[str, Column]) -> pl.DataFrame:
+    """``table`` with the defaults of ``columns`` where it has no such column or no value."""
+    complete = []
+    for name, column in columns.items():
+        if column.default is not None:
+            value = list(column.default) if isinstance(column.default, tuple) else column.default
+            default = pl.lit(value, dtype=_TYPES[column.kind])
+            complete.append((pl.col(name).fill_null(default) if name in table.columns else default).alias(name))
+    return table.with_columns(complete)
 
 
 def typed_table(raw: pl.DataFrame, columns: dict[str, Column], keep: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:

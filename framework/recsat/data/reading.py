@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from recsat.data.columns import Column, typed_table
+from recsat.data.columns import Column, typed_table, with_defaults
 from recsat.data.faults import FILE, ROW
 from recsat.errors import DataError, did_you_mean
 
@@ -48,7 +48,8 @@ def read_table(source: Path | tuple[Path, str], columns: Mapping[str, Column]) -
     raw = _read(path)
     present = _present(path, raw.columns, columns)
     place = raw.with_columns(pl.lit(path.name).alias(FILE))
-    return typed_table(place, present, [FILE, ROW])
+    table, faults = typed_table(place, present, [FILE, ROW])
+    return with_defaults(table, columns), faults
 
 
 def _named(folder: Path, name: str) -> Path:
@@ -128,7 +129,7 @@ def _present(path: Path, there: list[str], columns: Mapping[str, Column]) -> dic
         if sources[name] in known:
             continue
         near = did_you_mean(sources[name], spare)
-        if column.required:
+        if column.required and column.default is None:
             raise DataError(
                 f"{path.name}, row 1: there is no column {sources[name]!r}; the columns are {', '.join(known)}.{near} Rename or add it."
             )

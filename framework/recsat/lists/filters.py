@@ -16,7 +16,8 @@ from scipy.sparse import csr_array
 
 from recsat.contract.domain import CandidateFilter, FilterContext
 from recsat.contract.interactions import Catalogue
-from recsat.errors import PluginError
+from recsat.contract.rules import PayloadType, Rule, payload_type
+from recsat.errors import DataError, PluginError
 
 
 def _seen(users: pl.Series, context: FilterContext) -> pl.DataFrame:
@@ -83,13 +84,17 @@ def plan_filters(
     users = pl.Series("user_id", user_ids, dtype=pl.String)
     for name, rule in filters.items():
         concerned = _concerned(rule, catalogue)
-        if rule.keep is not None:
-            items &= _keep(name, rule, catalogue, context) | ~concerned
+        bound = bound_rule(name, rule, context)
+        if bound is not None:
+            items &= bound.mask(catalogue.items).to_numpy() | ~concerned
+            where.append(_for_kinds(bound.where(), rule.kinds))
         pushed = None if rule.where is None else rule.where(context)
         if pushed is not None:
             where.append(_for_kinds(pushed, rule.kinds))
-        elif rule.keep is not None:
-            by_id = True
+        if rule.keep is not None:
+            kept = _keep(name, rule, catalogue, context) | ~concerned
+            items &= kept
+            by_id |= pushed is None and not kept.all()
         if rule.exclude is not None:
             pairs = _pairs(name, rule.exclude(users, context), catalogue, user_ids)
             excluded = _either(excluded, _only(pairs, concerned))
@@ -109,6 +114,33 @@ def plan_filters(
         removed=removed,
         n_candidates=n_users * int(start.sum()),
     )
+
+
+def bound_rule(name: str, rule: CandidateFilter, context: FilterContext) -> Rule | None:
+    """The filter's rule with what ``context`` asks for; None where there is no rule or it asks for nothing.
+
+    Raises DataError where the items lack a column that is asked for.
+    """
+    bound = None if rule.rule is None else rule.rule.bind(context)
+    if bound is not None:
+        missing = [column.name for column in bound.fields if column.name not in context.known.items.columns]
+        if missing:
+            raise DataError(
+                f"items: filter {rule.name} needs column {missing[0]!r}, and these items have none. "
+                f"Add the column, or take {name} out of rank.filters."
+            )
+    return bound
+
+
+def filter_fields(rule: CandidateFilter, items: pl.DataFrame) -> dict[str, PayloadType]:
+    """The columns of ``items`` that retrieval must have to check the filter, and the types of their indexes."""
+    columns = () if rule.rule is None else rule.rule.fields
+    types = {
+        column.name: payload_type(column.name, items.schema[column.name])
+        for column in columns
+        if column.name in items.columns
+    }
+    return types | {name: kind for name, kind in rule.fields.items() if name in items.columns}
 
 
 def _concerned(rule: CandidateFilter, catalogue: Catalogue) -> NDArray[np.bool_]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from recsat.contract.domain import CandidateFilter
 from recsat.contract.interactions import Catalogue
+from recsat.contract.rules import field
 from recsat.errors import UnknownItem
 
 
@@ -41,11 +42,9 @@ def request_filters(
             keep=lambda items, context: ~items["item_id"].is_in(never),
         )
     if kinds:
-        asked = list(kinds)
         rules["request.kinds"] = CandidateFilter(
             name="kinds",
             description="Items of the kinds that the request asks for.",
-            where=lambda context: {"must": [{"key": "kind", "match": {"any": asked}}]},
-            keep=lambda items, context: items["kind"].is_in(asked),
+            rule=field("kind").is_in(list(kinds)),
         )
     return rules

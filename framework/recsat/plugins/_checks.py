@@ -21,10 +21,10 @@ from recsat.contract.domain import (
     SatisfactionMetric,
 )
 from recsat.contract.reasons import PLACEHOLDERS, unknown_placeholders
+from recsat.contract.rules import PayloadType, Rule
 from recsat.errors import did_you_mean
 from recsat.plugins._record import listed
 
-FIELD_TYPES = ("keyword", "integer", "float", "bool", "datetime")
 SNAKE = "[a-z][a-z0-9_]*"
 KEBAB = "[a-z][a-z0-9_-]*"
 """Encoders and arms are model names, which people write with hyphens."""
@@ -112,13 +112,19 @@ def _filter(rule: CandidateFilter) -> Iterator[str]:
     for part, arguments in parts.items():
         if getattr(rule, part) is not None:
             yield from _function(rule, part, *arguments)
-    if all(getattr(rule, part) is None for part in parts):
-        yield "it has no rule; give one or more of where, keep, exclude, allow"
+    if rule.rule is not None and not isinstance(rule.rule, Rule):
+        yield f"rule is {rule.rule!r}; write one over item columns, e.g. recsat.field('price') <= 10"
+    if rule.rule is not None and rule.where is not None:
+        yield "it has rule and where, and a rule is pushed down already; give one of them"
+    if all(getattr(rule, part) is None for part in ("rule", *parts)):
+        yield "it removes nothing; give one or more of rule, where, keep, exclude, allow"
     if rule.kinds is not None:
         yield from _strings(rule, "kinds")
     if not isinstance(rule.always, bool):
         yield f"always is {rule.always!r}; give True or False"
-    yield from _mapping(rule, "fields", lambda value: value in FIELD_TYPES, f"one of {', '.join(FIELD_TYPES)}")
+    yield from _mapping(
+        rule, "fields", lambda value: value in get_args(PayloadType), f"one of {', '.join(get_args(PayloadType))}"
+    )
 
 
 def _metric(metric: SatisfactionMetric) -> Iterator[str]:

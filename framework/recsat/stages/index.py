@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from recsat.contract.arm import Recommender
 from recsat.contract.domain import CandidateFilter
 from recsat.lists.candidates import StoreRetriever
+from recsat.lists.filters import filter_fields
 from recsat.run.stage import StageContext, StageCounts
 from recsat.store import FieldType, ItemIndex, Published, VectorStore, open_store, publish
 
@@ -22,7 +23,7 @@ def payload_fields(filters: Mapping[str, CandidateFilter], items: pl.DataFrame) 
     """Payload fields and their types: ``kind``, and what the filters look at and the items have."""
     fields: dict[str, FieldType] = {"kind": "keyword"}
     for rule in filters.values():
-        fields.update({name: kind for name, kind in rule.fields.items() if name in items.columns})
+        fields.update(filter_fields(rule, items))
     assert set(fields.values()) <= set(get_args(FieldType)), "checked when plugins load"
     return fields
 

@@ -1,22 +1,38 @@
-"""Rules for filters: they only remove, and Qdrant and polars remove the same."""
+"""Rules for filters: they only remove, and Qdrant and polars remove the same, of a domain's items and of any others."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from recsat.config.settings import StoreSettings
-from recsat.contract.domain import CandidateFilter, FilterContext
+from recsat.contract.domain import CandidateFilter, Domain, FilterContext
 from recsat.contract.interactions import Catalogue
 from recsat.errors import ConfigError, DataError
-from recsat.lists.filters import plan_filters
+from recsat.lists.filters import FilterPlan, filter_fields, plan_filters
+from recsat.testing.generate import generate_items
 
 N_ITEMS = 1000
+N_GENERATED = 400
 N_USERS = 50
 COLLECTION = "contract"
+
+
+def plan_of(domain: Domain, name: str, context: FilterContext) -> FilterPlan:
+    """What the domain's filter ``name`` leaves of the known items (``items``) and pushes down (``where``), for no user."""
+    rule = next(rule for rule in domain.filters if rule.name == name)
+    return plan_filters({f"{domain.name}.{name}": rule}, Catalogue(context.known.items), [], context)
+
+
+def kept_items(domain: Domain, name: str, context: FilterContext) -> list[str]:
+    """Ids of the known items that the domain's filter ``name`` leaves to everybody, in the order of the table."""
+    plan = plan_of(domain, name, context)
+    ids: list[str] = context.known.items.filter(pl.Series(plan.items, dtype=pl.Boolean))["item_id"].to_list()
+    return ids
 
 
 def check_filter(rule: CandidateFilter, contexts: Sequence[FilterContext]) -> bool:
@@ -46,7 +62,11 @@ def _check(rule: CandidateFilter, context: FilterContext) -> bool:
         if part is not None:
             _check_pairs(rule.name, part(users, context), part(users.head(1), context), users, known.items)
     if plan.where:
-        _check_where(rule, items, plan.where[0], pl.Series(plan.items))
+        _check_where(rule, items, context)
+    if rule.where is not None and plan.where:
+        _check_where(
+            rule, generate_items(items, filter_fields(rule, items), plan.where, context.now, N_GENERATED), context
+        )
     return plan.removed[rule.name] > 0
 
 
@@ -75,16 +95,20 @@ def _check_pairs(name: str, pairs: pl.DataFrame, of_first: pl.DataFrame, users: 
     assert alone.equals(among), f"filter {name}: a user's pairs change with who else is asked for. Answer user by user."
 
 
-def _check_where(rule: CandidateFilter, items: pl.DataFrame, where: Mapping[str, Any], kept: pl.Series) -> None:
+def _check_where(rule: CandidateFilter, items: pl.DataFrame, context: FilterContext) -> None:
     # Imported here: qdrant-client takes two seconds, and a domain without pushed-down filters does not need it.
     from recsat.store import FieldType, open_store, parse_filter, point_ids
 
-    fields: dict[str, FieldType] = {"kind": "keyword", **rule.fields}
-    missing = [field for field in fields if field not in items.columns]
+    missing = [field for field in rule.fields if field not in items.columns]
     assert not missing, (
         f"filter {rule.name}: fields {missing} are not columns of items. Name columns, or refuse such data."
     )
-    undeclared = sorted(_keys(where) - set(fields))
+    # What a rule pushes down is the rule alone: keep beside it says what Qdrant need not know.
+    plan = plan_filters(
+        {rule.name: rule if rule.rule is None else replace(rule, keep=None)}, Catalogue(items), [], context
+    )
+    fields: dict[str, FieldType] = {"kind": "keyword", **filter_fields(rule, items)}
+    undeclared = sorted(_keys(plan.where) - set(fields))
     assert not undeclared, (
         f"filter {rule.name}: where looks at {undeclared}, which fields does not declare. Declare them."
     )
@@ -93,13 +117,18 @@ def _check_where(rule: CandidateFilter, items: pl.DataFrame, where: Mapping[str,
         store.ensure_collection(COLLECTION, {"one": 1}, payload_indexes=fields)
         ones = np.ones((len(ids), 1), dtype=np.float32)
         store.upsert_table(COLLECTION, ids, {"one": ones}, items.select(list(fields)))
-        page = store.scroll(COLLECTION, where=parse_filter(where), limit=len(ids), with_payload=False)
-    found = pl.Series([record.id for record in page.records], dtype=pl.UInt64)
-    pushed = pl.Series(ids, dtype=pl.UInt64).is_in(found.implode())
-    differ = items.filter(pushed != kept)["item_id"]
-    assert differ.is_empty(), (
-        f"filter {rule.name}: where and keep disagree on {len(differ)} of {items.height} items, such as {differ[0]!r}. "
-        "Mind items whose field is null: Qdrant finds them with is_empty alone."
+        page = store.scroll(COLLECTION, where=parse_filter(plan.where[0]), limit=len(ids), with_payload=False)
+    pushed = pl.Series(ids, dtype=pl.UInt64).is_in(
+        pl.Series([record.id for record in page.records], dtype=pl.UInt64).implode()
+    )
+    differ = items.filter(pushed != pl.Series(plan.items))
+    if differ.is_empty():
+        return
+    cells = differ.select(list(fields)).row(0, named=True)
+    raise AssertionError(
+        f"filter {rule.name}: where and keep disagree on {differ.height} of {items.height} items, such as "
+        f"{differ['item_id'][0]!r} with {cells}. Mind items whose field is null: Qdrant finds them with is_empty alone. A rule "
+        "says both at once: recsat.field."
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from recsat import Column, Dataset, read_table
+from recsat_content.tables import with_stars
 
 SAMPLE = Path(__file__).with_name("sample")
 SAMPLE_SOURCE = (
@@ -22,7 +23,7 @@ UTC = pl.Datetime("us", "UTC")
 MOVIES = {
     "item_id": Column(source="movieId"),
     "title": Column(),
-    "genres": Column(kind="list"),
+    "genres": Column(kind="list", default=()),
 }
 RATINGS = {
     "user_id": Column(source="userId"),
@@ -41,12 +42,13 @@ def read_movielens(folder: Path) -> Dataset:
     movies, movie_faults = read_table((folder, "movies"), MOVIES)
     ratings, rating_faults = read_table((folder, "ratings"), RATINGS)
     tags, tag_faults = read_table((folder, "tags"), TAGS)
-    return Dataset(
+    data = Dataset(
         items=_items(movies, tags),
         events=ratings.with_columns(event=pl.lit("rating")),
         quarantine=pl.concat([movie_faults, rating_faults, tag_faults]),
         source=SAMPLE_SOURCE if folder == SAMPLE else f"MovieLens files in {folder}.",
     )
+    return with_stars(data)
 
 
 def _items(movies: pl.DataFrame, tags: pl.DataFrame) -> pl.DataFrame:
@@ -67,7 +69,7 @@ def _items(movies: pl.DataFrame, tags: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             kind=pl.lit("movie"),
             year=year,
-            genres=pl.col("genres").fill_null(nothing).list.eval(pl.element().filter(pl.element() != NO_GENRES)),
+            genres=pl.col("genres").list.eval(pl.element().filter(pl.element() != NO_GENRES)),
         )
         .join(words, on="item_id", how="left", maintain_order="left")
         .with_columns(

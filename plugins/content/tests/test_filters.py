@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 
 from recsat import DataError, FilterContext
+from recsat.testing.filtering import kept_items
 from recsat_content.config import ContentConfig
-from recsat_content.domain import load
-from recsat_content.filters import FILTERS
+from recsat_content.domain import CONTENT, load
 
 TABLES = Path(__file__).with_name("tables")
-BY_NAME = {rule.name: rule for rule in FILTERS}
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 EVERYTHING = ["m1", "m2", "m3", "t1", "t2", "a1"]
 
@@ -22,13 +21,6 @@ EVERYTHING = ["m1", "m2", "m3", "t1", "t2", "a1"]
 def context(**settings: Any) -> FilterContext:
     config = ContentConfig(folder=str(TABLES), layout="tables", **settings)
     return FilterContext(known=load(config), config=config, now=NOW)
-
-
-def kept(name: str, **settings: Any) -> list[str]:
-    rule, asked = BY_NAME[name], context(**settings)
-    assert rule.keep is not None
-    items = asked.known.items
-    return items.filter(rule.keep(items, asked))["item_id"].to_list()
 
 
 @pytest.mark.parametrize(
@@ -53,7 +45,7 @@ def kept(name: str, **settings: Any) -> list[str]:
     ],
 )
 def test_keeps_what_the_settings_ask_for(name: str, settings: dict[str, Any], expected: list[str]) -> None:
-    assert kept(name, **settings) == expected
+    assert kept_items(CONTENT, name, context(**settings)) == expected
 
 
 @pytest.mark.parametrize(
@@ -68,10 +60,7 @@ def test_keeps_what_the_settings_ask_for(name: str, settings: dict[str, Any], ex
 def test_says_which_column_the_items_lack(name: str, settings: dict[str, Any], column: str) -> None:
     config = ContentConfig(**settings)
     asked = FilterContext(known=load(config), config=config, now=NOW)
-    rule = BY_NAME[name]
-    assert rule.keep is not None
-    assert rule.where is not None
-    with pytest.raises(DataError, match=f"filter {name} needs column '{column}'"):
-        rule.keep(asked.known.items, asked)
-    with pytest.raises(DataError, match=f"filter {name} needs column '{column}'"):
-        rule.where(asked)
+    with pytest.raises(
+        DataError, match=f"filter {name} needs column '{column}'.*take content.{name} out of rank.filters"
+    ):
+        kept_items(CONTENT, name, asked)

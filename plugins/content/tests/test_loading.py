@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from recsat import DataError
+from recsat.data.validate import validate
 from recsat_content.config import ContentConfig
 from recsat_content.domain import CONTENT, load
 from recsat_content.sample import SAMPLE
@@ -92,12 +93,23 @@ def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
     assert after.events.drop("_file", "_row").equals(before.events.drop("_file", "_row"))
 
 
-def test_ratings_on_another_scale_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "items.csv").write_text("item_id,title\na,One\n", encoding="utf-8")
-    rows = "user_id,item_id,event,value,timestamp\nu,a,rating,4,2024-01-01\nv,a,rating,80,2024-01-01\n"
-    (tmp_path / "events.csv").write_text(rows, encoding="utf-8")
-    with pytest.raises(DataError, match=r"events\.csv, row 3: rating 80 is not between 0 and 5 stars"):
-        load(ContentConfig(folder=str(tmp_path), layout="tables"))
+@pytest.mark.parametrize("layout", ["tables", "movielens"])
+def test_ratings_on_another_scale_are_refused_at_the_door_or_set_aside(tmp_path: Path, layout: str) -> None:
+    if layout == "tables":
+        (tmp_path / "items.csv").write_text("item_id,title\na,One\n", encoding="utf-8")
+        rows = "user_id,item_id,event,value,timestamp\nu,a,rating,4,2024-01-01\nv,a,rating,80,2024-01-01\n"
+        (tmp_path / "events.csv").write_text(rows, encoding="utf-8")
+    else:
+        (tmp_path / "movies.csv").write_text("movieId,title,genres\na,One,Crime\n", encoding="utf-8")
+        (tmp_path / "ratings.csv").write_text("userId,movieId,rating,timestamp\nu,a,4,0\nv,a,80,0\n", encoding="utf-8")
+        (tmp_path / "tags.csv").write_text("userId,movieId,tag,timestamp\n", encoding="utf-8")
+    file = "events" if layout == "tables" else "ratings"
+    data = load(ContentConfig.model_validate({"folder": str(tmp_path), "layout": layout}))
+    with pytest.raises(DataError, match=rf"{file}\.csv, row 3: value '80\.0' is not between 0 and 5 stars"):
+        validate(data, "raise", describe_item=CONTENT.describe_item)
+    left = validate(data, "quarantine", describe_item=CONTENT.describe_item)
+    assert left.events["user_id"].to_list() == ["u"]
+    assert left.quarantine.select("file", "row", "column", "value").rows() == [(f"{file}.csv", 3, "value", "80.0")]
 
 
 def test_own_tables_without_a_folder_are_refused() -> None:

@@ -6,6 +6,7 @@ Lists: ann gets m1, t1, m2; bob gets m1, a1; cem gets t2. What they went on to d
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -42,6 +43,8 @@ OUTCOMES = pl.DataFrame(
     schema={"user_id": pl.String, "item_id": pl.String, "event": pl.String, "value": pl.Float64},
     orient="row",
 )
+DAY = datetime(2024, 1, 1, tzinfo=UTC)
+TIME = pl.Datetime("us", "UTC")
 EXPOSURES = pl.DataFrame(
     [
         ("ann", "m1", True),
@@ -53,18 +56,21 @@ EXPOSURES = pl.DataFrame(
     ],
     schema=["user_id", "item_id", "click"],
     orient="row",
-)
+).with_columns(timestamp=pl.lit(DAY, dtype=TIME))
 
 
 def judged(
-    lists: pl.DataFrame = LISTS, outcomes: pl.DataFrame = OUTCOMES, exposures: pl.DataFrame | None = EXPOSURES
+    lists: pl.DataFrame = LISTS,
+    outcomes: pl.DataFrame = OUTCOMES,
+    exposures: pl.DataFrame | None = EXPOSURES,
+    known_until: datetime | None = None,
 ) -> Judged:
     return Judged(
         lists=lists,
         outcomes=outcomes,
         hits=lists.join(outcomes, on=["user_id", "item_id"]),
         users=pl.Series("user_id", ["ann", "bob", "cem"]),
-        history=outcomes.clear(),
+        history=outcomes.head(0 if known_until is None else 1).with_columns(timestamp=pl.lit(known_until, dtype=TIME)),
         items=pl.DataFrame({"item_id": ["m1", "m2", "t1", "t2", "a1", "x9"]}),
         exposures=exposures,
     )
@@ -101,9 +107,12 @@ def test_every_metric_of_the_plugin_is_worked_by_hand() -> None:
     assert {case[0] for case in marks[0].args[1]} == {metric.name for metric in metrics.METRICS}
 
 
+COMPUTE = {metric.name: metric.compute for metric in metrics.METRICS}
+
+
 def test_rating_error_needs_predicted_stars_and_says_so() -> None:
     metric = next(metric for metric in metrics.METRICS if metric.name == "rating_error")
-    assert metrics.PREDICTED in metric.needs
+    assert "predicted_rating" in metric.needs
     assert metric.compute(judged(lists=LISTS.drop("predicted_rating"))).is_empty()
 
 
@@ -113,6 +122,17 @@ def test_click_through_rate_needs_exposures() -> None:
     assert metric.compute(judged(exposures=None)).is_empty()
 
 
+def test_what_was_shown_before_the_cut_is_no_click_through() -> None:
+    # ann clicked m1 before the cut, when the arms learned from it, and did not after it.
+    shown = pl.DataFrame(
+        [("ann", "m1", DAY, True), ("ann", "m1", DAY + timedelta(days=2), False)],
+        schema={"user_id": pl.String, "item_id": pl.String, "timestamp": TIME, "click": pl.Boolean},
+        orient="row",
+    )
+    case = judged(exposures=shown, known_until=DAY + timedelta(days=1))
+    assert by_user(COMPUTE["click_through_rate"](case)) == {"ann": 0.0}
+
+
 def test_exposures_without_clicks_are_an_error_that_names_the_column() -> None:
     with pytest.raises(DataError, match="no column 'click'"):
-        metrics.click_through_rate(judged(exposures=EXPOSURES.drop("click")))
+        COMPUTE["click_through_rate"](judged(exposures=EXPOSURES.drop("click")))

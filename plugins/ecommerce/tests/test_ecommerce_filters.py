@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 
 from recsat import ConfigError, DataError, FilterContext
+from recsat.testing.filtering import kept_items, plan_of
 from recsat_ecommerce.config import EcommerceConfig
-from recsat_ecommerce.domain import load
+from recsat_ecommerce.domain import ECOMMERCE, load
 from recsat_ecommerce.filters import FILTERS
 
 SHOP = Path(__file__).with_name("shop")
@@ -27,10 +28,7 @@ def _context(drop: tuple[str, ...] = (), now: datetime = NEW_YEAR, **settings: A
 
 
 def _kept(name: str, context: FilterContext) -> set[str]:
-    keep = RULES[name].keep
-    assert keep is not None
-    items = context.known.items
-    return set(items.filter(keep(items, context))["item_id"])
+    return set(kept_items(ECOMMERCE, name, context))
 
 
 @pytest.mark.parametrize(
@@ -57,18 +55,14 @@ def test_what_a_filter_keeps(name: str, settings: dict[str, Any], kept: set[str]
 def test_nothing_is_pushed_down_where_nothing_is_asked() -> None:
     context = _context()
     for name in ("price", "category", "market"):
-        where = RULES[name].where
-        assert where is not None
-        assert where(context) is None
+        assert plan_of(ECOMMERCE, name, context).where == []
 
 
 def test_without_a_stock_column_recent_sales_stand_for_stock() -> None:
     # Last sold: mug 1st, tea 20th, pan 2nd, book 10th, sock 5th, lamp 23rd of December.
     context = _context(drop=("in_stock",), in_stock_days=24)
     assert _kept("in_stock", context) == {"tea", "book", "lamp"}
-    where = RULES["in_stock"].where
-    assert where is not None
-    assert where(context) is None
+    assert plan_of(ECOMMERCE, "in_stock", context).where == []
 
 
 def test_what_was_never_sold_counts_as_new_in_the_shop() -> None:

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from recsat import DataError, Dataset
+from recsat.data.validate import validate
 from recsat_ecommerce import bandit, retail
 from recsat_ecommerce.config import EcommerceConfig
 from recsat_ecommerce.domain import ECOMMERCE, load
@@ -189,6 +190,15 @@ def test_values_that_mean_something_else_are_faults_of_their_rows(tmp_path: Path
     data = load(_own(tmp_path, "u,a,purchase,3,2024-01-01", event))
     assert data.events["user_id"].to_list() == ["u"]
     assert data.quarantine.select("file", "row", "column", "reason").rows() == [("events.csv", 3, "value", reason)]
+
+
+def test_ratings_on_another_scale_are_refused_at_the_door_or_set_aside(tmp_path: Path) -> None:
+    data = load(_own(tmp_path, "u,a,rating,4,2024-01-01", "v,a,rating,80,2024-01-01"))
+    with pytest.raises(DataError, match=r"events\.csv, row 3: value '80\.0' is not between 0 and 5 stars"):
+        validate(data, "raise", describe_item=ECOMMERCE.describe_item)
+    left = validate(data, "quarantine", describe_item=ECOMMERCE.describe_item)
+    assert left.events["user_id"].to_list() == ["u"]
+    assert left.quarantine.select("file", "row", "column", "value").rows() == [("events.csv", 3, "value", "80.0")]
 
 
 def test_clicks_beside_purchases_are_refused(tmp_path: Path) -> None:

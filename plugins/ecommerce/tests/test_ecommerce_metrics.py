@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from recsat import DataError, Judged
-from recsat_ecommerce.metrics import METRICS, click_through_rate, rating_error
+from recsat_ecommerce.metrics import METRICS
 
 TIME = pl.Datetime("us", "UTC")
 EVENTS = pl.Schema(
@@ -129,6 +129,12 @@ def test_click_through_counts_all_exposures_where_nothing_is_known_before() -> N
     assert _values("click_through_rate", _judged(history=HISTORY.clear())) == pytest.approx({"ann": 2 / 3, "bob": 0.0})
 
 
+def test_what_was_shown_before_the_cut_is_no_click_through() -> None:
+    shown = EXPOSURES.filter((pl.col("user_id") == "ann") & (pl.col("item_id") == "mug"))
+    assert shown["click"].to_list() == [True, False]
+    assert _values("click_through_rate", _judged(exposures=shown)) == {"ann": 0.0}
+
+
 def test_click_through_is_undefined_where_nothing_was_shown_after_the_last_known_event() -> None:
     late = HISTORY.with_columns(timestamp=pl.lit(_day(31), dtype=TIME))
     assert _values("click_through_rate", _judged(history=late)) == {}
@@ -136,11 +142,11 @@ def test_click_through_is_undefined_where_nothing_was_shown_after_the_last_known
 
 def test_exposures_without_clicks_are_refused() -> None:
     with pytest.raises(DataError, match="no column 'click'"):
-        click_through_rate(_judged(exposures=EXPOSURES.drop("click")))
+        COMPUTE["click_through_rate"](_judged(exposures=EXPOSURES.drop("click")))
 
 
 def test_rating_error_is_undefined_without_predicted_stars() -> None:
-    assert rating_error(_judged(lists=LISTS.drop("predicted_rating"))).is_empty()
+    assert COMPUTE["rating_error"](_judged(lists=LISTS.drop("predicted_rating"))).is_empty()
 
 
 def test_orders_without_time_or_money_do_not_count_as_orders() -> None:

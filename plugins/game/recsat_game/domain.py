@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from recsat import Dataset, Domain, hookimpl
+from recsat import Dataset, Domain, hookimpl, publisher_folder
 from recsat_game import steam
 from recsat_game.config import GameConfig
 from recsat_game.filters import FILTERS
 from recsat_game.metrics import METRICS
-from recsat_game.places import publisher_folder
 from recsat_game.tables import read_tables
 from recsat_game.texts import LIKED, describe_item, describe_user
 

@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsat import Dataset
+from recsat.people import PREFIX, everybody, with_people
 from recsat.testing.dressing import item_texts
 from recsat.testing.simulate import (
     SimulatorSettings,
@@ -19,7 +20,7 @@ from recsat.testing.simulate import (
     popularity_policy,
     visit_rate,
 )
-from recsat_game.catalogue import GAME, ITEM, PREFIX, everybody, with_games, with_people
+from recsat_game.catalogue import GAME, ITEM, with_games
 from recsat_game.words import AGES, GAME_PRICES, ITEM_PRICES, NAMES, PLATFORMS, THINGS, USED_UP, WORDS
 
 SOURCE = (

@@ -19,8 +19,8 @@ GAMES = {
     "item_id": Column(source="game_id"),
     "title": Column(),
     "steam_app_id": Column(required=False),
-    "topics": Column(kind="list", source="genres", required=False),
-    "tags": Column(kind="list", required=False),
+    "topics": Column(kind="list", source="genres", default=()),
+    "tags": Column(kind="list", default=()),
     "price": Column(kind="number", source="price_usd", required=False),
 }
 PLAY = {"user_id": Column(), "item_id": Column(source="game_id"), "value": Column(kind="number", source="hours")}
@@ -30,7 +30,6 @@ DETAILS = {
     "developer": Column(required=False),
     "_price": Column(kind="number", source="price_usd", required=False),
 }
-NO_WORDS = pl.lit([], dtype=pl.List(pl.String))
 
 
 def read_steam(folder: Path, catalogue: Path | None) -> Dataset:
@@ -58,9 +57,7 @@ def read_steam(folder: Path, catalogue: Path | None) -> Dataset:
     columns = [*pair, "event", "value", "_file", "_row"]
     events = pl.concat([bought.select(columns), played.with_columns(event=pl.lit("play")).select(columns)])
     return Dataset(
-        items=games.with_columns(
-            kind=pl.lit(GAME), topics=pl.col("topics").fill_null(NO_WORDS), tags=pl.col("tags").fill_null(NO_WORDS)
-        ),
+        items=games.with_columns(kind=pl.lit(GAME)),
         events=events.with_columns(timestamp=pl.lit(None, dtype=pl.Datetime("us", "UTC"))),
         quarantine=pl.concat(faults),
         source=SOURCE,

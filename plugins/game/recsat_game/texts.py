@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from recsat_game.catalogue import FRIEND, GAME, ITEM
+from recsat.people import FRIEND
+from recsat_game.catalogue import GAME, ITEM
 
 N_TOPICS = 3
 N_TITLES = 5

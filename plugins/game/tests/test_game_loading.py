@@ -12,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from recsat import ConfigError, DataError
+from recsat.data.validate import validate
 from recsat_game.config import GameConfig
 from recsat_game.domain import GAMES, load
 from recsat_game.sample import simulate
@@ -140,6 +141,19 @@ def test_faulty_rows_are_named(tmp_path: Path, name: str, line: str, reason: str
     assert data.quarantine.select("file", "row", "reason").rows() == [(name, text.count("\n") + 1, reason)]
     clean = load(TABLES)
     assert (data.items.height, data.events.height) == (clean.items.height, clean.events.height)
+
+
+def test_hours_below_nothing_are_refused_at_the_door_or_set_aside(tmp_path: Path) -> None:
+    shutil.copytree(STORE, tmp_path / "s")
+    text = (tmp_path / "s" / "events.csv").read_text(encoding="utf-8")
+    write(tmp_path / "s", "events.csv", text + "ann,g1,play,-1,2024-01-09\n")
+    data = load(GameConfig(folder=str(tmp_path / "s"), layout="tables"))
+    row = text.count("\n") + 1
+    with pytest.raises(DataError, match=rf"events\.csv, row {row}: value '-1\.0' is less than nothing"):
+        validate(data, "raise", describe_item=GAMES.describe_item)
+    left = validate(data, "quarantine", describe_item=GAMES.describe_item)
+    assert left.events.equals(validate(load(TABLES), "raise").events)
+    assert left.quarantine.select("file", "row", "column", "value").rows() == [("events.csv", row, "value", "-1.0")]
 
 
 @pytest.mark.parametrize(

@@ -173,9 +173,18 @@ def test_retention_has_no_value_without_times() -> None:
 def test_click_through_needs_exposures_with_clicks() -> None:
     assert compute("click_through_rate", judged(exposures=None)) == {}
     with pytest.raises(DataError, match="no column 'click'"):
-        metrics.click_through_rate(judged(exposures=EXPOSURES.drop("click")))
+        compute("click_through_rate", judged(exposures=EXPOSURES.drop("click")))
 
 
+def test_what_was_shown_before_the_cut_is_no_click_through() -> None:
+    shown = EXPOSURES.filter((pl.col("user_id") == "ann") & (pl.col("item_id") == "g1")).with_columns(
+        click=pl.col("timestamp") < NOON
+    )
+    assert shown["click"].to_list() == [False, True]
+    assert compute("click_through_rate", judged(exposures=shown)) == {"ann": 0.0}
+
+
+COMPUTE = {metric.name: metric.compute for metric in metrics.METRICS}
 N_USERS = 120
 
 
@@ -215,7 +224,7 @@ def numbers(ids: pl.Series) -> list[int]:
 def test_click_through_agrees_with_the_truth_of_the_simulation_within_its_standard_error(world: Simulation) -> None:
     """Given what was shown where, a click is one draw with probability examination × satisfaction."""
     lists = best_games(world)
-    measured = metrics.click_through_rate(of_the_world(world, lists))
+    measured = COMPUTE["click_through_rate"](of_the_world(world, lists))
     assert world.data.exposures is not None
     shown = world.data.exposures.join(lists, on=["user_id", "item_id"], how="semi")
     truth = world.games.world
@@ -250,7 +259,7 @@ def test_retention_agrees_with_the_visits_of_the_simulation(world: Simulation, n
 def test_sessions_of_play_last_as_long_as_the_simulation_says(world: Simulation) -> None:
     """Hours are exponential with mean ``HOURS × satisfaction``, so their standard deviation is that mean."""
     lists = best_games(world, n=60)
-    measured = metrics.play_time(of_the_world(world, lists))
+    measured = COMPUTE["play_time"](of_the_world(world, lists))
     plays = world.data.events.filter(pl.col("event") == "play")
     mean = HOURS * world.games.world.satisfaction[numbers(plays["user_id"]), numbers(plays["item_id"])]
     assert measured["value"].to_numpy().sum() == pytest.approx(plays["value"].to_numpy().sum())

@@ -42,9 +42,6 @@ def read_deezer(folder: Path, country: str, max_people: int | None, seed: int = 
         )
         events, genres = events.filter(inside), genres.filter(pl.col("user_id").is_in(near.implode()))
     users = everybody(genres, events["user_id"])
-    users = users.with_columns(
-        pl.col("_file").fill_null("people"), pl.col("_row").fill_null(pl.int_range(1, pl.len() + 1, dtype=pl.Int64))
-    )
     return Dataset(
         items=with_people(CONTENT, users),
         users=users,

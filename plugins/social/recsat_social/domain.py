@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from recsat import Dataset, Domain, hookimpl
+from recsat import Dataset, Domain, hookimpl, publisher_folder
 from recsat_social import deezer, lastfm
 from recsat_social.config import SocialConfig
 from recsat_social.filters import FILTERS
 from recsat_social.metrics import METRICS
-from recsat_social.places import publisher_folder
 from recsat_social.tables import read_tables
 from recsat_social.texts import LIKED, describe_item, describe_user
 

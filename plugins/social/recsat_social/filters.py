@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import polars as pl
 
-from recsat import CandidateFilter, FilterContext
+from recsat import CandidateFilter, FilterContext, field
+from recsat.people import FRIEND, NOT_SELF, pairs_of, person, person_item
 from recsat_social.network import known_network, within
-from recsat_social.people import FRIEND, friend_id, person, ties_of
+from recsat_social.people import ties_of
 
 
 def _shown(pairs: pl.LazyFrame, users: pl.Series, context: FilterContext) -> pl.DataFrame:
     """``pairs`` (user_id, other_id) of ``users`` as (user_id, item_id), where the other is an item."""
-    items = context.known.items.lazy().select("item_id")
-    return (
-        pairs.join(users.rename("user_id").to_frame().lazy(), on="user_id", how="semi")
-        .select("user_id", item_id=friend_id("other_id"))
-        .unique()
-        .join(items, on="item_id", how="semi")
-        .sort("user_id", "item_id")
-        .collect()
-    )
-
-
-def _oneself(users: pl.Series, context: FilterContext) -> pl.DataFrame:
-    own = users.rename("user_id").to_frame().lazy().select("user_id", other_id="user_id")
-    return _shown(own, users, context)
+    return pairs_of(pairs.select("user_id", item_id=person_item("other_id")), users, context)
 
 
 def _blocked(users: pl.Series, context: FilterContext) -> pl.DataFrame:
@@ -46,18 +31,6 @@ def _blocks(table: pl.DataFrame, who: pl.Expr) -> pl.LazyFrame:
     return pairs.cast(pl.String)
 
 
-def _privacy_where(context: FilterContext) -> Mapping[str, Any] | None:
-    if "opted_out" not in context.known.items.columns:
-        return None
-    return {"must": [{"key": "opted_out", "match": {"value": False}}]}
-
-
-def _privacy_keep(items: pl.DataFrame, context: FilterContext) -> pl.Series:
-    if "opted_out" not in items.columns:
-        return pl.repeat(value=True, n=items.height, dtype=pl.Boolean, eager=True)
-    return items.select(~pl.col("opted_out").fill_null(value=True)).to_series()
-
-
 def _friends(users: pl.Series, context: FilterContext) -> pl.DataFrame:
     ties = ties_of(context.known.events).lazy().select("user_id", "other_id")
     if context.config.is_mutual:
@@ -70,13 +43,6 @@ def _near(users: pl.Series, context: FilterContext) -> pl.DataFrame:
     return _shown(within(network, users, context.config.max_distance).lazy(), users, context)
 
 
-NOT_SELF = CandidateFilter(
-    name="not_self",
-    description="Nobody is recommended to themselves.",
-    exclude=_oneself,
-    kinds=(FRIEND,),
-    always=True,
-)
 NOT_BLOCKED = CandidateFilter(
     name="not_blocked",
     description="Nobody whom the user blocked, or who blocked the user.",
@@ -87,10 +53,8 @@ NOT_BLOCKED = CandidateFilter(
 PRIVACY = CandidateFilter(
     name="privacy",
     description="Nobody who opted out of being recommended, or of whom it is not known.",
-    where=_privacy_where,
-    keep=_privacy_keep,
+    rule=field("opted_out", required=False).equals(False),
     kinds=(FRIEND,),
-    fields={"opted_out": "bool"},
     always=True,
 )
 NOT_YET_FRIENDS = CandidateFilter(

@@ -47,7 +47,6 @@ def read_lastfm(folder: Path) -> Dataset:
     topics = _most_used(named, "item_id", N_ARTIST_TAGS).rename({"tags": "topics"})
     interests = _most_used(named, "user_id", N_USER_TAGS).rename({"tags": "interests"})
     users = everybody(interests, plays["user_id"], friends["user_id"], friends["other_id"])
-    users = users.select(pl.exclude("_file", "_row"))
     content = artists.join(topics, on="item_id", how="left", maintain_order="left").with_columns(
         pl.col("topics").fill_null(pl.lit([], dtype=pl.List(pl.String)))
     )
@@ -55,18 +54,13 @@ def read_lastfm(folder: Path) -> Dataset:
     follows = follow_events(friends.with_columns(NO_TIME))
     events = pl.concat([played.select(follows.columns), follows])
     return Dataset(
-        items=with_people(content, _placed(users)),
+        items=with_people(content, users),
         users=users,
         events=events,
         ties=ties_of(events),
         quarantine=pl.concat([*faults, play_faults, friend_faults, tag_faults, tagged_faults]),
         source=SOURCE,
     )
-
-
-def _placed(users: pl.DataFrame) -> pl.DataFrame:
-    """With an origin, since the artists beside which they stand have one."""
-    return users.with_columns(_file=pl.lit("people"), _row=pl.int_range(1, pl.len() + 1, dtype=pl.Int64))
 
 
 def _most_used(tagged: pl.DataFrame, key: str, n: int) -> pl.DataFrame:

@@ -9,9 +9,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsat import Dataset
+from recsat.people import PREFIX
 from recsat.testing.dressing import draw_ties, item_texts
 from recsat.testing.simulate import SimulatorSettings, World, log_exposures, make_world, only, popularity_policy
-from recsat_social.people import PREFIX, everybody, follow_events, ties_of, with_people
+from recsat_social.people import everybody, follow_events, ties_of, with_people
 from recsat_social.words import NAMES, WORDS
 
 SOURCE = (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from recsat_social.people import CONTENT, FRIEND
+from recsat.people import FRIEND
+from recsat_social.people import CONTENT
 
 N_TOPICS = 3
 N_TITLES = 5

@@ -16,8 +16,9 @@ import polars as pl
 import pytest
 
 from recsat import Dataset, FilterContext
+from recsat.testing.filtering import kept_items
 from recsat_social.config import SocialConfig
-from recsat_social.domain import load
+from recsat_social.domain import SOCIAL, load
 from recsat_social.filters import FILTERS
 from recsat_social.network import are_strangers, known_network, within
 from recsat_social.people import follow_events
@@ -62,13 +63,13 @@ def test_a_block_holds_where_the_one_who_blocked_is_an_item_of_the_run_and_no_us
 
 def test_who_opted_out_or_never_said_is_shown_to_nobody() -> None:
     asked = context()
-    keep, where = BY_NAME["privacy"].keep, BY_NAME["privacy"].where
-    assert keep is not None
-    assert where is not None
-    friends = asked.known.items.filter(pl.col("kind") == "friend")
-    shown = friends.filter(keep(friends, asked))["item_id"].str.strip_prefix("user:")
-    assert set(shown) == {"ann", "bob", "cem"}
-    assert where(asked) == {"must": [{"key": "opted_out", "match": {"value": False}}]}
+    shown = {item.removeprefix("user:") for item in kept_items(SOCIAL, "privacy", asked) if item.startswith("user:")}
+    assert shown == {"ann", "bob", "cem"}
+    rule = BY_NAME["privacy"].rule
+    assert rule is not None
+    bound = rule.bind(asked)
+    assert bound is not None
+    assert bound.where() == {"must": [{"key": "opted_out", "match": {"value": False}}]}
 
 
 @pytest.mark.parametrize(

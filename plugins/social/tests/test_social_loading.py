@@ -13,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from recsat import ConfigError, DataError
+from recsat.data.validate import validate
 from recsat_social.config import SocialConfig
 from recsat_social.domain import SOCIAL, load
 from recsat_social.sample import simulate
@@ -144,6 +145,19 @@ def test_following_oneself_is_a_fault_of_its_row(tmp_path: Path) -> None:
     data = load(SocialConfig(folder=str(tmp_path / "n"), layout="tables"))
     assert data.quarantine.select("file", "row", "reason").rows() == [("events.csv", 15, "is the user's own self")]
     assert data.events.filter(pl.col("item_id") == "user:ann")["user_id"].to_list() == ["bob"]
+
+
+def test_plays_below_nothing_are_refused_at_the_door_or_set_aside(tmp_path: Path) -> None:
+    shutil.copytree(NETWORK, tmp_path / "n")
+    text = (tmp_path / "n" / "events.csv").read_text(encoding="utf-8")
+    write(tmp_path / "n", "events.csv", text + "ann,p1,play,-1,2024-01-09\n")
+    data = load(SocialConfig(folder=str(tmp_path / "n"), layout="tables"))
+    row = text.count("\n") + 1
+    with pytest.raises(DataError, match=rf"events\.csv, row {row}: value '-1\.0' is less than nothing"):
+        validate(data, "raise", describe_item=SOCIAL.describe_item)
+    left = validate(data, "quarantine", describe_item=SOCIAL.describe_item)
+    assert left.events.equals(validate(load(TABLES), "raise").events)
+    assert left.quarantine.select("file", "row", "column", "value").rows() == [("events.csv", row, "value", "-1.0")]
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,9 @@ def judged(exposures: pl.DataFrame | None = EXPOSURES, ties: pl.DataFrame | None
     )
 
 
+COMPUTE = {metric.name: metric.compute for metric in metrics.METRICS}
+
+
 def compute(name: str, case: Judged) -> dict[str, float]:
     metric = {metric.name: metric for metric in metrics.METRICS}[name]
     return dict(metric.compute(case).select("user_id", "value").iter_rows())
@@ -139,7 +142,13 @@ def test_what_needs_a_table_says_so_and_has_no_value_without_it(name: str, missi
 
 def test_exposures_without_clicks_are_an_error_that_names_the_column() -> None:
     with pytest.raises(DataError, match="no column 'click'"):
-        metrics.click_through_rate(judged(exposures=EXPOSURES.drop("click")))
+        compute("click_through_rate", judged(exposures=EXPOSURES.drop("click")))
+
+
+def test_what_was_shown_before_the_cut_is_no_click_through() -> None:
+    shown = EXPOSURES.filter((pl.col("user_id") == "ann") & pl.col("item_id").is_in(["p1", "p2"]))
+    assert shown.sort("timestamp")["click"].to_list() == [True, False, False]
+    assert compute("click_through_rate", judged(exposures=shown)) == {"ann": 0.0}
 
 
 def test_friends_of_the_network_who_meet_again_are_no_strangers_however_often() -> None:
@@ -174,7 +183,7 @@ def test_click_through_agrees_with_the_truth_of_the_simulation_within_its_standa
         items=data.items,
         exposures=data.exposures,
     )
-    measured = metrics.click_through_rate(case).sort("user_id")
+    measured = COMPUTE["click_through_rate"](case).sort("user_id")
     shown = data.exposures.join(lists, on=["user_id", "item_id"], how="semi")
     user = shown["user_id"].str.slice(1).cast(pl.Int64).to_numpy()
     item = shown["item_id"].str.slice(len(mark)).cast(pl.Int64).to_numpy()

@@ -1,0 +1,177 @@
+"""Each metric that domains share, on lists and outcomes of three users, worked by hand.
+
+Lists: ann gets a, b, c; bob gets a, d; eve gets d. Items a, b and c are films, d is a song. The cut is at day 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import polars as pl
+import pytest
+
+from recsat import DataError, Judged, SatisfactionMetric
+from recsat.metrics import (
+    click_through_rate,
+    conversion_rate,
+    event_rate,
+    event_sum,
+    follow_up_rate,
+    mean_value,
+    prediction_error,
+    retention,
+)
+
+CUT = datetime(2024, 1, 10, tzinfo=UTC)
+TIME = pl.Datetime("us", "UTC")
+EVENTS = pl.Schema(
+    {"user_id": pl.String(), "item_id": pl.String(), "event": pl.String(), "value": pl.Float64(), "timestamp": TIME}
+)
+
+
+def events(*rows: tuple[str, str, str, float | None, float]) -> pl.DataFrame:
+    return pl.DataFrame([(*row[:4], CUT + timedelta(days=row[4])) for row in rows], schema=EVENTS, orient="row")
+
+
+def shown(*rows: tuple[str, str, float, bool]) -> pl.DataFrame:
+    timed = [(user, item, CUT + timedelta(days=day), click) for user, item, day, click in rows]
+    schema = {"user_id": pl.String, "item_id": pl.String, "timestamp": TIME, "click": pl.Boolean}
+    return pl.DataFrame(timed, schema=schema, orient="row")
+
+
+LISTS = pl.DataFrame(
+    [("ann", "a", 4.0), ("ann", "b", 3.0), ("ann", "c", 5.0), ("bob", "a", 2.0), ("bob", "d", 1.0), ("eve", "d", 3.0)],
+    schema=["user_id", "item_id", "predicted_rating"],
+    orient="row",
+)
+HISTORY = events(("ann", "x", "view", None, -3), ("bob", "x", "buy", 2.0, -1))
+OUTCOMES = events(
+    ("ann", "a", "view", None, 1.0),
+    ("ann", "a", "buy", 10.0, 1.5),
+    ("ann", "a", "buy", 5.0, 2.5),
+    ("ann", "b", "view", None, 3.0),
+    ("ann", "b", "rate", 2.0, 4.0),
+    ("ann", "c", "rate", 4.0, 4.0),
+    ("ann", "x", "buy", 100.0, 9.0),  # not listed
+    ("bob", "d", "buy", 0.0, 2.0),
+    ("bob", "x", "view", None, 10.0),
+    ("eve", "x", "buy", 7.0, 5.0),  # not listed
+)
+
+
+def judged(**changes: Any) -> Judged:
+    base = Judged(
+        lists=LISTS,
+        outcomes=OUTCOMES,
+        hits=LISTS.join(OUTCOMES, on=["user_id", "item_id"]),
+        users=pl.Series("user_id", ["ann", "bob", "eve", "new"]),
+        history=HISTORY,
+        items=pl.DataFrame({"item_id": ["a", "b", "c", "d", "x"], "kind": ["film"] * 3 + ["song"] + ["film"]}),
+    )
+    return replace(base, **changes)
+
+
+def values(metric: SatisfactionMetric, case: Judged | None = None) -> dict[str, float]:
+    table = metric.compute(judged() if case is None else case)
+    assert table.schema == {"user_id": pl.String, "value": pl.Float64}
+    return dict(table.iter_rows())
+
+
+NAMED: Mapping[str, str] = {"name": "m", "description": "M."}
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        (event_rate("view", **NAMED), {"ann": 2 / 3, "bob": 0.0, "eve": 0.0}),
+        (event_rate("view", "rate", **NAMED), {"ann": 1.0, "bob": 0.0, "eve": 0.0}),
+        (event_rate("buy", kind="song", **NAMED), {"bob": 1.0, "eve": 0.0}),
+        (event_rate("buy", kind="film", **NAMED), {"ann": 1 / 3, "bob": 0.0}),
+        (conversion_rate("buy", description="M."), {"ann": 1.0, "bob": 1.0, "eve": 0.0}),
+        (conversion_rate("buy", description="M.", kind="film"), {"ann": 1.0, "bob": 0.0}),
+        (conversion_rate("buy", description="M.", above=0.0), {"ann": 1.0, "bob": 0.0, "eve": 0.0}),
+        (
+            conversion_rate("buy", description="M.", kind="song", of_everybody=True),
+            {"ann": 0.0, "bob": 1.0, "eve": 0.0, "new": 0.0},
+        ),
+        (follow_up_rate(["view"], "buy", **NAMED), {"ann": 0.5}),
+        (follow_up_rate(["view", "buy"], "buy", **NAMED), {"ann": 0.5, "bob": 1.0}),
+        (event_sum("buy", unit="money", **NAMED), {"ann": 15.0, "bob": 0.0, "eve": 0.0, "new": 0.0}),
+        (event_sum("buy", unit="money", of_everybody=False, **NAMED), {"ann": 15.0, "bob": 0.0, "eve": 0.0}),
+        (event_sum("buy", unit="tens", per=10, **NAMED), {"ann": 1.5, "bob": 0.0, "eve": 0.0, "new": 0.0}),
+        (event_sum("buy", unit="money", kind="song", **NAMED), {"ann": 0.0, "bob": 0.0, "eve": 0.0, "new": 0.0}),
+        (mean_value("rate", unit="stars", **NAMED), {"ann": 3.0}),
+        (prediction_error("rate", unit="stars", **NAMED), {"ann": 1.0}),  # b: 3 for 2, c: 5 for 4
+        # First hits: ann on day 1, bob on day 2. Day 1 after: ann bought on 2.5; bob was away in [3, 4).
+        (retention(1, 1, **NAMED), {"ann": 1.0, "bob": 0.0}),
+        # [8, 9) after: ann's x on day 9; bob's window, [10, 11), ends after the data do.
+        (retention(8, 8, **NAMED), {"ann": 1.0}),
+        (retention(1, 2, **NAMED), {"ann": 1.0, "bob": 0.0}),
+    ],
+)
+def test_values_are_those_worked_by_hand(metric: SatisfactionMetric, expected: dict[str, float]) -> None:
+    assert values(metric) == pytest.approx(expected)
+
+
+def test_the_last_day_of_retention_may_be_a_setting() -> None:
+    metric = retention(1, lambda config: 1 if config is None else config.days, **NAMED)
+    assert values(metric) == values(retention(1, 1, **NAMED))
+    config = SimpleNamespace(days=7)
+    assert values(metric, judged(config=config)) == values(retention(1, 7, **NAMED)) == {"ann": 1.0, "bob": 0.0}
+
+
+def test_who_was_shown_something_was_there() -> None:
+    came_back = judged(exposures=shown(("bob", "x", 3.5, False)))
+    assert values(retention(1, 1, **NAMED), came_back) == {"ann": 1.0, "bob": 1.0}
+
+
+CLICKS = click_through_rate(description="M.")
+
+
+def test_an_exposure_before_the_cut_clicked_and_one_after_it_not_is_no_click() -> None:
+    assert values(CLICKS, judged(exposures=shown(("ann", "a", -2, True), ("ann", "a", 2, False)))) == {"ann": 0.0}
+    assert values(CLICKS, judged(exposures=shown(("ann", "a", -2, False), ("ann", "a", 2, True)))) == {"ann": 1.0}
+
+
+def test_clicks_on_what_is_not_listed_do_not_count() -> None:
+    case = judged(exposures=shown(("ann", "x", 2, True), ("bob", "d", 2, True), ("bob", "d", 3, False)))
+    assert values(CLICKS, case) == {"bob": 0.5}
+
+
+def test_the_moment_of_the_last_known_event_is_still_before_the_cut() -> None:
+    assert values(CLICKS, judged(exposures=shown(("ann", "a", -1, True)))) == {}
+
+
+def test_where_nothing_is_known_before_all_exposures_count() -> None:
+    case = judged(history=HISTORY.clear(), exposures=shown(("ann", "a", -9, True), ("ann", "b", 1, False)))
+    assert values(CLICKS, case) == {"ann": 0.5}
+
+
+def test_clicks_are_undefined_without_exposures_and_refused_without_their_column() -> None:
+    assert values(CLICKS, judged()) == {}
+    with pytest.raises(DataError, match="no column 'click'"):
+        CLICKS.compute(judged(exposures=shown(("ann", "a", 1, True)).drop("click")))
+
+
+def test_predictions_that_lists_do_not_carry_have_no_error() -> None:
+    metric = prediction_error("rate", unit="stars", predicted="guess", **NAMED)
+    assert metric.needs == {"rate", "guess"}
+    assert values(metric) == {}
+
+
+@pytest.mark.parametrize(
+    ("metric", "needs"),
+    [
+        (event_rate("view", **NAMED), {"view"}),
+        (event_rate("view", "rate", **NAMED), set()),
+        (event_rate("view", "rate", needs=["rate"], **NAMED), {"rate"}),
+        (follow_up_rate(["view"], "buy", **NAMED), {"view", "buy"}),
+        (CLICKS, {"exposures"}),
+    ],
+)
+def test_a_metric_needs_the_events_without_which_it_is_nothing(metric: SatisfactionMetric, needs: set[str]) -> None:
+    assert metric.needs == needs
