@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 
 import recsat
+import recsat.metrics
+import recsat.people
 import recsat.testing
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "reference/promise.md").read_text(encoding="utf-8")
-PUBLIC = {"recsat": set(recsat.__all__), "recsat.testing": set(recsat.testing.__all__)}
+MODULES = (recsat, recsat.metrics, recsat.people, recsat.testing)
+PUBLIC = {module.__name__: set(module.__all__) for module in MODULES}
 FOR_CALLERS = {"recsat.config.sources", "recsat.plugins", "recsat.run", "recsat.stages"}
 """What a script that starts runs imports; a plugin does not."""
 

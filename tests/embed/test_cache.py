@@ -33,6 +33,8 @@ def n_stored(cache: Path) -> int:
     if not file_of(cache).exists():
         return 0
     with closing(sqlite3.connect(file_of(cache), timeout=60)) as file:
+        if not file.execute("select 1 from sqlite_master where name = 'vectors'").fetchone():
+            return 0  # a process has made the file, and not its table yet
         return int(file.execute("select count(*) from vectors").fetchone()[0])
 
 
