@@ -40,7 +40,7 @@ def bootstrap_intervals(values: Values, *, confidence: float, n_bootstrap: int, 
     n_users = defined.sum(axis=0)
     m = values.shape[1]
     found = Intervals(np.full(m, np.nan), np.full(m, np.nan), np.full(m, np.nan), n_users)
-    for rows, columns in _alike(defined):
+    for rows, columns in alike_columns(defined):
         part = values[np.ix_(rows, columns)]
         found.mean[columns] = part.mean(axis=0)
         if len(rows) >= 2:
@@ -52,18 +52,20 @@ def bootstrap_intervals(values: Values, *, confidence: float, n_bootstrap: int, 
 def bootstrap_means(values: Values, *, n_bootstrap: int, seed: int) -> Values:
     """Column means of ``n_bootstrap`` resamples of the rows, (n_bootstrap, m): multinomial counts times values."""
     n = len(values)
+    return np.concatenate([counts @ values / n for counts in resample_counts(n, n_bootstrap, seed)])
+
+
+def resample_counts(n: int, n_bootstrap: int, seed: int) -> Iterator[Values]:
+    """How often each of ``n`` rows is in each of ``n_bootstrap`` resamples, in blocks (b, n); the same for one seed."""
     draws = np.random.default_rng(seed)
     step = max(1, BLOCK // n)
-    means = []
     for start in range(0, n_bootstrap, step):
         b = min(step, n_bootstrap - start)
-        drawn = draws.integers(n, size=(b, n)) + np.arange(b)[:, None] * n
-        counts = np.bincount(drawn.ravel(), minlength=b * n).reshape(b, n)
-        means.append(counts.astype(np.float64) @ values / n)
-    return np.concatenate(means)
+        rows = draws.integers(n, size=(b, n)) + np.arange(b)[:, None] * n
+        yield np.bincount(rows.ravel(), minlength=b * n).reshape(b, n).astype(np.float64)
 
 
-def _alike(defined: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def alike_columns(defined: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """(rows, columns) for each set of columns that are defined for the same users, of whom there are any."""
     patterns: dict[bytes, list[int]] = {}
     for column, bits in enumerate(np.packbits(defined, axis=0).T):

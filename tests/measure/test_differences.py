@@ -1,0 +1,74 @@
+"""Intervals of paired differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from recsat.measure.differences import detectable, difference_intervals, effective_users
+
+
+def test_one_column_by_hand() -> None:
+    """|t*| of every resample, one after the other."""
+    d = np.array([0.0, 0.0, 0.0, 1.0, -0.5, 3.0, 0.2, 0.1])
+    n, seed = len(d), 3
+    rows = np.random.default_rng(seed).integers(n, size=(500, n))
+    t = []
+    for row in rows:
+        error = d[row].std(ddof=1) / np.sqrt(n)
+        apart = abs(d[row].mean() - d.mean())
+        t.append(apart / error if error else (0.0 if apart == 0 else np.inf))
+    half = np.quantile(t, 0.9, method="higher") * d.std(ddof=1) / np.sqrt(n)
+    intervals = difference_intervals(d[:, None], confidence=0.9, n_bootstrap=500, seed=seed)
+    np.testing.assert_allclose(
+        (intervals.mean[0], intervals.low[0], intervals.high[0]), (d.mean(), d.mean() - half, d.mean() + half)
+    )
+
+
+def test_users_who_lack_an_arm_are_left_out_column_by_column() -> None:
+    rng = np.random.default_rng(0)
+    d = rng.normal(size=(50, 3))
+    d[:20, 1] = np.nan
+    together = difference_intervals(d, confidence=0.95, n_bootstrap=200, seed=1)
+    alone = difference_intervals(d[20:, 1:2], confidence=0.95, n_bootstrap=200, seed=1)
+    assert together.n_users.tolist() == [50, 30, 50]
+    assert (together.low[1], together.high[1]) == (alone.low[0], alone.high[0])
+
+
+@pytest.mark.parametrize("d", [[[0.0]] * 40, [[0.3]] * 40, [[1.0]], [[0.0]] * 19 + [[5.0]]])
+def test_where_nothing_can_be_said_there_is_no_interval(d: list[list[float]]) -> None:
+    """No spread, one user, or one user of twenty who alone has any: a third of the resamples have no spread then."""
+    intervals = difference_intervals(np.array(d), confidence=0.95, n_bootstrap=500, seed=0)
+    assert np.isnan(intervals.low[0])
+    assert np.isnan(intervals.high[0])
+    assert intervals.mean[0] == pytest.approx(np.mean(d))
+
+
+def test_it_is_symmetric_and_turns_with_the_sign() -> None:
+    d = np.random.default_rng(2).lognormal(size=(200, 1)) - 1
+    a, b = (difference_intervals(sign * d, confidence=0.95, n_bootstrap=300, seed=0) for sign in (1, -1))
+    np.testing.assert_allclose(a.low, -b.high)
+    np.testing.assert_allclose(a.high - a.mean, a.mean - a.low)
+
+
+def test_skewed_differences_are_covered_where_bca_is_not() -> None:
+    """400 worlds of money at 200 users; the page docs/coverage-differences.md has more."""
+    rng = np.random.default_rng(0)
+    a, b = ((rng.random((200, 400)) < 0.04) * rng.lognormal(0, 1.2, (200, 400)) for _ in range(2))
+    intervals = difference_intervals(a - b, confidence=0.95, n_bootstrap=400, seed=0)
+    assert ((intervals.low <= 0) & (intervals.high >= 0)).mean() >= 0.93
+
+
+def test_effective_users() -> None:
+    d = np.array([[1.0, 10.0, 0.0, np.nan], [1.0, 0.0, 0.0, 2.0], [1.0, 0.0, 0.0, 2.0]])
+    assert effective_users(d).tolist() == [3, 1, 0, 2]
+
+
+def test_what_could_have_been_shown_is_shown_four_times_in_five() -> None:
+    rng = np.random.default_rng(0)
+    n = 300
+    smallest = detectable(rng.normal(size=(n, 1)), confidence=0.95)[0]
+    d = rng.normal(smallest, 1, size=(n, 2000))
+    z = d.mean(axis=0) / (d.std(axis=0, ddof=1) / np.sqrt(n))
+    assert (z > 1.96).mean() == pytest.approx(0.8, abs=0.06)
+    assert np.isnan(detectable(np.array([[1.0], [np.nan]]), confidence=0.95)[0])
