@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsat.arms.linear.bilinear import Moments, bilinear_moments, eigenbases, length_weights, solve_bilinear
-from recsat.arms.linear.inner_products import inner_products, item_vectors
+from recsat.arms.linear.inner_products import Representation, inner_products, item_vectors, text_vectors_name
 from recsat.arms.linear.padded import factors_of, reasons_by
 from recsat.arms.linear.transfer import solve_towards
 from recsat.contract.arm import Reasons, Recommender
@@ -27,13 +27,13 @@ class AlignedText(Recommender):
     M is the closed-form ridge of :func:`~recsat.arms.linear.bilinear.fit_bilinear`, user rows weighted by history length to
     the power -2·``length_power`` (row divided by its square root at the default), warm items by popularity to the power
     -``popularity_power``. An item needs a text and no event, so unseen items are ranked. The score is an inner product
-    with the stored vector ``text``: retrieval needs no second index.
+    with the stored vectors of the texts: retrieval needs no second index. ``representation`` says what reads the texts.
 
     With ``prior`` M is drawn towards another map in the place of 0, for a catalogue that has few events yet: ``"identity"``
     for plain cosine of texts, or a file of :func:`~recsat.arms.linear.transfer.save_mapping` with what was learnt elsewhere.
     """
 
-    vector: str | None = "text"
+    vector: str | None
 
     def __init__(
         self,
@@ -42,6 +42,7 @@ class AlignedText(Recommender):
         length_power: float = 0.5,
         popularity_power: float = 0.0,
         prior: str | None = None,
+        representation: Representation = "model",
     ) -> None:
         if l2 <= 0:
             raise ValueError(f"l2 must be above 0, not {l2}: without it M is not unique")
@@ -49,6 +50,7 @@ class AlignedText(Recommender):
         self.length_power = length_power
         self.popularity_power = popularity_power
         self.prior = prior
+        self.text_vectors = self.vector = text_vectors_name(representation)
 
     def fit(self, train: TrainingData) -> Self:
         moments = self.moments(train)
@@ -58,7 +60,7 @@ class AlignedText(Recommender):
 
     def moments(self, train: TrainingData) -> Moments:
         """What the arm learns from."""
-        self.item_vectors = item_vectors(train, "text", "aligned")
+        self.item_vectors = item_vectors(train, self.text_vectors, "aligned")
         popularity = train.popularity.astype(np.float64)
         return bilinear_moments(
             train.users.history,

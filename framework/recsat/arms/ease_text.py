@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from recsat.arms.linear.bilinear import length_weights
-from recsat.arms.linear.inner_products import item_vectors
+from recsat.arms.linear.inner_products import Representation, item_vectors, text_vectors_name
 from recsat.arms.linear.item_item import ItemItemRecommender
 from recsat.arms.linear.sessions import session_gram
 from recsat.contract.interactions import TrainingData
@@ -42,6 +42,7 @@ class EaseText(ItemItemRecommender):
         length_power: float = 0.5,
         session_share: float = 0.0,
         session_seconds: float = 600.0,
+        representation: Representation = "model",
     ) -> None:
         if l2 + prior <= 0 or min(l2, prior) < 0:
             raise ValueError(f"l2 and prior must not be negative and one must be above 0, not {l2} and {prior}")
@@ -57,9 +58,10 @@ class EaseText(ItemItemRecommender):
         self.prior = prior
         self.text_l2 = text_l2
         self.length_power = length_power
+        self.text_vectors = text_vectors_name(representation)
 
     def fit(self, train: TrainingData) -> Self:
-        E = item_vectors(train, "text", "ease-text")
+        E = item_vectors(train, self.text_vectors, "ease-text")
         history, times = train.users.history, train.users.times
         user_weights = length_weights(history, self.length_power)
         gram = weighted_gram(history, user_weights)

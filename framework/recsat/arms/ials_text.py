@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from recsat.arms.linear.inner_products import inner_products, item_vectors
+from recsat.arms.linear.inner_products import Representation, inner_products, item_vectors, text_vectors_name
 from recsat.arms.linear.leave_one_out import contributions_of_least_squares
 from recsat.arms.linear.padded import factors_of, reasons_by
 from recsat.contract.arm import Reasons, Recommender
@@ -40,6 +40,7 @@ class IalsText(Recommender):
         alpha: float = 5.0,
         map_l2: float = 100.0,
         iterations: int = 8,
+        representation: Representation = "model",
     ) -> None:
         if factors < 1 or iterations < 1:
             raise ValueError(f"factors and iterations must be at least 1, not {factors} and {iterations}")
@@ -52,9 +53,10 @@ class IalsText(Recommender):
         self.alpha = alpha
         self.map_l2 = map_l2
         self.iterations = iterations
+        self.text_vectors = text_vectors_name(representation)
 
     def fit(self, train: TrainingData) -> Self:
-        E = torch.from_numpy(item_vectors(train, "text", "ials-text"))
+        E = torch.from_numpy(item_vectors(train, self.text_vectors, "ials-text"))
         warm = torch.from_numpy(train.warm)
         history = train.users.history
         liked_by = csr_array(history.T.tocsr())

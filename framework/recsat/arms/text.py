@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from recsat.arms.linear.inner_products import Representation, item_vectors, text_vectors_name
 from recsat.arms.linear.leave_one_out import ROUNDING, contributions_of_cosine
 from recsat.arms.linear.padded import PADDING, at_candidates, factors_of, reasons_by
 from recsat.contract.arm import Reasons, Recommender
 from recsat.contract.interactions import TrainingData, UserBatch
-from recsat.errors import RunError
 
 
 class TextSimilarity(Recommender):
@@ -22,20 +22,18 @@ class TextSimilarity(Recommender):
     .. math:: q_u = \frac{\sum_{h \in H_u} e_h}{\|\sum_{h \in H_u} e_h\|}, \quad s_{ui} = q_u^\top e_i
 
     With ``vector="raw"`` e is as the encoder gave it: the textbook way, in which one common direction swamps the rest.
-    With ``vector="text"`` the catalogue mean was subtracted first (Mu and Viswanath, ICLR 2018, step 1).
+    With ``vector="text"`` the catalogue mean was subtracted first (Mu and Viswanath, ICLR 2018, step 1). ``representation`` says
+    what reads the texts: see :data:`~recsat.arms.linear.inner_products.Representation`.
     """
 
     vector: str
 
-    def __init__(self, *, vector: Literal["raw", "text"]) -> None:
-        self.vector = vector
+    def __init__(self, *, vector: Literal["raw", "text"], representation: Representation = "model") -> None:
+        name = text_vectors_name(representation)
+        self.vector = name if vector == "text" else "raw" if representation == "model" else f"{name}-raw"
 
     def fit(self, train: TrainingData) -> Self:
-        if self.vector not in train.vectors:
-            raise RunError(
-                f"text arm: the training data have no item vectors named {self.vector!r}. Run the embed stage first."
-            )
-        self.item_vectors = train.vectors[self.vector]
+        self.item_vectors = item_vectors(train, self.vector, "text")
         return self
 
     def query_vectors(self, users: UserBatch) -> NDArray[np.float32]:

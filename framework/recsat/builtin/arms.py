@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Literal
+
 from recsat.builtin.lazy import lazy
 from recsat.contract.domain import RecommenderSpec
 
-RECOMMENDERS: list[RecommenderSpec] = [
+Control = Literal["words", "permuted", "masked"]
+
+_ARMS: list[RecommenderSpec] = [
     RecommenderSpec(
         name="popularity",
         description="Most liked items first, the same for everybody.",
@@ -17,14 +24,14 @@ RECOMMENDERS: list[RecommenderSpec] = [
         description="The textbook way: mean of the liked items' text vectors, cosine.",
         make=lazy("recsat.arms.text:TextSimilarity", vector="raw"),
         ranks_unseen_items=True,
-        uses_language=True,
+        reads="language model",
     ),
     RecommenderSpec(
         name="text",
         description="Mean of the liked items' text vectors after the catalogue mean is subtracted, cosine.",
         make=lazy("recsat.arms.text:TextSimilarity", vector="text"),
         ranks_unseen_items=True,
-        uses_language=True,
+        reads="language model",
     ),
     RecommenderSpec(
         name="item-knn",
@@ -50,7 +57,7 @@ RECOMMENDERS: list[RecommenderSpec] = [
         make=lazy("recsat.arms.aligned:AlignedText"),
         grid={"l2": (0.03, 0.1, 0.3, 1.0, 3.0, 5.0, 10.0, 30.0), "popularity_power": (0.0, 0.25)},
         ranks_unseen_items=True,
-        uses_language=True,
+        reads="language model",
     ),
     RecommenderSpec(
         name="ease-text",
@@ -58,7 +65,7 @@ RECOMMENDERS: list[RecommenderSpec] = [
         make=lazy("recsat.arms.ease_text:EaseText"),
         grid={"l2": (50.0, 100.0), "prior": (100.0, 200.0, 400.0), "text_l2": (1.0, 3.0)},
         ranks_unseen_items=True,
-        uses_language=True,
+        reads="language model",
     ),
     RecommenderSpec(
         name="ials-text",
@@ -66,7 +73,7 @@ RECOMMENDERS: list[RecommenderSpec] = [
         make=lazy("recsat.arms.ials_text:IalsText"),
         grid={"regularisation": (10.0, 30.0, 60.0), "alpha": (3.0, 5.0), "map_l2": (30.0, 100.0)},
         ranks_unseen_items=True,
-        uses_language=True,
+        reads="language model",
     ),
     RecommenderSpec(
         name="hybrid",
@@ -74,14 +81,14 @@ RECOMMENDERS: list[RecommenderSpec] = [
         make=lazy("recsat.arms.hybrid.hybrid:Hybrid"),
         grid={"l2": (30.0, 100.0), "prior": (150.0, 400.0)},
         ranks_unseen_items=True,
-        uses_language=True,
+        reads="language model",
     ),
     RecommenderSpec(
         name="sequence",
         description="SASRec-style causal transformer over the history in order of time, on item vectors that begin as texts.",
         make=lazy("recsat.arms.sequence.sasrec:SequenceTransformer"),
         ranks_unseen_items=True,
-        uses_language=True,
+        reads="language model",
     ),
     RecommenderSpec(
         name="multimodal",
@@ -89,6 +96,34 @@ RECOMMENDERS: list[RecommenderSpec] = [
         make=lazy("recsat.arms.multimodal:MultimodalAligned"),
         grid={"text_share": (0.9, 0.75, 0.5), "l2": (0.3, 1.0, 3.0)},
         ranks_unseen_items=True,
-        uses_language=True,
+        reads="language model",
     ),
 ]
+
+CLOSED_FORMS = frozenset({"text-raw", "text", "aligned", "ease-text", "ials-text", "hybrid"})
+"""Arms whose ``representation`` may be another than the run's encoder."""
+IN_PLACE: Mapping[Control, str] = {
+    "words": "TF-IDF words in place of the language model",
+    "permuted": "the language model's vectors handed to other items",
+    "masked": "the language model reading texts without the items' names",
+}
+
+
+def _with_controls(spec: RecommenderSpec) -> Iterator[RecommenderSpec]:
+    """The arm, and where it has a ``representation`` the same arm with each control."""
+    if spec.name not in CLOSED_FORMS:
+        yield spec
+        return
+    yield replace(spec, controls=tuple(IN_PLACE))
+    for control, words in IN_PLACE.items():
+        yield replace(
+            spec,
+            name=f"{spec.name}-{control}",
+            description=f"{spec.description.rstrip('.')}; {words}.",
+            make=partial(spec.make, representation=control),
+            reads="words" if control == "words" else "language model",
+            control=control,
+        )
+
+
+RECOMMENDERS: list[RecommenderSpec] = [with_control for spec in _ARMS for with_control in _with_controls(spec)]

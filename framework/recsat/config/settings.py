@@ -102,6 +102,13 @@ class RankSettings(Settings):
     )
 
 
+Control = Literal["words", "permuted", "masked"]
+
+
+def _words() -> list[Control]:
+    return ["words"]
+
+
 class MeasureSettings(Settings):
     """What is measured and how sure it must be."""
 
@@ -109,6 +116,14 @@ class MeasureSettings(Settings):
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Level of the intervals.")
     n_bootstrap: int = Field(1000, ge=100, le=100_000, description="Bootstrap resamples over users.")
     n_sample_users: int = Field(5, ge=0, le=50, description="Users whose lists the report shows.")
+    controls: list[Control] = Field(
+        default_factory=_words,
+        description=(
+            "What is put in the place of the language model, arm by arm. words: TF-IDF of the same texts, the control without which "
+            "nothing can be said of the model. permuted: its vectors handed to other items, which must be worth nothing. "
+            "masked: the model reading texts without the items' names."
+        ),
+    )
     curves: bool = Field(
         True,
         description=(

@@ -155,8 +155,12 @@ class RecommenderSpec:
     grid: Mapping[str, Sequence[float | int | str | bool]] = field(default_factory=dict)
     ranks_unseen_items: bool = False
     """True where the arm can order items that nobody has used yet; others are left out of cold-item splits."""
-    uses_language: bool = False
-    """True where the arm reads item or user texts: the report's question is whether such arms lead."""
+    reads: Literal["nothing", "words", "language model"] = "nothing"
+    """What tells the arm of the items besides events: the report asks how much of a gain is the words', and how much the model's."""
+    control: Literal["words", "permuted", "masked"] | None = None
+    """Set for an arm that is another one with the control in place of the language model; ``words`` may lead, the other two never do."""
+    controls: tuple[Literal["words", "permuted", "masked"], ...] = ()
+    """The controls that this arm is registered with besides, each as ``<name>-<control>``; a run adds those of ``measure.controls``."""
 
 
 @dataclass(frozen=True, kw_only=True)

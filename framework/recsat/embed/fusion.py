@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 from recsat.embed.centre import centre
 from recsat.errors import DataError
 
-OWN_NAMES = ("raw", "text")
+TEXT_NAMES = (
+    "raw",
+    "text",
+    "words-raw",
+    "words",
+    "permuted-raw",
+    "permuted",
+    "masked-raw",
+    "masked",
+)
+"""Vectors of the items' texts, by whatever reads them."""
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
@@ -25,9 +35,9 @@ def ready_vectors(
     """
     made = {}
     for name, matrix in given.items():
-        if name in OWN_NAMES or not NAME.fullmatch(name):
+        if name in TEXT_NAMES or not NAME.fullmatch(name):
             raise DataError(
-                f"{source} gives vectors named {name!r}. Use lower-case letters, digits, - and _, and neither of {', '.join(OWN_NAMES)}."
+                f"{source} gives vectors named {name!r}. Use lower-case letters, digits, - and _, and neither of {', '.join(TEXT_NAMES)}."
             )
         array = np.asarray(matrix)
         if array.ndim != 2 or len(array) != n_items or array.dtype.kind not in "fiu":
@@ -75,7 +85,7 @@ def fuse(vectors: Mapping[str, NDArray[np.float32]], weights: Mapping[str, float
 
 def shared_out(names: Iterable[str], text_share: float) -> dict[str, float]:
     """Weights of modalities: ``text_share`` for the text, the rest in equal parts; without others the text has it all."""
-    others = [name for name in names if name not in OWN_NAMES]
+    others = [name for name in names if name not in TEXT_NAMES]
     if not others:
         return {"text": 1.0}
     return {"text": text_share, **dict.fromkeys(others, (1 - text_share) / len(others))}

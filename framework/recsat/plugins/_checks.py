@@ -25,6 +25,8 @@ from recsat.contract.rules import PayloadType, Rule
 from recsat.errors import did_you_mean
 from recsat.plugins._record import listed
 
+READS = ("nothing", "words", "language model")
+CONTROLS = ("words", "permuted", "masked")
 SNAKE = "[a-z][a-z0-9_]*"
 KEBAB = "[a-z][a-z0-9_-]*"
 """Encoders and arms are model names, which people write with hyphens."""
@@ -151,9 +153,14 @@ def _encoder(spec: EncoderSpec) -> Iterator[str]:
 def _recommender(spec: RecommenderSpec) -> Iterator[str]:
     yield from _named(spec, KEBAB)
     yield from _function(spec, "make")
-    for flag in ("ranks_unseen_items", "uses_language"):
-        if not isinstance(getattr(spec, flag), bool):
-            yield f"{flag} is {getattr(spec, flag)!r}; give True or False"
+    if not isinstance(spec.ranks_unseen_items, bool):
+        yield f"ranks_unseen_items is {spec.ranks_unseen_items!r}; give True or False"
+    if spec.reads not in READS:
+        yield f"reads is {spec.reads!r}; give one of {listed(READS)}"
+    if spec.control not in (None, *CONTROLS):
+        yield f"control is {spec.control!r}; give None or one of {listed(CONTROLS)}"
+    if not isinstance(spec.controls, tuple) or not set(spec.controls) <= set(CONTROLS):
+        yield f"controls is {spec.controls!r}; give a tuple of some of {listed(CONTROLS)}"
     yield from _mapping(
         spec, "grid", lambda v: isinstance(v, list | tuple) and len(v) > 0, "a non-empty list of values to try"
     )

@@ -6,23 +6,30 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsat.contract.domain import Encoder
 from recsat.embed.cache import embed_texts
 from recsat.embed.centre import centre
 from recsat.embed.fusion import ready_vectors
+from recsat.embed.words import word_vectors
 from recsat.errors import PluginError
 from recsat.run.stage import StageContext, StageCounts
 
 
 def embed(context: StageContext) -> StageCounts:
-    """Writes vectors/items.safetensors: ``raw`` as encoded, ``text`` with the catalogue mean subtracted, and the domain's ready ones."""
+    """Writes vectors/items.safetensors: ``raw`` as encoded, ``text`` with the catalogue mean subtracted, and the domain's ready ones.
+
+    vectors/controls.safetensors has those of the run's controls, which are for comparison alone and go into no store.
+    """
     texts: pl.Series = context.folder.read_table("data/texts.parquet")["text"]
     encoder = context.plugins.encoder(context.config.encoder.name).make(context.config.encoder)
     context.progress.expect(texts.n_unique())
     embedded = embed_texts(texts, encoder, context.config.cache_dir, context.progress.advance)
     centred, mean = centre(embedded.vectors)
+    controls = control_vectors(context, texts, embedded.vectors, centred, encoder)
     context.folder.write_arrays(
         "vectors/items.safetensors", {"raw": embedded.vectors, "text": centred, **_ready(context)}
     )
+    context.folder.write_arrays("vectors/controls.safetensors", controls)
     context.folder.write_arrays("vectors/mean.safetensors", {"mean": mean})
     context.folder.write_json(
         "vectors/encoder.json",
@@ -31,6 +38,34 @@ def embed(context: StageContext) -> StageCounts:
     if not embedded.n_new:
         context.progress.note(f"nothing to embed: all {embedded.n_cached} distinct texts come from the cache")
     return StageCounts(n_new=embedded.n_new, n_cached=embedded.n_cached)
+
+
+def control_vectors(
+    context: StageContext,
+    texts: pl.Series,
+    raw: NDArray[np.float32],
+    centred: NDArray[np.float32],
+    encoder: Encoder,
+) -> dict[str, NDArray[np.float32]]:
+    """What stands in the place of the model in the controls of the run: see ``measure.controls``. Raw vectors beside the centred ones."""
+    vectors: dict[str, NDArray[np.float32]] = {}
+    for control in context.config.measure.controls:
+        if control == "words":
+            of_control = word_vectors(texts.to_list(), encoder.dimension)
+        elif control == "permuted":
+            of_control = raw[np.random.default_rng(context.config.seed).permutation(len(raw))]
+        else:
+            of_control = embed_texts(masked_texts(context), encoder, context.config.cache_dir).vectors
+        vectors |= {f"{control}-raw": of_control, control: centre(of_control)[0]}
+    return vectors
+
+
+def masked_texts(context: StageContext) -> pl.Series:
+    """Item texts without the items' names, whichever column of the domain has them."""
+    items, title = context.catalogue.items, context.domain.title
+    if title not in items.columns:
+        return context.domain.describe_item(items)
+    return context.domain.describe_item(items.with_columns(pl.lit("").cast(items.schema[title]).alias(title)))
 
 
 def _ready(context: StageContext) -> dict[str, NDArray[np.float32]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
+from pydantic import JsonValue
 
 from recsat.contract.domain import RecommenderSpec
 from recsat.contract.reranker import Reranker
@@ -37,10 +38,27 @@ def able_arms(arms: dict[str, RecommenderSpec], protocol: str) -> dict[str, Reco
 
 
 def arms_of(context: StageContext, split: Split) -> dict[str, RecommenderSpec]:
-    """The run's arms that can say something on this split, the baseline first."""
+    """The run's arms that can say something on this split, the baseline first, each with the controls that the run asks for."""
     available = context.plugins.recommenders(context.domain)
     names = list(dict.fromkeys([context.config.measure.baseline, *context.config.arms]))
-    return able_arms(context.plugins.select("arm", available, names), split.protocol)
+    arms = context.plugins.select("arm", available, names)
+    for name, spec in list(arms.items()):
+        for control in context.config.measure.controls:
+            if control in spec.controls:
+                arms.setdefault(f"{name}-{control}", available[f"{name}-{control}"])
+    return able_arms(arms, split.protocol)
+
+
+def fixed_parameters(context: StageContext, name: str, spec: RecommenderSpec) -> Mapping[str, JsonValue]:
+    """What the run fixes of an arm; of a control what it fixes of the arm that this is the control of, unless it says otherwise."""
+    fixed = context.config.parameters
+    of_arm = name.removesuffix(f"-{spec.control}") if spec.control else name
+    return fixed.get(name, fixed.get(of_arm, {}))
+
+
+def may_lead(spec: RecommenderSpec) -> bool:
+    """All but the controls that are there to fail."""
+    return spec.control in (None, "words")
 
 
 def request_of(context: StageContext) -> Request:
@@ -75,9 +93,12 @@ def recommend(context: StageContext) -> StageCounts:
     inputs = embedded_inputs(context)
     splits = [read_split(context.folder, settings.name) for settings in context.config.splits]
     arms = {split.name: arms_of(context, split) for split in splits}
-    fixed = context.config.parameters
     context.progress.expect(
-        sum(len(settings_of(spec, fixed.get(name, {}))) + 1 for of in arms.values() for name, spec in of.items())
+        sum(
+            len(settings_of(spec, fixed_parameters(context, name, spec))) + 1
+            for of_split in arms.values()
+            for name, spec in of_split.items()
+        )
         + len(splits) * context.config.measure.curves
     )
     n_lists = 0
@@ -99,6 +120,7 @@ class SplitTrial:
     inputs: RunInputs
     retriever: StoreRetriever
     split: Split
+    specs: dict[str, RecommenderSpec] = field(default_factory=dict)
     lists: dict[str, ArmLists] = field(default_factory=dict)
     tables: list[pl.DataFrame] = field(default_factory=list)
     tuning_tables: list[pl.DataFrame] = field(default_factory=list)
@@ -114,9 +136,8 @@ class SplitTrial:
     def add(self, name: str, spec: RecommenderSpec) -> None:
         """Tunes the arm, fits it, makes its lists."""
         context, split = self.context, self.split.name
-        tuned = tune(
-            name, spec, context.config.parameters.get(name, {}), self.tuning, self.request, context.progress.advance
-        )
+        fixed = fixed_parameters(context, name, spec)
+        tuned = tune(name, spec, fixed, self.tuning, self.request, context.progress.advance)
         prepared = with_reranker(
             self.inputs,
             self.request,
@@ -129,21 +150,23 @@ class SplitTrial:
             lambda: self.tuning,
         )
         fitted = spec.make(**tuned.parameters).fit(self.judging.train)
-        retriever = retriever_of(context, self.retriever, fitted, f"-{split}-{name}")
+        retriever = (
+            None if spec.control else retriever_of(context, self.retriever, fitted, f"-{split}-{name}")
+        )  # what a control reads is in no store
         recommended = lists_of(self.judging, name, fitted, prepared.request, retriever=retriever)
         context.progress.advance()
         errors = test_errors(context.domain, name, fitted, split, self.judging, prepared.request)
         self.predictions += [*prepared.errors, *errors]
         self.tables.append(recommended.lists)
         self.tuning_tables.append(tuned.table)
-        self.lists[name] = arm_lists(tuned, recommended)
+        self.specs[name], self.lists[name] = spec, arm_lists(tuned, recommended)
         if name == (context.config.measure.curve_arm or self.leader):
             self.curve_arm = CurveArm(name, spec, tuned.parameters, fitted)
 
     @property
     def leader(self) -> str:
         """The arm that leads among those that were added."""
-        ndcg = {name: arm.validation_ndcg for name, arm in self.lists.items()}
+        ndcg = {name: self.lists[name].validation_ndcg for name, spec in self.specs.items() if may_lead(spec)}
         name = leader(ndcg, self.context.config.measure.baseline)
         assert name is not None, "the baseline ranks on every split"
         return name

@@ -41,6 +41,7 @@ class ContentToCollaborative:
         columns: NDArray[np.int64],
     ) -> None:
         E = self.item_vectors = aligned.item_vectors
+        self.vector = aligned.text_vectors
         Ew = torch.from_numpy(E * train.warm[:, None].astype(np.float32))
         K = torch.linalg.solve(Ew.T @ Ew + L2 * torch.eye(E.shape[1]), Ew.T).T
         lengths = torch.from_numpy(users.lengths)
@@ -55,7 +56,7 @@ class ContentToCollaborative:
         return np.asarray(users.history @ self.map, dtype=np.float32)
 
     def queries(self, users: UserBatch) -> Mapping[str, NDArray[np.float32]]:
-        return {"text": self.query_vectors(users)}
+        return {self.vector: self.query_vectors(users)}
 
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
         return inner_products(self.query_vectors(users), self.item_vectors, candidates)

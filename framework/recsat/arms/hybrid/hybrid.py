@@ -17,6 +17,7 @@ from recsat.arms.hybrid.blend import Blend, HiddenScores, K, fit_blend, ndcg_of_
 from recsat.arms.hybrid.cold_start import ContentToCollaborative
 from recsat.arms.hybrid.holdout import HoldOut, hold_out
 from recsat.arms.hybrid.short_form import LowRankItemItem, factorise, latest_neighbours
+from recsat.arms.linear.inner_products import Representation, item_vectors, text_vectors_name
 from recsat.arms.linear.item_item import ItemItemRecommender
 from recsat.arms.linear.padded import at_candidates, dense, reasons_by
 from recsat.contract.arm import Reasons, Recommender
@@ -69,6 +70,7 @@ class Hybrid(Recommender):
         held_out: float = 0.2,
         rounds: int = 4,
         dense_limit: int = 20_000,
+        representation: Representation = "model",
     ) -> None:
         if not 0 < held_out < 1 or rounds < 1:
             raise ValueError(f"held_out must lie inside (0, 1) and rounds be at least 1, not {held_out} and {rounds}")
@@ -81,11 +83,13 @@ class Hybrid(Recommender):
         self.held_out = held_out
         self.rounds = rounds
         self.dense_limit = dense_limit
+        text_vectors_name(representation)
+        self.representation = representation
 
     def fit(self, train: TrainingData) -> Self:
         rng = np.random.default_rng(train.seed)
         splits = (hold_out(train, share=self.held_out, rng=rng) for _ in range(self.rounds))
-        self.penalty = best_penalty(train, self.held_out, rng) if self.aligned_l2 is None else None
+        self.penalty = best_penalty(train, self.held_out, rng, self.representation) if self.aligned_l2 is None else None
         self.blend_of_parts: Blend = fit_blend([self._evidence(split, rng) for split in splits])
         self.warm_part, self.text_part, self.unseen_part = self._parts(train)
         logger.info("hybrid: learnt %s, l2 of aligned text %s", self.blend_of_parts, self.text_part.l2)
@@ -105,19 +109,20 @@ class Hybrid(Recommender):
     def _parts(self, train: TrainingData) -> tuple[ScoredPart, AlignedText, ScoredPart]:
         """The arms that rank warm items, that are blended with them, and that rank unseen items."""
         if self.penalty is None:
-            aligned = AlignedText(l2=self.aligned_l2 or RIDGES[0]).fit(train)
+            aligned = AlignedText(l2=self.aligned_l2 or RIDGES[0], representation=self.representation).fit(train)
         else:
-            aligned = AlignedText(l2=RIDGES[0]).fit_penalised(train, self.penalty)
+            aligned = AlignedText(l2=RIDGES[0], representation=self.representation).fit_penalised(train, self.penalty)
         if len(train.catalogue) > self.dense_limit:
             from recsat.arms.ials_text import IalsText
 
-            return IalsText().fit(train), aligned, aligned
+            return IalsText(representation=self.representation).fit(train), aligned, aligned
         ease = EaseText(
             l2=self.l2,
             prior=self.prior,
             text_l2=self.text_l2,
             session_share=self.session_share,
             session_seconds=self.session_seconds,
+            representation=self.representation,
         ).fit(train)
         rows, columns = _sample(train, np.random.default_rng(train.seed))
         users = train.users.take(rows)
@@ -150,7 +155,7 @@ class Hybrid(Recommender):
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
 
     def queries(self, users: UserBatch) -> Mapping[str, NDArray[np.float32]]:
-        """``text`` mapped to taste for what is unseen, and ``taste``, a short form of the item-item weights, for the rest."""
+        """The texts mapped to taste for what is unseen, and ``taste``, a short form of the item-item weights, for the rest."""
         text = self.unseen_part.queries(users)
         if self.low_rank is None:
             return text
@@ -182,7 +187,9 @@ class Hybrid(Recommender):
         return reasons_by(torch.where(is_warm[:, None, :], warm, unseen), users, items, named)
 
 
-def best_penalty(train: TrainingData, share: float, rng: np.random.Generator) -> float:
+def best_penalty(
+    train: TrainingData, share: float, rng: np.random.Generator, representation: Representation = "model"
+) -> float:
     """The penalty, l2 times its unit, with which aligned text ranks items that were hidden from it best among themselves.
 
     That of :data:`RIDGES` with the best nDCG@10 of their likes, mean over :data:`RIDGE_ROUNDS` drawings of ``share`` of the items.
@@ -195,8 +202,8 @@ def best_penalty(train: TrainingData, share: float, rng: np.random.Generator) ->
         rows, columns = _sample(split.train, rng)
         users, hidden = split.train.users.take(rows), columns[split.hidden[columns]]
         liked = dense(split.hidden_likes[rows][:, hidden])
-        vectors = torch.from_numpy(train.vectors["text"][hidden])
-        arm = AlignedText()
+        arm = AlignedText(representation=representation)
+        vectors = torch.from_numpy(item_vectors(train, arm.text_vectors, "hybrid")[hidden])
         moments = arm.moments(split.train)
         units[drawing] = moments.unit
         for place, fitted in enumerate(arm.path(moments, RIDGES)):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,6 +13,24 @@ from torch import Tensor
 from recsat.arms.linear.padded import PADDING, at_candidates
 from recsat.contract.interactions import TrainingData
 from recsat.errors import RunError
+
+Representation = Literal["model", "words", "permuted", "masked"]
+"""What reads the texts for an arm: the run's encoder; words without a model; and two controls, the encoder's vectors handed to other
+items, and its vectors of texts without their names."""
+TEXT_VECTORS: Mapping[Representation, str] = {
+    "model": "text",
+    "words": "words",
+    "permuted": "permuted",
+    "masked": "masked",
+}
+"""The centred item vectors of each representation, by the name that training data and store give them."""
+
+
+def text_vectors_name(representation: Representation) -> str:
+    """Raises ValueError for an unknown representation."""
+    if representation not in TEXT_VECTORS:
+        raise ValueError(f"representation must be one of {', '.join(TEXT_VECTORS)}, not {representation!r}")
+    return TEXT_VECTORS[representation]
 
 
 def item_vectors(train: TrainingData, name: str, arm: str) -> NDArray[np.float32]:

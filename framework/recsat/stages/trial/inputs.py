@@ -61,6 +61,7 @@ def inputs_of(
 def embedded_inputs(context: StageContext) -> RunInputs:
     """Those of a run whose stage ``embed`` has finished too, with the vectors that it wrote."""
     vectors = context.folder.read_arrays("vectors/items.safetensors")
+    vectors |= context.folder.read_arrays("vectors/controls.safetensors")
     mean = context.folder.read_arrays("vectors/mean.safetensors")["mean"]
     return inputs_of(context, vectors, encode_with(context, context.config.encoder, mean))
 
