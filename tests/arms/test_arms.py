@@ -12,7 +12,7 @@ from recsat.testing import RecommenderContract
 QUICK = {
     "sequence": {"width": 32, "n_layers": 1, "length": 20, "epochs": 25}
 }  # what is trained in epochs: minutes at its defaults
-SPECS = {spec.name: spec for spec in RECOMMENDERS}
+SPECS = {spec.name: spec for spec in RECOMMENDERS if spec.control is None}  # a control is its arm with other vectors
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     **{name: (name, QUICK.get(name, {})) for name in SPECS},
     # alpha above 1 changes the normal equations with the history; a large catalogue has another warm part
