@@ -1,4 +1,4 @@
-"""Looks whether a run would work here: every check does the thing itself on a small scale, and says what to do if it fails.
+"""Looks whether a run would work here: every check does a small piece of the work itself, and says what to do if it fails.
 
 Nothing is left behind, and no Prefect is imported.
 """

@@ -45,7 +45,7 @@ class FilterPlan:
     where: list[Mapping[str, Any]]
     """Qdrant filters in JSON form, all of which hold."""
     by_id: bool
-    """True where ``items`` is narrower than ``where`` says, so that retrieval must be told the ids."""
+    """True where ``items`` is narrower than ``where`` says, so that retrieval must be given the ids."""
     removed: dict[str, int]
     """Candidates that each filter removed, in run order; a candidate counts for the first filter that removes it."""
     n_candidates: int
