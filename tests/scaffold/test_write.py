@@ -58,7 +58,7 @@ def test_another_name_changes_the_name_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("", "cannot be a plugin's name"),
         ("Books", "Try 'books'"),
@@ -72,10 +72,10 @@ def test_another_name_changes_the_name_alone(tmp_path: Path) -> None:
         ("flows", "'recsat_flows' is there already"),
     ],
 )
-def test_a_name_that_cannot_be_or_is_taken_is_refused(name: str, told: str, tmp_path: Path) -> None:
+def test_a_name_that_cannot_be_or_is_taken_is_refused(name: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         write_plugin(name, tmp_path)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -39,14 +39,14 @@ def bootstrap_intervals(values: Values, *, confidence: float, n_bootstrap: int, 
     defined = ~np.isnan(values)
     n_users = defined.sum(axis=0)
     m = values.shape[1]
-    found = Intervals(np.full(m, np.nan), np.full(m, np.nan), np.full(m, np.nan), n_users)
+    intervals = Intervals(np.full(m, np.nan), np.full(m, np.nan), np.full(m, np.nan), n_users)
     for rows, columns in _alike(defined):
         part = values[np.ix_(rows, columns)]
-        found.mean[columns] = part.mean(axis=0)
+        intervals.mean[columns] = part.mean(axis=0)
         if len(rows) >= 2:
             replicates = bootstrap_means(part, n_bootstrap=n_bootstrap, seed=seed)
-            found.low[columns], found.high[columns] = _bca(part, replicates, confidence)
-    return found
+            intervals.low[columns], intervals.high[columns] = _bca(part, replicates, confidence)
+    return intervals
 
 
 def bootstrap_means(values: Values, *, n_bootstrap: int, seed: int) -> Values:
@@ -57,8 +57,8 @@ def bootstrap_means(values: Values, *, n_bootstrap: int, seed: int) -> Values:
     means = []
     for start in range(0, n_bootstrap, step):
         b = min(step, n_bootstrap - start)
-        drawn = draws.integers(n, size=(b, n)) + np.arange(b)[:, None] * n
-        counts = np.bincount(drawn.ravel(), minlength=b * n).reshape(b, n)
+        resampled_rows = draws.integers(n, size=(b, n)) + np.arange(b)[:, None] * n
+        counts = np.bincount(resampled_rows.ravel(), minlength=b * n).reshape(b, n)
         means.append(counts.astype(np.float64) @ values / n)
     return np.concatenate(means)
 
