@@ -101,9 +101,9 @@ class Wire:
                 engine.upsert(name, operation.batch if isinstance(operation, rest.PointsBatch) else operation.points)
                 return 200, done
             case "POST /C/points":
-                points = read(rest.PointRequest)
+                query = read(rest.PointRequest)
                 return 200, engine.retrieve(
-                    name, points.ids, with_payload=points.with_payload, with_vectors=points.with_vector
+                    name, query.ids, with_payload=query.with_payload, with_vectors=query.with_vector
                 )
             case "POST /C/points/delete":
                 engine.delete(name, read(rest.PointsSelector))
