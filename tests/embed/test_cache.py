@@ -96,11 +96,11 @@ def test_a_run_that_fails_goes_on_where_it_was(tmp_path: Path, hashing: ModuleTy
     broken = hashing.HashEncoder(fail_after=10)
     with pytest.raises(MemoryError):
         embed_texts(texts, broken, tmp_path, block=2)
-    kept = len(broken.seen)
+    n_stored = len(broken.seen)
     whole = hashing.HashEncoder()
     result = embed_texts(texts, whole, tmp_path)
-    assert kept >= 10
-    assert (result.n_cached, result.n_new) == (kept, 20 - kept)
+    assert n_stored >= 10
+    assert (result.n_cached, result.n_new) == (n_stored, 20 - n_stored)
     assert set(whole.seen).isdisjoint(broken.seen)
 
 

@@ -103,7 +103,7 @@ def test_the_domain_is_short_and_imports_public_names_alone(tmp_path: Path) -> N
         of = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         plain = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
         inside = {name for name in of | plain if name and name.split(".")[0] == "recsat"}
-        assert inside <= {"recsat", "recsat.metrics", "recsat.testing", "recsat.testing.filtering"}
+        assert inside <= {"recsat", "recsat.metrics", "recsat.testing", "recsat.testing.check_filters"}
         used = {
             n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and getattr(n.value, "id", "") == "recsat"
         }

@@ -127,7 +127,7 @@ class _Trial:
         return ", ".join([f"{data.items.height:,} items", f"{data.events.height:,} events", *more])
 
     def texts(self) -> str:
-        from recsat.testing.wording import check_item_texts, check_user_texts
+        from recsat.testing.check_texts import check_item_texts, check_user_texts
 
         check_item_texts(self._domain.describe_item, self._data.items)
         check_user_texts(self._domain.describe_user, self._data)
@@ -148,7 +148,7 @@ class _Trial:
     def _filters(self) -> str:
         from datetime import UTC, datetime
 
-        from recsat.testing.filtering import check_filter
+        from recsat.testing.check_filters import check_filter
 
         context = FilterContext(known=self._data, config=self._config, now=datetime.now(UTC))
         rules = self._of_plugin("filters", self._plugins.filters(self._domain))
@@ -156,13 +156,13 @@ class _Trial:
         return f"{', '.join(rules)}; removing something under these settings: {', '.join(biting) or 'none'}"
 
     def _metrics(self) -> str:
-        from recsat.testing.metering import check_metric
-        from recsat.testing.situations import situations
+        from recsat.testing.check_metric import check_metric
+        from recsat.testing.edge_cases import edge_cases
 
         metrics = self._of_plugin("metrics", self._plugins.metrics(self._domain))
-        for situation, judged in situations(self._data).items():
+        for case, judged in edge_cases(self._data).items():
             for metric in metrics.values():
-                check_metric(metric, judged, situation)
+                check_metric(metric, judged, case)
         return f"{', '.join(metrics)}; sound on usual lists, no events, no lists, one user, ties"
 
     def _of_plugin(self, what: str, available: Mapping[str, T]) -> dict[str, T]:
