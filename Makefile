@@ -34,10 +34,11 @@ demo: $(VENV)/.installed ## Run the whole job on the bundled sample: from files 
 test: $(VENV)/.installed ## Run the tests
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n auto --dist loadscope $(ARGS)
 
-lint: $(VENV)/.installed ## Check style, format and who imports whom
+lint: $(VENV)/.installed ## Check style, format, names and who imports whom
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
+	$(BIN)/python tests/style/check_names.py
 
 format: $(VENV)/.installed ## Mend style and format where that is safe
 	$(BIN)/ruff check --fix

@@ -56,8 +56,8 @@ def test_everybody_who_is_named_anywhere_has_a_row_and_a_place() -> None:
 def test_people_are_items_beside_the_others() -> None:
     items = pl.DataFrame({"item_id": ["a"], "kind": ["song"], "title": ["A"]})
     people = everybody(USERS.drop("_file", "_row").with_columns(bio=pl.lit("Hi."), shy=True))
-    made = with_people(items, people, also=["shy"])
-    assert made.select("item_id", "kind", "title", "description", "shy").rows() == [
+    table = with_people(items, people, also=["shy"])
+    assert table.select("item_id", "kind", "title", "description", "shy").rows() == [
         ("a", "song", "A", None, None),
         ("user:ann", FRIEND, "Ann", "Hi.", True),
         ("user:bob", FRIEND, "bob", "Hi.", True),

@@ -39,10 +39,10 @@ def finetune(config: FinetuneConfig = DEFAULTS, resume: str | None = None) -> st
     for stage in stages_left(folder):
         step(str(folder.path), stage.name)
     for name in ("compare", "classifier"):
-        told = folder.path / "finetune" / f"{name}.md"
-        if told.exists():
+        report = folder.path / "finetune" / f"{name}.md"
+        if report.exists():
             create_markdown_artifact(
-                told.read_text(encoding="utf-8"),
+                report.read_text(encoding="utf-8"),
                 key="recsat-finetune",
                 description=f"Fine-tuning {folder.run_id}",
             )

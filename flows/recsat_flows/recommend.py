@@ -11,7 +11,7 @@ from prefect.artifacts import create_table_artifact
 from recsat.plugins import load_plugins
 from recsat.stages.serve import ServeConfig, serve
 
-SHOWN = 200
+PREVIEW_ROWS = 200
 
 
 @task(name="serve")
@@ -21,8 +21,8 @@ def make_lists(config: ServeConfig, target: str) -> int:
     path = Path(target)
     path.parent.mkdir(parents=True, exist_ok=True)
     lists.write_parquet(path)
-    shown = lists.head(SHOWN).select("user_id", "rank", "item_id", "title", pl.col("score").round(4), "reason")
-    create_table_artifact(shown.to_dicts(), key="recsat-lists", description=f"{lists.height} rows in {path}")
+    preview = lists.head(PREVIEW_ROWS).select("user_id", "rank", "item_id", "title", pl.col("score").round(4), "reason")
+    create_table_artifact(preview.to_dicts(), key="recsat-lists", description=f"{lists.height} rows in {path}")
     return lists.height
 
 

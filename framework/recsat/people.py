@@ -62,7 +62,7 @@ def everybody(users: pl.DataFrame, *ids: pl.Series, profile: Mapping[str, pl.Dat
     """``users`` with a row for everybody among ``ids``, and every column that a person's profile has.
 
     These are ``name``, ``interests`` and ``bio``, and those of ``profile``; nothing known is null, in lists an empty one. Whom
-    no user table names has a place among the people of the other tables, by which a fault can be told.
+    no user table names has a place among the people of the other tables, by which a fault can be reported.
     """
     columns = {**PROFILE, **(profile or {})}
     id_columns = [series.cast(pl.String).rename("user_id") for series in ids]

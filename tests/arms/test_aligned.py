@@ -54,8 +54,8 @@ def test_the_mapping_is_where_gradient_descent_arrives(blocks: TrainingData) -> 
         return error
 
     optimiser.step(loss)
-    found = closed_form(blocks, w.numpy(), v.numpy(), 0.3)
-    np.testing.assert_allclose(found, M.detach().numpy(), rtol=1e-3, atol=1e-5)
+    mapping = closed_form(blocks, w.numpy(), v.numpy(), 0.3)
+    np.testing.assert_allclose(mapping, M.detach().numpy(), rtol=1e-3, atol=1e-5)
 
 
 def test_blocks_of_users_give_the_same_mapping(blocks: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:

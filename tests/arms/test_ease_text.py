@@ -33,8 +33,8 @@ def test_each_column_minimises_error_and_distance_to_the_prior_without_its_own_i
         Z = X[:, others]
         system = Z.T @ (w[:, None] * Z) + (5.0 + 7.0) * np.eye(29)
         expected[others, item] = np.linalg.solve(system, Z.T @ (w * X[:, item]) + 7.0 * S[others, item])
-    found = EaseText(l2=5.0, prior=7.0).fit(blocks).weights.numpy()
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    weights = EaseText(l2=5.0, prior=7.0).fit(blocks).weights.numpy()
+    np.testing.assert_allclose(weights, expected, atol=1e-6)
 
 
 def test_text_weights_are_ease_on_the_vectors(blocks: TrainingData) -> None:
@@ -43,9 +43,9 @@ def test_text_weights_are_ease_on_the_vectors(blocks: TrainingData) -> None:
         others = np.arange(30) != item
         Z = E[others]
         expected = np.linalg.solve(Z @ Z.T + 0.5 * np.eye(29), Z @ E[item])
-        found = text_weights(blocks.vectors["text"], 0.5).numpy()
-        np.testing.assert_allclose(found[others, item], expected, atol=1e-6)
-        assert abs(found[item, item]) < 1e-12
+        weights = text_weights(blocks.vectors["text"], 0.5).numpy()
+        np.testing.assert_allclose(weights[others, item], expected, atol=1e-6)
+        assert abs(weights[item, item]) < 1e-12
 
 
 def test_a_product_with_the_text_weights_needs_no_text_weights(blocks: TrainingData) -> None:
@@ -64,8 +64,8 @@ def test_half_the_pairs_by_time_is_half_way_between_the_two_grams(blocks: Traini
     gram = torch.from_numpy(0.5 * near) + 0.5 * weighted_gram(history, w)
     P = inverse(gram + 12.0 * torch.eye(30, dtype=torch.float64))
     expected = without_own(P @ (gram + 7.0 * text_weights(blocks.vectors["text"], 1.0)), P)
-    found = EaseText(l2=5.0, prior=7.0, session_share=0.5).fit(timed).weights
-    torch.testing.assert_close(found, expected.to(torch.float32), rtol=1e-4, atol=1e-6)
+    weights = EaseText(l2=5.0, prior=7.0, session_share=0.5).fit(timed).weights
+    torch.testing.assert_close(weights, expected.to(torch.float32), rtol=1e-4, atol=1e-6)
     untimed = EaseText(l2=5.0, prior=7.0, session_share=0.5).fit(blocks).weights
     torch.testing.assert_close(untimed, EaseText(l2=5.0, prior=7.0).fit(blocks).weights)
 

@@ -73,9 +73,9 @@ def test_every_row_is_solved_in_one_block_within_the_budget() -> None:
     indptr = np.concatenate([[0], np.cumsum(lengths)])
     indices = np.concatenate([np.arange(n) for n in lengths])
     events = csr_array((np.ones(len(indices)), indices, indptr), shape=(len(lengths), EVENT_BUDGET + 5))
-    found = list(_blocks_of_like_length(events))
-    assert sorted(np.concatenate(found).tolist()) == list(range(len(lengths)))
-    assert all(len(rows) == 1 or len(rows) * lengths[rows].max() <= EVENT_BUDGET for rows in found)
+    row_blocks = list(_blocks_of_like_length(events))
+    assert sorted(np.concatenate(row_blocks).tolist()) == list(range(len(lengths)))
+    assert all(len(rows) == 1 or len(rows) * lengths[rows].max() <= EVENT_BUDGET for rows in row_blocks)
 
 
 @pytest.mark.parametrize("parameters", [{"alpha": 0.5}, {"map_l2": 0.0}, {"factors": 0}, {"regularisation": -1.0}])

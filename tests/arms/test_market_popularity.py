@@ -51,9 +51,9 @@ def test_a_small_market_says_less_the_more_users_the_prior_is_worth(prior_users:
 
 def test_without_markets_it_is_popularity() -> None:
     data = trained(None)
-    found = MarketPopularity().fit(data).score(UserBatch(["x"], csr_array((1, 4), dtype=np.float32)))
-    torch.testing.assert_close(found * 8, Popularity().fit(data).score(strangers("")))
-    torch.testing.assert_close(MarketPopularity().fit(data).score(strangers("GB")), found)
+    scores = MarketPopularity().fit(data).score(UserBatch(["x"], csr_array((1, 4), dtype=np.float32)))
+    torch.testing.assert_close(scores * 8, Popularity().fit(data).score(strangers("")))
+    torch.testing.assert_close(MarketPopularity().fit(data).score(strangers("GB")), scores)
     assert torch.isfinite(
         MarketPopularity().fit(TrainingData(Catalogue(ITEMS), data.users.take(slice(0, 0)))).score(strangers("GB"))
     ).all()

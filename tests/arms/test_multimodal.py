@@ -85,5 +85,5 @@ def test_pictures_add_to_texts_on_products() -> None:
     _, test = multimodal.published(folder)
     with_pictures = test.ndcg(AlignedText(l2=0.3).fit(multimodal.fused(test.train, 0.9)))
     texts = test.ndcg(AlignedText(l2=0.3).fit(multimodal.fused(test.train, 1.0)))
-    found = bootstrap_intervals((with_pictures - texts)[:, None], confidence=0.95, n_bootstrap=1000, seed=0)
-    assert found.low[0] > 0
+    gain = bootstrap_intervals((with_pictures - texts)[:, None], confidence=0.95, n_bootstrap=1000, seed=0)
+    assert gain.low[0] > 0

@@ -72,12 +72,12 @@ def main() -> None:
     print("| arm | items | users | likes | CPU seconds of a fit | peak memory, GiB |\n|---|---|---|---|---|---|")
     for arm, sizes in (("ease-text", options.dense), ("ials-text", options.factors)):
         for n_items in sizes:
-            told = subprocess.run(
+            process = subprocess.run(
                 [sys.executable, __file__, "--one", arm, str(n_items)], check=True, capture_output=True, text=True
             )
-            found = json.loads(told.stdout)
+            cost = json.loads(process.stdout)
             print(
-                f"| {arm} | {n_items:,} | {found['users']:,} | {found['likes']:,} | {found['seconds']:,.0f} | {found['GiB']:.1f} |",
+                f"| {arm} | {n_items:,} | {cost['users']:,} | {cost['likes']:,} | {cost['seconds']:,.0f} | {cost['GiB']:.1f} |",
                 flush=True,
             )
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from folds import folds, ndcg_of, prepared, shown
+from folds import folds, ndcg_of, prepared, with_interval
 from numpy.typing import NDArray
 
 from recsat.arms.text import TextSimilarity
@@ -35,17 +35,17 @@ def ways(vectors: NDArray[np.float32]) -> dict[str, tuple[Projection | None, Cal
         return rows.astype(np.float16)
 
     d = vectors.shape[1]
-    found: dict[str, tuple[Projection | None, Callable[[NDArray[np.float32]], Stored]]] = {
+    forms: dict[str, tuple[Projection | None, Callable[[NDArray[np.float32]], Stored]]] = {
         f"float32, {d}": (None, lambda rows: rows),
         f"float16, {d}": (None, half),
         f"int8, {d}": (None, int8),
     }
     for smaller in (256, 128, 64, 32):
-        found[f"principal {smaller}, float32"] = (principal(vectors, smaller), lambda rows: rows)
-        found[f"principal {smaller}, int8"] = (principal(vectors, smaller), int8)
+        forms[f"principal {smaller}, float32"] = (principal(vectors, smaller), lambda rows: rows)
+        forms[f"principal {smaller}, int8"] = (principal(vectors, smaller), int8)
     for smaller in (256, 128, 64):
-        found[f"truncated {smaller}, float32"] = (truncated(vectors, smaller), lambda rows: rows)
-    return found
+        forms[f"truncated {smaller}, float32"] = (truncated(vectors, smaller), lambda rows: rows)
+    return forms
 
 
 def decoded(stored: Stored, rows: slice = slice(None)) -> NDArray[np.float32]:
@@ -67,8 +67,8 @@ def neighbours(stored: Stored) -> NDArray[np.int64]:
     return scores.topk(10, dim=1).indices.numpy()
 
 
-def overlap(found: NDArray[np.int64], full: NDArray[np.int64]) -> float:
-    return float((found[:, :, None] == full[:, None, :]).any(axis=2).mean())
+def overlap(items: NDArray[np.int64], exact_items: NDArray[np.int64]) -> float:
+    return float((items[:, :, None] == exact_items[:, None, :]).any(axis=2).mean())
 
 
 def catalogue_table(domain: str, fold: Fold) -> None:
@@ -86,7 +86,7 @@ def catalogue_table(domain: str, fold: Fold) -> None:
         spent = (time.process_time() - start) / len(queries)
         print(
             f"{domain} ({len(vectors)} items) | {name:22} | {stored.nbytes / len(vectors):6.0f} bytes | nDCG {values.mean():.4f}, "
-            f"minus float32 {shown(values - base)} | overlap {overlap(neighbours(stored), full):.3f} | {1e3 * spent:.3f} ms",
+            f"minus float32 {with_interval(values - base)} | overlap {overlap(neighbours(stored), full):.3f} | {1e3 * spent:.3f} ms",
             flush=True,
         )
 

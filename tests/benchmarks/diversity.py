@@ -38,7 +38,7 @@ def of_seed(
     context = prepared(domain, place, [{"name": "warm", "protocol": "random"}], seed=seed)
     validation, test = folds(context)["warm"]
     request = request_of(context)
-    found = []
+    tables = []
     for name in arms:
         spec = context.plugins.recommenders(context.domain)[name]
         parameters = tune(name, spec, fixed.get(name, {}), validation, request).parameters
@@ -52,22 +52,22 @@ def of_seed(
             start = time.perf_counter()
             points = sweep(on_validation, make)
             seconds = time.perf_counter() - start
-            chosen, best = chosen_point(points), chosen_point(sweep(on_test, make))
+            point, best_on_test = chosen_point(points), chosen_point(sweep(on_test, make))
             plain = by_user(on_test, make(0.0))
-            after = by_user(on_test, make(chosen.trade_off))
-            found.append(
+            after = by_user(on_test, make(point.trade_off))
+            tables.append(
                 plain.join(after, on="user_id", suffix="_after").with_columns(
-                    arm=pl.lit(name), reranker=pl.lit(reranker), seed=seed, chosen=chosen.trade_off
+                    arm=pl.lit(name), reranker=pl.lit(reranker), seed=seed, chosen=point.trade_off
                 )
             )
             print(
-                f"seed {seed} {name} {parameters} {reranker}: sweep {seconds:.2f} s; chosen {chosen.trade_off} on validation "
-                f"({chosen.ndcg / points[0].ndcg - 1:+.2%} nDCG, {chosen.ild / points[0].ild - 1:+.2%} ILD); on test "
-                f"{_change(found[-1], 'ndcg'):+.2%} of {plain['ndcg'].mean():.4f}, {_change(found[-1], 'ild'):+.2%} of {plain['ild'].mean():.4f}; "
-                f"chosen on test {best.trade_off}: {best.ild / plain['ild'].mean() - 1:+.2%} ILD",  # type: ignore[operator]
+                f"seed {seed} {name} {parameters} {reranker}: sweep {seconds:.2f} s; chosen {point.trade_off} on validation "
+                f"({point.ndcg / points[0].ndcg - 1:+.2%} nDCG, {point.ild / points[0].ild - 1:+.2%} ILD); on test "
+                f"{_change(tables[-1], 'ndcg'):+.2%} of {plain['ndcg'].mean():.4f}, {_change(tables[-1], 'ild'):+.2%} of {plain['ild'].mean():.4f}; "
+                f"chosen on test {best_on_test.trade_off}: {best_on_test.ild / plain['ild'].mean() - 1:+.2%} ILD",  # type: ignore[operator]
                 flush=True,
             )
-    return pl.concat(found)
+    return pl.concat(tables)
 
 
 def _change(values: pl.DataFrame, measure: str) -> float:
@@ -79,8 +79,8 @@ def interval(values: pl.DataFrame, measure: str, rng: np.random.Generator) -> tu
     users = values.group_by("user_id").agg(pl.col(measure, f"{measure}_after").sum()).sort("user_id")
     before, after = users[measure].to_numpy(), users[f"{measure}_after"].to_numpy()
     rows = rng.integers(0, len(users), (N_BOOTSTRAP, len(users)))
-    drawn = after[rows].sum(axis=1) / before[rows].sum(axis=1) - 1
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    changes = after[rows].sum(axis=1) / before[rows].sum(axis=1) - 1
+    low, high = np.quantile(changes, [0.025, 0.975])
     return after.sum() / before.sum() - 1, float(low), float(high)
 
 

@@ -73,11 +73,11 @@ def ndcg_of(
 
 def interval(values: Values, seed: int = 0) -> tuple[float, float, float]:
     """Mean over users and the ends of its 95 % interval."""
-    found = bootstrap_intervals(values[:, None], confidence=0.95, n_bootstrap=1000, seed=seed)
-    return float(found.mean[0]), float(found.low[0]), float(found.high[0])
+    intervals = bootstrap_intervals(values[:, None], confidence=0.95, n_bootstrap=1000, seed=seed)
+    return float(intervals.mean[0]), float(intervals.low[0]), float(intervals.high[0])
 
 
-def shown(values: Values) -> str:
+def with_interval(values: Values) -> str:
     """``0.123 (0.110 to 0.136)``; differences get a sign."""
     mean, low, high = interval(values)
     return f"{mean:.4f} ({low:.4f} to {high:.4f})"

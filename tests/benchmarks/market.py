@@ -19,7 +19,7 @@ from typing import Self
 import numpy as np
 import polars as pl
 import torch
-from folds import folds, ndcg_of, prepared, shown
+from folds import folds, ndcg_of, prepared, with_interval
 from numpy.typing import NDArray
 
 from recsat.arms.linear.padded import at_candidates
@@ -58,7 +58,7 @@ class InProportion(Popularity):
         return scores if candidates is None else at_candidates(scores, candidates)
 
 
-def with_market_told(context: StageContext, fold: Fold) -> Fold:
+def with_market_in_texts(context: StageContext, fold: Fold) -> Fold:
     """``fold`` as it would be if a market were a description of taste: describe_user says where the user is."""
     inputs = embedded_inputs(context)
     marketless = replace(inputs, domain=replace(context.domain, market=None))
@@ -68,27 +68,29 @@ def with_market_told(context: StageContext, fold: Fold) -> Fold:
 def ways(fold: Fold) -> Mapping[str, Sequence[Recommender]]:
     """Fallbacks by name."""
     everywhere = Popularity().fit(fold.train)
-    found: dict[str, Sequence[Recommender]] = {EVERYWHERE: [everywhere]}
-    found |= {f"{mu:g} prior users": [MarketPopularity(prior_users=mu).fit(fold.train)] for mu in PRIOR_USERS}
+    fallbacks: dict[str, Sequence[Recommender]] = {EVERYWHERE: [everywhere]}
+    fallbacks |= {f"{mu:g} prior users": [MarketPopularity(prior_users=mu).fit(fold.train)] for mu in PRIOR_USERS}
     if "text" in fold.train.vectors:
-        found[PROFILE] = [ProfileText().fit(fold.train), everywhere]
-    return found | {PROPORTIONAL: [InProportion().fit(fold.train)]}
+        fallbacks[PROFILE] = [ProfileText().fit(fold.train), everywhere]
+    return fallbacks | {PROPORTIONAL: [InProportion().fit(fold.train)]}
 
 
 def of_seed(domain: str, seed: int, place: Path) -> pl.DataFrame:
     """nDCG@10 of every way: (seed, part, way, user_id, market, value)."""
     context = prepared(domain, place, [{"name": "new", "protocol": "cold-users", "test_share": 0.2}], seed=seed)
-    found = []
+    tables = []
     for part, fold in zip(("validation", "test"), folds(context)["new"], strict=True):
-        told = with_market_told(context, fold)
+        fold_with_market = with_market_in_texts(context, fold)
         users = with_markets(fold.users, context.dataset.users, context.domain.market)
         markets = pl.DataFrame(
             {"user_id": users.ids, "market": [""] * len(users) if users.markets is None else users.markets}
         )
         for way, fallbacks in ways(fold).items():
-            values = ndcg_of(Popularity().fit(fold.train), told, seed, fallbacks)
-            found.append(values.join(markets, on="user_id").with_columns(seed=seed, part=pl.lit(part), way=pl.lit(way)))
-    return pl.concat(found)
+            values = ndcg_of(Popularity().fit(fold.train), fold_with_market, seed, fallbacks)
+            tables.append(
+                values.join(markets, on="user_id").with_columns(seed=seed, part=pl.lit(part), way=pl.lit(way))
+            )
+    return pl.concat(tables)
 
 
 def by_user(values: pl.DataFrame, way: str) -> NDArray[np.float64]:
@@ -117,8 +119,8 @@ def main() -> None:
         pl.col("value").mean(), abroad=pl.col("value").filter(pl.col("market") != options.home).mean()
     )
     print("validation:", *(f"{way}: {mean:.4f}, abroad {abroad:.4f}" for way, mean, abroad in means.rows()), sep="\n  ")
-    tried = means.filter(pl.col("way").str.ends_with("prior users"))
-    print("chosen:", tried.sort("value", descending=True)["way"][0])
+    with_prior = means.filter(pl.col("way").str.ends_with("prior users"))
+    print("chosen:", with_prior.sort("value", descending=True)["way"][0])
     groups = {"all": pl.lit(value=True)}
     if (test["market"] != "").any():
         groups |= {
@@ -126,12 +128,12 @@ def main() -> None:
             options.home: pl.col("market") == options.home,
         }
     print("\n| users | way | nDCG@10 on test | minus everywhere |\n|---|---|---|---|")
-    for name, wanted in groups.items():
-        part = test.filter(wanted)
+    for name, mask in groups.items():
+        part = test.filter(mask)
         before = by_user(part, EVERYWHERE)
         for way in means["way"]:
             mine = by_user(part, way)
-            print(f"| {name} ({len(mine)}) | {way} | {shown(mine)} | {shown(mine - before)} |")
+            print(f"| {name} ({len(mine)}) | {way} | {with_interval(mine)} | {with_interval(mine - before)} |")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import torch
-from folds import shown
+from folds import with_interval
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
@@ -43,18 +43,18 @@ class Part:
     """What is known, what was held out, and which items are ranked."""
 
     train: TrainingData
-    held: csr_array
+    held_out: csr_array
     ranked: NDArray[np.bool_]
 
     def ndcg(self, arm: Recommender) -> NDArray[np.float64]:
         """nDCG@10 of every user with something to find; items that are known of the user are not ranked."""
-        users = np.flatnonzero(np.diff(self.held.indptr))
+        users = np.flatnonzero(np.diff(self.held_out.indptr))
         scores = arm.score(self.train.users.take(users))
-        barred = torch.from_numpy((self.train.users.history[users].toarray() > 0) | ~self.ranked)
-        top = scores.masked_fill(barred, float("-inf")).topk(10, dim=1).indices
-        hits = torch.from_numpy(self.held[users].toarray()).gather(1, top)
+        excluded = torch.from_numpy((self.train.users.history[users].toarray() > 0) | ~self.ranked)
+        top = scores.masked_fill(excluded, float("-inf")).topk(10, dim=1).indices
+        hits = torch.from_numpy(self.held_out[users].toarray()).gather(1, top)
         discounts = 1 / torch.log2(torch.arange(2, 12, dtype=torch.float32))
-        ideal = discounts.cumsum(0)[torch.from_numpy(np.diff(self.held.indptr)[users].clip(max=10) - 1).long()]
+        ideal = discounts.cumsum(0)[torch.from_numpy(np.diff(self.held_out.indptr)[users].clip(max=10) - 1).long()]
         return ((hits * discounts).sum(dim=1) / ideal).double().numpy()
 
 
@@ -63,9 +63,9 @@ def load(folder: Path) -> tuple[pl.DataFrame, Catalogue, dict[str, NDArray[np.fl
     events = pl.read_csv(folder / "interactions.csv.gz")
     items = pl.read_csv(folder / "items.csv.gz")
     table = pl.DataFrame({"item_id": items["item_id"].cast(pl.String), "kind": ["product"] * items.height})
-    given = {f"clip-{name}": np.load(folder / f"clip_{name}.npz")["emb"] for name in ("text", "image")}
-    made = ready_vectors(given, items.height, str(folder))
-    return events, Catalogue(table), {name.removeprefix("clip-"): matrix for name, matrix in made.items()}
+    matrices = {f"clip-{name}": np.load(folder / f"clip_{name}.npz")["emb"] for name in ("text", "image")}
+    vectors = ready_vectors(matrices, items.height, str(folder))
+    return events, Catalogue(table), {name.removeprefix("clip-"): matrix for name, matrix in vectors.items()}
 
 
 def published(folder: Path) -> tuple[Part, Part]:
@@ -96,23 +96,23 @@ def cold(folder: Path, seed: int) -> tuple[Part, Part]:
         hidden[order[first : first + fifth]] = True
         gone = np.zeros(len(order), dtype=bool)
         gone[order[:first]] = True
-        held = pl.Series(hidden[events["item_id"].to_numpy()])
+        held_out = pl.Series(hidden[events["item_id"].to_numpy()])
         known = pl.Series(~(hidden | gone)[events["item_id"].to_numpy()])
-        parts.append(_part(events.filter(known), events.filter(held), catalogue, vectors, hidden))
+        parts.append(_part(events.filter(known), events.filter(held_out), catalogue, vectors, hidden))
     return parts[0], parts[1]
 
 
 def _part(
     known: pl.DataFrame,
-    held: pl.DataFrame,
+    held_out: pl.DataFrame,
     catalogue: Catalogue,
     vectors: Mapping[str, NDArray[np.float32]],
     ranked: NDArray[np.bool_],
 ) -> Part:
-    n_users = 1 + int(pl.concat([known, held])["user_id"].max())  # type: ignore[arg-type]
+    n_users = 1 + int(pl.concat([known, held_out])["user_id"].max())  # type: ignore[arg-type]
     history = _matrix(known, n_users, len(catalogue))
     users = UserBatch([str(u) for u in range(n_users)], history)
-    again = _matrix(held, n_users, len(catalogue))
+    again = _matrix(held_out, n_users, len(catalogue))
     new = again - again.multiply(history)  # what was known already cannot be found
     new.eliminate_zeros()
     return Part(TrainingData(catalogue, users, vectors), csr_array(new), ranked)
@@ -131,22 +131,22 @@ def fused(train: TrainingData, text_share: float) -> TrainingData:
 
 def compare(validation: Part, test: Part, label: str) -> dict[str, NDArray[np.float64]]:
     """Prints and returns nDCG@10 of every arm and modality on the test, chosen on validation."""
-    found: dict[str, NDArray[np.float64]] = {}
+    ndcg: dict[str, NDArray[np.float64]] = {}
     for arm, ridges in (("cosine", (None,)), ("aligned", RIDGES)):
 
         def fit(part: Part, share: float, l2: float | None) -> Recommender:
-            made = TextSimilarity(vector="text") if l2 is None else AlignedText(l2=l2)
-            return made.fit(fused(part.train, share))
+            recommender = TextSimilarity(vector="text") if l2 is None else AlignedText(l2=l2)
+            return recommender.fit(fused(part.train, share))
 
         for name, shares in ARMS.items():
-            tried = list(product(shares, ridges))
-            best = max(tried, key=lambda chosen: float(validation.ndcg(fit(validation, *chosen)).mean()))
-            values = found[f"{arm} {name}"] = test.ndcg(fit(test, *best))
-            print(f"{label:16} {arm} {name:14} {shown(values)}  text share {best[0]}, l2 {best[1]}", flush=True)
-        both = found[f"{arm} text + image"]
+            settings = list(product(shares, ridges))
+            best = max(settings, key=lambda setting: float(validation.ndcg(fit(validation, *setting)).mean()))
+            values = ndcg[f"{arm} {name}"] = test.ndcg(fit(test, *best))
+            print(f"{label:16} {arm} {name:14} {with_interval(values)}  text share {best[0]}, l2 {best[1]}", flush=True)
+        both = ndcg[f"{arm} text + image"]
         for name in ("text", "image"):
-            print(f"{label:16} {arm} both minus {name:8} {shown(both - found[f'{arm} {name}'])}", flush=True)
-    return found
+            print(f"{label:16} {arm} both minus {name:8} {with_interval(both - ndcg[f'{arm} {name}'])}", flush=True)
+    return ndcg
 
 
 def main() -> None:
@@ -158,9 +158,11 @@ def main() -> None:
     compare(validation, test, "published")
     l2 = max(
         (50.0, 100.0, 200.0, 400.0),
-        key=lambda tried: float(validation.ndcg(Ease(l2=tried).fit(validation.train)).mean()),
+        key=lambda ridge: float(validation.ndcg(Ease(l2=ridge).fit(validation.train)).mean()),
     )
-    print(f"{'published':16} ease (no texts, no pictures) {shown(test.ndcg(Ease(l2=l2).fit(test.train)))}  l2 {l2}")
+    print(
+        f"{'published':16} ease (no texts, no pictures) {with_interval(test.ndcg(Ease(l2=l2).fit(test.train)))}  l2 {l2}"
+    )
     for seed in options.seeds:
         compare(*cold(folder, seed), f"cold, seed {seed}")
 

@@ -68,15 +68,15 @@ def numpy_mmr(block: RerankInput, k: int, trade_off: float, depth: int) -> Tenso
     pool = pool_of(block, depth, k)
     for items, relevance in zip(pool.block.candidates.numpy(), pool.relevance.numpy(), strict=True):
         V = vectors[items]
-        chosen, nearest, left = [0], V @ V[0], np.ones(len(items), dtype=bool)
+        places, nearest, left = [0], V @ V[0], np.ones(len(items), dtype=bool)
         left[0] = False
-        while len(chosen) < k:
+        while len(places) < k:
             gain = np.where(left, (1 - trade_off) * relevance - trade_off * nearest, -np.inf)
             best = int(gain.argmax())
-            chosen.append(best)
+            places.append(best)
             left[best] = False
             nearest = np.maximum(nearest, V @ V[best])
-        lists.append(sorted(chosen))
+        lists.append(sorted(places))
     return torch.tensor(lists)
 
 
@@ -86,17 +86,17 @@ def numpy_dpp(block: RerankInput, k: int, trade_off: float, depth: int) -> Tenso
     for items, relevance in zip(pool.block.candidates.numpy(), pool.relevance.numpy(), strict=True):
         V = vectors[items]
         residual, factor = np.ones(len(items)), np.zeros((k, len(items)))
-        chosen: list[int] = []
+        places: list[int] = []
         left = np.ones(len(items), dtype=bool)
-        while len(chosen) < k:
+        while len(places) < k:
             gain = np.where(left, (1 - trade_off) * relevance + trade_off * np.log(residual.clip(1e-6)), -np.inf)
-            best, n = int(gain.argmax()), len(chosen)
+            best, n = int(gain.argmax()), len(places)
             entry = ((1 + V @ V[best]) / 2 - factor[:n, best] @ factor[:n]) / np.sqrt(residual[best])
             factor[n] = entry
             residual = residual - entry**2
-            chosen.append(best)
+            places.append(best)
             left[best] = False
-        lists.append(sorted(chosen))
+        lists.append(sorted(places))
     return torch.tensor(lists)
 
 

@@ -99,13 +99,13 @@ STUDIES = [
 
 def run_study(study: Study, seeds: Sequence[int], work: Path) -> list[Path]:
     """One finished run folder per seed; a run that finished earlier is taken as it is."""
-    drawn = [*seeds, *range(max(seeds) + 1, max(seeds) + 1 + study.more_seeds)] if study.seeds else seeds[:1]
-    return [finished(study.name, {**study.config, "seed": seed}, work) for seed in drawn]
+    run_seeds = [*seeds, *range(max(seeds) + 1, max(seeds) + 1 + study.more_seeds)] if study.seeds else seeds[:1]
+    return [finished(study.name, {**study.config, "seed": seed}, work) for seed in run_seeds]
 
 
 def run_diversified(study: Study, plain: Sequence[Path], work: Path) -> dict[tuple[str, float], list[Path]]:
     """The runs of ``plain`` once more with a budget of diversity, by who spends how much; nothing is tuned again."""
-    found: dict[tuple[str, float], list[Path]] = {budget: [] for budget in BUDGETS}
+    folders: dict[tuple[str, float], list[Path]] = {budget: [] for budget in BUDGETS}
     for folder in plain:
         result = Result.model_validate_json((folder / "result.json").read_text())
         parameters = {arm.name: arm.parameters for arm in result.arms}
@@ -116,14 +116,14 @@ def run_diversified(study: Study, plain: Sequence[Path], work: Path) -> dict[tup
                 "parameters": {name: parameters[name] for name in study.config["arms"]},
                 "rank": {"reranker": "budget", "reranker_parameters": {"loss": loss, "by": by}},
             }
-            found[by, loss].append(finished(f"{study.name}-{by}", config, work))
-    return found
+            folders[by, loss].append(finished(f"{study.name}-{by}", config, work))
+    return folders
 
 
 def finished(name: str, settings: dict[str, Any], work: Path) -> Path:
     """The folder of the run with these settings, which is run where no earlier call has."""
-    told = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
-    mark = work / f"{name}-{settings['seed']}-{told}.txt"
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+    mark = work / f"{name}-{settings['seed']}-{digest}.txt"
     if mark.exists():
         return Path(mark.read_text())
     config = RunConfig.model_validate(
@@ -167,7 +167,7 @@ def main() -> None:
             sections.append(diversity_section(study.title, folders, run_diversified(study, folders, arguments.work)))
         else:
             sections.append(section(study.title, folders))
-    made = datetime.now(UTC).date().isoformat()
+    today = datetime.now(UTC).date().isoformat()
     head = [
         "# Results",
         "",
@@ -175,7 +175,7 @@ def main() -> None:
         "the mean over the seeds; intervals (95 %) are bootstrapped over users; p-values are sign-flip tests, corrected after Holm "
         "over the arms of a split.",
         "",
-        f"{made}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores; "
+        f"{today}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores; "
         + ", ".join(f"{name} {version}" for name, version in versions.items() if name not in ("machine",))
         + ".",
         "",

@@ -24,14 +24,14 @@ def mean_over_seeds(folders: Sequence[Path]) -> pl.DataFrame:
 
 def whole_catalogue(results: Sequence[Result], split: str, arm: str, measure: str) -> float | None:
     """The mean over runs of a measure that users do not have one by one, such as coverage."""
-    found = [
+    means = [
         a.measures[measure].mean
         for result in results
         for a in result.arms
         if (a.name, a.split, a.slice) == (arm, split, "all") and measure in a.measures
     ]
-    known = [value for value in found if value is not None]
-    return float(np.mean(known)) if known else None
+    numbers = [value for value in means if value is not None]
+    return float(np.mean(numbers)) if numbers else None
 
 
 def differences(per_user: pl.DataFrame, split: str, arm: str, measure: str = "ndcg@10") -> pl.DataFrame:
@@ -47,9 +47,9 @@ def differences(per_user: pl.DataFrame, split: str, arm: str, measure: str = "nd
             schema={"other": pl.String, "mean": pl.Float64, "low": pl.Float64, "high": pl.Float64, "p": pl.Float64}
         )
     apart = np.column_stack([(wide[arm] - wide[other]).to_numpy() for other in others])
-    found = bootstrap_intervals(apart, confidence=0.95, n_bootstrap=2000, seed=0)
+    intervals = bootstrap_intervals(apart, confidence=0.95, n_bootstrap=2000, seed=0)
     p = holm(sign_flip_test(apart))
-    return pl.DataFrame({"other": others, "mean": found.mean, "low": found.low, "high": found.high, "p": p})
+    return pl.DataFrame({"other": others, "mean": intervals.mean, "low": intervals.low, "high": intervals.high, "p": p})
 
 
 def section(title: str, folders: Sequence[Path]) -> str:
@@ -83,13 +83,13 @@ def section(title: str, folders: Sequence[Path]) -> str:
                     whole = whole_catalogue(results, split.name, arm, measure)
                     cells.append("–" if whole is None else f"{whole:.3f}")
                     continue
-                found = bootstrap_intervals(values.to_numpy()[:, None], confidence=0.95, n_bootstrap=2000, seed=0)
-                cells.append(f"{found.mean[0]:.4f} ({found.low[0]:.4f}–{found.high[0]:.4f})")
-                lead = float(found.mean[0]) if measure == "ndcg@10" else lead
+                intervals = bootstrap_intervals(values.to_numpy()[:, None], confidence=0.95, n_bootstrap=2000, seed=0)
+                cells.append(f"{intervals.mean[0]:.4f} ({intervals.low[0]:.4f}–{intervals.high[0]:.4f})")
+                lead = float(intervals.mean[0]) if measure == "ndcg@10" else lead
             rows.append((lead, f"| {arm} | " + " | ".join(cells) + " |"))
         lines += [row for _, row in sorted(rows, key=lambda row: -row[0])]
-        if told := retrieval_line(results, split.name):
-            lines += ["", told]
+        if line := retrieval_line(results, split.name):
+            lines += ["", line]
         apart = differences(per_user, split.name, "hybrid")
         if apart.height:
             lines += ["", "hybrid minus the other arms, nDCG@10, paired over users:", ""]
@@ -137,8 +137,8 @@ def results_of(folders: Sequence[Path]) -> list[Result]:
 
 
 def _changed(before: pl.DataFrame, after: pl.DataFrame, arm: str, measure: str) -> str:
-    wanted = (pl.col("arm") == arm) & (pl.col("measure") == measure) & pl.col("value").is_not_null()
-    both = before.filter(wanted).join(after.filter(wanted), on="user_id", suffix="_after").sort("user_id")
+    mask = (pl.col("arm") == arm) & (pl.col("measure") == measure) & pl.col("value").is_not_null()
+    both = before.filter(mask).join(after.filter(mask), on="user_id", suffix="_after").sort("user_id")
     old, new = both["value"].to_numpy(), both["value_after"].to_numpy()
     rows = np.random.default_rng(0).integers(0, len(old), (2000, len(old)))
     low, high = np.quantile(new[rows].sum(axis=1) / old[rows].sum(axis=1) - 1, [0.025, 0.975])
@@ -147,15 +147,15 @@ def _changed(before: pl.DataFrame, after: pl.DataFrame, arm: str, measure: str) 
 
 def retrieval_line(results: Sequence[Result], split: str) -> str | None:
     """How much of the exact lists the candidates from the store held, for the arms that retrieve."""
-    found: dict[str, list[float]] = {}
+    recalls_of_arm: dict[str, list[float]] = {}
     for result in results:
         for row in result.retrieval:
             if row.split == split and row.candidate_recall is not None:
-                found.setdefault(row.arm, []).append(row.candidate_recall)
-    if not found:
+                recalls_of_arm.setdefault(row.arm, []).append(row.candidate_recall)
+    if not recalls_of_arm:
         return None
-    told = ", ".join(f"{arm} {np.mean(recalls):.4f}" for arm, recalls in found.items())
-    return f"Share of the exact list among the candidates from Qdrant: {told}."
+    numbers = ", ".join(f"{arm} {np.mean(recalls):.4f}" for arm, recalls in recalls_of_arm.items())
+    return f"Share of the exact list among the candidates from Qdrant: {numbers}."
 
 
 def _means(per_user: pl.DataFrame, split: str) -> list[tuple[str, float]]:

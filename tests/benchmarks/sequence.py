@@ -10,7 +10,7 @@ import argparse
 import time
 from pathlib import Path
 
-from folds import folds, ndcg_of, prepared, shown
+from folds import folds, ndcg_of, prepared, with_interval
 
 from recsat.builtin.arms import RECOMMENDERS
 from recsat.stages.trial.fold import Fold
@@ -22,11 +22,11 @@ SPECS = {spec.name: spec for spec in RECOMMENDERS}
 
 def tuned(name: str, fold: Fold) -> dict[str, object]:
     """The arm's settings with the best mean nDCG@10 on the validation fold; an arm with one setting is not fitted."""
-    tried = settings_of(SPECS[name], {})
-    if len(tried) == 1:
-        return tried[0]
-    scores = [ndcg_of(SPECS[name].make(**chosen).fit(fold.train), fold)["value"].mean() for chosen in tried]
-    return tried[max(range(len(tried)), key=lambda i: float(scores[i] or 0.0))]
+    settings = settings_of(SPECS[name], {})
+    if len(settings) == 1:
+        return settings[0]
+    scores = [ndcg_of(SPECS[name].make(**parameters).fit(fold.train), fold)["value"].mean() for parameters in settings]
+    return settings[max(range(len(settings)), key=lambda i: float(scores[i] or 0.0))]
 
 
 def main() -> None:
@@ -44,18 +44,18 @@ def main() -> None:
         for split, (validation, test) in folds(prepared(options.domain, options.place, splits, seed=seed)).items():
             values = {}
             for name in options.arms:
-                chosen = tuned(name, validation)
+                parameters = tuned(name, validation)
                 start = time.process_time()
-                arm = SPECS[name].make(**chosen).fit(test.train)
+                arm = SPECS[name].make(**parameters).fit(test.train)
                 seconds = time.process_time() - start
                 values[name] = ndcg_of(arm, test, seed)["value"].to_numpy()
                 print(
-                    f"{split} seed {seed} {name:12} {shown(values[name])}  fit {seconds:.1f} CPU-s  {chosen}",
+                    f"{split} seed {seed} {name:12} {with_interval(values[name])}  fit {seconds:.1f} CPU-s  {parameters}",
                     flush=True,
                 )
             for name in options.arms[1:]:
                 print(
-                    f"{split} seed {seed} {name:12} minus {options.arms[0]}: {shown(values[name] - values[options.arms[0]])}",
+                    f"{split} seed {seed} {name:12} minus {options.arms[0]}: {with_interval(values[name] - values[options.arms[0]])}",
                     flush=True,
                 )
 

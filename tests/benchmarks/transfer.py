@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from folds import folds, prepared, shown
+from folds import folds, prepared, with_interval
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
@@ -76,15 +76,18 @@ def first_users(train: TrainingData, n: int | None, seed: int) -> TrainingData:
     order = np.random.default_rng(seed).permutation(history.shape[0])
     lengths = np.diff(history.indptr)[order]
     count = int(np.searchsorted(np.cumsum(lengths), n)) + 1
-    kept = order[:count]
-    part = history[kept]
+    rows = order[:count]
+    part = history[rows]
     cut = csr_array((part.data[:n], part.indices[:n], part.indptr.clip(max=n)), shape=part.shape)
-    return replace(train, users=UserBatch([train.users.ids[u] for u in kept], cut))
+    return replace(train, users=UserBatch([train.users.ids[u] for u in rows], cut))
 
 
-def chosen(found: Moments, judge: Judge, prior: Map | None) -> tuple[Map, float]:
+def best_map(moments_of_users: Moments, judge: Judge, prior: Map | None) -> tuple[Map, float]:
     """The map with the best mean nDCG@10 for ``judge``, and its ridge."""
-    maps = [(solve_bilinear(found, l2) if prior is None else solve_towards(found, l2, prior), l2) for l2 in RIDGES]
+    maps = [
+        (solve_bilinear(moments_of_users, l2) if prior is None else solve_towards(moments_of_users, l2, prior), l2)
+        for l2 in RIDGES
+    ]
     return max(maps, key=lambda pair: float(judge.ndcg(pair[0]).mean()))
 
 
@@ -101,31 +104,35 @@ def main() -> None:
     torch.set_num_threads(1)
     split = [{"name": "only", "protocol": options.protocol}]
     source, _ = folds(prepared(options.source, options.place, split))["only"]
-    prior, l2 = chosen(moments(source.train), Judge.of(source, options.users), None)
+    prior, l2 = best_map(moments(source.train), Judge.of(source, options.users), None)
     print(f"{options.source}: map learnt from {source.train.users.history.nnz} interactions, l2 {l2}", flush=True)
     validation, test = folds(prepared(options.target, options.place, split))["only"]
     tuning, judge = Judge.of(validation, options.users), Judge.of(test, options.users)
     label = f"{options.source} to {options.target}, {options.protocol}"
     raw = judge.ndcg(np.eye(len(prior)))
-    print(f"{label}: cosine text (no map)    {shown(raw)}")
+    print(f"{label}: cosine text (no map)    {with_interval(raw)}")
     print(
-        f"{label}: the source's map alone  {shown(judge.ndcg(prior))}, minus cosine text {shown(judge.ndcg(prior) - raw)}"
+        f"{label}: the source's map alone  {with_interval(judge.ndcg(prior))}, minus cosine text {with_interval(judge.ndcg(prior) - raw)}"
     )
     priors: dict[str, Map | None] = {"alone": None, "towards cosine": np.eye(len(prior)), "towards the source": prior}
     for n in options.interactions:
-        found = [
+        samples = [
             moments(first_users(test.train, n or None, seed)) for seed in (options.seeds if n else options.seeds[:1])
         ]
         values = {}
         for name, start in priors.items():
-            made = [chosen(each, tuning, start) for each in found]
-            values[name] = np.mean([judge.ndcg(M) for M, _ in made], axis=0)
-            ridges = ", ".join(f"{l2:g}" for _, l2 in made)
-            print(f"{label}: {n or 'all':>5} interactions | {name:18} {shown(values[name])} | l2 {ridges}", flush=True)
+            maps = [best_map(each, tuning, start) for each in samples]
+            values[name] = np.mean([judge.ndcg(M) for M, _ in maps], axis=0)
+            ridges = ", ".join(f"{l2:g}" for _, l2 in maps)
+            print(
+                f"{label}: {n or 'all':>5} interactions | {name:18} {with_interval(values[name])} | l2 {ridges}",
+                flush=True,
+            )
         for other in ("alone", "towards cosine"):
             difference = values["towards the source"] - values[other]
             print(
-                f"{label}: {n or 'all':>5} interactions | the source minus {other:14} {shown(difference)}", flush=True
+                f"{label}: {n or 'all':>5} interactions | the source minus {other:14} {with_interval(difference)}",
+                flush=True,
             )
 
 

@@ -35,22 +35,22 @@ def test_weights_and_biases_is_never_used_unless_the_environment_asks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The package sends data away: a stand-in shows that it is not even imported without a key or a mode."""
-    asked: list[dict[str, Any]] = []
+    records: list[dict[str, Any]] = []
 
     class Run:
         def log(self, values: dict[str, float], *, step: int) -> None:
-            asked.append({"step": step, **values})
+            records.append({"step": step, **values})
 
     stand_in = ModuleType("wandb")
-    stand_in.init = lambda **options: asked.append(options) or Run()  # type: ignore[attr-defined,func-returns-value]
+    stand_in.init = lambda **options: records.append(options) or Run()  # type: ignore[attr-defined,func-returns-value]
     monkeypatch.setitem(sys.modules, "wandb", stand_in)
     monkeypatch.setattr(tracking, "find_spec", lambda name: name == "wandb" or None)
     for name in tracking.WANDB_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     tracking.track("finetune", tmp_path, 1, {"loss": 1.0})
-    assert asked == []
+    assert records == []
     monkeypatch.setenv("WANDB_MODE", "offline")
     tracking.track("finetune", tmp_path, 2, {"loss": 0.5})
     tracking.track("finetune", tmp_path, 3, {"loss": 0.25})
-    assert asked[0]["id"] == f"{tmp_path.name}-finetune"
-    assert asked[1:] == [{"step": 2, "loss": 0.5}, {"step": 3, "loss": 0.25}]
+    assert records[0]["id"] == f"{tmp_path.name}-finetune"
+    assert records[1:] == [{"step": 2, "loss": 0.5}, {"step": 3, "loss": 0.25}]

@@ -41,7 +41,7 @@ def test_config_as_json_can_be_used_as_a_file_again(recsat: Recsat) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["run", "--set", "rank.kk=5"], "Error: --set rank.kk=5: rank.kk is no setting. Did you mean 'rank.k'?"),
         (["config", "-c", "absent.yaml"], "Error: Configuration file absent.yaml does not exist"),
@@ -59,9 +59,9 @@ def test_config_as_json_can_be_used_as_a_file_again(recsat: Recsat) -> None:
         (["demo", "--domain", "shop"], "no plugin gives a domain 'shop'"),
     ],
 )  # fmt: skip
-def test_what_is_refused_is_a_message_and_exit_code_2(recsat: Recsat, arguments: list[str], told: str) -> None:
+def test_what_is_refused_is_a_message_and_exit_code_2(recsat: Recsat, arguments: list[str], message: str) -> None:
     done = recsat(*arguments)
-    assert told in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert (done.exit_code, done.stdout) == (2, "")
     assert list(Path().iterdir()) == []  # refused before anything was written
@@ -100,9 +100,9 @@ def test_a_broken_plugin_is_listed_with_its_error_and_exit_code_1(
     assert done.stderr == ""  # once is enough
     # It is in nobody's way until it is asked for.
     assert recsat("config").exit_code == 0
-    asked = recsat("config", "-s", "domain=shop")
-    assert asked.exit_code == 2
-    assert "a_module_that_nobody_has" in asked.stderr
+    config = recsat("config", "-s", "domain=shop")
+    assert config.exit_code == 2
+    assert "a_module_that_nobody_has" in config.stderr
 
 
 def test_doctor_tells_what_to_do_and_ends_with_1(recsat: Recsat) -> None:

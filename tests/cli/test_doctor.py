@@ -40,56 +40,56 @@ def test_here_all_is_well(plugins: Plugins, tmp_path: Path, monkeypatch: pytest.
     checks = {check.name: check for check in diagnose(RunConfig(), plugins, {})}
     assert {name: check.status for name, check in checks.items() if check.status != "ok"} == {}
     assert list(checks) == ["python", "torch", "plugins", "settings", "encoder", "store", "folders", "prefect"]
-    assert torch.__version__ in checks["torch"].found
-    assert "384 dimensions" in checks["encoder"].found
+    assert torch.__version__ in checks["torch"].message
+    assert "384 dimensions" in checks["encoder"].message
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_device_that_is_not_there_fails(check: Callable[..., Check]) -> None:
-    found = check("torch", f"rank.device=cuda:{torch.cuda.device_count()}")
-    assert found.status == "fail"
-    assert found.found.startswith("rank.device: device 'cuda:")
+    diagnosis = check("torch", f"rank.device=cuda:{torch.cuda.device_count()}")
+    assert diagnosis.status == "fail"
+    assert diagnosis.message.startswith("rank.device: device 'cuda:")
 
 
 def test_a_wrong_setting_fails_with_its_source(check: Callable[..., Check]) -> None:
-    found = check("settings", "arms=[eas]")
-    assert found.status == "fail"
-    assert found.found.startswith("--set: arms: No arm is called 'eas'. Did you mean 'ease'?")
+    diagnosis = check("settings", "arms=[eas]")
+    assert diagnosis.status == "fail"
+    assert diagnosis.message.startswith("--set: arms: No arm is called 'eas'. Did you mean 'ease'?")
 
 
 def test_a_folder_without_a_model_fails(check: Callable[..., Check], tmp_path: Path) -> None:
-    found = check("encoder", "encoder.name=transformer", f"encoder.model={tmp_path}")
-    assert found.status == "fail"
-    assert str(tmp_path) in found.found
+    diagnosis = check("encoder", "encoder.name=transformer", f"encoder.model={tmp_path}")
+    assert diagnosis.status == "fail"
+    assert str(tmp_path) in diagnosis.message
 
 
 def test_a_store_that_a_run_has_open_fails(check: Callable[..., Check], tmp_path: Path) -> None:
     settings = RunConfig().store
     with open_store(settings, tmp_path / "store"):
-        found = check("store", f"store.directory={tmp_path / 'store'}")
-    assert found.status == "fail"
-    assert "open already" in found.found
+        diagnosis = check("store", f"store.directory={tmp_path / 'store'}")
+    assert diagnosis.status == "fail"
+    assert "open already" in diagnosis.message
     assert check("store", f"store.directory={tmp_path / 'store'}").status == "ok"
 
 
 def test_a_store_whose_folder_cannot_be_made_fails(check: Callable[..., Check], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    found = check("store", f"store.directory={tmp_path / 'file' / 'store'}")
-    assert found.status == "fail"
-    assert f"{tmp_path / 'file'} is not a folder" in found.found
+    diagnosis = check("store", f"store.directory={tmp_path / 'file' / 'store'}")
+    assert diagnosis.status == "fail"
+    assert f"{tmp_path / 'file'} is not a folder" in diagnosis.message
 
 
 def test_a_server_that_does_not_answer_fails(check: Callable[..., Check], closed_port: int) -> None:
-    found = check("store", "store.backend=server", f"store.url=http://127.0.0.1:{closed_port}")
-    assert found.status == "fail"
-    assert str(closed_port) in found.found
+    diagnosis = check("store", "store.backend=server", f"store.url=http://127.0.0.1:{closed_port}")
+    assert diagnosis.status == "fail"
+    assert str(closed_port) in diagnosis.message
 
 
 def test_a_runs_folder_that_is_a_file_fails(check: Callable[..., Check], tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("")
-    found = check("folders")
-    assert found.status == "fail"
-    assert "runs is not a folder" in found.found
+    diagnosis = check("folders")
+    assert diagnosis.status == "fail"
+    assert "runs is not a folder" in diagnosis.message
 
 
 @pytest.fixture
@@ -136,15 +136,15 @@ def test_a_prefect_address_that_is_another_warns(
     check: Callable[..., Check], prefect: Callable[[int], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    found = check("prefect", PREFECT_API_URL=prefect(404))
-    assert (found.status, found.found.endswith("/health answers 404 Not Found")) == ("warn", True)
+    diagnosis = check("prefect", PREFECT_API_URL=prefect(404))
+    assert (diagnosis.status, diagnosis.message.endswith("/health answers 404 Not Found")) == ("warn", True)
 
 
 def test_a_prefect_server_that_is_not_there_fails(
     check: Callable[..., Check], closed_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    found = check("prefect", PREFECT_API_URL=f"http://127.0.0.1:{closed_port}/api")
-    assert found.status == "fail"
-    assert "Connection refused" in found.found
-    assert "prefect server start" in found.advice
+    diagnosis = check("prefect", PREFECT_API_URL=f"http://127.0.0.1:{closed_port}/api")
+    assert diagnosis.status == "fail"
+    assert "Connection refused" in diagnosis.message
+    assert "prefect server start" in diagnosis.advice

@@ -13,7 +13,7 @@ from recsat.result.model import ArmResult, DataSummary, Difference, Measure, Mea
 
 
 @pytest.mark.parametrize(
-    ("cost", "told"),
+    ("cost", "sentence"),
     [
         (StageCost(name="embed", seconds=61, peak_mib=2048, n_new=1955), "1 min 01 s, 2.00 GiB, 1,955 texts"),
         (StageCost(name="embed", seconds=2.04, peak_mib=512, n_cached=1955), "2.0 s, 512 MiB, nothing new: all 1,955 texts from the cache"),
@@ -23,8 +23,8 @@ from recsat.result.model import ArmResult, DataSummary, Difference, Measure, Mea
         (StageCost(name="mine", seconds=1, peak_mib=5, n_new=2, n_cached=3), "1.0 s, 5 MiB, 2 new, 3 from the cache"),
     ],
 )  # fmt: skip
-def test_costs_are_told_in_words(cost: StageCost, told: str) -> None:
-    assert cost_in_words(cost) == told
+def test_costs_are_told_in_words(cost: StageCost, sentence: str) -> None:
+    assert cost_in_words(cost) == sentence
 
 
 def test_without_a_terminal_there_is_one_line_a_stage() -> None:

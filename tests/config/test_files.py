@@ -39,9 +39,9 @@ from recsat.config.files import read_config_file, read_yaml
     ],
 )
 def test_yaml_scalars_are_those_of_the_core_schema(text: str, value: Any) -> None:
-    found = read_yaml(text)
-    assert found == value
-    assert type(found) is type(value)
+    scalar = read_yaml(text)
+    assert scalar == value
+    assert type(scalar) is type(value)
 
 
 def test_toml_and_yaml_say_the_same(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_file_of_comments_sets_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "told"),
+    ("name", "text", "message"),
     [
         ("runs.yaml", "rank: [1", "runs.yaml is not valid YAML: .* \\(line 1, column 9\\)"),
         ("runs.yaml", "seed: 1\nseed: 2", "'seed' comes twice \\(line 2, column 1\\)"),
@@ -68,9 +68,9 @@ def test_a_file_of_comments_sets_nothing(tmp_path: Path) -> None:
         ("runs.json", "{}", "Name it .yaml, .yml or .toml"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_named_with_the_fault(tmp_path: Path, name: str, text: str, told: str) -> None:
+def test_a_file_that_cannot_be_read_is_named_with_the_fault(tmp_path: Path, name: str, text: str, message: str) -> None:
     (tmp_path / name).write_text(text)
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=message):
         read_config_file(tmp_path / name)
 
 

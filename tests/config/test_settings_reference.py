@@ -40,7 +40,7 @@ def sections(model: type[BaseModel], prefix: str) -> Iterator[str]:
             inner.append((f"{prefix}{name}[]", items[0]))
         default = field.get_default(call_default_factory=True, validated_data={})
         rows.append(
-            f"| `{prefix}{name}` | {kind_of(field.annotation, field.metadata)} | `{shown(default)}` | {field.description} |\n"
+            f"| `{prefix}{name}` | {kind_of(field.annotation, field.metadata)} | `{as_text(default)}` | {field.description} |\n"
         )
     title = prefix.removesuffix(".") or "The run"
     about = "" if model is RunConfig else f"{(model.__doc__ or '').strip()}\n\n"
@@ -66,7 +66,7 @@ def kind_of(annotation: Any, metadata: list[Any]) -> str:
     return ", ".join([" or ".join(words), *bounds])
 
 
-def shown(default: Any) -> str:
+def as_text(default: Any) -> str:
     if isinstance(default, list):
         default = [item.model_dump() if isinstance(item, BaseModel) else item for item in default]
     return default if isinstance(default, str) else json.dumps(default)

@@ -115,7 +115,7 @@ def test_dates_of_toml_reach_the_domain_as_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("env", "overrides", "told"),
+    ("env", "overrides", "message"),
     [
         ({}, ["rank.kk=5"], "--set rank.kk=5: rank.kk is no setting. Did you mean 'rank.k'? rank has: k, n_candidates"),
         ({}, ["k=5"], "--set k=5: k is no setting. Did you mean 'rank.k'? Settings: domain, domain_config"),
@@ -141,10 +141,12 @@ def test_dates_of_toml_reach_the_domain_as_text(tmp_path: Path) -> None:
         ({}, ["=1"], "--set =1: write key=value"),
     ],
 )  # fmt: skip
-def test_a_faulty_setting_is_named_with_its_source(env: Mapping[str, str], overrides: Sequence[str], told: str) -> None:
+def test_a_faulty_setting_is_named_with_its_source(
+    env: Mapping[str, str], overrides: Sequence[str], message: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         load_config(None, env, overrides)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_all_faults_are_told_at_once_each_with_its_own_source(tmp_path: Path) -> None:
@@ -229,14 +231,14 @@ SHOP = Domain(
 
 def test_the_domain_gets_its_own_model() -> None:
     loaded = load_config(None, {}, ["domain_config.window.days=7", "domain_config.since=2024-06-01T00:00:00Z"])
-    found = check_domain_config(loaded.config, SHOP.config, loaded.sources)
-    assert isinstance(found, ShopConfig)
-    assert found.window.days == 7
-    assert found.since is not None
+    domain_config = check_domain_config(loaded.config, SHOP.config, loaded.sources)
+    assert isinstance(domain_config, ShopConfig)
+    assert domain_config.window.days == 7
+    assert domain_config.since is not None
 
 
 @pytest.mark.parametrize(
-    ("override", "told"),
+    ("override", "message"),
     [
         ("domain_config.curency=USD", "--set: domain_config.curency is no setting. Did you mean 'domain_config.currency'? domain_config has: currency, window, since."),
         ("domain_config.window.day=1", "--set: domain_config.window.day is no setting. Did you mean 'domain_config.window.days'? domain_config.window has: days."),
@@ -246,8 +248,8 @@ def test_the_domain_gets_its_own_model() -> None:
         ("domain_config.currency=XXX", "domain_config: currency XXX is no currency: give a code of ISO 4217."),
     ],
 )  # fmt: skip
-def test_a_faulty_setting_of_the_domain_is_named_with_its_source(override: str, told: str) -> None:
+def test_a_faulty_setting_of_the_domain_is_named_with_its_source(override: str, message: str) -> None:
     loaded = load_config(None, {}, [override])
     with pytest.raises(ConfigError) as caught:
         check_domain_config(loaded.config, SHOP.config, loaded.sources)
-    assert told == str(caught.value)
+    assert message == str(caught.value)

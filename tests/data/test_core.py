@@ -43,27 +43,27 @@ CHAIN = dataset(
 
 def test_dropping_one_drops_the_next_until_nothing_changes() -> None:
     # w has one user, so c falls to one item and goes; then z has one user and goes. a, b on x, y stay.
-    kept = core(CHAIN, LIKED, min_user_events=2, min_item_events=2)
-    assert kept.items["item_id"].to_list() == ["x", "y"]
-    assert set(kept.events["user_id"]) == {"a", "b"}
-    assert kept.events.height == 4
-    assert kept.exposures is not None
-    assert kept.exposures.height == 4
-    assert kept.ties is CHAIN.ties
-    assert kept.users is CHAIN.users, "c may be asked about as anybody new may, and what c tells is known"
+    core_data = core(CHAIN, LIKED, min_user_events=2, min_item_events=2)
+    assert core_data.items["item_id"].to_list() == ["x", "y"]
+    assert set(core_data.events["user_id"]) == {"a", "b"}
+    assert core_data.events.height == 4
+    assert core_data.exposures is not None
+    assert core_data.exposures.height == 4
+    assert core_data.ties is CHAIN.ties
+    assert core_data.users is CHAIN.users, "c may be served as any new user may, by what c's row of users says"
 
 
 def test_events_that_are_not_liked_stay_with_those_who_stay() -> None:
-    kept = core(CHAIN, LIKED, min_user_events=2, min_item_events=1)
-    assert ("a", "z", 1.0) in kept.events.rows()
+    core_data = core(CHAIN, LIKED, min_user_events=2, min_item_events=1)
+    assert ("a", "z", 1.0) in core_data.events.rows()
 
 
 def test_a_minimum_of_zero_keeps_everybody() -> None:
     items = pl.concat([CHAIN.items, pl.DataFrame({"item_id": ["never used"]})])
     whole = Dataset(items=items, events=CHAIN.events, users=CHAIN.users)
-    kept = core(whole, LIKED, min_user_events=0, min_item_events=0)
-    assert kept.items.equals(items)
-    assert kept.events.equals(CHAIN.events)
+    core_data = core(whole, LIKED, min_user_events=0, min_item_events=0)
+    assert core_data.items.equals(items)
+    assert core_data.events.equals(CHAIN.events)
     assert "never used" not in set(core(whole, LIKED, min_user_events=0, min_item_events=1).items["item_id"])
 
 
@@ -100,13 +100,13 @@ def test_agrees_with_removing_one_at_a_time(rows: list[tuple[str, str, float]], 
         with pytest.raises(DataError):
             core(dataset(rows), LIKED, min_user_events=k, min_item_events=m)
         return
-    kept = core(dataset(rows), LIKED, min_user_events=k, min_item_events=m)
-    assert set(kept.events["user_id"]) == {u for u, _ in pairs}
-    assert set(kept.items["item_id"]) == {i for _, i in pairs}
+    core_data = core(dataset(rows), LIKED, min_user_events=k, min_item_events=m)
+    assert set(core_data.events["user_id"]) == {u for u, _ in pairs}
+    assert set(core_data.items["item_id"]) == {i for _, i in pairs}
 
 
 def test_movielens_five_core_has_601_users_and_1955_items() -> None:
     whole = CONTENT.load(ContentConfig())
-    kept = core(whole, CONTENT.positive, min_user_events=5, min_item_events=5)
-    assert kept.events["user_id"].n_unique() == 601
-    assert kept.items.height == kept.events["item_id"].n_unique() == 1955
+    core_data = core(whole, CONTENT.positive, min_user_events=5, min_item_events=5)
+    assert core_data.events["user_id"].n_unique() == 601
+    assert core_data.items.height == core_data.events["item_id"].n_unique() == 1955

@@ -50,7 +50,7 @@ def liked(events: pl.DataFrame) -> pl.DataFrame:
     return events.filter(LIKED)
 
 
-def chosen(protocol: str, **changes: float) -> SplitSettings:
+def split_settings(protocol: str, **changes: float) -> SplitSettings:
     return SplitSettings.model_validate({"name": "s", "protocol": protocol, **changes})
 
 
@@ -76,7 +76,9 @@ event_tables = st.lists(
 def test_every_event_is_in_exactly_one_part(protocol: str, events: pl.DataFrame, seed: int, test_share: float) -> None:
     rows = events.with_row_index("row")
     try:
-        split = split_events(rows, LIKED, chosen(protocol, test_share=test_share, validation_share=0.4, n_last=1), seed)
+        split = split_events(
+            rows, LIKED, split_settings(protocol, test_share=test_share, validation_share=0.4, n_last=1), seed
+        )
     except DataError:
         assume(False)
         raise
@@ -127,8 +129,8 @@ def _assert_no_leak(protocol: str, split: Split) -> None:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_seed_gives_one_split_whatever_the_order_of_rows(protocol: str) -> None:
     events = grid(20, 25)
-    first = split_events(events, LIKED, chosen(protocol), 7)
-    again = split_events(events.sample(fraction=1.0, shuffle=True, seed=1), LIKED, chosen(protocol), 7)
+    first = split_events(events, LIKED, split_settings(protocol), 7)
+    again = split_events(events.sample(fraction=1.0, shuffle=True, seed=1), LIKED, split_settings(protocol), 7)
     key = ["user_id", "item_id"]
     assert first.test.sort(key).equals(again.test.sort(key))
     assert first.validation.sort(key).equals(again.validation.sort(key))
@@ -137,8 +139,8 @@ def test_a_seed_gives_one_split_whatever_the_order_of_rows(protocol: str) -> Non
 @pytest.mark.parametrize("protocol", ["random", "cold-items", "cold-users", "mixed"])
 def test_another_seed_gives_another_split(protocol: str) -> None:
     events = grid(20, 25)
-    assert not split_events(events, LIKED, chosen(protocol), 1).test.equals(
-        split_events(events, LIKED, chosen(protocol), 2).test
+    assert not split_events(events, LIKED, split_settings(protocol), 1).test.equals(
+        split_events(events, LIKED, split_settings(protocol), 2).test
     )
 
 
@@ -154,7 +156,7 @@ def test_another_seed_gives_another_split(protocol: str) -> None:
 )
 def test_liked_events_have_the_given_share(protocol: str, expected: float) -> None:
     events = grid(40, 50)
-    split = split_events(events, LIKED, chosen(protocol, test_share=0.3, validation_share=0.25), 3)
+    split = split_events(events, LIKED, split_settings(protocol, test_share=0.3, validation_share=0.25), 3)
     n = liked(events).height
     share = liked(split.test).height / n
     exact = protocol == "timeline"
@@ -167,7 +169,7 @@ def test_liked_events_have_the_given_share(protocol: str, expected: float) -> No
 def test_shares_that_are_no_whole_number_hold_over_all_users() -> None:
     """Four liked items a user and a share of 0.1: rounding to the nearest would hold out nothing at all."""
     events = table([(f"u{u:04}", f"i{i}", 5.0, i) for u in range(2000) for i in range(4)])
-    split = split_events(events, LIKED, chosen("random", test_share=0.1), 0)
+    split = split_events(events, LIKED, split_settings("random", test_share=0.1), 0)
     assert math.isclose(split.test.height / events.height, 0.1, abs_tol=0.01)
     assert split.test.group_by("user_id").len()["len"].max() == 1
 
@@ -175,25 +177,25 @@ def test_shares_that_are_no_whole_number_hold_over_all_users() -> None:
 @pytest.mark.parametrize("protocol", ["random", "mixed"])
 def test_a_split_without_time_trains_on_liked_items_alone_and_keeps_the_others_as_outcomes(protocol: str) -> None:
     events = grid(10, 50)
-    split = split_events(events, LIKED, chosen(protocol, test_share=0.2), 0)
+    split = split_events(events, LIKED, split_settings(protocol, test_share=0.2), 0)
     assert split.train.filter(~LIKED).is_empty()
     assert split.test.filter(~LIKED).height + split.validation.filter(~LIKED).height == events.filter(~LIKED).height
 
 
 def test_random_holds_out_a_share_of_each_users_liked_items() -> None:
-    split = split_events(grid(10, 50), LIKED, chosen("random", test_share=0.2), 0)
+    split = split_events(grid(10, 50), LIKED, split_settings("random", test_share=0.2), 0)
     assert set(split.test.group_by("user_id").agg(liked=LIKED.sum())["liked"]) == {8}
 
 
 def test_random_keeps_all_events_of_a_user_on_an_item_together() -> None:
     rows = [(f"u{u}", f"i{i}", value, day) for u in range(30) for i in range(5) for day, value in ((0, 1.0), (5, 5.0))]
-    split = split_events(table(rows), LIKED, chosen("random"), 0)
+    split = split_events(table(rows), LIKED, split_settings("random"), 0)
     assert split.test.height == 2 * split.test.select("user_id", "item_id").n_unique()
 
 
 def test_timeline_cuts_a_moment_in_two_by_user_and_item() -> None:
     rows = [(f"u{u}", f"i{i}", 5.0, 0) for u in range(2) for i in range(5)]
-    split = split_events(table(rows), LIKED, chosen("timeline", test_share=0.2, validation_share=0.25), 0)
+    split = split_events(table(rows), LIKED, split_settings("timeline", test_share=0.2, validation_share=0.25), 0)
     assert split.test.select("user_id", "item_id").rows() == [("u1", "i3"), ("u1", "i4")]
     assert split.validation.select("user_id", "item_id").rows() == [("u1", "i1"), ("u1", "i2")]
 
@@ -201,7 +203,7 @@ def test_timeline_cuts_a_moment_in_two_by_user_and_item() -> None:
 def test_last_n_takes_the_last_liked_events_and_all_that_follows() -> None:
     values = [5.0, 5.0, 1.0, 4.0, 5.0, 2.0, 4.5, 1.0]
     rows = [("u", f"i{day}", value, day) for day, value in enumerate(values)]
-    split = split_events(table(rows), LIKED, chosen("last-n", n_last=2), 0)
+    split = split_events(table(rows), LIKED, split_settings("last-n", n_last=2), 0)
     assert [part["item_id"].to_list() for part in parts(split)] == [
         ["i0"],
         ["i1", "i2", "i3"],
@@ -212,7 +214,9 @@ def test_last_n_takes_the_last_liked_events_and_all_that_follows() -> None:
 def test_a_user_with_one_liked_event_keeps_it_in_training() -> None:
     rows = [("one", "i0", 5.0, 0), *(("many", f"i{i}", 5.0, i) for i in range(9))]
     for protocol in ("random", "last-n"):
-        split = split_events(table(rows), LIKED, chosen(protocol, test_share=0.5, validation_share=0.5, n_last=2), 0)
+        split = split_events(
+            table(rows), LIKED, split_settings(protocol, test_share=0.5, validation_share=0.5, n_last=2), 0
+        )
         assert "one" in set(split.train["user_id"])
 
 
@@ -220,10 +224,10 @@ def test_a_user_with_one_liked_event_keeps_it_in_training() -> None:
 def test_a_split_in_time_says_when_times_are_missing(protocol: str) -> None:
     events = grid(3, 5).with_columns(timestamp=pl.when(pl.col("item_id") != "i001").then("timestamp"))
     with pytest.raises(DataError, match=r"3 of 15 rows have no timestamp, and split 's' cuts by time"):
-        split_events(events, LIKED, chosen(protocol), 0)
+        split_events(events, LIKED, split_settings(protocol), 0)
 
 
 def test_a_part_without_liked_events_is_an_error_that_says_what_to_do() -> None:
     events = table([("u", "a", 5.0, 0), ("u", "b", 5.0, 1)])
     with pytest.raises(DataError, match=r"split 's' \(timeline\): the validation part .* validation_share"):
-        split_events(events, LIKED, chosen("timeline", test_share=0.5), 0)
+        split_events(events, LIKED, split_settings("timeline", test_share=0.5), 0)

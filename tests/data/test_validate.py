@@ -50,7 +50,7 @@ def loaded(folder: Path, *, items: str = ITEMS, events: str = EVENTS) -> Dataset
     return Dataset(items=item_rows, events=event_rows, quarantine=pl.concat([item_faults, event_faults]))
 
 
-def said(data: Dataset) -> str:
+def error_message(data: Dataset) -> str:
     with pytest.raises(DataError) as error:
         validate(data, "raise", describe_item=titles)
     return str(error.value)
@@ -128,7 +128,7 @@ def test_a_fault_is_named_or_set_aside(
     tmp_path: Path, changed: dict[str, str], message: str, items_left: int, events_left: int
 ) -> None:
     data = loaded(tmp_path, **changed)
-    assert said(data) == message
+    assert error_message(data) == message
     good = set_aside(data)
     assert sentences(good.quarantine) == [message]
     assert (good.items.height, good.events.height) == (items_left, events_left)
@@ -139,7 +139,7 @@ def test_a_fault_is_named_or_set_aside(
 def test_an_empty_table_is_refused(tmp_path: Path, way: Literal["raise", "quarantine"]) -> None:
     with pytest.raises(DataError, match=r"^events: the table is empty\. Give at least one row\.$"):
         validate(loaded(tmp_path, events=EVENTS.splitlines()[0] + "\n"), way)
-    empty = replace(MADE, items=MADE.items.clear(), events=MADE.events.clear())
+    empty = replace(DATA, items=DATA.items.clear(), events=DATA.events.clear())
     with pytest.raises(DataError, match=r"^items: the table is empty\. Give at least one row\.$"):
         validate(empty, way)
 
@@ -157,7 +157,7 @@ def test_an_event_on_an_item_that_was_set_aside_goes_with_it(tmp_path: Path) -> 
 
 
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
-    message = said(
+    message = error_message(
         loaded(tmp_path, items=ITEMS + "a,film,Again,x\nb,,Twice,inf\n", events=EVENTS.replace(",4,", ",inf,"))
     )
     assert message.splitlines() == [
@@ -172,39 +172,39 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
 
 
 def test_twenty_faults_are_shown_and_the_rest_counted(tmp_path: Path) -> None:
-    message = said(loaded(tmp_path, events=EVENTS + "w,zz,view,,2024-01-01\n" * 30))
+    message = error_message(loaded(tmp_path, events=EVENTS + "w,zz,view,,2024-01-01\n" * 30))
     lines = message.splitlines()
     assert lines[0] == "30 faults in the data, the first 20 of which are:"
     assert len(lines) == 1 + 20 + 1
 
 
 STAMP = pl.Series([datetime(2024, 1, 1, tzinfo=UTC)], dtype=pl.Datetime("us", "UTC"))
-MADE = Dataset(
+DATA = Dataset(
     items=pl.DataFrame({"item_id": ["a"], "kind": ["film"]}),
     events=pl.DataFrame({"user_id": ["u"], "item_id": ["a"], "event": ["view"], "value": [1.0], "timestamp": STAMP}),
 )
-SHOWN = pl.DataFrame(
+EXPOSURES = pl.DataFrame(
     {"user_id": ["u"], "item_id": ["a"], "position": [1], "timestamp": STAMP, "policy": ["p"], "propensity": [0.5]}
 )
 
 
 def test_a_missing_column_of_a_made_table_suggests_the_nearest() -> None:
-    data = replace(MADE, events=MADE.events.rename({"timestamp": "timestamps"}))
+    data = replace(DATA, events=DATA.events.rename({"timestamp": "timestamps"}))
     with pytest.raises(DataError, match=r"events: there is no column 'timestamp'; .* Did you mean 'timestamps'\?"):
         validate(data, "quarantine")
 
 
 def test_a_column_of_another_type_is_the_loaders_fault() -> None:
-    data = replace(MADE, events=MADE.events.with_columns(pl.col("value").cast(pl.Int64)))
+    data = replace(DATA, events=DATA.events.with_columns(pl.col("value").cast(pl.Int64)))
     with pytest.raises(DataError, match=r"events: column 'value' has the type Int64; it must be Float64\. Cast it"):
         validate(data, "quarantine")
 
 
 def test_a_logged_click_is_true_or_false_where_there_is_one() -> None:
-    logged = SHOWN.with_columns(click=pl.Series([True]))
-    assert validate(replace(MADE, exposures=logged), "raise").exposures is not None
+    logged = EXPOSURES.with_columns(click=pl.Series([True]))
+    assert validate(replace(DATA, exposures=logged), "raise").exposures is not None
     with pytest.raises(DataError, match=r"exposures: column 'click' has the type Int64; it must be Boolean\. Cast it"):
-        validate(replace(MADE, exposures=logged.with_columns(pl.col("click").cast(pl.Int64))), "raise")
+        validate(replace(DATA, exposures=logged.with_columns(pl.col("click").cast(pl.Int64))), "raise")
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_a_logged_click_is_true_or_false_where_there_is_one() -> None:
     ],
 )
 def test_exposures_are_checked(column: str, value: object, message: str) -> None:
-    data = replace(MADE, exposures=SHOWN.with_columns(pl.Series(column, [value], dtype=SHOWN.schema[column])))
+    data = replace(DATA, exposures=EXPOSURES.with_columns(pl.Series(column, [value], dtype=EXPOSURES.schema[column])))
     with pytest.raises(DataError) as error:
         validate(data, "raise")
     assert str(error.value).startswith(message)
@@ -230,7 +230,7 @@ def test_exposures_are_checked(column: str, value: object, message: str) -> None
 def test_users_and_ties_are_checked() -> None:
     users = pl.DataFrame({"user_id": ["u", "u"]})
     ties = pl.DataFrame({"user_id": ["u", None], "other_id": ["v", "w"], "timestamp": [STAMP[0], None]})
-    good = validate(replace(MADE, users=users, ties=ties), "quarantine")
+    good = validate(replace(DATA, users=users, ties=ties), "quarantine")
     assert good.users.height == 1
     assert good.ties is not None
     assert good.ties["other_id"].to_list() == ["v"]
@@ -238,7 +238,7 @@ def test_users_and_ties_are_checked() -> None:
 
 
 def test_a_probability_that_is_not_a_number_is_not_called_empty() -> None:
-    shown = pl.DataFrame(
+    exposures = pl.DataFrame(
         {
             "user_id": ["u", "u"],
             "item_id": ["a", "a"],
@@ -248,7 +248,7 @@ def test_a_probability_that_is_not_a_number_is_not_called_empty() -> None:
             "propensity": [float("nan"), None],
         }
     )
-    quarantine = validate(replace(MADE, exposures=shown), "quarantine").quarantine
+    quarantine = validate(replace(DATA, exposures=exposures), "quarantine").quarantine
     assert quarantine.select("row", "column", "reason").rows() == [
         (2, "policy", "is empty"),
         (2, "position", "is not a position"),
@@ -262,25 +262,25 @@ def test_one_file_may_be_the_source_of_two_tables() -> None:
     def row(n: int) -> dict[str, pl.Expr]:
         return {"_file": pl.lit("sales.csv"), "_row": pl.lit(n, pl.Int64)}
 
-    strange = MADE.events.with_columns(**row(2), item_id=pl.lit("zz"))
+    unlisted = DATA.events.with_columns(**row(2), item_id=pl.lit("zz"))
     data = replace(
-        MADE, items=MADE.items.with_columns(**row(2)), events=pl.concat([strange, MADE.events.with_columns(**row(3))])
+        DATA, items=DATA.items.with_columns(**row(2)), events=pl.concat([unlisted, DATA.events.with_columns(**row(3))])
     )
     good = validate(data, "quarantine")
     assert (good.items.height, good.events.height) == (1, 1)
 
 
 def test_a_text_of_blanks_alone_is_none() -> None:
-    data = replace(MADE, items=MADE.items.with_columns(title=pl.lit(" ")))
+    data = replace(DATA, items=DATA.items.with_columns(title=pl.lit(" ")))
     with pytest.raises(DataError, match=r"items, row 1: item_id 'a' has no text"):
         validate(data, "raise", describe_item=titles)
-    good = validate(MADE, "raise", describe_item=lambda items: items["item_id"])
-    assert good.items.equals(MADE.items.select(good.items.columns))
+    good = validate(DATA, "raise", describe_item=lambda items: items["item_id"])
+    assert good.items.equals(DATA.items.select(good.items.columns))
 
 
 def test_texts_of_another_number_are_the_plugins_fault() -> None:
     with pytest.raises(PluginError, match="return one text for each of the 1 rows of items"):
-        validate(MADE, "raise", describe_item=lambda items: pl.Series(["a", "b"]))
+        validate(DATA, "raise", describe_item=lambda items: pl.Series(["a", "b"]))
 
 
 @settings(max_examples=40)
@@ -300,7 +300,7 @@ def test_what_is_set_aside_and_what_stays_is_what_came(rows: list[tuple[str | No
     events = pl.DataFrame(rows, schema=schema, orient="row").with_columns(
         user_id=pl.format("u{}", pl.int_range(pl.len())), timestamp=STAMP[0]
     )
-    events = pl.concat([events, MADE.events.select(events.columns)])
+    events = pl.concat([events, DATA.events.select(events.columns)])
     items = pl.DataFrame({"item_id": ["a", "b"], "kind": ["film", "film"]})
     good = validate(Dataset(items=items, events=events), "quarantine")
     fine = [

@@ -65,5 +65,5 @@ def test_example_installs_as_a_plugin_and_does_what_the_page_shows(hook: str, si
     names = {"load_plugins": load_plugins, "pl": pl, "RunConfig": RunConfig, "Path": Path}
     test = doctest.DocTestParser().get_doctest(session, names, hook, "docs/reference/hooks.md", 0)
     assert test.examples
-    said: list[str] = []
-    assert doctest.DocTestRunner().run(test, out=said.append).failed == 0, "".join(said)
+    output: list[str] = []
+    assert doctest.DocTestRunner().run(test, out=output.append).failed == 0, "".join(output)

@@ -106,27 +106,27 @@ def tokens(text: str, shell: Shell) -> list[str]:
     return re.findall(r"[^\W\d]\w*|\d[\d,]*(?:\.\d+)?|[^\w\s]", text)
 
 
-def same(shown: str, printed: str) -> bool:
+def same(expected: str, printed: str) -> bool:
     try:
-        one, other = float(shown.replace(",", "")), float(printed.replace(",", ""))
+        one, other = float(expected.replace(",", "")), float(printed.replace(",", ""))
     except ValueError:
-        return shown == printed
+        return expected == printed
     return abs(one - other) <= TENTH * max(abs(one), SMALL)
 
 
-def fits(shown: list[str], printed: str, shell: Shell) -> bool:
+def fits(expected: list[str], printed: str, shell: Shell) -> bool:
     """Whether ``printed`` is what the page shows; a line ``…`` of the page stands for any words."""
-    groups = [tokens(group, shell) for group in re.split(r"^…$", "\n".join(shown), flags=re.MULTILINE)]
+    groups = [tokens(group, shell) for group in re.split(r"^…$", "\n".join(expected), flags=re.MULTILINE)]
     words, at = tokens(printed, shell), 0
     for i, group in enumerate(groups):
         last = len(words) - len(group)
         places = range(at, last + 1) if i else range(at, min(at, last) + 1)
         if i and i == len(groups) - 1:
             places = range(max(at, last), last + 1)
-        found = next((p for p in places if all(map(same, group, words[p : p + len(group)]))), None)
-        if found is None:
+        place = next((p for p in places if all(map(same, group, words[p : p + len(group)]))), None)
+        if place is None:
             return False
-        at = found + len(group)
+        at = place + len(group)
     return at == len(words) or (len(groups) > 1 and not groups[-1])
 
 
@@ -151,12 +151,14 @@ def test_every_block_runs_and_prints_what_the_page_shows(page: str, shell: Shell
             continue
         assert block["kind"] == "console", f"a block of {block['kind']} without a title is not run:\n{block['body']}"
         lines = []
-        for command, shown in commands(block["body"]):
+        for command, expected in commands(block["body"]):
             printed = shell.run(command)
-            if not fits(shown, printed, shell):
-                differ.append(f"$ {command}\n--- the page shows\n" + "\n".join(shown) + f"\n--- it prints\n{printed}")
-            kept = shown if "…" in shown else [line.rstrip() for line in printed.rstrip().splitlines()]
-            lines += [f"$ {command}", *(line.replace(f"{shell.folder}/", "") for line in kept)]
+            if not fits(expected, printed, shell):
+                differ.append(
+                    f"$ {command}\n--- the page shows\n" + "\n".join(expected) + f"\n--- it prints\n{printed}"
+                )
+            new_lines = expected if "…" in expected else [line.rstrip() for line in printed.rstrip().splitlines()]
+            lines += [f"$ {command}", *(line.replace(f"{shell.folder}/", "") for line in new_lines)]
         renewed = renewed.replace(block[0], "```console\n" + "\n".join(lines) + "\n```", 1)
     if REWRITE:
         (DOCS / page).write_text(renewed, encoding="utf-8")
@@ -183,7 +185,7 @@ def test_a_metric_for_every_domain_takes_at_most_ten_lines() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shown", "printed", "fit"),
+    ("expected", "printed", "fit"),
     [
         (["a b"], "a  b\n", True),
         (["a b"], "a c\n", False),
@@ -203,8 +205,8 @@ def test_a_metric_for_every_domain_takes_at_most_ten_lines() -> None:
         ([], "warning", False),
     ],
 )
-def test_what_counts_as_the_same_output(shown: list[str], printed: str, fit: bool, tmp_path: Path) -> None:
-    assert fits(shown, printed, Shell(tmp_path, tmp_path)) is fit
+def test_what_counts_as_the_same_output(expected: list[str], printed: str, fit: bool, tmp_path: Path) -> None:
+    assert fits(expected, printed, Shell(tmp_path, tmp_path)) is fit
 
 
 def test_commands_are_parted_from_what_they_print() -> None:

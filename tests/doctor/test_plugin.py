@@ -63,9 +63,9 @@ def doctor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Doctor]:
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         assert done.stderr == ""
         parts = re.split(r"^(ok|fail) +(\w+) +", done.stdout, flags=re.MULTILINE)[1:]
-        found = {name: (status, " ".join(text.split())) for status, name, text in zip(*[iter(parts)] * 3, strict=True)}
-        assert done.exit_code == int(any(status == "fail" for status, _ in found.values()))
-        return found
+        checks = {name: (status, " ".join(text.split())) for status, name, text in zip(*[iter(parts)] * 3, strict=True)}
+        assert done.exit_code == int(any(status == "fail" for status, _ in checks.values()))
+        return checks
 
     yield run
     for logger, level, handlers in before:
@@ -80,19 +80,19 @@ def change(path: Path, old: str, new: str) -> None:
 
 
 def test_a_new_plugin_is_in_good_health(books: Path, doctor: Doctor) -> None:
-    found = doctor("books")
-    assert {name: text for name, (status, text) in found.items() if status != "ok"} == {}
-    assert list(found) == ["found", "hooks", "settings", "tables", "texts", "liked", "filters", "metrics"]
-    assert found["found"][1] == "recsat-books 0.1.0, module recsat_books.domain"
-    assert "domains: books" in found["hooks"][1]
-    assert found["tables"][1] == "60 items, 2,442 events"
-    assert found["filters"][1].endswith("removing something under these settings: none")
+    checks = doctor("books")
+    assert {name: text for name, (status, text) in checks.items() if status != "ok"} == {}
+    assert list(checks) == ["found", "hooks", "settings", "tables", "texts", "liked", "filters", "metrics"]
+    assert checks["found"][1] == "recsat-books 0.1.0, module recsat_books.domain"
+    assert "domains: books" in checks["hooks"][1]
+    assert checks["tables"][1] == "60 items, 2,442 events"
+    assert checks["filters"][1].endswith("removing something under these settings: none")
 
 
 def test_settings_are_those_of_the_run(books: Path, doctor: Doctor) -> None:
-    found = doctor("books", "--set", "domain_config.max_pages=300")
-    assert "max_pages 300" in found["settings"][1]
-    assert found["filters"][1].endswith("removing something under these settings: books.short")
+    checks = doctor("books", "--set", "domain_config.max_pages=300")
+    assert "max_pages 300" in checks["settings"][1]
+    assert checks["filters"][1].endswith("removing something under these settings: books.short")
     assert (
         "--set: domain_config.max_page is no setting"
         in doctor("books", "--set", "domain_config.max_page=3")["settings"][1]
@@ -150,18 +150,18 @@ BREAKS = {
 
 @pytest.mark.parametrize("error", BREAKS)
 def test_each_error_is_found_where_it_is_and_says_what_to_do(error: str, books: Path, doctor: Doctor) -> None:
-    step, old, new, told = BREAKS[error]
+    step, old, new, pieces = BREAKS[error]
     change(books / DOMAIN, old, new)
-    found = doctor("books")
-    assert {name for name, (status, _) in found.items() if status == "fail"} == {step}
-    assert list(found)[-1] == step  # nothing is tried on what is known to be broken
-    assert [piece for piece in told if piece not in found[step][1]] == []
+    checks = doctor("books")
+    assert {name for name, (status, _) in checks.items() if status == "fail"} == {step}
+    assert list(checks)[-1] == step  # nothing is tried on what is known to be broken
+    assert [piece for piece in pieces if piece not in checks[step][1]] == []
 
 
 def test_a_bad_cell_is_named_with_file_and_row(books: Path, doctor: Doctor) -> None:
     change(books / "recsat_books/sample/events.csv", "r18,b55,read,322,2024-01-01\n", "r18,b55,read,many,2024-01-01\n")
-    status, told = doctor("books")["tables"]
-    assert (status, told) == (
+    status, message = doctor("books")["tables"]
+    assert (status, message) == (
         "fail",
         "events.csv, row 2: value 'many' is not a number. Write digits with a decimal point, without unit or thousands separator.",
     )
@@ -170,20 +170,20 @@ def test_a_bad_cell_is_named_with_file_and_row(books: Path, doctor: Doctor) -> N
 def test_a_forgotten_entry_point_is_shown_as_the_lines_to_add(books: Path, doctor: Doctor) -> None:
     [points] = books.glob("recsat_books-*/entry_points.txt")
     points.unlink()
-    [(name, (status, told))] = doctor("books").items()
+    [(name, (status, message))] = doctor("books").items()
     assert (name, status) == ("found", "fail")
-    assert "no installed distribution registers a plugin 'books'. There is distribution recsat-books 0.1.0" in told
-    assert f"module recsat_books is at {books / 'recsat_books' / '__init__.py'}, but it has no entry point" in told
-    assert '[project.entry-points.recsat] books = "recsat_books.domain"' in told
-    assert "install it again" in told
+    assert "no installed distribution registers a plugin 'books'. There is distribution recsat-books 0.1.0" in message
+    assert f"module recsat_books is at {books / 'recsat_books' / '__init__.py'}, but it has no entry point" in message
+    assert '[project.entry-points.recsat] books = "recsat_books.domain"' in message
+    assert "install it again" in message
 
 
 def test_a_module_without_any_distribution_is_found_too(books: Path, doctor: Doctor) -> None:
     [info] = books.glob("recsat_books-*")
     shutil.rmtree(info)
-    told = doctor("books")["found"][1]
-    assert "no distribution of its name" in told
-    assert 'books = "recsat_books.domain"' in told
+    message = doctor("books")["found"][1]
+    assert "no distribution of its name" in message
+    assert 'books = "recsat_books.domain"' in message
 
 
 def test_a_distribution_of_one_module_is_told_that_module(books: Path, doctor: Doctor) -> None:
@@ -202,9 +202,9 @@ def test_a_folder_that_was_not_installed_is_told_so(
 
 
 def test_a_misspelt_plugin_name_gets_a_suggestion(books: Path, doctor: Doctor) -> None:
-    told = doctor("boks")["found"][1]
-    assert "registers a plugin 'boks'. Did you mean 'books'?" in told
-    assert "recsat new-plugin boks" in told
+    message = doctor("boks")["found"][1]
+    assert "registers a plugin 'boks'. Did you mean 'books'?" in message
+    assert "recsat new-plugin boks" in message
 
 
 def test_two_distributions_of_one_plugin_name_are_both_named(books: Path, doctor: Doctor) -> None:
@@ -212,11 +212,12 @@ def test_two_distributions_of_one_plugin_name_are_both_named(books: Path, doctor
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: recsat-other\nVersion: 2.0\n")
     (info / "entry_points.txt").write_text("[recsat]\nbooks = recsat_books\n")
-    status, told = doctor("books")["hooks"]
+    status, message = doctor("books")["hooks"]
     assert status == "fail"
-    assert "The plugin name 'books' is given by" in told
+    assert "The plugin name 'books' is given by" in message
     assert (
-        "Uninstall one of recsat-other, recsat-books" in told or "Uninstall one of recsat-books, recsat-other" in told
+        "Uninstall one of recsat-other, recsat-books" in message
+        or "Uninstall one of recsat-books, recsat-other" in message
     )
 
 
@@ -224,11 +225,11 @@ def test_what_a_plugin_adds_to_every_domain_is_tried_on_the_domain_of_the_run(
     books: Path, doctor: Doctor, install: Callable[..., Path]
 ) -> None:
     install("compliance")
-    found = doctor("compliance", "--set", "domain=books")
-    assert {status for status, _ in found.values()} == {"ok"}
-    assert found["settings"][1].startswith("domain books")
-    assert found["filters"][1].startswith("compliance.withdrawn;")
-    assert found["metrics"][1].startswith("compliance.withdrawn_shown;")
+    checks = doctor("compliance", "--set", "domain=books")
+    assert {status for status, _ in checks.values()} == {"ok"}
+    assert checks["settings"][1].startswith("domain books")
+    assert checks["filters"][1].startswith("compliance.withdrawn;")
+    assert checks["metrics"][1].startswith("compliance.withdrawn_shown;")
 
 
 def test_an_encoder_is_made_and_asked_to_read(doctor: Doctor, install: Callable[..., Path]) -> None:
@@ -241,6 +242,6 @@ def test_an_encoder_is_made_and_asked_to_read(doctor: Doctor, install: Callable[
         "return vectors",
     )
     del sys.modules["recsat_letters"]
-    status, told = doctor("letters")["encoder"]
+    status, message = doctor("letters")["encoder"]
     assert status == "fail"
-    assert "length 1: mend the encoder" in told
+    assert "length 1: mend the encoder" in message

@@ -56,7 +56,7 @@ def _tokenizer(template: str | None, roles: tuple[str, ...], **options: object) 
 @pytest.fixture(scope="session")
 def checkpoint_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """``checkpoint_folder("gpt2")``: the folder of a small checkpoint of that family."""
-    made: dict[str, Path] = {}
+    folders: dict[str, Path] = {}
     # Wide weights: with the usual 0.02 all texts would get nearly the same vector, and comparisons would prove nothing.
     # 64 positions everywhere, so that cutting is seen.
 
@@ -94,14 +94,14 @@ def checkpoint_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str
         return XLNetModel(config), _tokenizer("$A:0 <sep>:0 <cls>:2", roles, padding_side="left", pad_token_type_id=3)
 
     def folder(family: str) -> Path:
-        if family not in made:
+        if family not in folders:
             torch.manual_seed(7)
             model, tokenizer = model_of(family)
             path = tmp_path_factory.mktemp(family) / family
             model.save_pretrained(path)
             tokenizer.save_pretrained(path)
-            made[family] = path
-        return made[family]
+            folders[family] = path
+        return folders[family]
 
     return folder
 

@@ -19,7 +19,7 @@ DIMENSION = 8
 
 
 class HashEncoder:
-    """Unit vectors that depend on the text alone; ``seen`` lists what it was asked for."""
+    """Unit vectors that depend on the text alone; ``seen`` lists the texts it encoded."""
 
     def __init__(self, fingerprint: str = "hash-1", seconds: float = 0.0, fail_after: int | None = None) -> None:
         self.fingerprint = fingerprint

@@ -33,9 +33,9 @@ def test_a_device_that_runs_out_of_memory_gets_smaller_batches_and_loses_none(le
             raise torch.OutOfMemoryError
         done.extend(rows.tolist())
 
-    held = run_in_batches(lengths, 50_000, forward)
+    budget = run_in_batches(lengths, 50_000, forward)
     assert sorted(done) == list(range(len(lengths)))
-    assert held == 50_000 or held <= 2 * room
+    assert budget == 50_000 or budget <= 2 * room
 
 
 def test_running_out_of_memory_is_logged(caplog: pytest.LogCaptureFixture) -> None:

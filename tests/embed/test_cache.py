@@ -96,11 +96,11 @@ def test_a_run_that_fails_goes_on_where_it_was(tmp_path: Path, hashing: ModuleTy
     broken = hashing.HashEncoder(fail_after=10)
     with pytest.raises(MemoryError):
         embed_texts(texts, broken, tmp_path, block=2)
-    kept = len(broken.seen)
+    n_stored = len(broken.seen)
     whole = hashing.HashEncoder()
     result = embed_texts(texts, whole, tmp_path)
-    assert kept >= 10
-    assert (result.n_cached, result.n_new) == (kept, 20 - kept)
+    assert n_stored >= 10
+    assert (result.n_cached, result.n_new) == (n_stored, 20 - n_stored)
     assert set(whole.seen).isdisjoint(broken.seen)
 
 
@@ -132,19 +132,21 @@ def test_processes_that_write_at_once_lose_nothing(tmp_path: Path, hashing: Modu
     np.testing.assert_array_equal(result.vectors, hashing.HashEncoder().encode(texts))
 
 
-@pytest.mark.parametrize("damage", ["cut", "overwritten", "text", "header"])
+@pytest.mark.parametrize("damage", ["cut", "overwritten", "last page of vectors", "text", "header"])
 def test_a_corrupt_file_is_set_aside_and_its_texts_are_embedded_again(
     tmp_path: Path, hashing: ModuleType, caplog: pytest.LogCaptureFixture, damage: str
 ) -> None:
     texts = [f"text {i}" for i in range(5000)]
-    embed_texts(texts, hashing.HashEncoder(), tmp_path)
+    vectors = embed_texts(texts, hashing.HashEncoder(), tmp_path).vectors
     path = file_of(tmp_path)
     content = path.read_bytes()
     middle = len(content) // 2
+    last = content.index(vectors[-1].tobytes()) >> 15 << 15
     path.write_bytes(
         {
             "cut": content[:middle],
             "overwritten": content[: 1 << 15] + b"\xa5" * (len(content) - (1 << 15)),
+            "last page of vectors": content[:last] + b"\xa5" * (1 << 15) + content[last + (1 << 15) :],
             "text": b"hello" * 100,
             "header": bytes(100) + content[100:],
         }[damage]
@@ -179,6 +181,16 @@ def test_one_flipped_bit_costs_one_text_and_a_warning(
     assert (result.n_new, result.n_cached) == (1, n_asked - 1)
     np.testing.assert_array_equal(result.vectors, vectors[:n_asked])
     assert embed_texts(texts, hashing.HashEncoder(), tmp_path).n_new == 0
+
+
+def test_cells_that_have_become_of_another_type_cost_their_text_at_most(tmp_path: Path, hashing: ModuleType) -> None:
+    vectors = embed_texts(["a", "b"], hashing.HashEncoder(), tmp_path).vectors
+    with closing(sqlite3.connect(file_of(tmp_path))) as file, file:
+        file.execute("update vectors set vector = cast(vector as text) where rowid = 1")
+        file.execute("update vectors set vector = 7 where rowid = 2")
+    result = embed_texts(["a", "b"], hashing.HashEncoder(), tmp_path)
+    assert (result.n_new, result.n_cached) == (1, 1)
+    np.testing.assert_array_equal(result.vectors, vectors)
 
 
 def test_files_of_an_earlier_version_are_named_once_and_not_read(

@@ -16,19 +16,19 @@ FINITE = st.floats(-1e3, 1e3, width=32)
 
 
 def test_int8_by_hand() -> None:
-    made = int8(np.array([[1.27, -0.635, 0.0], [0.0, 0.0, 0.0]], dtype=np.float32))
-    assert made.codes.tolist()[1] == [0, 0, 0]
-    assert made.codes.tolist()[0] in ([127, -64, 0], [127, -63, 0])
-    assert made.scales.tolist() == pytest.approx([0.01, 0.0])
-    assert made.nbytes == 2 * (3 + 4)
-    assert len(made) == 2
+    rounded = int8(np.array([[1.27, -0.635, 0.0], [0.0, 0.0, 0.0]], dtype=np.float32))
+    assert rounded.codes.tolist()[1] == [0, 0, 0]
+    assert rounded.codes.tolist()[0] in ([127, -64, 0], [127, -63, 0])
+    assert rounded.scales.tolist() == pytest.approx([0.01, 0.0])
+    assert rounded.nbytes == 2 * (3 + 4)
+    assert len(rounded) == 2
 
 
 @given(arrays(np.float32, (4, 6), elements=FINITE))
 def test_no_number_moves_by_more_than_half_a_step(vectors: np.ndarray) -> None:
-    made = int8(vectors)
-    assert (np.abs(made.decoded() - vectors) <= made.scales[:, None] * 0.5001 + 1e-12).all()
-    np.testing.assert_array_equal(made.decoded(slice(1, 3)), made.decoded()[1:3])
+    rounded = int8(vectors)
+    assert (np.abs(rounded.decoded() - vectors) <= rounded.scales[:, None] * 0.5001 + 1e-12).all()
+    np.testing.assert_array_equal(rounded.decoded(slice(1, 3)), rounded.decoded()[1:3])
 
 
 def test_principal_directions_lose_less_of_the_inner_products_than_any_others() -> None:
@@ -53,8 +53,8 @@ def test_principal_directions_lose_less_of_the_inner_products_than_any_others() 
 def test_all_directions_keep_every_cosine() -> None:
     vectors = unit_length(np.random.default_rng(1).standard_normal((9, 5)).astype(np.float32))
     vectors[3] = 0
-    for made in (principal(vectors, 5), truncated(vectors, 5)):
-        np.testing.assert_allclose(made(vectors) @ made(vectors).T, vectors @ vectors.T, atol=1e-5)
+    for projection in (principal(vectors, 5), truncated(vectors, 5)):
+        np.testing.assert_allclose(projection(vectors) @ projection(vectors).T, vectors @ vectors.T, atol=1e-5)
 
 
 def test_truncation_keeps_the_first_numbers() -> None:

@@ -40,13 +40,13 @@ def test_an_item_without_a_picture_keeps_unit_length() -> None:
 
 def test_ready_vectors_lose_their_common_part_and_zero_rows_stay_zero() -> None:
     given_vectors = np.array([[3.0, 1.0], [6.0, 0.0], [0.0, 0.0], [1.0, -1.0]], dtype=np.float64)
-    made = ready_vectors({"image": given_vectors}, 4, "here")["image"]
-    assert made.dtype == np.float32
+    vectors = ready_vectors({"image": given_vectors}, 4, "here")["image"]
+    assert vectors.dtype == np.float32
     unit = given_vectors / np.linalg.norm(given_vectors, axis=1, keepdims=True).clip(min=1e-12)
     moved = unit - unit[[0, 1, 3]].mean(axis=0)
     expected = moved / np.linalg.norm(moved, axis=1, keepdims=True)
-    np.testing.assert_allclose(made[[0, 1, 3]], expected[[0, 1, 3]], rtol=1e-5, atol=1e-6)
-    assert not made[2].any()
+    np.testing.assert_allclose(vectors[[0, 1, 3]], expected[[0, 1, 3]], rtol=1e-5, atol=1e-6)
+    assert not vectors[2].any()
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def encoder() -> ImageEncoder:
     return ImageEncoder(device="cpu", batch=3)
 
 
-def drawn(shape: str, colour: str, size: tuple[int, int] = (320, 240)) -> Image.Image:
+def picture(shape: str, colour: str, size: tuple[int, int] = (320, 240)) -> Image.Image:
     image = Image.new("RGB", size, "white")
     box = (size[0] // 2 - 80, size[1] // 2 - 80, size[0] // 2 + 80, size[1] // 2 + 80)
     getattr(ImageDraw.Draw(image), shape)(box, fill=colour)
@@ -42,7 +42,11 @@ def photographs() -> list[Path]:
 
 
 def test_pictures_of_like_things_are_nearer_than_a_photograph(encoder: ImageEncoder) -> None:
-    square, shifted, circle = drawn("rectangle", "red"), drawn("rectangle", "red", (340, 240)), drawn("ellipse", "red")
+    square, shifted, circle = (
+        picture("rectangle", "red"),
+        picture("rectangle", "red", (340, 240)),
+        picture("ellipse", "red"),
+    )
     vectors = encoder.encode([square, shifted, circle, *photographs()])
     similarity = vectors @ vectors.T
     assert similarity[0, 1] > 0.99, "the middle square is what counts"
@@ -58,18 +62,23 @@ def test_the_weights_know_what_photographs_show(encoder: ImageEncoder) -> None:
 
 
 def test_batches_give_what_single_pictures_give_in_any_order(encoder: ImageEncoder, tmp_path: Path) -> None:
-    drawn("ellipse", "blue").save(tmp_path / "circle.png")
-    images = [drawn("rectangle", "red"), tmp_path / "circle.png", drawn("ellipse", "green", (500, 100)), *photographs()]
-    told: list[int] = []
-    together = encoder.encode(images, progress=told.append)
-    assert told == [3, 2]
+    picture("ellipse", "blue").save(tmp_path / "circle.png")
+    images = [
+        picture("rectangle", "red"),
+        tmp_path / "circle.png",
+        picture("ellipse", "green", (500, 100)),
+        *photographs(),
+    ]
+    batch_sizes: list[int] = []
+    together = encoder.encode(images, progress=batch_sizes.append)
+    assert batch_sizes == [3, 2]
     np.testing.assert_allclose(together, np.concatenate([encoder.encode([image]) for image in images]), atol=1e-5)
     np.testing.assert_allclose(encoder.encode(images[::-1])[::-1], together, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1.0, rtol=1e-5)
 
 
 def test_no_picture_is_a_row_of_zeros(encoder: ImageEncoder) -> None:
-    vectors = encoder.encode([None, drawn("ellipse", "red"), None, None])
+    vectors = encoder.encode([None, picture("ellipse", "red"), None, None])
     assert vectors.any(axis=1).tolist() == [False, True, False, False]
     assert encoder.encode([]).shape == (0, 1280)
 
@@ -77,7 +86,7 @@ def test_no_picture_is_a_row_of_zeros(encoder: ImageEncoder) -> None:
 def test_what_is_no_picture_is_named(encoder: ImageEncoder, tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"not a picture")
     with pytest.raises(EncoderError, match=r"image 1: .*broken\.jpg cannot be read"):
-        encoder.encode([drawn("ellipse", "red"), tmp_path / "broken.jpg"])
+        encoder.encode([picture("ellipse", "red"), tmp_path / "broken.jpg"])
     with pytest.raises(EncoderError, match="give at least 1"):
         ImageEncoder(batch=0)
 
@@ -88,11 +97,11 @@ def test_padding_is_that_of_tensorflow(size: int, kernel: int, stride: int) -> N
     torch.nn.init.ones_(convolution.weight)
     ones = torch.ones(1, 1, size, size)
     with torch.inference_mode():
-        found = convolution(ones)[0, 0]
+        output = convolution(ones)[0, 0]
     n_out = -(-size // stride)
     before = max((n_out - 1) * stride + kernel - size, 0) // 2
     covered = [sum(0 <= o * stride - before + k < size for k in range(kernel)) for o in range(n_out)]
-    np.testing.assert_allclose(found, np.outer(covered, covered))
+    np.testing.assert_allclose(output, np.outer(covered, covered))
 
 
 def test_the_network_has_the_published_number_of_weights() -> None:
@@ -102,18 +111,18 @@ def test_the_network_has_the_published_number_of_weights() -> None:
 
 def test_a_picture_is_embedded_again_only_when_its_bytes_change(encoder: ImageEncoder, tmp_path: Path) -> None:
     file = tmp_path / "a picture.png"
-    drawn("ellipse", "red").save(file)
+    picture("ellipse", "red").save(file)
     paths = pl.Series([str(file), None, str(file)])
-    told: list[int] = []
-    first = embed_pictures(paths, encoder, tmp_path / "cache", told.append)
-    assert told == [1], "two items with one picture"
+    batch_sizes: list[int] = []
+    first = embed_pictures(paths, encoder, tmp_path / "cache", batch_sizes.append)
+    assert batch_sizes == [1], "two items with one picture"
     assert not first[1].any()
     np.testing.assert_allclose(first[0], encoder.encode([file])[0], atol=1e-6)
     (stored,) = (tmp_path / "cache").rglob("*.sqlite")
     content = stored.read_bytes()
     np.testing.assert_array_equal(embed_pictures(paths, encoder, tmp_path / "cache"), first)
     assert stored.read_bytes() == content, "nothing new"
-    drawn("rectangle", "blue").save(file)
+    picture("rectangle", "blue").save(file)
     changed = embed_pictures(paths, encoder, tmp_path / "cache")
     assert np.abs(changed[0] - first[0]).max() > 0.01
     with pytest.raises(EncoderError, match=r"gone\.png: cannot be read"):

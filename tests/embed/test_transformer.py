@@ -54,12 +54,12 @@ def plainly(folder: Path, texts: list[str], pooling: Pooling, max_tokens: int) -
 
 @pytest.fixture(scope="module")
 def encoder_of(checkpoint_folder: FolderOf) -> Callable[[str], TransformerEncoder]:
-    made: dict[str, TransformerEncoder] = {}
+    encoders: dict[str, TransformerEncoder] = {}
 
     def encoder(family: str) -> TransformerEncoder:
-        if family not in made:
-            made[family] = TransformerEncoder(checkpoint_folder(family), token_budget=100, device="cpu")
-        return made[family]
+        if family not in encoders:
+            encoders[family] = TransformerEncoder(checkpoint_folder(family), token_budget=100, device="cpu")
+        return encoders[family]
 
     return encoder
 

@@ -22,7 +22,7 @@ from recsat.finetune.cross_encoder import save_classifier, untrained_classifier
 from recsat.finetune.execute import open_finetune
 from recsat.finetune.pairs import PairSource
 from recsat.finetune.settings import FinetuneConfig, FinetuneSettings
-from recsat.finetune.training import Surroundings, train
+from recsat.finetune.training import TrainingContext, train
 from recsat.plugins import load_plugins
 from recsat.run import LogProgress, RunFolder, run_stage
 from recsat.stages import PREPARE
@@ -93,7 +93,7 @@ TASTES = ("likes cats", "likes war")
 """Texts of the two tastes."""
 
 
-def told_tastes(events: pl.DataFrame) -> pl.DataFrame:
+def taste_texts(events: pl.DataFrame) -> pl.DataFrame:
     likes_cats = pl.col("item_id").min() < "i12"
     texts = pl.when(likes_cats).then(pl.lit(TASTES[0])).otherwise(pl.lit(TASTES[1]))
     return events.group_by("user_id").agg(text=texts).sort("user_id")
@@ -125,14 +125,14 @@ def toy_classifier(
     dev = [
         ((taste, text), int((item < "i12") == (taste == TASTES[0]))) for taste in TASTES for item, text in texts.items()
     ]
-    source = PairSource(events, catalogue, told_tastes)
+    source = PairSource(events, catalogue, taste_texts)
     # Every user likes the whole kind, so that what is drawn as a negative is of the other one.
     kinds = pl.DataFrame({"item_id": catalogue.ids}).with_columns(cats=pl.col("item_id") < "i12")
-    own = events.join(kinds, on="item_id").select("user_id", "cats").unique()
-    liked = own.join(kinds, on="cats").select("user_id", "item_id")
+    user_kinds = events.join(kinds, on="item_id").select("user_id", "cats").unique()
+    liked = user_kinds.join(kinds, on="cats").select("user_id", "item_id")
     task = Classification(classifier, source, liked, texts, dev, settings, seed=0)
     folder = tmp_path_factory.mktemp("classifier")
-    state = train(task, settings, Surroundings(folder=folder, digest="toy", seed=0, progress=LogProgress()))
+    state = train(task, settings, TrainingContext(folder=folder, digest="toy", seed=0, progress=LogProgress()))
     save_classifier(classifier, folder / "classifier", {"settings": settings.model_dump()})
     return folder / "classifier", state.history
 

@@ -22,15 +22,15 @@ from recsat.finetune.judged_pairs import with_negatives
 def test_it_says_what_scikit_learn_says(rows: list[tuple[int, float]]) -> None:
     labels, probabilities = np.array([label for label, _ in rows]), np.array([p for _, p in rows])
     predicted = probabilities >= 0.5
-    found = classification_report(labels, probabilities)
-    assert found["precision"] == pytest.approx(metrics.precision_score(labels, predicted, zero_division=0))
-    assert found["recall"] == pytest.approx(metrics.recall_score(labels, predicted))
-    assert found["f1"] == pytest.approx(metrics.f1_score(labels, predicted, zero_division=0))
-    assert found["auc"] == pytest.approx(metrics.roc_auc_score(labels, probabilities))
+    report = classification_report(labels, probabilities)
+    assert report["precision"] == pytest.approx(metrics.precision_score(labels, predicted, zero_division=0))
+    assert report["recall"] == pytest.approx(metrics.recall_score(labels, predicted))
+    assert report["f1"] == pytest.approx(metrics.f1_score(labels, predicted, zero_division=0))
+    assert report["auc"] == pytest.approx(metrics.roc_auc_score(labels, probabilities))
     clipped = np.clip(probabilities, 1e-15, 1 - 1e-15)
-    assert found["log_loss"] == pytest.approx(metrics.log_loss(labels, clipped), abs=1e-9)
-    assert found["accuracy"] == pytest.approx(metrics.accuracy_score(labels, predicted))
-    assert found["n"] == len(rows)
+    assert report["log_loss"] == pytest.approx(metrics.log_loss(labels, clipped), abs=1e-9)
+    assert report["accuracy"] == pytest.approx(metrics.accuracy_score(labels, predicted))
+    assert report["n"] == len(rows)
 
 
 def test_one_class_alone_has_no_report() -> None:

@@ -66,15 +66,15 @@ def test_the_stage_reports_every_epoch_and_the_test_part_and_spares_no_negative_
     monkeypatch.setattr(classify, "Classification", Watched)
     folder = prepared(objective="classification", epochs=1, pairs_per_epoch=60)
     path = finetune_run(config(), load_plugins(["content"]), resume=folder.path)
-    found = json.loads((path / "finetune" / "classifier.json").read_text())
-    assert [one["epoch"] for one in found["dev"]] == [0, 1]
-    assert found["test"]["n"] == 60
-    assert 0 < found["test"]["positive_share"] < 1
+    reports = json.loads((path / "finetune" / "classifier.json").read_text())
+    assert [one["epoch"] for one in reports["dev"]] == [0, 1]
+    assert reports["test"]["n"] == 60
+    assert 0 < reports["test"]["positive_share"] < 1
     assert (path / "finetune" / "classifier.md").read_text().count("\n| ") == 2 + 3
-    held = [
+    held_out = [
         pl.read_parquet(path / "splits" / split / f"{part}.parquet")
         for split in ("warm", "cold")
         for part in ("validation", "test")
     ]
     assert spared[0].height > 100
-    assert spared[0].join(pl.concat(held), on=["user_id", "item_id"], how="semi").is_empty()
+    assert spared[0].join(pl.concat(held_out), on=["user_id", "item_id"], how="semi").is_empty()

@@ -45,11 +45,11 @@ def test_the_model_folder_is_an_encoder_with_other_vectors_and_the_same_pooling(
 
 
 def test_the_model_folder_says_what_it_must_not_be_tested_on(finished: Path) -> None:
-    story = json.loads((finished / "finetune" / "model" / "finetune.json").read_text())
-    assert [split["name"] for split in story["splits"]] == ["warm", "cold"]
-    assert story["data_fingerprint"] == json.loads((finished / "data" / "summary.json").read_text())["fingerprint"]
-    assert [one["epoch"] for one in story["history"]] == [0, 1, 2]
-    assert "loss" not in story["history"][0]
+    provenance = json.loads((finished / "finetune" / "model" / "finetune.json").read_text())
+    assert [split["name"] for split in provenance["splits"]] == ["warm", "cold"]
+    assert provenance["data_fingerprint"] == json.loads((finished / "data" / "summary.json").read_text())["fingerprint"]
+    assert [one["epoch"] for one in provenance["history"]] == [0, 1, 2]
+    assert "loss" not in provenance["history"][0]
 
 
 def test_the_comparison_has_every_split_and_arm_that_can_speak_there(finished: Path) -> None:
@@ -61,8 +61,8 @@ def test_the_comparison_has_every_split_and_arm_that_can_speak_there(finished: P
         gap = row["after"]["mean"] - row["before"]["mean"]
         assert row["difference"]["mean"] == pytest.approx(gap, abs=1e-9)
         assert row["difference"]["low"] <= row["difference"]["mean"] <= row["difference"]["high"]
-    told = (finished / "finetune" / "compare.md").read_text()
-    assert told.count("\n| ") == 2 + len(rows)
+    markdown = (finished / "finetune" / "compare.md").read_text()
+    assert markdown.count("\n| ") == 2 + len(rows)
 
 
 CHILD = """
@@ -94,10 +94,10 @@ def test_a_training_that_is_killed_and_resumed_ends_with_the_same_weights(finish
     assert cut.has("finetune/checkpoint.safetensors")
     assert not cut.has("finetune/model")
     run_stage(cut, FINETUNE, load_plugins(["content"]))
-    expected, found = (load_file(path / "finetune" / "model" / "model.safetensors") for path in (finished, cut.path))
-    assert expected.keys() == found.keys()
+    expected, resumed = (load_file(path / "finetune" / "model" / "model.safetensors") for path in (finished, cut.path))
+    assert expected.keys() == resumed.keys()
     for name in expected:
-        np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+        np.testing.assert_array_equal(resumed[name], expected[name], err_msg=name)
     assert cut.read_json("finetune/history.json") == json.loads((finished / "finetune/history.json").read_text())
 
 
@@ -114,15 +114,15 @@ def test_a_checkpoint_of_other_settings_is_refused_and_a_finished_one_is_not_tra
 
 def test_observers_hear_of_every_epoch(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
     plugins, folder = load_plugins(["content"]), prepared(epochs=1)
-    heard: list[tuple[int, dict[str, float]]] = []
+    metrics: list[tuple[int, dict[str, float]]] = []
 
     def hear(*, stage: str, folder: Path, step: int, values: dict[str, float]) -> None:
-        heard.append((step, dict(values)))
+        metrics.append((step, dict(values)))
 
     monkeypatch.setattr(plugins.observers, "recsat_on_metrics", hear)
     run_stage(folder, FINETUNE, plugins)
-    assert [values for _, values in heard if "epoch" in values] == folder.read_json("finetune/history.json")
-    assert [step for step, values in heard if "epoch" in values] == [0, 6]
+    assert [values for _, values in metrics if "epoch" in values] == folder.read_json("finetune/history.json")
+    assert [step for step, values in metrics if "epoch" in values] == [0, 6]
 
 
 def test_nothing_that_a_split_holds_out_is_learnt_from_or_decides_when_to_stop(
@@ -142,13 +142,13 @@ def test_nothing_that_a_split_holds_out_is_learnt_from_or_decides_when_to_stop(
 def by_hand(anchors: torch.Tensor, items: torch.Tensor, liked: torch.Tensor, temperature: float) -> float:
     total = 0.0
     for i in range(len(anchors)):
-        own = math.exp(float(anchors[i] @ items[i]) / temperature)
-        others = [
+        positive = math.exp(float(anchors[i] @ items[i]) / temperature)
+        negatives = [
             math.exp(float(anchors[i] @ items[j]) / temperature)
             for j in range(len(items))
             if j != i and not bool(liked[i, j])
         ]
-        total -= math.log(own / (own + sum(others)))
+        total -= math.log(positive / (positive + sum(negatives)))
     return total / len(anchors)
 
 
@@ -158,8 +158,8 @@ def test_it_is_the_formula_with_what_the_user_liked_left_out_of_the_negatives(sh
     anchors, items = (torch.nn.functional.normalize(torch.randn(6, 4), dim=1) for _ in range(2))
     liked = torch.rand(6, 6) < share
     liked |= torch.eye(6, dtype=torch.bool)
-    found = info_nce(anchors, items, liked, temperature=0.2)
-    assert float(found) == pytest.approx(by_hand(anchors, items, liked, 0.2), rel=1e-5, abs=1e-6)
+    loss = info_nce(anchors, items, liked, temperature=0.2)
+    assert float(loss) == pytest.approx(by_hand(anchors, items, liked, 0.2), rel=1e-5, abs=1e-6)
 
 
 def test_equal_vectors_give_the_log_of_the_batch_and_the_correction_gives_the_entropy_of_the_chances() -> None:
@@ -167,5 +167,5 @@ def test_equal_vectors_give_the_log_of_the_batch_and_the_correction_gives_the_en
     assert float(info_nce(same, same, none, temperature=1.0)) == pytest.approx(math.log(4))
     chances = torch.tensor([0.4, 0.3, 0.2, 0.1])
     weights = (1 / chances) / (1 / chances).sum()
-    found = info_nce(same, same, none, temperature=1.0, log_chances=chances.log())
-    assert float(found) == pytest.approx(float(-weights.log().mean()))
+    loss = info_nce(same, same, none, temperature=1.0, log_chances=chances.log())
+    assert float(loss) == pytest.approx(float(-weights.log().mean()))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from recsat import ConfigError, RunConfig
-from recsat.embed.provenance import Origin, refuse_leaks
+from recsat.embed.provenance import Provenance, refuse_leaks
 from recsat.plugins import load_plugins
 from recsat.run import execute
 from recsat.run.check import check_config
@@ -26,8 +26,10 @@ SPLITS = [
 def model(tmp_path: Path) -> Path:
     """A folder with the finetune.json of a model of both splits, seed 42."""
     trained = RunConfig.model_validate({"splits": SPLITS})
-    story = Origin.of(trained, FINGERPRINT).model_dump(mode="json") | {"settings": {"objective": "classification"}}
-    (tmp_path / "finetune.json").write_text(json.dumps(story))
+    content = Provenance.of(trained, FINGERPRINT).model_dump(mode="json") | {
+        "settings": {"objective": "classification"}
+    }
+    (tmp_path / "finetune.json").write_text(json.dumps(content))
     return tmp_path
 
 
@@ -85,9 +87,9 @@ def test_several_differences_are_all_told(model: Path) -> None:
 
 
 def test_a_model_that_does_not_tell_what_it_learnt_from_is_refused(model: Path) -> None:
-    story = json.loads((model / "finetune.json").read_text())
-    del story["data"], story["data_fingerprint"]
-    (model / "finetune.json").write_text(json.dumps(story))
+    content = json.loads((model / "finetune.json").read_text())
+    del content["data"], content["data_fingerprint"]
+    (model / "finetune.json").write_text(json.dumps(content))
     with pytest.raises(ConfigError, match=r"does not tell .* \(missing or wrong: data, data_fingerprint\)"):
         refuse_leaks(run_of(model), FINGERPRINT)
 
@@ -112,8 +114,8 @@ def test_what_the_settings_tell_shows_before_a_run_and_what_the_data_tell_in_its
     other = small_run_config.model_copy(update={"rank": rank})
     with pytest.raises(ConfigError, match=r"^rank.reranker_parameters.model: .*data.min_user_events 5 there, 3 here"):
         check_config(other, plugins)
-    story = json.loads((model / "finetune.json").read_text())
-    (model / "finetune.json").write_text(json.dumps(story | {"data": other.data.model_dump()}))
+    content = json.loads((model / "finetune.json").read_text())
+    (model / "finetune.json").write_text(json.dumps(content | {"data": other.data.model_dump()}))
     check_config(other, plugins)
     before = set(Path(other.runs_dir).iterdir()) if Path(other.runs_dir).exists() else set()
     with pytest.raises(ConfigError, match="other data"):

@@ -65,24 +65,24 @@ def test_the_order_is_that_of_the_probabilities_wherever_the_candidates_stand(
 def test_a_user_without_a_text_keeps_the_arms_order_beside_one_who_has_one(
     reranker: ClassifierReranker, texts: Mapping[str, str], tastes: tuple[str, str]
 ) -> None:
-    told = replace(reranker, user_texts={"bob": tastes[1], **texts})
-    places = told.rerank(block_of(["cleo", "bob"]), k=4)
+    with_texts = replace(reranker, user_texts={"bob": tastes[1], **texts})
+    places = with_texts.rerank(block_of(["cleo", "bob"]), k=4)
     assert places[0].tolist() == [0, 1, 2, 3]
     assert set(places[1, :2].tolist()) == {2, 3}
-    assert told.rerank(block_of(["cleo", "cleo"]), k=3).tolist() == [[0, 1, 2], [0, 1, 2]]
+    assert with_texts.rerank(block_of(["cleo", "cleo"]), k=3).tolist() == [[0, 1, 2], [0, 1, 2]]
 
 
 def test_what_comes_after_reranks_by_the_probabilities(reranker: ClassifierReranker, tastes: tuple[str, str]) -> None:
-    heard: list[RerankInput] = []
+    blocks: list[RerankInput] = []
 
     class Listening:
         def rerank(self, block: RerankInput, k: int) -> torch.Tensor:
-            heard.append(block)
+            blocks.append(block)
             return torch.tensor([[3, 0], [0, -1]])
 
     places = replace(reranker, then=Listening()).rerank(block_of(["cleo", "bob"]), k=2)
     assert places.tolist() == [[3, 0], [0, -1]]
-    [block] = heard
+    [block] = blocks
     assert block.scores[0].tolist() == [5.0, 4.0, 3.0, 2.0, -torch.inf]
     likes = block.scores[1]
     assert likes[4] == -torch.inf
@@ -97,7 +97,7 @@ def test_without_texts_or_users_it_says_what_it_needs(toy_classifier: Trained, r
         reranker.rerank(block_of(None), k=2)
 
 
-def made(**parameters: object) -> Reranker:
+def classifier_reranker(**parameters: object) -> Reranker:
     plugins = load_plugins(["content"])
     return make_reranker(plugins.rerankers(plugins.domain("content"))["classifier"], parameters)
 
@@ -106,13 +106,17 @@ def test_a_run_names_it_with_the_folder_of_the_model_or_of_its_run(toy_classifie
     inside = tmp_path / "run" / "finetune" / "classifier"
     inside.parent.mkdir(parents=True)
     inside.symlink_to(toy_classifier[0])
-    assert made(model=str(inside)) == made(model=str(tmp_path / "run")) == ClassifierReranker(inside)
-    after = made(model=str(inside), depth=5, then="mmr", trade_off=0.4)
+    assert (
+        classifier_reranker(model=str(inside))
+        == classifier_reranker(model=str(tmp_path / "run"))
+        == ClassifierReranker(inside)
+    )
+    after = classifier_reranker(model=str(inside), depth=5, then="mmr", trade_off=0.4)
     assert after == ClassifierReranker(inside, 5, MaximalMarginalRelevance(trade_off=0.4))
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("parameters", "message"),
     [
         ({}, "needs a trained model. Train one with recsat finetune content --classifier"),
         ({"model": "nowhere"}, "nowhere does not exist. Name a run of"),
@@ -127,7 +131,7 @@ def test_a_run_names_it_with_the_folder_of_the_model_or_of_its_run(toy_classifie
     ],
 )
 def test_what_is_no_classifier_is_refused_with_what_to_do(
-    given: dict[str, object], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    parameters: dict[str, object], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     written = {
@@ -135,18 +139,18 @@ def test_what_is_no_classifier_is_refused_with_what_to_do(
         "good": json.dumps({"settings": {"objective": "classification", "max_tokens": 8}}),
         "torn": "{",
     }
-    for name, story in written.items():
+    for name, content in written.items():
         (tmp_path / name).mkdir()
-        (tmp_path / name / "finetune.json").write_text(story)
+        (tmp_path / name / "finetune.json").write_text(content)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match=message):
-        made(**given)
+        classifier_reranker(**parameters)
 
 
 def test_a_folder_whose_weights_have_no_head_is_refused_when_it_is_read(tiny_bert: Path, tmp_path: Path) -> None:
     for file in tiny_bert.iterdir():
         (tmp_path / file.name).symlink_to(file)
     (tmp_path / "finetune.json").write_text(json.dumps({"settings": {"objective": "classification", "max_tokens": 32}}))
-    told = ClassifierReranker(classifier_folder(tmp_path)).with_texts(["a film"] * 24, {"ann": "likes cats"})
+    headless = ClassifierReranker(classifier_folder(tmp_path)).with_texts(["a film"] * 24, {"ann": "likes cats"})
     with pytest.raises(EncoderError, match="has no trained head"):
-        told.rerank(block_of(["ann", "bob"]), k=2)
+        headless.rerank(block_of(["ann", "bob"]), k=2)

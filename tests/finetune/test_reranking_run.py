@@ -59,12 +59,12 @@ def runs(plain: RunConfig, reranking: RunConfig) -> tuple[Path, Path]:
 
 
 def by_hand(lists: pl.DataFrame, known: pl.DataFrame, run: Path, trained: Path) -> pl.DataFrame:
-    """(user_id, item_id, rank): the five most probable likes of each list; users are told by liked ``known`` events."""
+    """(user_id, item_id, rank): the five most probable likes of each list; user texts come from liked ``known`` events."""
     users = lists["user_id"].unique().sort().to_frame()
     liked = known.filter(pl.col("value") >= 4).sort("timestamp", maintain_order=True)
     history = liked.join(pl.read_parquet(run / "data" / "items.parquet"), on="item_id")
-    told = users.with_columns(user=describe_user(users, history.join(users, on="user_id", how="semi")))
-    pairs = lists.join(told, on="user_id").join(pl.read_parquet(run / "data" / "texts.parquet"), on="item_id")
+    user_texts = users.with_columns(user=describe_user(users, history.join(users, on="user_id", how="semi")))
+    pairs = lists.join(user_texts, on="user_id").join(pl.read_parquet(run / "data" / "texts.parquet"), on="item_id")
     classifier = CrossEncoder.load(trained / "finetune" / "classifier", max_tokens=32, device="cpu")
     likes = classifier.probabilities(list(pairs.select("user", "text").iter_rows()))
     best = pairs.with_columns(like=pl.Series(likes)).sort("user_id", "like", descending=[False, True])
@@ -82,10 +82,10 @@ def test_every_arms_best_are_in_the_order_of_the_probabilities_given_what_was_kn
     deep, short = (pl.read_parquet(run / "lists" / "warm.parquet").filter(~pl.col("fallback")) for run in runs)
     for arm in ("popularity", "ease"):
         expected = by_hand(deep.filter(pl.col("arm") == arm), known, plain, trained)
-        found = short.filter(pl.col("arm") == arm).select("user_id", "item_id", "rank").sort("user_id", "rank")
-        assert found.equals(expected)
+        reranked = short.filter(pl.col("arm") == arm).select("user_id", "item_id", "rank").sort("user_id", "rank")
+        assert reranked.equals(expected)
         first = deep.filter((pl.col("arm") == arm) & (pl.col("rank") <= 5)).select("user_id", "item_id")
-        assert not first.sort(pl.all()).equals(found.select("user_id", "item_id").sort(pl.all()))
+        assert not first.sort(pl.all()).equals(reranked.select("user_id", "item_id").sort(pl.all()))
 
 
 def test_served_lists_are_told_by_everything_that_is_known_and_newcomers_get_the_fallback(

@@ -90,7 +90,7 @@ def test_a_run_that_is_no_fine_tuning_is_not_resumed_as_one(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ([], "Name a domain, such as recsat finetune content"),
         (["content", "--epochs", "0"], "--set finetune.epochs=0: finetune.epochs must be at least 1, but is 0."),
@@ -99,12 +99,12 @@ def test_a_run_that_is_no_fine_tuning_is_not_resumed_as_one(tmp_path: Path) -> N
         (["content", "--set", "rank.kk=1"], "Did you mean 'rank.k'?"),
     ],
 )
-def test_what_the_command_refuses_is_a_message(arguments: list[str], told: str, tmp_path: Path) -> None:
+def test_what_the_command_refuses_is_a_message(arguments: list[str], message: str, tmp_path: Path) -> None:
     done = CliRunner().invoke(
         app, ["finetune", *arguments, *(["-s", f"runs_dir={tmp_path}"] if arguments[1:] != ["--resume", "."] else [])]
     )
     assert done.exit_code == 2
-    assert told in " ".join(done.stderr.split())
+    assert message in " ".join(done.stderr.split())
     assert list(tmp_path.iterdir()) == []
 
 

@@ -23,7 +23,7 @@ from recsat.finetune.layers import set_training
 from recsat.finetune.pairs import PairSource
 from recsat.finetune.settings import FinetuneSettings
 from recsat.finetune.text_model import TextModel
-from recsat.finetune.training import Surroundings, train, warmed_up
+from recsat.finetune.training import TrainingContext, train, warmed_up
 from recsat.finetune.validation import Validation
 from recsat.lists.request import Request
 from recsat.run import LogProgress
@@ -40,29 +40,31 @@ class SameKind(Validation):
         return {"ndcg@10": float(((cosines.argmax(axis=1) < half) == (np.arange(len(vectors)) < half)).mean())}
 
 
-def told(events: pl.DataFrame) -> pl.DataFrame:
+def describe(events: pl.DataFrame) -> pl.DataFrame:
     """A user's text is the words of what the user liked."""
     return events.sort("item_id").group_by("user_id").agg(text=pl.col("item_id").str.join(" ")).sort("user_id")
 
 
 def task_of(toy: Toy, folder: Path, **settings: Any) -> tuple[Contrastive, FinetuneSettings]:
     catalogue, events = toy
-    chosen = FinetuneSettings.model_validate(
+    finetune_settings = FinetuneSettings.model_validate(
         {"pairs_per_epoch": 128, "batch_size": 16, "learning_rate": 3e-3, "epochs": 3, "max_tokens": 16} | settings
     )
-    model = TextModel(TransformerEncoder(folder, device="cpu"), chosen, seed=0)
-    source = PairSource(events, catalogue, told)
-    return Contrastive(model, source, catalogue.items["title"], SameKind({}, Request()), chosen, seed=0), chosen
+    model = TextModel(TransformerEncoder(folder, device="cpu"), finetune_settings, seed=0)
+    source = PairSource(events, catalogue, describe)
+    return Contrastive(
+        model, source, catalogue.items["title"], SameKind({}, Request()), finetune_settings, seed=0
+    ), finetune_settings
 
 
-def around(folder: Path) -> Surroundings:
-    return Surroundings(folder=folder, digest="toy", seed=0, progress=LogProgress())
+def training_context(folder: Path) -> TrainingContext:
+    return TrainingContext(folder=folder, digest="toy", seed=0, progress=LogProgress())
 
 
 def test_the_loss_falls_and_items_come_to_lie_with_their_kind(toy: Toy, tiny_bert: Path, tmp_path: Path) -> None:
     task, settings = task_of(toy, tiny_bert, epochs=4, user_share=0.0)
     first = task.validate()["ndcg@10"]
-    state = train(task, settings, around(tmp_path))
+    state = train(task, settings, training_context(tmp_path))
     losses = [one["loss"] for one in state.history[1:]]
     assert losses[-1] < 0.8 * losses[0]
     assert losses[-1] < math.log(16)  # what vectors without any meaning would give
@@ -76,7 +78,7 @@ def test_adapters_learn_while_the_weights_stay_and_are_merged_at_the_end(
     pytest.importorskip("peft", reason="low-rank adapters need peft: pip install 'recsat[finetune]'")
     task, settings = task_of(toy, tiny_bert, lora_rank=4, lora_targets=["query", "value"], learning_rate=2e-2)
     start = {name: value.clone() for name, value in task.model.named_parameters()}
-    state = train(task, settings, around(tmp_path))
+    state = train(task, settings, training_context(tmp_path))
     assert state.history[-1]["loss"] < state.history[1]["loss"]
     for name, value in task.model.named_parameters():
         assert value.requires_grad == ("lora" in name)
@@ -117,7 +119,7 @@ def test_freezing_every_layer_is_refused(toy: Toy, tiny_bert: Path) -> None:
 
 
 class Ladder:
-    """One weight that moves by the same step whatever happens, and a validation that is told in advance."""
+    """One weight that moves by the same step whatever happens, and validation values set in advance."""
 
     goal = "good"
 
@@ -152,7 +154,7 @@ def test_training_stops_when_validation_does_and_keeps_the_best(
     task = Ladder(goods)
     start = next(task.model.parameters()).item()
     settings = FinetuneSettings(epochs=4, patience=patience, learning_rate=0.01, weight_decay=0.0)
-    state = train(task, settings, around(tmp_path))
+    state = train(task, settings, training_context(tmp_path))
     assert (state.epoch, state.best_epoch, state.best) == (epochs_run, best, max(goods))
     assert len(state.history) == epochs_run + 1
     moved = start - next(task.model.parameters()).item()
@@ -162,15 +164,15 @@ def test_training_stops_when_validation_does_and_keeps_the_best(
 def test_a_resumed_training_that_had_finished_does_nothing_more(tmp_path: Path) -> None:
     settings = FinetuneSettings(epochs=2, learning_rate=0.01)
     first = Ladder([0.1, 0.2, 0.3])
-    state = train(first, settings, around(tmp_path))
+    state = train(first, settings, training_context(tmp_path))
     again = Ladder([])
-    assert train(again, settings, around(tmp_path)) == state
+    assert train(again, settings, training_context(tmp_path)) == state
     assert torch.equal(next(again.model.parameters()), next(first.model.parameters()))
 
 
 def test_a_gradient_that_is_not_finite_ends_the_training_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"step 0: the gradient is not finite.*finetune.learning_rate"):
-        train(Ladder([0.1], gradient=float("inf")), FinetuneSettings(), around(tmp_path))
+        train(Ladder([0.1], gradient=float("inf")), FinetuneSettings(), training_context(tmp_path))
 
 
 def test_dropout_draws_leave_the_callers_random_numbers_alone(tmp_path: Path) -> None:
@@ -178,7 +180,7 @@ def test_dropout_draws_leave_the_callers_random_numbers_alone(tmp_path: Path) ->
     expected = torch.rand(3)
     task = Ladder([0.1, 0.2])
     torch.manual_seed(3)
-    train(task, FinetuneSettings(epochs=1), around(tmp_path))
+    train(task, FinetuneSettings(epochs=1), training_context(tmp_path))
     assert torch.equal(torch.rand(3), expected)
 
 

@@ -45,8 +45,10 @@ def test_a_flow_run_leaves_a_model_and_shows_before_and_after(
 
     assert (folder / "finetune" / "model" / "model.safetensors").exists()
     with get_client(sync_client=True) as client:
-        found = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["recsat-finetune"])))
-    assert [artifact.data for artifact in found] == [(folder / "finetune" / "compare.md").read_text()]
+        artifacts = client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["recsat-finetune"]))
+        )
+    assert [artifact.data for artifact in artifacts] == [(folder / "finetune" / "compare.md").read_text()]
     assert finetune(resume=str(folder)) == str(folder)  # nothing is left to do
 
 

@@ -20,12 +20,12 @@ from recsat_flows.pipeline import TASKS, pipeline
 from recsat_flows.recommend import recommend
 
 
-def shown(key: str) -> object:
+def artifact_data(key: str) -> object:
     """What the newest artifact of that key holds."""
     with get_client(sync_client=True) as client:
-        found = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
-    assert len(found) == 1
-    return found[0].data
+        artifacts = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
+    assert len(artifacts) == 1
+    return artifacts[0].data
 
 
 @pytest.mark.server
@@ -37,8 +37,8 @@ def test_a_flow_run_leaves_the_report_and_shows_it_as_an_artifact(small_run_conf
     assert [cost.name for cost in result.stages] == [stage.name for stage in PIPELINE[:-1]]
     assert {arm.name for arm in result.arms} == {"popularity", "text", "ease"}
     assert (folder.parent / "latest").resolve() == folder.resolve()
-    assert shown("recsat-report") == (folder / "report.md").read_text()
-    assert shown("recsat-recommend-progress") == 100.0
+    assert artifact_data("recsat-report") == (folder / "report.md").read_text()
+    assert artifact_data("recsat-recommend-progress") == 100.0
 
 
 @pytest.mark.server
@@ -65,7 +65,7 @@ def test_lists_for_some_users_are_written_and_shown(finished_run: Path, tmp_path
     recommend(ServeConfig(run=str(finished_run), users=["1", "2"], k=3), str(target))
     lists = pl.read_parquet(target)
     assert lists.group_by("user_id").len().sort("user_id").rows() == [("1", 3), ("2", 3)]
-    rows = shown("recsat-lists")
+    rows = artifact_data("recsat-lists")
     assert isinstance(rows, str)
     assert [row["item_id"] for row in json.loads(rows)] == lists["item_id"].to_list()
 

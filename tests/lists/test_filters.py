@@ -45,9 +45,9 @@ def test_a_candidate_counts_for_the_first_filter_that_removes_it() -> None:
 
 def test_a_filter_of_one_kind_leaves_other_kinds_alone_also_when_pushed_down() -> None:
     games = CandidateFilter(name="g", description="", kinds=("game",), where=CHEAP.where, keep=CHEAP.keep)
-    made = plan(g=games)
-    assert made.items.tolist() == [True, False, True, True]
-    assert made.where == [
+    filter_plan = plan(g=games)
+    assert filter_plan.items.tolist() == [True, False, True, True]
+    assert filter_plan.where == [
         {
             "should": [
                 {"must": [{"key": "price", "range": {"lt": 10}}]},
@@ -58,19 +58,21 @@ def test_a_filter_of_one_kind_leaves_other_kinds_alone_also_when_pushed_down() -
 
 
 def test_a_rule_is_masked_and_pushed_down_from_one_expression() -> None:
-    made = plan(g=CandidateFilter(name="g", description="", kinds=("game",), rule=field("price") < 10))
-    assert made.items.tolist() == [True, False, True, True]
-    assert made.where == plan(g=CandidateFilter(name="g", description="", kinds=("game",), where=CHEAP.where)).where
-    assert not made.by_id
+    filter_plan = plan(g=CandidateFilter(name="g", description="", kinds=("game",), rule=field("price") < 10))
+    assert filter_plan.items.tolist() == [True, False, True, True]
+    assert (
+        filter_plan.where == plan(g=CandidateFilter(name="g", description="", kinds=("game",), where=CHEAP.where)).where
+    )
+    assert not filter_plan.by_id
 
 
 def test_what_keep_removes_beside_a_rule_is_told_to_retrieval_by_id() -> None:
     both = CandidateFilter(
         name="both", description="", rule=field("price") < 10, keep=lambda items, context: items["item_id"] != "a"
     )
-    made = plan(both=both)
-    assert made.items.tolist() == [False, False, True, False]
-    assert made.by_id
+    filter_plan = plan(both=both)
+    assert filter_plan.items.tolist() == [False, False, True, False]
+    assert filter_plan.by_id
 
 
 def test_a_rule_on_a_column_that_items_lack_is_refused_by_its_name_in_the_settings() -> None:
@@ -86,16 +88,16 @@ def test_an_allow_list_of_one_kind_lets_other_kinds_pass() -> None:
         kinds=("item",),
         allow=lambda users, context: pl.DataFrame({"user_id": ["u"], "item_id": ["c"]}),
     )
-    made = plan(owned=owned)
-    assert made.mask(slice(0, 2)).tolist() == [[True, True, True, False], [True, True, False, False]]
-    assert made.removed == {"owned": 3}
+    filter_plan = plan(owned=owned)
+    assert filter_plan.mask(slice(0, 2)).tolist() == [[True, True, True, False], [True, True, False, False]]
+    assert filter_plan.removed == {"owned": 3}
 
 
 def test_a_universe_bounds_the_candidates_before_any_filter() -> None:
     universe = np.array([True, False, False, True])
-    made = plan_filters({"seen": SEEN}, Catalogue(ITEMS), ["u", "v"], CONTEXT, universe)
-    assert made.n_candidates == 4
-    assert made.mask(slice(1, 2)).tolist() == [[True, False, False, False]]
+    filter_plan = plan_filters({"seen": SEEN}, Catalogue(ITEMS), ["u", "v"], CONTEXT, universe)
+    assert filter_plan.n_candidates == 4
+    assert filter_plan.mask(slice(1, 2)).tolist() == [[True, False, False, False]]
 
 
 def test_pairs_of_unknown_users_or_items_are_left_aside() -> None:

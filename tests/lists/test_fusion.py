@@ -31,6 +31,6 @@ def test_it_agrees_with_the_formula_written_out(seed: int, limit: int) -> None:
                 if item >= 0:
                     sums[item] = sums.get(item, 0.0) + 1 / (60 + place + 1)
         expected = sorted(sums, key=lambda item: (-round(sums[item], 15), item))[:limit]
-        found = [item for item in fused[user].tolist() if item >= 0]
-        assert [round(sums[item], 12) for item in found] == [round(sums[item], 12) for item in expected]
-        assert len(set(found)) == len(found) == len(expected)
+        items = [item for item in fused[user].tolist() if item >= 0]
+        assert [round(sums[item], 12) for item in items] == [round(sums[item], 12) for item in expected]
+        assert len(set(items)) == len(items) == len(expected)

@@ -70,7 +70,7 @@ ARM = Fixed([[9, 8, 7, 6, 5, 4], [1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1]])
 
 
 def seen_plan(*rules: CandidateFilter) -> FilterPlan:
-    own = CandidateFilter(
+    pairs_rule = CandidateFilter(
         name="own",
         description="",
         exclude=lambda users, context: pl.DataFrame({"user_id": ["u", "v", "v"], "item_id": ["a", "b", "c"]}),
@@ -80,7 +80,7 @@ def seen_plan(*rules: CandidateFilter) -> FilterPlan:
         config=None,
         now=datetime(2024, 1, 1, tzinfo=UTC),
     )
-    return plan_filters({"own": own} | {rule.name: rule for rule in rules}, CATALOGUE, USERS.ids, context)
+    return plan_filters({"own": pairs_rule} | {rule.name: rule for rule in rules}, CATALOGUE, USERS.ids, context)
 
 
 def run(plan: FilterPlan, arm: Recommender = ARM, retriever: Retriever | None = None, **changes: object) -> Recommended:
@@ -88,16 +88,16 @@ def run(plan: FilterPlan, arm: Recommender = ARM, retriever: Retriever | None = 
     return lists_of(Served(TRAIN, USERS, plan, NO_EVENTS), "fixed", arm, request, retriever=retriever)
 
 
-def lists(made: Recommended) -> dict[str, list[str]]:
-    grouped = made.lists.sort("user_id", "rank").group_by("user_id").agg("item_id")
+def lists(recommended: Recommended) -> dict[str, list[str]]:
+    grouped = recommended.lists.sort("user_id", "rank").group_by("user_id").agg("item_id")
     return {row["user_id"]: row["item_id"] for row in grouped.iter_rows(named=True)}
 
 
 @pytest.mark.parametrize("user_block", [1, 2, 256])
 def test_lists_are_the_best_permitted_items_in_order_whatever_the_block(user_block: int) -> None:
-    made = run(seen_plan(), user_block=user_block)
-    assert lists(made) == {"u": ["b", "c", "d"], "v": ["f", "e", "d"], "new": ["a", "b", "c"]}
-    assert made.lists.filter(pl.col("user_id") == "u")["score"].to_list() == [8, 7, 6]
+    recommended = run(seen_plan(), user_block=user_block)
+    assert lists(recommended) == {"u": ["b", "c", "d"], "v": ["f", "e", "d"], "new": ["a", "b", "c"]}
+    assert recommended.lists.filter(pl.col("user_id") == "u")["score"].to_list() == [8, 7, 6]
 
 
 def test_reasons_name_the_history_item_and_the_fallback_says_that_it_is_one() -> None:
@@ -113,13 +113,13 @@ def test_reasons_name_the_history_item_and_the_fallback_says_that_it_is_one() ->
 
 def test_a_short_list_is_filled_from_the_fallback_and_says_so() -> None:
     short = Fixed([[9, float("-inf"), float("-inf"), float("-inf"), 5, float("-inf")], [1, 2, 3, 4, 5, 6], [0] * 6])
-    made = run(seen_plan(), arm=short, k=4)
-    mine = made.lists.filter(pl.col("user_id") == "u")
+    recommended = run(seen_plan(), arm=short, k=4)
+    mine = recommended.lists.filter(pl.col("user_id") == "u")
     assert mine["item_id"].to_list() == ["e", "b", "c", "d"]
     assert mine["fallback"].to_list() == [False, True, True, True]
     assert mine["score"].to_list() == [5, None, None, None]
     assert mine["reason"][1] == "popular now; the list would have been too short"
-    assert made.n_filled == 3 + 4
+    assert recommended.n_filled == 3 + 4
 
 
 def test_nothing_that_a_filter_removed_comes_back_as_filling() -> None:
@@ -148,8 +148,8 @@ def test_a_reranker_chooses_among_the_best_candidates() -> None:
 
 def test_a_filter_is_checked_again_after_the_reranker() -> None:
     only_b = CandidateFilter(name="n", description="", keep=lambda items, context: items["item_id"] == "b")
-    made = run(seen_plan(only_b), reranker=PutsBack())
-    assert set(made.lists["item_id"]) == {"b"}
+    recommended = run(seen_plan(only_b), reranker=PutsBack())
+    assert set(recommended.lists["item_id"]) == {"b"}
 
 
 def test_scores_that_are_not_numbers_are_refused() -> None:
@@ -160,13 +160,13 @@ def test_scores_that_are_not_numbers_are_refused() -> None:
 class Everything:
     """A retriever that finds a fixed share of the catalogue."""
 
-    def __init__(self, found: list[int]) -> None:
-        self.found = found
+    def __init__(self, places: list[int]) -> None:
+        self.places = places
 
     def candidates(
         self, queries: Mapping[str, NDArray[np.float32]], limit: int, plan: FilterPlan, rows: slice
     ) -> list[NDArray[np.int64]]:
-        return [np.tile(np.array(self.found), (len(part), 1)) for part in queries.values()]
+        return [np.tile(np.array(self.places), (len(part), 1)) for part in queries.values()]
 
 
 def test_candidate_recall_is_the_share_of_the_exact_list_that_was_retrieved() -> None:
@@ -189,11 +189,11 @@ def test_candidate_recall_is_the_share_of_the_exact_list_that_was_retrieved() ->
 def test_a_user_without_history_is_served_by_what_they_told_then_by_popularity() -> None:
     vectors = np.eye(6, dtype=np.float32)
     train = TrainingData(CATALOGUE, TRAIN.users, {"text": vectors})
-    told = np.zeros((3, 6), dtype=np.float32)
-    told[2, [4, 5]] = [0.8, 0.6]
-    users = UserBatch(USERS.ids, USERS.history, profile_vectors=told)
-    made = lists_of(Served(train, users, seen_plan(), NO_EVENTS), "fixed", ARM, Request(k=3, n_candidates=4))
-    by_user = {user: made.lists.filter(pl.col("user_id") == user) for user in USERS.ids}
+    profile_vectors = np.zeros((3, 6), dtype=np.float32)
+    profile_vectors[2, [4, 5]] = [0.8, 0.6]
+    users = UserBatch(USERS.ids, USERS.history, profile_vectors=profile_vectors)
+    recommended = lists_of(Served(train, users, seen_plan(), NO_EVENTS), "fixed", ARM, Request(k=3, n_candidates=4))
+    by_user = {user: recommended.lists.filter(pl.col("user_id") == user) for user in USERS.ids}
     assert by_user["new"]["item_id"].to_list()[:2] == ["e", "f"]
     assert set(by_user["new"]["reason"]) == {"fits what you told about yourself"}
     assert not by_user["u"]["fallback"].any()
@@ -220,16 +220,16 @@ class Tastes(Fixed):
         return Reasons(np.where(item >= 0, "because", "taste"), item)
 
 
-def told(arm: Recommender, user: str, **changes: object) -> dict[str, str]:
+def reasons_of(arm: Recommender, user: str, **changes: object) -> dict[str, str]:
     request = Request(**{"k": 5, "topics": "genres", **changes})  # type: ignore[arg-type]
     served = Served(replace(TRAIN, catalogue=WITH_GENRES), USERS, seen_plan(), NO_EVENTS)
-    made = lists_of(served, "fixed", arm, request)
-    mine = made.lists.filter(pl.col("user_id") == user)
+    recommended = lists_of(served, "fixed", arm, request)
+    mine = recommended.lists.filter(pl.col("user_id") == user)
     return dict(zip(mine["item_id"], mine["reason"], strict=True))
 
 
 def test_without_a_history_item_to_name_a_topic_of_item_and_history_is_the_reason() -> None:
-    assert told(Tastes(), "u") == {
+    assert reasons_of(Tastes(), "u") == {
         "b": "more Crime, which you liked before",
         "c": "fits what you liked so far",  # drama is not what u likes
         "d": "fits what you liked so far",
@@ -237,28 +237,31 @@ def test_without_a_history_item_to_name_a_topic_of_item_and_history_is_the_reaso
         "f": "more Crime, which you liked before",
     }
     # v liked b (crime and drama) and c (drama)
-    assert told(Tastes(), "v")["a"] == "more Crime, which you liked before"
-    assert told(Tastes(), "v")["d"] == "more Drama, which you liked before"
-    assert set(told(Tastes(), "new").values()) == {"popular now; nothing is known of your taste yet"}
+    assert reasons_of(Tastes(), "v")["a"] == "more Crime, which you liked before"
+    assert reasons_of(Tastes(), "v")["d"] == "more Drama, which you liked before"
+    assert set(reasons_of(Tastes(), "new").values()) == {"popular now; nothing is known of your taste yet"}
 
 
 def test_a_history_item_that_carries_the_score_comes_before_any_topic() -> None:
-    reasons = told(Tastes(1), "u")
+    reasons = reasons_of(Tastes(1), "u")
     assert reasons["b"] == "because you liked Heat (1995)"
     assert reasons["f"] == "more Crime, which you liked before"
 
 
 def test_a_template_may_add_the_topic_that_both_items_share() -> None:
     templates = {"because": "like {title}, {topic} too", "topic": "{topic}!"}
-    reasons = told(Tastes(1, 2), "u", templates=templates)
+    reasons = reasons_of(Tastes(1, 2), "u", templates=templates)
     assert reasons["b"] == "like Heat (1995), Crime too"
     assert reasons["c"] == "because you liked Heat (1995)", "they share none"
     assert reasons["f"] == "Crime!"
 
 
 def test_without_topics_or_reasons_nothing_is_named() -> None:
-    assert set(told(Tastes(), "u", topics=None).values()) == {"fits what you liked so far"}
-    assert set(told(Tastes(), "u", explain=False).values()) <= {"", "popular now; the list would have been too short"}
+    assert set(reasons_of(Tastes(), "u", topics=None).values()) == {"fits what you liked so far"}
+    assert set(reasons_of(Tastes(), "u", explain=False).values()) <= {
+        "",
+        "popular now; the list would have been too short",
+    }
 
 
 @pytest.mark.parametrize("reranker", [XQuAD(trade_off=0.9), Calibrated(trade_off=0.9)])
@@ -266,7 +269,9 @@ def test_what_a_reranker_brought_in_for_its_topic_keeps_the_arms_own_reason(rera
     topics = torch.tensor([[1, 0], [0.5, 0.5], [0, 1], [0, 1], [0, 0], [1, 0]])
     features = Features(topics=topics)
     arm = Fixed([[6, 3, 5, 4, 2, 1]] * 3)
-    plain, reranked = (told(arm, "u", k=2, **changes) for changes in ({}, {"reranker": reranker, "features": features}))
+    plain, reranked = (
+        reasons_of(arm, "u", k=2, **changes) for changes in ({}, {"reranker": reranker, "features": features})
+    )
     assert list(plain) == ["c", "d"]
     assert set(reranked) != {"c", "d"}, "the reranker brought in what u likes"
     assert set(reranked.values()) == {"because you liked Heat (1995)"}
@@ -290,9 +295,11 @@ def of_newcomers(*rules: CandidateFilter, k: int = 2) -> dict[str, list[tuple[st
     context = FilterContext(known=Dataset(items=ITEMS, events=pl.DataFrame()), config=None, now=datetime.now(UTC))
     plan = plan_filters({rule.name: rule for rule in rules}, KINDS, users.ids, context)
     arm = Popularity().fit(ABROAD)
-    made = lists_of(Served(ABROAD, users, plan, NO_EVENTS), "any", arm, Request(k=k))
-    assert made.lists["fallback"].all()
-    rows = made.lists.select("user_id", pl.concat_list("item_id", "reason")).group_by("user_id", maintain_order=True)
+    recommended = lists_of(Served(ABROAD, users, plan, NO_EVENTS), "any", arm, Request(k=k))
+    assert recommended.lists["fallback"].all()
+    rows = recommended.lists.select("user_id", pl.concat_list("item_id", "reason")).group_by(
+        "user_id", maintain_order=True
+    )
     return {user[0]: [tuple(pair) for pair in part["item_id"]] for user, part in rows}  # type: ignore[misc]
 
 

@@ -10,7 +10,7 @@ from recsat.contract.reasons import DEFAULT_REASONS, unknown_placeholders
 from recsat.lists.reasons import sentences_of
 
 TITLES = pl.Series(["Heat", "{topic}", None])
-OWN = {
+TEMPLATES = {
     "because": "like {title}: {topic}",
     "similar": "{topic} and {topic}",
     "popular": "loved in {market}",
@@ -19,7 +19,7 @@ OWN = {
 
 
 @pytest.mark.parametrize(
-    ("code", "item", "topic", "market", "told"),
+    ("code", "item", "topic", "market", "sentence"),
     [
         ("because", 0, "Crime", "", "like Heat: Crime"),
         ("because", 0, None, "", "because you liked Heat"),  # without a topic: recsat's own words
@@ -38,26 +38,30 @@ OWN = {
     ],
 )
 def test_a_template_is_filled_or_gives_way(
-    code: str, item: int, topic: str | None, market: str | None, told: str
+    code: str, item: int, topic: str | None, market: str | None, sentence: str
 ) -> None:
     topics, markets = pl.Series([topic], dtype=pl.String), pl.Series([market or None], dtype=pl.String)
-    found = sentences_of(np.array([code]), np.array([item]), TITLES, OWN, topics=topics, markets=markets)
-    assert found.to_list() == [told]
+    sentences = sentences_of(np.array([code]), np.array([item]), TITLES, TEMPLATES, topics=topics, markets=markets)
+    assert sentences.to_list() == [sentence]
 
 
 def test_whole_columns_are_told_at_once_each_place_in_its_own_words() -> None:
     codes = np.array(["because", "popular", "because", "taste"])
-    found = sentences_of(
-        codes, np.array([0, -1, 0, -1]), TITLES, OWN, topics=pl.Series(["Crime", None, None, "Crime"], dtype=pl.String)
+    sentences = sentences_of(
+        codes,
+        np.array([0, -1, 0, -1]),
+        TITLES,
+        TEMPLATES,
+        topics=pl.Series(["Crime", None, None, "Crime"], dtype=pl.String),
     )
-    assert found.to_list() == [
+    assert sentences.to_list() == [
         "like Heat: Crime",
         "popular now",
         "because you liked Heat",
         "fits what you liked so far",
     ]
-    assert sentences_of(codes[:0], np.zeros(0, dtype=np.int64), TITLES, OWN).to_list() == []
-    assert sentences_of(codes[:0], np.zeros(0, dtype=np.int64), TITLES.clear(), OWN).dtype == pl.String
+    assert sentences_of(codes[:0], np.zeros(0, dtype=np.int64), TITLES, TEMPLATES).to_list() == []
+    assert sentences_of(codes[:0], np.zeros(0, dtype=np.int64), TITLES.clear(), TEMPLATES).dtype == pl.String
 
 
 def test_recsats_own_words_have_known_placeholders_alone() -> None:
@@ -65,7 +69,7 @@ def test_recsats_own_words_have_known_placeholders_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("template", "strange"),
+    ("template", "unknown"),
     [
         ("{title} {topic} {market}", []),
         ("{titel}", ["{titel}"]),
@@ -73,5 +77,5 @@ def test_recsats_own_words_have_known_placeholders_alone() -> None:
         ("{title", ["{title"]),
     ],
 )
-def test_braces_that_are_no_placeholder_are_found(template: str, strange: list[str]) -> None:
-    assert unknown_placeholders(template) == strange
+def test_braces_that_are_no_placeholder_are_found(template: str, unknown: list[str]) -> None:
+    assert unknown_placeholders(template) == unknown

@@ -23,7 +23,7 @@ CONTEXT = FilterContext(
 
 
 @pytest.mark.parametrize(
-    ("asked", "left", "by_id"),
+    ("rules", "left", "by_id"),
     [
         ({}, ["a", "b", "c"], False),
         ({"include": ["a", "c"]}, ["a", "c"], True),
@@ -33,8 +33,8 @@ CONTEXT = FilterContext(
         ({"include": ["a"], "kinds": ["item"]}, [], True),
     ],
 )
-def test_only_what_is_asked_for_is_left(asked: dict[str, list[str]], left: list[str], by_id: bool) -> None:
-    plan = plan_filters(request_filters(CATALOGUE, **asked), CATALOGUE, ["u"], CONTEXT)
+def test_only_what_is_asked_for_is_left(rules: dict[str, list[str]], left: list[str], by_id: bool) -> None:
+    plan = plan_filters(request_filters(CATALOGUE, **rules), CATALOGUE, ["u"], CONTEXT)
     assert CATALOGUE.items.filter(pl.Series(plan.items))["item_id"].to_list() == left
     assert plan.by_id == by_id
 

@@ -45,8 +45,10 @@ LIKED = csr_array(np.array([[0, 0, 1, 0, 0, 1, 0], [0, 1, 1, 0, 0, 0, 1], [0] * 
 def test_the_topic_is_the_rarest_of_both_items_or_the_one_most_liked(
     item: int, named: int, user: int, topic: str | None
 ) -> None:
-    found = catalogue_topics(ITEMS, "genres").in_common(np.array([item]), np.array([named]), np.array([user]), LIKED)
-    assert found.to_list() == [topic]
+    shared_topics = catalogue_topics(ITEMS, "genres").in_common(
+        np.array([item]), np.array([named]), np.array([user]), LIKED
+    )
+    assert shared_topics.to_list() == [topic]
 
 
 @given(seed=st.integers(0, 10_000), n=st.integers(0, 12))
@@ -57,9 +59,9 @@ def test_a_topic_that_is_named_is_the_items_and_the_historys(seed: int, n: int) 
     liked = rng.random((3, 8)) < 0.4
     listed, users = rng.integers(0, 8, n), rng.integers(0, 3, n)
     named = np.array([rng.choice([-1, *np.flatnonzero(liked[user])]) for user in users], dtype=np.int64)
-    found = catalogue_topics(items, "t").in_common(listed, named, users, csr_array(liked.astype(np.float32)))
-    assert len(found) == n
-    for topic, item, other, user in zip(found, listed, named, users, strict=True):
+    shared_topics = catalogue_topics(items, "t").in_common(listed, named, users, csr_array(liked.astype(np.float32)))
+    assert len(shared_topics) == n
+    for topic, item, other, user in zip(shared_topics, listed, named, users, strict=True):
         theirs = [other] if other >= 0 else np.flatnonzero(liked[user])
         shared = [name for i in theirs for name in topics[i] if name in topics[item]]
         assert (topic in shared) if shared else (topic is None)

@@ -24,7 +24,7 @@ def pairs_of(matrix: np.ndarray) -> pl.DataFrame:
     return pl.DataFrame({"user_id": [USERS[u] for u in user], "item_id": [ITEMS[i] for i in item]})
 
 
-def _drawn() -> tuple[np.ndarray, np.ndarray]:
+def _sampled_likes() -> tuple[np.ndarray, np.ndarray]:
     """(users, items): liked before the cut, and after it."""
     dice = np.random.default_rng(0)
     share = np.where(np.arange(N_USERS) % 4 < 2, 0.15, 0.6)[:, None]  # half of the users have short histories
@@ -36,7 +36,7 @@ def _drawn() -> tuple[np.ndarray, np.ndarray]:
     return known, liked
 
 
-KNOWN, LIKED = _drawn()
+KNOWN, LIKED = _sampled_likes()
 
 
 @pytest.fixture(scope="session")

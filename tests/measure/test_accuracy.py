@@ -30,7 +30,7 @@ def lists_of(**lists: str) -> pl.DataFrame:
 
 
 def pairs_of(**items: str) -> pl.DataFrame:
-    rows = [(user, item) for user, own in items.items() for item in own]
+    rows = [(user, item) for user, item_ids in items.items() for item in item_ids]
     return pl.DataFrame(rows, schema={"user_id": pl.String, "item_id": pl.String}, orient="row")
 
 
@@ -53,9 +53,9 @@ def pairs_of(**items: str) -> pl.DataFrame:
 def test_measures_agree_with_tables_worked_by_hand(listed: str, liked: str, expected: tuple[float, ...]) -> None:
     lists, relevant = lists_of(u=listed, v="a"), pairs_of(u=liked, v="a")
     for measure, value in zip(NAMES.values(), expected, strict=True):
-        found = measure(lists, relevant, pl.Series(["v", "u"]), k=3)
-        assert found["user_id"].to_list() == ["v", "u"]
-        assert found["value"][1] == pytest.approx(value, abs=1e-12)
+        table = measure(lists, relevant, pl.Series(["v", "u"]), k=3)
+        assert table["user_id"].to_list() == ["v", "u"]
+        assert table["value"][1] == pytest.approx(value, abs=1e-12)
 
 
 def test_a_relevant_pair_that_comes_twice_counts_once() -> None:
@@ -69,7 +69,7 @@ def test_lists_and_likes_of_others_do_not_count() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lists", "users", "said"),
+    ("lists", "users", "message"),
     [
         (lists_of(u="ab"), ["u", "u"], "comes twice"),
         (lists_of(u="ab"), ["u", "v"], "'v' has no relevant item"),
@@ -83,8 +83,8 @@ def test_lists_and_likes_of_others_do_not_count() -> None:
         ),
     ],
 )
-def test_tables_that_would_give_wrong_numbers_are_refused(lists: pl.DataFrame, users: list[str], said: str) -> None:
-    with pytest.raises(DataError, match=said):
+def test_tables_that_would_give_wrong_numbers_are_refused(lists: pl.DataFrame, users: list[str], message: str) -> None:
+    with pytest.raises(DataError, match=message):
         acc.ndcg(lists, pairs_of(u="a"), pl.Series(users), k=2)
 
 
@@ -119,12 +119,12 @@ def test_agreement_with_ranx_on_random_lists(monkeypatch: pytest.MonkeyPatch) ->
     k = 5
     lists, relevant, users = random_tables(3, 60, 40, k)
     qrels = Qrels(
-        {u: dict.fromkeys(own["item_id"], 1) for (u,), own in relevant.partition_by("user_id", as_dict=True).items()}
+        {u: dict.fromkeys(rows["item_id"], 1) for (u,), rows in relevant.partition_by("user_id", as_dict=True).items()}
     )
     run = Run(
         {
-            u: dict(zip(own["item_id"], (1.0 / own["rank"]).to_list(), strict=True))
-            for (u,), own in lists.partition_by("user_id", as_dict=True).items()
+            u: dict(zip(rows["item_id"], (1.0 / rows["rank"]).to_list(), strict=True))
+            for (u,), rows in lists.partition_by("user_id", as_dict=True).items()
         }
     )
     keys = {"precision": "precision", "recall": "recall", "ndcg": "ndcg", "map": "map", "mrr": "mrr", "hit": "hit_rate"}

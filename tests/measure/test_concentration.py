@@ -12,9 +12,9 @@ from scipy.sparse import csr_array
 
 from recsat.errors import UnknownItem
 from recsat.measure import concentration as conc
-from recsat.measure.exposure import Shown, find_shown
+from recsat.measure.exposure import ListedItems, listed_items
 
-MEASURES: dict[str, Callable[[Shown], conc.Aggregate]] = {
+MEASURES: dict[str, Callable[[ListedItems], conc.Aggregate]] = {
     "coverage": conc.coverage_of,
     "entropy": conc.entropy_of,
     "simpson": conc.simpson_of,
@@ -22,13 +22,13 @@ MEASURES: dict[str, Callable[[Shown], conc.Aggregate]] = {
 }
 
 
-def shown_of(matrix: np.ndarray) -> Shown:
+def listed_of(matrix: np.ndarray) -> ListedItems:
     n_users, n_items = matrix.shape
     users = pl.Series([f"u{i}" for i in range(n_users)])
-    return Shown(users, pl.Series([f"i{i}" for i in range(n_items)]), csr_array(matrix.astype(np.float32)))
+    return ListedItems(users, pl.Series([f"i{i}" for i in range(n_items)]), csr_array(matrix.astype(np.float32)))
 
 
-def drawn(seed: int, n_users: int, n_items: int, k: int, skew: float) -> np.ndarray:
+def sampled_lists(seed: int, n_users: int, n_items: int, k: int, skew: float) -> np.ndarray:
     dice = np.random.default_rng(seed)
     keys = -skew * np.log(np.arange(1, n_items + 1)) + dice.gumbel(size=(n_users, n_items))
     matrix = np.zeros((n_users, n_items))
@@ -50,15 +50,15 @@ def textbook(counts: np.ndarray) -> dict[str, float]:
 @settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), k=st.integers(1, 6), skew=st.floats(0, 3))
 def test_values_and_every_left_out_value_equal_the_definitions(seed: int, k: int, skew: float) -> None:
-    matrix = drawn(seed, 12, 15, k, skew)
+    matrix = sampled_lists(seed, 12, 15, k, skew)
     matrix[3] = 0  # a user without a list
     for name, measure in MEASURES.items():
-        found = measure(shown_of(matrix))
-        assert found.value == pytest.approx(textbook(matrix.sum(axis=0))[name], abs=1e-9)
+        aggregate = measure(listed_of(matrix))
+        assert aggregate.value == pytest.approx(textbook(matrix.sum(axis=0))[name], abs=1e-9)
         for user in range(12):
             without = np.delete(matrix, user, axis=0).sum(axis=0)
-            assert found.left_out[user] == pytest.approx(textbook(without)[name], abs=1e-9), (name, user)
-        assert found.user_values.mean() == pytest.approx(found.value, abs=1e-9)
+            assert aggregate.left_out[user] == pytest.approx(textbook(without)[name], abs=1e-9), (name, user)
+        assert aggregate.user_values.mean() == pytest.approx(aggregate.value, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -86,35 +86,35 @@ def test_a_users_value_is_the_jackknifes_by_hand() -> None:
     # Of four items u is shown the first, v the first two. Coverage is 2 of 4, 2 of 4 without u and 1 of 4 without v, so v,
     # who alone is shown the second item, has the larger value:
     # 1/2 + (2 - 1) (3/8 - 1/2) = 3/8 and 1/2 + (2 - 1) (3/8 - 1/4) = 5/8.
-    aggregate = conc.coverage_of(shown_of(np.array([[1, 0, 0, 0], [1, 1, 0, 0]])))
+    aggregate = conc.coverage_of(listed_of(np.array([[1, 0, 0, 0], [1, 1, 0, 0]])))
     assert aggregate.left_out.tolist() == [0.5, 0.25]
     assert aggregate.user_values.tolist() == [0.375, 0.625]
 
 
 @pytest.mark.parametrize("name", MEASURES)
 def test_a_users_value_is_theta_and_n_minus_one_times_what_is_missed_without_them(name: str) -> None:
-    aggregate = MEASURES[name](shown_of(drawn(1, 12, 15, 3, 1.0)))
+    aggregate = MEASURES[name](listed_of(sampled_lists(1, 12, 15, 3, 1.0)))
     expected = aggregate.value + 11 * (aggregate.left_out.mean() - aggregate.left_out)
     np.testing.assert_allclose(aggregate.user_values, expected)
     assert aggregate.user_values.std() > 0
 
 
 def test_a_single_list_has_a_value_and_no_spread() -> None:
-    found = conc.coverage_of(shown_of(np.array([[1, 0]])))
-    assert found.value == 0.5
-    assert np.isnan(found.user_values).all()
+    aggregate = conc.coverage_of(listed_of(np.array([[1, 0]])))
+    assert aggregate.value == 0.5
+    assert np.isnan(aggregate.user_values).all()
 
 
 def test_lists_that_show_nothing_cover_nothing_and_have_no_shares() -> None:
-    shown = shown_of(np.zeros((3, 4)))
-    assert conc.coverage_of(shown).value == 0.0
+    listed = listed_of(np.zeros((3, 4)))
+    assert conc.coverage_of(listed).value == 0.0
     for measure in (conc.entropy_of, conc.simpson_of, conc.gini_of):
-        assert math.isnan(measure(shown).value)
+        assert math.isnan(measure(listed).value)
 
 
 def test_only_the_first_k_places_count() -> None:
     lists = pl.DataFrame({"user_id": ["u"] * 3, "item_id": ["a", "b", "c"], "rank": [1, 2, 3]})
-    assert find_shown(lists, pl.Series(["a", "b", "c"]), k=2).counts.tolist() == [1, 1, 0]
+    assert listed_items(lists, pl.Series(["a", "b", "c"]), k=2).counts.tolist() == [1, 1, 0]
 
 
 def test_an_item_outside_the_catalogue_is_named() -> None:
@@ -126,18 +126,18 @@ def test_an_item_outside_the_catalogue_is_named() -> None:
 @pytest.mark.parametrize("skew", [0.3, 1.2, 2.0])
 def test_the_jackknife_holds_the_expected_value_at_least_as_often_as_it_says(skew: float) -> None:
     n_users, n_items, k, n_worlds = 100, 300, 5, 150
-    worlds = [shown_of(drawn(seed, n_users, n_items, k, skew)) for seed in range(n_worlds)]
+    worlds = [listed_of(sampled_lists(seed, n_users, n_items, k, skew)) for seed in range(n_worlds)]
     for name, measure in MEASURES.items():
-        found = [measure(shown) for shown in worlds]
-        values = np.array([one.value for one in found])
-        errors = np.array([one.user_values.std(ddof=1) / math.sqrt(n_users) for one in found])
-        held = np.abs(values - values.mean()) <= 1.96 * errors
-        assert held.mean() >= 0.92, name  # 0.95 nominal; conservative by Efron and Stein
+        aggregates = [measure(listed) for listed in worlds]
+        values = np.array([one.value for one in aggregates])
+        errors = np.array([one.user_values.std(ddof=1) / math.sqrt(n_users) for one in aggregates])
+        covered = np.abs(values - values.mean()) <= 1.96 * errors
+        assert covered.mean() >= 0.92, name  # 0.95 nominal; conservative by Efron and Stein
         assert errors.mean() <= 3 * values.std(), name  # and not uselessly wide
 
 
 def test_why_not_the_bootstrap_a_resample_always_covers_less() -> None:
-    matrix = drawn(0, 100, 300, 5, 0.3)
+    matrix = sampled_lists(0, 100, 300, 5, 0.3)
     dice = np.random.default_rng(0)
     covered = [(matrix[dice.integers(100, size=100)].sum(axis=0) > 0).mean() for _ in range(200)]
-    assert max(covered) < conc.coverage_of(shown_of(matrix)).value
+    assert max(covered) < conc.coverage_of(listed_of(matrix)).value

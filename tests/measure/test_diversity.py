@@ -30,16 +30,16 @@ def test_the_fast_sum_equals_the_sum_over_pairs() -> None:
     values = dice.normal(size=(30, 8)).astype(np.float32)
     values /= np.linalg.norm(values, axis=1, keepdims=True)
     ids = [f"i{i}" for i in range(30)]
-    chosen = {f"u{u}": dice.permutation(30)[: dice.integers(2, 9)] for u in range(25)}
+    items_by_user = {f"u{u}": dice.permutation(30)[: dice.integers(2, 9)] for u in range(25)}
     lists = pl.DataFrame(
-        [(u, ids[i], r + 1) for u, items in chosen.items() for r, i in enumerate(items)],
+        [(u, ids[i], r + 1) for u, items in items_by_user.items() for r, i in enumerate(items)],
         schema=["user_id", "item_id", "rank"],
         orient="row",
     )
-    found = dict(diversity.intra_list_diversity(lists, ItemVectors(pl.Series(ids), values)).iter_rows())
-    for user, items in chosen.items():
+    diversities = dict(diversity.intra_list_diversity(lists, ItemVectors(pl.Series(ids), values)).iter_rows())
+    for user, items in items_by_user.items():
         pairs = [1 - float(values[i] @ values[j]) for i, j in itertools.combinations(items, 2)]
-        assert found[user] == pytest.approx(np.mean(pairs), abs=1e-5)
+        assert diversities[user] == pytest.approx(np.mean(pairs), abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -82,14 +82,14 @@ def test_topics_of_lists_worked_by_hand(
         assert value == (None if expected is None else pytest.approx(expected, abs=1e-6)), measure.__name__
 
 
-@pytest.mark.parametrize(("column", "said"), [("tags", "no such column"), ("item_id", "it is String")])
-def test_a_column_that_holds_no_topics_is_refused(column: str, said: str) -> None:
-    with pytest.raises(DataError, match=said):
+@pytest.mark.parametrize(("column", "message"), [("tags", "no such column"), ("item_id", "it is String")])
+def test_a_column_that_holds_no_topics_is_refused(column: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
         diversity.topic_entropy(lists_of(u="ab"), ITEMS, column)
 
 
 def test_novelty_is_self_information_with_one_added() -> None:
     known = pl.DataFrame({"user_id": ["u", "v", "w", "u", "u"], "item_id": ["a", "a", "a", "b", "b"]})
-    found = dict(diversity.novelty(lists_of(x="a", y="b", z="bc"), known).iter_rows())
+    novelties = dict(diversity.novelty(lists_of(x="a", y="b", z="bc"), known).iter_rows())
     # 3 users: a is known by all, b by one (twice by the same), c by none
-    assert found == pytest.approx({"x": 0.0, "y": 1.0, "z": (1.0 + 2.0) / 2})
+    assert novelties == pytest.approx({"x": 0.0, "y": 1.0, "z": (1.0 + 2.0) / 2})

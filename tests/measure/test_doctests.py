@@ -12,6 +12,6 @@ import pytest
     "name", ["accuracy", "concentration", "diversity", "intervals", "prediction", "significance", "slices"]
 )
 def test_worked_examples_hold(name: str) -> None:
-    found = doctest.testmod(importlib.import_module(f"recsat.measure.{name}"))
-    assert found.attempted > 0
-    assert found.failed == 0
+    counts = doctest.testmod(importlib.import_module(f"recsat.measure.{name}"))
+    assert counts.attempted > 0
+    assert counts.failed == 0

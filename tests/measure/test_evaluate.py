@@ -51,8 +51,8 @@ def evaluated(lists: dict[str, pl.DataFrame], world: Evidence) -> EvaluatedSplit
 
 
 def find(evaluated: EvaluatedSplit, arm: str, part: str = "all") -> ArmResult:
-    (found,) = [result for result in evaluated.arms if (result.name, result.slice) == (arm, part)]
-    return found
+    (arm_result,) = [result for result in evaluated.arms if (result.name, result.slice) == (arm, part)]
+    return arm_result
 
 
 def test_means_are_those_of_the_measures_alone(
@@ -109,8 +109,8 @@ def test_the_same_arm_twice_differs_in_nothing(world: Evidence, arm: Arm) -> Non
 def test_arms_that_are_chance_are_rarely_called_different(world: Evidence, arm: Arm) -> None:
     for seed in range(10, 14):
         arms = {"chance": arm(0.0, seed), "one": arm(0.0, seed + 50), "two": arm(0.0, seed + 90)}
-        found = evaluate_split(arms, world, metrics={}, settings=SETTINGS, k=K, seed=7)
-        marks = [d.significant for result in found.arms for d in result.differences.values()]
+        evaluated = evaluate_split(arms, world, metrics={}, settings=SETTINGS, k=K, seed=7)
+        marks = [d.significant for result in evaluated.arms for d in result.differences.values()]
         assert len(marks) > 100
         assert sum(marks) == 0
 
@@ -158,15 +158,15 @@ def test_the_table_of_users_gives_the_means_again(evaluated: EvaluatedSplit) -> 
     assert table.schema == PER_USER_SCHEMA
     assert not table.select("arm", "slice", "measure", "user_id").is_duplicated().any()
     means = table.group_by("arm", "slice", "measure").agg(pl.col("value").mean())
-    found = {(arm, part, name): value for arm, part, name, value in means.iter_rows()}
+    means_of_table = {(arm, part, name): value for arm, part, name, value in means.iter_rows()}
     aggregates = {"coverage@5", "gini@5", "entropy@5", "simpson@5"}
-    told = {
+    means_of_arms = {
         (result.name, result.slice, name): measure.mean
         for result in evaluated.arms
         for name, measure in result.measures.items()
         if name not in aggregates
     }
-    assert found == pytest.approx(told)
+    assert means_of_table == pytest.approx(means_of_arms)
 
 
 def test_nothing_depends_on_the_order_of_rows(
@@ -192,17 +192,17 @@ def test_parameters_and_names_are_handed_through(evaluated: EvaluatedSplit) -> N
 
 
 def test_where_the_baseline_has_no_lists_there_are_no_differences(world: Evidence, arm: Arm) -> None:
-    found = evaluate_split({"weak": arm(0.3)}, world, metrics={}, settings=SETTINGS, k=K, seed=7)
-    assert all(result.differences == {} for result in found.arms)
+    evaluated = evaluate_split({"weak": arm(0.3)}, world, metrics={}, settings=SETTINGS, k=K, seed=7)
+    assert all(result.differences == {} for result in evaluated.arms)
 
 
 def test_an_arm_without_lists_counts_zero_and_has_no_diversity(world: Evidence, arm: Arm) -> None:
-    found = evaluate_split(
+    evaluated = evaluate_split(
         {"chance": arm(0.0), "silent": arm(0.0).head(0)}, world, metrics={}, settings=SETTINGS, k=K, seed=7
     )
-    silent = find(found, "silent").measures
-    assert (silent["ndcg@5"].mean, silent["ndcg@5"].n_users) == (0.0, 79)
-    assert (silent["coverage@5"].mean, silent["ild@5"].mean, silent["ild@5"].n_users) == (0.0, None, 0)
+    measures = find(evaluated, "silent").measures
+    assert (measures["ndcg@5"].mean, measures["ndcg@5"].n_users) == (0.0, 79)
+    assert (measures["coverage@5"].mean, measures["ild@5"].mean, measures["ild@5"].n_users) == (0.0, None, 0)
 
 
 def test_faults_are_raised_and_not_measured_around(world: Evidence, arm: Arm) -> None:
@@ -219,8 +219,8 @@ def test_faults_are_raised_and_not_measured_around(world: Evidence, arm: Arm) ->
 
 
 def test_only_ranked_items_make_the_catalogue(world: Evidence, arm: Arm) -> None:
-    shown = arm(0.0).filter(pl.col("item_id") < "i20")
+    listed = arm(0.0).filter(pl.col("item_id") < "i20")
     half = replace(world, candidates=world.items["item_id"].head(20))
-    found = evaluate_split({"chance": shown}, half, metrics={}, settings=SETTINGS, k=K, seed=7)
-    assert find(found, "chance").measures["coverage@5"].mean == shown["item_id"].n_unique() / 20
-    assert np.isfinite(find(found, "chance").measures["ild@5"].mean or np.nan)
+    evaluated = evaluate_split({"chance": listed}, half, metrics={}, settings=SETTINGS, k=K, seed=7)
+    assert find(evaluated, "chance").measures["coverage@5"].mean == listed["item_id"].n_unique() / 20
+    assert np.isfinite(find(evaluated, "chance").measures["ild@5"].mean or np.nan)

@@ -28,8 +28,8 @@ def rare(dice: Dice, shape: tuple[int, int]) -> np.ndarray:
 def test_nominal_95_percent_covers_93_to_97(draw: Callable[[Dice, tuple[int, int]], np.ndarray]) -> None:
     n_worlds = 2000
     values = draw(np.random.default_rng(5), (250, n_worlds))  # every column a world, with true mean 1
-    found = bootstrap_intervals(values, confidence=0.95, n_bootstrap=1000, seed=11)
-    covered = ((found.low <= 1.0) & (found.high >= 1.0)).mean()
+    intervals = bootstrap_intervals(values, confidence=0.95, n_bootstrap=1000, seed=11)
+    covered = ((intervals.low <= 1.0) & (intervals.high >= 1.0)).mean()
     assert 0.93 <= covered <= 0.97
 
 
@@ -73,18 +73,18 @@ def test_blocks_give_what_one_piece_gives(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_the_interval_stays_within_the_range_of_the_values() -> None:
     values = (np.random.default_rng(0).random((12, 200)) < 0.06).astype(float)
-    found = bootstrap_intervals(values, confidence=0.95, n_bootstrap=500, seed=0)
-    assert (found.low >= 0).all()
-    assert (found.high <= 1).all()
-    assert (found.low <= found.mean).all()
-    assert (found.mean <= found.high).all()
+    intervals = bootstrap_intervals(values, confidence=0.95, n_bootstrap=500, seed=0)
+    assert (intervals.low >= 0).all()
+    assert (intervals.high <= 1).all()
+    assert (intervals.low <= intervals.mean).all()
+    assert (intervals.mean <= intervals.high).all()
 
 
 def test_too_few_users_give_a_mean_without_an_interval_and_none_gives_nothing() -> None:
     values = np.array([[1.0, np.nan, 2.0], [np.nan, np.nan, 2.0]])
-    found = bootstrap_intervals(values, confidence=0.95, n_bootstrap=100, seed=0)
-    assert found.n_users.tolist() == [1, 0, 2]
-    assert found.mean.tolist()[::2] == [1.0, 2.0]
-    assert np.isnan(found.mean[1])
-    assert np.isnan(found.low[:2]).all()
-    assert (found.low[2], found.high[2]) == (2.0, 2.0)
+    intervals = bootstrap_intervals(values, confidence=0.95, n_bootstrap=100, seed=0)
+    assert intervals.n_users.tolist() == [1, 0, 2]
+    assert intervals.mean.tolist()[::2] == [1.0, 2.0]
+    assert np.isnan(intervals.mean[1])
+    assert np.isnan(intervals.low[:2]).all()
+    assert (intervals.low[2], intervals.high[2]) == (2.0, 2.0)

@@ -61,7 +61,7 @@ def test_calibrated_predictions_have_less_calibration_error_than_bold_ones() -> 
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "message"),
     [
         ({"predicted": [None], "observed": [1.0]}, "row 0: predicted is None"),
         ({"predicted": [0.5, 0.5], "observed": [1.0, float("nan")]}, "row 1: observed is nan"),
@@ -70,9 +70,9 @@ def test_calibrated_predictions_have_less_calibration_error_than_bold_ones() -> 
         ({"predicted": [], "observed": []}, "empty"),
     ],
 )
-def test_predictions_that_cannot_be_judged_are_refused(rows: dict[str, list[float | None]], said: str) -> None:
+def test_predictions_that_cannot_be_judged_are_refused(rows: dict[str, list[float | None]], message: str) -> None:
     table = pl.DataFrame(rows, schema={"predicted": pl.Float64, "observed": pl.Float64}).with_columns(
         user_id=pl.lit("u")
     )
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         prediction.brier_of(table)

@@ -73,7 +73,7 @@ def test_a_metric_gives_its_values_and_users_without_one_are_left_out(evidence: 
 
 
 @pytest.mark.parametrize(
-    ("returned", "said"),
+    ("returned", "message"),
     [
         (None, "returned NoneType, not a DataFrame"),
         (pl.LazyFrame({"user_id": ["u"], "value": [1.0]}), "collect"),
@@ -89,8 +89,8 @@ def test_a_metric_gives_its_values_and_users_without_one_are_left_out(evidence: 
         (pl.DataFrame({"user_id": [None], "value": [1.0]}, schema_overrides={"user_id": pl.String}), "without user_id"),
     ],
 )
-def test_what_breaks_the_contract_is_refused_by_name(evidence: Evidence, returned: Any, said: str) -> None:
-    with pytest.raises(PluginError, match=said) as caught:
+def test_what_breaks_the_contract_is_refused_by_name(evidence: Evidence, returned: Any, message: str) -> None:
+    with pytest.raises(PluginError, match=message) as caught:
         measure_satisfaction("content.stars", metric(lambda _: returned, bounds=(0.0, 5.0)), judge(LISTS, evidence))
     assert "metric 'content.stars'" in str(caught.value)
 

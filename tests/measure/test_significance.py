@@ -14,7 +14,7 @@ def brute_force(d: np.ndarray) -> float:
     return float((np.abs(signs @ d) >= abs(d.sum()) - 1e-9).mean())
 
 
-def drawn(seed: int, n: int, shift: float, skew: bool) -> np.ndarray:
+def sampled_differences(seed: int, n: int, shift: float, skew: bool) -> np.ndarray:
     dice = np.random.default_rng(seed)
     return (dice.exponential(1.0, n) - 1 if skew else dice.normal(0, 1, n)) + shift
 
@@ -38,19 +38,19 @@ def test_few_users_are_counted_exactly(differences: list[float], expected: float
 @settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), n=st.integers(13, 17), shift=st.floats(0, 2), skew=st.booleans())
 def test_all_flips_are_counted_without_listing_them(seed: int, n: int, shift: float, skew: bool) -> None:
-    d = drawn(seed, n, shift, skew)
+    d = sampled_differences(seed, n, shift, skew)
     assert sign_flip_test(d[:, None])[0] == pytest.approx(brute_force(d), rel=1e-9)
 
 
 @settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), n=st.integers(31, 36), shift=st.floats(0, 2), skew=st.booleans())
 def test_the_saddlepoint_agrees_with_all_flips(seed: int, n: int, shift: float, skew: bool) -> None:
-    d = drawn(seed, n, shift, skew)
-    exact, found = _exact(d / np.linalg.norm(d)), sign_flip_test(d[:, None])[0]
+    d = sampled_differences(seed, n, shift, skew)
+    exact, approximate = _exact(d / np.linalg.norm(d)), sign_flip_test(d[:, None])[0]
     if exact >= 1e-6:
-        assert found == pytest.approx(exact, rel=0.25)
+        assert approximate == pytest.approx(exact, rel=0.25)
     else:  # a few hundred of the sums lie that far out, and no smooth tail follows them
-        assert exact / 4 - 4 / 2**n <= found <= 4 * exact + 4 / 2**n
+        assert exact / 4 - 4 / 2**n <= approximate <= 4 * exact + 4 / 2**n
 
 
 @pytest.mark.parametrize(("n", "wins"), [(20, 15), (60, 45), (200, 120), (1000, 620)])

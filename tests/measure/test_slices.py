@@ -22,8 +22,8 @@ def likes_of(**counts: int) -> pl.DataFrame:
 def test_the_head_is_the_smallest_set_with_half_of_the_likes(
     counts: dict[str, int], head: list[str], tail: list[str], cold: list[str]
 ) -> None:
-    found = item_slices(likes_of(**counts), pl.Series([*counts, "z"]))
-    assert {name: ids.to_list() for name, ids in found.items()} == {
+    slices = item_slices(likes_of(**counts), pl.Series([*counts, "z"]))
+    assert {name: ids.to_list() for name, ids in slices.items()} == {
         "head items": head,
         "tail items": tail,
         "cold items": cold,
@@ -36,15 +36,15 @@ def test_a_slice_that_is_everything_or_nothing_is_left_out() -> None:
 
 
 def test_likes_of_items_outside_the_ranked_ones_do_not_make_a_head() -> None:
-    found = item_slices(likes_of(a=50, b=3, c=1), pl.Series(["b", "c"]))
-    assert found["head items"].to_list() == ["b"]
+    slices = item_slices(likes_of(a=50, b=3, c=1), pl.Series(["b", "c"]))
+    assert slices["head items"].to_list() == ["b"]
 
 
 def test_users_are_cold_up_to_five_likes_and_a_repeated_like_counts_once() -> None:
     rows = [("six", f"i{n}") for n in range(6)] + [("five", f"i{n}") for n in range(5)] * 2
     likes = pl.DataFrame(rows, schema=["user_id", "item_id"], orient="row")
-    found = user_slices(likes, pl.Series(["new", "six", "five"]))
-    assert {name: ids.to_list() for name, ids in found.items()} == {
+    slices = user_slices(likes, pl.Series(["new", "six", "five"]))
+    assert {name: ids.to_list() for name, ids in slices.items()} == {
         "cold users": ["five", "new"],
         "warm users": ["six"],
     }

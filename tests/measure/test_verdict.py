@@ -57,15 +57,15 @@ def by_dimension(
 ) -> dict[str, Verdict]:
     """Verdicts where validation found what the test part finds, or ``validation`` says."""
     on_test = {arm.name: arm.measures["ndcg@5"].mean or 0.0 for arm in evaluated.arms if arm.slice == "all"}
-    found = verdicts(evaluated, validation or on_test, language, settings=SETTINGS, seed=7)
-    assert [verdict.dimension for verdict in found] == ["accuracy", "diversity", "behaviour", "business"]
-    return {verdict.dimension: verdict for verdict in found}
+    all_verdicts = verdicts(evaluated, validation or on_test, language, settings=SETTINGS, seed=7)
+    assert [verdict.dimension for verdict in all_verdicts] == ["accuracy", "diversity", "behaviour", "business"]
+    return {verdict.dimension: verdict for verdict in all_verdicts}
 
 
 def test_a_leading_arm_with_language_is_better(world: Evidence, arm: Arm) -> None:
-    found = by_dimension(judged(world, {"chance": arm(0.0), "weak": arm(0.2, 2), "text": arm(2.0, 3)}), {"text"})
-    assert found["accuracy"].outcome == "better"
-    sentence = found["accuracy"].sentence
+    by_name = by_dimension(judged(world, {"chance": arm(0.0), "weak": arm(0.2, 2), "text": arm(2.0, 3)}), {"text"})
+    assert by_name["accuracy"].outcome == "better"
+    sentence = by_name["accuracy"].sentence
     assert sentence.startswith(
         "Accuracy on warm: text, which leads on validation among arms that use language, has nDCG@5 "
     )
@@ -73,31 +73,31 @@ def test_a_leading_arm_with_language_is_better(world: Evidence, arm: Arm) -> Non
     assert "Against weak, which leads there among those without" in sentence
     assert "it is better: +" in sentence
     assert "Against the baseline chance" in sentence
-    assert found["behaviour"].outcome == "better"
-    assert "Of the other measures: better Missed." in found["behaviour"].sentence
+    assert by_name["behaviour"].outcome == "better"
+    assert "Of the other measures: better Missed." in by_name["behaviour"].sentence
 
 
 def test_an_arm_with_language_that_trails_is_worse_and_may_still_beat_the_baseline(world: Evidence, arm: Arm) -> None:
-    found = by_dimension(judged(world, {"chance": arm(0.0), "ease": arm(2.0, 2), "text": arm(0.1, 3)}), {"text"})
-    assert found["accuracy"].outcome == "worse"
-    against_best, against_baseline = found["accuracy"].sentence.split("Against the baseline")
+    by_name = by_dimension(judged(world, {"chance": arm(0.0), "ease": arm(2.0, 2), "text": arm(0.1, 3)}), {"text"})
+    assert by_name["accuracy"].outcome == "worse"
+    against_best, against_baseline = by_name["accuracy"].sentence.split("Against the baseline")
     assert "it is worse: −" in against_best
     assert "it is better: +" in against_baseline
 
 
 def test_chance_against_chance_is_not_shown(world: Evidence, arm: Arm) -> None:
-    found = by_dimension(judged(world, {"chance": arm(0.0, 5), "text": arm(0.0, 6)}), {"text"})
-    assert found["accuracy"].outcome == "not shown"
-    assert "a difference is not shown" in found["accuracy"].sentence
-    assert "chance is also the baseline" in found["accuracy"].sentence
+    by_name = by_dimension(judged(world, {"chance": arm(0.0, 5), "text": arm(0.0, 6)}), {"text"})
+    assert by_name["accuracy"].outcome == "not shown"
+    assert "a difference is not shown" in by_name["accuracy"].sentence
+    assert "chance is also the baseline" in by_name["accuracy"].sentence
 
 
 def test_the_same_pair_is_compared_in_every_dimension(world: Evidence, arm: Arm) -> None:
     lists = {"chance": arm(0.0), "ease": arm(2.0, 2), "text-raw": arm(0.1, 3), "text": arm(1.0, 4)}
-    found = by_dimension(judged(world, lists), {"text-raw", "text"})
+    by_name = by_dimension(judged(world, lists), {"text-raw", "text"})
     for dimension in ("accuracy", "diversity", "behaviour"):
-        assert ": text, which leads on validation among arms that use language" in found[dimension].sentence
-        assert "Against ease, which leads there among those without" in found[dimension].sentence
+        assert ": text, which leads on validation among arms that use language" in by_name[dimension].sentence
+        assert "Against ease, which leads there among those without" in by_name[dimension].sentence
 
 
 def test_the_pair_is_the_one_that_leads_on_validation_whatever_the_test_part_says(world: Evidence, arm: Arm) -> None:
@@ -109,9 +109,11 @@ def test_the_pair_is_the_one_that_leads_on_validation_whatever_the_test_part_say
 
 
 def test_what_was_not_measured_is_said_with_its_reason(world: Evidence, arm: Arm) -> None:
-    found = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(0.5, 2)}), {"text"})
-    assert found["business"].outcome == "not measured"
-    assert found["business"].sentence == "Business value on warm was not measured: the domain declares no such measure."
+    by_name = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(0.5, 2)}), {"text"})
+    assert by_name["business"].outcome == "not measured"
+    assert (
+        by_name["business"].sentence == "Business value on warm was not measured: the domain declares no such measure."
+    )
     only_clicks = {"d.clicks": METRICS["d.clicks"]}
     behaviour = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(0.5, 2)}, only_clicks), {"text"})[
         "behaviour"
@@ -121,12 +123,13 @@ def test_what_was_not_measured_is_said_with_its_reason(world: Evidence, arm: Arm
 
 
 @pytest.mark.parametrize(
-    ("language", "said"), [(set(), "no arm that uses language"), ({"chance", "text"}, "every arm there uses language")]
+    ("language", "message"),
+    [(set(), "no arm that uses language"), ({"chance", "text"}, "every arm there uses language")],
 )
-def test_without_two_sides_there_is_nothing_to_say(world: Evidence, arm: Arm, language: set[str], said: str) -> None:
-    found = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(0.5, 2)}), language)
-    assert {verdict.outcome for verdict in found.values()} == {"not measured"}
-    assert said in found["accuracy"].sentence
+def test_without_two_sides_there_is_nothing_to_say(world: Evidence, arm: Arm, language: set[str], message: str) -> None:
+    by_name = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(0.5, 2)}), language)
+    assert {verdict.outcome for verdict in by_name.values()} == {"not measured"}
+    assert message in by_name["accuracy"].sentence
 
 
 def test_picking_the_best_of_many_is_paid_for(world: Evidence, arm: Arm) -> None:
@@ -142,7 +145,7 @@ def test_picking_the_best_of_many_is_paid_for(world: Evidence, arm: Arm) -> None
 
 def test_effects_that_point_both_ways_are_not_called_better(world: Evidence, arm: Arm) -> None:
     contrary = {"d.found": METRICS["d.found"], "d.waste": metric("waste", recalled, "lower")}
-    found = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(2.0, 3)}, contrary), {"text"})["behaviour"]
-    assert found.outcome == "not shown"
-    assert "it is better" in found.sentence
-    assert "worse Waste" in found.sentence
+    verdict = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(2.0, 3)}, contrary), {"text"})["behaviour"]
+    assert verdict.outcome == "not shown"
+    assert "it is better" in verdict.sentence
+    assert "worse Waste" in verdict.sentence

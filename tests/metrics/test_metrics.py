@@ -37,7 +37,7 @@ def events(*rows: tuple[str, str, str, float | None, float]) -> pl.DataFrame:
     return pl.DataFrame([(*row[:4], CUT + timedelta(days=row[4])) for row in rows], schema=EVENTS, orient="row")
 
 
-def shown(*rows: tuple[str, str, float, bool]) -> pl.DataFrame:
+def exposures(*rows: tuple[str, str, float, bool]) -> pl.DataFrame:
     timed = [(user, item, CUT + timedelta(days=day), click) for user, item, day, click in rows]
     schema = {"user_id": pl.String, "item_id": pl.String, "timestamp": TIME, "click": pl.Boolean}
     return pl.DataFrame(timed, schema=schema, orient="row")
@@ -125,7 +125,7 @@ def test_the_last_day_of_retention_may_be_a_setting() -> None:
 
 
 def test_who_was_shown_something_was_there() -> None:
-    came_back = judged(exposures=shown(("bob", "x", 3.5, False)))
+    came_back = judged(exposures=exposures(("bob", "x", 3.5, False)))
     assert values(retention(1, 1, **NAMED), came_back) == {"ann": 1.0, "bob": 1.0}
 
 
@@ -133,28 +133,28 @@ CLICKS = click_through_rate(description="M.")
 
 
 def test_an_exposure_before_the_cut_clicked_and_one_after_it_not_is_no_click() -> None:
-    assert values(CLICKS, judged(exposures=shown(("ann", "a", -2, True), ("ann", "a", 2, False)))) == {"ann": 0.0}
-    assert values(CLICKS, judged(exposures=shown(("ann", "a", -2, False), ("ann", "a", 2, True)))) == {"ann": 1.0}
+    assert values(CLICKS, judged(exposures=exposures(("ann", "a", -2, True), ("ann", "a", 2, False)))) == {"ann": 0.0}
+    assert values(CLICKS, judged(exposures=exposures(("ann", "a", -2, False), ("ann", "a", 2, True)))) == {"ann": 1.0}
 
 
 def test_clicks_on_what_is_not_listed_do_not_count() -> None:
-    case = judged(exposures=shown(("ann", "x", 2, True), ("bob", "d", 2, True), ("bob", "d", 3, False)))
+    case = judged(exposures=exposures(("ann", "x", 2, True), ("bob", "d", 2, True), ("bob", "d", 3, False)))
     assert values(CLICKS, case) == {"bob": 0.5}
 
 
 def test_the_moment_of_the_last_known_event_is_still_before_the_cut() -> None:
-    assert values(CLICKS, judged(exposures=shown(("ann", "a", -1, True)))) == {}
+    assert values(CLICKS, judged(exposures=exposures(("ann", "a", -1, True)))) == {}
 
 
 def test_where_nothing_is_known_before_all_exposures_count() -> None:
-    case = judged(history=HISTORY.clear(), exposures=shown(("ann", "a", -9, True), ("ann", "b", 1, False)))
+    case = judged(history=HISTORY.clear(), exposures=exposures(("ann", "a", -9, True), ("ann", "b", 1, False)))
     assert values(CLICKS, case) == {"ann": 0.5}
 
 
 def test_clicks_are_undefined_without_exposures_and_refused_without_their_column() -> None:
     assert values(CLICKS, judged()) == {}
     with pytest.raises(DataError, match="no column 'click'"):
-        CLICKS.compute(judged(exposures=shown(("ann", "a", 1, True)).drop("click")))
+        CLICKS.compute(judged(exposures=exposures(("ann", "a", 1, True)).drop("click")))
 
 
 def test_predictions_that_lists_do_not_carry_have_no_error() -> None:

@@ -15,8 +15,8 @@ Install = Callable[..., Path]
 
 
 def record(plugins: Plugins, distribution: str) -> PluginRecord:
-    [found] = [record for record in plugins.records if record.distribution == distribution]
-    return found
+    [match] = [record for record in plugins.records if record.distribution == distribution]
+    return match
 
 
 FAULTS = {

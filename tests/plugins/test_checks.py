@@ -37,7 +37,7 @@ DOMAIN = Domain(
     filters=[FILTER],
     metrics=[METRIC],
 )
-THINGS = [
+SPECS = [
     DOMAIN,
     METRIC,
     FILTER,
@@ -48,12 +48,12 @@ THINGS = [
 
 
 def of(kind: type) -> Any:
-    return next(thing for thing in THINGS if type(thing) is kind)
+    return next(spec for spec in SPECS if type(spec) is kind)
 
 
-@pytest.mark.parametrize("thing", THINGS, ids=lambda thing: type(thing).__name__)
-def test_a_sound_thing_has_no_fault(thing: object) -> None:
-    assert faults(thing) == []
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: type(spec).__name__)
+def test_a_sound_spec_has_no_fault(spec: object) -> None:
+    assert faults(spec) == []
 
 
 @pytest.mark.parametrize(
@@ -123,8 +123,8 @@ def test_a_sound_thing_has_no_fault(thing: object) -> None:
     ],
 )
 def test_a_fault_is_told_by_field_with_what_was_given(kind: type, change: dict[str, Any], fault: str) -> None:
-    [told] = faults(dataclasses.replace(of(kind), **change))
-    assert fault in told
+    [sentence] = faults(dataclasses.replace(of(kind), **change))
+    assert fault in sentence
 
 
 def test_a_template_may_name_what_the_domain_has() -> None:
@@ -153,8 +153,8 @@ ANYTHING = st.recursive(
 )
 
 
-@given(thing=st.sampled_from(THINGS), junk=st.data())
-def test_no_junk_in_a_field_makes_the_check_itself_raise(thing: Any, junk: st.DataObject) -> None:
-    name = junk.draw(st.sampled_from([field.name for field in dataclasses.fields(thing)]))
-    for fault in faults(dataclasses.replace(thing, **{name: junk.draw(ANYTHING)})):
+@given(spec=st.sampled_from(SPECS), junk=st.data())
+def test_no_junk_in_a_field_makes_the_check_itself_raise(spec: Any, junk: st.DataObject) -> None:
+    name = junk.draw(st.sampled_from([field.name for field in dataclasses.fields(spec)]))
+    for fault in faults(dataclasses.replace(spec, **{name: junk.draw(ANYTHING)})):
         assert isinstance(fault, str)

@@ -28,7 +28,7 @@ DOMAIN = Domain(
 
 
 @pytest.mark.parametrize(
-    ("wanted", "expected"),
+    ("names", "expected"),
     [
         ([], ["people.not_blocked", "people.not_self"]),
         (["seen"], ["people.not_blocked", "people.not_self", "seen"]),
@@ -37,9 +37,9 @@ DOMAIN = Domain(
     ],
 )
 def test_filters_that_always_run_come_first_unless_the_config_places_them(
-    wanted: list[str], expected: list[str]
+    names: list[str], expected: list[str]
 ) -> None:
-    assert list(load_plugins([]).filters_of_run(DOMAIN, wanted)) == expected
+    assert list(load_plugins([]).filters_of_run(DOMAIN, names)) == expected
 
 
 def test_an_unknown_filter_is_still_an_error() -> None:

@@ -58,8 +58,8 @@ def test_a_plugin_adds_to_every_domain_under_its_own_name(install: Install) -> N
 def test_selection_follows_the_order_of_the_config(install: Install) -> None:
     install("tiny", "compliance")
     plugins = load_plugins(["tiny", "compliance"])
-    wanted = ["compliance.withdrawn", "seen", "tiny.new_only"]
-    for order in (wanted, wanted[::-1]):
+    names = ["compliance.withdrawn", "seen", "tiny.new_only"]
+    for order in (names, names[::-1]):
         assert list(plugins.select("filter", plugins.filters(plugins.domain("tiny")), order)) == order
 
 
@@ -84,12 +84,12 @@ def test_an_encoder_of_a_plugin_is_made_by_its_qualified_name(install: Install) 
 
 def test_records_say_what_each_plugin_gives(install: Install) -> None:
     install("tiny", "compliance", "letters", "watcher")
-    given = {record.name: record.gives for record in load_plugins().records}
-    assert given["tiny"] == {"domains": ["tiny"], "filters": ["tiny.new_only"], "metrics": ["tiny.clicks"]}
-    assert given["compliance"] == {"filters": ["compliance.withdrawn"], "metrics": ["compliance.withdrawn_shown"]}
-    assert given["letters"] == {"encoders": ["letters.letters"]}
-    assert given["watcher"] == {"observers": ["recsat_before_stage", "recsat_after_stage", "recsat_on_run_error"]}
-    assert given["content"]["domains"] == ["content"]
+    gives = {record.name: record.gives for record in load_plugins().records}
+    assert gives["tiny"] == {"domains": ["tiny"], "filters": ["tiny.new_only"], "metrics": ["tiny.clicks"]}
+    assert gives["compliance"] == {"filters": ["compliance.withdrawn"], "metrics": ["compliance.withdrawn_shown"]}
+    assert gives["letters"] == {"encoders": ["letters.letters"]}
+    assert gives["watcher"] == {"observers": ["recsat_before_stage", "recsat_after_stage", "recsat_on_run_error"]}
+    assert gives["content"]["domains"] == ["content"]
 
 
 def test_describe_has_a_row_for_each_plugin_sound_or_failed(install: Install) -> None:
@@ -145,8 +145,8 @@ def test_pip_installs_such_a_plugin_and_a_fresh_interpreter_finds_it(
     ]
     subprocess.run([*pip, *wheels], check=True, capture_output=True, timeout=120)
     code = "from recsat.plugins import load_plugins; print(*[f'{r.name}={r.status}' for r in load_plugins().records])"
-    found = set(fresh_python(code, site).split())
-    assert {"recsat=ok", "content=ok", "tiny=ok", "wrong_type=failed"} <= found
+    statuses = set(fresh_python(code, site).split())
+    assert {"recsat=ok", "content=ok", "tiny=ok", "wrong_type=failed"} <= statuses
 
 
 HEAVY = ("torch", "transformers", "qdrant_client", "qdrant_edge", "prefect", "implicit", "sklearn")

@@ -117,11 +117,11 @@ def test_the_lead_measure_is_ndcg_at_the_length_of_the_lists(result: Result) -> 
 
 
 def test_diversity_is_distance_inside_a_list_where_that_is_measured(result: Result) -> None:
-    assert (found := diversity_measure(result)) is not None
-    assert found.name == "ild@10"
+    assert (measure := diversity_measure(result)) is not None
+    assert measure.name == "ild@10"
     rest = [info for info in result.measures if info.name not in ("ild@10", "entropy@10", "simpson@10")]
-    assert (found := diversity_measure(result.model_copy(update={"measures": rest}))) is not None
-    assert found.name == "novelty@10"
+    assert (measure := diversity_measure(result.model_copy(update={"measures": rest}))) is not None
+    assert measure.name == "novelty@10"
 
 
 def test_a_measure_that_is_announced_and_nowhere_found_counts_as_not_measured(result: Result) -> None:

@@ -15,7 +15,7 @@ from recsat.report.page import render_page
 from recsat.result.model import Result
 
 CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
 QUIET = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
@@ -54,6 +54,6 @@ def test_the_page_scrolls_sideways_on_no_screen_folded_or_unfolded(result: Resul
         timeout=60,
         check=True,
     )
-    found = re.search(r'data-found="([^"]+)"', done.stdout)
-    assert found is not None, done.stderr[-2000:]
-    assert json.loads(found[1]) == [[width, width, width] for width in WIDTHS * 2]
+    match = re.search(r'data-found="([^"]+)"', done.stdout)
+    assert match is not None, done.stderr[-2000:]
+    assert json.loads(match[1]) == [[width, width, width] for width in WIDTHS * 2]

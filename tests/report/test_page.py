@@ -124,11 +124,11 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.attributes += [(tag, name, value or "") for name, value in attrs]
-        found = dict(attrs)
-        if found.get("id"):
-            self.ids.append(str(found["id"]))
-        if "mark" in str(found.get("class", "")).split() and found.get("role") == "img":
-            self.marks.append(str(found["class"]).split()[1])
+        values = dict(attrs)
+        if values.get("id"):
+            self.ids.append(str(values["id"]))
+        if "mark" in str(values.get("class", "")).split() and values.get("role") == "img":
+            self.marks.append(str(values["class"]).split()[1])
         if tag not in VOID:
             self.stack.append(tag)
 
@@ -213,14 +213,14 @@ def test_ids_are_unique_and_labels_point_to_them(page: Page) -> None:
 
 
 def test_every_arm_measure_split_slice_stage_and_setting_is_there(result: Result, page: Page) -> None:
-    said = set(page.texts)
+    texts = set(page.texts)
     for name in (
         {arm.name for arm in result.arms} | {arm.split for arm in result.arms} | {arm.slice for arm in result.arms}
     ):
-        assert name in said
+        assert name in texts
     for info in result.measures:
-        assert info.label in said
-        assert info.name in said
+        assert info.label in texts
+        assert info.name in texts
     for text in [stage.name for stage in result.stages] + [one.reason for one in result.not_measured]:
         assert text in page.text
     for text in (
@@ -231,9 +231,9 @@ def test_every_arm_measure_split_slice_stage_and_setting_is_there(result: Result
         "measure.n_bootstrap",
         "2.6.0+cpu",
     ):
-        assert text in said
+        assert text in texts
     for verdict in result.verdicts:
-        assert verdict.sentence in said
+        assert verdict.sentence in texts
 
 
 def test_every_number_of_the_whole_split_is_there_with_its_interval(html: str, result: Result) -> None:
@@ -261,9 +261,9 @@ def significant_marks(result: Result) -> dict[str, int]:
 
 
 def test_marks_stand_where_a_difference_is_significant_and_nowhere_else(result: Result, page: Page) -> None:
-    found = {mark: page.marks.count(mark) for mark in ("better", "worse", "different")}
-    assert found == significant_marks(result)
-    assert all(found.values())
+    n_marks = {mark: page.marks.count(mark) for mark in ("better", "worse", "different")}
+    assert n_marks == significant_marks(result)
+    assert all(n_marks.values())
 
 
 def test_no_mark_where_nothing_is_significant(result: Result) -> None:
@@ -303,9 +303,9 @@ def test_hits_are_marked(invent: Callable[..., Result]) -> None:
 
 
 def test_every_split_shows_sample_users_where_there_is_no_room_for_all(invent: Callable[..., Result]) -> None:
-    shown = _sample(invent(n_users=50, n_listed=200).sample_users)
-    assert list(shown) == ["random", "timeline", "cold-items"]
-    assert all(len(users) == 5 for users in shown.values())
+    sample = _sample(invent(n_users=50, n_listed=200).sample_users)
+    assert list(sample) == ["random", "timeline", "cold-items"]
+    assert all(len(users) == 5 for users in sample.values())
     arms = [(f"arm-{i}", True, 0.1, 0.1, 0.1, 0.5) for i in range(40)]
     crowded = _sample(
         invent(arms=[("popularity", False, 0.1, 0.1, 0.1, 0.5), *arms], n_users=50, n_listed=200).sample_users
@@ -369,7 +369,7 @@ def test_a_result_of_nothing_but_its_frame_still_gives_a_page(result: Result) ->
 
 
 def test_an_arm_of_a_sample_user_or_a_measure_that_nothing_describes_is_still_shown(result: Result) -> None:
-    strange = ArmResult(
+    undescribed = ArmResult(
         name="visitor",
         split="random",
         measures={"undescribed@3": Measure(mean=1234.5, low=None, high=None, n_users=4)},
@@ -378,7 +378,7 @@ def test_an_arm_of_a_sample_user_or_a_measure_that_nothing_describes_is_still_sh
         },
     )
     user = SampleUser(user_id="8", split="elsewhere", history=[], lists={"unheard-of": []})
-    page = read(render_page(result.model_copy(update={"arms": [*result.arms, strange], "sample_users": [user]})))
+    page = read(render_page(result.model_copy(update={"arms": [*result.arms, undescribed], "sample_users": [user]})))
     assert "visitor" in page.texts
     assert "undescribed@3" in page.texts
     assert "1,234" in page.text

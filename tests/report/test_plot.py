@@ -12,8 +12,8 @@ from recsat.result.model import Result
 
 
 def plots(result: Result) -> list[Plot]:
-    found = [accuracy_diversity_plot(result, split.name) for split in result.splits]
-    return [plot for plot in found if plot is not None]
+    all_plots = [accuracy_diversity_plot(result, split.name) for split in result.splits]
+    return [plot for plot in all_plots if plot is not None]
 
 
 def test_points_and_whiskers_stay_inside_the_axes(result: Result) -> None:

@@ -85,11 +85,11 @@ def test_likeness_is_the_mean_cosine_to_the_best_others() -> None:
     from recsat.rerank.gain import N_CENTRAL, _likeness
 
     block = world(3)[0][0].block
-    found = _likeness(block, torch.ones(3, DEPTH, dtype=torch.bool))
+    likeness = _likeness(block, torch.ones(3, DEPTH, dtype=torch.bool))
     E = block.vectors[block.candidates[1]].numpy()  # type: ignore[index]
     for place in (0, 4, N_CENTRAL, DEPTH - 1):
         others = [j for j in range(N_CENTRAL) if j != place]
-        assert float(found[1, place]) == pytest.approx(float((E[others] @ E[place]).mean()), abs=1e-5)
+        assert float(likeness[1, place]) == pytest.approx(float((E[others] @ E[place]).mean()), abs=1e-5)
 
 
 @pytest.mark.parametrize("by", [MaxSumDiversification(), MaximalMarginalRelevance(), DeterminantalPointProcess()])
@@ -166,8 +166,8 @@ def test_it_is_made_from_the_settings_of_a_run() -> None:
         kinds=("thing",),
     )
     spec = next(spec for spec in rerankers_of(domain) if spec.name == "budget")
-    made = make_reranker(spec, {"loss": 0.02, "by": "mmr"})
-    assert made == DiversityBudget(loss=0.02, by=MaximalMarginalRelevance())
+    reranker = make_reranker(spec, {"loss": 0.02, "by": "mmr"})
+    assert reranker == DiversityBudget(loss=0.02, by=MaximalMarginalRelevance())
     for wrong, message in (
         ({"loss": 1.0}, "loss must be from 0"),
         ({"by": "value"}, "by must be one of mmr, msd, dpp"),
@@ -194,8 +194,8 @@ def test_the_trade_off_is_found_however_rare_hits_are(rarity: float) -> None:
     rare = replace(known, model=replace(known.model, weights=weights))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("recsat.rerank.budget.fit_gains", lambda *_: rare)
-        found = DiversityBudget(loss=0.05).fit(examples)
-    assert (found.rerank(examples[0].block, K) != torch.arange(K)).float().mean() > 0.2
+        reranker = DiversityBudget(loss=0.05).fit(examples)
+    assert (reranker.rerank(examples[0].block, K) != torch.arange(K)).float().mean() > 0.2
 
 
 def test_the_depth_of_the_budget_is_that_of_the_reranker_that_spends_it() -> None:

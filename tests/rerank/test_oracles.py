@@ -56,13 +56,13 @@ def one_by_one(
         pool = pool[: max(depth, k)]
         low, high = min(scores[pool]), max(scores[pool])
         relevance = {i: float((scores[i] - low) / (high - low)) for i in pool}
-        chosen: list[int] = []
-        while pool and len(chosen) < k:
-            items = [int(candidates[i]) for i in chosen]
+        prefix: list[int] = []
+        while pool and len(prefix) < k:
+            items = [int(candidates[i]) for i in prefix]
             best = max(pool, key=lambda i: gain(u, items, int(candidates[i]), relevance[i]))
-            chosen.append(best)
+            prefix.append(best)
             pool.remove(best)
-        lists.append(chosen)
+        lists.append(prefix)
     return lists
 
 
@@ -76,12 +76,12 @@ def test_mmr_takes_what_its_formula_takes(seed: int, trade_off: float) -> None:
     block = world(seed)
     vectors = np.asarray(block.vectors, dtype=np.float64)
 
-    def gain(user: int, chosen: list[int], item: int, relevance: float) -> float:
-        nearest = max((float(vectors[item] @ vectors[j]) for j in chosen), default=0.0)
+    def gain(user: int, prefix: list[int], item: int, relevance: float) -> float:
+        nearest = max((float(vectors[item] @ vectors[j]) for j in prefix), default=0.0)
         return (1 - trade_off) * relevance - trade_off * nearest
 
-    made = reranked(MaximalMarginalRelevance(trade_off=trade_off, depth=20, order="greedy"), block, K)
-    assert made == one_by_one(block, 20, K, gain)
+    orders = reranked(MaximalMarginalRelevance(trade_off=trade_off, depth=20, order="greedy"), block, K)
+    assert orders == one_by_one(block, 20, K, gain)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -90,12 +90,12 @@ def test_msd_adds_most_to_its_objective_at_every_step(seed: int, trade_off: floa
     block = world(seed)
     vectors = np.asarray(block.vectors, dtype=np.float64)
 
-    def gain(user: int, chosen: list[int], item: int, relevance: float) -> float:
-        distances = sum(1 - float(vectors[item] @ vectors[j]) for j in chosen)
+    def gain(user: int, prefix: list[int], item: int, relevance: float) -> float:
+        distances = sum(1 - float(vectors[item] @ vectors[j]) for j in prefix)
         return (1 - trade_off) * relevance / K + trade_off * 2 / (K * (K - 1)) * distances
 
-    made = reranked(MaxSumDiversification(trade_off=trade_off, depth=20, order="greedy"), block, K)
-    assert made == one_by_one(block, 20, K, gain)
+    orders = reranked(MaxSumDiversification(trade_off=trade_off, depth=20, order="greedy"), block, K)
+    assert orders == one_by_one(block, 20, K, gain)
 
 
 def kernel(block: RerankInput) -> Array:
@@ -111,13 +111,13 @@ def test_dpp_adds_the_item_of_the_largest_determinant_at_every_step(seed: int, t
     block = world(seed)
     S = kernel(block)
 
-    def gain(user: int, chosen: list[int], item: int, relevance: float) -> float:
-        rows = [*chosen, item]
+    def gain(user: int, prefix: list[int], item: int, relevance: float) -> float:
+        rows = [*prefix, item]
         determinant = max(float(np.linalg.det(S[np.ix_(rows, rows)])), 1e-12)
         return (1 - trade_off) * relevance + trade_off * float(np.log(determinant))
 
-    made = reranked(DeterminantalPointProcess(trade_off=trade_off, depth=20, order="greedy"), block, 5)
-    assert made == one_by_one(block, 20, 5, gain)
+    orders = reranked(DeterminantalPointProcess(trade_off=trade_off, depth=20, order="greedy"), block, 5)
+    assert orders == one_by_one(block, 20, 5, gain)
 
 
 def test_dpp_s_objective_is_the_log_determinant_of_the_kernel_with_qualities() -> None:
@@ -147,9 +147,9 @@ def test_xquad_takes_what_its_formula_takes(seed: int, trade_off: float) -> None
     block = world(seed)
     topics, likes = np.asarray(block.topics, dtype=np.float64), np.asarray(block.user_topics, dtype=np.float64)
 
-    def gain(user: int, chosen: list[int], item: int, relevance: float) -> float:
+    def gain(user: int, prefix: list[int], item: int, relevance: float) -> float:
         cover = sum(
-            likes[user, t] * topics[item, t] * np.prod([1 - topics[j, t] for j in chosen]) for t in range(N_TOPICS)
+            likes[user, t] * topics[item, t] * np.prod([1 - topics[j, t] for j in prefix]) for t in range(N_TOPICS)
         )
         return float((1 - trade_off) * relevance + trade_off * cover)
 
@@ -162,9 +162,9 @@ def test_calibrated_takes_what_its_formula_takes(seed: int, trade_off: float) ->
     block = world(seed)
     topics, likes = np.asarray(block.topics, dtype=np.float64), np.asarray(block.user_topics, dtype=np.float64)
 
-    def gain(user: int, chosen: list[int], item: int, relevance: float) -> float:
-        p, shown = likes[user], topics[[*chosen, item]].sum(axis=0)
-        q = 0.99 * shown / max(shown.sum(), 1e-12) + 0.01 * p
+    def gain(user: int, prefix: list[int], item: int, relevance: float) -> float:
+        p, mass = likes[user], topics[[*prefix, item]].sum(axis=0)
+        q = 0.99 * mass / max(mass.sum(), 1e-12) + 0.01 * p
         divergence = sum(p[t] * np.log(p[t] / q[t]) for t in range(N_TOPICS) if p[t] > 0)
         return float((1 - trade_off) * relevance - trade_off * divergence)
 

@@ -25,9 +25,9 @@ BLOCK = RerankInput(
 RELEVANT = pl.DataFrame({"user_id": ["u", "w"], "item_id": ["b", "a"]})
 
 
-def scored(wanted: list[bool]) -> ScoredUsers:
+def scored(mask: list[bool]) -> ScoredUsers:
     shortlists = [(slice(0, 3), BLOCK)]
-    return scored_users(shortlists, ["u", "v", "w"], np.array(wanted), RELEVANT, ItemVectors(IDS, VECTORS), k=2)
+    return scored_users(shortlists, ["u", "v", "w"], np.array(mask), RELEVANT, ItemVectors(IDS, VECTORS), k=2)
 
 
 def test_points_are_means_over_the_wanted_users_by_hand() -> None:
@@ -50,13 +50,13 @@ def test_users_who_are_not_wanted_are_left_out_and_rows_stay_with_their_users() 
 def test_a_sweep_computes_similarities_once() -> None:
     users = scored([True, False, True])
     sweep(users, lambda t: MaxSumDiversification(trade_off=t), [0.0])
-    kept = users.blocks[0].similarity
+    similarity = users.blocks[0].similarity
     sweep(users, lambda t: MaxSumDiversification(trade_off=t), [0.1, 0.2])
-    assert users.blocks[0].similarity is kept
+    assert users.blocks[0].similarity is similarity
 
 
 @pytest.mark.parametrize(
-    ("points", "chosen"),
+    ("points", "trade_off"),
     [
         ([(0.0, 0.300, 0.5), (0.1, 0.298, 0.6), (0.2, 0.290, 0.7)], 0.1),
         ([(0.0, 0.300, 0.5), (0.1, 0.290, 0.6), (0.2, 0.298, 0.7)], 0.2),  # what noise lost at 0.1 is no reason to stop
@@ -66,6 +66,6 @@ def test_a_sweep_computes_similarities_once() -> None:
     ],
 )
 def test_the_most_diverse_point_that_keeps_99_per_cent_is_chosen(
-    points: list[tuple[float, float, float]], chosen: float
+    points: list[tuple[float, float, float]], trade_off: float
 ) -> None:
-    assert chosen_point([TradeOffPoint(*point) for point in points]).trade_off == chosen
+    assert chosen_point([TradeOffPoint(*point) for point in points]).trade_off == trade_off

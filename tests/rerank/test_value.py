@@ -25,7 +25,7 @@ from recsat.rerank.value import ExpectedValue, cross_fitted
 N_ITEMS = 50
 
 
-def drawn(seed: int = 0, n: int = 4000) -> tuple[np.ndarray, np.ndarray]:
+def sampled_outcomes(seed: int = 0, n: int = 4000) -> tuple[np.ndarray, np.ndarray]:
     """Features on unlike scales, and outcomes drawn from a logistic truth."""
     rng = np.random.default_rng(seed)
     X = np.column_stack([rng.random(n), 3 + 2 * rng.standard_normal(n)])
@@ -34,7 +34,7 @@ def drawn(seed: int = 0, n: int = 4000) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_the_outcome_model_is_that_of_scikit_learn_on_platt_s_targets() -> None:
-    X, y = drawn()
+    X, y = sampled_outcomes()
     model = fit_outcome([X[:1500], X[1500:]], [y[:1500], y[1500:]], l2=2.0)
     standardised = (X - X.mean(axis=0)) / X.std(axis=0)
     # A target between 0 and 1 is a positive and a negative row with weights that sum to one.
@@ -49,8 +49,8 @@ def test_the_outcome_model_is_that_of_scikit_learn_on_platt_s_targets() -> None:
 
 
 def test_probabilities_come_true_on_new_draws() -> None:
-    model = fit_outcome(*([part] for part in drawn(0)))  # type: ignore[arg-type]
-    X, y = drawn(1, 20_000)
+    model = fit_outcome(*([part] for part in sampled_outcomes(0)))  # type: ignore[arg-type]
+    X, y = sampled_outcomes(1, 20_000)
     table = pl.DataFrame({"user_id": ["u"] * len(y), "predicted": model.probability(X), "observed": y.astype(float)})
     assert calibration_error_of(table) < 0.02
     rate = pl.lit(float(y.mean()))
@@ -59,7 +59,7 @@ def test_probabilities_come_true_on_new_draws() -> None:
 
 @pytest.mark.parametrize("label", [False, True])
 def test_an_event_that_nobody_or_everybody_had_is_nearly_certain_and_finite(label: bool) -> None:
-    X, _ = drawn(n=1000)
+    X, _ = sampled_outcomes(n=1000)
     p = fit_outcome([X], [np.full(1000, label)]).probability(X)
     assert np.isfinite(p).all()
     assert (np.abs(p - label) < 0.01).all()
@@ -75,14 +75,14 @@ def test_features_that_say_nearly_the_same_do_not_throw_the_steps_off(c: float, 
     X = np.column_stack([np.log(rank), np.log1p(rng.gamma(5, 1 / 5, len(rank)) / rank), np.log(rank) * np.log(20)])
     model = fit_outcome([X], [y], l2=1.0)
     assert np.abs(model.weights).max() < 20
-    found = model.probability(X).reshape(1000, 100).mean(axis=0)
-    np.testing.assert_allclose(found[:20], c / rank[:20] ** a, atol=0.12)
-    assert found.sum() == pytest.approx(y.sum() / 1000, rel=0.02)
+    probabilities = model.probability(X).reshape(1000, 100).mean(axis=0)
+    np.testing.assert_allclose(probabilities[:20], c / rank[:20] ** a, atol=0.12)
+    assert probabilities.sum() == pytest.approx(y.sum() / 1000, rel=0.02)
 
 
 @pytest.mark.parametrize("kind", ["drawn", "rare", "separable", "nearly the same"])
 def test_one_more_newton_step_would_not_move_the_weights(kind: str) -> None:
-    X, y = drawn(n=50_000)
+    X, y = sampled_outcomes(n=50_000)
     rng = np.random.default_rng(1)
     if kind == "rare":
         y = rng.random(len(y)) < 1e-3
@@ -101,7 +101,7 @@ def test_one_more_newton_step_would_not_move_the_weights(kind: str) -> None:
 
 
 def test_features_that_do_not_vary_are_left_at_nothing() -> None:
-    X, y = drawn(n=500)
+    X, y = sampled_outcomes(n=500)
     flat = np.column_stack([X[:, 0], np.ones(500)])
     model = fit_outcome([flat], [y])
     assert model.weights[2] == pytest.approx(0, abs=1e-9)
@@ -214,7 +214,7 @@ def domain(**changes: object) -> Domain:
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "message"),
+    ("name", "parameters", "message"),
     [
         ("value", {}, "domain 'shop' does not say. Set Domain.worth in the plugin"),
         ("xquad", {}, "'xquad' needs topics, and domain 'shop' names no topics column"),
@@ -225,11 +225,11 @@ def domain(**changes: object) -> Domain:
     ],
 )
 def test_what_a_domain_lacks_and_what_a_reranker_does_not_take_is_named(
-    name: str, given: dict[str, object], message: str
+    name: str, parameters: dict[str, object], message: str
 ) -> None:
     spec = next(spec for spec in rerankers_of(domain()) if spec.name == name)
     with pytest.raises(ConfigError, match=message):
-        make_reranker(spec, given)
+        make_reranker(spec, parameters)
 
 
 def test_a_domain_with_worth_gets_a_value_model_and_what_comes_after_it() -> None:
@@ -255,8 +255,8 @@ def test_each_half_of_the_users_is_predicted_by_a_model_of_the_other() -> None:
     first = taught[0].happened["purchase"]
     turned = torch.cat([~first[:1], first[1:]])
     other = cross_fitted(learning, [replace(taught[0], happened={"purchase": turned}), taught[1]])
-    own, new = (t.filter(pl.col("user_id") == "u00")["predicted"].sort() for t in (table, other))
-    assert own.equals(new)
+    before, new = (t.filter(pl.col("user_id") == "u00")["predicted"].sort() for t in (table, other))
+    assert before.equals(new)
     beside, new = (t.filter(pl.col("user_id") == "u01")["predicted"].sort() for t in (table, other))
     assert not beside.equals(new)
 

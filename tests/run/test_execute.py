@@ -38,9 +38,9 @@ def test_the_result_is_what_the_lists_and_the_held_out_events_give(finished_run:
     users = relevant["user_id"].unique().sort()
     for arm in ("popularity", "text", "ease"):
         expected = ndcg(lists.filter(pl.col("arm") == arm), relevant, users, k=10)["value"].mean()
-        (found,) = [a for a in result.arms if (a.name, a.split, a.slice) == (arm, "warm", "all")]
-        assert found.measures["ndcg@10"].mean == pytest.approx(expected)
-        assert found.measures["ndcg@10"].n_users == len(users)
+        (arm_result,) = [a for a in result.arms if (a.name, a.split, a.slice) == (arm, "warm", "all")]
+        assert arm_result.measures["ndcg@10"].mean == pytest.approx(expected)
+        assert arm_result.measures["ndcg@10"].n_users == len(users)
 
 
 def test_no_list_holds_what_its_user_already_knew(finished_run: Path) -> None:
@@ -59,10 +59,10 @@ def test_on_cold_items_only_unseen_items_are_listed_and_only_arms_that_can_rank_
 
 
 def test_the_text_arm_came_from_the_store_and_lost_nothing(finished_run: Path) -> None:
-    found = {(r.arm, r.split): r for r in result_of(finished_run).retrieval}
-    assert found["text", "warm"].source == "qdrant:text"
-    assert found["text", "warm"].candidate_recall == 1.0
-    assert found["ease", "warm"].candidate_recall is None
+    retrieval = {(r.arm, r.split): r for r in result_of(finished_run).retrieval}
+    assert retrieval["text", "warm"].source == "qdrant:text"
+    assert retrieval["text", "warm"].candidate_recall == 1.0
+    assert retrieval["ease", "warm"].candidate_recall is None
 
 
 def test_a_second_run_embeds_and_publishes_nothing_and_finds_the_same(

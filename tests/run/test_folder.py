@@ -26,8 +26,8 @@ def test_runs_started_in_one_second_have_folders_of_their_own(tmp_path: Path) ->
 
 
 def test_the_configuration_comes_back_as_it_was(tmp_path: Path) -> None:
-    wanted = config(tmp_path).model_copy(update={"seed": 7})
-    assert open_run(new_run(wanted).path).config() == wanted
+    written = config(tmp_path).model_copy(update={"seed": 7})
+    assert open_run(new_run(written).path).config() == written
 
 
 def test_latest_moves_to_the_newest_run(tmp_path: Path) -> None:

@@ -36,8 +36,8 @@ def invent(items: pl.DataFrame) -> pl.DataFrame:
     suits /= suits.max(axis=1, keepdims=True)
     fame = 0.5 * rng.standard_normal(items.height)
     # Gumbel noise makes the N_READ largest a draw without replacement from the softmax.
-    drawn = 4 * suits + fame + rng.gumbel(size=suits.shape)
-    books = np.argsort(-drawn, axis=1)[:, :N_READ]
+    keys = 4 * suits + fame + rng.gumbel(size=suits.shape)
+    books = np.argsort(-keys, axis=1)[:, :N_READ]
     readers = np.repeat(np.arange(N_READERS), N_READ)
     books = books.ravel()
     pleased = suits[readers, books] + 0.25 * rng.standard_normal(len(books))

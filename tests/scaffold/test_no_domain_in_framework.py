@@ -29,7 +29,7 @@ def is_domain(node: ast.expr) -> bool:
 
 def branches(source: str) -> list[str]:
     """Places that ask which domain it is: a comparison with anything but None, membership in a literal, a match."""
-    found = []
+    places = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Compare):
             sides = [node.left, *node.comparators]
@@ -38,10 +38,10 @@ def branches(source: str) -> list[str]:
             )
             missing = any(isinstance(side, ast.Constant) and side.value is None for side in sides)
             if asks and not missing and any(is_domain(side) for side in sides):
-                found.append(f"line {node.lineno}: {ast.unparse(node)}")
+                places.append(f"line {node.lineno}: {ast.unparse(node)}")
         elif isinstance(node, ast.Match) and is_domain(node.subject):
-            found.append(f"line {node.lineno}: match {ast.unparse(node.subject)}")
-    return found
+            places.append(f"line {node.lineno}: match {ast.unparse(node.subject)}")
+    return places
 
 
 def named(source: str) -> Iterator[str]:
@@ -60,10 +60,10 @@ def named(source: str) -> Iterator[str]:
 @pytest.mark.parametrize("source", [str(path.relative_to(ROOT)) for path in SOURCES])
 def test_no_domain_is_named_and_nothing_branches_on_one(source: str) -> None:
     code = (ROOT / source).read_text(encoding="utf-8")
-    found = [*branches(code), *named(code)]
+    places = [*branches(code), *named(code)]
     if source == "framework/recsat/config/settings.py":
-        found = [fault for fault in found if not fault.endswith(repr(DEFAULT))]
-    assert found == []
+        places = [fault for fault in places if not fault.endswith(repr(DEFAULT))]
+    assert places == []
 
 
 @pytest.mark.parametrize(

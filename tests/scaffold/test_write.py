@@ -58,7 +58,7 @@ def test_another_name_changes_the_name_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("", "cannot be a plugin's name"),
         ("Books", "Try 'books'"),
@@ -72,10 +72,10 @@ def test_another_name_changes_the_name_alone(tmp_path: Path) -> None:
         ("flows", "'recsat_flows' is there already"),
     ],
 )
-def test_a_name_that_cannot_be_or_is_taken_is_refused(name: str, told: str, tmp_path: Path) -> None:
+def test_a_name_that_cannot_be_or_is_taken_is_refused(name: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         write_plugin(name, tmp_path)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -103,7 +103,7 @@ def test_the_domain_is_short_and_imports_public_names_alone(tmp_path: Path) -> N
         of = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         plain = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
         inside = {name for name in of | plain if name and name.split(".")[0] == "recsat"}
-        assert inside <= {"recsat", "recsat.metrics", "recsat.testing", "recsat.testing.filtering"}
+        assert inside <= {"recsat", "recsat.metrics", "recsat.testing", "recsat.testing.check_filters"}
         used = {
             n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute) and getattr(n.value, "id", "") == "recsat"
         }

@@ -56,13 +56,13 @@ def test_an_arms_own_vectors_are_published_beside_the_runs_and_retrieved_by(
     context: StageContext, retriever: StoreRetriever, fold: Fold
 ) -> None:
     hybrid = Hybrid().fit(fold.train)
-    own = retriever_of(context, retriever, hybrid, "-warm-hybrid")
-    assert own.alias == "recsat-content-warm-hybrid"
-    names = set(retriever.store.shape(own.alias).vectors)
+    arm_retriever = retriever_of(context, retriever, hybrid, "-warm-hybrid")
+    assert arm_retriever.alias == "recsat-content-warm-hybrid"
+    names = set(retriever.store.shape(arm_retriever.alias).vectors)
     assert set(hybrid.stored_vectors()) < names
     assert set(hybrid.queries(fold.users)) <= names
     request = replace(request_of(context), n_candidates=20)
-    recommended = lists_of(fold, "hybrid", hybrid, request, retriever=own)
+    recommended = lists_of(fold, "hybrid", hybrid, request, retriever=arm_retriever)
     assert recommended.source.startswith("qdrant:")
     assert recommended.candidate_recall is not None
     assert recommended.candidate_recall > 0.8

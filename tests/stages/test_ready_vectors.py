@@ -48,7 +48,7 @@ def recsat_domain():
 """
 
 
-DRAWN = PICTURED.replace("item_vectors=vectors", "item_pictures=pictures").replace(
+WITH_PICTURES = PICTURED.replace("item_vectors=vectors", "item_pictures=pictures").replace(
     "PICTURED = replace",
     """
 def pictures(items, config):
@@ -103,9 +103,9 @@ def test_ready_vectors_are_named_vectors_of_the_store_and_of_the_multimodal_arm(
         assert dict(store.shape(alias).vectors) == {name: matrix.shape[1] for name, matrix in arrays.items()}
         assert store.count(alias) == n_items
     result = Result.model_validate(folder.read_json("result.json"))
-    [made] = [arm for arm in result.arms if arm.name == "multimodal" and arm.slice == "all"]
-    assert "text_share" in made.parameters
-    [retrieval] = [found for found in result.retrieval if found.arm == "multimodal"]
+    [arm_result] = [arm for arm in result.arms if arm.name == "multimodal" and arm.slice == "all"]
+    assert "text_share" in arm_result.parameters
+    [retrieval] = [row for row in result.retrieval if row.arm == "multimodal"]
     assert retrieval.candidate_recall == 1.0  # fewer items than candidates
     lists = pl.read_parquet(folder.path / "lists" / "cold.parquet")
     assert lists.filter(pl.col("arm") == "multimodal").height
@@ -118,7 +118,7 @@ def test_pictures_become_vectors_of_the_image_encoder(
         find_packaged(EFFICIENTNET)
     except EncoderError as error:
         pytest.skip(str(error))
-    install(DRAWN, tmp_path, monkeypatch)
+    install(WITH_PICTURES, tmp_path, monkeypatch)
     data = tmp_path / "data"
     shutil.copytree(str(small_run_config.domain_config["folder"]), data)
     settings = small_run_config.model_dump() | {

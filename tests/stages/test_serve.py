@@ -15,8 +15,8 @@ from recsat.run import RunFolder
 from recsat.stages.serve import ServeConfig, serve
 
 
-def ask(run: Path, **wanted: object) -> pl.DataFrame:
-    return serve(ServeConfig.model_validate({"run": str(run), "users": ["1"], **wanted}), load_plugins(["content"]))
+def ask(run: Path, **settings: object) -> pl.DataFrame:
+    return serve(ServeConfig.model_validate({"run": str(run), "users": ["1"], **settings}), load_plugins(["content"]))
 
 
 def test_lists_hold_new_items_with_titles_and_reasons(finished_run: Path) -> None:
@@ -56,9 +56,10 @@ def test_the_arm_that_leads_on_validation_recommends_whatever_did_best_on_the_te
         changed = result.model_copy(update={"splits": [first, *result.splits[1:]]})
         folder.write_json("result.json", changed.model_dump(mode="json"))
         assert set(ask(folder.path)["arm"]) == {leader}
-    silent = result.splits[0].model_copy(update={"leader": None})
+    without_leader = result.splits[0].model_copy(update={"leader": None})
     folder.write_json(
-        "result.json", result.model_copy(update={"splits": [silent, *result.splits[1:]]}).model_dump(mode="json")
+        "result.json",
+        result.model_copy(update={"splits": [without_leader, *result.splits[1:]]}).model_dump(mode="json"),
     )
     with pytest.raises(ConfigError, match=r"does not say which arm leads on split 'warm'\. Name one of popularity"):
         ask(folder.path)

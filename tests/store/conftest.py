@@ -33,7 +33,7 @@ Answer = tuple[int, Any]
 class Wire:
     """Answers Qdrant's REST requests from an in-memory engine; ``fail`` is the status that every answer gets, if set.
 
-    ``routes`` has what was asked for so far, a collection's name as ``C``.
+    ``routes`` has the requests so far, a collection's name as ``C``.
     """
 
     def __init__(self, key: str | None = None) -> None:
@@ -101,9 +101,9 @@ class Wire:
                 engine.upsert(name, operation.batch if isinstance(operation, rest.PointsBatch) else operation.points)
                 return 200, done
             case "POST /C/points":
-                wanted = read(rest.PointRequest)
+                query = read(rest.PointRequest)
                 return 200, engine.retrieve(
-                    name, wanted.ids, with_payload=wanted.with_payload, with_vectors=wanted.with_vector
+                    name, query.ids, with_payload=query.with_payload, with_vectors=query.with_vector
                 )
             case "POST /C/points/delete":
                 engine.delete(name, read(rest.PointsSelector))

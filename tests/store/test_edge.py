@@ -135,8 +135,8 @@ def test_a_build_makes_the_graph_in_a_child_process_and_loses_no_point(tmp_path:
     assert shard.info().indexed_vectors_count == 3000
     shard.close()
 
-    def share(found: object) -> float:
-        pairs = zip(found.items, exact.items, strict=True)  # type: ignore[attr-defined]
+    def share(hits: object) -> float:
+        pairs = zip(hits.items, exact.items, strict=True)  # type: ignore[attr-defined]
         return float(np.mean([len(np.intersect1d(a, b)) / 20 for a, b in pairs]))
 
     assert share(wide) > 0.98

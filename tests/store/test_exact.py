@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from recsat.store import ExactIndex, Hits, recall
+from recsat.store import ExactIndex, SearchHits, recall
 
 
-def hits(scores: list[list[float]]) -> Hits:
+def hits(scores: list[list[float]]) -> SearchHits:
     values = np.array(scores, dtype=np.float32)
-    return Hits(np.where(np.isfinite(values), 0, -1).astype(np.int64), values)
+    return SearchHits(np.where(np.isfinite(values), 0, -1).astype(np.int64), values)
 
 
 def test_exact_search_equals_a_full_sort_whatever_the_block() -> None:
@@ -22,13 +22,13 @@ def test_masked_items_are_left_out_and_short_rows_are_padded() -> None:
     vectors = np.array([[3.0], [2.0], [1.0]], dtype=np.float32)
     query = np.array([[1.0], [-1.0]], dtype=np.float32)
     keep = np.array([[False, True, True], [False, False, True]])
-    found = ExactIndex(vectors).search(query, limit=4, keep=keep)
-    assert found.items.tolist() == [[1, 2, -1, -1], [2, -1, -1, -1]]
-    assert found.scores.tolist() == [[2.0, 1.0, -np.inf, -np.inf], [-1.0, -np.inf, -np.inf, -np.inf]]
+    nearest = ExactIndex(vectors).search(query, limit=4, keep=keep)
+    assert nearest.items.tolist() == [[1, 2, -1, -1], [2, -1, -1, -1]]
+    assert nearest.scores.tolist() == [[2.0, 1.0, -np.inf, -np.inf], [-1.0, -np.inf, -np.inf, -np.inf]]
 
 
 @pytest.mark.parametrize(
-    ("found", "exact", "expected"),
+    ("scores", "exact", "expected"),
     [
         ([[3, 2, 1]], [[3, 2, 1]], 1.0),
         ([[3, 1, 0]], [[3, 2, 1]], 2 / 3),
@@ -39,5 +39,5 @@ def test_masked_items_are_left_out_and_short_rows_are_padded() -> None:
         ([[1, 0]], [[-np.inf, -np.inf]], 1.0),
     ],
 )
-def test_recall_by_hand(found: list[list[float]], exact: list[list[float]], expected: float) -> None:
-    assert recall(hits(found), hits(exact)) == pytest.approx(expected)
+def test_recall_by_hand(scores: list[list[float]], exact: list[list[float]], expected: float) -> None:
+    assert recall(hits(scores), hits(exact)) == pytest.approx(expected)

@@ -103,8 +103,8 @@ def values(row: Mapping[str, Any], key: str) -> list[Any]:
     if key.endswith("]") or "[]." in key:
         outer, inner = key.split("[].")
         return [part[inner] for part in row[outer]]
-    found = row.get(key)
-    return found if isinstance(found, list) else [] if found is None else [found]
+    value = row.get(key)
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def matches(match: Mapping[str, Any], value: Any) -> bool:
@@ -195,14 +195,14 @@ def test_a_filter_counts_what_brute_force_counts(filled: VectorStore, where: dic
 @settings(quick, max_examples=25)
 @given(where=filters)
 def test_a_filtered_search_ranks_what_brute_force_ranks(filled: VectorStore, where: dict[str, Any]) -> None:
-    kept = np.array([keeps(where, row, point) for row, point in zip(ROWS, IDS, strict=True)])
+    mask = np.array([keeps(where, row, point) for row, point in zip(ROWS, IDS, strict=True)])
     queries = VECTORS[:2]
-    scores = np.where(kept, queries @ VECTORS.T, -np.inf)
-    found = search(filled, NAME, {"text": queries}, index=ItemIndex(IDS), limit=15, where=parse_filter(where))["text"]
+    scores = np.where(mask, queries @ VECTORS.T, -np.inf)
+    hits = search(filled, NAME, {"text": queries}, index=ItemIndex(IDS), limit=15, where=parse_filter(where))["text"]
     for row in range(2):
-        expected = [i for i in np.argsort(-scores[row], kind="stable")[:15] if kept[i]]
-        assert found.items[row, : len(expected)].tolist() == expected
-        assert (found.items[row, len(expected) :] == -1).all()
+        expected = [i for i in np.argsort(-scores[row], kind="stable")[:15] if mask[i]]
+        assert hits.items[row, : len(expected)].tolist() == expected
+        assert (hits.items[row, len(expected) :] == -1).all()
 
 
 @pytest.mark.parametrize("kilometres", [50, 300, 900])
@@ -210,8 +210,8 @@ def test_a_circle_on_the_globe_counts_what_the_haversine_formula_counts(filled: 
     lon, lat = np.radians([[row["place"]["lon"], row["place"]["lat"]] for row in ROWS]).T
     distance = 2 * 6371 * np.arcsin(np.sqrt(np.sin(lat / 2) ** 2 + np.cos(lat) * np.sin(lon / 2) ** 2))  # from (0, 0)
     circle = {"center": {"lon": 0, "lat": 0}, "radius": kilometres * 1000}
-    found = filled.count(NAME, parse_filter({"must": [{"key": "place", "geo_radius": circle}]}))
-    assert (distance < kilometres * 0.99).sum() <= found <= (distance < kilometres * 1.01).sum()
+    count = filled.count(NAME, parse_filter({"must": [{"key": "place", "geo_radius": circle}]}))
+    assert (distance < kilometres * 0.99).sum() <= count <= (distance < kilometres * 1.01).sum()
 
 
 @pytest.mark.parametrize("value", [True, False])

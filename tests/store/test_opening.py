@@ -67,10 +67,10 @@ def test_the_key_from_the_environment_goes_to_the_server_and_nowhere_else(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     server = wire(key=SECRET)
-    made = QdrantClient
+    real_client = QdrantClient
 
     def client(**arguments: Any) -> QdrantClient:
-        return made(**arguments, transport=server.client()._client.openapi_client.client._client._transport)
+        return real_client(**arguments, transport=server.client()._client.openapi_client.client._client._transport)
 
     monkeypatch.setattr("recsat.store.opening.QdrantClient", client)
     settings = StoreSettings(backend="server", url="http://wire.invalid:6333")

@@ -55,39 +55,39 @@ def test_search_equals_exact_search_over_what_is_left(
 ) -> None:
     rng = np.random.default_rng(seed)
     queries = rng.normal(size=(n, 6)).astype(np.float32)
-    barred = pairs(rng, n, N if seed % 3 == 0 else 5)
+    excluded = pairs(rng, n, N if seed % 3 == 0 else 5)
     allowed = pairs(rng, n, 30)
     keep = np.ones((n, N), dtype=bool)
     if cheap:
         keep &= IS_CHEAP
     if excluding:
-        keep &= ~barred
+        keep &= ~excluded
     if allowing:
         keep &= allowed
-    found = search(
+    hits = search(
         filled,
         NAME,
         {"text": queries},
         index=INDEX,
         limit=limit,
         where=CHEAP if cheap else None,
-        exclude=csr_array(barred.astype(np.float32)) if excluding else None,
+        exclude=csr_array(excluded.astype(np.float32)) if excluding else None,
         allow=csr_array(allowed.astype(np.float32)) if allowing else None,
         block=block,
     )["text"]
     exact = ExactIndex(VECTORS).search(queries, limit=limit, keep=keep)
-    np.testing.assert_array_equal(found.items, exact.items)
-    np.testing.assert_allclose(found.scores, exact.scores, rtol=1e-4, atol=1e-5)
-    assert found.items.shape == (n, limit)
-    assert (found.items.dtype, found.scores.dtype) == (np.int64, np.float32)
+    np.testing.assert_array_equal(hits.items, exact.items)
+    np.testing.assert_allclose(hits.scores, exact.scores, rtol=1e-4, atol=1e-5)
+    assert hits.items.shape == (n, limit)
+    assert (hits.items.dtype, hits.scores.dtype) == (np.int64, np.float32)
 
 
 def test_only_restricts_every_query_to_some_items(filled: VectorStore) -> None:
     cold = [3, 50, 70]
-    found = search(
+    hits = search(
         filled, NAME, {"text": VECTORS[:4]}, index=INDEX, limit=5, where=only(None, [INDEX.ids[i] for i in cold])
     )["text"]
-    assert [set(row) - {-1} for row in found.items.tolist()] == [set(cold)] * 4
+    assert [set(row) - {-1} for row in hits.items.tolist()] == [set(cold)] * 4
     both = search(
         filled, NAME, {"text": VECTORS[:1]}, index=INDEX, limit=5, where=only(CHEAP, [INDEX.ids[i] for i in cold])
     )["text"]
@@ -101,8 +101,8 @@ def test_a_point_outside_the_index_is_an_error_and_not_another_item(filled: Vect
 
 def test_no_users_give_no_rows(filled: VectorStore) -> None:
     nobody = csr_array((0, N), dtype=np.float32)
-    found = search(filled, NAME, {"text": VECTORS[:0]}, index=INDEX, limit=3, exclude=nobody)["text"]
-    assert found.items.shape == (0, 3)
+    hits = search(filled, NAME, {"text": VECTORS[:0]}, index=INDEX, limit=3, exclude=nobody)["text"]
+    assert hits.items.shape == (0, 3)
 
 
 def test_several_vectors_are_one_request_for_each_block_of_users(wire: Callable[..., Any]) -> None:
@@ -113,9 +113,9 @@ def test_several_vectors_are_one_request_for_each_block_of_users(wire: Callable[
         queries = {"text": VECTORS[:7], "taste": VECTORS[:7, 4:]}
         answering.routes.clear()
         seen = csr_array(np.eye(7, N, dtype=np.float32))
-        found = search(store, NAME, queries, index=INDEX, limit=5, exclude=seen, block=3)
+        hits = search(store, NAME, queries, index=INDEX, limit=5, exclude=seen, block=3)
     assert answering.routes.count("POST /C/points/query/batch") == 3
     keep = seen.toarray() == 0
     for vector, stored in (("text", VECTORS), ("taste", VECTORS[:, :2])):
         exact = ExactIndex(stored).search(queries[vector], limit=5, keep=keep)
-        np.testing.assert_array_equal(found[vector].items, exact.items)
+        np.testing.assert_array_equal(hits[vector].items, exact.items)

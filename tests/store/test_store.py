@@ -120,8 +120,8 @@ def test_points_come_back_as_they_went_in(store: VectorStore, name: str) -> None
 
 def test_retrieve_keeps_the_order_and_leaves_out_the_unknown(store: VectorStore, name: str) -> None:
     fill(store, name)
-    wanted = [ids(10)[7], str(uuid4()), UUID(ids(10)[2])]
-    records = store.retrieve(name, wanted)
+    point_ids = [ids(10)[7], str(uuid4()), UUID(ids(10)[2])]
+    records = store.retrieve(name, point_ids)
     assert [r.payload for r in records] == [{"n": 7}, {"n": 2}]
     assert records[0].vector is None
     assert store.retrieve(name, []) == []
@@ -294,20 +294,20 @@ def test_a_closed_store_says_so(store: VectorStore, name: str) -> None:
 def test_nearest_equals_brute_force(store: VectorStore, name: str) -> None:
     matrix = fill(store, name, 60, 8)
     queries = vectors(7, 8, seed=1)
-    found = store.nearest(name, {"text": queries}, 10)["text"]
+    nearest = store.nearest(name, {"text": queries}, 10)["text"]
     exact = queries @ matrix.T
-    np.testing.assert_allclose(found.scores, -np.sort(-exact, axis=1)[:, :10], rtol=1e-5)
+    np.testing.assert_allclose(nearest.scores, -np.sort(-exact, axis=1)[:, :10], rtol=1e-5)
     by_key = {UUID(p).int & (2**64 - 1): i for i, p in enumerate(ids(60))}
-    places = [[by_key[int(k)] for k in row] for row in found.keys]
+    places = [[by_key[int(k)] for k in row] for row in nearest.keys]
     assert places == np.argsort(-exact, axis=1)[:, :10].tolist()
 
 
 def test_nearest_pads_when_fewer_are_left(store: VectorStore, name: str) -> None:
     fill(store, name, 10)
     few = models.Filter(must=[models.FieldCondition(key="n", range=models.Range(lt=2))])
-    found = store.nearest(name, {"text": vectors(2)}, 5, where=[few, None])["text"]
-    assert np.isfinite(found.scores).sum(axis=1).tolist() == [2, 5]
-    assert found.keys[0, 2:].tolist() == [0, 0, 0]
+    nearest = store.nearest(name, {"text": vectors(2)}, 5, where=[few, None])["text"]
+    assert np.isfinite(nearest.scores).sum(axis=1).tolist() == [2, 5]
+    assert nearest.keys[0, 2:].tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("filtered", [False, True])

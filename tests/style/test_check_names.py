@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from check_names import ROOT, banned, faults
+from check_names import ALLOWED, ROOT, banned, faults, names
 
 WORDS = banned((ROOT / "docs/style.md").read_text(encoding="utf-8"))
 
@@ -42,6 +43,12 @@ def test_words_of_prose_and_adjectives_pass(tmp_path: Path) -> None:
         '"""What was found and told."""\nshown_items = known = 1  # made here\nx = "own"'
     )
     assert not faults(tmp_path / "module.py", WORDS)
+
+
+@pytest.mark.parametrize("path", ALLOWED)
+def test_what_is_allowed_is_there_and_on_the_list(path: str) -> None:
+    there = {name.strip("_").lower() for _, name in names(ast.parse((ROOT / path).read_text(encoding="utf-8")))}
+    assert ALLOWED[path] <= there & WORDS
 
 
 def test_the_list_is_read_from_the_guide() -> None:

@@ -54,22 +54,22 @@ def contract(domain: Domain, **attributes: Any) -> type[DomainContract]:
     )
 
 
-def broken_rules(kept: type[DomainContract], methods: list[str]) -> dict[str, str]:
+def broken_rules(contract_class: type[DomainContract], methods: list[str]) -> dict[str, str]:
     """The tests that fail, as pytest would run them, with what they say."""
-    found = {}
+    messages = {}
     for method in methods:
         try:
-            getattr(kept(), method)()
+            getattr(contract_class(), method)()
         except Exception as error:
-            found[method] = str(error)
-    return found
+            messages[method] = str(error)
+    return messages
 
 
 def test_a_domain_that_keeps_the_contract_passes(books: Domain) -> None:
     assert broken_rules(contract(books), METHODS) == {}
 
 
-class Silent(DomainConfig):
+class Undescribed(DomainConfig):
     """A setting without words."""
 
     max_price: float | None = None
@@ -148,7 +148,7 @@ def constant(value: Any) -> Callable[[Judged], pl.DataFrame]:
 RULES: list[tuple[str, Callable[[Domain], Domain], str, str]] = [
     ("a kind of no item", changed(kinds=("film",)), "test_tables_fit_their_schemas", "items have kinds"),
     ("a bad description", changed(description=""), "test_domain_has_what_the_contract_asks_for", "description is ''"),
-    ("a field without words", changed(config=Silent), "test_config_survives_json", "have no description"),
+    ("a field without words", changed(config=Undescribed), "test_config_survives_json", "have no description"),
     ("a demo of another form", changed(demo={"armz": []}), "test_demo_is_a_run", "armz"),
     ("a duplicate id", items(item_id=pl.lit("a")), "test_tables_fit_their_schemas", "is a duplicate of row 1"),
     ("no title", changed(title="name"), "test_tables_fit_their_schemas", "no text column 'name'"),
@@ -312,8 +312,8 @@ RULES: list[tuple[str, Callable[[Domain], Domain], str, str]] = [
 def test_each_broken_rule_fails_where_it_is_asked(
     books: Domain, change: Callable[[Domain], Domain], method: str, message: str
 ) -> None:
-    found = broken_rules(contract(change(books)), [method])
-    assert message in found[method]
+    messages = broken_rules(contract(change(books)), [method])
+    assert message in messages[method]
 
 
 def test_every_rule_in_process_is_broken_by_some_domain() -> None:
@@ -321,10 +321,10 @@ def test_every_rule_in_process_is_broken_by_some_domain() -> None:
 
 
 def test_a_config_that_json_changes_fails(books: Domain) -> None:
-    kept = contract(replace(books, config=Forgetful), settings={"day": (1, 2)}, filter_settings=())
+    contract_class = contract(replace(books, config=Forgetful), settings={"day": (1, 2)}, filter_settings=())
     assert (
         "comes back from JSON as another one"
-        in broken_rules(kept, ["test_config_survives_json"])["test_config_survives_json"]
+        in broken_rules(contract_class, ["test_config_survives_json"])["test_config_survives_json"]
     )
 
 
@@ -333,8 +333,8 @@ def no_dataset(config: Any) -> Any:
 
 
 def test_load_that_gives_no_dataset_fails(books: Domain) -> None:
-    found = broken_rules(contract(replace(books, load=no_dataset)), ["test_item_texts"])
-    assert "load returned a dict; return a recsat.Dataset" in found["test_item_texts"]
+    messages = broken_rules(contract(replace(books, load=no_dataset)), ["test_item_texts"])
+    assert "load returned a dict; return a recsat.Dataset" in messages["test_item_texts"]
 
 
 def test_a_heavy_import_fails(install: Installer) -> None:
@@ -353,11 +353,11 @@ def test_texts_that_depend_on_the_process_fail(install: Installer) -> None:
     salted = 'pl.concat_str("title", pl.lit(str(hash("salt"))), pl.lit(". ")'
     domain = install(lambda source: source.replace('pl.concat_str("title", pl.lit(". ")', salted))
     method = "test_another_process_finds_the_same_by_name"
-    found = broken_rules(contract(domain), [method])
-    assert "item texts differ in another process" in found[method]
+    messages = broken_rules(contract(domain), [method])
+    assert "item texts differ in another process" in messages[method]
 
 
 def test_what_is_set_after_import_is_not_found_by_name(books: Domain) -> None:
     method = "test_another_process_finds_the_same_by_name"
-    found = broken_rules(contract(replace(books, filters=books.filters[:1])), [method])
-    assert "filters differ in another process" in found[method]
+    messages = broken_rules(contract(replace(books, filters=books.filters[:1])), [method])
+    assert "filters differ in another process" in messages[method]

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from recsat import DataError
-from recsat.testing.dressing import draw_ties, item_texts
 from recsat.testing.simulate import (
     START,
     SimulatorSettings,
@@ -27,6 +26,7 @@ from recsat.testing.simulate import (
     uniform_policy,
     visit_rate,
 )
+from recsat.testing.simulate_texts import draw_ties, item_texts
 
 TOPICS = ("music", "food", "sport", "science")
 WORDS = {topic: [f"{topic}{i}" for i in range(6)] for topic in TOPICS}
@@ -94,9 +94,9 @@ def test_items_are_shown_as_often_as_their_propensity_says() -> None:
     truth = world()
     policy = popularity_policy(truth)
     log = log_exposures(truth, policy)
-    shown = np.bincount(numbers(log["item_id"]), minlength=SMALL.n_items)
+    counts = np.bincount(numbers(log["item_id"]), minlength=SMALL.n_items)
     expected = policy[0] * log.height
-    chi_square = ((shown - expected) ** 2 / expected).sum()
+    chi_square = ((counts - expected) ** 2 / expected).sum()
     freedom = SMALL.n_items - 1
     assert abs(chi_square - freedom) < Z * np.sqrt(2 * freedom)
     assert np.allclose(log["propensity"].to_numpy(), policy[numbers(log["user_id"]), numbers(log["item_id"])])

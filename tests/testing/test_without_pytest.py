@@ -23,6 +23,6 @@ def test_a_contract_says_what_to_install(name: str) -> None:
 
 
 def test_the_rest_of_the_package_does_without() -> None:
-    modules = ("simulate", "tables", "filtering", "worlds", "filter_contract")
+    modules = ("simulate", "tables", "check_filters", "worlds", "filter_contract")
     done = run(f"import recsat.testing, {', '.join(f'recsat.testing.{module}' for module in modules)}")
     assert (done.returncode, done.stderr) == (0, "")

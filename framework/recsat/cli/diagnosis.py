@@ -65,7 +65,7 @@ def _show(checks: Iterable[Check]) -> None:
         line.add_column(width=4)
         line.add_column(width=8)
         line.add_column(overflow="fold")  # a path that is cut says nothing
-        line.add_row(Text(check.status, style=STYLES[check.status]), check.name, Text(check.found))
+        line.add_row(Text(check.status, style=STYLES[check.status]), check.name, Text(check.message))
         if check.advice:
             line.add_row("", "", Text(check.advice, style="italic"))
         console.print(line)

@@ -59,9 +59,9 @@ def finetune(
         "lora_rank": lora,
         "objective": "classification" if classifier else None,
     }
-    given = [f"finetune.{name}={value}" for name, value in options.items() if value is not None]
+    option_settings = [f"finetune.{name}={value}" for name, value in options.items() if value is not None]
     if resume is not None:
-        if domain or file or overrides or given:
+        if domain or file or overrides or option_settings:
             raise ConfigError("--resume goes on by the settings in the run's folder. Leave out everything else.")
         _run(FinetuneConfig(), load_plugins(), resume)
         return
@@ -69,7 +69,7 @@ def finetune(
         raise ConfigError("Name a domain, such as recsat finetune content; recsat plugins lists them.")
     plugins = load_plugins()
     base = plugins.domain(domain).demo if file is None else None
-    sets = [*(overrides or ()), f"domain={domain}", *given]
+    sets = [*(overrides or ()), f"domain={domain}", *option_settings]
     loaded = load_config(file, os.environ, sets, base, FinetuneSources)
     check_config(loaded.config, plugins, loaded.sources)
     _run(loaded.config.parts(), plugins)
@@ -93,17 +93,19 @@ def _print(folder: Path, report: Path) -> None:
 
     console = output()
     console.print(Markdown(report.read_text(encoding="utf-8")))
-    story = folder / "finetune" / "model" / "finetune.json"
-    if story.exists():
-        best = json.loads(story.read_text(encoding="utf-8"))["best_epoch"]
-        told = (
+    provenance = folder / "finetune" / "model" / "finetune.json"
+    if provenance.exists():
+        best = json.loads(provenance.read_text(encoding="utf-8"))["best_epoch"]
+        epoch_note = (
             "no epoch was better than the start, so these are the weights it started from"
             if best == 0
             else f"epoch {best}"
         )
-        console.print(Text(f"Model ({told}): encoder.name=transformer encoder.model={story.parent}"), soft_wrap=True)
+        console.print(
+            Text(f"Model ({epoch_note}): encoder.name=transformer encoder.model={provenance.parent}"), soft_wrap=True
+        )
     trained = folder / CLASSIFIER
     if trained.exists():
-        told = f"Classifier: rank.reranker=classifier rank.reranker_parameters.model={trained}"
-        console.print(Text(told), soft_wrap=True)
+        epoch_note = f"Classifier: rank.reranker=classifier rank.reranker_parameters.model={trained}"
+        console.print(Text(epoch_note), soft_wrap=True)
     console.print(Text(f"Report: {report}"), soft_wrap=True)

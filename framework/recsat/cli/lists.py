@@ -34,10 +34,10 @@ def recommend(
     from recsat.plugins import load_plugins
     from recsat.stages.serve import ServeConfig, serve
 
-    wanted = ServeConfig(
+    serve_config = ServeConfig(
         run=run, users=users, arm=arm, k=k, include=include or [], exclude=exclude or [], kinds=kind or []
     )
-    lists = serve(wanted, load_plugins())
+    lists = serve(serve_config, load_plugins())
     if as_json:
         output().print_json(data=lists.to_dicts())
         return

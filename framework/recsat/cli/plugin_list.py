@@ -22,8 +22,8 @@ def plugins(as_json: AsJson = False) -> None:
     records = load_plugins().records
     console = output()
     if as_json:
-        told = [asdict(record) for record in records]
-        console.print(json.dumps(told, indent=2, ensure_ascii=False), markup=False, soft_wrap=True)
+        rows = [asdict(record) for record in records]
+        console.print(json.dumps(rows, indent=2, ensure_ascii=False), markup=False, soft_wrap=True)
     else:
         table = Table("plugin", "distribution", "status", "gives", box=None, pad_edge=False, header_style="bold")
         for record in records:

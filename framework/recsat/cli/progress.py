@@ -29,7 +29,7 @@ class TerminalProgress:
             TextColumn("{task.description:<9}"),
             BarColumn(bar_width=24),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[detail]}"),
             console=console,
             disable=not console.is_terminal,
         )
@@ -43,11 +43,11 @@ class TerminalProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None and self._task is not None:
-            self._live.update(self._task, mark="[red]✗[/]", told="stopped")
+            self._live.update(self._task, mark="[red]✗[/]", detail="stopped")
         self._live.stop()
 
     def stage(self, name: str, total: int | None = None) -> None:
-        self._task = self._live.add_task(name, total=total, mark="·", told="")
+        self._task = self._live.add_task(name, total=total, mark="·", detail="")
 
     def expect(self, total: int) -> None:
         self._update(total=total)
@@ -57,20 +57,20 @@ class TerminalProgress:
             self._live.advance(self._task, n)
             task = self._live.tasks[self._task]
             done = f"{task.completed:,.0f}"
-            self._update(told=done if task.total is None else f"{done} of {task.total:,.0f}")
+            self._update(detail=done if task.total is None else f"{done} of {task.total:,.0f}")
 
     def note(self, text: str) -> None:
         self.console.print(Text(text), soft_wrap=True)
 
     def finish(self, cost: StageCost) -> None:
-        told = cost_in_words(cost)
+        detail = cost_in_words(cost)
         # The bar ends full: a stage may have had less to do than it expected.
-        self._update(total=1, completed=1, mark="[green]✓[/]", told=told)
+        self._update(total=1, completed=1, mark="[green]✓[/]", detail=detail)
         if self._task is not None:
             self._live.stop_task(self._task)
         self._task = None
         if not self.console.is_terminal:
-            self.console.print(Text(f"{cost.name}: {told}"), soft_wrap=True)
+            self.console.print(Text(f"{cost.name}: {detail}"), soft_wrap=True)
 
     def _update(self, **fields: object) -> None:
         if self._task is not None:
@@ -84,11 +84,11 @@ def cost_in_words(cost: StageCost) -> str:
     '2.0 s, 512 MiB, nothing new: all 1,955 texts from the cache'
     """
     unit = UNITS.get(cost.name, "")
-    told = [duration(cost.seconds), memory(cost.peak_mib)]
+    parts = [duration(cost.seconds), memory(cost.peak_mib)]
     if cost.n_cached and not cost.n_new:
-        told.append(f"nothing new: all {cost.n_cached:,} {unit} from the cache".replace("  ", " "))
+        parts.append(f"nothing new: all {cost.n_cached:,} {unit} from the cache".replace("  ", " "))
     elif cost.n_cached:
-        told.append(f"{cost.n_new:,} new {unit}, {cost.n_cached:,} from the cache".replace(" ,", ","))
+        parts.append(f"{cost.n_new:,} new {unit}, {cost.n_cached:,} from the cache".replace(" ,", ","))
     elif cost.n_new and unit:
-        told.append(f"{cost.n_new:,} {unit}")
-    return ", ".join(told)
+        parts.append(f"{cost.n_new:,} {unit}")
+    return ", ".join(parts)

@@ -21,9 +21,9 @@ def new_plugin(
     from recsat.scaffold import write_plugin
 
     written = write_plugin(name, directory)
-    told = [f"Wrote {written.folder}", *(f"  {path.as_posix()}" for path in written.files), "Next:"]
-    told += [f"  pip install -e {_quoted(written.folder)}", f"  recsat demo --domain {name}"]
-    output().print(Text("\n".join(told)), soft_wrap=True)
+    lines = [f"Wrote {written.folder}", *(f"  {path.as_posix()}" for path in written.files), "Next:"]
+    lines += [f"  pip install -e {_quoted(written.folder)}", f"  recsat demo --domain {name}"]
+    output().print(Text("\n".join(lines)), soft_wrap=True)
 
 
 def _quoted(folder: Path) -> str:

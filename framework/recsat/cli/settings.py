@@ -23,15 +23,15 @@ def config(file: ConfigFile = None, overrides: Overrides = None, as_json: AsJson
     loaded = load_config(file, os.environ, overrides or (), model=FinetuneSources)
     checked = check_config(loaded.config, load_plugins(), loaded.sources)
     whole = loaded.config.model_copy(update={"domain_config": checked.model_dump(mode="json")})
-    found = dict(values(whole))
-    sources = {key: _source(key, loaded.sources) for key in found}
+    effective = dict(values(whole))
+    sources = {key: _source(key, loaded.sources) for key in effective}
     console = output()
     if as_json:
-        told = {"config": whole.model_dump(mode="json"), "sources": sources}
-        console.print(json.dumps(told, indent=2, ensure_ascii=False), markup=False, soft_wrap=True)
+        document = {"config": whole.model_dump(mode="json"), "sources": sources}
+        console.print(json.dumps(document, indent=2, ensure_ascii=False), markup=False, soft_wrap=True)
         return
     table = Table("setting", "value", "source", box=None, pad_edge=False, header_style="bold")
-    for key, value in found.items():
+    for key, value in effective.items():
         source = sources[key]
         table.add_row(Text(key), Text(_text(value)), Text(source, style="dim" if source == "default" else "bold cyan"))
     console.print(table)

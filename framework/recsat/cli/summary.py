@@ -35,8 +35,8 @@ def main_measures(result: Result) -> list[MeasureInfo]:
     coverage = next((info for name, info in infos.items() if "coverage" in name), None)
     behaviour = next((info for info in infos.values() if info.dimension == "behaviour"), None)
     business = next((info for info in infos.values() if info.dimension == "business"), None)
-    chosen = [lead_measure(result), recall, diversity_measure(result), coverage, behaviour, business]
-    return list({info.name: info for info in chosen if info is not None}.values())
+    main_infos = [lead_measure(result), recall, diversity_measure(result), coverage, behaviour, business]
+    return list({info.name: info for info in main_infos if info is not None}.values())
 
 
 def summary_table(result: Result) -> Table:

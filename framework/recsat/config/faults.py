@@ -66,16 +66,16 @@ def all_keys(model: type[BaseModel]) -> Iterator[str]:
         yield from (f"{name}.{key}" for section in sections for key in all_keys(section))
 
 
-def suggestion(wanted: str, model: type[BaseModel]) -> str:
+def suggestion(key: str, model: type[BaseModel]) -> str:
     """The dotted key that was probably meant, or nothing: a misspelt one, or one named without its section."""
-    section, _, last = wanted.rpartition(".")
+    section, _, last = key.rpartition(".")
     keys = list(all_keys(model))
     siblings = [key for key in keys if key.rpartition(".")[0] == section]
     near = closest(last, [key.rpartition(".")[2] for key in siblings])
     if near:
         return f"{section}.{near[0]}".removeprefix(".")
     elsewhere = [key for key in keys if key.rpartition(".")[2] == last]
-    return next(iter(elsewhere or closest(wanted, keys)), "")
+    return next(iter(elsewhere or closest(key, keys)), "")
 
 
 def faults(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[Path, Mapping[str, Any]]]:
@@ -104,18 +104,18 @@ def sentence(
     if kind == "missing":
         return f"{key} is missing, and it has no default."
     if kind in ("value_error", "assertion_error"):
-        told = str(limits["error"]).rstrip(".")
-        return f"{key}: {told}." if key else f"{told}."
+        message = str(limits["error"]).rstrip(".")
+        return f"{key}: {message}." if key else f"{message}."
     if kind in BOUNDS:
         return f"{key} must {BOUNDS[kind].format_map(limits)}, but is {value!r}."
     if kind == "literal_error":
         choices = [choice for k in variants(at(model, path)) if get_origin(k) is Literal for choice in get_args(k)]
-        meant = did_you_mean(str(value), map(str, choices))
-        return f"{key} must be one of {', '.join(map(str, choices))}, but is {value!r}.{meant}"
-    wanted = TYPES.get(kind.partition("_")[0])
-    if wanted:
+        hint = did_you_mean(str(value), map(str, choices))
+        return f"{key} must be one of {', '.join(map(str, choices))}, but is {value!r}.{hint}"
+    type_name = TYPES.get(kind.partition("_")[0])
+    if type_name:
         hint = " Put it in quotes." if kind == "string_type" and isinstance(value, int | float) else ""
-        return f"{key} must be {wanted}, but is {value!r}.{hint}"
+        return f"{key} must be {type_name}, but is {value!r}.{hint}"
     return f"{key} is {value!r}: {fault['msg'][0].lower()}{fault['msg'][1:]}."
 
 
@@ -125,10 +125,10 @@ def unknown_key(path: Path, model: type[BaseModel], *, under: Path = (), spell: 
     known = keys_of(at(model, parent))
     if any(isinstance(part, int) for part in path):
         near = closest(key, known)
-        meant = dotted((*parent, *near)) if near else ""
+        likely_key = dotted((*parent, *near)) if near else ""
     else:
-        meant = suggestion(dotted(path), model)
-    hint = f" Did you mean {spell(dotted((*under, meant)))}?" if meant else ""
+        likely_key = suggestion(dotted(path), model)
+    hint = f" Did you mean {spell(dotted((*under, likely_key)))}?" if likely_key else ""
     section = dotted((*under, *parent))
     return f"{dotted((*under, *path))} is no setting.{hint} {section or 'Settings'}{' has' if section else ''}: {', '.join(known)}."
 

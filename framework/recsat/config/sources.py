@@ -74,22 +74,22 @@ def load_config(
     settings += [setting for text in overrides for setting in _override(text, model)]
 
     tree: dict[str, Any] = {}
-    given: dict[tuple[str, ...], Setting] = {}
+    in_force: dict[tuple[str, ...], Setting] = {}
     for setting in settings:
         _put(tree, setting.path, setting.value)
-        given = {path: known for path, known in given.items() if not _overlap(path, setting.path)}
-        given[setting.path] = setting
+        in_force = {path: known for path, known in in_force.items() if not _overlap(path, setting.path)}
+        in_force[setting.path] = setting
     try:
         config = model.model_validate(tree)
     except ValidationError as error:
-        found = []
+        messages = []
         for path, fault in faults(error, model):
-            giver = next((known for known in given.values() if _overlap(known.path, path)), None)
-            by_variable = giver is not None and giver.source.startswith("environment")
-            told = sentence(fault, path, model, spell=variable if by_variable else repr)
-            found.append(f"{giver.origin}: {told}" if giver else told)
-        raise _config_error(found) from error
-    sources = {key: _source(tuple(key.split(".")), given) for key, _ in values(config)}
+            setting_at_fault = next((known for known in in_force.values() if _overlap(known.path, path)), None)
+            by_variable = setting_at_fault is not None and setting_at_fault.source.startswith("environment")
+            message = sentence(fault, path, model, spell=variable if by_variable else repr)
+            messages.append(f"{setting_at_fault.origin}: {message}" if setting_at_fault else message)
+        raise _config_error(messages) from error
+    sources = {key: _source(tuple(key.split(".")), in_force) for key, _ in values(config)}
     return LoadedConfig(config, sources)
 
 
@@ -101,13 +101,13 @@ def check_domain_config(config: RunConfig, model: type[Model], sources: Mapping[
     try:
         return model.model_validate(config.domain_config)
     except ValidationError as error:
-        found = []
+        messages = []
         for path, fault in faults(error, model):
             key = dotted(("domain_config", *path))
-            givers = [source for known, source in (sources or {}).items() if f"{key}.".startswith(f"{known}.")]
-            told = sentence(fault, path, model, under=("domain_config",))
-            found.append(f"{givers[0]}: {told}" if givers else told)
-        raise _config_error(found) from error
+            fault_sources = [source for known, source in (sources or {}).items() if f"{key}.".startswith(f"{known}.")]
+            message = sentence(fault, path, model, under=("domain_config",))
+            messages.append(f"{fault_sources[0]}: {message}" if fault_sources else message)
+        raise _config_error(messages) from error
 
 
 def values(config: RunConfig) -> Iterator[tuple[str, Any]]:
@@ -204,11 +204,11 @@ def _overlap(a: Sequence[str | int], b: Sequence[str | int]) -> bool:
     return tuple(a[:shorter]) == tuple(b[:shorter])
 
 
-def _source(path: tuple[str, ...], given: Mapping[tuple[str, ...], Setting]) -> str:
-    return next((setting.source for known, setting in given.items() if _overlap(known, path)), "default")
+def _source(path: tuple[str, ...], in_force: Mapping[tuple[str, ...], Setting]) -> str:
+    return next((setting.source for known, setting in in_force.items() if _overlap(known, path)), "default")
 
 
-def _config_error(found: Sequence[str]) -> ConfigError:
-    if len(found) == 1:
-        return ConfigError(found[0])
-    return ConfigError(f"{len(found)} settings are wrong:\n" + "\n".join(f"  - {one}" for one in found))
+def _config_error(messages: Sequence[str]) -> ConfigError:
+    if len(messages) == 1:
+        return ConfigError(messages[0])
+    return ConfigError(f"{len(messages)} settings are wrong:\n" + "\n".join(f"  - {message}" for message in messages))

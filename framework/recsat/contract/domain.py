@@ -132,7 +132,7 @@ class Encoder(Protocol):
         ...
 
     def encode(self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None) -> NDArray[np.float32]:
-        """Unit-length vectors, float32, (len(texts), dimension). ``progress`` is told how many more texts are done."""
+        """Unit-length vectors, float32, (len(texts), dimension). ``progress`` is called with the number of further texts that are done."""
         ...
 
 

@@ -1,6 +1,6 @@
 """The contract with plugins, one hook a line. Write ``@recsat.hookimpl`` over a function of the same name.
 
-Registration hooks hand over objects; observers are told of a stage, once a stage, and return nothing.
+Registration hooks hand over objects; observers are called once a stage, and return nothing.
 """
 
 from __future__ import annotations
@@ -60,19 +60,19 @@ def recsat_rerankers(domain: Domain) -> Iterable[RerankerSpec]:  # type: ignore[
 
 @hookspec
 def recsat_before_stage(stage: str, folder: Path, config: RunConfig) -> None:
-    """Told before each stage starts. ``folder`` is the run folder."""
+    """Called before each stage starts. ``folder`` is the run folder."""
 
 
 @hookspec
 def recsat_after_stage(stage: str, folder: Path, config: RunConfig, seconds: float) -> None:
-    """Told after each stage ended well."""
+    """Called after each stage ended well."""
 
 
 @hookspec
 def recsat_on_run_error(stage: str, folder: Path, config: RunConfig, error: BaseException) -> None:
-    """Told when a stage fails, before the error is raised again."""
+    """Called when a stage fails, before the error is raised again."""
 
 
 @hookspec
 def recsat_on_metrics(stage: str, folder: Path, step: int, values: Mapping[str, float]) -> None:
-    """Told while a model is trained: every few steps, and after each epoch."""
+    """Called while a model is trained: every few steps, and after each epoch."""

@@ -118,12 +118,12 @@ class LearnedReranker(Reranker, Protocol):
 
 @runtime_checkable
 class TextReranker(Reranker, Protocol):
-    """A reranker that reads texts, and is told them before it reranks."""
+    """A reranker that reads texts; :meth:`with_texts` hands them over before it reranks."""
 
     def with_texts(self, item_texts: Sequence[str], user_texts: Mapping[str, str]) -> Self:
         """A copy that knows these texts.
 
-        ``item_texts`` by item index, the numbers of ``RerankInput.candidates``. ``user_texts`` by user id, told by what users
+        ``item_texts`` by item index, the numbers of ``RerankInput.candidates``. ``user_texts`` by user id, written from what users
         liked before the cut and never by what a split holds out; who liked nothing yet is not in it, and is served by
         fallbacks whatever the reranker makes of them.
         """

@@ -171,9 +171,9 @@ def typed_table(raw: pl.DataFrame, columns: dict[str, Column], keep: list[str]) 
     if faults.is_empty():
         return table, faults
     sources = {name: column.source or name for name, column in columns.items()}
-    bad = [table[name].is_null() & _given(raw[sources[name]]) for name in columns]
+    bad = [table[name].is_null() & _has_value(raw[sources[name]]) for name in columns]
     return table.filter(~functools.reduce(operator.or_, bad)), faults
 
 
-def _given(cells: pl.Series) -> pl.Series:
+def _has_value(cells: pl.Series) -> pl.Series:
     return cells.str.strip_chars().fill_null("") != "" if cells.dtype == pl.String else cells.is_not_null()

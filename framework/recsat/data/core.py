@@ -35,11 +35,11 @@ def core(dataset: Dataset, positive: pl.Expr, *, min_user_events: int, min_item_
     for key, minimum in (("user_id", min_user_events), ("item_id", min_item_events)):
         if minimum == 0:
             continue
-        kept = pairs.select(key).unique()
-        events = events.join(kept, on=key, how="semi")
-        exposures = None if exposures is None else exposures.join(kept, on=key, how="semi")
+        ids = pairs.select(key).unique()
+        events = events.join(ids, on=key, how="semi")
+        exposures = None if exposures is None else exposures.join(ids, on=key, how="semi")
         if key == "item_id":
-            items = items.join(kept, on=key, how="semi")
+            items = items.join(ids, on=key, how="semi")
     return replace(dataset, items=items, events=events, exposures=exposures)
 
 

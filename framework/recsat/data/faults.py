@@ -46,12 +46,12 @@ def faults_at(
     bad: pl.DataFrame, column: str, reason: str | pl.Expr, fix: str, *, value: pl.Expr | None = None
 ) -> pl.DataFrame:
     """One fault for each row of ``bad``; ``reason`` goes on where "column 'value'" stops."""
-    shown = (pl.col(column) if value is None else value).cast(pl.String, strict=False).str.slice(0, LONGEST_VALUE)
+    cells = (pl.col(column) if value is None else value).cast(pl.String, strict=False).str.slice(0, LONGEST_VALUE)
     return bad.select(
         file=pl.col(FILE),
         row=pl.col(ROW),
         column=pl.lit(column),
-        value=shown,
+        value=cells,
         reason=pl.lit(reason) if isinstance(reason, str) else reason,
         fix=pl.lit(fix),
     ).cast(QUARANTINE_SCHEMA)

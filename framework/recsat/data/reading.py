@@ -26,10 +26,10 @@ def find_table(folder: Path, name: str) -> Path | None:
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder. Check the path; it is taken from {Path.cwd()}.")
-    found = [folder / f"{name}{suffix}" for suffix in _READERS if (folder / f"{name}{suffix}").is_file()]
-    if len(found) > 1:
-        raise DataError(f"{folder}: {' and '.join(path.name for path in found)} are both there. Keep one.")
-    return found[0] if found else None
+    paths = [folder / f"{name}{suffix}" for suffix in _READERS if (folder / f"{name}{suffix}").is_file()]
+    if len(paths) > 1:
+        raise DataError(f"{folder}: {' and '.join(path.name for path in paths)} are both there. Keep one.")
+    return paths[0] if paths else None
 
 
 def read_table(source: Path | tuple[Path, str], columns: Mapping[str, Column]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -53,10 +53,10 @@ def read_table(source: Path | tuple[Path, str], columns: Mapping[str, Column]) -
 
 
 def _named(folder: Path, name: str) -> Path:
-    found = find_table(folder, name)
-    if found is None:
+    path = find_table(folder, name)
+    if path is None:
         raise DataError(_missing(folder, name) + f" It may end in {', '.join(_READERS)}.")
-    return found
+    return path
 
 
 def _missing(folder: Path, name: str) -> str:

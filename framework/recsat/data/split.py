@@ -124,8 +124,8 @@ def _timeline(events: pl.DataFrame, share: float, settings: SplitSettings, rng: 
     n = int(events["_liked"].sum())
     # The first held-out liked event starts the part, and whatever follows it belongs to the part too.
     in_time = events.select("_row", "_liked", *ORDER_IN_TIME).sort(ORDER_IN_TIME, nulls_last=True)
-    held = in_time.select("_row", _held=pl.col("_liked").cum_sum() > n - round(share * n))
-    return _aligned(events, held, ["_row"])
+    held_out = in_time.select("_row", _held=pl.col("_liked").cum_sum() > n - round(share * n))
+    return _aligned(events, held_out, ["_row"])
 
 
 def _last_n(events: pl.DataFrame, share: float, settings: SplitSettings, rng: np.random.Generator) -> pl.Series:
@@ -140,10 +140,10 @@ def _random(events: pl.DataFrame, share: float, settings: SplitSettings, rng: np
     pairs = pairs.with_columns(_order=rng.permutation(pairs.height), _up=rng.random(pairs.height))
     group = ["user_id", "_liked"]
     n = pl.len().over(group)
-    n_held = (share * n + pl.col("_up").first().over(group)).floor()
-    drawn = pl.col("_order").rank("ordinal").over(group) <= pl.min_horizontal(n_held, n - 1.0)
-    held = pairs.with_columns(_held=~pl.col("_liked") | drawn)
-    return _aligned(events, held.select(*PAIR, "_held"), PAIR)
+    n_held_out = (share * n + pl.col("_up").first().over(group)).floor()
+    in_sample = pl.col("_order").rank("ordinal").over(group) <= pl.min_horizontal(n_held_out, n - 1.0)
+    held_out = pairs.with_columns(_held=~pl.col("_liked") | in_sample)
+    return _aligned(events, held_out.select(*PAIR, "_held"), PAIR)
 
 
 def _cold_items(events: pl.DataFrame, share: float, settings: SplitSettings, rng: np.random.Generator) -> pl.Series:
@@ -157,21 +157,21 @@ def _cold_users(events: pl.DataFrame, share: float, settings: SplitSettings, rng
 def _mixed(events: pl.DataFrame, share: float, settings: SplitSettings, rng: np.random.Generator) -> pl.Series:
     cold = _whole("item_id", events, share, rng)
     warm = events.filter(~cold)
-    held = warm.select("_row", _held=_random(warm, share, settings, rng))
-    return cold | _aligned(events, held, ["_row"])
+    held_out = warm.select("_row", _held=_random(warm, share, settings, rng))
+    return cold | _aligned(events, held_out, ["_row"])
 
 
 def _whole(key: str, events: pl.DataFrame, share: float, rng: np.random.Generator) -> pl.Series:
     """A share of the users or items of ``key`` with all their events."""
     ids = events[key].unique().sort()
-    held = pl.DataFrame({key: ids, "_held": rng.permutation(len(ids)) < round(share * len(ids))})
-    return _aligned(events, held, [key])
+    held_out = pl.DataFrame({key: ids, "_held": rng.permutation(len(ids)) < round(share * len(ids))})
+    return _aligned(events, held_out, [key])
 
 
-def _aligned(events: pl.DataFrame, held: pl.DataFrame, key: list[str]) -> pl.Series:
-    """``held`` on the rows of ``events``; False where it says nothing."""
-    found = events.select(key).join(held, on=key, how="left", maintain_order="left")
-    return found["_held"].fill_null(value=False)
+def _aligned(events: pl.DataFrame, held_out: pl.DataFrame, key: list[str]) -> pl.Series:
+    """``held_out`` (``key``, _held) on the rows of ``events``; False where it has none."""
+    rows = events.select(key).join(held_out, on=key, how="left", maintain_order="left")
+    return rows["_held"].fill_null(value=False)
 
 
 _PROTOCOLS: Mapping[str, Callable[[pl.DataFrame, float, SplitSettings, np.random.Generator], pl.Series]] = {

@@ -53,12 +53,12 @@ def _settled(
     """Rows with faults are out, and events and exposures on items that are not there; all of it is refused or noted."""
     # A row is looked for in its own table alone: one file may be the source of two.
     left = {name: _without(table, faults[name]) for name, table in tables.items()}
-    found = [dataset.quarantine, *faults.values()]
+    faulty_rows = [dataset.quarantine, *faults.values()]
     for name in ("events", "exposures"):
         if name in left:
-            found.append(_unknown_items(left[name], left["items"]))
-            left[name] = _without(left[name], found[-1])
-    quarantine = pl.concat(found)
+            faulty_rows.append(_unknown_items(left[name], left["items"]))
+            left[name] = _without(left[name], faulty_rows[-1])
+    quarantine = pl.concat(faulty_rows)
     if on_bad_rows == "raise":
         refuse(quarantine)
     for name in ("items", "events"):
@@ -83,8 +83,8 @@ def _text_faults(items: pl.DataFrame, describe_item: DescribeItem) -> pl.DataFra
 
 
 def _unknown_items(table: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
-    strange = table.join(items, on="item_id", how="anti", maintain_order="left")
-    return faults_at(strange, "item_id", "is not among the items", "Add the item to items, or take the row out.")
+    unknown = table.join(items, on="item_id", how="anti", maintain_order="left")
+    return faults_at(unknown, "item_id", "is not among the items", "Add the item to items, or take the row out.")
 
 
 def _without(table: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Looks whether a run would work here: every check does the thing itself on a small scale, and says what to do if it fails.
+"""Looks whether a run would work here: every check does a small piece of the work itself, and says what to do if it fails.
 
 Nothing is left behind, and no Prefect is imported.
 """
@@ -33,7 +33,7 @@ class Check:
 
     name: str
     status: Literal["ok", "warn", "fail"]
-    found: str
+    message: str
     advice: str = ""
 
 
@@ -116,9 +116,9 @@ def check_encoder(config: RunConfig, plugins: Plugins) -> Check:
     seconds = time.perf_counter() - start
     length = float(np.linalg.norm(vector))
     if vector.shape != (encoder.dimension,) or not abs(length - 1) < 1e-3:
-        found = f"{config.encoder.name} gives a vector of shape {vector.shape} and length {length:.3g}"
-        wanted = f"Its vectors must have shape ({encoder.dimension},) and length 1: mend the encoder or choose another."
-        return Check("encoder", "fail", found, wanted)
+        message = f"{config.encoder.name} gives a vector of shape {vector.shape} and length {length:.3g}"
+        advice = f"Its vectors must have shape ({encoder.dimension},) and length 1: mend the encoder or choose another."
+        return Check("encoder", "fail", message, advice)
     # minilm compares its weights with a known checksum when it is made; every encoder's fingerprint covers its weights.
     name, weights = config.encoder.name, encoder.fingerprint[:12]
     return Check(
@@ -144,18 +144,18 @@ def _store(config: RunConfig) -> Check:
             try:
                 store.ensure_collection(name, {"text": 4})
                 store.upsert_table(name, [1, 2, 3], {"text": vectors}, pl.DataFrame({"kind": ["a", "b", "c"]}))
-                found = store.nearest(name, {"text": vectors}, 1)["text"].keys[:, 0].tolist()
+                keys = store.nearest(name, {"text": vectors}, 1)["text"].keys[:, 0].tolist()
             finally:
                 store.drop_collection(name)
     where = (
         str(directory) if config.store.backend == "edge" else config.store.url or os.environ.get("QDRANT_URL", "memory")
     )
-    told = f"{config.store.backend}, {where}: three vectors written and found again"
-    if found != [1, 2, 3]:
+    message = f"{config.store.backend}, {where}: three vectors written and found again"
+    if keys != [1, 2, 3]:
         return Check(
-            "store", "fail", f"{config.store.backend}, {where} finds {found} instead of [1, 2, 3]", "Report this."
+            "store", "fail", f"{config.store.backend}, {where} finds {keys} instead of [1, 2, 3]", "Report this."
         )
-    return Check("store", "ok", told)
+    return Check("store", "ok", message)
 
 
 def _folders(config: RunConfig) -> Check:
@@ -165,11 +165,11 @@ def _folders(config: RunConfig) -> Check:
         with tempfile.TemporaryFile(dir=parent) as file:
             file.write(b"recsat")
         free.append((shutil.disk_usage(parent).free / 2**30, key, getattr(config, key)))
-    told = ", ".join(f"{key} {path}" for _, key, path in free)
+    paths = ", ".join(f"{key} {path}" for _, key, path in free)
     least, key, _ = min(free)
     if least < LOW_DISK_GIB:
-        return Check("folders", "warn", f"{told}: {least:.1f} GiB free", f"Free space, or set {key} to another disk.")
-    return Check("folders", "ok", f"{told}: writable, {least:.0f} GiB free")
+        return Check("folders", "warn", f"{paths}: {least:.1f} GiB free", f"Free space, or set {key} to another disk.")
+    return Check("folders", "ok", f"{paths}: writable, {least:.0f} GiB free")
 
 
 def _prefect(env: Mapping[str, str]) -> Check:

@@ -17,7 +17,7 @@ def why_not_found(name: str, known: Iterable[str], here: Path) -> tuple[str, str
 
     ``known`` are the plugins that are installed, and ``here`` is the folder in which a new one's folder may lie.
     """
-    found = f"no installed distribution registers a plugin {name!r}."
+    message = f"no installed distribution registers a plugin {name!r}."
     installed, spec = _distribution(name), _module(name)
     if installed is not None or spec is not None:
         owner = f"distribution {installed.name} {installed.version}" if installed else "no distribution of its name"
@@ -26,14 +26,14 @@ def why_not_found(name: str, known: Iterable[str], here: Path) -> tuple[str, str
         lines = f'[project.entry-points.recsat]\n{name} = "{entry}"'
         again = f"pip install -e {_folder(name, here) or 'FOLDER'}"
         return (
-            f"{found} There is {owner}, and {there}, but it has no entry point.",
+            f"{message} There is {owner}, and {there}, but it has no entry point.",
             f"Add these lines to its pyproject.toml:\n\n{lines}\n\nThen install it again, since entry points are read then: {again}",
         )
     folder = _folder(name, here)
     if folder is not None:
-        return f"{found} The folder {folder} is there and not installed.", f"Run: pip install -e {folder}"
+        return f"{message} The folder {folder} is there and not installed.", f"Run: pip install -e {folder}"
     near = did_you_mean(name, known)
-    return f"{found}{near}", f"Correct the name, install what gives it, or write it: recsat new-plugin {name}"
+    return f"{message}{near}", f"Correct the name, install what gives it, or write it: recsat new-plugin {name}"
 
 
 def _distribution(name: str) -> Distribution | None:

@@ -42,19 +42,19 @@ def diagnose_plugin(name: str, plugins: Plugins, settings_of: SettingsOf) -> Ite
     if broken:
         return
     record = records[0]
-    given = [f"{what}: {', '.join(names)}" for what, names in record.gives.items()]
-    yield Check("hooks", "ok", "; ".join(given) or "it gives nothing to the domains that are installed")
+    registrations = [f"{what}: {', '.join(names)}" for what, names in record.gives.items()]
+    yield Check("hooks", "ok", "; ".join(registrations) or "it gives nothing to the domains that are installed")
     for step, work in _steps(record, plugins, settings_of):
-        check = _tried(step, work, record.module)
+        check = _check_of_step(step, work, record.module)
         yield check
         if check.status == "fail":
             return
 
 
-def _tried(step: str, work: Callable[[], str | Check], module: str) -> Check:
+def _check_of_step(step: str, work: Callable[[], str | Check], module: str) -> Check:
     try:
-        found = work()
-        return found if isinstance(found, Check) else Check(step, "ok", found)
+        message_or_check = work()
+        return message_or_check if isinstance(message_or_check, Check) else Check(step, "ok", message_or_check)
     except (RecsatError, AssertionError) as error:
         raised = error.__cause__
         return Check(
@@ -116,8 +116,8 @@ class _Trial:
         return check_tables(self._domain, self._domain.load(self._config))
 
     def settings(self) -> str:
-        told = ", ".join(f"{key} {value}" for key, value in self._config if value is not None)
-        return f"domain {self._domain.name}{': ' if told else ''}{told}; arms {', '.join(self._loaded.config.arms)}"
+        values = ", ".join(f"{key} {value}" for key, value in self._config if value is not None)
+        return f"domain {self._domain.name}{': ' if values else ''}{values}; arms {', '.join(self._loaded.config.arms)}"
 
     def tables(self) -> str:
         data = self._data
@@ -127,7 +127,7 @@ class _Trial:
         return ", ".join([f"{data.items.height:,} items", f"{data.events.height:,} events", *more])
 
     def texts(self) -> str:
-        from recsat.testing.wording import check_item_texts, check_user_texts
+        from recsat.testing.check_texts import check_item_texts, check_user_texts
 
         check_item_texts(self._domain.describe_item, self._data.items)
         check_user_texts(self._domain.describe_user, self._data)
@@ -148,22 +148,22 @@ class _Trial:
     def _filters(self) -> str:
         from datetime import UTC, datetime
 
-        from recsat.testing.filtering import check_filter
+        from recsat.testing.check_filters import check_filter
 
         context = FilterContext(known=self._data, config=self._config, now=datetime.now(UTC))
-        rules = self._given("filters", self._plugins.filters(self._domain))
+        rules = self._of_plugin("filters", self._plugins.filters(self._domain))
         biting = [name for name, rule in rules.items() if check_filter(rule, [context])]
         return f"{', '.join(rules)}; removing something under these settings: {', '.join(biting) or 'none'}"
 
     def _metrics(self) -> str:
-        from recsat.testing.metering import check_metric
-        from recsat.testing.situations import situations
+        from recsat.testing.check_metric import check_metric
+        from recsat.testing.edge_cases import edge_cases
 
-        metrics = self._given("metrics", self._plugins.metrics(self._domain))
-        for situation, judged in situations(self._data).items():
+        metrics = self._of_plugin("metrics", self._plugins.metrics(self._domain))
+        for case, judged in edge_cases(self._data).items():
             for metric in metrics.values():
-                check_metric(metric, judged, situation)
+                check_metric(metric, judged, case)
         return f"{', '.join(metrics)}; sound on usual lists, no events, no lists, one user, ties"
 
-    def _given(self, what: str, available: Mapping[str, T]) -> dict[str, T]:
+    def _of_plugin(self, what: str, available: Mapping[str, T]) -> dict[str, T]:
         return {name: available[name] for name in self._record.gives[what] if name in available}

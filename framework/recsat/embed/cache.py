@@ -41,7 +41,7 @@ def embed_texts(
     """Vectors of ``texts``: read from ``cache_dir`` where the same encoder made them before, else made and stored there.
 
     Each distinct text is embedded once. New vectors are stored after every ``block`` texts (growing on a fast device), so
-    that a killed run goes on where it was. Any number of processes may share a cache. ``progress`` is told how many more
+    that a killed run goes on where it was. Any number of processes may share a cache. ``progress`` is called with how many more
     distinct texts are done.
 
     Raises DataError for a null text, EncoderError where the encoder breaks its contract.

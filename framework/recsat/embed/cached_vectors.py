@@ -101,9 +101,9 @@ def read_vectors(folder: Path, keys: NDArray[np.bytes_], vectors: NDArray[np.flo
                 row_keys = np.frombuffer(b"".join(row[1] for row in whole), dtype=_KEY)
                 values = np.frombuffer(b"".join(row[2] for row in whole), dtype=np.float32)
                 at = np.minimum(np.searchsorted(ordered, row_keys), len(ordered) - 1)
-                wanted = ordered[at] == row_keys
-                places = order[at[wanted]]
-                vectors[places] = values.reshape(len(whole), vectors.shape[1])[wanted]
+                is_key = ordered[at] == row_keys
+                places = order[at[is_key]]
+                vectors[places] = values.reshape(len(whole), vectors.shape[1])[is_key]
                 stored[places] = True
             if damaged:
                 logger.warning("%s: %d vectors are damaged; their texts are embedded again", folder, len(damaged))
@@ -120,7 +120,7 @@ def _insert(folder: Path, rows: list[tuple[bytes, bytes, int]]) -> None:
 
 
 def _rows(file: sqlite3.Connection, keys: NDArray[np.bytes_]) -> Iterator[list[_Row]]:
-    """At least the rows of ``keys``; all rows where most are asked for."""
+    """At least the rows of ``keys``; all rows where ``keys`` are most of them."""
     columns = "select rowid, key, vector, crc from vectors"
     n_stored = file.execute("select max(rowid) from vectors").fetchone()[0] or 0
     if n_stored < _SCAN_SHARE * len(keys):
@@ -128,9 +128,9 @@ def _rows(file: sqlite3.Connection, keys: NDArray[np.bytes_]) -> Iterator[list[_
         while rows := cursor.fetchmany(_A_QUERY):
             yield rows
         return
-    wanted = _as_bytes(keys)
-    for start in range(0, len(wanted), _A_QUERY):
-        part = wanted[start : start + _A_QUERY]
+    key_bytes = _as_bytes(keys)
+    for start in range(0, len(key_bytes), _A_QUERY):
+        part = key_bytes[start : start + _A_QUERY]
         yield file.execute(f"{columns} where key in ({','.join('?' * len(part))})", part).fetchall()
 
 

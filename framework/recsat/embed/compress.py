@@ -63,8 +63,8 @@ def principal(vectors: NDArray[np.float32], dimension: int) -> Projection:
     _check(vectors)
     _check_dimension(vectors, dimension)
     wide = vectors.astype(np.float64)
-    _, found = np.linalg.eigh(wide.T @ wide)
-    return Projection(np.ascontiguousarray(found[:, ::-1][:, :dimension], dtype=np.float32))
+    _, eigenvectors = np.linalg.eigh(wide.T @ wide)
+    return Projection(np.ascontiguousarray(eigenvectors[:, ::-1][:, :dimension], dtype=np.float32))
 
 
 def truncated(vectors: NDArray[np.float32], dimension: int) -> Projection:

@@ -12,7 +12,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 def pick_device(setting: str = "auto") -> torch.device:
     """The device that ``setting`` names; ``auto`` takes CUDA, else MPS, else the CPU.
 
-    Raises ConfigError where the name is not a device, or the machine does not have it: a run that was told to use an
+    Raises ConfigError where the name is not a device, or the machine does not have it: a run that is set to use an
     accelerator must not crawl on a CPU unnoticed.
     """
     if setting == "auto":

@@ -26,15 +26,15 @@ NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
 def ready_vectors(
-    given: Mapping[str, NDArray[np.float32]], n_items: int, source: str
+    matrices: Mapping[str, NDArray[np.float32]], n_items: int, source: str
 ) -> dict[str, NDArray[np.float32]]:
     """Vectors that came ready, made as the texts' are: float32, catalogue mean subtracted, unit length.
 
-    ``given`` has an (n_items, d) array for each name; a zero row says that the item has none, and stays zero. Raises
+    ``matrices`` has an (n_items, d) array for each name; a zero row says that the item has none, and stays zero. Raises
     DataError, naming ``source``, for a name that is taken or odd, a wrong shape and values that are not finite.
     """
-    made = {}
-    for name, matrix in given.items():
+    vectors = {}
+    for name, matrix in matrices.items():
         if name in TEXT_NAMES or not NAME.fullmatch(name):
             raise DataError(
                 f"{source} gives vectors named {name!r}. Use lower-case letters, digits, - and _, and neither of {', '.join(TEXT_NAMES)}."
@@ -52,8 +52,8 @@ def ready_vectors(
                 f"{source}, {name!r} vectors, row {int(bad.argmax())}: not finite ({int(bad.sum())} rows in all). "
                 "Give a row of zeros where an item has no vector."
             )
-        made[name], _ = centre(unit_length(floats))
-    return made
+        vectors[name], _ = centre(unit_length(floats))
+    return vectors
 
 
 def unit_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

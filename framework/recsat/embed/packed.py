@@ -75,8 +75,8 @@ def pack(model: Any, device: torch.device) -> PackedBert | None:
     ids = generator.integers(0, config.vocab_size, size=(2, min(8, config.max_position_embeddings)))
     with torch.inference_mode():
         expected = model(input_ids=torch.from_numpy(ids)).last_hidden_state
-    (found,) = packed(ids.ravel(), np.full(2, ids.shape[1], dtype=np.intp))
-    difference = float((found - expected).abs().max())
+    (hidden,) = packed(ids.ravel(), np.full(2, ids.shape[1], dtype=np.intp))
+    difference = float((hidden - expected).abs().max())
     if not difference <= TOLERANCE * max(1.0, float(expected.abs().max())):
         logger.warning("the packed forward pass is %.1e off the model's own, which is used instead", difference)
         return None

@@ -23,6 +23,6 @@ def pool(hidden: Tensor, lengths: Tensor, pooling: Pooling) -> Tensor:
     elif pooling == "last":
         vectors = hidden[torch.arange(len(hidden), device=hidden.device), lengths - 1]
     else:
-        own = torch.arange(hidden.shape[1], device=hidden.device) < lengths[:, None]
-        vectors = (hidden * own[:, :, None]).sum(dim=1) / lengths[:, None]
+        is_token = torch.arange(hidden.shape[1], device=hidden.device) < lengths[:, None]
+        vectors = (hidden * is_token[:, :, None]).sum(dim=1) / lengths[:, None]
     return torch.nn.functional.normalize(vectors, dim=-1)

@@ -12,14 +12,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from recsat.config.settings import DataSettings, RunConfig, SplitSettings
 from recsat.errors import ConfigError
 
-STORY: Final = "finetune.json"
+PROVENANCE_FILE: Final = "finetune.json"
 CLASSIFIER: Final = "finetune/classifier"
 """Where a fine-tuning run has its classifier."""
 CORE: Final = ("min_user_events", "min_item_events")
 """Data settings that change which events are split; what bad rows change is in the fingerprint."""
 
 
-class Origin(BaseModel):
+class Provenance(BaseModel):
     """The part of finetune.json that says which events the model has not seen: all that decides what a split holds out.
 
     Every split is drawn by itself, and what a model may learn is in the training part of all of ``splits``; so a run with
@@ -57,28 +57,28 @@ class Origin(BaseModel):
             there, here = getattr(self.data, name), getattr(config.data, name)
             if there != here:
                 yield f"data.{name} {there} there, {here} here"
-        drawn = [_rule(split) for split in self.splits]
-        strange = [split for split in config.splits if _rule(split) not in drawn]
-        if strange:
-            yield f"splits {'; '.join(map(_told, self.splits))} there, and here also {'; '.join(map(_told, strange))}"
+        rules = [_rule(split) for split in self.splits]
+        unknown = [split for split in config.splits if _rule(split) not in rules]
+        if unknown:
+            yield f"splits {'; '.join(map(_in_words, self.splits))} there, and here also {'; '.join(map(_in_words, unknown))}"
 
 
-def read_story(folder: Path) -> dict[str, Any]:
+def read_provenance(folder: Path) -> dict[str, Any]:
     """What finetune.json of a model's folder says; raises ConfigError where it is none."""
-    path = folder / STORY
+    path = folder / PROVENANCE_FILE
     try:
-        story = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read ({error}). Train the model anew with recsat finetune.") from error
-    if not isinstance(story, dict):
+    if not isinstance(content, dict):
         raise ConfigError(f"{path} is not a JSON object. Train the model anew with recsat finetune.")
-    return story
+    return content
 
 
 def model_folder(path: Path) -> Path:
     """The classifier's folder where ``path`` is a fine-tuning run's, else ``path`` itself."""
     inside = path / CLASSIFIER
-    return inside if (inside / STORY).is_file() else path
+    return inside if (inside / PROVENANCE_FILE).is_file() else path
 
 
 def models_of(config: RunConfig) -> dict[str, Path]:
@@ -88,24 +88,24 @@ def models_of(config: RunConfig) -> dict[str, Path]:
     if rank.reranker is not None:
         named["rank.reranker_parameters.model"] = rank.reranker_parameters.get("model")  # type: ignore[assignment]
     folders = {setting: model_folder(Path(name)) for setting, name in named.items() if isinstance(name, str)}
-    return {setting: folder for setting, folder in folders.items() if (folder / STORY).is_file()}
+    return {setting: folder for setting, folder in folders.items() if (folder / PROVENANCE_FILE).is_file()}
 
 
 def refuse_leak(setting: str, folder: Path, config: RunConfig, fingerprint: str | None = None) -> None:
     """Raises ConfigError where the model of ``folder`` may have learnt from events that a run of ``config`` tests."""
     try:
-        origin = Origin.model_validate(read_story(folder))
+        provenance = Provenance.model_validate(read_provenance(folder))
     except ValidationError as error:
         lacking = ", ".join(sorted({str(fault["loc"][0]) for fault in error.errors()}))
         raise ConfigError(
-            f"{setting}: {folder / STORY} does not tell what the model has learnt from (missing or wrong: {lacking}), so it may be "
+            f"{setting}: {folder / PROVENANCE_FILE} does not tell what the model has learnt from (missing or wrong: {lacking}), so it may be "
             "what this run tests. Train the model anew with recsat finetune."
         ) from error
-    told = list(origin.differences(config, fingerprint))
-    if told:
+    differences = list(provenance.differences(config, fingerprint))
+    if differences:
         raise ConfigError(
             f"{setting}: {folder} may have learnt what this run tests, for it was trained around other held-out events: "
-            f"{'; '.join(told)}. Run with the data, splits and seed of its {STORY}, or train it anew with this run's: "
+            f"{'; '.join(differences)}. Run with the data, splits and seed of its {PROVENANCE_FILE}, or train it anew with this run's: "
             f"recsat finetune {config.domain}."
         )
 
@@ -121,6 +121,6 @@ def _rule(split: SplitSettings) -> dict[str, Any]:
     return split.model_dump(exclude={"name"})
 
 
-def _told(split: SplitSettings) -> str:
-    held = f"n_last {split.n_last}" if split.protocol == "last-n" else f"test_share {split.test_share:g}"
-    return f"{split.name} ({split.protocol}, {held}, validation_share {split.validation_share:g})"
+def _in_words(split: SplitSettings) -> str:
+    size = f"n_last {split.n_last}" if split.protocol == "last-n" else f"test_share {split.test_share:g}"
+    return f"{split.name} ({split.protocol}, {size}, validation_share {split.validation_share:g})"

@@ -99,7 +99,7 @@ class TransformerEncoder:
         return other
 
     def with_role(self, role: Role) -> TransformerEncoder:
-        """The same model with its own prompt for queries (what is asked for) or documents (what is searched)."""
+        """The same model with its own prompt for queries (what is searched for) or documents (what is searched)."""
         return self.with_prompt(self.checkpoint.prompts[role])
 
     def encode(self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None) -> NDArray[np.float32]:

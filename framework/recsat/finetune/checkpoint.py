@@ -77,10 +77,10 @@ def load_weights(path: Path, weights: Mapping[str, nn.Parameter]) -> None:
 def restore(path: Path, tensors: Mapping[str, Tensor], weights: Mapping[str, nn.Parameter]) -> None:
     """Copies ``weights.*`` of ``tensors`` into ``weights``; raises RunError where a name or shape does not fit."""
     for name, value in weights.items():
-        found = tensors.get(f"weights.{name}")
-        if found is None or found.shape != value.shape:
+        tensor = tensors.get(f"weights.{name}")
+        if tensor is None or tensor.shape != value.shape:
             raise RunError(f"{path} does not fit the model: {name} is missing or of another shape. Start a new run.")
-        value.copy_(found)
+        value.copy_(tensor)
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

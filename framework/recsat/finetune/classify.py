@@ -14,7 +14,7 @@ from recsat.embed.provenance import CLASSIFIER
 from recsat.errors import DataError
 from recsat.finetune.classification import classification_report, in_markdown
 from recsat.finetune.cross_encoder import save_classifier, untrained_classifier
-from recsat.finetune.encoder import known_of, settings_of, story, surroundings
+from recsat.finetune.encoder import known_of, provenance_of, settings_of, training_context
 from recsat.finetune.judged_pairs import JudgedPairs, with_negatives
 from recsat.finetune.pairs import PairSource
 from recsat.finetune.settings import FinetuneSettings
@@ -52,16 +52,16 @@ class Classification:
         self.batches = lru_cache(maxsize=1)(self._batches)
 
     def _batches(self, epoch: int) -> list[Batch]:
-        """Users are told by a random half of their history; what they are asked about comes from the other half."""
+        """A user's text is made of a random half of their history; the pairs to classify come from the other half."""
         settings, source = self.settings, self.source
         rng = np.random.default_rng(seed_of(self.seed, epoch))
-        drawn = source.draw(max(2, settings.pairs_per_epoch // (1 + settings.negatives)), 1.0, rng)
-        users = source.user_ids.gather(drawn.users)
-        positives = pl.DataFrame({"user_id": users, "item_id": source.catalogue.items["item_id"].gather(drawn.items)})
+        pairs = source.draw(max(2, settings.pairs_per_epoch // (1 + settings.negatives)), 1.0, rng)
+        users = source.user_ids.gather(pairs.users)
+        positives = pl.DataFrame({"user_id": users, "item_id": source.catalogue.items["item_id"].gather(pairs.items)})
         texts = pl.DataFrame(
             {
                 "user_id": users,
-                "text": pl.Series(drawn.user_texts).gather(drawn.anchors - len(source.catalogue)),
+                "text": pl.Series(pairs.user_texts).gather(pairs.anchors - len(source.catalogue)),
             }
         ).unique("user_id")
         judged = with_negatives(positives, self.liked, settings.negatives, rng)
@@ -103,21 +103,21 @@ def classify(context: StageContext) -> StageCounts:
         settings,
         config.seed,
     )
-    state = train(task, settings, surroundings(context, settings, start.fingerprint, "classify"))
-    found = report_of(classifier, _held_out(context, known.train, test, liked, item_texts, settings, TEST))
+    state = train(task, settings, training_context(context, settings, start.fingerprint, "classify"))
+    test_report = report_of(classifier, _held_out(context, known.train, test, liked, item_texts, settings, TEST))
     epochs = {f"dev, epoch {one['epoch']:.0f}": one for one in state.history}
     context.folder.write_json("finetune/history.json", state.history)
     context.folder.write_json(
-        "finetune/classifier.json", {"dev": state.history, "test": found, "best_epoch": state.best_epoch}
+        "finetune/classifier.json", {"dev": state.history, "test": test_report, "best_epoch": state.best_epoch}
     )
-    told = f"# Classifier of likes\n\nThe weights are those of epoch {state.best_epoch}.\n\n" + in_markdown(
-        {**epochs, "test": found}
+    markdown = f"# Classifier of likes\n\nThe weights are those of epoch {state.best_epoch}.\n\n" + in_markdown(
+        {**epochs, "test": test_report}
     )
-    context.folder.write_text("finetune/classifier.md", told)
+    context.folder.write_text("finetune/classifier.md", markdown)
     save_classifier(
         classifier,
         context.folder.path / CLASSIFIER,
-        story(context, settings, start.fingerprint, state.history, state.best_epoch),
+        provenance_of(context, settings, start.fingerprint, state.history, state.best_epoch),
     )
     return StageCounts(n_new=state.step)
 
@@ -137,7 +137,7 @@ def _held_out(
     settings: FinetuneSettings,
     part: int,
 ) -> Batch:
-    """Held-out likes with negatives, as many rows as an epoch at most; users are told by what they liked in training."""
+    """Held-out likes with negatives, as many rows as an epoch at most; a user's text is made of what they liked in training."""
     if positives.is_empty():
         raise DataError("a held-out part has no liked event to classify. Use fewer splits, or hold out more.")
     rng = np.random.default_rng(seed_of(context.config.seed, part))

@@ -15,6 +15,7 @@ from recsat.contract.domain import RecommenderSpec
 from recsat.data.split import Split
 from recsat.embed.cache import embed_texts
 from recsat.embed.centre import centre
+from recsat.embed.provenance import PROVENANCE_FILE
 from recsat.finetune.encoder import MODEL, settings_of
 from recsat.lists.make import lists_of
 from recsat.measure.intervals import Intervals, bootstrap_intervals
@@ -61,10 +62,10 @@ def compare(context: StageContext) -> StageCounts:
         values |= {(split.name, *key): (old[key], new[key]) for key in old}
     rows = _rows(context, values)
     context.folder.write_json("finetune/compare.json", {"confidence": config.measure.confidence, "rows": rows})
-    told = in_markdown(
-        rows, config.measure.confidence, context.folder.read_json(f"{MODEL}/finetune.json")["best_epoch"]
+    markdown = in_markdown(
+        rows, config.measure.confidence, context.folder.read_json(f"{MODEL}/{PROVENANCE_FILE}")["best_epoch"]
     )
-    context.folder.write_text("finetune/compare.md", told)
+    context.folder.write_text("finetune/compare.md", markdown)
     return StageCounts(n_new=len(rows))
 
 
@@ -111,15 +112,19 @@ def _rows(context: StageContext, values: Mapping[tuple[str, str, str], tuple[Val
         )
         p += list(sign_flip_test(new - old))
         for i, (_, arm, name) in enumerate(keys):
-            parts = {"before": _told(before, i), "after": _told(after, i), "difference": _told(apart, i)}
+            parts = {
+                "before": _mean_and_bounds(before, i),
+                "after": _mean_and_bounds(after, i),
+                "difference": _mean_and_bounds(apart, i),
+            }
             rows.append({"split": split, "arm": arm, "measure": name, **parts, "n_users": int(apart.n_users[i])})
     for row, adjusted in zip(rows, holm(np.array(p)), strict=True):
         row["p_adjusted"] = None if np.isnan(adjusted) else float(adjusted)
     return rows
 
 
-def _told(found: Intervals, i: int) -> dict[str, float | None]:
-    parts = {"mean": found.mean[i], "low": found.low[i], "high": found.high[i]}
+def _mean_and_bounds(intervals: Intervals, i: int) -> dict[str, float | None]:
+    parts = {"mean": intervals.mean[i], "low": intervals.low[i], "high": intervals.high[i]}
     return {name: None if np.isnan(value) else float(value) for name, value in parts.items()}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from recsat.atomic import replacing_folder
 from recsat.embed.device import pick_device
 from recsat.embed.loading import quiet
+from recsat.embed.provenance import PROVENANCE_FILE
 from recsat.finetune.layers import choose_weights, merged
 from recsat.finetune.settings import FinetuneSettings
 from recsat.rerank.cross_encoder import CrossEncoder, load_parts
@@ -24,11 +25,11 @@ def untrained_classifier(
     return CrossEncoder(tokenizer, choose_weights(module, settings, seed, head).to(on), on, settings.max_tokens, budget)
 
 
-def save_classifier(classifier: CrossEncoder, folder: Path, story: Mapping[str, Any]) -> None:
+def save_classifier(classifier: CrossEncoder, folder: Path, provenance: Mapping[str, Any]) -> None:
     """A folder that :meth:`CrossEncoder.load` and transformers load, written in one step."""
     plain: Any = merged(classifier.module)
     with replacing_folder(folder) as draft:
         with quiet():
             plain.save_pretrained(draft)
         classifier.tokenizer.save_pretrained(draft)
-        (draft / "finetune.json").write_text(json.dumps(story, indent=2, ensure_ascii=False), encoding="utf-8")
+        (draft / PROVENANCE_FILE).write_text(json.dumps(provenance, indent=2, ensure_ascii=False), encoding="utf-8")

@@ -16,13 +16,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from recsat.config.settings import RunConfig
-from recsat.embed.provenance import Origin
+from recsat.embed.provenance import Provenance
 from recsat.embed.tokens import Tokens
 from recsat.finetune.known import Known, what_is_known
 from recsat.finetune.pairs import Pairs, PairSource
 from recsat.finetune.settings import FinetuneConfig, FinetuneSettings
 from recsat.finetune.text_model import TextModel, startable
-from recsat.finetune.training import Surroundings, batched, seed_of, train
+from recsat.finetune.training import TrainingContext, batched, seed_of, train
 from recsat.finetune.validation import Validation, validation_of
 from recsat.run.stage import StageContext, StageCounts
 from recsat.stages.prepare import read_split
@@ -72,7 +72,7 @@ class Contrastive:
         return [Batch(pairs, tokens, anchors, items, rows) for rows in batched(len(pairs), settings.batch_size)]
 
     def _tokens(self, pairs: Pairs, used: NDArray[np.int64]) -> Tokens:
-        """Items are told as documents and users as queries, where the model tells these apart."""
+        """Items are encoded as documents and users as queries, where the model has a prompt for each."""
         encoder, n_items = self.text_model.encoder, len(self.texts)
         query = encoder.with_role("query").prompt
         texts = [encoder.prompt + text for text in self.texts.gather(used[used < n_items])]
@@ -126,10 +126,11 @@ def finetune(context: StageContext) -> StageCounts:
     inputs = inputs_of(context, {})
     source = PairSource(known.train, context.catalogue, lambda events: describe_users(inputs, events))
     task = Contrastive(model, source, texts, validation_of(context, known.splits), settings, context.config.seed)
-    state = train(task, settings, surroundings(context, settings, start.fingerprint, "finetune"))
+    state = train(task, settings, training_context(context, settings, start.fingerprint, "finetune"))
     context.folder.write_json("finetune/history.json", state.history)
     model.save(
-        context.folder.path / MODEL, story(context, settings, start.fingerprint, state.history, state.best_epoch)
+        context.folder.path / MODEL,
+        provenance_of(context, settings, start.fingerprint, state.history, state.best_epoch),
     )
     return StageCounts(n_new=state.step)
 
@@ -145,14 +146,16 @@ def known_of(context: StageContext) -> Known:
     return what_is_known(splits, context.domain.positive)
 
 
-def surroundings(context: StageContext, settings: FinetuneSettings, fingerprint: str, stage: str) -> Surroundings:
+def training_context(
+    context: StageContext, settings: FinetuneSettings, fingerprint: str, stage: str
+) -> TrainingContext:
     """Checkpoints go into the run's folder; metrics to the observers."""
     folder, observers = context.folder, context.plugins.observers
     data = folder.read_json("data/summary.json")["fingerprint"]
     # A longer interval between checkpoints, or another comparison, is the same training.
     same = settings.model_dump_json(exclude={"checkpoint_steps", "compare_arms"})
     parts = (same, fingerprint, data, _splits(context.config), str(context.config.seed))
-    return Surroundings(
+    return TrainingContext(
         folder=folder.path / FOLDER,
         digest=sha256("\n".join(parts).encode()).hexdigest(),
         seed=context.config.seed,
@@ -163,14 +166,14 @@ def surroundings(context: StageContext, settings: FinetuneSettings, fingerprint:
     )
 
 
-def story(
+def provenance_of(
     context: StageContext, settings: FinetuneSettings, fingerprint: str, history: list[dict[str, float]], best: int
 ) -> dict[str, object]:
-    """What a model was made from: which data and splits alone it may be tested on, and how it got better."""
+    """The content of finetune.json: on which data and splits alone the model may be tested, where it started, its history."""
     config = context.config
-    origin = Origin.of(config, context.folder.read_json("data/summary.json")["fingerprint"])
+    provenance = Provenance.of(config, context.folder.read_json("data/summary.json")["fingerprint"])
     return {
-        **origin.model_dump(mode="json"),
+        **provenance.model_dump(mode="json"),
         "started_from": {"encoder": config.encoder.model_dump(), "fingerprint": fingerprint},
         "settings": settings.model_dump(),
         "best_epoch": best,

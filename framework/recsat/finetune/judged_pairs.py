@@ -42,17 +42,17 @@ def with_negatives(positives: pl.DataFrame, liked: pl.DataFrame, n: int, rng: np
     pairs = positives.select("user_id", "item_id").unique().sort("user_id", "item_id")
     items = pairs.group_by("item_id").len().sort("item_id")
     weights = items["len"].to_numpy() ** POPULARITY_POWER
-    wanted = pairs["user_id"].gather(np.repeat(np.arange(pairs.height), n))
+    users = pairs["user_id"].gather(np.repeat(np.arange(pairs.height), n))
     known = liked.select("user_id", "item_id").unique()
-    kept: list[pl.DataFrame] = []
+    negatives: list[pl.DataFrame] = []
     for _ in range(ROUNDS):
-        drawn = items["item_id"].gather(rng.choice(len(weights), len(wanted), p=weights / weights.sum()))
-        tried = pl.DataFrame({"user_id": wanted, "item_id": drawn})
-        kept.append(tried.join(known, on=["user_id", "item_id"], how="anti", maintain_order="left"))
-        wanted = tried.join(known, on=["user_id", "item_id"], how="semi", maintain_order="left")["user_id"]
-        if wanted.is_empty():
+        item_ids = items["item_id"].gather(rng.choice(len(weights), len(users), p=weights / weights.sum()))
+        draws = pl.DataFrame({"user_id": users, "item_id": item_ids})
+        negatives.append(draws.join(known, on=["user_id", "item_id"], how="anti", maintain_order="left"))
+        users = draws.join(known, on=["user_id", "item_id"], how="semi", maintain_order="left")["user_id"]
+        if users.is_empty():
             break
     table = pl.concat(
-        [pairs.with_columns(label=pl.lit(1)), *(negatives.with_columns(label=pl.lit(0)) for negatives in kept)]
+        [pairs.with_columns(label=pl.lit(1)), *(part.with_columns(label=pl.lit(0)) for part in negatives)]
     )
     return JudgedPairs(table[rng.permutation(table.height)])

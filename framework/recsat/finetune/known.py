@@ -32,12 +32,12 @@ def what_is_known(splits: Sequence[Split], positive: pl.Expr) -> Known:
     Raises DataError where nothing liked is left to learn from, or no split has a validation part left.
     """
     tested = pl.concat([split.test.select(PAIR) for split in splits]).unique()
-    held = pl.concat([tested, *(split.validation.select(PAIR) for split in splits)]).unique()
+    held_out = pl.concat([tested, *(split.validation.select(PAIR) for split in splits)]).unique()
     # A pair that is in every training part is in the first one's.
     in_all = reduce(
         lambda left, split: left.join(split.train.select(PAIR), on=PAIR, how="semi"), splits, splits[0].train
     )
-    train = in_all.filter(positive).join(held, on=PAIR, how="anti")
+    train = in_all.filter(positive).join(held_out, on=PAIR, how="anti")
     if train.is_empty():
         raise DataError(
             f"splits {', '.join(split.name for split in splits)} have no liked event that none of them holds out, so there is "

@@ -38,7 +38,7 @@ def choose_weights(model: nn.Module, settings: FinetuneSettings, seed: int, head
             frozen = below and (settings.freeze_embeddings or settings.freeze_layers > 0)
         if frozen:
             weights.requires_grad_(False)
-        elif any(name == own or name.endswith(f".{own}") for own in head):
+        elif any(name == head_name or name.endswith(f".{head_name}") for head_name in head):
             weights.requires_grad_(True)  # peft freezes whatever has no adapter
     return model
 
@@ -52,8 +52,8 @@ def set_training(model: nn.Module) -> None:
     """Training mode (dropout) for what is trained; what is frozen gives what it gives when it is used."""
     model.train()
     for part in model.modules():
-        own = list(part.parameters())
-        if own and not any(weights.requires_grad for weights in own):
+        parameters = list(part.parameters())
+        if parameters and not any(weights.requires_grad for weights in parameters):
             part.eval()
 
 

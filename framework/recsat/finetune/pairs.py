@@ -75,13 +75,13 @@ class PairSource:
         text_users, texts, targets = self._user_pairs(n_user, rng)
         places, distinct = _places(text_users)
         order = rng.permutation(n - n_user + len(targets))
-        own = [texts[i] for i in distinct]
+        user_texts = [texts[i] for i in distinct]
         return Pairs(
             anchors=np.concatenate([first, len(self.catalogue) + places])[order],
             anchor_items=np.concatenate([first, np.full(len(targets), -1)])[order],
             items=np.concatenate([second, targets])[order],
             users=np.concatenate([users, text_users])[order],
-            user_texts=own,
+            user_texts=user_texts,
         )
 
     def is_liked(self, users: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -89,7 +89,7 @@ class PairSource:
         return np.asarray(self.history[users][:, items].toarray() > 0)
 
     def _item_pairs(self, n: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], ...]:
-        users = _drawn(self.n_liked * (self.n_liked >= 2), n, rng)
+        users = _draw_users(self.n_liked * (self.n_liked >= 2), n, rng)
         length, start = self.n_liked[users], self.history.indptr[users]
         one = np.floor(rng.random(n) * length).astype(np.int64)
         other = (one + 1 + np.floor(rng.random(n) * (length - 1)).astype(np.int64)) % length
@@ -102,25 +102,25 @@ class PairSource:
             return np.zeros(0, dtype=np.int64), [], np.zeros(0, dtype=np.int64)
         liked = self.history.tocoo()
         rows, columns = liked.coords
-        pairs = pl.DataFrame({"user": rows.astype(np.uint32), "item": columns, "told": rng.random(len(rows)) < 0.5})
-        untold = pairs.filter(~pl.col("told")).sort("user", "item")
-        n_told = np.bincount(pairs.filter("told")["user"].to_numpy(), minlength=len(self.n_liked))
-        n_untold = np.bincount(untold["user"].to_numpy(), minlength=len(self.n_liked))
-        users = _drawn(self.n_liked * ((n_told > 0) & (n_untold > 0)), n, rng)
-        starts = np.cumsum(n_untold) - n_untold
-        targets = (
-            untold["item"]
+        pairs = pl.DataFrame({"user": rows.astype(np.uint32), "item": columns, "in_text": rng.random(len(rows)) < 0.5})
+        targets = pairs.filter(~pl.col("in_text")).sort("user", "item")
+        n_in_text = np.bincount(pairs.filter("in_text")["user"].to_numpy(), minlength=len(self.n_liked))
+        n_targets = np.bincount(targets["user"].to_numpy(), minlength=len(self.n_liked))
+        users = _draw_users(self.n_liked * ((n_in_text > 0) & (n_targets > 0)), n, rng)
+        starts = np.cumsum(n_targets) - n_targets
+        target_items = (
+            targets["item"]
             .to_numpy()
-            .astype(np.int64)[starts[users] + np.floor(rng.random(n) * n_untold[users]).astype(np.int64)]
+            .astype(np.int64)[starts[users] + np.floor(rng.random(n) * n_targets[users]).astype(np.int64)]
         )
-        told = pairs.filter(
-            pl.col("told") & pl.col("user").is_in(pl.Series(np.unique(users), dtype=pl.UInt32).implode())
+        in_text = pairs.filter(
+            pl.col("in_text") & pl.col("user").is_in(pl.Series(np.unique(users), dtype=pl.UInt32).implode())
         )
-        told = told.select("user", item_id=self.catalogue.items["item_id"].gather(told["item"]))
-        described = self.describe(self.events.join(told, on=["user", "item_id"], how="semi").drop("user"))
+        in_text = in_text.select("user", item_id=self.catalogue.items["item_id"].gather(in_text["item"]))
+        described = self.describe(self.events.join(in_text, on=["user", "item_id"], how="semi").drop("user"))
         known = self.events.select("user", "user_id").unique().join(described, on="user_id").sort("user")
         texts = known["text"].gather(known["user"].search_sorted(pl.Series(users, dtype=pl.UInt32))).to_list()
-        return users, texts, targets
+        return users, texts, target_items
 
 
 def _weights(n_liked: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -128,7 +128,7 @@ def _weights(n_liked: NDArray[np.intp]) -> NDArray[np.float64]:
     return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
-def _drawn(n_liked: NDArray[np.intp], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def _draw_users(n_liked: NDArray[np.intp], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
     if n and not n_liked.any():
         raise DataError(
             "no user has a history that could be divided, so there is no pair to learn from. Bring more events."
@@ -136,9 +136,9 @@ def _drawn(n_liked: NDArray[np.intp], n: int, rng: np.random.Generator) -> NDArr
     if not n:
         return np.zeros(0, dtype=np.int64)
     edges = np.cumsum(_weights(n_liked))
-    drawn = np.searchsorted(edges, rng.random(n) * edges[-1], side="right").astype(np.int64)
+    users = np.searchsorted(edges, rng.random(n) * edges[-1], side="right").astype(np.int64)
     return np.asarray(
-        np.minimum(drawn, np.flatnonzero(n_liked)[-1]), dtype=np.int64
+        np.minimum(users, np.flatnonzero(n_liked)[-1]), dtype=np.int64
     )  # where rounding reaches the last edge
 
 

@@ -1,4 +1,4 @@
-"""What a fine-tuning run is told: the same object on the command line, in Python and in the Prefect form. Light: no torch."""
+"""The settings of a fine-tuning run: the same object on the command line, in Python and in the Prefect form. Light: no torch."""
 
 from __future__ import annotations
 

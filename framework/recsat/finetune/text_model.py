@@ -18,6 +18,7 @@ from recsat.embed.batching import run_in_batches
 from recsat.embed.distinct import distinct
 from recsat.embed.loading import load, quiet
 from recsat.embed.pooling import pool
+from recsat.embed.provenance import PROVENANCE_FILE
 from recsat.embed.tokens import Tokens, tokenize
 from recsat.embed.transformer import TransformerEncoder
 from recsat.errors import EncoderError
@@ -79,9 +80,9 @@ class TextModel:
         parts: list[Tensor] = []
         done: list[NDArray[np.intp]] = []
 
-        def forward(chosen: NDArray[np.intp]) -> None:
-            parts.append(self.forward(tokens, unique[chosen]))
-            done.append(chosen)
+        def forward(batch: NDArray[np.intp]) -> None:
+            parts.append(self.forward(tokens, unique[batch]))
+            done.append(batch)
 
         run_in_batches(tokens.lengths[unique], self.budget, forward)
         back = np.argsort(np.concatenate(done))[places]
@@ -100,15 +101,15 @@ class TextModel:
         run_in_batches(tokens.lengths, self.budget, forward)
         return vectors[places]
 
-    def save(self, folder: Path, story: Mapping[str, Any]) -> None:
-        """Writes a model folder that ``encoder.name=transformer`` loads, in one step; ``story`` goes into finetune.json."""
+    def save(self, folder: Path, provenance: Mapping[str, Any]) -> None:
+        """Writes a model folder that ``encoder.name=transformer`` loads, in one step; ``provenance`` goes into finetune.json."""
         plain: Any = merged(self.module)
         with replacing_folder(folder) as draft:
             with quiet():
                 plain.save_pretrained(draft)
             self.loaded.tokenizer.save_pretrained(draft)
             write_modules(draft, self.encoder, self.loaded.max_tokens)
-            (draft / "finetune.json").write_text(json.dumps(story, indent=2, ensure_ascii=False), encoding="utf-8")
+            (draft / PROVENANCE_FILE).write_text(json.dumps(provenance, indent=2, ensure_ascii=False), encoding="utf-8")
 
 
 def write_modules(folder: Path, encoder: TransformerEncoder, max_tokens: int) -> None:

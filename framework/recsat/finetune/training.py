@@ -32,7 +32,7 @@ class Task(Protocol[Item]):
     goal: str
 
     def batches(self, epoch: int) -> Sequence[Item]:
-        """The batches of an epoch, the same whenever they are asked for; every epoch has as many."""
+        """The batches of an epoch, the same at every call; every epoch has as many."""
         ...
 
     def loss(self, batch: Item) -> Tensor: ...
@@ -41,8 +41,8 @@ class Task(Protocol[Item]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
-    """Where a training writes and whom it tells. ``digest`` tells one training's checkpoints from another's."""
+class TrainingContext:
+    """Where a training writes and to whom it reports. ``digest`` tells one training's checkpoints from another's."""
 
     folder: Path
     digest: str
@@ -51,7 +51,7 @@ class Surroundings:
     tell: Callable[[int, Mapping[str, float]], None] = lambda step, values: None
 
 
-def train(task: Task[Item], settings: FinetuneSettings, around: Surroundings) -> State:
+def train(task: Task[Item], settings: FinetuneSettings, context: TrainingContext) -> State:
     """Trains ``task.model`` in place and leaves it with the weights of its best epoch, 0 standing for the start.
 
     Validation comes before the first step and after each epoch; ``settings.patience`` epochs without a better value of the
@@ -61,23 +61,23 @@ def train(task: Task[Item], settings: FinetuneSettings, around: Surroundings) ->
     """
     weights = trained(task.model)
     optimizer = _optimizer(weights, settings)
-    path, best = around.folder / "checkpoint.safetensors", around.folder / "best.safetensors"
-    state = load_state(path, weights, optimizer, around.digest) if path.exists() else State()
+    path, best = context.folder / "checkpoint.safetensors", context.folder / "best.safetensors"
+    state = load_state(path, weights, optimizer, context.digest) if path.exists() else State()
     a_epoch = len(task.batches(0))
     total = a_epoch * settings.epochs
-    around.progress.expect(total)
-    around.progress.advance(state.step)
+    context.progress.expect(total)
+    context.progress.advance(state.step)
     if not state.history:
-        _judge(task, state, weights, best, around)
-        save_state(path, state, weights, optimizer, around.digest)
+        _judge(task, state, weights, best, context)
+        save_state(path, state, weights, optimizer, context.digest)
     while not state.finished:
-        _steps(task, state, optimizer, weights, settings, around, total, path)
+        _steps(task, state, optimizer, weights, settings, context, total, path)
         state.epoch += 1
         state.step_in_epoch = 0
-        _judge(task, state, weights, best, around)
+        _judge(task, state, weights, best, context)
         state.finished = state.epoch >= settings.epochs or state.epoch - state.best_epoch >= settings.patience
-        save_state(path, state, weights, optimizer, around.digest)
-    around.progress.advance(total - state.step)
+        save_state(path, state, weights, optimizer, context.digest)
+    context.progress.advance(total - state.step)
     load_weights(best, weights)
     task.model.eval()
     return state
@@ -89,7 +89,7 @@ def _steps(
     optimizer: torch.optim.Optimizer,
     weights: Mapping[str, nn.Parameter],
     settings: FinetuneSettings,
-    around: Surroundings,
+    context: TrainingContext,
     total: int,
     path: Path,
 ) -> None:
@@ -99,7 +99,7 @@ def _steps(
         factor = warmed_up(state.step, total, settings.warmup_share)
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * factor
-        loss = _loss(task, batch, seed_of(around.seed, state.step))
+        loss = _loss(task, batch, seed_of(context.seed, state.step))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = float(nn.utils.clip_grad_norm_(weights.values(), settings.max_gradient_norm))
@@ -112,12 +112,14 @@ def _steps(
         state.losses.append(loss.item())
         state.step += 1
         state.step_in_epoch += 1
-        around.progress.advance()
+        context.progress.advance()
         if state.step % STEPS_A_METRIC == 0:
             recent = state.losses[-STEPS_A_METRIC:]
-            around.tell(state.step, {LOSS: sum(recent) / len(recent), "learning_rate": settings.learning_rate * factor})
+            context.tell(
+                state.step, {LOSS: sum(recent) / len(recent), "learning_rate": settings.learning_rate * factor}
+            )
         if state.step % settings.checkpoint_steps == 0:
-            save_state(path, state, weights, optimizer, around.digest)
+            save_state(path, state, weights, optimizer, context.digest)
 
 
 def _loss(task: Task[Item], batch: Item, seed: int) -> Tensor:
@@ -129,7 +131,7 @@ def _loss(task: Task[Item], batch: Item, seed: int) -> Tensor:
 
 
 def _judge(
-    task: Task[Item], state: State, weights: Mapping[str, nn.Parameter], best: Path, around: Surroundings
+    task: Task[Item], state: State, weights: Mapping[str, nn.Parameter], best: Path, context: TrainingContext
 ) -> None:
     """Validates, and keeps the weights where they are the best yet."""
     task.model.eval()
@@ -143,9 +145,9 @@ def _judge(
         save_weights(best, weights, state.epoch)
     state.losses = []
     state.history.append({"epoch": float(state.epoch), **values})
-    told = ", ".join(f"{name} {number:.4f}" for name, number in values.items())
-    around.progress.note(f"epoch {state.epoch}: {told}{' (best)' if is_best else ''}")
-    around.tell(state.step, {**values, "epoch": float(state.epoch)})
+    message = ", ".join(f"{name} {number:.4f}" for name, number in values.items())
+    context.progress.note(f"epoch {state.epoch}: {message}{' (best)' if is_best else ''}")
+    context.tell(state.step, {**values, "epoch": float(state.epoch)})
 
 
 def warmed_up(step: int, total: int, warmup_share: float) -> float:

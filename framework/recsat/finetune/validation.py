@@ -31,8 +31,8 @@ class Validation:
         """``ndcg@k`` over splits and ``ndcg@k/<split>`` of each, with item ``vectors`` as encoded."""
         k = self.request.k
         centred, _ = centre(vectors)
-        found = {f"ndcg@{k}/{name}": self._ndcg(fold, centred) for name, fold in self.folds.items()}
-        return {f"ndcg@{k}": sum(found.values()) / len(found), **found}
+        ndcg = {f"ndcg@{k}/{name}": self._ndcg(fold, centred) for name, fold in self.folds.items()}
+        return {f"ndcg@{k}": sum(ndcg.values()) / len(ndcg), **ndcg}
 
     def _ndcg(self, fold: Fold, vectors: NDArray[np.float32]) -> float:
         fold = replace(fold, train=replace(fold.train, vectors={"text": vectors}))

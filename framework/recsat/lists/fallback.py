@@ -42,7 +42,7 @@ def filled_by(
     ``known`` (B,) says who has a history: for the others, and for lists that end short, the reason is another.
     """
     spare = _spare(fallback, batch, lists.items, permitted, request, generator)
-    return _filled(lists, spare, _why(fallback, batch, spare, known))
+    return _filled(lists, spare, _reason_codes(fallback, batch, spare, known))
 
 
 def _spare(
@@ -64,7 +64,7 @@ def _spare(
     )
 
 
-def _why(
+def _reason_codes(
     fallback: Recommender, batch: UserBatch, spare: NDArray[np.int64], known: NDArray[np.bool_]
 ) -> NDArray[np.str_]:
     """Reason codes of the fallback's items, (B, k): its own, or for plain popularity why it was needed."""

@@ -45,7 +45,7 @@ class FilterPlan:
     where: list[Mapping[str, Any]]
     """Qdrant filters in JSON form, all of which hold."""
     by_id: bool
-    """True where ``items`` is narrower than ``where`` says, so that retrieval must be told the ids."""
+    """True where ``items`` is narrower than ``where`` says, so that retrieval must be given the ids."""
     removed: dict[str, int]
     """Candidates that each filter removed, in run order; a candidate counts for the first filter that removes it."""
     n_candidates: int
@@ -92,9 +92,9 @@ def plan_filters(
         if pushed is not None:
             where.append(_for_kinds(pushed, rule.kinds))
         if rule.keep is not None:
-            kept = _keep(name, rule, catalogue, context) | ~concerned
-            items &= kept
-            by_id |= pushed is None and not kept.all()
+            keep_mask = _keep(name, rule, catalogue, context) | ~concerned
+            items &= keep_mask
+            by_id |= pushed is None and not keep_mask.all()
         if rule.exclude is not None:
             pairs = _pairs(name, rule.exclude(users, context), catalogue, user_ids)
             excluded = _either(excluded, _only(pairs, concerned))
@@ -159,13 +159,13 @@ def _for_kinds(where: Mapping[str, Any], kinds: tuple[str, ...] | None) -> Mappi
 
 def _keep(name: str, rule: CandidateFilter, catalogue: Catalogue, context: FilterContext) -> NDArray[np.bool_]:
     assert rule.keep is not None
-    kept = rule.keep(catalogue.items, context)
-    if not isinstance(kept, pl.Series) or kept.dtype != pl.Boolean or len(kept) != len(catalogue):
-        got = f"{kept.dtype} Series of {len(kept)}" if isinstance(kept, pl.Series) else type(kept).__name__
+    values = rule.keep(catalogue.items, context)
+    if not isinstance(values, pl.Series) or values.dtype != pl.Boolean or len(values) != len(catalogue):
+        got = f"{values.dtype} Series of {len(values)}" if isinstance(values, pl.Series) else type(values).__name__
         raise PluginError(
             f"filter {name}: keep returned a {got}; return a Boolean Series of {len(catalogue)}, one per row of items."
         )
-    mask: NDArray[np.bool_] = kept.fill_null(value=False).to_numpy()
+    mask: NDArray[np.bool_] = values.fill_null(value=False).to_numpy()
     return mask
 
 
@@ -198,9 +198,9 @@ def _both(a: csr_array, b: csr_array) -> csr_array:
 
 def _only(pairs: csr_array, columns: NDArray[np.bool_]) -> csr_array:
     """``pairs`` in the given columns alone."""
-    kept = columns[pairs.indices]
-    rows = np.repeat(np.arange(pairs.shape[0]), np.diff(pairs.indptr))[kept]
-    return csr_array((np.ones(len(rows), dtype=bool), (rows, pairs.indices[kept])), shape=pairs.shape)
+    inside = columns[pairs.indices]
+    rows = np.repeat(np.arange(pairs.shape[0]), np.diff(pairs.indptr))[inside]
+    return csr_array((np.ones(len(rows), dtype=bool), (rows, pairs.indices[inside])), shape=pairs.shape)
 
 
 def _everywhere(columns: NDArray[np.bool_], n_users: int) -> csr_array:
@@ -214,5 +214,5 @@ def _everywhere(columns: NDArray[np.bool_], n_users: int) -> csr_array:
 def _n_left(items: NDArray[np.bool_], excluded: csr_array, allowed: csr_array | None) -> int:
     if allowed is None:
         return excluded.shape[0] * int(items.sum()) - _only(excluded, items).nnz
-    shown = _only(allowed, items)
-    return int(shown.nnz - _both(shown, excluded).nnz)
+    permitted = _only(allowed, items)
+    return int(permitted.nnz - _both(permitted, excluded).nnz)

@@ -61,12 +61,12 @@ def find_hits(lists: pl.DataFrame, relevant: pl.DataFrame, users: pl.Series, *, 
         .join(order, on="user_id")
         .collect()
     )
-    wanted = relevant.lazy().select("user_id", "item_id").unique().join(order, on="user_id")
-    n_relevant = np.bincount(wanted.select("row").collect()["row"].to_numpy(), minlength=len(users))
-    _check(listed, users, n_relevant)
-    found = listed.lazy().join(wanted, on=["user_id", "item_id"], how="semi").collect()
+    relevant_pairs = relevant.lazy().select("user_id", "item_id").unique().join(order, on="user_id")
+    n_relevant = np.bincount(relevant_pairs.select("row").collect()["row"].to_numpy(), minlength=len(users))
+    _check_tables(listed, users, n_relevant)
+    hits = listed.lazy().join(relevant_pairs, on=["user_id", "item_id"], how="semi").collect()
     at = np.zeros((len(users), k), dtype=np.bool_)
-    at[found["row"].to_numpy(), found["rank"].to_numpy() - 1] = True
+    at[hits["row"].to_numpy(), hits["rank"].to_numpy() - 1] = True
     return Hits(users.rename("user_id").cast(pl.String), at, n_relevant)
 
 
@@ -214,7 +214,7 @@ def _measured(
     return hits.table(measure(hits))
 
 
-def _check(listed: pl.DataFrame, users: pl.Series, n_relevant: NDArray[np.int64]) -> None:
+def _check_tables(listed: pl.DataFrame, users: pl.Series, n_relevant: NDArray[np.int64]) -> None:
     if users.n_unique() != len(users):
         twice = users.filter(users.is_duplicated())[0]
         raise DataError(f"users: {twice!r} comes twice. Give every judged user once.")

@@ -21,7 +21,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from recsat.measure.exposure import Shown, Values, find_shown
+from recsat.measure.exposure import ListedItems, Values, listed_items
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def coverage(lists: pl.DataFrame, items: pl.Series) -> float:
     >>> coverage(lists, pl.Series(["a", "b", "c", "d"]))
     0.5
     """
-    return coverage_of(find_shown(lists, items)).value
+    return coverage_of(listed_items(lists, items)).value
 
 
 def exposure_entropy(lists: pl.DataFrame, items: pl.Series) -> float:
@@ -62,7 +62,7 @@ def exposure_entropy(lists: pl.DataFrame, items: pl.Series) -> float:
     >>> exposure_entropy(lists, pl.Series(["a", "b", "c", "d"]))  # shares 1/2, 1/4, 1/4
     1.5
     """
-    return entropy_of(find_shown(lists, items)).value
+    return entropy_of(listed_items(lists, items)).value
 
 
 def exposure_simpson(lists: pl.DataFrame, items: pl.Series) -> float:
@@ -74,7 +74,7 @@ def exposure_simpson(lists: pl.DataFrame, items: pl.Series) -> float:
     >>> exposure_simpson(lists, pl.Series(["a", "b", "c", "d"]))  # 1 - 1/4 - 1/16 - 1/16
     0.625
     """
-    return simpson_of(find_shown(lists, items)).value
+    return simpson_of(listed_items(lists, items)).value
 
 
 def exposure_gini(lists: pl.DataFrame, items: pl.Series) -> float:
@@ -89,62 +89,64 @@ def exposure_gini(lists: pl.DataFrame, items: pl.Series) -> float:
     >>> exposure_gini(lists, pl.Series(["a", "b", "c", "d"]))
     0.75
     """
-    return gini_of(find_shown(lists, items)).value
+    return gini_of(listed_items(lists, items)).value
 
 
-def coverage_of(shown: Shown) -> Aggregate:
+def coverage_of(listed: ListedItems) -> Aggregate:
     """:func:`coverage`; without a user, the items that nobody else was shown are lost."""
-    counts = shown.counts
+    counts = listed.counts
     n_shown = int((counts > 0).sum())
     n_items = max(len(counts), 1)
-    return Aggregate(n_shown / n_items, (n_shown - _summed(shown, (counts == 1).astype(np.float64))) / n_items)
+    return Aggregate(n_shown / n_items, (n_shown - _summed(listed, (counts == 1).astype(np.float64))) / n_items)
 
 
-def entropy_of(shown: Shown) -> Aggregate:
+def entropy_of(listed: ListedItems) -> Aggregate:
     r""":func:`exposure_entropy` as :math:`\log_2 T - \frac1T \sum_i x_i \log_2 x_i`, with T places in all."""
-    counts = shown.counts
+    counts = listed.counts
     here, less = _x_log_x(counts), _x_log_x(counts - 1)
     total, sums = counts.sum(), here.sum()
-    return Aggregate(float(_entropy(total, sums)), _entropy(total - shown.lengths, sums + _summed(shown, less - here)))
+    return Aggregate(
+        float(_entropy(total, sums)), _entropy(total - listed.lengths, sums + _summed(listed, less - here))
+    )
 
 
-def simpson_of(shown: Shown) -> Aggregate:
+def simpson_of(listed: ListedItems) -> Aggregate:
     """:func:`exposure_simpson`."""
-    counts = shown.counts.astype(np.float64)
+    counts = listed.counts.astype(np.float64)
     total, squares = counts.sum(), (counts**2).sum()
-    left = squares - _summed(shown, 2 * counts - 1)
-    return Aggregate(float(1 - _over(squares, total**2)), 1 - _over(left, (total - shown.lengths) ** 2))
+    left = squares - _summed(listed, 2 * counts - 1)
+    return Aggregate(float(1 - _over(squares, total**2)), 1 - _over(left, (total - listed.lengths) ** 2))
 
 
-def gini_of(shown: Shown) -> Aggregate:
+def gini_of(listed: ListedItems) -> Aggregate:
     r""":func:`exposure_gini`, by :math:`\sum_{i<j} |x_i - x_j| = \sum_{t \ge 0} F_t (N - F_t)`, :math:`F_t` items shown t times or less.
 
     Without a user, the m of their items that were shown t + 1 times make :math:`F_t` grow by m, so the sum by
     :math:`m (N - 2 F_t) - m^2`.
     """
-    counts = shown.counts
+    counts = listed.counts
     n_items, total = len(counts), counts.sum()
     up_to = np.cumsum(np.bincount(counts, minlength=1))
     apart = (up_to * (n_items - up_to)).sum()
-    lost = _summed(shown, np.where(counts > 0, n_items - 2 * up_to[np.maximum(counts - 1, 0)], 0).astype(np.float64))
-    left = apart + lost - _squared_repeats(shown, counts)
-    return Aggregate(float(_over(apart, n_items * total)), _over(left, n_items * (total - shown.lengths)))
+    lost = _summed(listed, np.where(counts > 0, n_items - 2 * up_to[np.maximum(counts - 1, 0)], 0).astype(np.float64))
+    left = apart + lost - _squared_repeats(listed, counts)
+    return Aggregate(float(_over(apart, n_items * total)), _over(left, n_items * (total - listed.lengths)))
 
 
-def _squared_repeats(shown: Shown, counts: NDArray[np.int64]) -> Values:
+def _squared_repeats(listed: ListedItems, counts: NDArray[np.int64]) -> Values:
     """For each user, Σ_t m_t² with m_t their items that were shown t times in all."""
-    places = shown.matrix
+    places = listed.matrix
     by_count = csr_array(
         (places.data.astype(np.float64), counts[places.indices], places.indptr),
-        shape=(len(shown.users), int(counts.max(initial=0)) + 1),
+        shape=(len(listed.users), int(counts.max(initial=0)) + 1),
     )
     by_count.sum_duplicates()
     return np.asarray(by_count.power(2).sum(axis=1), dtype=np.float64)
 
 
-def _summed(shown: Shown, by_item: Values) -> Values:
+def _summed(listed: ListedItems, by_item: Values) -> Values:
     """For each user, the sum of ``by_item`` over their list."""
-    return np.asarray(shown.matrix @ by_item, dtype=np.float64)
+    return np.asarray(listed.matrix @ by_item, dtype=np.float64)
 
 
 def _x_log_x(counts: NDArray[np.int64]) -> Values:

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 
 from recsat.errors import DataError, UnknownItem
 from recsat.measure.evidence import ItemVectors
-from recsat.measure.exposure import Shown, Values, find_shown
+from recsat.measure.exposure import ListedItems, Values, listed_items
 
 
 def intra_list_diversity(lists: pl.DataFrame, item_vectors: ItemVectors) -> pl.DataFrame:
@@ -29,8 +29,8 @@ def intra_list_diversity(lists: pl.DataFrame, item_vectors: ItemVectors) -> pl.D
     >>> round(intra_list_diversity(lists, vectors)["value"][0], 4)  # distances 0, 1, 1
     0.6667
     """
-    shown = find_shown(lists, lists["item_id"].unique(maintain_order=True))
-    return shown.table(vector_diversity_of(shown, item_vectors))
+    listed = listed_items(lists, lists["item_id"].unique(maintain_order=True))
+    return listed.table(vector_diversity_of(listed, item_vectors))
 
 
 def topic_diversity(lists: pl.DataFrame, items: pl.DataFrame, topics: str) -> pl.DataFrame:
@@ -91,46 +91,46 @@ def novelty(lists: pl.DataFrame, known_likes: pl.DataFrame) -> pl.DataFrame:
     >>> novelty(lists, known)["value"].to_list()  # -log2(4/4) and -log2(1/4)
     [1.0]
     """
-    shown = find_shown(lists, lists["item_id"].unique(maintain_order=True))
-    return shown.table(novelty_of(shown, self_information(known_likes, shown.items)))
+    listed = listed_items(lists, lists["item_id"].unique(maintain_order=True))
+    return listed.table(novelty_of(listed, self_information(known_likes, listed.items)))
 
 
-def vector_diversity_of(shown: Shown, item_vectors: ItemVectors) -> Values:
+def vector_diversity_of(listed: ListedItems, item_vectors: ItemVectors) -> Values:
     """:func:`intra_list_diversity` by user row; NaN where there are no pairs. Items of zero length are left out."""
-    vectors = _aligned(item_vectors, shown)
+    vectors = _aligned(item_vectors, listed)
     weights = (vectors**2).sum(axis=1)
-    sums = np.zeros(len(shown.users))
-    for rows, part in shown.blocks():
+    sums = np.zeros(len(listed.users))
+    for rows, part in listed.blocks():
         sums[rows] = ((part @ vectors).astype(np.float64) ** 2).sum(axis=1)
-    return _mean_distance(shown, sums, weights)
+    return _mean_distance(listed, sums, weights)
 
 
-def topic_diversity_of(shown: Shown, topics: csr_array) -> Values:
+def topic_diversity_of(listed: ListedItems, topics: csr_array) -> Values:
     """:func:`topic_diversity` by user row; ``topics`` as :func:`topic_matrix` gives it."""
     lengths = np.sqrt(topics.power(2).sum(axis=1))
     unit = topics.multiply(np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)[:, None]).tocsr()
-    sums = np.asarray((shown.matrix @ unit).power(2).sum(axis=1), dtype=np.float64)
-    return np.minimum(_mean_distance(shown, sums, (lengths > 0).astype(np.float64)), 1.0)
+    sums = np.asarray((listed.matrix @ unit).power(2).sum(axis=1), dtype=np.float64)
+    return np.minimum(_mean_distance(listed, sums, (lengths > 0).astype(np.float64)), 1.0)
 
 
-def topic_entropy_of(shown: Shown, topics: csr_array) -> Values:
+def topic_entropy_of(listed: ListedItems, topics: csr_array) -> Values:
     """:func:`topic_entropy` by user row."""
-    shares, has_topics = _shares(shown, topics)
+    shares, has_topics = _shares(listed, topics)
     terms = shares.copy()
     terms.data = -shares.data * np.log2(shares.data)
     return np.asarray(np.where(has_topics, terms.sum(axis=1) + 0.0, np.nan), dtype=np.float64)
 
 
-def topic_simpson_of(shown: Shown, topics: csr_array) -> Values:
+def topic_simpson_of(listed: ListedItems, topics: csr_array) -> Values:
     """:func:`topic_simpson` by user row."""
-    shares, has_topics = _shares(shown, topics)
+    shares, has_topics = _shares(listed, topics)
     return np.asarray(np.where(has_topics, 1 - shares.power(2).sum(axis=1), np.nan), dtype=np.float64)
 
 
-def novelty_of(shown: Shown, information: Values) -> Values:
+def novelty_of(listed: ListedItems, information: Values) -> Values:
     """:func:`novelty` by user row; ``information`` as :func:`self_information` gives it."""
-    n = shown.lengths
-    return np.asarray(np.divide(shown.matrix @ information, n, out=np.full(len(n), np.nan), where=n > 0))
+    n = listed.lengths
+    return np.asarray(np.divide(listed.matrix @ information, n, out=np.full(len(n), np.nan), where=n > 0))
 
 
 def self_information(known_likes: pl.DataFrame, items: pl.Series) -> Values:
@@ -145,9 +145,9 @@ def self_information(known_likes: pl.DataFrame, items: pl.Series) -> Values:
 def topic_matrix(items: pl.DataFrame, topics: str, order: pl.Series) -> csr_array:
     """(len(order), n_topics) float64: row i spreads 1 evenly over the topics of item ``order[i]``; empty without topics."""
     if topics not in items.columns or items.schema[topics] != pl.List(pl.String):
-        found = f"it is {items.schema[topics]}" if topics in items.columns else "there is no such column"
+        fault = f"it is {items.schema[topics]}" if topics in items.columns else "there is no such column"
         raise DataError(
-            f"items: column {topics!r} should hold lists of strings, the topics of each item; {found}. "
+            f"items: column {topics!r} should hold lists of strings, the topics of each item; {fault}. "
             "Mend the loader, or set the domain's topics to None."
         )
     rows = order.rename("item_id").to_frame().with_row_index("row")
@@ -167,39 +167,39 @@ def topic_matrix(items: pl.DataFrame, topics: str, order: pl.Series) -> csr_arra
 
 
 def _over_topics(
-    measure: Callable[[Shown, csr_array], Values], lists: pl.DataFrame, items: pl.DataFrame, topics: str
+    measure: Callable[[ListedItems, csr_array], Values], lists: pl.DataFrame, items: pl.DataFrame, topics: str
 ) -> pl.DataFrame:
-    shown = find_shown(lists, items["item_id"])
-    return shown.table(measure(shown, topic_matrix(items, topics, shown.items)))
+    listed = listed_items(lists, items["item_id"])
+    return listed.table(measure(listed, topic_matrix(items, topics, listed.items)))
 
 
-def _shares(shown: Shown, topics: csr_array) -> tuple[csr_array, NDArray[np.bool_]]:
+def _shares(listed: ListedItems, topics: csr_array) -> tuple[csr_array, NDArray[np.bool_]]:
     """p_t of every list, and whether it has any."""
-    mass = (shown.matrix @ topics).tocsr()
+    mass = (listed.matrix @ topics).tocsr()
     n = np.asarray(mass.sum(axis=1), dtype=np.float64)
     shares = mass.multiply(np.divide(1.0, n, out=np.zeros_like(n), where=n > 0)[:, None]).tocsr()
     return shares, n > 0
 
 
-def _mean_distance(shown: Shown, squared_sums: Values, squared_lengths: Values) -> Values:
+def _mean_distance(listed: ListedItems, squared_sums: Values, squared_lengths: Values) -> Values:
     """1 − (‖Σv‖² − Σ‖v‖²) / n(n−1) over the n items that have a vector."""
-    own = np.asarray(shown.matrix @ squared_lengths, dtype=np.float64)
-    n = np.asarray(shown.matrix @ (squared_lengths > 0).astype(np.float64))
+    sum_of_squares = np.asarray(listed.matrix @ squared_lengths, dtype=np.float64)
+    n = np.asarray(listed.matrix @ (squared_lengths > 0).astype(np.float64))
     pairs = n * (n - 1)
-    distance = 1 - np.divide(squared_sums - own, pairs, out=np.full(len(n), np.nan), where=pairs > 0)
+    distance = 1 - np.divide(squared_sums - sum_of_squares, pairs, out=np.full(len(n), np.nan), where=pairs > 0)
     return np.asarray(np.clip(distance, 0.0, 2.0), dtype=np.float64)
 
 
-def _aligned(item_vectors: ItemVectors, shown: Shown) -> NDArray[np.float32]:
+def _aligned(item_vectors: ItemVectors, listed: ListedItems) -> NDArray[np.float32]:
     """Vectors in the order of ``shown.items``; zero for those that no list shows and that have none."""
-    if item_vectors.ids.equals(shown.items):
+    if item_vectors.ids.equals(listed.items):
         return item_vectors.values
     known = pl.DataFrame({"item_id": item_vectors.ids, "row": np.arange(len(item_vectors.ids), dtype=np.int64)})
-    rows = shown.items.rename("item_id").to_frame().join(known, on="item_id", how="left", maintain_order="left")["row"]
-    missing = rows.is_null().to_numpy() & (shown.counts > 0)
+    rows = listed.items.rename("item_id").to_frame().join(known, on="item_id", how="left", maintain_order="left")["row"]
+    missing = rows.is_null().to_numpy() & (listed.counts > 0)
     if missing.any():
         raise UnknownItem(
-            f"lists: item {shown.items[int(missing.argmax())]!r} has no vector. Embed the catalogue again, or mend the lists."
+            f"lists: item {listed.items[int(missing.argmax())]!r} has no vector. Embed the catalogue again, or mend the lists."
         )
     vectors: NDArray[np.float32] = item_vectors.values[rows.fill_null(0).to_numpy()]
     vectors[rows.is_null().to_numpy()] = 0.0

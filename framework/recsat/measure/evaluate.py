@@ -114,15 +114,15 @@ def _columns(
     columns: dict[tuple[str, str, str], Values] = {}
     for part in slices:
         for info in infos:
-            found = {
+            values_or_none = {
                 arm: whole[arm].get(info.name)
                 if part == ALL and info.name in whole[arm]
                 else scores.get((part, info.name))
                 for arm, scores in by_user.items()
             }
-            held = {arm: values for arm, values in found.items() if values is not None}
-            if any(not np.isnan(values).all() for values in held.values()):
-                columns |= {(arm, part, info.name): values for arm, values in held.items()}
+            values_by_arm = {arm: values for arm, values in values_or_none.items() if values is not None}
+            if any(not np.isnan(values).all() for values in values_by_arm.values()):
+                columns |= {(arm, part, info.name): values for arm, values in values_by_arm.items()}
     return columns
 
 
@@ -143,9 +143,9 @@ def _results(
     results = []
     for part in slices:
         for arm in arms:
-            own = {name: measure for (a, s, name), measure in measures.items() if (a, s) == (arm, part)}
-            if own:
-                apart = {name: diff for (a, s, name), diff in differences.items() if (a, s) == (arm, part)}
+            measures_of_arm = {name: measure for (a, s, name), measure in measures.items() if (a, s) == (arm, part)}
+            if measures_of_arm:
+                differences_of_arm = {name: diff for (a, s, name), diff in differences.items() if (a, s) == (arm, part)}
                 results.append(
                     ArmResult(
                         name=arm,
@@ -153,8 +153,8 @@ def _results(
                         slice=part,
                         parameters=dict(parameters.get(arm, {})),
                         validation_ndcg=validation_ndcg.get(arm),
-                        measures=own,
-                        differences=apart,
+                        measures=measures_of_arm,
+                        differences=differences_of_arm,
                     )
                 )
     return results
@@ -167,15 +167,17 @@ def _intervals(values: list[Values], settings: MeasureSettings, seed: int) -> In
 
 
 def _measures(columns: Mapping[tuple[str, str, str], Values], settings: MeasureSettings, seed: int) -> list[Measure]:
-    found = _intervals(list(columns.values()), settings, seed)
-    made = []
+    intervals = _intervals(list(columns.values()), settings, seed)
+    measures = []
     for i, (_, _, name) in enumerate(columns):
         lowest, highest = BOUNDS.get(name.partition("@")[0], (-np.inf, np.inf))
-        low, high = np.maximum(found.low[i], lowest), np.minimum(found.high[i], highest)
-        made.append(
-            Measure(mean=_known(found.mean[i]), low=_known(low), high=_known(high), n_users=int(found.n_users[i]))
+        low, high = np.maximum(intervals.low[i], lowest), np.minimum(intervals.high[i], highest)
+        measures.append(
+            Measure(
+                mean=_known(intervals.mean[i]), low=_known(low), high=_known(high), n_users=int(intervals.n_users[i])
+            )
         )
-    return made
+    return measures
 
 
 def _differences(
@@ -188,16 +190,16 @@ def _differences(
     }
     if not pairs:
         return {}
-    found = _intervals(list(pairs.values()), settings, seed)
+    intervals = _intervals(list(pairs.values()), settings, seed)
     adjusted = holm(sign_flip_test(np.column_stack(list(pairs.values()))))
     return {
         key: Difference(
-            mean=_known(found.mean[i]),
-            low=_known(found.low[i]),
-            high=_known(found.high[i]),
+            mean=_known(intervals.mean[i]),
+            low=_known(intervals.low[i]),
+            high=_known(intervals.high[i]),
             p_adjusted=_known(adjusted[i]),
             significant=bool(adjusted[i] <= 1 - settings.confidence),
-            n_users=int(found.n_users[i]),
+            n_users=int(intervals.n_users[i]),
         )
         for i, key in enumerate(pairs)
     }

@@ -17,7 +17,7 @@ USER_BLOCK = 2**14
 
 
 @dataclass(frozen=True)
-class Shown:
+class ListedItems:
     """Row ``u`` of ``matrix`` is 1 at the items that the list of ``users[u]`` shows."""
 
     users: pl.Series
@@ -46,7 +46,9 @@ class Shown:
         return pl.DataFrame({"user_id": self.users, "value": pl.Series(values).fill_nan(None)})
 
 
-def find_shown(lists: pl.DataFrame, items: pl.Series, users: pl.Series | None = None, *, k: int | None = None) -> Shown:
+def listed_items(
+    lists: pl.DataFrame, items: pl.Series, users: pl.Series | None = None, *, k: int | None = None
+) -> ListedItems:
     """The first k places of ``lists`` (user_id, item_id, rank) over ``items`` (unique ids) and ``users``.
 
     Without ``users``, everybody who has a list; a user among ``users`` without one has an empty row. Raises UnknownItem if
@@ -74,4 +76,4 @@ def find_shown(lists: pl.DataFrame, items: pl.Series, users: pl.Series | None = 
         )
     place = (pairs["row"].to_numpy(), pairs["column"].to_numpy())
     ones = np.ones(pairs.height, dtype=np.float32)
-    return Shown(users, items, csr_array((ones, place), shape=(len(users), len(items))))
+    return ListedItems(users, items, csr_array((ones, place), shape=(len(users), len(items))))

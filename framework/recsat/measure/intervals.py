@@ -39,14 +39,14 @@ def bootstrap_intervals(values: Values, *, confidence: float, n_bootstrap: int, 
     defined = ~np.isnan(values)
     n_users = defined.sum(axis=0)
     m = values.shape[1]
-    found = Intervals(np.full(m, np.nan), np.full(m, np.nan), np.full(m, np.nan), n_users)
+    intervals = Intervals(np.full(m, np.nan), np.full(m, np.nan), np.full(m, np.nan), n_users)
     for rows, columns in alike_columns(defined):
         part = values[np.ix_(rows, columns)]
-        found.mean[columns] = part.mean(axis=0)
+        intervals.mean[columns] = part.mean(axis=0)
         if len(rows) >= 2:
             replicates = bootstrap_means(part, n_bootstrap=n_bootstrap, seed=seed)
-            found.low[columns], found.high[columns] = _bca(part, replicates, confidence)
-    return found
+            intervals.low[columns], intervals.high[columns] = _bca(part, replicates, confidence)
+    return intervals
 
 
 def bootstrap_means(values: Values, *, n_bootstrap: int, seed: int) -> Values:

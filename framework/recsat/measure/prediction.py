@@ -84,7 +84,7 @@ def calibration_table(predictions: pl.DataFrame, *, n_bins: int = N_BINS) -> pl.
 
 
 def _pooled(predictions: pl.DataFrame, loss: pl.Expr) -> float:
-    _check(predictions)
+    _check_numbers(predictions)
     return float(_numbers(predictions).select(loss).item())
 
 
@@ -92,7 +92,7 @@ def _numbers(predictions: pl.DataFrame) -> pl.DataFrame:
     return predictions.with_columns(pl.col("predicted", "observed").cast(pl.Float64))
 
 
-def _check(predictions: pl.DataFrame) -> None:
+def _check_numbers(predictions: pl.DataFrame) -> None:
     if not predictions.height:
         raise DataError("predictions: the table is empty, so there is no error to measure.")
     for column in ("predicted", "observed"):
@@ -107,13 +107,15 @@ def _check(predictions: pl.DataFrame) -> None:
 
 
 def _check_probabilities(predictions: pl.DataFrame) -> None:
-    _check(predictions)
+    _check_numbers(predictions)
     table = _numbers(predictions).with_row_index("row")
     out = table.filter(~pl.col("predicted").is_between(0, 1))
     if out.height:
         raise DataError(
             f"predictions, row {out['row'][0]}: {out['predicted'][0]} is not a probability. Give values from 0 to 1."
         )
-    strange = table.filter(~pl.col("observed").is_in([0.0, 1.0]))
-    if strange.height:
-        raise DataError(f"predictions, row {strange['row'][0]}: observed is {strange['observed'][0]}. Give 0 or 1.")
+    not_binary = table.filter(~pl.col("observed").is_in([0.0, 1.0]))
+    if not_binary.height:
+        raise DataError(
+            f"predictions, row {not_binary['row'][0]}: observed is {not_binary['observed'][0]}. Give 0 or 1."
+        )

@@ -15,7 +15,7 @@ from recsat.contract.domain import SatisfactionMetric
 from recsat.measure import concentration, diversity
 from recsat.measure.accuracy import ACCURACY, Values, find_hits
 from recsat.measure.evidence import Evidence
-from recsat.measure.exposure import find_shown
+from recsat.measure.exposure import listed_items
 from recsat.measure.measures import key_of
 from recsat.measure.satisfaction import judge, measure_satisfaction
 from recsat.measure.slices import item_slices, user_slices
@@ -46,12 +46,12 @@ class EvaluationCache:
         """Relevant pairs of the served users: all, and within each slice of items that has some but not all."""
         pairs = self.evidence.relevant.select("user_id", "item_id").unique()
         pairs = pairs.filter(pl.col("user_id").is_in(self.users.implode()))
-        found = {ALL: pairs}
+        by_slice = {ALL: pairs}
         for name, items in item_slices(self.evidence.known_likes, self.catalogue).items():
             within = pairs.filter(pl.col("item_id").is_in(items.implode()))
             if 0 < within.height < pairs.height:
-                found[name] = within
-        return found
+                by_slice[name] = within
+        return by_slice
 
     @cached_property
     def user_rows(self) -> dict[str, NDArray[np.bool_]]:
@@ -90,14 +90,14 @@ def score_users(lists: pl.DataFrame, cache: EvaluationCache, metrics: Mapping[st
 
 def score_catalogue(lists: pl.DataFrame, cache: EvaluationCache) -> dict[str, Values]:
     """Measures of all lists together, as the jackknife's value of each user; see :mod:`recsat.measure.concentration`."""
-    shown = find_shown(lists, cache.catalogue, cache.users, k=cache.k)
+    listed = listed_items(lists, cache.catalogue, cache.users, k=cache.k)
     measures = {
         "coverage": concentration.coverage_of,
         "entropy": concentration.entropy_of,
         "simpson": concentration.simpson_of,
         "gini": concentration.gini_of,
     }
-    return {key_of(name, cache.k): measure(shown).user_values for name, measure in measures.items()}
+    return {key_of(name, cache.k): measure(listed).user_values for name, measure in measures.items()}
 
 
 def _accuracy(lists: pl.DataFrame, relevant: pl.DataFrame, cache: EvaluationCache) -> dict[str, Values]:
@@ -113,14 +113,14 @@ def _accuracy(lists: pl.DataFrame, relevant: pl.DataFrame, cache: EvaluationCach
 
 
 def _diversity(lists: pl.DataFrame, cache: EvaluationCache) -> dict[str, Values]:
-    shown = find_shown(lists, cache.catalogue, cache.users, k=cache.k)
-    scores = {"novelty": diversity.novelty_of(shown, cache.information)}
+    listed = listed_items(lists, cache.catalogue, cache.users, k=cache.k)
+    scores = {"novelty": diversity.novelty_of(listed, cache.information)}
     if cache.evidence.vectors is not None:
-        scores["ild"] = diversity.vector_diversity_of(shown, cache.evidence.vectors)
+        scores["ild"] = diversity.vector_diversity_of(listed, cache.evidence.vectors)
     if cache.topics is not None:
-        scores["topic-ild"] = diversity.topic_diversity_of(shown, cache.topics)
-        scores["topic-entropy"] = diversity.topic_entropy_of(shown, cache.topics)
-        scores["topic-simpson"] = diversity.topic_simpson_of(shown, cache.topics)
+        scores["topic-ild"] = diversity.topic_diversity_of(listed, cache.topics)
+        scores["topic-entropy"] = diversity.topic_entropy_of(listed, cache.topics)
+        scores["topic-simpson"] = diversity.topic_simpson_of(listed, cache.topics)
     return {key_of(name, cache.k): values for name, values in scores.items()}
 
 

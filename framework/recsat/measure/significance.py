@@ -48,8 +48,8 @@ def holm(p: Values) -> Values:
     array([0.03, 0.06, 0.06])
     """
     adjusted = np.full(p.shape, np.nan)
-    asked = np.flatnonzero(~np.isnan(p))
-    order = asked[np.argsort(p[asked], kind="stable")]
+    defined = np.flatnonzero(~np.isnan(p))
+    order = defined[np.argsort(p[defined], kind="stable")]
     factors = np.arange(len(order), 0, -1)
     adjusted[order] = np.maximum.accumulate(np.minimum(1.0, factors * p[order]))
     return adjusted
@@ -58,14 +58,14 @@ def holm(p: Values) -> Values:
 def _test(d: Values) -> Values:
     """p-values of columns in which 0 stands for a user without a difference."""
     scale = np.sqrt((d**2).sum(axis=0))
-    asked = np.flatnonzero(scale > 0)
+    nonzero = np.flatnonzero(scale > 0)
     p = np.ones(d.shape[1])
-    if not len(asked):
+    if not len(nonzero):
         return p
-    unit = d[:, asked] / scale[asked]  # the sum of flips then has variance 1
-    p[asked] = _saddlepoint(unit)
+    unit = d[:, nonzero] / scale[nonzero]  # the sum of flips then has variance 1
+    p[nonzero] = _saddlepoint(unit)
     for column in np.flatnonzero((unit != 0).sum(axis=0) <= EXACT_UP_TO):
-        p[asked[column]] = _exact(unit[:, column])
+        p[nonzero[column]] = _exact(unit[:, column])
     return p
 
 

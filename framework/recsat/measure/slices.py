@@ -1,6 +1,6 @@
 """Parts of the users and of the items that are judged apart as well.
 
-Everything is told from ``known_likes`` (user_id, item_id), what was liked before the cut. A slice that is empty, or that
+Slices come from ``known_likes`` (user_id, item_id), what was liked before the cut, alone. A slice that is empty, or that
 is everybody, says nothing and is left out.
 """
 
@@ -35,7 +35,7 @@ def item_slices(known_likes: pl.DataFrame, items: pl.Series, *, head_share: floa
     cold = pl.col("n") == 0
     head = ~cold & (pl.col("before") < head_share * pl.col("n").sum())
     parts = {"head items": head, "tail items": ~head & ~cold, "cold items": cold}
-    return _told(counted, "item_id", parts)
+    return _proper_parts(counted, "item_id", parts)
 
 
 def user_slices(
@@ -54,13 +54,13 @@ def user_slices(
         .with_columns(pl.col("n").fill_null(0))
     )
     cold = pl.col("n") <= cold_history
-    return _told(counted, "user_id", {"cold users": cold, "warm users": ~cold})
+    return _proper_parts(counted, "user_id", {"cold users": cold, "warm users": ~cold})
 
 
 def _liked_by(known_likes: pl.DataFrame, key: str) -> pl.DataFrame:
     return known_likes.select("user_id", "item_id").unique().group_by(key).len(name="n")
 
 
-def _told(counted: pl.DataFrame, key: str, parts: dict[str, pl.Expr]) -> dict[str, pl.Series]:
-    found = {name: counted.filter(part)[key].sort() for name, part in parts.items()}
-    return {name: ids for name, ids in found.items() if 0 < len(ids) < counted.height}
+def _proper_parts(counted: pl.DataFrame, key: str, parts: dict[str, pl.Expr]) -> dict[str, pl.Series]:
+    ids_by_part = {name: counted.filter(part)[key].sort() for name, part in parts.items()}
+    return {name: ids for name, ids in ids_by_part.items() if 0 < len(ids) < counted.height}

@@ -72,8 +72,8 @@ def verdicts(
             for dimension in get_args(Dimension)
         ]
     subjects = {dimension: _subjects(evaluated, dimension) for dimension in get_args(Dimension)}
-    asked = [info for infos in subjects.values() for info in infos]
-    compared = _compare_all(evaluated, language, asked, settings, seed)
+    all_infos = [info for infos in subjects.values() for info in infos]
+    compared = _compare_all(evaluated, language, all_infos, settings, seed)
     return [
         _verdict(evaluated, dimension, infos, compared, (best, other), settings)
         for dimension, infos in subjects.items()
@@ -143,7 +143,7 @@ def _compare_all(
     if not columns:
         return {}
     differences = np.column_stack(columns)
-    found = bootstrap_intervals(
+    intervals = bootstrap_intervals(
         differences, confidence=settings.confidence, n_bootstrap=settings.n_bootstrap, seed=seed
     )
     p = holm(sign_flip_test(differences))
@@ -152,12 +152,12 @@ def _compare_all(
             arm=arm,
             other=other,
             info=info,
-            mean=float(found.mean[i]),
-            low=float(found.low[i]),
-            high=float(found.high[i]),
+            mean=float(intervals.mean[i]),
+            low=float(intervals.low[i]),
+            high=float(intervals.high[i]),
             p=float(p[i]),
-            n_users=int(found.n_users[i]),
-            outcome=_outcome(float(found.mean[i]), float(p[i]), info, settings),
+            n_users=int(intervals.n_users[i]),
+            outcome=_outcome(float(intervals.mean[i]), float(p[i]), info, settings),
         )
         for i, (arm, other, info) in enumerate(keys)
         if not np.isnan(p[i])
@@ -170,10 +170,10 @@ def _values(evaluated: EvaluatedSplit, info: MeasureInfo) -> dict[str, Values]:
     rows = everybody.filter(pl.col("measure") == info.name)
     users = everybody.select("user_id").unique().sort("user_id")
     return {
-        str(arm): users.join(own, on="user_id", how="left", maintain_order="left")["value"]
+        str(arm): users.join(rows_of_arm, on="user_id", how="left", maintain_order="left")["value"]
         .fill_null(float("nan"))
         .to_numpy()
-        for (arm,), own in rows.select("arm", "user_id", "value")
+        for (arm,), rows_of_arm in rows.select("arm", "user_id", "value")
         .partition_by("arm", as_dict=True, include_key=False)
         .items()
     }
@@ -194,49 +194,47 @@ def _verdict(
     settings: MeasureSettings,
 ) -> Verdict:
     best, other = arms
-    found = [compared[best, other, info.name] for info in infos if (best, other, info.name) in compared]
-    if not found:
-        sentence = _why_not(evaluated, dimension, infos, arms)
+    comparisons = [compared[best, other, info.name] for info in infos if (best, other, info.name) in compared]
+    if not comparisons:
+        sentence = _reason_not_measured(evaluated, dimension, infos, arms)
         return Verdict(dimension=dimension, split=evaluated.split, outcome="not measured", sentence=sentence)
-    lead = found[0]
+    lead = comparisons[0]
     means = _measured(evaluated, lead.info.name)
     sentence = (
         f"{WORDS[dimension]} on {evaluated.split}: {best}, which leads on validation among arms that use language, has {lead.info.label} "
-        f"{_figure(means[best], settings)}. Against {other}, which leads there among those without ({number(means[other].mean)}), {_told(lead)}."
+        f"{_figure(means[best], settings)}. Against {other}, which leads there among those without ({number(means[other].mean)}), {_comparison_in_words(lead)}."
     )
     against = compared.get((best, settings.baseline, lead.info.name))
     if against and settings.baseline != other:
-        sentence += (
-            f" Against the baseline {settings.baseline} ({number(means[settings.baseline].mean)}), {_told(against)}."
-        )
+        sentence += f" Against the baseline {settings.baseline} ({number(means[settings.baseline].mean)}), {_comparison_in_words(against)}."
     elif settings.baseline == other:
         sentence += f" {other} is also the baseline."
     elif settings.baseline == best:
         sentence += f" {best} is also the baseline."
     else:
         sentence += f" The baseline {settings.baseline} has no value here."
-    sentence += _others(found[1:]) + f" (p-values corrected for {len(compared)} comparisons.)"
-    return Verdict(dimension=dimension, split=evaluated.split, outcome=_overall(found), sentence=sentence)
+    sentence += _others(comparisons[1:]) + f" (p-values corrected for {len(compared)} comparisons.)"
+    return Verdict(dimension=dimension, split=evaluated.split, outcome=_overall(comparisons), sentence=sentence)
 
 
-def _overall(found: Sequence[Comparison]) -> Outcome:
+def _overall(comparisons: Sequence[Comparison]) -> Outcome:
     """Better where some measure is and none is worse; worse the other way round; else not shown."""
-    outcomes = {comparison.outcome for comparison in found}
+    outcomes = {comparison.outcome for comparison in comparisons}
     if {"better", "worse"} <= outcomes:
         return "not shown"
     return "better" if "better" in outcomes else "worse" if "worse" in outcomes else "not shown"
 
 
-def _told(comparison: Comparison) -> str:
+def _comparison_in_words(comparison: Comparison) -> str:
     words = {"better": "it is better", "worse": "it is worse"}.get(comparison.outcome, "a difference is not shown")
     low, high = comparison.low, comparison.high
-    told = (
+    clause = (
         f"{words}: {signed(comparison.mean)} ({interval(low, high, with_sign=True)}; p {_p(comparison.p)}; "
         f"{comparison.n_users:,} users)"
     )
     if comparison.outcome == "not shown" and low is not None and high is not None and (low > 0 or high < 0):
-        told += ", although the interval, which is not corrected, leaves out zero"
-    return told
+        clause += ", although the interval, which is not corrected, leaves out zero"
+    return clause
 
 
 def _others(comparisons: Sequence[Comparison]) -> str:
@@ -253,7 +251,7 @@ def _others(comparisons: Sequence[Comparison]) -> str:
     )
 
 
-def _why_not(
+def _reason_not_measured(
     evaluated: EvaluatedSplit, dimension: Dimension, infos: Sequence[MeasureInfo], arms: tuple[str, str]
 ) -> str:
     head = f"{WORDS[dimension]} on {evaluated.split} was not measured"

@@ -16,9 +16,9 @@ from recsat.contract.domain import (
     SatisfactionMetric,
 )
 from recsat.errors import ConfigError, PluginError, did_you_mean
-from recsat.plugins._gifts import KINDS, Gift, clashes, offers_of, own
 from recsat.plugins._observers import Observers
 from recsat.plugins._record import BUILTIN, Owner, PluginRecord, listed
+from recsat.plugins._registrations import KINDS, Registration, additions_of, clashes, members_of
 
 T = TypeVar("T")
 
@@ -26,8 +26,8 @@ T = TypeVar("T")
 class Plugins:
     """Made by :func:`recsat.plugins.load_plugins`.
 
-    Names: recsat's own things have bare names (``seen``, ``ease``), those that a domain holds are ``<domain>.<name>``,
-    and those that a plugin adds through its hooks are ``<plugin>.<name>``.
+    Names: recsat's registrations have bare names (``seen``, ``ease``), the members of a domain are ``<domain>.<name>``,
+    and what a plugin adds through its hooks is ``<plugin>.<name>``.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Plugins:
         manager: pluggy.PluginManager,
         records: list[PluginRecord],
         owners: Sequence[Owner],
-        domains: Mapping[str, Gift[Domain]],
+        domains: Mapping[str, Registration[Domain]],
         encoders: Mapping[str, EncoderSpec],
         faults: Mapping[str, PluginError],
         lost_domains: Mapping[str, PluginError],
@@ -59,7 +59,7 @@ class Plugins:
 
     def domains(self) -> dict[str, Domain]:
         """Every domain by its name."""
-        return {name: gift.thing for name, gift in self._domains.items()}
+        return {name: registration.spec for name, registration in self._domains.items()}
 
     def domain(self, name: str) -> Domain:
         """The domain of that name.
@@ -68,7 +68,7 @@ class Plugins:
         no plugin gives it.
         """
         if name in self._domains:
-            return self._domains[name].thing
+            return self._domains[name].spec
         self._raise_fault(name, self._lost_domains)
         self._raise_fault(name, self._faults)
         raise ConfigError(
@@ -86,35 +86,35 @@ class Plugins:
         return self.select("encoder", self._encoders, [name])[name]
 
     def filters(self, domain: Domain) -> dict[str, CandidateFilter]:
-        """The candidate filters for ``domain``: recsat's, its own, and those of other plugins."""
-        return self._things("filters", domain, CandidateFilter)
+        """The candidate filters for ``domain``: recsat's, the domain's, and those of other plugins."""
+        return self._specs("filters", domain, CandidateFilter)
 
-    def filters_of_run(self, domain: Domain, wanted: Sequence[str]) -> dict[str, CandidateFilter]:
-        """The ``wanted`` ones as :meth:`select` gives them, after those that always run and are not among them, by name."""
+    def filters_of_run(self, domain: Domain, names: Sequence[str]) -> dict[str, CandidateFilter]:
+        """The filters of these ``names`` as :meth:`select` gives them, after those that always run and are not among them, by name."""
         available = self.filters(domain)
-        always = sorted(name for name, rule in available.items() if rule.always and name not in wanted)
-        return self.select("filter", available, [*always, *wanted])
+        always = sorted(name for name, rule in available.items() if rule.always and name not in names)
+        return self.select("filter", available, [*always, *names])
 
     def metrics(self, domain: Domain) -> dict[str, SatisfactionMetric]:
         """The satisfaction metrics for ``domain``."""
-        return self._things("metrics", domain, SatisfactionMetric)
+        return self._specs("metrics", domain, SatisfactionMetric)
 
     def recommenders(self, domain: Domain) -> dict[str, RecommenderSpec]:
         """The arms for ``domain``."""
-        return self._things("recommenders", domain, RecommenderSpec)
+        return self._specs("recommenders", domain, RecommenderSpec)
 
     def rerankers(self, domain: Domain) -> dict[str, RerankerSpec]:
         """The rerankers for ``domain``."""
-        return self._things("rerankers", domain, RerankerSpec)
+        return self._specs("rerankers", domain, RerankerSpec)
 
-    def select(self, what: str, available: Mapping[str, T], wanted: Sequence[str]) -> dict[str, T]:
-        """The wanted ones of ``available``, in the order of ``wanted``: the order of the config, never of registration.
+    def select(self, what: str, available: Mapping[str, T], names: Sequence[str]) -> dict[str, T]:
+        """Those of ``available`` that ``names`` names, in its order: the order of the config, never of registration.
 
         ``what`` is the word for one of them in messages ("filter"). Raises :class:`ConfigError` for an unknown name or
         one that comes twice, and :class:`PluginError` with the cause where its plugin failed.
         """
-        for i, name in enumerate(wanted):
-            if name in wanted[:i]:
+        for i, name in enumerate(names):
+            if name in names[:i]:
                 raise ConfigError(f"The {what} {name!r} is listed twice. List it once.")
             if name not in available:
                 owner = name.partition(".")[0]
@@ -124,19 +124,19 @@ class Plugins:
                     f"No {what} is called {name!r}.{did_you_mean(name, available, 2)} "
                     f"Available: {listed(available)}.{self._failed_note()}"
                 )
-        return {name: available[name] for name in wanted}
+        return {name: available[name] for name in names}
 
-    def _things(self, what: str, domain: Domain, kind: type[T]) -> dict[str, T]:
+    def _specs(self, what: str, domain: Domain, kind: type[T]) -> dict[str, T]:
         assert KINDS[what] is kind
         known = self._domains.get(domain.name)
         # A domain that no plugin registered, as in a test of one, stands for itself.
         owner = known.owner if known else Owner(domain.name, "unregistered domain", "?", "?")
-        gifts = own(Gift(domain.name, owner, domain), kind)
+        registrations = members_of(Registration(domain.name, owner, domain), kind)
         for giver in self._owners:
-            gifts += offers_of(self._manager, giver, domain, kind)
-        for _, error in clashes(gifts, what.removesuffix("s")):
+            registrations += additions_of(self._manager, giver, domain, kind)
+        for _, error in clashes(registrations, what.removesuffix("s")):
             raise error
-        return {gift.name: gift.thing for gift in gifts}
+        return {registration.name: registration.spec for registration in registrations}
 
     def _raise_fault(self, name: str, faults: Mapping[str, PluginError]) -> None:
         if name in faults:

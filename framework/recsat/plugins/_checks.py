@@ -32,14 +32,14 @@ KEBAB = "[a-z][a-z0-9_-]*"
 """Encoders and arms are model names, which people write with hyphens."""
 
 
-def faults(thing: object) -> list[str]:
-    """What is wrong with a thing of one of the types of the contract; empty where nothing is."""
-    return list(CHECKS[type(thing)](thing))
+def faults(spec: object) -> list[str]:
+    """What is wrong with ``spec``, an instance of one of the types of the contract; empty where nothing is."""
+    return list(CHECKS[type(spec)](spec))
 
 
-def is_exactly(thing: Any, kind: type) -> bool:
+def is_exactly(value: Any, kind: type) -> bool:
     """Whether the type is this one; not a subclass, whose further fields nothing would check."""
-    return type(thing) is kind
+    return type(value) is kind
 
 
 def _domain(domain: Domain) -> Iterator[str]:
@@ -74,33 +74,33 @@ def _templates(domain: Domain) -> Iterator[str]:
     """What a template names must be known, and there to be named: otherwise its sentence would never be said."""
     texts = {c: t for c, t in domain.reasons.items() if _is_text(t)} if isinstance(domain.reasons, Mapping) else {}
     for code, text in texts.items():
-        for strange in unknown_placeholders(text):
-            near = did_you_mean(strange.strip("{}"), PLACEHOLDERS, 2)
+        for unknown in unknown_placeholders(text):
+            near = did_you_mean(unknown.strip("{}"), PLACEHOLDERS, 2)
             known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
-            yield f"reasons[{code!r}] has {strange!r}; the placeholders are {known}.{near}".rstrip(".")
+            yield f"reasons[{code!r}] has {unknown!r}; the placeholders are {known}.{near}".rstrip(".")
         for placeholder, field in (("topic", "topics"), ("market", "market")):
             if f"{{{placeholder}}}" in text and getattr(domain, field) is None:
                 yield f"reasons[{code!r}] has {{{placeholder}}} and the domain's {field} is None; name the column, or leave it out"
 
 
 def _members(domain: Domain, field: str, expected: type) -> Iterator[str]:
-    things: Any = getattr(domain, field)
-    if not isinstance(things, list | tuple):
-        yield f"{field} is {things!r}; give a list of recsat.{expected.__name__}"
+    members: Any = getattr(domain, field)
+    if not isinstance(members, list | tuple):
+        yield f"{field} is {members!r}; give a list of recsat.{expected.__name__}"
         return
-    for i, thing in enumerate(things):
-        if not is_exactly(thing, expected):
-            yield f"{field}[{i}] is {thing!r}; give a recsat.{expected.__name__}"
+    for i, member in enumerate(members):
+        if not is_exactly(member, expected):
+            yield f"{field}[{i}] is {member!r}; give a recsat.{expected.__name__}"
         else:
-            yield from (f"{field}[{i}] {thing.name!r}: {fault}" for fault in faults(thing))
-    names = [thing.name for thing in things if is_exactly(thing, expected) and _is_text(thing.name)]
+            yield from (f"{field}[{i}] {member.name!r}: {fault}" for fault in faults(member))
+    names = [member.name for member in members if is_exactly(member, expected) and _is_text(member.name)]
     yield from (f"{field} has {name!r} twice; rename one" for name in sorted({n for n in names if names.count(n) > 1}))
     if expected is CandidateFilter and _all_text(domain.kinds):
-        for thing in things:
-            kinds: Any = getattr(thing, "kinds", None)
-            strange = set(kinds) - set(domain.kinds) if _all_text(kinds) else set()
-            if strange:
-                yield f"filter {thing.name!r} is for kinds {listed(strange)}, which the domain does not have: {listed(domain.kinds)}"
+        for member in members:
+            kinds: Any = getattr(member, "kinds", None)
+            unknown_kinds = set(kinds) - set(domain.kinds) if _all_text(kinds) else set()
+            if unknown_kinds:
+                yield f"filter {member.name!r} is for kinds {listed(unknown_kinds)}, which the domain does not have: {listed(domain.kinds)}"
 
 
 def _filter(rule: CandidateFilter) -> Iterator[str]:
@@ -182,15 +182,15 @@ CHECKS: dict[type, Callable[[Any], Iterator[str]]] = {
 }
 
 
-def _named(thing: Any, pattern: str) -> Iterator[str]:
-    if not _is_text(thing.name) or not re.fullmatch(pattern, thing.name):
-        yield f"name is {thing.name!r}; give one that matches ^{pattern}$"
-    if not _is_text(thing.description):
-        yield f"description is {thing.description!r}; give a sentence that people can read"
+def _named(spec: Any, pattern: str) -> Iterator[str]:
+    if not _is_text(spec.name) or not re.fullmatch(pattern, spec.name):
+        yield f"name is {spec.name!r}; give one that matches ^{pattern}$"
+    if not _is_text(spec.description):
+        yield f"description is {spec.description!r}; give a sentence that people can read"
 
 
-def _function(thing: Any, field: str, *arguments: str) -> Iterator[str]:
-    function = getattr(thing, field)
+def _function(spec: Any, field: str, *arguments: str) -> Iterator[str]:
+    function = getattr(spec, field)
     if not callable(function):
         yield f"{field} is {function!r}; give a function ({', '.join(arguments)})"
         return
@@ -205,22 +205,22 @@ def _function(thing: Any, field: str, *arguments: str) -> Iterator[str]:
             yield f"{field} takes {signature}: {error}; it is called with ({', '.join(arguments)})"
 
 
-def _strings(thing: Any, field: str) -> Iterator[str]:
-    values = getattr(thing, field)
+def _strings(spec: Any, field: str) -> Iterator[str]:
+    values = getattr(spec, field)
     if not values or not _all_text(values):
         yield f"{field} is {values!r}; give a non-empty tuple of strings, e.g. ('movie',)"
     elif len(set(values)) < len(values):
         yield f"{field} is {values!r}; give each kind once"
 
 
-def _mapping(thing: Any, field: str, fits: Callable[[Any], bool], wanted: str) -> Iterator[str]:
-    values = getattr(thing, field)
+def _mapping(spec: Any, field: str, fits: Callable[[Any], bool], expected: str) -> Iterator[str]:
+    values = getattr(spec, field)
     if not isinstance(values, Mapping):
-        yield f"{field} is {values!r}; give a mapping from names to {wanted}"
+        yield f"{field} is {values!r}; give a mapping from names to {expected}"
         return
     for key, value in values.items():
         if not _is_text(key) or not fits(value):
-            yield f"{field}[{key!r}] is {value!r}; give {wanted}"
+            yield f"{field}[{key!r}] is {value!r}; give {expected}"
 
 
 def _choice(field: str, value: Any, choices: Collection[str]) -> Iterator[str]:

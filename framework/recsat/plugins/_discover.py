@@ -12,25 +12,27 @@ GROUP = "recsat"
 
 
 def discover() -> list[tuple[Owner, EntryPoint]]:
-    """recsat's own registrations first, then every installed plugin, by name."""
+    """recsat's registrations first, then every installed plugin, by name."""
     # entry_points() itself lets the first of two metadata folders of one distribution win, as import does.
     installed = sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value))
     return [(_owner(point), point) for point in (_builtin(), *installed)]
 
 
-def chosen(found: list[tuple[Owner, EntryPoint]], names: Sequence[str] | None) -> list[tuple[Owner, EntryPoint]]:
-    """Those that a run names, and recsat's own; all where ``names`` is None."""
+def selected_plugins(
+    installed: list[tuple[Owner, EntryPoint]], names: Sequence[str] | None
+) -> list[tuple[Owner, EntryPoint]]:
+    """The ``installed`` plugins that ``names`` names, and recsat itself first; all where ``names`` is None."""
     if names is None:
-        return found
-    installed = {owner.name for owner, _ in found}
+        return installed
+    installed_names = {owner.name for owner, _ in installed}
     for name in names:
-        if name not in installed:
+        if name not in installed_names:
             raise PluginError(
-                f"No plugin {name!r} is installed.{did_you_mean(name, installed, 2)} "
-                f"Installed: {listed(installed - {BUILTIN})}. "
+                f"No plugin {name!r} is installed.{did_you_mean(name, installed_names, 2)} "
+                f"Installed: {listed(installed_names - {BUILTIN})}. "
                 f"Install the distribution that gives it, or correct the name; `recsat plugins` lists what is found."
             )
-    return [found[0], *((owner, point) for owner, point in found[1:] if owner.name in names)]
+    return [installed[0], *((owner, point) for owner, point in installed[1:] if owner.name in names)]
 
 
 def _builtin() -> EntryPoint:

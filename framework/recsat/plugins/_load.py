@@ -8,11 +8,19 @@ from typing import Any, TypeVar
 
 from recsat.errors import PluginError
 from recsat.plugins._catalogue import Plugins
-from recsat.plugins._discover import chosen, discover
-from recsat.plugins._gifts import KINDS, Gift, clashes, domains_of, encoders_of, offers_of, own
+from recsat.plugins._discover import discover, selected_plugins
 from recsat.plugins._observers import observed
 from recsat.plugins._record import Owner, PluginRecord
 from recsat.plugins._register import import_plugin, manager, register
+from recsat.plugins._registrations import (
+    KINDS,
+    Registration,
+    additions_of,
+    clashes,
+    domains_of,
+    encoders_of,
+    members_of,
+)
 
 logger = logging.getLogger("recsat.plugins")
 T = TypeVar("T")
@@ -21,53 +29,53 @@ T = TypeVar("T")
 def load_plugins(names: Sequence[str] | None = None) -> Plugins:
     """Import, check and register the plugins that are installed.
 
-    ``names`` are entry point names. With names, those plugins alone are loaded (beside recsat's own registrations), and
+    ``names`` are entry point names. With names, those plugins alone are loaded (beside recsat's registrations), and
     each of them must be right: :class:`PluginError` otherwise, with the import's own error as its cause. Without, all
     are loaded, and one that cannot be imported or breaks the contract is a warning and a failed record, until its
     domain or anything of its is asked for.
 
     Hooks that take a domain are asked once for every loaded domain; without one they are first asked when a domain is.
     """
-    found = chosen(discover(), names)
-    owners = [owner for owner, _ in found]
+    selected = selected_plugins(discover(), names)
+    owners = [owner for owner, _ in selected]
     faults = _Faults(builtin=owners[0], strict=names is not None)
     plugins = manager()
 
-    faults.add_all(clashes((Gift(owner.name, owner, None) for owner in owners), "plugin name"))
-    for owner, point in found:
+    faults.add_all(clashes((Registration(owner.name, owner, None) for owner in owners), "plugin name"))
+    for owner, point in selected:
         faults.guard(owner, lambda o, p=point: register(plugins, o, import_plugin(o, p)))  # type: ignore[misc]
     domains = faults.gather(owners, lambda owner: domains_of(plugins, owner))
     encoders = faults.gather(owners, lambda owner: encoders_of(plugins, owner))
     # Asked here for every domain, so that a fault shows in `recsat plugins` and not first in the night's run.
-    things: list[tuple[str, list[Gift[Any]]]] = []
+    for_domains: list[tuple[str, list[Registration[Any]]]] = []
     for domain in domains:
         for what, kind in KINDS.items():
-            offers = faults.gather(owners, lambda owner, d=domain, k=kind: offers_of(plugins, owner, d.thing, k))  # type: ignore[misc]
-            things.append((what, [*own(domain, kind), *offers]))
+            additions = faults.gather(owners, lambda owner, d=domain, k=kind: additions_of(plugins, owner, d.spec, k))  # type: ignore[misc]
+            for_domains.append((what, [*members_of(domain, kind), *additions]))
 
     # Last, so that a plugin that gives nothing any more takes no name from another.
     faults.add_all(clashes(faults.sound(domains), "domain"))
     faults.add_all(clashes(faults.sound(encoders), "encoder"))
-    for what, gifts in things:
-        faults.add_all(clashes(faults.sound(gifts), what.removesuffix("s")))
+    for what, registrations in for_domains:
+        faults.add_all(clashes(faults.sound(registrations), what.removesuffix("s")))
 
     sound = [owner for owner in owners if owner not in faults]
     for name, _ in plugins.list_name_plugin():
         if name not in {owner.name for owner in sound}:
             plugins.unregister(name=name)
     gives = {owner: {"observers": observed(plugins, owner)} for owner in sound}
-    named: list[tuple[str, list[Gift[Any]]]] = [("domains", domains), ("encoders", encoders)]
-    named += things
-    for what, gifts in named:
-        for gift in faults.sound(gifts):
-            given = gives[gift.owner].setdefault(what, [])
-            given += [gift.name] if gift.name not in given else []
+    all_registrations: list[tuple[str, list[Registration[Any]]]] = [("domains", domains), ("encoders", encoders)]
+    all_registrations += for_domains
+    for what, registrations in all_registrations:
+        for registration in faults.sound(registrations):
+            names_of_kind = gives[registration.owner].setdefault(what, [])
+            names_of_kind += [registration.name] if registration.name not in names_of_kind else []
     return Plugins(
         manager=plugins,
         records=[_record(owner, faults.get(owner), gives.get(owner, {})) for owner in owners],
         owners=sound,
         domains={domain.name: domain for domain in faults.sound(domains)},
-        encoders={encoder.name: encoder.thing for encoder in faults.sound(encoders)},
+        encoders={encoder.name: encoder.spec for encoder in faults.sound(encoders)},
         faults={owner.name: error for owner, error in faults.items()},
         lost_domains={domain.name: faults[domain.owner] for domain in domains if domain.owner in faults},
     )
@@ -86,7 +94,7 @@ def _record(owner: Owner, error: PluginError | None, gives: dict[str, list[str]]
 
 
 class _Faults(dict[Owner, PluginError]):
-    """The first fault of each plugin. recsat's own fault, or any where the run names its plugins, is raised at once."""
+    """The first fault of each plugin. A fault of recsat itself, or any where the run names its plugins, is raised at once."""
 
     def __init__(self, builtin: Owner, *, strict: bool) -> None:
         super().__init__()
@@ -117,7 +125,7 @@ class _Faults(dict[Owner, PluginError]):
             return None
 
     def gather(self, owners: Iterable[Owner], step: Callable[[Owner], list[T]]) -> list[T]:
-        return [thing for owner in owners for thing in self.guard(owner, step) or ()]
+        return [registration for owner in owners for registration in self.guard(owner, step) or ()]
 
-    def sound(self, gifts: Iterable[Gift[T]]) -> list[Gift[T]]:
-        return [gift for gift in gifts if gift.owner not in self]
+    def sound(self, registrations: Iterable[Registration[T]]) -> list[Registration[T]]:
+        return [registration for registration in registrations if registration.owner not in self]

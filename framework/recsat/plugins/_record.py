@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 BUILTIN = "recsat"
-"""The name under which recsat's own encoders, filters and arms are registered; what it gives has bare names."""
+"""The name under which recsat's encoders, filters and arms are registered; they have bare names."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class Owner:
         return f"plugin {self.name!r} ({self.distribution} {self.version})"
 
     def qualified(self, name: str) -> str:
-        """``<plugin>.<name>``; bare for recsat's own."""
+        """``<plugin>.<name>``; bare for what recsat registers."""
         return name if self.name == BUILTIN else f"{self.name}.{name}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class PluginRecord:
-    """One line of ``recsat plugins``. ``gives`` maps a kind of thing to the names that a run uses for them.
+    """One line of ``recsat plugins``. ``gives`` maps each kind to the names that a run uses for them.
 
     Kinds: ``domains``, ``encoders``, ``filters``, ``metrics``, ``recommenders``, ``rerankers``, ``observers``. A failed
     plugin gives nothing, and ``error`` says what is wrong and what to do.

@@ -19,9 +19,9 @@ PREFIX = "recsat_"
 
 def manager() -> pluggy.PluginManager:
     """A pluggy manager that knows recsat's hooks and no plugin."""
-    made = pluggy.PluginManager(hooks.PROJECT)
-    made.add_hookspecs(hooks)
-    return made
+    plugins = pluggy.PluginManager(hooks.PROJECT)
+    plugins.add_hookspecs(hooks)
+    return plugins
 
 
 SPECS = {name: inspect.signature(getattr(hooks, name)) for name in vars(manager().hook) if name.startswith(PREFIX)}

@@ -11,9 +11,10 @@ from recsat.report.plot import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, Ti
 from recsat.result.model import CurvePoint, Result
 from recsat.result.numerals import NOTHING, signed
 
-SHOWN = 0.94
+DRAWN_NDCG_SHARE = 0.94
 """Points that keep less of the plain order's nDCG are not drawn: nobody would choose them, and they would flatten the rest."""
-KEPT = 0.99
+FLOOR_NDCG_SHARE = 0.99
+"""Share of the plain order's nDCG at which the dashed line is drawn."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,13 @@ class CurveLine:
     """Whether its chosen point is the most diverse of all."""
     path: str
     dots: list[tuple[float, float]]
-    chosen: tuple[float, float]
+    chosen_point: tuple[float, float]
     label_x: float
     label_y: float
     anchor: Literal["start", "middle", "end"]
     leader: bool
-    spoken: str
+    description: str
+    """For screen readers and as the tooltip."""
 
 
 @dataclass(frozen=True)
@@ -70,22 +72,22 @@ class CurvePlot:
 
 def curve_plot(result: Result, split: str) -> CurvePlot | None:
     """The curves of ``split``; None where it has none."""
-    found = [point for point in result.curves if point.split == split]
+    points_of_split = [point for point in result.curves if point.split == split]
     curves: dict[str, list[CurvePoint]] = {}
-    for point in found:
+    for point in points_of_split:
         if point.part == "validation":
             curves.setdefault(point.reranker, []).append(point)
     curves = {name: sorted(points, key=lambda point: point.parameter) for name, points in curves.items()}
-    chosen = {name: next((p for p in points if p.chosen), points[0]) for name, points in curves.items()}
+    chosen_points = {name: next((p for p in points if p.chosen), points[0]) for name, points in curves.items()}
     if not curves:
         return None
     plain = next(iter(curves.values()))[0]
-    best = max(chosen, key=lambda name: (chosen[name].ild, chosen[name].ndcg))
-    drawn = {name: _drawn(points, chosen[name], plain) for name, points in curves.items()}
-    x_axis = _axis([p.ild for points in drawn.values() for p in points], LEFT, WIDTH - RIGHT)
-    floor = KEPT * plain.ndcg
-    y_axis = _axis([floor, *(p.ndcg for points in drawn.values() for p in points)], HEIGHT - BOTTOM, TOP)
-    places = {name: [(x_axis.at(p.ild), y_axis.at(p.ndcg)) for p in points] for name, points in drawn.items()}
+    best = max(chosen_points, key=lambda name: (chosen_points[name].ild, chosen_points[name].ndcg))
+    visible_points = {name: _visible_points(points, chosen_points[name], plain) for name, points in curves.items()}
+    x_axis = _axis([p.ild for points in visible_points.values() for p in points], LEFT, WIDTH - RIGHT)
+    floor = FLOOR_NDCG_SHARE * plain.ndcg
+    y_axis = _axis([floor, *(p.ndcg for points in visible_points.values() for p in points)], HEIGHT - BOTTOM, TOP)
+    places = {name: [(x_axis.at(p.ild), y_axis.at(p.ndcg)) for p in points] for name, points in visible_points.items()}
     ends = [(short_label(name), *_spans(at[-1])) for name, at in places.items()]
     at_k = "" if n_listed(result) is None else f"@{n_listed(result)}"
     return CurvePlot(
@@ -105,41 +107,43 @@ def curve_plot(result: Result, split: str) -> CurvePlot | None:
                 is_best=name == best,
                 path="M" + " ".join(f"{x} {y}" for x, y in at),
                 dots=at,
-                chosen=(x_axis.at(chosen[name].ild), y_axis.at(chosen[name].ndcg)),
+                chosen_point=(x_axis.at(chosen_points[name].ild), y_axis.at(chosen_points[name].ndcg)),
                 label_x=place[0],
                 label_y=place[1],
                 anchor=place[2],
                 leader=place[3],
-                spoken=f"{name}: chosen {chosen[name].parameter:.3g}, nDCG {_change(chosen[name].ndcg, plain.ndcg)}, "
-                f"diversity {_change(chosen[name].ild, plain.ild)}",
+                description=f"{name}: chosen {chosen_points[name].parameter:.3g}, nDCG {_change(chosen_points[name].ndcg, plain.ndcg)}, "
+                f"diversity {_change(chosen_points[name].ild, plain.ild)}",
             )
             for (name, at), end, place in zip(places.items(), ends, place_labels(ends), strict=True)
         ],
-        rows=[_row(name, chosen[name], plain, found, name == best) for name in curves],
+        rows=[_row(name, chosen_points[name], plain, points_of_split, name == best) for name in curves],
     )
 
 
-def _drawn(points: Sequence[CurvePoint], chosen: CurvePoint, plain: CurvePoint) -> list[CurvePoint]:
+def _visible_points(points: Sequence[CurvePoint], chosen_point: CurvePoint, plain: CurvePoint) -> list[CurvePoint]:
     """From the plain order on, as long as the line stays in the picture."""
-    kept: list[CurvePoint] = []
+    visible_points: list[CurvePoint] = []
     for point in points:
-        if point.parameter > chosen.parameter and point.ndcg < SHOWN * plain.ndcg:
+        if point.parameter > chosen_point.parameter and point.ndcg < DRAWN_NDCG_SHARE * plain.ndcg:
             break
-        kept.append(point)
-    return kept
+        visible_points.append(point)
+    return visible_points
 
 
-def _row(name: str, chosen: CurvePoint, plain: CurvePoint, found: Sequence[CurvePoint], is_best: bool) -> CurveRow:
-    on_test = {p.parameter: p for p in found if p.reranker == name and p.part == "test"}
+def _row(
+    name: str, chosen_point: CurvePoint, plain: CurvePoint, points_of_split: Sequence[CurvePoint], is_best: bool
+) -> CurveRow:
+    on_test = {p.parameter: p for p in points_of_split if p.reranker == name and p.part == "test"}
     test = (NOTHING, NOTHING)
-    if 0 in on_test and chosen.parameter in on_test:
-        before, after = on_test[0], on_test[chosen.parameter]
+    if 0 in on_test and chosen_point.parameter in on_test:
+        before, after = on_test[0], on_test[chosen_point.parameter]
         test = (_change(after.ndcg, before.ndcg), _change(after.ild, before.ild))
     return CurveRow(
         reranker=name,
         is_best=is_best,
-        trade_off=f"{chosen.parameter:.3g}",
-        validation=(_change(chosen.ndcg, plain.ndcg), _change(chosen.ild, plain.ild)),
+        trade_off=f"{chosen_point.parameter:.3g}",
+        validation=(_change(chosen_point.ndcg, plain.ndcg), _change(chosen_point.ild, plain.ild)),
         test=test,
     )
 

@@ -86,10 +86,10 @@ def diversity_measure(result: Result) -> MeasureInfo | None:
 
 def not_measured(result: Result) -> list[NotMeasured]:
     """What has no number anywhere: what the run gives a reason for, and what is announced and then missing."""
-    given = {absent.name for absent in result.not_measured}
-    found = {name for arm in result.arms for name in arm.measures}
-    silent = [info.name for info in result.measures if info.name not in given | found]
-    return result.not_measured + [NotMeasured(name=name, reason="The run gives no reason.") for name in silent]
+    with_reason = {absent.name for absent in result.not_measured}
+    with_value = {name for arm in result.arms for name in arm.measures}
+    unexplained = [info.name for info in result.measures if info.name not in with_reason | with_value]
+    return result.not_measured + [NotMeasured(name=name, reason="The run gives no reason.") for name in unexplained]
 
 
 def arms_on(result: Result, split: str, slice_name: str = "all") -> list[ArmResult]:
@@ -121,8 +121,8 @@ def split_names(result: Result) -> list[str]:
 
 def mean_of(arm: ArmResult, measure: str) -> float | None:
     """An arm's mean, or None."""
-    found = arm.measures.get(measure)
-    return None if found is None else found.mean
+    arm_measure = arm.measures.get(measure)
+    return None if arm_measure is None else arm_measure.mean
 
 
 def direction(arm: ArmResult, info: MeasureInfo) -> Direction | None:
@@ -145,16 +145,18 @@ def answer_in_words(lines: Sequence[SplitHeadline]) -> str:
     where: dict[Answer, list[str]] = {"yes": [], "no": [], "not shown": [], "not asked": []}
     for line in lines:
         where[line.answer].append(line.split)
-    told = []
+    sentences = []
     if where["yes"]:
-        told.append(f"Language leads on {enumerated(where['yes'])}.")
+        sentences.append(f"Language leads on {enumerated(where['yes'])}.")
     if where["no"]:
-        told.append(f"It does not on {enumerated(where['no'])}." if told else f"Not on {enumerated(where['no'])}.")
+        sentences.append(
+            f"It does not on {enumerated(where['no'])}." if sentences else f"Not on {enumerated(where['no'])}."
+        )
     if where["not shown"]:
-        told.append(f"On {enumerated(where['not shown'])} no difference is shown.")
+        sentences.append(f"On {enumerated(where['not shown'])} no difference is shown.")
     if where["not asked"]:
-        told.append(f"On {enumerated(where['not asked'])} the question cannot be asked.")
-    return " ".join(told) or "The run has no splits, so there is no answer."
+        sentences.append(f"On {enumerated(where['not asked'])} the question cannot be asked.")
+    return " ".join(sentences) or "The run has no splits, so there is no answer."
 
 
 def _gain(mean: float, info: MeasureInfo) -> float:
@@ -206,8 +208,8 @@ def _language(result: Result, ordered: Sequence[ArmResult], lead: MeasureInfo) -
 def _tested(result: Result, split: str) -> Answer | None:
     """The verdict on accuracy: a paired, corrected test of the same two arms. None where the run gives none."""
     answers: dict[str, Answer] = {"better": "yes", "worse": "no", "not shown": "not shown"}
-    found = (v for v in result.verdicts if v.split == split and v.dimension == "accuracy")
-    return next((answers[verdict.outcome] for verdict in found if verdict.outcome in answers), None)
+    accuracy_verdicts = (v for v in result.verdicts if v.split == split and v.dimension == "accuracy")
+    return next((answers[verdict.outcome] for verdict in accuracy_verdicts if verdict.outcome in answers), None)
 
 
 def _by_intervals(a: Measure, b: Measure, lead: MeasureInfo) -> Answer:

@@ -72,18 +72,18 @@ def _verdicts(result: Result) -> str:
 
 def _split(result: Result, line: SplitHeadline) -> list[str]:
     parts = [f"## {escape(line.split)}"]
-    told = [escape(line.sentence)]
+    sentences = [escape(line.sentence)]
     if line.leader is not None and line.measure is not None:
-        told.insert(0, f"**{escape(line.leader)}** leads with {escape(line.measure.label)} {escape(line.value)}.")
-    told += [f"Best {one.side}: {escape(one.arm)} {escape(one.figure)}." for one in line.contenders]
-    parts.append(" ".join(told))
-    infos = _chosen(result, line.split)
+        sentences.insert(0, f"**{escape(line.leader)}** leads with {escape(line.measure.label)} {escape(line.value)}.")
+    sentences += [f"Best {one.side}: {escape(one.arm)} {escape(one.figure)}." for one in line.contenders]
+    parts.append(" ".join(sentences))
+    infos = _main_measures(result, line.split)
     if infos:
         parts.append(_measures(result, line.split, infos))
     return parts
 
 
-def _chosen(result: Result, split: str) -> list[MeasureInfo]:
+def _main_measures(result: Result, split: str) -> list[MeasureInfo]:
     """The lead measure first, then the first few of each dimension that have a number on this split."""
     arms = arms_on(result, split)
     lead = lead_measure(result)
@@ -100,13 +100,13 @@ def _chosen(result: Result, split: str) -> list[MeasureInfo]:
 
 def _measures(result: Result, split: str, infos: Sequence[MeasureInfo]) -> str:
     arms = arms_on(result, split)
-    found = {info.name: [arm.measures.get(info.name) for arm in arms] for info in infos}
-    places = {name: decimals_for(m.mean for m in values if m is not None) for name, values in found.items()}
+    measures_by_name = {info.name: [arm.measures.get(info.name) for arm in arms] for info in infos}
+    places = {name: decimals_for(m.mean for m in values if m is not None) for name, values in measures_by_name.items()}
     rows = []
     for i, arm in enumerate(arms):
         cells = [escape(arm.name) + (" (baseline)" if arm.name == result.baseline else "")]
         for info in infos:
-            measure = found[info.name][i]
+            measure = measures_by_name[info.name][i]
             if measure is None or measure.mean is None:
                 cells.append(NOTHING)
                 continue

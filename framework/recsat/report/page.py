@@ -55,7 +55,7 @@ def render_page(result: Result) -> str:
                     "slices": slice_table(result, name),
                     "slice_tables": {part: split_tables(result, name, part) for part in slice_names(result, name)},
                     "filters": [count for count in result.filters if count.split == name],
-                    "retrieval": [found for found in result.retrieval if found.split == name],
+                    "retrieval": [row for row in result.retrieval if row.split == name],
                 }
                 for name in names
             ],
@@ -65,10 +65,10 @@ def render_page(result: Result) -> str:
             settings=list(_flat(result.config)),
             users=(users := _sample(result.sample_users)),
             unfolded=next(
-                (user for shown in users.values() for user in shown if user.history),
-                next((user for shown in users.values() for user in shown), None),
+                (user for users_of_split in users.values() for user in users_of_split if user.history),
+                next((user for users_of_split in users.values() for user in users_of_split), None),
             ),
-            n_users_left=len(result.sample_users) - sum(len(shown) for shown in users.values()),
+            n_users_left=len(result.sample_users) - sum(len(users_of_split) for users_of_split in users.values()),
             most={"listed": MOST_LISTED, "history": MOST_HISTORY},
         )
     )
@@ -122,16 +122,16 @@ def _sample(users: list[SampleUser]) -> dict[str, list[SampleUser]]:
     by_split: dict[str, list[SampleUser]] = {}
     for user in users:
         by_split.setdefault(user.split, []).append(user)
-    shown: dict[str, list[SampleUser]] = {split: [] for split in by_split}
+    sample: dict[str, list[SampleUser]] = {split: [] for split in by_split}
     room = MOST_ITEMS
     for turn in range(MOST_USERS):
         for split, waiting in by_split.items():
             if turn < len(waiting):
                 room -= sum(min(len(listed), MOST_LISTED) for listed in waiting[turn].lists.values())
                 if room < 0:
-                    return shown
-                shown[split].append(waiting[turn])
-    return shown
+                    return sample
+                sample[split].append(waiting[turn])
+    return sample
 
 
 def _parameters(result: Result) -> list[tuple[str, str, dict[str, str]]]:

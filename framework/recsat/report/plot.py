@@ -57,7 +57,8 @@ class PlotPoint:
     anchor: Literal["start", "middle", "end"]
     leader: bool
     """Whether a line must join label and point."""
-    spoken: str
+    description: str
+    """For screen readers and as the tooltip."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,8 @@ def accuracy_diversity_plot(result: Result, split: str) -> Plot | None:
         return None
     x_axis = _axis([x for _, x, _ in both], LEFT, WIDTH - RIGHT)
     y_axis = _axis([y for _, _, y in both], HEIGHT - BOTTOM, TOP)
-    drawn = [(short_label(name), _spans(x, x_axis), _spans(y, y_axis)) for name, x, y in both]
-    labels = place_labels([(label, x, y) for label, x, y in drawn])
+    spans = [(short_label(name), _spans(x, x_axis), _spans(y, y_axis)) for name, x, y in both]
+    labels = place_labels([(label, x, y) for label, x, y in spans])
     x_places = decimals_for(x.mean for _, x, _ in both)
     y_places = decimals_for(y.mean for _, _, y in both)
     points = [
@@ -134,9 +135,9 @@ def accuracy_diversity_plot(result: Result, split: str) -> Plot | None:
             label_y=place[1],
             anchor=place[2],
             leader=place[3],
-            spoken=f"{name}: {up.label} {_figure(y, y_places)}, {right.label} {_figure(x, x_places)}",
+            description=f"{name}: {up.label} {_figure(y, y_places)}, {right.label} {_figure(x, x_places)}",
         )
-        for (name, x, y), (label, xs, ys), place in zip(both, drawn, labels, strict=True)
+        for (name, x, y), (label, xs, ys), place in zip(both, spans, labels, strict=True)
     ]
     return Plot(
         split=split,
@@ -147,7 +148,7 @@ def accuracy_diversity_plot(result: Result, split: str) -> Plot | None:
         x_ticks=x_axis.ticks(),
         y_ticks=y_axis.ticks(),
         points=points,
-        left_out=[name for name, _, _ in pairs if name not in {kept for kept, _, _ in both}],
+        left_out=[name for name, _, _ in pairs if name not in {plotted for plotted, _, _ in both}],
     )
 
 
@@ -183,15 +184,15 @@ _Place = tuple[float, float, Literal["start", "middle", "end"], bool]
 
 
 def place_labels(points: Sequence[tuple[str, Span, Span]]) -> list[_Place]:
-    """A place for each label: the first of the tried ones that covers least of what is drawn already.
+    """A place for each label: the first candidate that covers least of what is drawn already.
 
     Greedy, most crowded point first; a place farther away costs a little, and gets a line to its point.
     """
     marks = [Box(x[1] - 6, y[1] - 6, x[1] + 6, y[1] + 6) for _, x, y in points]
     whiskers = [Box(x[0], y[1] - 1, x[2], y[1] + 1) for _, x, y in points]
     whiskers += [Box(x[1] - 1, min(y[0], y[2]), x[1] + 1, max(y[0], y[2])) for _, x, y in points]
-    taken: list[Box] = []
-    chosen: dict[int, _Place] = {}
+    label_boxes: list[Box] = []
+    places: dict[int, _Place] = {}
     crowd = [sum(abs(a[1][1] - b[1][1]) + abs(a[2][1] - b[2][1]) < 60 for b in points) for a in points]
     for i in sorted(range(len(points)), key=lambda i: -crowd[i]):
         label, x, y = points[i]
@@ -203,15 +204,15 @@ def place_labels(points: Sequence[tuple[str, Span, Span]]) -> list[_Place]:
             outside = max(0.0, LEFT + 2 - box.left) + max(0.0, box.right - (WIDTH - 2))
             outside += max(0.0, TOP - 10 - box.top) + max(0.0, box.bottom - (HEIGHT - BOTTOM - 1))
             cost = 50 * outside + far
-            cost += sum(12 * box.overlap(other) for other in taken)
+            cost += sum(12 * box.overlap(other) for other in label_boxes)
             cost += sum(3 * box.overlap(other) for other in marks)
             cost += sum(2 * box.overlap(other) for other in whiskers)
             if cost < best_cost:
                 best, best_cost = place, cost
         assert best is not None
-        chosen[i] = best
-        taken.append(_label_box(label, best))
-    return [chosen[i] for i in range(len(points))]
+        places[i] = best
+        label_boxes.append(_label_box(label, best))
+    return [places[i] for i in range(len(points))]
 
 
 def _candidates(x: float, y: float) -> list[tuple[_Place, float]]:

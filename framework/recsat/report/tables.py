@@ -124,11 +124,11 @@ def slice_table(result: Result, split: str) -> Table | None:
     if lead is None or not names:
         return None
     order = list(dict.fromkeys(arm.name for name in ["all", *names] for arm in arms_on(result, split, name)))
-    found = {(arm.slice, arm.name): arm for arm in result.arms if arm.split == split}
+    arms_by_slice = {(arm.slice, arm.name): arm for arm in result.arms if arm.split == split}
     empty = [ArmResult(name=name, split=split, measures={}) for name in order]
     columns, parts = [], []
     for name in ["all", *names]:
-        arms = [found.get((name, arm.name), arm) for arm in empty]
+        arms = [arms_by_slice.get((name, arm.name), arm) for arm in empty]
         n_users = max((m.n_users for arm in arms if (m := arm.measures.get(lead.name))), default=0)
         columns.append(TableColumn(name, lead.description, "", lead.better, n_users))
         parts.append((lead, arms))
@@ -167,13 +167,13 @@ def _measures_of(result: Result, arms: Sequence[ArmResult]) -> list[tuple[str, M
     """(dimension, measure) for all that any arm has; one that the result does not describe is still shown."""
     present = dict.fromkeys(name for arm in arms for name in arm.measures)
     described = {info.name for info in result.measures}
-    known = [(str(info.dimension), info) for info in result.measures if info.name in present]
-    strange = [
+    described_infos = [(str(info.dimension), info) for info in result.measures if info.name in present]
+    undescribed = [
         ("undescribed", MeasureInfo(name=name, label=name, description="", dimension="behaviour", better="neither"))
         for name in present
         if name not in described
     ]
-    return known + strange
+    return described_infos + undescribed
 
 
 def _portions(infos: Sequence[MeasureInfo]) -> list[Sequence[MeasureInfo]]:
@@ -198,32 +198,32 @@ def _table(
 ) -> Table:
     """``parts`` has a measure and its arms, in the order of ``rows``, for each column."""
     reasons: list[str] = []
-    drawn = [_cells(result, info, arms, reasons) for info, arms in parts]
-    made = [
+    cells_by_column = [_cells(result, info, arms, reasons) for info, arms in parts]
+    table_rows = [
         Row(
             arm=arm.name,
             kind=kind_of(result, arm.name),
             is_baseline=arm.name == result.baseline,
-            cells=[column[i] for column in drawn],
+            cells=[column[i] for column in cells_by_column],
         )
         for i, arm in enumerate(rows)
     ]
-    return Table(title, columns, made, {_letter(i): reason for i, reason in enumerate(reasons)})
+    return Table(title, columns, table_rows, {_letter(i): reason for i, reason in enumerate(reasons)})
 
 
 def _cells(result: Result, info: MeasureInfo, arms: Sequence[ArmResult], reasons: list[str]) -> list[Cell]:
-    found = [arm.measures.get(info.name) for arm in arms]
-    values = [m for m in found if m is not None]
+    measures = [arm.measures.get(info.name) for arm in arms]
+    values = [m for m in measures if m is not None]
     places = decimals_for(m.mean for m in values)
     ends = [x for m in values for x in (m.low, m.mean, m.high) if x is not None]
-    baseline = next((m.mean for arm, m in zip(arms, found, strict=True) if m and arm.name == result.baseline), None)
+    baseline = next((m.mean for arm, m in zip(arms, measures, strict=True) if m and arm.name == result.baseline), None)
     means = [m.mean for m in values if m.mean is not None]
     alike = not means or math.isclose(min(means), max(means), rel_tol=1e-9)
     top = None if info.better == "neither" or alike else (max if info.better == "higher" else min)(means)
     cells = []
-    for arm, measure in zip(arms, found, strict=True):
+    for arm, measure in zip(arms, measures, strict=True):
         if measure is None or measure.mean is None:
-            cells.append(Cell(NOTHING, note=_note(_why(result, info, arm, measure), reasons)))
+            cells.append(Cell(NOTHING, note=_note(_reason_without_value(result, info, arm, measure), reasons)))
             continue
         cells.append(
             Cell(
@@ -250,7 +250,7 @@ def _strip(measure: Measure, baseline: float | None, left: float, right: float) 
     )
 
 
-def _why(result: Result, info: MeasureInfo, arm: ArmResult, measure: Measure | None) -> str:
+def _reason_without_value(result: Result, info: MeasureInfo, arm: ArmResult, measure: Measure | None) -> str:
     for absent in result.not_measured:
         if absent.name == info.name:
             return absent.reason

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from recsat.rerank.greedy import Pool
 
 MOST_USERS = 2_000
-"""More tell the expected loss of a trade-off no better: it is a mean of probabilities, not of hits."""
+"""More users make the estimate of a trade-off's expected loss no better: it is a mean of probabilities, not of hits."""
 MOST_COSINES = 2**28
 """Bytes of the similarities between their candidates, which are kept while the trade-off is looked for."""
 LEAST = 1e-9

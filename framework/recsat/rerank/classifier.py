@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from recsat.contract.reranker import CLASSIFIED, Reranker, RerankInput
-from recsat.embed.provenance import STORY, model_folder, read_story
+from recsat.embed.provenance import PROVENANCE_FILE, model_folder, read_provenance
 from recsat.embed.transformer import ACCELERATOR_BUDGET
 from recsat.errors import ConfigError, RunError
 from recsat.rerank.cross_encoder import BUDGET, CrossEncoder
@@ -61,7 +61,7 @@ class ClassifierReranker:
             return scores
         items = pool.block.candidates.cpu().numpy()[rows, places]
         pairs = [(users[row], self.item_texts[item]) for row, item in zip(rows, items, strict=True)]
-        written = (self.model / STORY).stat().st_mtime_ns
+        written = (self.model / PROVENANCE_FILE).stat().st_mtime_ns
         likes = _opened(self.model, written, str(scores.device)).probabilities(pairs)
         where = torch.from_numpy(present).to(scores.device)
         # Rows and places come in the order in which a mask is filled.
@@ -77,9 +77,11 @@ def classifier_folder(path: Path) -> Path:
     advice = "Name a run of recsat finetune DOMAIN --classifier, or the folder finetune/classifier in it."
     if not folder.is_dir():
         raise ConfigError(f"the classifier's folder {path} does not exist. {advice}")
-    if not (folder / STORY).is_file():
-        raise ConfigError(f"{path} is no classifier: it has neither {STORY} nor finetune/classifier. {advice}")
-    objective = read_story(folder).get("settings", {}).get("objective")
+    if not (folder / PROVENANCE_FILE).is_file():
+        raise ConfigError(
+            f"{path} is no classifier: it has neither {PROVENANCE_FILE} nor finetune/classifier. {advice}"
+        )
+    objective = read_provenance(folder).get("settings", {}).get("objective")
     if objective != "classification":
         raise ConfigError(f"{path} is no classifier: it was trained for {objective!r}. {advice}")
     return folder
@@ -90,5 +92,5 @@ def _opened(folder: Path, written: int, device: str) -> CrossEncoder:
     """Loaded once for all arms and splits; ``written`` tells one training into a folder from the next."""
     budget = BUDGET * (1 if device == "cpu" else ACCELERATOR_BUDGET)
     return CrossEncoder.load(
-        folder, max_tokens=read_story(folder)["settings"]["max_tokens"], budget=budget, device=device
+        folder, max_tokens=read_provenance(folder)["settings"]["max_tokens"], budget=budget, device=device
     )

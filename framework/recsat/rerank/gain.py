@@ -19,7 +19,7 @@ from recsat.rerank.outcome import OutcomeModel, fit_outcome
 N_CENTRAL = 10
 """Best candidates to which a candidate's likeness is taken."""
 L2 = 30.0
-"""Rank and score are nearly the same thing twice: their weights need more holding than the outcome model's default gives."""
+"""Rank and score are nearly collinear: their weights need a stronger penalty than the outcome model's default."""
 
 
 @dataclass(frozen=True)

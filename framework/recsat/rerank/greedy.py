@@ -16,7 +16,7 @@ from recsat.errors import RunError
 
 @dataclass(frozen=True)
 class Greedy(ABC):
-    """What every greedy reranker is told; ValueError where a setting is out of bounds.
+    """Settings of every greedy reranker; ValueError where a setting is out of bounds.
 
     ``trade_off`` goes from 0, the arm's order, to 1, the other aim alone. ``depth`` candidates are looked at (k, if that is
     more). ``order`` is that of the finished list: ``score`` puts the chosen items back into the arm's order, which costs no
@@ -44,7 +44,7 @@ class Greedy(ABC):
     def choose(self, pool: Pool, k: int, gain: Callable[[], Tensor], add: Callable[[Tensor], None]) -> Tensor:
         """k times the candidate with the largest gain that is left; equal gains go to the higher score.
 
-        ``gain()`` gives (B, D), finite where present; ``add`` is told the places (B,) in the pool that were chosen. Returns
+        ``gain()`` gives (B, D), finite where present; ``add`` takes the places (B,) in the pool that were chosen. Returns
         places in the block that was handed in, int64 (B, k), -1 where nothing was left.
         """
         left = pool.present.clone()

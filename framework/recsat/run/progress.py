@@ -1,4 +1,4 @@
-"""How a run tells what it is doing; a terminal, a Prefect run and a test each listen in their own way."""
+"""How a run reports what it is doing; a terminal, a Prefect run and a test each listen in their own way."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 class Progress(Protocol):
-    """Told by the stages. Calls nest as stage → advance … → finish."""
+    """Called by the stages. Calls nest as stage → advance … → finish."""
 
     def stage(self, name: str, total: int | None = None) -> None:
         """A stage starts; ``total`` is the number of steps where it is known."""

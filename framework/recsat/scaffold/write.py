@@ -37,11 +37,11 @@ def write_plugin(name: str, directory: Path) -> Written:
         raise ConfigError(
             f"{folder} exists already, and nothing in it was changed. Remove it, or choose another name or --directory."
         )
-    made = files_of(name)
+    files = files_of(name)
     try:
         with tempfile.TemporaryDirectory(prefix=".recsat-", dir=directory) as draft:
             whole = Path(draft) / folder.name
-            for path, content in made.items():
+            for path, content in files.items():
                 (whole / path).parent.mkdir(parents=True, exist_ok=True)
                 (whole / path).write_bytes(content)
             whole.rename(folder)
@@ -49,7 +49,7 @@ def write_plugin(name: str, directory: Path) -> Written:
         raise ConfigError(
             f"{folder} cannot be written: {error.strerror}. Name another place with --directory."
         ) from error
-    return Written(folder, sorted(made))
+    return Written(folder, sorted(files))
 
 
 def files_of(name: str) -> dict[Path, bytes]:

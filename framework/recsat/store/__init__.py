@@ -11,20 +11,20 @@ from recsat.store.opening import open_store
 from recsat.store.port import CollectionShape, FieldType, Nearest, PointId, ScrollPage, VectorStore
 from recsat.store.publish import Published, publish, reconcile
 from recsat.store.remote import QdrantStore
-from recsat.store.search import Hits, only, search
+from recsat.store.search import SearchHits, only, search
 
 __all__ = [
     "CollectionShape",
     "EdgeStore",
     "ExactIndex",
     "FieldType",
-    "Hits",
     "ItemIndex",
     "Nearest",
     "PointId",
     "Published",
     "QdrantStore",
     "ScrollPage",
+    "SearchHits",
     "VectorStore",
     "only",
     "open_store",

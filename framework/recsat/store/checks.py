@@ -165,16 +165,16 @@ def filter_rows(
     return list(where)
 
 
-def check_same_shape(name: str, has: CollectionShape, wanted: CollectionShape) -> None:
-    if dict(has.vectors) != dict(wanted.vectors) or has.distance != wanted.distance:
+def check_same_shape(name: str, stored: CollectionShape, requested: CollectionShape) -> None:
+    if dict(stored.vectors) != dict(requested.vectors) or stored.distance != requested.distance:
         raise StoreError(
-            f"collection {name!r}: has vectors {dict(has.vectors)} ({has.distance.value}), but {dict(wanted.vectors)} "
-            f"({wanted.distance.value}) are asked for. Drop it, or publish under a new name."
+            f"collection {name!r}: has vectors {dict(stored.vectors)} ({stored.distance.value}), but {dict(requested.vectors)} "
+            f"({requested.distance.value}) are asked for. Drop it, or publish under a new name."
         )
-    for field, kind in wanted.payload_indexes.items():
-        if has.payload_indexes.get(field, kind) != kind:
+    for field, kind in requested.payload_indexes.items():
+        if stored.payload_indexes.get(field, kind) != kind:
             raise StoreError(
-                f"collection {name!r}: payload field {field!r} is indexed as {has.payload_indexes[field]}, but {kind} is asked for. "
+                f"collection {name!r}: payload field {field!r} is indexed as {stored.payload_indexes[field]}, but {kind} is asked for. "
                 "Publish under a new name."
             )
 

@@ -83,17 +83,17 @@ class EdgeStore:
     ) -> bool:
         checks.check_name(name)
         checks.check_shape(name, vectors)
-        wanted = CollectionShape(dict(vectors), distance, dict(payload_indexes or {}))
+        shape = CollectionShape(dict(vectors), distance, dict(payload_indexes or {}))
         with self._lock, self._shards.refusals(name):
             self._check_open()
             known = self.aliases().get(name, name)
-            made = known not in self.collections()
-            if made:
-                self._shards.create(name, wanted)
+            is_new = known not in self.collections()
+            if is_new:
+                self._shards.create(name, shape)
                 return True
             collection = self._collection(known)
-            checks.check_same_shape(known, collection.shape, wanted)
-            new = {f: t for f, t in wanted.payload_indexes.items() if f not in collection.shape.payload_indexes}
+            checks.check_same_shape(known, collection.shape, shape)
+            new = {f: t for f, t in shape.payload_indexes.items() if f not in collection.shape.payload_indexes}
             with collection.lock:
                 index_fields(collection.shard, new)
             indexes = {**collection.shape.payload_indexes, **new}
@@ -123,9 +123,9 @@ class EdgeStore:
             if name not in self.collections():
                 return False
             aliases = self.aliases()
-            kept = {alias: target for alias, target in aliases.items() if target != name}
-            if kept != aliases:
-                edge_folder.write_aliases(self.directory, kept)
+            others = {alias: target for alias, target in aliases.items() if target != name}
+            if others != aliases:
+                edge_folder.write_aliases(self.directory, others)
             self._shards.drop(name)
             return True
 
@@ -208,11 +208,11 @@ class EdgeStore:
         self, name: str, ids: Sequence[PointId], *, with_payload: bool = True, with_vectors: bool = False
     ) -> list[models.Record]:
         collection = self._collection(name)
-        wanted = [checks.normal_id(i, f"collection {name!r}") for i in ids]
+        point_ids = [checks.normal_id(i, f"collection {name!r}") for i in ids]
         with collection.lock, self._shards.refusals(name):
-            found = collection.shard.retrieve(wanted, with_payload, with_vectors) if wanted else []
-        records = {record.id: record for record in map(_record, found)}
-        return [records[i] for i in wanted if i in records]
+            points = collection.shard.retrieve(point_ids, with_payload, with_vectors) if point_ids else []
+        records = {record.id: record for record in map(_record, points)}
+        return [records[i] for i in point_ids if i in records]
 
     def scroll(
         self,
@@ -228,8 +228,8 @@ class EdgeStore:
         start = None if offset is None else checks.normal_id(offset, f"collection {name!r}")
         request = edge.ScrollRequest(start, limit, edge_filter(where), with_payload, with_vectors)
         with collection.lock, self._shards.refusals(name):
-            found, following = collection.shard.scroll(request)
-        return ScrollPage([_record(r) for r in found], None if following is None else plain_id(following))
+            points, following = collection.shard.scroll(request)
+        return ScrollPage([_record(r) for r in points], None if following is None else plain_id(following))
 
     def nearest(
         self,
@@ -274,5 +274,5 @@ class EdgeStore:
             raise StoreError(f"{self.directory}: the store is closed. Open it again with open_store.")
 
 
-def _record(found: Any) -> models.Record:
-    return models.Record.model_construct(id=plain_id(found.id), payload=found.payload, vector=found.vector)
+def _record(point: Any) -> models.Record:
+    return models.Record.model_construct(id=plain_id(point.id), payload=point.payload, vector=point.vector)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recsat.store.search import BLOCK, Hits
+from recsat.store.search import BLOCK, SearchHits
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class ExactIndex:
 
     def search(
         self, queries: NDArray[np.float32], *, limit: int, keep: NDArray[np.bool_] | None = None, block: int = BLOCK
-    ) -> Hits:
+    ) -> SearchHits:
         """Best items for each row of ``queries`` by inner product; ``keep`` (n_items,) or (B, n_items) masks items out."""
         import torch
 
@@ -39,17 +39,17 @@ class ExactIndex:
             scores[rows, :n_hits] = best.cpu().numpy()
             items[rows, :n_hits] = places.cpu().numpy()
         items[np.isneginf(scores)] = -1
-        return Hits(items, scores)
+        return SearchHits(items, scores)
 
 
-def recall(found: Hits, exact: Hits, tolerance: float = 1e-5) -> float:
+def recall(hits: SearchHits, exact: SearchHits, tolerance: float = 1e-5) -> float:
     """Mean share of the exact hits that were found, where a hit as good as the last exact one counts (ties are no misses)."""
-    asked = np.isfinite(exact.scores).any(axis=1)
-    if not asked.any():
+    has_hits = np.isfinite(exact.scores).any(axis=1)
+    if not has_hits.any():
         return 1.0
-    wanted, got = exact.scores[asked], found.scores[asked]
-    n_exact = np.isfinite(wanted).sum(axis=1)
-    last = np.where(np.isfinite(wanted), wanted, np.inf).min(axis=1)
+    exact_scores, scores = exact.scores[has_hits], hits.scores[has_hits]
+    n_exact = np.isfinite(exact_scores).sum(axis=1)
+    last = np.where(np.isfinite(exact_scores), exact_scores, np.inf).min(axis=1)
     slack = tolerance * np.maximum(1.0, np.abs(last))
-    good = (np.isfinite(got) & (got >= (last - slack)[:, None])).sum(axis=1)
+    good = (np.isfinite(scores) & (scores >= (last - slack)[:, None])).sum(axis=1)
     return float(np.mean(np.minimum(good, n_exact) / n_exact))

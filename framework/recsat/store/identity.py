@@ -101,11 +101,11 @@ class ItemIndex:
         if not keys.size:
             return np.empty(keys.shape, dtype=np.int64)
         places = np.searchsorted(known, keys)
-        found = (
+        is_item = (
             known[np.minimum(places, len(known) - 1)] == keys if len(known) else np.zeros(keys.shape, dtype=np.bool_)
         )
-        if not found.all():
-            stray = int(keys[~found][0])
+        if not is_item.all():
+            stray = int(keys[~is_item][0])
             raise StoreError(
                 f"the store returned a point that is not among the {len(self)} items (key {stray:#018x}). "
                 "The collection was published from another catalogue: publish this one first."

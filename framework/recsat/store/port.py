@@ -105,7 +105,7 @@ class VectorStore(Protocol):
     def retrieve(
         self, name: str, ids: Sequence[PointId], *, with_payload: bool = True, with_vectors: bool = False
     ) -> list[models.Record]:
-        """Points by id, in the order asked for; unknown ids are left out."""
+        """Points by id, in the order of ``ids``; unknown ids are left out."""
         ...
 
     def scroll(
@@ -133,7 +133,7 @@ class VectorStore(Protocol):
     ) -> dict[str, Nearest]:
         """The ``limit`` best points by each named vector of ``queries``, (B, d) each, row by row: ids and scores only.
 
-        All vectors are asked in one request. ``where`` is one filter for all or one for each of the B rows. ``ef`` is the
+        All vectors are searched in one request. ``where`` is one filter for all or one for each of the B rows. ``ef`` is the
         search width of the graph, where there is one; ``exact`` goes past the graph. This is the cheap path: no object is
         made for a hit.
         """

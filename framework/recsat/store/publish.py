@@ -74,15 +74,15 @@ def publish(
         )
     store.build(collection)
     store.flush()
-    found = min(_sampled_recall(store, collection, name, ids, vectors[name], k, n_sample, ef) for name in vectors)
-    if found < minimum_recall:
+    recall_at_k = min(_sampled_recall(store, collection, name, ids, vectors[name], k, n_sample, ef) for name in vectors)
+    if recall_at_k < minimum_recall:
         raise StoreError(
-            f"collection {collection!r}: recall@{k} against exact search is {found:.3f}, below {minimum_recall}; the alias {alias!r} was "
+            f"collection {collection!r}: recall@{k} against exact search is {recall_at_k:.3f}, below {minimum_recall}; the alias {alias!r} was "
             "not moved. Raise store.hnsw_ef."
         )
     store.swap_alias(alias, collection)
     reconcile(store, alias)
-    return Published(alias, collection, n_points=n, n_new=n, n_reused=0, recall=found)
+    return Published(alias, collection, n_points=n, n_new=n, n_reused=0, recall=recall_at_k)
 
 
 def reconcile(store: VectorStore, alias: str) -> list[str]:
@@ -127,5 +127,5 @@ def _sampled_recall(
     rows = np.random.default_rng(0).choice(len(matrix), size=min(n_sample, len(matrix)), replace=False)
     queries = np.ascontiguousarray(matrix[rows], dtype=np.float32)
     k = min(k, len(matrix))
-    found = search(store, collection, {name: queries}, index=ItemIndex(ids), limit=k, ef=ef)[name]
-    return recall(found, ExactIndex(np.asarray(matrix, dtype=np.float32)).search(queries, limit=k))
+    hits = search(store, collection, {name: queries}, index=ItemIndex(ids), limit=k, ef=ef)[name]
+    return recall(hits, ExactIndex(np.asarray(matrix, dtype=np.float32)).search(queries, limit=k))

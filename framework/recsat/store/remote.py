@@ -61,40 +61,40 @@ class QdrantStore:
     ) -> bool:
         checks.check_name(name)
         checks.check_shape(name, vectors)
-        wanted = CollectionShape(dict(vectors), distance, dict(payload_indexes or {}))
+        shape = CollectionShape(dict(vectors), distance, dict(payload_indexes or {}))
         with self._calls(name):
             name = self.aliases().get(name, name)
-            if made := not self._client.collection_exists(name):
+            if is_new := not self._client.collection_exists(name):
                 self._client.create_collection(
                     name,
                     vectors_config={v: models.VectorParams(size=d, distance=distance) for v, d in vectors.items()},
                 )
                 indexed: Mapping[str, FieldType] = {}
             else:
-                has = self._read_shape(name)
-                checks.check_same_shape(name, has, wanted)
-                indexed = has.payload_indexes
-            new = {f: t for f, t in wanted.payload_indexes.items() if f not in indexed}
-            if self._local:  # has no indexes; what was asked for is remembered, so that the port looks the same
+                stored = self._read_shape(name)
+                checks.check_same_shape(name, stored, shape)
+                indexed = stored.payload_indexes
+            new = {f: t for f, t in shape.payload_indexes.items() if f not in indexed}
+            if self._local:  # has no indexes; the declared ones are remembered, so that the port looks the same
                 self._declared[name] = {**self._declared.get(name, {}), **new}
             else:
                 for field, kind in new.items():
                     self._client.create_payload_index(name, field, models.PayloadSchemaType(kind), wait=True)
             self._shapes.pop(name, None)
-            return made
+            return is_new
 
     def shape(self, name: str) -> CollectionShape:
         with self._calls(name):
             return self._read_shape(name)
 
     def _read_shape(self, name: str) -> CollectionShape:
-        found = self._client.get_collection(name)
-        vectors = found.config.params.vectors
+        info = self._client.get_collection(name)
+        vectors = info.config.params.vectors
         if not isinstance(vectors, dict):
             raise StoreError(
                 f"collection {name!r} at {self._place}: its vector has no name. Publish one made by recsat."
             )
-        indexes: Any = {f: i.data_type.value for f, i in found.payload_schema.items()}
+        indexes: Any = {f: i.data_type.value for f, i in info.payload_schema.items()}
         if self._local:
             indexes = self._declared.get(self.aliases().get(name, name), {})
         distance = next(iter(vectors.values())).distance
@@ -217,11 +217,11 @@ class QdrantStore:
     def retrieve(
         self, name: str, ids: Sequence[PointId], *, with_payload: bool = True, with_vectors: bool = False
     ) -> list[models.Record]:
-        wanted = [checks.normal_id(i, f"collection {name!r}") for i in ids]
+        point_ids = [checks.normal_id(i, f"collection {name!r}") for i in ids]
         with self._calls(name):
-            found = self._client.retrieve(name, wanted, with_payload=with_payload, with_vectors=with_vectors)
-        records = {plain_id(record.id): record for record in found}
-        return [records[i] for i in wanted if i in records]
+            points = self._client.retrieve(name, point_ids, with_payload=with_payload, with_vectors=with_vectors)
+        records = {plain_id(record.id): record for record in points}
+        return [records[i] for i in point_ids if i in records]
 
     def scroll(
         self,

@@ -16,7 +16,7 @@ from recsat.store.port import Nearest, VectorStore
 BLOCK = 256
 
 
-class Hits(NamedTuple):
+class SearchHits(NamedTuple):
     """Candidates of a batch of users, best first, padded on the right.
 
     ``items``: int64 (B, limit) item indices, -1 where padded. ``scores``: float32 (B, limit), -inf where padded.
@@ -39,10 +39,10 @@ def search(
     ef: int | None = None,
     exact: bool = False,
     block: int = BLOCK,
-) -> dict[str, Hits]:
+) -> dict[str, SearchHits]:
     """The ``limit`` best items by the inner product with each named vector of ``queries``, (B, d) each, row by row.
 
-    A block of rows is one request, however many vectors it asks. ``index`` maps points to item indices. ``where`` is pushed
+    A block of rows is one request, however many vectors it searches. ``index`` maps points to item indices. ``where`` is pushed
     down. ``exclude`` (B, n_items) has a nonzero where an item must not be shown to that user, such as the history; ``allow``,
     same shape, where it alone may be shown.
 
@@ -56,33 +56,33 @@ def search(
     for rows in _blocks(np.argsort(lengths, kind="stable"), block):
         width = min(limit + int(lengths[rows].max()), max(len(index), 1))
         wheres = where if allow is None else _only(where, allow[rows], index)
-        asked = {vector: part[rows] for vector, part in queries.items()}
-        barred = None if exclude is None else exclude[rows]
-        for vector, found in store.nearest(alias, asked, width, where=wheres, ef=ef, exact=exact).items():
-            left = _left(found, index, barred)
-            taken = min(limit, width)
-            hits[vector].items[rows, :taken] = left.items[:, :taken]
-            hits[vector].scores[rows, :taken] = left.scores[:, :taken]
+        block_queries = {vector: part[rows] for vector, part in queries.items()}
+        excluded = None if exclude is None else exclude[rows]
+        for vector, nearest in store.nearest(alias, block_queries, width, where=wheres, ef=ef, exact=exact).items():
+            remaining = _without_excluded(nearest, index, excluded)
+            n_columns = min(limit, width)
+            hits[vector].items[rows, :n_columns] = remaining.items[:, :n_columns]
+            hits[vector].scores[rows, :n_columns] = remaining.scores[:, :n_columns]
     return hits
 
 
-def _nothing(n: int, limit: int) -> Hits:
-    return Hits(np.full((n, limit), -1, dtype=np.int64), np.full((n, limit), -np.inf, dtype=np.float32))
+def _nothing(n: int, limit: int) -> SearchHits:
+    return SearchHits(np.full((n, limit), -1, dtype=np.int64), np.full((n, limit), -np.inf, dtype=np.float32))
 
 
-def _left(found: Nearest, index: ItemIndex, exclude: csr_array | None) -> Hits:
-    """``found`` in item indices, without the pairs of ``exclude``, closed up."""
-    scores = found.scores
+def _without_excluded(nearest: Nearest, index: ItemIndex, exclude: csr_array | None) -> SearchHits:
+    """``nearest`` in item indices, without the pairs of ``exclude``, closed up."""
+    scores = nearest.scores
     hit = np.isfinite(scores)
     items = np.full(scores.shape, -1, dtype=np.int64)
-    items[hit] = index.positions(found.keys[hit])
+    items[hit] = index.positions(nearest.keys[hit])
     if exclude is None:
-        return Hits(items, scores)
-    barred = _marked(items, exclude)
-    order = np.argsort(barred | ~hit, axis=1, kind="stable")
-    return Hits(
-        np.take_along_axis(np.where(barred, -1, items), order, axis=1),
-        np.take_along_axis(np.where(barred, np.float32(-np.inf), scores), order, axis=1),
+        return SearchHits(items, scores)
+    is_excluded = _marked(items, exclude)
+    order = np.argsort(is_excluded | ~hit, axis=1, kind="stable")
+    return SearchHits(
+        np.take_along_axis(np.where(is_excluded, -1, items), order, axis=1),
+        np.take_along_axis(np.where(is_excluded, np.float32(-np.inf), scores), order, axis=1),
     )
 
 

@@ -24,7 +24,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    # Imported when it is asked for: it needs pytest, and a simulated sample must load where no test runner is installed.
+    # Imported at first use: it needs pytest, and a simulated sample must load where no test runner is installed.
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

@@ -15,12 +15,12 @@ from recsat.data.faults import without_origins
 from recsat.data.fingerprint import fingerprint
 from recsat.plugins import faults, load_plugins
 from recsat.run.check import check_config
-from recsat.testing.filtering import check_filter
-from recsat.testing.metering import check_metric
+from recsat.testing.check_filters import check_filter
+from recsat.testing.check_metric import check_metric
+from recsat.testing.check_texts import check_item_texts, check_user_texts
+from recsat.testing.edge_cases import edge_cases
 from recsat.testing.processes import HEAVY, entry_point, in_another_process, loaded_by_importing, summary
-from recsat.testing.situations import situations
 from recsat.testing.tables import check_positive, check_tables
-from recsat.testing.wording import check_item_texts, check_user_texts
 
 
 class DomainContract:
@@ -49,8 +49,8 @@ class DomainContract:
     _data: ClassVar[Dataset]
 
     def test_domain_has_what_the_contract_asks_for(self) -> None:
-        found = faults(self.domain)
-        assert not found, f"the domain has faults: {'; '.join(found)}"
+        messages = faults(self.domain)
+        assert not messages, f"the domain has faults: {'; '.join(messages)}"
 
     def test_config_survives_json(self) -> None:
         for settings in ({}, self.settings, *self._laid_over()):
@@ -59,9 +59,9 @@ class DomainContract:
                 f"config {config!r} comes back from JSON as another one. Give its fields types that JSON can carry."
             )
         form = self.domain.config.model_json_schema()["properties"] if self.domain.config.model_fields else {}
-        silent = [name for name, shown in form.items() if not shown.get("description")]
-        assert not silent, (
-            f"config fields {silent} have no description, and operators see them in a form. Describe them."
+        undescribed = [name for name, field in form.items() if not field.get("description")]
+        assert not undescribed, (
+            f"config fields {undescribed} have no description, and operators see them in a form. Describe them."
         )
 
     def test_demo_is_a_run(self) -> None:
@@ -102,7 +102,7 @@ class DomainContract:
     def test_metrics(self) -> None:
         if not self.domain.metrics:
             pytest.skip("the domain has no metrics")
-        for name, judged in situations(self._loaded()).items():
+        for name, judged in edge_cases(self._loaded()).items():
             for metric in self.domain.metrics:
                 check_metric(metric, judged, name)
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from recsat.contract.domain import CandidateFilter, FilterContext
 from recsat.plugins import faults
-from recsat.testing.filtering import check_filter
+from recsat.testing.check_filters import check_filter
 
 REQUIRED = ("item_id", "kind", "title")
 """Item columns in which no dataset has nulls."""

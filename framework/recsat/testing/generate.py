@@ -56,8 +56,8 @@ def _pool(values: pl.Series, constants: Sequence[Any]) -> list[Any]:
         return [True, False]
     if isinstance(dtype, pl.Datetime | pl.Date):
         moments = [_moment(value) for value in [*values.to_list(), *constants] if isinstance(value, date)]
-        around = [moment + sign * step for moment in moments for step in AWAY for sign in (-1, 1)]
-        zoned = pl.Series([*moments, *around], dtype=pl.Datetime("us", "UTC"))
+        nearby = [moment + sign * step for moment in moments for step in AWAY for sign in (-1, 1)]
+        zoned = pl.Series([*moments, *nearby], dtype=pl.Datetime("us", "UTC"))
         zone = dtype.time_zone if isinstance(dtype, pl.Datetime) else None
         local = zoned.dt.replace_time_zone(None) if zone is None else zoned.dt.convert_time_zone(zone)
         return local.cast(dtype).unique(maintain_order=True).to_list()

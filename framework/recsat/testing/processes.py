@@ -15,7 +15,7 @@ import polars as pl
 from recsat.contract.domain import Domain, DomainConfig
 from recsat.data.faults import without_origins
 from recsat.data.fingerprint import fingerprint
-from recsat.testing.situations import situations
+from recsat.testing.edge_cases import edge_cases
 
 HEAVY = ("torch", "transformers", "qdrant_client", "qdrant_edge", "prefect")
 TIMEOUT_S = 300
@@ -23,30 +23,30 @@ TIMEOUT_S = 300
 
 def entry_point(plugin: str) -> EntryPoint:
     """The installed entry point; AssertionError that says what to write where there is none."""
-    found = list(entry_points(group="recsat", name=plugin))
-    assert found, (
+    entries = list(entry_points(group="recsat", name=plugin))
+    assert entries, (
         f"no installed distribution has a recsat entry point {plugin!r}. Write it in pyproject.toml under "
         f'[project.entry-points.recsat], such as {plugin} = "recsat_{plugin}.domain", and install the plugin again.'
     )
-    return found[0]
+    return entries[0]
 
 
 def loaded_by_importing(module: str) -> list[str]:
     """Which of :data:`HEAVY` a fresh interpreter has loaded after importing ``module``."""
-    found: list[str] = _python(
+    modules: list[str] = _python(
         "import importlib, json, sys; request = json.load(sys.stdin); importlib.import_module(request['module']); "
         "print(json.dumps([name for name in request['heavy'] if name in sys.modules]))",
         {"module": module, "heavy": HEAVY},
     )
-    return found
+    return modules
 
 
 def in_another_process(plugin: str, domain: str, config: DomainConfig) -> dict[str, Any]:
-    """:func:`summary` as a fresh interpreter finds it that is told names and settings alone."""
+    """:func:`summary` computed in a fresh interpreter from names and settings alone."""
     entry_point(plugin)
     request = {"plugin": plugin, "domain": domain, "config": config.model_dump(mode="json")}
-    found: dict[str, Any] = _python("from recsat.testing.processes import answer; answer()", request)
-    return found
+    remote_summary: dict[str, Any] = _python("from recsat.testing.processes import answer; answer()", request)
+    return remote_summary
 
 
 def answer() -> None:
@@ -61,7 +61,7 @@ def answer() -> None:
 def summary(domain: Domain, config: DomainConfig) -> dict[str, Any]:
     """Names and digests of all that a domain gives under a config."""
     data = without_origins(domain.load(config))
-    usual = situations(data)["usual lists"]
+    usual = edge_cases(data)["usual lists"]
     history = usual.history.join(data.items, on="item_id", how="left", maintain_order="left")
     users = usual.users.to_frame("user_id").join(data.users, on="user_id", how="left", maintain_order="left")
     metrics = [m for m in domain.metrics if not _lacking(m.needs, data.exposures is None, data.ties is None)]

@@ -85,8 +85,8 @@ def make_world(
     drawn_tastes = rng.dirichlet(concentration, size=settings.n_users)
     drawn_topics = rng.dirichlet(concentration, size=settings.n_items)
     quality = rng.standard_normal(settings.n_items)
-    tastes = _given("tastes", tastes, drawn_tastes)
-    item_topics = _given("item_topics", item_topics, drawn_topics)
+    tastes = _override_or_draw("tastes", tastes, drawn_tastes)
+    item_topics = _override_or_draw("item_topics", item_topics, drawn_topics)
     match = tastes @ item_topics.T
     match /= np.maximum(match.max(axis=1, keepdims=True), np.finfo(float).tiny)
     logit = settings.base_logit + settings.taste_weight * match + settings.quality_weight * quality
@@ -123,11 +123,11 @@ def only(policy: NDArray[np.float64], allowed: NDArray[np.bool_]) -> NDArray[np.
 
     Raises DataError where a user is left with nothing that could be shown.
     """
-    kept = np.where(allowed, policy, 0.0)
-    total = kept.sum(axis=1, keepdims=True)
+    weights = np.where(allowed, policy, 0.0)
+    total = weights.sum(axis=1, keepdims=True)
     if not (total > 0).all():
         raise DataError(f"policy: user {int(np.argmin(total))} has no allowed item. Allow at least one for each user.")
-    return np.asarray(kept / total)
+    return np.asarray(weights / total)
 
 
 def true_click_rate(world: World, policy: NDArray[np.float64]) -> float:
@@ -196,12 +196,14 @@ def log_exposures(world: World, policy: NDArray[np.float64], name: str = "loggin
     )
 
 
-def _given(name: str, given: NDArray[np.float64] | None, drawn: NDArray[np.float64]) -> NDArray[np.float64]:
-    if given is None:
-        return drawn
-    if given.shape != drawn.shape:
-        raise DataError(f"{name}: the shape is {given.shape}; the settings and topics ask for {drawn.shape}.")
-    return given
+def _override_or_draw(
+    name: str, override: NDArray[np.float64] | None, draw: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    if override is None:
+        return draw
+    if override.shape != draw.shape:
+        raise DataError(f"{name}: the shape is {override.shape}; the settings and topics ask for {draw.shape}.")
+    return override
 
 
 def _require_policy(world: World, policy: NDArray[np.float64]) -> None:

@@ -19,8 +19,8 @@ def describe_item(items: pl.DataFrame) -> pl.Series:
     title = pl.col("title").fill_null("").str.strip_chars()
     if "year" in items.columns:
         year = pl.format(" ({})", pl.col("year"))
-        said = title.str.contains(pl.format(r"\({}\)$", pl.col("year")).fill_null(r"^"))
-        title = pl.when(said | (title == "")).then(title).otherwise(pl.concat_str(title, year, ignore_nulls=True))
+        has_year = title.str.contains(pl.format(r"\({}\)$", pl.col("year")).fill_null(r"^"))
+        title = pl.when(has_year | (title == "")).then(title).otherwise(pl.concat_str(title, year, ignore_nulls=True))
     parts = [title]
     if "genres" in items.columns:
         parts.append(pl.col("genres").list.join(", ").fill_null(""))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from recsat import DataError, FilterContext
-from recsat.testing.filtering import kept_items
+from recsat.testing.check_filters import kept_items
 from recsat_content.config import ContentConfig
 from recsat_content.domain import CONTENT, load
 
@@ -59,8 +59,8 @@ def test_keeps_what_the_settings_ask_for(name: str, settings: dict[str, Any], ex
 )
 def test_says_which_column_the_items_lack(name: str, settings: dict[str, Any], column: str) -> None:
     config = ContentConfig(**settings)
-    asked = FilterContext(known=load(config), config=config, now=NOW)
+    context = FilterContext(known=load(config), config=config, now=NOW)
     with pytest.raises(
         DataError, match=f"filter {name} needs column '{column}'.*take content.{name} out of rank.filters"
     ):
-        kept_items(CONTENT, name, asked)
+        kept_items(CONTENT, name, context)

@@ -67,8 +67,8 @@ def test_own_tables_are_read_with_every_column() -> None:
 def test_an_outcome_by_another_name_is_pointed_out(tmp_path: Path) -> None:
     for table in ("items", "events"):
         shutil.copy(TABLES / f"{table}.csv", tmp_path)
-    shown = (TABLES / "exposures.csv").read_text(encoding="utf-8")
-    (tmp_path / "exposures.csv").write_text(shown.replace("click", "clicked", 1), encoding="utf-8")
+    csv = (TABLES / "exposures.csv").read_text(encoding="utf-8")
+    (tmp_path / "exposures.csv").write_text(csv.replace("click", "clicked", 1), encoding="utf-8")
     with pytest.raises(
         DataError, match=r"exposures\.csv, row 1: there is no column 'click'.*Did you mean 'clicked'\? Rename"
     ):

@@ -124,12 +124,12 @@ def test_click_through_rate_needs_exposures() -> None:
 
 def test_what_was_shown_before_the_cut_is_no_click_through() -> None:
     # ann clicked m1 before the cut, when the arms learned from it, and did not after it.
-    shown = pl.DataFrame(
+    exposures = pl.DataFrame(
         [("ann", "m1", DAY, True), ("ann", "m1", DAY + timedelta(days=2), False)],
         schema={"user_id": pl.String, "item_id": pl.String, "timestamp": TIME, "click": pl.Boolean},
         orient="row",
     )
-    case = judged(exposures=shown, known_until=DAY + timedelta(days=1))
+    case = judged(exposures=exposures, known_until=DAY + timedelta(days=1))
     assert by_user(COMPUTE["click_through_rate"](case)) == {"ann": 0.0}
 
 

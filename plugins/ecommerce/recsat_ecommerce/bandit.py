@@ -42,16 +42,16 @@ def read_bandit(folder: Path, campaign: str, policies: Sequence[str]) -> Dataset
     """
     logs = [read_table((folder, f"{policy}_{campaign}"), LOG) for policy in policies]
     goods, item_faults = read_table((folder, f"items_{policies[-1]}_{campaign}"), ITEMS)
-    shown = pl.concat(
+    log_rows = pl.concat(
         [log.with_columns(policy=pl.lit(policy)) for (log, _), policy in zip(logs, policies, strict=True)]
     ).with_columns(user_id=pl.concat_str([pl.col(name).str.head(HASH_LENGTH) for name in USER_FEATURES], separator="-"))
-    exposures = shown.sort("timestamp", "policy", "_row").select(
+    exposures = log_rows.sort("timestamp", "policy", "_row").select(
         "user_id", "item_id", "position", "timestamp", "policy", "propensity", "click", "_file", "_row"
     )
     source = SAMPLE_SOURCE if folder == SAMPLE else f"Open Bandit files in {folder}"
     return Dataset(
         items=_items(goods),
-        users=shown.select("user_id", *USER_FEATURES).unique("user_id").sort("user_id"),
+        users=log_rows.select("user_id", *USER_FEATURES).unique("user_id").sort("user_id"),
         events=_clicks(exposures),
         exposures=exposures,
         quarantine=pl.concat([*(faults for _, faults in logs), item_faults]),

@@ -18,15 +18,15 @@ def _words(setting: str, column: str) -> Callable[[FilterContext], list[str]]:
 
     def words(context: FilterContext) -> list[str]:
         value = getattr(context.config, setting)
-        wanted = [value] if isinstance(value, str) else value or []
-        if wanted and column in context.known.items.columns:
+        setting_words = [value] if isinstance(value, str) else value or []
+        if setting_words and column in context.known.items.columns:
             there = context.known.items.select(pl.col(column).explode().drop_nulls().unique().sort()).to_series()
-            strange = [word for word in wanted if word not in there]
-            if strange:
+            unknown = [word for word in setting_words if word not in there]
+            if unknown:
                 raise ConfigError(
-                    f"{setting}: no product has {strange[0]!r} among its {column}. There are {', '.join(there.head(40))}."
+                    f"{setting}: no product has {unknown[0]!r} among its {column}. There are {', '.join(there.head(40))}."
                 )
-        return list(wanted)
+        return list(setting_words)
 
     return words
 

@@ -59,15 +59,15 @@ def read_retail(folder: Path, timestamp_format: str | None) -> Dataset:
             f"{folder / 'transactions'}: no line is a purchase of a product by a known customer. "
             "Fill in customer_id, and is_product in items."
         )
-    told = _told(lines, known, of_products, priced, netted)
-    logger.info("%s: %s.", folder, told)
+    counts = _line_counts(lines, known, of_products, priced, netted)
+    logger.info("%s: %s.", folder, counts)
     source = SAMPLE_SOURCE if folder == SAMPLE else f"Invoices in {folder}"
     return Dataset(
         items=_items(products, sales),
         users=_users(sales),
         events=_purchases(sales),
         quarantine=pl.concat([line_faults, item_faults]),
-        source=f"{source}. {told}. Topics are derived from words of the descriptions.",
+        source=f"{source}. {counts}. Topics are derived from words of the descriptions.",
     )
 
 
@@ -110,7 +110,7 @@ def _purchases(sales: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _told(
+def _line_counts(
     lines: pl.DataFrame, known: pl.DataFrame, of_products: pl.DataFrame, priced: pl.DataFrame, netted: pl.DataFrame
 ) -> str:
     """What became of the lines, in words for the report."""

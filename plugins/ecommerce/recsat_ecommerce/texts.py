@@ -20,9 +20,9 @@ def describe_item(items: pl.DataFrame) -> pl.Series:
     """
     categories = pl.col("categories").list.join(", ")
     further = {"brand": pl.col("brand"), "categories": categories, "description": pl.col("description")}
-    parts = [pl.col("title"), *(part for name, part in further.items() if name in items.columns)]
-    said = [part.str.strip_chars(" .").replace("", None) for part in parts]
-    return items.select(text=pl.concat_list(said).list.drop_nulls().list.join(". ")).to_series()
+    columns = [pl.col("title"), *(part for name, part in further.items() if name in items.columns)]
+    parts = [part.str.strip_chars(" .").replace("", None) for part in columns]
+    return items.select(text=pl.concat_list(parts).list.drop_nulls().list.join(". ")).to_series()
 
 
 def describe_user(users: pl.DataFrame, history: pl.DataFrame) -> pl.Series:

@@ -59,7 +59,7 @@ def topics_of(descriptions: pl.Series) -> pl.Series:
     [['Candles and light', 'Christmas'], ['Toys and games'], []]
     """
     text = pl.col("text").str.to_lowercase().str.replace_many(list(PHRASES), list(PHRASES.values()))
-    found = [
+    topics = [
         pl.when(pl.col("words").list.set_intersection(words.split()).list.len() > 0).then(pl.lit(topic))
         for topic, words in WORDS.items()
     ]
@@ -67,7 +67,7 @@ def topics_of(descriptions: pl.Series) -> pl.Series:
         pl.DataFrame({"text": descriptions.cast(pl.String)})
         .lazy()
         .select(words=text.fill_null("").str.extract_all(r"[a-z]+(?:[-'][a-z]+)*"))
-        .select(topics=pl.concat_list(found).list.drop_nulls())
+        .select(topics=pl.concat_list(topics).list.drop_nulls())
         .collect()
         .to_series()
     )

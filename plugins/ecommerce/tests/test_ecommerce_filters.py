@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from recsat import ConfigError, DataError, FilterContext
-from recsat.testing.filtering import kept_items, plan_of
+from recsat.testing.check_filters import kept_items, plan_of
 from recsat_ecommerce.config import EcommerceConfig
 from recsat_ecommerce.domain import ECOMMERCE, load
 from recsat_ecommerce.filters import FILTERS
@@ -27,12 +27,12 @@ def _context(drop: tuple[str, ...] = (), now: datetime = NEW_YEAR, **settings: A
     return FilterContext(known=replace(data, items=data.items.drop(drop)), config=config, now=now)
 
 
-def _kept(name: str, context: FilterContext) -> set[str]:
+def _kept_items(name: str, context: FilterContext) -> set[str]:
     return set(kept_items(ECOMMERCE, name, context))
 
 
 @pytest.mark.parametrize(
-    ("name", "settings", "kept"),
+    ("name", "settings", "expected"),
     [
         ("in_stock", {}, {"mug", "tea", "sock", "lamp"}),  # the pan is out, and of the book nothing is known
         ("price", {}, {"mug", "tea", "pan", "sock", "book", "lamp"}),
@@ -48,8 +48,8 @@ def _kept(name: str, context: FilterContext) -> set[str]:
         ("market", {"market": "FR"}, {"tea", "book", "lamp"}),
     ],
 )
-def test_what_a_filter_keeps(name: str, settings: dict[str, Any], kept: set[str]) -> None:
-    assert _kept(name, _context(**settings)) == kept
+def test_what_a_filter_keeps(name: str, settings: dict[str, Any], expected: set[str]) -> None:
+    assert _kept_items(name, _context(**settings)) == expected
 
 
 def test_nothing_is_pushed_down_where_nothing_is_asked() -> None:
@@ -61,14 +61,14 @@ def test_nothing_is_pushed_down_where_nothing_is_asked() -> None:
 def test_without_a_stock_column_recent_sales_stand_for_stock() -> None:
     # Last sold: mug 1st, tea 20th, pan 2nd, book 10th, sock 5th, lamp 23rd of December.
     context = _context(drop=("in_stock",), in_stock_days=24)
-    assert _kept("in_stock", context) == {"tea", "book", "lamp"}
+    assert _kept_items("in_stock", context) == {"tea", "book", "lamp"}
     assert plan_of(ECOMMERCE, "in_stock", context).where == []
 
 
 def test_what_was_never_sold_counts_as_new_in_the_shop() -> None:
     context = _context(drop=("in_stock",), in_stock_days=1)
     unsold = replace(context.known, events=context.known.events.filter(pl.col("item_id") != "mug"))
-    assert _kept("in_stock", replace(context, known=unsold)) == {"mug"}
+    assert _kept_items("in_stock", replace(context, known=unsold)) == {"mug"}
 
 
 def _excluded(context: FilterContext, *users: str) -> set[tuple[str, ...]]:
@@ -105,7 +105,7 @@ def test_what_was_bought_long_ago_is_shown_again() -> None:
 )
 def test_a_word_that_no_product_has_is_refused(name: str, settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="no product has 'Kitchn'"):
-        _kept(name, _context(**settings))
+        _kept_items(name, _context(**settings))
 
 
 def test_a_repeatable_category_that_no_product_has_is_refused() -> None:
@@ -119,4 +119,4 @@ def test_a_repeatable_category_that_no_product_has_is_refused() -> None:
 def test_a_filter_without_its_column_says_what_to_do(name: str, column: str, settings: dict[str, Any]) -> None:
     context = _context(drop=(column,), **settings)
     with pytest.raises(DataError, match=f"needs column '{column}'.*take ecommerce.{name} out of rank.filters"):
-        _kept(name, context)
+        _kept_items(name, context)

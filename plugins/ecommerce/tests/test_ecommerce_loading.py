@@ -115,14 +115,14 @@ def test_a_quantity_that_is_no_number_is_a_fault_with_its_row(tmp_path: Path) ->
 
 
 def test_exposures_have_both_policies_with_their_propensities(open_bandit: Dataset) -> None:
-    shown = open_bandit.exposures
-    assert shown is not None
-    assert dict(shown["policy"].value_counts().iter_rows()) == {"random": 10_000, "bts": 10_000}
-    random = shown.filter(pl.col("policy") == "random")
+    exposures = open_bandit.exposures
+    assert exposures is not None
+    assert dict(exposures["policy"].value_counts().iter_rows()) == {"random": 10_000, "bts": 10_000}
+    random = exposures.filter(pl.col("policy") == "random")
     assert random["propensity"].unique().to_list() == [1 / 80]
     assert random["click"].sum() == 38
-    assert set(shown["position"]) == {1, 2, 3}
-    assert shown["click"].sum() == open_bandit.events.height == 80
+    assert set(exposures["position"]) == {1, 2, 3}
+    assert exposures["click"].sum() == open_bandit.events.height == 80
     assert open_bandit.events["value"].null_count() == 80
 
 
@@ -155,7 +155,7 @@ def test_own_tables_are_read_with_every_column() -> None:
     assert data.quarantine.is_empty()
 
 
-def _own(folder: Path, *events: str) -> EcommerceConfig:
+def _write_tables(folder: Path, *events: str) -> EcommerceConfig:
     (folder / "items.csv").write_text("item_id,title\na,One\n", encoding="utf-8")
     (folder / "events.csv").write_text(
         "\n".join(["user_id,item_id,event,value,timestamp", *events, ""]), encoding="utf-8"
@@ -164,7 +164,7 @@ def _own(folder: Path, *events: str) -> EcommerceConfig:
 
 
 def test_own_tables_need_a_title_alone(tmp_path: Path) -> None:
-    data = load(_own(tmp_path, "u,a,purchase,,2024-01-01"))
+    data = load(_write_tables(tmp_path, "u,a,purchase,,2024-01-01"))
     assert data.items.select("kind", "topics").rows() == [("product", [])]
     assert ECOMMERCE.describe_item(data.items).to_list() == ["One"]
     assert data.events.select(ECOMMERCE.positive).to_series().to_list() == [True]
@@ -187,13 +187,13 @@ def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
     ],
 )
 def test_values_that_mean_something_else_are_faults_of_their_rows(tmp_path: Path, event: str, reason: str) -> None:
-    data = load(_own(tmp_path, "u,a,purchase,3,2024-01-01", event))
+    data = load(_write_tables(tmp_path, "u,a,purchase,3,2024-01-01", event))
     assert data.events["user_id"].to_list() == ["u"]
     assert data.quarantine.select("file", "row", "column", "reason").rows() == [("events.csv", 3, "value", reason)]
 
 
 def test_ratings_on_another_scale_are_refused_at_the_door_or_set_aside(tmp_path: Path) -> None:
-    data = load(_own(tmp_path, "u,a,rating,4,2024-01-01", "v,a,rating,80,2024-01-01"))
+    data = load(_write_tables(tmp_path, "u,a,rating,4,2024-01-01", "v,a,rating,80,2024-01-01"))
     with pytest.raises(DataError, match=r"events\.csv, row 3: value '80\.0' is not between 0 and 5 stars"):
         validate(data, "raise", describe_item=ECOMMERCE.describe_item)
     left = validate(data, "quarantine", describe_item=ECOMMERCE.describe_item)
@@ -203,7 +203,7 @@ def test_ratings_on_another_scale_are_refused_at_the_door_or_set_aside(tmp_path:
 
 def test_clicks_beside_purchases_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="call clicks 'view' where people buy"):
-        load(_own(tmp_path, "u,a,purchase,3,2024-01-01", "u,a,click,,2024-01-01"))
+        load(_write_tables(tmp_path, "u,a,purchase,3,2024-01-01", "u,a,click,,2024-01-01"))
 
 
 @pytest.mark.parametrize(

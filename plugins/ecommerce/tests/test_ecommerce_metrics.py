@@ -130,9 +130,9 @@ def test_click_through_counts_all_exposures_where_nothing_is_known_before() -> N
 
 
 def test_what_was_shown_before_the_cut_is_no_click_through() -> None:
-    shown = EXPOSURES.filter((pl.col("user_id") == "ann") & (pl.col("item_id") == "mug"))
-    assert shown["click"].to_list() == [True, False]
-    assert _values("click_through_rate", _judged(exposures=shown)) == {"ann": 0.0}
+    exposures = EXPOSURES.filter((pl.col("user_id") == "ann") & (pl.col("item_id") == "mug"))
+    assert exposures["click"].to_list() == [True, False]
+    assert _values("click_through_rate", _judged(exposures=exposures)) == {"ann": 0.0}
 
 
 def test_click_through_is_undefined_where_nothing_was_shown_after_the_last_known_event() -> None:

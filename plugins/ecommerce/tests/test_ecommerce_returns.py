@@ -19,7 +19,7 @@ def _lines(*quantities: int) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize(
-    ("quantities", "kept", "excess"),
+    ("quantities", "expected", "excess"),
     [
         ([5], [5], 0),
         ([5, -2], [3, 0], 0),
@@ -36,9 +36,9 @@ def _lines(*quantities: int) -> pl.DataFrame:
         ([6, -1, -1, 2, -3], [3, 0, 0, 0, 0], 0),
     ],
 )
-def test_returns_undo_the_latest_purchases_before_them(quantities: list[int], kept: list[int], excess: int) -> None:
+def test_returns_undo_the_latest_purchases_before_them(quantities: list[int], expected: list[int], excess: int) -> None:
     netted = net_out(_lines(*quantities))
-    assert netted["kept"].to_list() == kept
+    assert netted["kept"].to_list() == expected
     assert netted["excess"].unique().to_list() == [excess]
 
 
@@ -81,6 +81,6 @@ def test_netting_is_what_a_stack_of_units_does(history: list[tuple[str, str, int
                 excess[c, s] = excess.get((c, s), 0) + 1
     netted = net_out(lines)
     assert netted["time"].to_list() == list(range(len(history)))
-    for c, s, t, kept, over in netted.select("customer_id", "stock_code", "time", "kept", "excess").iter_rows():
-        assert kept == stacks[c, s].count(t)
+    for c, s, t, n_kept, over in netted.select("customer_id", "stock_code", "time", "kept", "excess").iter_rows():
+        assert n_kept == stacks[c, s].count(t)
         assert over == excess.get((c, s), 0)

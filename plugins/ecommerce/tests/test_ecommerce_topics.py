@@ -28,9 +28,9 @@ def test_topics_come_from_whole_words(description: str | None, topics: list[str]
 
 
 def test_one_answer_for_each_description_in_order() -> None:
-    found = topics_of(pl.Series(["MUG", "NOTHING", "CLOCK"]))
-    assert found.dtype == pl.List(pl.String)
-    assert found.to_list() == [["Tableware"], [], ["Clocks"]]
+    topics = topics_of(pl.Series(["MUG", "NOTHING", "CLOCK"]))
+    assert topics.dtype == pl.List(pl.String)
+    assert topics.to_list() == [["Tableware"], [], ["Clocks"]]
     assert topics_of(pl.Series([], dtype=pl.String)).to_list() == []
 
 

@@ -20,13 +20,13 @@ def with_games(sold: pl.DataFrame) -> pl.DataFrame:
         pl.col("title").alias("game_title"),
         *(pl.col(name).alias(f"_{name}") for name in inherited),
     )
-    found = sold.join(of_game, on="game_id", how="left", maintain_order="left")
+    joined = sold.join(of_game, on="game_id", how="left", maintain_order="left")
     is_item = pl.col("kind") == ITEM
     filled = [
         pl.when(is_item & _says_nothing(name, sold)).then(pl.col(f"_{name}")).otherwise(pl.col(name)).alias(name)
         for name in inherited
     ]
-    return found.with_columns(filled).drop([f"_{name}" for name in inherited])
+    return joined.with_columns(filled).drop([f"_{name}" for name in inherited])
 
 
 def _says_nothing(name: str, table: pl.DataFrame) -> pl.Expr:

@@ -16,9 +16,11 @@ PAIR = ["user_id", "item_id"]
 
 def _owned(users: pl.Series, context: FilterContext) -> pl.DataFrame:
     events, items = context.known.events, context.known.items
-    again = pl.col("consumable").fill_null(value=False) if "consumable" in items.columns else pl.lit(value=False)
-    kept = items.lazy().filter((pl.col("kind") == ITEM) & ~again).select("item_id")
-    bought = events.lazy().filter(pl.col("event") == "spend").select(PAIR).join(kept, on="item_id", how="semi")
+    is_consumable = (
+        pl.col("consumable").fill_null(value=False) if "consumable" in items.columns else pl.lit(value=False)
+    )
+    lasting = items.lazy().filter((pl.col("kind") == ITEM) & ~is_consumable).select("item_id")
+    bought = events.lazy().filter(pl.col("event") == "spend").select(PAIR).join(lasting, on="item_id", how="semi")
     return pairs_of(pl.concat([owned_games(events, items), bought]), users, context)
 
 

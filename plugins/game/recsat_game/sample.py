@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from recsat import Dataset
 from recsat.people import PREFIX, everybody, with_people
-from recsat.testing.dressing import item_texts
 from recsat.testing.simulate import (
     SimulatorSettings,
     World,
@@ -20,6 +19,7 @@ from recsat.testing.simulate import (
     popularity_policy,
     visit_rate,
 )
+from recsat.testing.simulate_texts import item_texts
 from recsat_game.catalogue import GAME, ITEM, with_games
 from recsat_game.words import AGES, GAME_PRICES, ITEM_PRICES, NAMES, PLATFORMS, THINGS, USED_UP, WORDS
 
@@ -88,13 +88,13 @@ def simulate(n_users: int, n_games: int, n_items: int, seed: int) -> Simulation:
     invites = met.filter("click").filter(pl.struct("user_id", "item_id").is_first_distinct())
     events = pl.concat([played, _offer_events(offers, sold, owned), _events(invites, "invite", None)])
     n_pages = store["page"].n_unique()
-    shown = [store, offers.with_columns(pl.col("page") + n_pages)]
-    shown.append(met.with_columns(pl.col("page") + n_pages + offers["page"].n_unique()))
+    exposures = [store, offers.with_columns(pl.col("page") + n_pages)]
+    exposures.append(met.with_columns(pl.col("page") + n_pages + offers["page"].n_unique()))
     data = Dataset(
         items=with_people(with_games(sold), users),
         users=users,
         events=events.sort("timestamp", "user_id", "item_id", "event"),
-        exposures=pl.concat(shown).sort("timestamp", "page").drop("examined", "satisfaction"),
+        exposures=pl.concat(exposures).sort("timestamp", "page").drop("examined", "satisfaction"),
         simulated=True,
         source=SOURCE.format(seed=seed),
     )
@@ -120,9 +120,9 @@ def _logged(shelf: Shelf, name: str, prefix: str) -> pl.DataFrame:
 
 
 def _sold(games: World, items: World, game_of: NDArray[np.int64], rng: np.random.Generator) -> pl.DataFrame:
-    told = item_texts(games, WORDS)
-    n_games, n_items = told.height, len(game_of)
-    of_games = told.with_columns(
+    texts = item_texts(games, WORDS)
+    n_games, n_items = texts.height, len(game_of)
+    of_games = texts.with_columns(
         item_id=pl.concat_str(pl.lit("g"), pl.col("item_id").str.slice(1)),
         kind=pl.lit(GAME),
         price=pl.Series(np.where(np.isin(np.arange(n_games), game_of), 0.0, rng.choice(GAME_PRICES, n_games))),
@@ -130,25 +130,25 @@ def _sold(games: World, items: World, game_of: NDArray[np.int64], rng: np.random
         age_rating=pl.Series(rng.choice(AGES, n_games), dtype=pl.Int64),
     )
     words = item_texts(items, WORDS, n_words=4)
-    things = pl.Series([THINGS[i] for i in rng.integers(0, len(THINGS), n_items).tolist()])
+    nouns = pl.Series([THINGS[i] for i in rng.integers(0, len(THINGS), n_items).tolist()])
     of_items = words.select(
         pl.concat_str(pl.lit("x"), pl.col("item_id").str.slice(1)).alias("item_id"),
-        pl.concat_str(pl.col("title").str.split(" ").list.first(), pl.lit(" "), things).alias("title"),
+        pl.concat_str(pl.col("title").str.split(" ").list.first(), pl.lit(" "), nouns).alias("title"),
         "description",
         "topics",
         pl.lit(ITEM).alias("kind"),
         pl.Series("price", rng.choice(ITEM_PRICES, n_items)),
         of_games["item_id"].gather(game_of).alias("game_id"),
-        things.is_in(USED_UP).alias("consumable"),
+        nouns.is_in(USED_UP).alias("consumable"),
     )
     return pl.concat([of_games, of_items], how="diagonal")
 
 
 def _users(people: World) -> pl.DataFrame:
-    told = item_texts(people, WORDS, n_words=6)
-    names = [f"{NAMES[i % len(NAMES)]} {chr(65 + i // len(NAMES) % 26)}." for i in range(told.height)]
+    texts = item_texts(people, WORDS, n_words=6)
+    names = [f"{NAMES[i % len(NAMES)]} {chr(65 + i // len(NAMES) % 26)}." for i in range(texts.height)]
     return everybody(
-        told.select(
+        texts.select(
             pl.concat_str(pl.lit("u"), pl.col("item_id").str.slice(1)).alias("user_id"),
             pl.Series("name", names),
             pl.col("topics").alias("interests"),
@@ -181,8 +181,8 @@ def _store_events(store: pl.DataFrame, sold: pl.DataFrame, rng: np.random.Genera
 
 def _offer_events(offers: pl.DataFrame, sold: pl.DataFrame, owned: pl.DataFrame) -> pl.DataFrame:
     """Spending on items of games that are owned by then, once unless they are used up; else a view."""
-    told = sold.filter(pl.col("kind") == ITEM).select("item_id", "game_id", "price", "consumable")
-    clicks = offers.filter("click").join(told, on="item_id", how="left", maintain_order="left")
+    items = sold.filter(pl.col("kind") == ITEM).select("item_id", "game_id", "price", "consumable")
+    clicks = offers.filter("click").join(items, on="item_id", how="left", maintain_order="left")
     clicks = clicks.join(owned, on=["user_id", "game_id"], how="left", maintain_order="left")
     has = (pl.col("since") <= pl.col("timestamp")).fill_null(value=False)
     could = clicks.filter(has)

@@ -36,7 +36,7 @@ def read_steam(folder: Path, catalogue: Path | None) -> Dataset:
     """``games``, ``purchase`` and ``play`` of ``folder``; developers, and prices where there are none, from ``catalogue``.
 
     A purchase has no value: what was paid is not known, and the price of 2018 is not it. Rows that say the same twice count
-    once; of hours that are told twice, their sum.
+    once; of hours that stand twice, their sum.
     """
     games, game_faults = read_table((folder, "games"), GAMES)
     purchases, purchase_faults = read_table((folder, "purchase"), PURCHASE)

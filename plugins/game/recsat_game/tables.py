@@ -45,8 +45,8 @@ def read_tables(folder: Path, timestamp_format: str | None) -> Dataset:
     refuse_person_ids(data.users, "user_id")
     _refuse_other_kinds(data.items)
     data = _sound(replace(data, events=name_people(data.events, ["invite"])))
-    shown = [] if data.exposures is None else [data.exposures]
-    met = [table.select(person("item_id")).to_series() for table in (data.events, *shown)]
+    exposures = [] if data.exposures is None else [data.exposures]
+    met = [table.select(person("item_id")).to_series() for table in (data.events, *exposures)]
     people = everybody(data.users, data.events["user_id"], *met)
     sold = with_games(data.items)
     meets = any(ids.is_not_null().any() for ids in met)
@@ -54,9 +54,9 @@ def read_tables(folder: Path, timestamp_format: str | None) -> Dataset:
 
 
 def _refuse_other_kinds(sold: pl.DataFrame) -> None:
-    strange = sold.filter(~pl.col("kind").is_in([GAME, ITEM]))
-    if strange.height:
-        file, row, kind_of = strange.select("_file", "_row", "kind").row(0)
+    unknown = sold.filter(~pl.col("kind").is_in([GAME, ITEM]))
+    if unknown.height:
+        file, row, kind_of = unknown.select("_file", "_row", "kind").row(0)
         raise DataError(
             f"{file}, row {row}: kind {kind_of!r} is not {GAME!r} or {ITEM!r}. People are made from users and events."
         )

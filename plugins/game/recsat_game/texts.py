@@ -32,8 +32,8 @@ def describe_item(items: pl.DataFrame) -> pl.Series:
     topics, description = _words("topics", items), _column("description", items)
     tags = _words("tags", items, N_TAGS)
     developer = pl.format("By {}", _column("developer", items))
-    said = [part.str.strip_chars(" .").replace("", None) for part in (title, topics, tags, description, developer)]
-    sold = pl.concat_list(said).list.drop_nulls().list.join(". ")
+    parts = [part.str.strip_chars(" .").replace("", None) for part in (title, topics, tags, description, developer)]
+    sold = pl.concat_list(parts).list.drop_nulls().list.join(". ")
     if "price" in items.columns:
         free = (pl.col("price") == 0) & (pl.col("kind") == GAME)
         sold = pl.when(free.fill_null(value=False)).then(pl.concat_str(sold, pl.lit(". Free to play"))).otherwise(sold)
@@ -67,11 +67,11 @@ def describe_user(users: pl.DataFrame, history: pl.DataFrame) -> pl.Series:
         .group_by("user_id", maintain_order=True)
         .agg(titles=pl.col("title").head(N_TITLES).str.join(", "))
     )
-    told = users.lazy().select("user_id", interests=_words("interests", users), bio=_column("bio", users))
+    profiles = users.lazy().select("user_id", interests=_words("interests", users), bio=_column("bio", users))
     profile = _profile(pl.coalesce("interests", "liked_topics"), pl.col("bio"))
     played = pl.format("Most played: {}.", pl.col("titles"))
     return (
-        told.join(topics, on="user_id", how="left", maintain_order="left")
+        profiles.join(topics, on="user_id", how="left", maintain_order="left")
         .join(titles, on="user_id", how="left", maintain_order="left")
         .select(profile=profile, played=played)
         .select(
@@ -96,6 +96,6 @@ def _words(name: str, table: pl.DataFrame, n: int | None = None) -> pl.Expr:
 
 
 def _profile(topics: pl.Expr, bio: pl.Expr) -> pl.Expr:
-    told = bio.str.strip_chars(" .").replace("", None)
-    text = pl.concat_str(pl.format("Plays {}.", topics), pl.format("{}.", told), separator=" ", ignore_nulls=True)
+    bio_text = bio.str.strip_chars(" .").replace("", None)
+    text = pl.concat_str(pl.format("Plays {}.", topics), pl.format("{}.", bio_text), separator=" ", ignore_nulls=True)
     return text.replace("", NEWCOMER)

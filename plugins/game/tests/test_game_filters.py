@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from recsat import DataError, FilterContext
-from recsat.testing.filtering import kept_items
+from recsat.testing.check_filters import kept_items
 from recsat_game.config import GameConfig
 from recsat_game.domain import GAMES, load
 from recsat_game.filters import FILTERS
@@ -26,11 +26,11 @@ def context(**settings: Any) -> FilterContext:
     return FilterContext(known=load(config), config=config, now=datetime(2024, 2, 1, tzinfo=UTC))
 
 
-def pairs(name: str, asked: FilterContext) -> dict[str, list[str]]:
+def pairs(name: str, filter_context: FilterContext) -> dict[str, list[str]]:
     part = BY_NAME[name].exclude or BY_NAME[name].allow
     assert part is not None
-    found = part(pl.Series("user_id", USERS), asked)
-    return {user: sorted(found.filter(pl.col("user_id") == user)["item_id"]) for user in USERS}
+    rows = part(pl.Series("user_id", USERS), filter_context)
+    return {user: sorted(rows.filter(pl.col("user_id") == user)["item_id"]) for user in USERS}
 
 
 @pytest.mark.parametrize(
@@ -66,11 +66,11 @@ def test_nobody_meeting_themselves_is_the_rule_that_always_runs() -> None:
     ],
 )
 def test_keeps_what_the_settings_ask_for(name: str, settings: dict[str, Any], expected: list[str]) -> None:
-    asked = context(**settings)
-    kept = kept_items(GAMES, name, asked)
-    friends = asked.known.items.filter(pl.col("kind") == "friend")["item_id"].to_list()
-    assert sorted(item for item in kept if item not in friends) == expected
-    assert sum(item in friends for item in kept) == 4, "people are of no platform, age or price"
+    filter_context = context(**settings)
+    item_ids = kept_items(GAMES, name, filter_context)
+    friends = filter_context.known.items.filter(pl.col("kind") == "friend")["item_id"].to_list()
+    assert sorted(item for item in item_ids if item not in friends) == expected
+    assert sum(item in friends for item in item_ids) == 4, "people are of no platform, age or price"
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,9 @@ def test_keeps_what_the_settings_ask_for(name: str, settings: dict[str, Any], ex
     ],
 )
 def test_says_which_column_the_items_lack(name: str, settings: dict[str, Any], column: str) -> None:
-    asked = context(**settings)
-    lacking = replace(asked, known=replace(asked.known, items=asked.known.items.drop(column)))
+    filter_context = context(**settings)
+    lacking = replace(
+        filter_context, known=replace(filter_context.known, items=filter_context.known.items.drop(column))
+    )
     with pytest.raises(DataError, match=f"filter {name} needs column '{column}'"):
         kept_items(GAMES, name, lacking)

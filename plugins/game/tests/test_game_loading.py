@@ -84,9 +84,11 @@ def test_every_visit_of_the_sample_leaves_exposures_with_exact_propensities() ->
     assert log is not None
     assert not {"satisfaction", "examined"} & set(log.columns)
     for shelf, mark in ((world.games, "g"), (world.items, "x"), (world.people, "user:u")):
-        shown = log.filter(pl.col("item_id").str.starts_with(mark))
-        user, item = (shown[name].str.extract(r"(\d+)$").cast(pl.Int64).to_list() for name in ("user_id", "item_id"))
-        assert (shown["propensity"].to_numpy() == shelf.policy[user, item]).all()
+        exposures = log.filter(pl.col("item_id").str.starts_with(mark))
+        user, item = (
+            exposures[name].str.extract(r"(\d+)$").cast(pl.Int64).to_list() for name in ("user_id", "item_id")
+        )
+        assert (exposures["propensity"].to_numpy() == shelf.policy[user, item]).all()
     assert log["page"].n_unique() == log.select("page", "user_id", "policy").unique().height
 
 

@@ -177,11 +177,11 @@ def test_click_through_needs_exposures_with_clicks() -> None:
 
 
 def test_what_was_shown_before_the_cut_is_no_click_through() -> None:
-    shown = EXPOSURES.filter((pl.col("user_id") == "ann") & (pl.col("item_id") == "g1")).with_columns(
+    exposures = EXPOSURES.filter((pl.col("user_id") == "ann") & (pl.col("item_id") == "g1")).with_columns(
         click=pl.col("timestamp") < NOON
     )
-    assert shown["click"].to_list() == [False, True]
-    assert compute("click_through_rate", judged(exposures=shown)) == {"ann": 0.0}
+    assert exposures["click"].to_list() == [False, True]
+    assert compute("click_through_rate", judged(exposures=exposures)) == {"ann": 0.0}
 
 
 COMPUTE = {metric.name: metric.compute for metric in metrics.METRICS}
@@ -226,12 +226,12 @@ def test_click_through_agrees_with_the_truth_of_the_simulation_within_its_standa
     lists = best_games(world)
     measured = COMPUTE["click_through_rate"](of_the_world(world, lists))
     assert world.data.exposures is not None
-    shown = world.data.exposures.join(lists, on=["user_id", "item_id"], how="semi")
+    exposures = world.data.exposures.join(lists, on=["user_id", "item_id"], how="semi")
     truth = world.games.world
-    satisfied = truth.satisfaction[numbers(shown["user_id"]), numbers(shown["item_id"])]
-    chance = satisfied * truth.examination[shown["position"].to_numpy() - 1]
+    satisfied = truth.satisfaction[numbers(exposures["user_id"]), numbers(exposures["item_id"])]
+    chance = satisfied * truth.examination[exposures["position"].to_numpy() - 1]
     expected = (
-        shown.select("user_id", chance=pl.Series(chance), variance=pl.Series(chance * (1 - chance)))
+        exposures.select("user_id", chance=pl.Series(chance), variance=pl.Series(chance * (1 - chance)))
         .group_by("user_id")
         .agg(pl.col("chance").mean(), error=pl.col("variance").sum().sqrt() / pl.len())
         .sort("user_id")

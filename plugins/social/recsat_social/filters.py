@@ -10,7 +10,7 @@ from recsat_social.network import known_network, within
 from recsat_social.people import ties_of
 
 
-def _shown(pairs: pl.LazyFrame, users: pl.Series, context: FilterContext) -> pl.DataFrame:
+def _people_pairs(pairs: pl.LazyFrame, users: pl.Series, context: FilterContext) -> pl.DataFrame:
     """``pairs`` (user_id, other_id) of ``users`` as (user_id, item_id), where the other is an item."""
     return pairs_of(pairs.select("user_id", item_id=person_item("other_id")), users, context)
 
@@ -21,7 +21,7 @@ def _blocked(users: pl.Series, context: FilterContext) -> pl.DataFrame:
     by_items = _blocks(context.known.items, person("item_id"))
     blocks = pl.concat([by_users, by_items])
     back = blocks.select(user_id="other_id", other_id="user_id")
-    return _shown(pl.concat([blocks, back]), users, context)
+    return _people_pairs(pl.concat([blocks, back]), users, context)
 
 
 def _blocks(table: pl.DataFrame, who: pl.Expr) -> pl.LazyFrame:
@@ -35,12 +35,12 @@ def _friends(users: pl.Series, context: FilterContext) -> pl.DataFrame:
     ties = ties_of(context.known.events).lazy().select("user_id", "other_id")
     if context.config.is_mutual:
         ties = pl.concat([ties, ties.select(user_id="other_id", other_id="user_id")])
-    return _shown(ties, users, context)
+    return _people_pairs(ties, users, context)
 
 
 def _near(users: pl.Series, context: FilterContext) -> pl.DataFrame:
     network = known_network(context.known.events)
-    return _shown(within(network, users, context.config.max_distance).lazy(), users, context)
+    return _people_pairs(within(network, users, context.config.max_distance).lazy(), users, context)
 
 
 NOT_BLOCKED = CandidateFilter(

@@ -43,8 +43,8 @@ def strangers_reached(judged: Judged) -> pl.DataFrame:
     that only closes triangles has 0. Defined for users who met somebody on their list.
     """
     met = _met(WITH_PEOPLE, judged).collect()
-    strange = are_strangers(known_network(judged.history), met["user_id"], met["other_id"])
-    return _mean(pl.col("strange"), met.lazy().with_columns(strange=pl.Series(strange, dtype=pl.Boolean)))
+    is_stranger = are_strangers(known_network(judged.history), met["user_id"], met["other_id"])
+    return _mean(pl.col("is_stranger"), met.lazy().with_columns(is_stranger=pl.Series(is_stranger, dtype=pl.Boolean)))
 
 
 METRICS = (

@@ -46,17 +46,17 @@ def within(network: Network, users: pl.Series, distance: int) -> pl.DataFrame:
     Breadth first from all users at once: row u of :math:`A + A^2 + … + A^n`, of which only the pattern counts.
     """
     rows = network.places(users)
-    asked, rows = users.filter(pl.Series(rows >= 0)), rows[rows >= 0]
+    known_users, rows = users.filter(pl.Series(rows >= 0)), rows[rows >= 0]
     reached = frontier = network.links[rows]
     for _ in range(distance - 1):
         frontier = _ones(csr_array(frontier @ network.links))
         reached = _ones(csr_array(reached + frontier))
-    found = reached.tocoo()
-    from_place, to_place = found.coords
+    entries = reached.tocoo()
+    from_place, to_place = entries.coords
     others = rows[from_place] != to_place
     return pl.DataFrame(
         {
-            "user_id": asked.gather(from_place[others]),
+            "user_id": known_users.gather(from_place[others]),
             "other_id": network.people.gather(to_place[others]),
         },
         schema={"user_id": pl.String, "other_id": pl.String},
@@ -77,8 +77,8 @@ def are_strangers(network: Network, users: pl.Series, others: pl.Series) -> NDAr
 
 def _places(people: pl.Series, users: pl.Series) -> NDArray[np.int64]:
     index = pl.DataFrame({"user_id": people, "row": np.arange(len(people), dtype=np.int64)})
-    found = users.rename("user_id").to_frame().join(index, on="user_id", how="left", maintain_order="left")
-    return found["row"].fill_null(-1).to_numpy()
+    rows = users.rename("user_id").to_frame().join(index, on="user_id", how="left", maintain_order="left")
+    return rows["row"].fill_null(-1).to_numpy()
 
 
 def _ones(matrix: csr_array) -> csr_array:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from recsat import Dataset
 from recsat.people import PREFIX
-from recsat.testing.dressing import draw_ties, item_texts
 from recsat.testing.simulate import SimulatorSettings, World, log_exposures, make_world, only, popularity_policy
+from recsat.testing.simulate_texts import draw_ties, item_texts
 from recsat_social.people import everybody, follow_events, ties_of, with_people
 from recsat_social.words import NAMES, WORDS
 
@@ -103,9 +103,9 @@ def simulate(n_users: int, n_posts: int, seed: int) -> Simulation:
 
 def _users(people: World, rng: np.random.Generator) -> pl.DataFrame:
     """Interests and bio come from the taste; one in 25 opted out, and about as many blocks as people."""
-    told = item_texts(people, WORDS, n_words=6)
-    n = told.height
-    ids = told.select(user_id=pl.concat_str(pl.lit("u"), pl.col("item_id").str.slice(1))).to_series()
+    texts = item_texts(people, WORDS, n_words=6)
+    n = texts.height
+    ids = texts.select(user_id=pl.concat_str(pl.lit("u"), pl.col("item_id").str.slice(1))).to_series()
     who, whom = rng.integers(0, n, size=n), rng.integers(0, n, size=n)
     blocks = pl.DataFrame({"user_id": ids.gather(who), "blocked": ids.gather(whom)})
     blocked = (
@@ -116,8 +116,8 @@ def _users(people: World, rng: np.random.Generator) -> pl.DataFrame:
         {
             "user_id": ids,
             "name": names,
-            "interests": told["topics"],
-            "bio": told["description"],
+            "interests": texts["topics"],
+            "bio": texts["description"],
             "opted_out": rng.random(n) < OPTED_OUT,
         }
     )
@@ -148,16 +148,16 @@ def _follows(met: pl.DataFrame, people: World, users: pl.DataFrame, rng: np.rand
     allowed = _may_meet(users) | users["opted_out"].to_numpy()[None, :]
     one, other = _number(old["user_id"]), _number(old["other_id"])
     old = old.filter(pl.Series((allowed & allowed.T)[one, other]))
-    taken = met.filter("click").select(
+    clicked = met.filter("click").select(
         "user_id", pl.col("item_id").str.strip_prefix(PREFIX).alias("other_id"), "timestamp"
     )
-    taken = taken.sort("timestamp").unique(["user_id", "other_id"], keep="first", maintain_order=True)
-    wanted = people.satisfaction[_number(taken["other_id"]), _number(taken["user_id"])]
-    answers = taken.filter(pl.Series(rng.random(taken.height) < wanted))
+    clicked = clicked.sort("timestamp").unique(["user_id", "other_id"], keep="first", maintain_order=True)
+    chance = people.satisfaction[_number(clicked["other_id"]), _number(clicked["user_id"])]
+    answers = clicked.filter(pl.Series(rng.random(clicked.height) < chance))
     later = pl.Series((rng.random(answers.height) * ANSWER_HOURS * 3600e6).astype(np.int64)).cast(pl.Duration("us"))
     back = answers.select(user_id="other_id", other_id="user_id", timestamp=pl.col("timestamp") + later)
     until = pl.lit(met["timestamp"].max())
-    every = pl.concat([old, taken, back]).filter(pl.col("timestamp") <= until)
+    every = pl.concat([old, clicked, back]).filter(pl.col("timestamp") <= until)
     return every.sort("timestamp", "user_id", "other_id").unique(
         ["user_id", "other_id"], keep="first", maintain_order=True
     )

@@ -41,9 +41,9 @@ def read_tables(folder: Path, timestamp_format: str | None, *, mutual: bool) -> 
     refuse_person_ids(data.users, "user_id")
     events = _with_ties(name_people(data.events, WITH_PEOPLE), data.ties, mutual=mutual)
     data = _sound(replace(data, events=events))
-    shown = [] if data.exposures is None else [data.exposures]
-    met = [table.select(person("item_id")).to_series() for table in (data.events, *shown)]
-    people = everybody(data.users, data.events["user_id"], *met, *(table["user_id"] for table in shown))
+    exposures = [] if data.exposures is None else [data.exposures]
+    met = [table.select(person("item_id")).to_series() for table in (data.events, *exposures)]
+    people = everybody(data.users, data.events["user_id"], *met, *(table["user_id"] for table in exposures))
     return replace(data, items=with_people(data.items, people), users=people, ties=ties_of(data.events))
 
 
@@ -69,18 +69,18 @@ def _sound(data: Dataset) -> Dataset:
 def _with_ties(events: pl.DataFrame, ties: pl.DataFrame | None, *, mutual: bool) -> pl.DataFrame:
     """Ties that are no follow event yet become one; mutual ones each way."""
     follows = events.filter(pl.col("event") == "follow")
-    told = follows.with_columns(other_id=person("item_id"))
+    pairs = follows.with_columns(other_id=person("item_id"))
     columns = ["user_id", "other_id", "timestamp", "_file", "_row"]
     if ties is not None:
-        told = pl.concat([told.select(columns), ties.select(columns)])
-    told = told.select(columns)
+        pairs = pl.concat([pairs.select(columns), ties.select(columns)])
+    pairs = pairs.select(columns)
     if mutual:
-        told = pl.concat(
+        pairs = pl.concat(
             [
-                told,
-                told.select(user_id="other_id", other_id="user_id", timestamp="timestamp", _file="_file", _row="_row"),
+                pairs,
+                pairs.select(user_id="other_id", other_id="user_id", timestamp="timestamp", _file="_file", _row="_row"),
             ]
         )
-    more = told.unique(["user_id", "other_id"], keep="first", maintain_order=True)
+    more = pairs.unique(["user_id", "other_id"], keep="first", maintain_order=True)
     more = follow_events(more).join(follows, on=["user_id", "item_id"], how="anti", maintain_order="left")
     return pl.concat([events, more.select(events.columns)])

@@ -23,8 +23,8 @@ def describe_item(items: pl.DataFrame) -> pl.Series:
     """Content: ``Summit trail. hiking. rope boots ridge``. A person: :func:`describe_user` of somebody without a history."""
     topics = _words("topics", items)
     description = pl.col("description") if "description" in items.columns else pl.lit(None, dtype=pl.String)
-    said = [part.str.strip_chars(" .").replace("", None) for part in (pl.col("title"), topics, description)]
-    content = pl.concat_list(said).list.drop_nulls().list.join(". ")
+    parts = [part.str.strip_chars(" .").replace("", None) for part in (pl.col("title"), topics, description)]
+    content = pl.concat_list(parts).list.drop_nulls().list.join(". ")
     text = pl.when(pl.col("kind") == FRIEND).then(_profile(topics, description)).otherwise(content)
     return items.select(text=text).to_series()
 
@@ -58,11 +58,11 @@ def describe_user(users: pl.DataFrame, history: pl.DataFrame) -> pl.Series:
         .agg(titles=pl.col("title").unique(maintain_order=True).head(N_TITLES).str.join(", "))
     )
     bio = pl.col("bio") if "bio" in users.columns else pl.lit(None, dtype=pl.String)
-    told = users.lazy().select("user_id", interests=_words("interests", users), bio=bio)
+    profiles = users.lazy().select("user_id", interests=_words("interests", users), bio=bio)
     profile = _profile(pl.coalesce("interests", "liked_topics"), pl.col("bio"))
     recently = pl.format("Recently: {}.", pl.col("titles"))
     return (
-        told.join(topics, on="user_id", how="left", maintain_order="left")
+        profiles.join(topics, on="user_id", how="left", maintain_order="left")
         .join(titles, on="user_id", how="left", maintain_order="left")
         .select(profile=profile, recently=recently)
         .select(
@@ -82,6 +82,6 @@ def _words(column: str, table: pl.DataFrame) -> pl.Expr:
 
 
 def _profile(topics: pl.Expr, bio: pl.Expr) -> pl.Expr:
-    told = bio.str.strip_chars(" .").replace("", None)
-    text = pl.concat_str(pl.format("Into {}.", topics), pl.format("{}.", told), separator=" ", ignore_nulls=True)
+    bio_text = bio.str.strip_chars(" .").replace("", None)
+    text = pl.concat_str(pl.format("Into {}.", topics), pl.format("{}.", bio_text), separator=" ", ignore_nulls=True)
     return text.replace("", NEWCOMER)

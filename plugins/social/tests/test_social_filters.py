@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from recsat import Dataset, FilterContext
-from recsat.testing.filtering import kept_items
+from recsat.testing.check_filters import kept_items
 from recsat_social.config import SocialConfig
 from recsat_social.domain import SOCIAL, load
 from recsat_social.filters import FILTERS
@@ -32,17 +32,17 @@ EVERYBODY = ["ann", "bob", "cem", "dia", "eli", "fay", "gus", "hal"]
 def context(**settings: Any) -> FilterContext:
     config = SocialConfig(folder=str(NETWORK), layout="tables")
     data = load(config)
-    asked = config.model_copy(update=settings)
-    return FilterContext(known=data, config=asked, now=datetime(2024, 2, 1, tzinfo=UTC))
+    case_config = config.model_copy(update=settings)
+    return FilterContext(known=data, config=case_config, now=datetime(2024, 2, 1, tzinfo=UTC))
 
 
-def pairs(name: str, users: list[str], asked: FilterContext) -> dict[str, set[str]]:
+def pairs(name: str, users: list[str], filter_context: FilterContext) -> dict[str, set[str]]:
     rule = BY_NAME[name]
     part = rule.exclude or rule.allow
     assert part is not None
-    found = part(pl.Series("user_id", users), asked)
-    assert found["item_id"].str.starts_with("user:").all()
-    return {user: set(found.filter(pl.col("user_id") == user)["item_id"].str.strip_prefix("user:")) for user in users}
+    rows = part(pl.Series("user_id", users), filter_context)
+    assert rows["item_id"].str.starts_with("user:").all()
+    return {user: set(rows.filter(pl.col("user_id") == user)["item_id"].str.strip_prefix("user:")) for user in users}
 
 
 def test_nobody_is_recommended_to_themselves_and_the_rule_always_runs() -> None:
@@ -51,23 +51,25 @@ def test_nobody_is_recommended_to_themselves_and_the_rule_always_runs() -> None:
 
 
 def test_a_block_holds_both_ways() -> None:
-    found = pairs("not_blocked", ["ann", "bob", "cem"], context())
-    assert found == {"ann": set(), "bob": {"cem"}, "cem": {"bob"}}
+    blocked = pairs("not_blocked", ["ann", "bob", "cem"], context())
+    assert blocked == {"ann": set(), "bob": {"cem"}, "cem": {"bob"}}
 
 
 def test_a_block_holds_where_the_one_who_blocked_is_an_item_of_the_run_and_no_user() -> None:
-    asked = context()
-    without_bob = replace(asked.known, users=asked.known.users.filter(pl.col("user_id") != "bob"))
-    assert pairs("not_blocked", ["cem"], replace(asked, known=without_bob)) == {"cem": {"bob"}}
+    filter_context = context()
+    without_bob = replace(filter_context.known, users=filter_context.known.users.filter(pl.col("user_id") != "bob"))
+    assert pairs("not_blocked", ["cem"], replace(filter_context, known=without_bob)) == {"cem": {"bob"}}
 
 
 def test_who_opted_out_or_never_said_is_shown_to_nobody() -> None:
-    asked = context()
-    shown = {item.removeprefix("user:") for item in kept_items(SOCIAL, "privacy", asked) if item.startswith("user:")}
-    assert shown == {"ann", "bob", "cem"}
+    filter_context = context()
+    people = {
+        item.removeprefix("user:") for item in kept_items(SOCIAL, "privacy", filter_context) if item.startswith("user:")
+    }
+    assert people == {"ann", "bob", "cem"}
     rule = BY_NAME["privacy"].rule
     assert rule is not None
-    bound = rule.bind(asked)
+    bound = rule.bind(filter_context)
     assert bound is not None
     assert bound.where() == {"must": [{"key": "opted_out", "match": {"value": False}}]}
 
@@ -97,12 +99,12 @@ def test_the_same_network_ends_at_the_chosen_distance(distance: int, expected: d
 
 @pytest.mark.parametrize("name", ["not_yet_friends", "same_network"])
 def test_held_out_friendships_stay_hidden_although_ties_have_them(name: str) -> None:
-    asked = context(max_distance=1)
-    before = asked.known.events.filter((pl.col("user_id") != "cem") | (pl.col("event") != "follow"))
-    found = pairs(name, ["cem"], replace(asked, known=replace(asked.known, events=before)))
-    assert "dia" not in found["cem"]
-    assert asked.known.ties is not None
-    assert asked.known.ties.filter((pl.col("user_id") == "cem") & (pl.col("other_id") == "dia")).height == 1
+    filter_context = context(max_distance=1)
+    before = filter_context.known.events.filter((pl.col("user_id") != "cem") | (pl.col("event") != "follow"))
+    excluded = pairs(name, ["cem"], replace(filter_context, known=replace(filter_context.known, events=before)))
+    assert "dia" not in excluded["cem"]
+    assert filter_context.known.ties is not None
+    assert filter_context.known.ties.filter((pl.col("user_id") == "cem") & (pl.col("other_id") == "dia")).height == 1
 
 
 def random_network(seed: int, n: int = 40, ties: int = 45) -> tuple[pl.DataFrame, dict[str, set[str]]]:
@@ -123,13 +125,13 @@ def random_network(seed: int, n: int = 40, ties: int = 45) -> tuple[pl.DataFrame
 @pytest.mark.parametrize("distance", [1, 2, 3])
 def test_distances_agree_with_a_walk_from_person_to_person(seed: int, distance: int) -> None:
     events, friends = random_network(seed)
-    found = within(known_network(events), pl.Series("user_id", list(friends)), distance)
+    pairs_within = within(known_network(events), pl.Series("user_id", list(friends)), distance)
     for person in friends:
         reached, frontier = {person}, {person}
         for _ in range(distance):
             frontier = set().union(*(friends[one] for one in frontier)) - reached
             reached |= frontier
-        assert set(found.filter(pl.col("user_id") == person)["other_id"]) == reached - {person}
+        assert set(pairs_within.filter(pl.col("user_id") == person)["other_id"]) == reached - {person}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -138,24 +140,26 @@ def test_strangers_are_more_than_two_ties_apart(seed: int) -> None:
     everybody = list(friends)
     ones = [one for one in everybody for _ in everybody]
     others = everybody * len(everybody)
-    found = are_strangers(known_network(events), pl.Series(ones), pl.Series(others))
-    for one, other, stranger in zip(ones, others, found.tolist(), strict=True):
+    are_apart = are_strangers(known_network(events), pl.Series(ones), pl.Series(others))
+    for one, other, is_stranger in zip(ones, others, are_apart.tolist(), strict=True):
         if one != other:
-            assert stranger == (other not in friends[one] and not friends[one] & friends[other]), (one, other)
+            assert is_stranger == (other not in friends[one] and not friends[one] & friends[other]), (one, other)
 
 
 def test_the_logging_policy_of_the_sample_never_showed_who_must_not_be_shown() -> None:
     world = simulate(80, 40, 3)
     data: Dataset = world.data
     assert data.exposures is not None
-    asked = FilterContext(known=data, config=SocialConfig(), now=datetime(2024, 2, 1, tzinfo=UTC))
-    shown = data.exposures.filter(pl.col("item_id").str.starts_with("user:")).select("user_id", "item_id").unique()
+    filter_context = FilterContext(known=data, config=SocialConfig(), now=datetime(2024, 2, 1, tzinfo=UTC))
+    pairs_shown = (
+        data.exposures.filter(pl.col("item_id").str.starts_with("user:")).select("user_id", "item_id").unique()
+    )
     for name in ("not_self", "not_blocked"):
         exclude = BY_NAME[name].exclude
         assert exclude is not None
-        banned = exclude(data.users["user_id"], asked)
+        banned = exclude(data.users["user_id"], filter_context)
         assert banned.height >= 80
-        assert shown.join(banned, on=["user_id", "item_id"], how="semi").is_empty()
+        assert pairs_shown.join(banned, on=["user_id", "item_id"], how="semi").is_empty()
     out = data.items.filter("opted_out")["item_id"]
     assert len(out) > 0
-    assert not shown["item_id"].is_in(out.implode()).any()
+    assert not pairs_shown["item_id"].is_in(out.implode()).any()

@@ -146,9 +146,9 @@ def test_exposures_without_clicks_are_an_error_that_names_the_column() -> None:
 
 
 def test_what_was_shown_before_the_cut_is_no_click_through() -> None:
-    shown = EXPOSURES.filter((pl.col("user_id") == "ann") & pl.col("item_id").is_in(["p1", "p2"]))
-    assert shown.sort("timestamp")["click"].to_list() == [True, False, False]
-    assert compute("click_through_rate", judged(exposures=shown)) == {"ann": 0.0}
+    exposures = EXPOSURES.filter((pl.col("user_id") == "ann") & pl.col("item_id").is_in(["p1", "p2"]))
+    assert exposures.sort("timestamp")["click"].to_list() == [True, False, False]
+    assert compute("click_through_rate", judged(exposures=exposures)) == {"ann": 0.0}
 
 
 def test_friends_of_the_network_who_meet_again_are_no_strangers_however_often() -> None:
@@ -184,12 +184,12 @@ def test_click_through_agrees_with_the_truth_of_the_simulation_within_its_standa
         exposures=data.exposures,
     )
     measured = COMPUTE["click_through_rate"](case).sort("user_id")
-    shown = data.exposures.join(lists, on=["user_id", "item_id"], how="semi")
-    user = shown["user_id"].str.slice(1).cast(pl.Int64).to_numpy()
-    item = shown["item_id"].str.slice(len(mark)).cast(pl.Int64).to_numpy()
-    chance = world.satisfaction[user, item] * world.examination[shown["position"].to_numpy() - 1]
+    exposures = data.exposures.join(lists, on=["user_id", "item_id"], how="semi")
+    user = exposures["user_id"].str.slice(1).cast(pl.Int64).to_numpy()
+    item = exposures["item_id"].str.slice(len(mark)).cast(pl.Int64).to_numpy()
+    chance = world.satisfaction[user, item] * world.examination[exposures["position"].to_numpy() - 1]
     truth = (
-        shown.select("user_id", chance=pl.Series(chance), variance=pl.Series(chance * (1 - chance)))
+        exposures.select("user_id", chance=pl.Series(chance), variance=pl.Series(chance * (1 - chance)))
         .group_by("user_id")
         .agg(pl.col("chance").mean(), error=pl.col("variance").sum().sqrt() / pl.len())
         .sort("user_id")

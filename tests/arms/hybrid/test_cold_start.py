@@ -34,25 +34,25 @@ def spread(scores: np.ndarray, data: TrainingData) -> float:
 
 
 def test_it_is_aligned_text_and_the_ridge_of_scores_on_texts_in_equal_parts(data: TrainingData) -> None:
-    found, aligned, ease = carried(data)
+    arm, aligned, ease = carried(data)
     E = data.vectors["text"]
     of_warm = ease.score(data.users).numpy()[:, 3:]
     fitted = Ridge(alpha=L2, fit_intercept=False).fit(E[3:], of_warm.T)
     by_scores = fitted.coef_ @ E.T
     by_text = aligned.score(data.users).numpy()
     expected = by_text / spread(by_text, data) + by_scores / spread(by_scores, data)
-    np.testing.assert_allclose(found.score(data.users).numpy(), expected, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(arm.score(data.users).numpy(), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_unseen_items_are_ranked_by_taste(data: TrainingData) -> None:
-    found, _, _ = carried(data)
-    assert (found.score(data.users)[:, :3].argmax(dim=1).numpy() == np.arange(60) % 3).mean() > 0.9
+    arm, _, _ = carried(data)
+    assert (arm.score(data.users)[:, :3].argmax(dim=1).numpy() == np.arange(60) % 3).mean() > 0.9
 
 
 def test_what_history_items_add_makes_the_score_and_the_query_retrieves_by_it(data: TrainingData) -> None:
-    found, _, _ = carried(data)
+    arm, _, _ = carried(data)
     items = np.tile(np.array([[0, 2, 17]]), (60, 1))
-    scores = found.score(data.users)
-    torch.testing.assert_close(found.losses(data.users, items).sum(dim=1), scores[:, [0, 2, 17]], rtol=1e-4, atol=1e-4)
-    by_query = found.queries(data.users)["text"] @ data.vectors["text"].T
+    scores = arm.score(data.users)
+    torch.testing.assert_close(arm.losses(data.users, items).sum(dim=1), scores[:, [0, 2, 17]], rtol=1e-4, atol=1e-4)
+    by_query = arm.queries(data.users)["text"] @ data.vectors["text"].T
     np.testing.assert_allclose(by_query, scores.numpy(), rtol=1e-4, atol=1e-4)

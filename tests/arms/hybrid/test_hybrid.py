@@ -52,13 +52,13 @@ def test_without_decay_or_window_the_time_weighted_gram_is_the_gram(blocks: Trai
 def test_what_is_held_out_and_what_is_left_make_the_history(blocks: TrainingData) -> None:
     data = replace(blocks, users=replace(blocks.users, times=timed(blocks.users.history)))
     split = hold_out(data, share=0.3, rng=np.random.default_rng(3))
-    left, held = split.train.users.history.toarray(), split.hidden_likes.toarray()
-    np.testing.assert_array_equal(left + held, blocks.users.history.toarray())
+    left, held_out = split.train.users.history.toarray(), split.hidden_likes.toarray()
+    np.testing.assert_array_equal(left + held_out, blocks.users.history.toarray())
     assert split.hidden.sum() == round(0.3 * blocks.warm.sum())
     assert left[:, split.hidden].sum() == 0
     others = ~split.hidden
-    n = (left + held)[:, others].sum(axis=1)
-    assert (np.abs(held[:, others].sum(axis=1) - 0.3 * n) < 1).all()
+    n = (left + held_out)[:, others].sum(axis=1)
+    assert (np.abs(held_out[:, others].sum(axis=1) - 0.3 * n) < 1).all()
     assert split.train.users.times is not None
     np.testing.assert_array_equal(split.train.users.times.indices, split.train.users.history.indices)
     np.testing.assert_array_equal((split.train.users.times.toarray() > 0), left > 0)
@@ -78,9 +78,9 @@ def evidence(rng: np.random.Generator, *, truth: Blend, n: int = 400) -> HiddenS
 @pytest.mark.parametrize("truth", [Blend(0.5, -0.1, 1.5, 0.5), Blend(0.0, 0.0, 0.0, 2.0)])
 def test_calibration_finds_the_scale_that_made_the_likes(truth: Blend) -> None:
     rng = np.random.default_rng(0)
-    found = fit_blend([evidence(rng, truth=truth) for _ in range(2)])
-    assert (found.offset, found.slope) == (truth.offset, truth.slope)
-    assert abs(found.blend - truth.blend) <= 0.31
+    blend = fit_blend([evidence(rng, truth=truth) for _ in range(2)])
+    assert (blend.offset, blend.slope) == (truth.offset, truth.slope)
+    assert abs(blend.blend - truth.blend) <= 0.31
 
 
 def test_a_hit_of_a_short_list_counts_once() -> None:
@@ -161,13 +161,13 @@ def test_a_new_item_names_a_reason_only_where_it_outweighs_the_step_of_the_offse
     before = fitted.score(users)
     share = fitted.unseen_part.losses(users, listed)
     for user in range(60):
-        own = users.history[[user]].indices
-        left_out = users.history[[user] * len(own)].toarray()
-        left_out[np.arange(len(own)), own] = 0
-        lost = (before[user, :3] - fitted.score(UserBatch(["x"] * len(own), csr_array(left_out)))[:, :3]).numpy()
-        speaks = share[user, : len(own)].numpy() > 0
+        history = users.history[[user]].indices
+        left_out = users.history[[user] * len(history)].toarray()
+        left_out[np.arange(len(history)), history] = 0
+        lost = (before[user, :3] - fitted.score(UserBatch(["x"] * len(history), csr_array(left_out)))[:, :3]).numpy()
+        speaks = share[user, : len(history)].numpy() > 0
         for item in range(3):
-            lowers = own[speaks[:, item] & (lost[:, item] > 1e-4)]
+            lowers = history[speaks[:, item] & (lost[:, item] > 1e-4)]
             assert (because[user, item] in lowers) if len(lowers) else (because[user, item] == -1 or offset >= 0)
 
 
@@ -175,7 +175,7 @@ def test_the_penalty_is_the_one_that_ranks_hidden_items_best(
     blocks: TrainingData,
 ) -> None:
     rng = np.random.default_rng(7)
-    found, units = np.zeros(len(RIDGES)), []
+    ndcg, units = np.zeros(len(RIDGES)), []
     for _ in range(RIDGE_ROUNDS):
         split = hold_out(blocks, share=0.2, rng=rng)
         hidden = np.flatnonzero(split.hidden)
@@ -185,8 +185,8 @@ def test_the_penalty_is_the_one_that_ranks_hidden_items_best(
         judged = liked.any(axis=1)
         for place, l2 in enumerate(RIDGES):
             scores = AlignedText(l2=l2).fit(split.train).score(split.train.users).numpy()[:, hidden]
-            found[place] += ndcg_score(liked[judged], scores[judged], k=10)
-    expected = RIDGES[int(found.argmax())] * np.mean(units)
+            ndcg[place] += ndcg_score(liked[judged], scores[judged], k=10)
+    expected = RIDGES[int(ndcg.argmax())] * np.mean(units)
     assert best_penalty(blocks, 0.2, np.random.default_rng(7)) == pytest.approx(expected)
     fitted = Hybrid().fit(blocks)
     assert fitted.penalty is not None

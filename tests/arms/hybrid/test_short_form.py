@@ -42,5 +42,5 @@ def test_older_items_than_the_last_twenty_do_not_count() -> None:
     weights = csr_array(np.eye(n, n, k=1, dtype=np.float32))
     history = csr_array(np.array([[*[1] * (n - 1), 0]], dtype=np.float32))
     times = csr_array(np.array([[*range(1, n), 0]], dtype=np.float64))
-    found = latest_neighbours(weights, UserBatch(["u"], history, times=times), 30)
-    assert set(found[found >= 0].tolist()) == set(range(5, n))
+    neighbours = latest_neighbours(weights, UserBatch(["u"], history, times=times), 30)
+    assert set(neighbours[neighbours >= 0].tolist()) == set(range(5, n))

@@ -19,26 +19,26 @@ def test_the_loss_of_least_squares_is_that_of_solving_anew(alpha: float) -> None
     Y, history = torch.randn(30, 5), torch.tensor([2, 7, 11, 19])
     gram, ridge = Y.T @ Y, 0.3
 
-    def solved(own: torch.Tensor) -> torch.Tensor:
-        system = gram + ridge * torch.eye(5) + (alpha - 1) * Y[own].T @ Y[own]
-        return torch.linalg.solve(system, alpha * Y[own].sum(dim=0))
+    def solved(items: torch.Tensor) -> torch.Tensor:
+        system = gram + ridge * torch.eye(5) + (alpha - 1) * Y[items].T @ Y[items]
+        return torch.linalg.solve(system, alpha * Y[items].sum(dim=0))
 
     of_history = torch.cat([Y[history], torch.zeros(1, 5)])[None]  # the last place is padding
-    found = contributions_of_least_squares(gram, of_history, Y[None], alpha=alpha, regularisation=ridge)[0]
+    contributions = contributions_of_least_squares(gram, of_history, Y[None], alpha=alpha, regularisation=ridge)[0]
     expected = torch.stack([Y @ (solved(history) - solved(history[history != h])) for h in history])
-    torch.testing.assert_close(found[:4], expected, rtol=1e-3, atol=1e-4)
-    assert (found[4] == 0).all()
+    torch.testing.assert_close(contributions[:4], expected, rtol=1e-3, atol=1e-4)
+    assert (contributions[4] == 0).all()
 
 
 def test_the_loss_of_a_cosine_is_that_of_the_mean_without_the_item() -> None:
     torch.manual_seed(1)
     E = torch.nn.functional.normalize(torch.randn(6, 4), dim=1)
-    found = contributions_of_cosine(torch.cat([E[:4], torch.zeros(1, 4)])[None], E[None, 4:])[0]
+    contributions = contributions_of_cosine(torch.cat([E[:4], torch.zeros(1, 4)])[None], E[None, 4:])[0]
     for h in range(4):
         left = torch.arange(4) != h
         whole, without = (torch.nn.functional.normalize(part.sum(dim=0), dim=0) for part in (E[:4], E[:4][left]))
-        torch.testing.assert_close(found[h], E[4:] @ (whole - without))
-    torch.testing.assert_close(found[4], torch.zeros(2))
+        torch.testing.assert_close(contributions[h], E[4:] @ (whole - without))
+    torch.testing.assert_close(contributions[4], torch.zeros(2))
 
 
 def test_without_its_only_item_a_history_has_no_cosine() -> None:

@@ -30,8 +30,8 @@ def test_the_map_solves_the_normal_equations_with_the_prior(blocks: TrainingData
     M0 = np.random.default_rng(0).standard_normal((8, 8))
     l2 = 0.4
     penalty = l2 * np.trace(A) / 8 * np.trace(C) / 8
-    found = solve_bilinear(Moments(A, R, C), l2, M0)
-    np.testing.assert_allclose(A @ found @ C + penalty * found, R + penalty * M0, rtol=1e-6, atol=1e-6)
+    mapping = solve_bilinear(Moments(A, R, C), l2, M0)
+    np.testing.assert_allclose(A @ mapping @ C + penalty * mapping, R + penalty * M0, rtol=1e-6, atol=1e-6)
 
 
 def test_a_strong_prior_gives_the_old_map_scaled_to_fit_and_a_weak_one_what_the_data_say(blocks: TrainingData) -> None:

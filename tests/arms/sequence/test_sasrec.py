@@ -125,8 +125,8 @@ def test_the_sampled_softmax_nears_the_full_one_whatever_the_draws() -> None:
     n = 400_000
     sample = torch.multinomial(draws, n, replacement=True)
     expected = torch.nn.functional.cross_entropy(states @ vectors.T, targets)
-    found = sampled_softmax_loss(states, targets, vectors, torch.log(draws * n), sample)
-    torch.testing.assert_close(found, expected, rtol=0.01, atol=0.0)
+    sampled = sampled_softmax_loss(states, targets, vectors, torch.log(draws * n), sample)
+    torch.testing.assert_close(sampled, expected, rtol=0.01, atol=0.0)
     uncorrected = sampled_softmax_loss(states, targets, vectors, torch.full((9,), float(np.log(n / 9))), sample)
     assert abs(uncorrected - expected) > 0.05, "without the correction the draws would show"
 

@@ -34,26 +34,26 @@ def test_the_chosen_point_is_the_most_diverse_that_keeps_its_accuracy(points: li
     for reranker in RERANKERS:
         curve = [point for point in points if (point.part, point.reranker) == ("validation", reranker)]
         plain = next(point for point in curve if point.parameter == 0)
-        (chosen,) = [point for point in curve if point.chosen]
-        assert chosen.ndcg >= 0.99 * plain.ndcg
-        assert all(point.ild <= chosen.ild for point in curve if point.ndcg >= 0.99 * plain.ndcg)
+        (chosen_point,) = [point for point in curve if point.chosen]
+        assert chosen_point.ndcg >= 0.99 * plain.ndcg
+        assert all(point.ild <= chosen_point.ild for point in curve if point.ndcg >= 0.99 * plain.ndcg)
 
 
 def test_a_budget_is_chosen_by_what_it_was_asked_to_spend_and_not_by_hits(points: list[CurvePoint]) -> None:
     curve = [point for point in points if (point.part, point.reranker) == ("validation", "budget")]
     parameters = [point.parameter for point in curve]
-    (chosen,) = [point.parameter for point in curve if point.chosen]
+    (trade_off,) = [point.parameter for point in curve if point.chosen]
     assert parameters == sorted(parameters)
-    assert parameters[0] == 0 < chosen < parameters[-1]
+    assert parameters[0] == 0 < trade_off < parameters[-1]
     diversities = [point.ild for point in curve]
-    assert diversities[-1] > diversities[parameters.index(chosen)] > diversities[0]
+    assert diversities[-1] > diversities[parameters.index(trade_off)] > diversities[0]
 
 
 def test_the_test_part_has_the_plain_order_and_what_validation_chose(points: list[CurvePoint]) -> None:
     for reranker in RERANKERS | {"budget"}:
-        (chosen,) = [p.parameter for p in points if p.reranker == reranker and p.part == "validation" and p.chosen]
+        (trade_off,) = [p.parameter for p in points if p.reranker == reranker and p.part == "validation" and p.chosen]
         on_test = {p.parameter: p.chosen for p in points if p.reranker == reranker and p.part == "test"}
-        assert on_test == {0.0: chosen == 0, chosen: True}
+        assert on_test == {0.0: trade_off == 0, trade_off: True}
 
 
 def test_the_plain_point_on_test_is_what_the_lists_of_the_arm_give(

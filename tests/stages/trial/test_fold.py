@@ -27,7 +27,7 @@ LIKES = events(
 
 def with_rows_of_every_event(likes: pl.DataFrame) -> Dataset:
     """Every event was shown a day before, and stands among ties both with its time and without one."""
-    shown = likes.select(
+    exposures = likes.select(
         "user_id", "item_id", pl.col("timestamp") - pl.duration(days=1), position=pl.lit(1), click=pl.lit(value=True)
     )
     tie = likes.select("user_id", pl.col("item_id").alias("other_id"), "timestamp")
@@ -38,7 +38,7 @@ def with_rows_of_every_event(likes: pl.DataFrame) -> Dataset:
     return Dataset(
         items=ITEMS,
         events=likes,
-        exposures=shown,
+        exposures=exposures,
         ties=pl.concat([tie, back, timeless]),
         quarantine=pl.concat([quarantine, pl.DataFrame([row], schema=quarantine.schema)]),
     )
@@ -106,9 +106,9 @@ def test_filters_do_see_what_is_known(protocol: str) -> None:
 
 def test_in_last_n_what_was_shown_to_a_user_after_their_own_cut_is_not_known() -> None:
     likes = events(("u", "a", 1), ("u", "b", 2), ("u", "c", 3), ("u", "d", 4), *(("v", item, 90) for item in "abcd"))
-    shown = events(("u", "e", 1.5), ("u", "f", 3.5), ("v", "e", 89)).select("user_id", "item_id", "timestamp")
+    exposures = events(("u", "e", 1.5), ("u", "f", 3.5), ("v", "e", 89)).select("user_id", "item_id", "timestamp")
     split = split_events(likes, DOMAIN.positive, SplitSettings(protocol="last-n", n_last=1), seed=0)
-    dataset = Dataset(items=ITEMS, events=likes, exposures=shown)
+    dataset = Dataset(items=ITEMS, events=likes, exposures=exposures)
     [_, (context, _, _)] = list(contexts(split, dataset))
     assert pairs(context.known.exposures, "item_id") == {("u", "e"), ("v", "e")}
 
@@ -119,10 +119,10 @@ def test_whoever_the_split_wants_to_be_new_has_no_ties_and_was_shown_nothing() -
         schema={"user_id": pl.String, "other_id": pl.String, "timestamp": pl.Datetime("us", "UTC")},
         orient="row",
     )
-    shown = events(("u", "b", 1), ("w", "a", 1), ("u", "f", 1)).select("user_id", "item_id", "timestamp")
+    exposures = events(("u", "b", 1), ("w", "a", 1), ("u", "f", 1)).select("user_id", "item_id", "timestamp")
     known = events(("u", "a", 1), ("v", "b", 2))
     later = events(("w", "f", 1.5))  # w and f are new
-    dataset = Dataset(items=ITEMS, events=pl.concat([known, later]), ties=friends, exposures=shown)
+    dataset = Dataset(items=ITEMS, events=pl.concat([known, later]), ties=friends, exposures=exposures)
     split = split_of(known.head(1), known.tail(1), later)
     [_, (context, _, _)] = list(contexts(split, dataset))
     assert pairs(context.known.ties, "other_id") == {("u", "v")}
@@ -131,10 +131,10 @@ def test_whoever_the_split_wants_to_be_new_has_no_ties_and_was_shown_nothing() -
 
 def test_on_a_timeline_nothing_later_is_known_and_at_the_cut_itself_nothing_that_is_held_out() -> None:
     known, later = events(("u", "a", 1), ("v", "b", 2)), events(("u", "c", 2), ("v", "d", 3))
-    shown = events(("u", "c", 1), ("u", "c", 2), ("u", "e", 2), ("u", "f", 2.5)).select(
+    exposures = events(("u", "c", 1), ("u", "c", 2), ("u", "e", 2), ("u", "f", 2.5)).select(
         "user_id", "item_id", "timestamp"
     )
-    dataset = Dataset(items=ITEMS, events=pl.concat([known, later]), exposures=shown)
+    dataset = Dataset(items=ITEMS, events=pl.concat([known, later]), exposures=exposures)
     split = replace(split_of(known.head(1), known.tail(1), later), protocol="timeline")
     [_, (context, _, _)] = list(contexts(split, dataset))
     assert set(context.known.exposures.select("item_id", "timestamp").iter_rows()) == {  # type: ignore[union-attr]
@@ -198,11 +198,11 @@ def test_where_only_unseen_items_are_ranked_the_others_are_no_candidates() -> No
 
 def test_a_sample_of_users_is_drawn_among_those_who_count_and_by_the_seed() -> None:
     mask = np.arange(100) % 2 == 0
-    drawn = some_of(mask, 10, seed=3)
-    assert drawn.sum() == 10
-    assert not (drawn & ~mask).any()
-    assert (some_of(mask, 10, seed=3) == drawn).all()
-    assert (some_of(mask, 10, seed=4) != drawn).any()
+    sample = some_of(mask, 10, seed=3)
+    assert sample.sum() == 10
+    assert not (sample & ~mask).any()
+    assert (some_of(mask, 10, seed=3) == sample).all()
+    assert (some_of(mask, 10, seed=4) != sample).any()
     assert (some_of(mask, 1000, seed=3) == mask).all()
 
 

@@ -62,25 +62,25 @@ def lists(run: Path, user: str) -> pl.DataFrame:
 
 
 def test_a_newcomer_is_served_by_what_is_bought_in_their_market_and_told_so(run: Path) -> None:
-    made = lists(run, "new")
-    assert made["fallback"].all()
-    assert made["item_id"].str.starts_with("lamp").all()
-    assert set(made["reason"]) == {MALTA}
+    table = lists(run, "new")
+    assert table["fallback"].all()
+    assert table["item_id"].str.starts_with("lamp").all()
+    assert set(table["reason"]) == {MALTA}
 
 
 @pytest.mark.parametrize("user", ["nobody", "silent", "fresh"])
 def test_without_a_known_market_it_is_what_everybody_buys(run: Path, user: str) -> None:
-    made = lists(run, user)
-    assert made["item_id"].str.starts_with("mug").all()
-    assert set(made["reason"]) == {NOWHERE}
+    table = lists(run, user)
+    assert table["item_id"].str.starts_with("mug").all()
+    assert set(table["reason"]) == {NOWHERE}
 
 
 def test_held_out_users_are_served_by_the_market_too(run: Path) -> None:
-    made = pl.read_parquet(run / "lists" / "new.parquet")
+    table = pl.read_parquet(run / "lists" / "new.parquet")
     in_malta = pl.col("user_id").is_in([f"u{u}" for u in range(30, 40)])
-    assert made.filter(in_malta).height > 0
-    assert made.filter(in_malta & (pl.col("rank") == 1))["item_id"].str.starts_with("lamp").all()
-    assert made.filter(~in_malta & (pl.col("rank") == 1))["item_id"].str.starts_with("mug").all()
+    assert table.filter(in_malta).height > 0
+    assert table.filter(in_malta & (pl.col("rank") == 1))["item_id"].str.starts_with("lamp").all()
+    assert table.filter(~in_malta & (pl.col("rank") == 1))["item_id"].str.starts_with("mug").all()
 
 
 def test_markets_come_from_the_user_table_and_whoever_has_no_row_has_none(run: Path) -> None:

@@ -28,8 +28,8 @@ def reranking(config: RunConfig, name: str, **parameters: object) -> RunConfig:
 
 def ild(folder: Path) -> dict[str, float]:
     result = Result.model_validate_json((folder / "result.json").read_text())
-    found = {arm.name: arm.measures["ild@10"].mean for arm in result.arms if (arm.split, arm.slice) == ("warm", "all")}
-    return {name: mean for name, mean in found.items() if mean is not None}
+    means = {arm.name: arm.measures["ild@10"].mean for arm in result.arms if (arm.split, arm.slice) == ("warm", "all")}
+    return {name: mean for name, mean in means.items() if mean is not None}
 
 
 def test_a_run_that_names_a_reranker_has_more_diverse_lists_of_every_arm(
@@ -38,7 +38,7 @@ def test_a_run_that_names_a_reranker_has_more_diverse_lists_of_every_arm(
     plain = ild(finished_run)
     config = reranking(small_run_config, "msd", trade_off=0.5)
     folder = execute(config, load_plugins(["content"]), stages=PIPELINE)
-    assert all(found > plain[arm] for arm, found in ild(folder).items())
+    assert all(diversity > plain[arm] for arm, diversity in ild(folder).items())
     assert set(ild(folder)) == set(plain)
     user = pl.read_parquet(folder / "lists" / "warm.parquet")["user_id"][0]
     served = serve(ServeConfig(run=str(folder), users=[user], arm="ease"), load_plugins(["content"]))
@@ -80,10 +80,10 @@ def test_a_run_by_expected_value_says_how_well_it_predicts(small_run_config: Run
     for stage in PIPELINE:
         stage.work(StageContext(folder, config, plugins, worthy, LogProgress()))
     result = Result.model_validate_json((folder.path / "result.json").read_text())
-    by_part = {(found.part, found.arm, found.event): found for found in result.predictions}
+    by_part = {(row.part, row.arm, row.event): row for row in result.predictions}
     arms = ("popularity", "text", "ease")
     assert set(by_part) == {(part, arm, "rating") for part in ("validation", "test") for arm in arms}
-    assert all(0 < found.rate < 0.5 and 0 < found.predicted < 0.5 for found in result.predictions)
+    assert all(0 < row.rate < 0.5 and 0 < row.predicted < 0.5 for row in result.predictions)
     for arm in arms:  # fitted there, so what is said of the validation part comes true on average
         validation, test = (by_part[part, arm, "rating"] for part in ("validation", "test"))
         assert validation.predicted == pytest.approx(validation.rate, rel=0.15)
@@ -104,6 +104,8 @@ def test_a_reranker_that_nobody_can_teach_is_left_out_and_the_run_goes_on(
 
 def test_a_budget_makes_lists_of_every_arm_more_diverse(finished_run: Path, small_run_config: RunConfig) -> None:
     plain = ild(finished_run)
-    found = ild(execute(reranking(small_run_config, "budget", loss=0.05), load_plugins(["content"]), stages=PIPELINE))
-    assert found["ease"] > plain["ease"]
-    assert found["text"] > plain["text"]
+    diversities = ild(
+        execute(reranking(small_run_config, "budget", loss=0.05), load_plugins(["content"]), stages=PIPELINE)
+    )
+    assert diversities["ease"] > plain["ease"]
+    assert diversities["text"] > plain["text"]

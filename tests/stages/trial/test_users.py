@@ -45,10 +45,10 @@ def test_users_are_told_by_what_was_known_and_never_by_what_is_held_out(inputs: 
     items = inputs.catalogue.items.select("item_id", "title")
     named = "\n".join(items["title"])
     items = items.filter(pl.Series([named.count(title) == 1 for title in items["title"]]))
-    told = pl.DataFrame(list(texts.of_users.items()), schema=["user_id", "text"], orient="row")
+    user_texts = pl.DataFrame(list(texts.of_users.items()), schema=["user_id", "text"], orient="row")
 
     def n_named(events: pl.DataFrame) -> int:
-        pairs = events.filter(inputs.domain.positive).join(items, on="item_id").join(told, on="user_id")
+        pairs = events.filter(inputs.domain.positive).join(items, on="item_id").join(user_texts, on="user_id")
         return int(pairs.select(pl.col("text").str.contains(pl.col("title"), literal=True).sum()).item())
 
     assert n_named(split.test) == 0
@@ -58,13 +58,13 @@ def test_users_are_told_by_what_was_known_and_never_by_what_is_held_out(inputs: 
 
 def test_who_liked_nothing_yet_is_not_told(inputs: RunInputs, split: Split) -> None:
     fold = judged_fold(inputs, split)
-    silent = fold.users.ids[0]
+    newcomer = fold.users.ids[0]
     history = fold.users.history.tolil()
     history[0] = 0
     fewer = replace(fold.users, history=history.tocsr())
-    told = Texts(inputs, fold.known, fewer).of_users
-    assert silent not in told
-    assert len(told) == len(fold.users.ids) - 1
+    of_users = Texts(inputs, fold.known, fewer).of_users
+    assert newcomer not in of_users
+    assert len(of_users) == len(fold.users.ids) - 1
     none = replace(fold.users, history=fold.users.history * 0)
     none.history.eliminate_zeros()
     assert Texts(inputs, fold.known, none).of_users == {}

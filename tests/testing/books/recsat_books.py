@@ -63,8 +63,8 @@ def cheap_where(context: FilterContext) -> dict | None:
 def cheap_keep(items: pl.DataFrame, context: FilterContext) -> pl.Series:
     """The same for polars."""
     limit = context.config.max_price
-    asked = pl.lit(True) if limit is None else (pl.col("price") <= limit).fill_null(False)
-    return items.select(pl.when(pl.col("item_id").is_not_null()).then(asked)).to_series()
+    is_cheap = pl.lit(True) if limit is None else (pl.col("price") <= limit).fill_null(False)
+    return items.select(pl.when(pl.col("item_id").is_not_null()).then(is_cheap)).to_series()
 
 
 def loaned(users: pl.Series, context: FilterContext) -> pl.DataFrame:

@@ -22,12 +22,12 @@ def sampled_softmax_loss(
     """
     positive = (states * vectors[targets]).sum(dim=1)
     if sample is None:
-        drawn = torch.arange(len(vectors), device=states.device)
+        negatives = torch.arange(len(vectors), device=states.device)
         others = states @ vectors.T + torch.where(torch.isfinite(log_draws), 0.0, -torch.inf)
     else:
-        drawn = sample
+        negatives = sample
         others = states @ vectors[sample].T - log_draws[sample]
-    others = others.masked_fill(drawn == targets[:, None], float("-inf"))
+    others = others.masked_fill(negatives == targets[:, None], float("-inf"))
     log_sum = torch.logaddexp(positive, torch.logsumexp(others, dim=1))
     return functional.relu(log_sum - positive).mean()  # relu: rounding may not make a loss negative
 

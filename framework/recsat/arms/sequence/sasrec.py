@@ -43,13 +43,13 @@ class Items(nn.Module):
         start = torch.zeros(text.shape[1], width)
         start[:, : directions.shape[1]] = directions / projected.norm(dim=1).mean().clamp(min=1e-6)
         self.map = nn.Parameter(start)
-        self.own = nn.Parameter(torch.zeros(len(text), width))
+        self.residuals = nn.Parameter(torch.zeros(len(text), width))
 
     def forward(self) -> Tensor:
-        own: Tensor = self.own
+        residuals: Tensor = self.residuals
         if self.training and self.cold_share > 0:
-            own = own * (torch.rand(len(own), 1, device=own.device) >= self.cold_share)
-        return self.text @ self.map + own
+            residuals = residuals * (torch.rand(len(residuals), 1, device=residuals.device) >= self.cold_share)
+        return self.text @ self.map + residuals
 
 
 class SequenceTransformer(Recommender):
@@ -139,8 +139,8 @@ class SequenceTransformer(Recommender):
         for epoch in range(self.epochs):
             cut = self._epoch(train, rows, items, rng)
             total = 0.0
-            for chosen in np.array_split(rng.permutation(len(cut)), -(-len(cut) // self.batch)):
-                window = torch.from_numpy(cut[chosen]).to(self.device)
+            for batch_rows in np.array_split(rng.permutation(len(cut)), -(-len(cut) // self.batch)):
+                window = torch.from_numpy(cut[batch_rows]).to(self.device)
                 vectors = self._items()
                 states = self._model(vectors[window[:, :-1].clamp(min=0)])
                 real = window != PADDING
@@ -152,7 +152,7 @@ class SequenceTransformer(Recommender):
                 optimiser.step()
                 if schedule.last_epoch < schedule.total_steps - 1:
                     schedule.step()
-                total += loss.item() * len(chosen)
+                total += loss.item() * len(batch_rows)
             logger.debug("sequence: epoch %d of %d, loss %.4f", epoch + 1, self.epochs, total / len(cut))
 
     def _epoch(

@@ -29,8 +29,8 @@ def shuffled(
 def latest(rows: NDArray[np.int64], items: NDArray[np.int64], n_users: int, length: int) -> NDArray[np.int64]:
     """Each user's last ``length`` items, oldest first, (n_users, at most length), padded on the right with -1."""
     counts = np.bincount(rows, minlength=n_users)
-    kept = np.minimum(counts, length)
-    return _padded(items, np.cumsum(counts) - kept, kept)
+    lengths = np.minimum(counts, length)
+    return _padded(items, np.cumsum(counts) - lengths, lengths)
 
 
 def windows(

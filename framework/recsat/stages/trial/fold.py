@@ -118,7 +118,7 @@ def _fold(
 def filter_context(inputs: RunInputs, known: pl.DataFrame, withheld: Withheld | None = None) -> FilterContext:
     """What filters may look at when ``known`` events are all that has happened.
 
-    Nothing later than the last of them, and nothing that tells of what is ``withheld`` (None: everything is known); the
+    Nothing later than the last of them, and nothing that reveals what is ``withheld`` (None: everything is known); the
     quarantine, which has rows of any part, is left out.
     """
     last = known["timestamp"].max()

@@ -1,4 +1,4 @@
-"""Which rows of ties and exposures were known at a cut: whatever tells of a held-out event was not."""
+"""Which rows of ties and exposures were known at a cut: whatever reveals a held-out event was not."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def known_so_far(
       never shown.
     - last-n besides cuts each user's own time: nothing after the user's last known event.
 
-    A tie of (a, b) tells of (b, a) too, so pairs are looked for both ways.
+    A tie of (a, b) reveals (b, a) too, so pairs are looked for both ways.
     """
     rows = table.filter((pl.col("timestamp") <= now) | pl.col("timestamp").is_null())
     if withheld is None:

@@ -10,8 +10,8 @@ def not_withdrawn(items: pl.DataFrame, context: FilterContext) -> pl.Series:
 
 
 def withdrawn_shown(judged: Judged) -> pl.DataFrame:
-    shown = pl.col("item_id").str.starts_with("withdrawn").sum().cast(pl.Float64)
-    return judged.lists.group_by("user_id").agg(shown.alias("value"))
+    n_withdrawn = pl.col("item_id").str.starts_with("withdrawn").sum().cast(pl.Float64)
+    return judged.lists.group_by("user_id").agg(n_withdrawn.alias("value"))
 
 
 @hookimpl

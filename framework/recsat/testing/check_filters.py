@@ -72,23 +72,25 @@ def _check(rule: CandidateFilter, context: FilterContext) -> bool:
 
 def _check_keep(rule: CandidateFilter, items: pl.DataFrame, context: FilterContext) -> None:
     assert rule.keep is not None
-    kept = rule.keep(items, context)
-    assert rule.keep(items.reverse(), context).reverse().equals(kept, check_names=False), (
+    mask = rule.keep(items, context)
+    assert rule.keep(items.reverse(), context).reverse().equals(mask, check_names=False), (
         f"filter {rule.name}: keep gives an item another answer when rows are in another order. Answer row by row."
     )
     half = items.gather_every(2)
-    assert rule.keep(half, context).equals(kept.gather_every(2), check_names=False), (
+    assert rule.keep(half, context).equals(mask.gather_every(2), check_names=False), (
         f"filter {rule.name}: keep gives an item another answer beside other items. Use the items that it is given."
     )
 
 
 def _check_pairs(name: str, pairs: pl.DataFrame, of_first: pl.DataFrame, users: pl.Series, items: pl.DataFrame) -> None:
     columns = ["user_id", "item_id"]
-    strange = pairs.filter(~pl.col("user_id").is_in(users.implode()))
-    assert strange.is_empty(), f"filter {name}: it answers for user {strange['user_id'][0]!r}, who was not asked for."
-    unknown = pairs.join(items, on="item_id", how="anti")
-    assert unknown.is_empty(), (
-        f"filter {name}: it answers about {unknown['item_id'][0]!r}, which is not among the items."
+    unknown_users = pairs.filter(~pl.col("user_id").is_in(users.implode()))
+    assert unknown_users.is_empty(), (
+        f"filter {name}: it answers for user {unknown_users['user_id'][0]!r}, who was not asked for."
+    )
+    unknown_items = pairs.join(items, on="item_id", how="anti")
+    assert unknown_items.is_empty(), (
+        f"filter {name}: it answers about {unknown_items['item_id'][0]!r}, which is not among the items."
     )
     alone = of_first.select(columns).unique().sort(columns)
     among = pairs.filter(pl.col("user_id") == users[0]).select(columns).unique().sort(columns) if len(users) else alone
@@ -135,8 +137,8 @@ def _check_where(rule: CandidateFilter, items: pl.DataFrame, context: FilterCont
 def _keys(part: Any) -> set[str]:
     """Payload fields that a filter names."""
     if isinstance(part, Mapping):
-        own = {part["key"]} if isinstance(part.get("key"), str) else set()
-        return own.union(*map(_keys, part.values()))
+        keys = {part["key"]} if isinstance(part.get("key"), str) else set()
+        return keys.union(*map(_keys, part.values()))
     if isinstance(part, Sequence) and not isinstance(part, str):
         return set().union(*map(_keys, part))
     return set()

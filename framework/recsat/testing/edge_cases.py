@@ -14,7 +14,7 @@ K = 6
 LISTS = {"user_id": pl.String, "item_id": pl.String, "rank": pl.Int64, "score": pl.Float64}
 
 
-def situations(data: Dataset) -> dict[str, Judged]:
+def edge_cases(data: Dataset) -> dict[str, Judged]:
     """By name: usual lists and outcomes, no events, no lists, one user, ties, lists of all that followed, nobody."""
     usual = _usual(data)
     one = usual.users.head(1)

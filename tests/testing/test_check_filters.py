@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from recsat import CandidateFilter, Dataset, FilterContext, field
-from recsat.testing.filtering import check_filter
+from recsat.testing.check_filters import check_filter
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 SINCE = NOW - timedelta(days=30)

@@ -1,4 +1,4 @@
-"""What a domain dresses a simulated world with: texts made from topics, and friendships between people of like taste."""
+"""Texts and friendships for a simulated world: texts made from topics, ties between people of like taste."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def item_texts(world: World, words: Mapping[str, Sequence[str]], n_words: int = 
     vocabulary = np.array([[words[topic][j % len(words[topic])] for j in range(width)] for topic in world.topics])
     cumulative = world.item_topics.cumsum(axis=1)[:, None, :]
     topic = (rng.random((settings.n_items, n_words, 1)) * cumulative[:, :, -1:] > cumulative).sum(axis=2)
-    drawn = vocabulary[topic, rng.integers(0, width, size=topic.shape)]
+    description_words = vocabulary[topic, rng.integers(0, width, size=topic.shape)]
     main = world.item_topics.argmax(axis=1)
     first, step = rng.integers(0, width, settings.n_items), rng.integers(1, max(width, 2), settings.n_items)
-    named = vocabulary[main[:, None], np.stack([first, (first + step) % width], axis=1)]
-    shown = pl.DataFrame(world.item_topics, schema=list(world.topics)).with_row_index("row").unpivot(index="row")
+    title_words = vocabulary[main[:, None], np.stack([first, (first + step) % width], axis=1)]
+    shares = pl.DataFrame(world.item_topics, schema=list(world.topics)).with_row_index("row").unpivot(index="row")
     largest = pl.col("value") == pl.col("value").max().over("row")
-    chosen = shown.filter((pl.col("value") >= 0.25) | largest).sort("row", "value", descending=[False, True])
+    topics = shares.filter((pl.col("value") >= 0.25) | largest).sort("row", "value", descending=[False, True])
     return pl.DataFrame(
         {
             "item_id": dense_ids("i", np.arange(settings.n_items)),
-            "title": [f"{a.capitalize()} {b} {i}" for i, (a, b) in enumerate(named.tolist(), start=1)],
-            "description": pl.Series(drawn.tolist(), dtype=pl.List(pl.String)).list.join(" "),
-            "topics": chosen.group_by("row", maintain_order=True).agg("variable").sort("row")["variable"],
+            "title": [f"{a.capitalize()} {b} {i}" for i, (a, b) in enumerate(title_words.tolist(), start=1)],
+            "description": pl.Series(description_words.tolist(), dtype=pl.List(pl.String)).list.join(" "),
+            "topics": topics.group_by("row", maintain_order=True).agg("variable").sort("row")["variable"],
         }
     )
 

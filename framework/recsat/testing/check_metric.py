@@ -11,12 +11,12 @@ from recsat.contract.domain import Judged, SatisfactionMetric
 ROUNDING = 1e-9
 
 
-def check_metric(metric: SatisfactionMetric, judged: Judged, situation: str) -> None:
-    """Raises AssertionError that names the metric, the situation and what to do. Metrics whose exposures or ties the data
-    lack are not asked, as in a run."""
+def check_metric(metric: SatisfactionMetric, judged: Judged, case: str) -> None:
+    """Raises AssertionError that names the metric, the case and what to do. Metrics whose exposures or ties the data
+    lack are not computed, as in a run."""
     if ("exposures" in metric.needs and judged.exposures is None) or ("ties" in metric.needs and judged.ties is None):
         return
-    where = f"metric {metric.name}, {situation}"
+    where = f"metric {metric.name}, {case}"
     try:
         values = metric.compute(judged)
     except Exception as error:
@@ -37,8 +37,10 @@ def check_metric(metric: SatisfactionMetric, judged: Judged, situation: str) -> 
     )
     twice = values.filter(values["user_id"].is_duplicated())["user_id"]
     assert twice.is_empty(), f"{where}: it returns user {twice[0]!r} more than once. Return one number for each user."
-    strange = values.filter(~pl.col("user_id").is_in(judged.users.implode()))["user_id"]
-    assert strange.is_empty(), f"{where}: it returns user {strange[0]!r}, who is not judged. Look at judged.users."
+    unknown_users = values.filter(~pl.col("user_id").is_in(judged.users.implode()))["user_id"]
+    assert unknown_users.is_empty(), (
+        f"{where}: it returns user {unknown_users[0]!r}, who is not judged. Look at judged.users."
+    )
     _check_range(metric, values.drop_nulls(), where)
     again = metric.compute(_reversed(judged)).sort("user_id")
     _check_same(values.sort("user_id"), again, where)

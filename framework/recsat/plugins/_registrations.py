@@ -1,4 +1,4 @@
-"""Calls registration hooks, one implementation at a time, and holds what comes back against the contract."""
+"""Calls registration hooks, one implementation at a time, and checks what they return against the contract."""
 
 from __future__ import annotations
 
@@ -34,67 +34,70 @@ HOOK_OF = {kind: f"recsat_{what}" for what, kind in KINDS.items()}
 
 
 @dataclass(frozen=True)
-class Gift(Generic[T]):
-    """A thing under the name by which a run asks for it, and whose it is."""
+class Registration(Generic[T]):
+    """A domain, encoder, filter, metric, arm or reranker under the name that a run uses, and the plugin that registers it."""
 
     name: str
     owner: Owner
-    thing: T
+    spec: T
 
 
-def domains_of(plugins: pluggy.PluginManager, owner: Owner) -> list[Gift[Domain]]:
+def domains_of(plugins: pluggy.PluginManager, owner: Owner) -> list[Registration[Domain]]:
     """What a plugin gives through ``recsat_domain``: one domain, or none."""
-    found: list[Gift[Domain]] = []
+    registrations: list[Registration[Domain]] = []
     for implementation in _implementations(plugins, owner, "recsat_domain"):
         domain = _result(owner, "recsat_domain", implementation, {})
-        _check(owner, "recsat_domain", implementation, domain, Domain, "returned")
-        found.append(Gift(domain.name, owner, domain))
-    return found
+        _check_value(owner, "recsat_domain", implementation, domain, Domain, "returned")
+        registrations.append(Registration(domain.name, owner, domain))
+    return registrations
 
 
-def encoders_of(plugins: pluggy.PluginManager, owner: Owner) -> list[Gift[EncoderSpec]]:
+def encoders_of(plugins: pluggy.PluginManager, owner: Owner) -> list[Registration[EncoderSpec]]:
     """The encoders of a plugin."""
     return _many(plugins, owner, "recsat_encoders", EncoderSpec, {})
 
 
-def offers_of(plugins: pluggy.PluginManager, owner: Owner, domain: Domain, kind: type[T]) -> list[Gift[T]]:
-    """The things of one type that a plugin adds to ``domain`` through its hooks."""
+def additions_of(plugins: pluggy.PluginManager, owner: Owner, domain: Domain, kind: type[T]) -> list[Registration[T]]:
+    """What a plugin adds to ``domain`` through the hook of one type."""
     return _many(plugins, owner, HOOK_OF[kind], kind, {"domain": domain})
 
 
-def own(domain: Gift[Domain], kind: type[T]) -> list[Gift[T]]:
-    """The things of one type that the domain itself holds, as ``<domain>.<name>``."""
-    held: dict[type, Iterable[Any]] = {CandidateFilter: domain.thing.filters, SatisfactionMetric: domain.thing.metrics}
-    return [Gift(f"{domain.name}.{thing.name}", domain.owner, thing) for thing in held.get(kind, ())]
+def members_of(domain: Registration[Domain], kind: type[T]) -> list[Registration[T]]:
+    """The filters or metrics that the domain itself has, as ``<domain>.<name>``."""
+    specs_by_kind: dict[type, Iterable[Any]] = {
+        CandidateFilter: domain.spec.filters,
+        SatisfactionMetric: domain.spec.metrics,
+    }
+    return [Registration(f"{domain.name}.{spec.name}", domain.owner, spec) for spec in specs_by_kind.get(kind, ())]
 
 
-def clashes(gifts: Iterable[Gift[Any]], what: str) -> list[tuple[list[Owner], PluginError]]:
+def clashes(registrations: Iterable[Registration[Any]], what: str) -> list[tuple[list[Owner], PluginError]]:
     """The owners of each name that is given more than once, with an error that names them."""
-    owners: dict[str, list[Owner]] = {}
-    for gift in gifts:
-        owners.setdefault(gift.name, []).append(gift.owner)
-    return [(givers, _clash(what, name, givers)) for name, givers in owners.items() if len(givers) > 1]
+    owners_by_name: dict[str, list[Owner]] = {}
+    for registration in registrations:
+        owners_by_name.setdefault(registration.name, []).append(registration.owner)
+    return [(owners, _clash(what, name, owners)) for name, owners in owners_by_name.items() if len(owners) > 1]
 
 
-def _clash(what: str, name: str, givers: list[Owner]) -> PluginError:
-    if len(set(givers)) == 1:
-        return PluginError(f"{givers[0]} gives the {what} {name!r} twice. Rename one.")
+def _clash(what: str, name: str, owners: list[Owner]) -> PluginError:
+    if len(set(owners)) == 1:
+        return PluginError(f"{owners[0]} gives the {what} {name!r} twice. Rename one.")
     return PluginError(
-        f"The {what} {name!r} is given by {' and by '.join(map(str, givers))}. "
-        f"Uninstall one of {', '.join(giver.distribution for giver in givers)}, or rename what one of them gives."
+        f"The {what} {name!r} is given by {' and by '.join(map(str, owners))}. "
+        f"Uninstall one of {', '.join(owner.distribution for owner in owners)}, or rename what one of them gives."
     )
 
 
 def _many(
     plugins: pluggy.PluginManager, owner: Owner, hook: str, kind: type[T], arguments: Mapping[str, Any]
-) -> list[Gift[T]]:
-    gifts: list[Gift[T]] = []
+) -> list[Registration[T]]:
+    registrations: list[Registration[T]] = []
     for implementation in _implementations(plugins, owner, hook):
         result: list[Any] = _result(owner, hook, implementation, arguments, many=kind)
-        for i, thing in enumerate(result):
-            _check(owner, hook, implementation, thing, kind, f"returned an iterable whose item {i} is")
-            gifts.append(Gift(owner.qualified(thing.name), owner, thing))
-    return gifts
+        for i, value in enumerate(result):
+            _check_value(owner, hook, implementation, value, kind, f"returned an iterable whose item {i} is")
+            registrations.append(Registration(owner.qualified(value.name), owner, value))
+    return registrations
 
 
 def _implementations(plugins: pluggy.PluginManager, owner: Owner, hook: str) -> list[pluggy.HookImpl]:
@@ -124,22 +127,22 @@ def _result(
         else "(a list will do)"
     )
     raise PluginError(
-        f"{owner}: {hook} at {place(function)} returned {shown(result)}; "
+        f"{owner}: {hook} at {place(function)} returned {preview(result)}; "
         f"expected an iterable of recsat.{many.__name__} {hint}."
     )
 
 
-def _check(owner: Owner, hook: str, implementation: pluggy.HookImpl, thing: Any, kind: type, verb: str) -> None:
+def _check_value(owner: Owner, hook: str, implementation: pluggy.HookImpl, value: Any, kind: type, verb: str) -> None:
     where = f"{owner}: {hook} at {place(implementation.function)}"
-    if not is_exactly(thing, kind):
-        hint = " (is a return missing?)" if thing is None and verb == "returned" else ""
-        raise PluginError(f"{where} {verb} {shown(thing)}{hint}; expected recsat.{kind.__name__}.")
-    if found := faults(thing):
-        raise PluginError(f"{where} {verb} {kind.__name__} {thing.name!r} with faults: {'; '.join(found)}.")
+    if not is_exactly(value, kind):
+        hint = " (is a return missing?)" if value is None and verb == "returned" else ""
+        raise PluginError(f"{where} {verb} {preview(value)}{hint}; expected recsat.{kind.__name__}.")
+    if value_faults := faults(value):
+        raise PluginError(f"{where} {verb} {kind.__name__} {value.name!r} with faults: {'; '.join(value_faults)}.")
 
 
-def shown(thing: object) -> str:
+def preview(value: object) -> str:
     """Type and value, cut to a line."""
-    kind, text = type(thing).__name__, " ".join(repr(thing).split())
-    whole = text if thing is None or text.startswith(kind) else f"{kind} {text}"
+    kind, text = type(value).__name__, " ".join(repr(value).split())
+    whole = text if value is None or text.startswith(kind) else f"{kind} {text}"
     return whole if len(whole) <= 80 else f"{whole[:79]}…"
