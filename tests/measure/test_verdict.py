@@ -67,7 +67,7 @@ def test_a_leading_arm_with_language_is_better(world: Evidence, arm: Arm) -> Non
     assert by_name["accuracy"].outcome == "better"
     sentence = by_name["accuracy"].sentence
     assert sentence.startswith(
-        "Accuracy on warm: text, which leads on validation among arms that use language, has nDCG@5 "
+        "Accuracy on warm: text, which leads on validation among arms with a language model, has nDCG@5 "
     )
     assert "95 % interval" in sentence
     assert "Against weak, which leads there among those without" in sentence
@@ -96,7 +96,7 @@ def test_the_same_pair_is_compared_in_every_dimension(world: Evidence, arm: Arm)
     lists = {"chance": arm(0.0), "ease": arm(2.0, 2), "text-raw": arm(0.1, 3), "text": arm(1.0, 4)}
     by_name = by_dimension(judged(world, lists), {"text-raw", "text"})
     for dimension in ("accuracy", "diversity", "behaviour"):
-        assert ": text, which leads on validation among arms that use language" in by_name[dimension].sentence
+        assert ": text, which leads on validation among arms with a language model" in by_name[dimension].sentence
         assert "Against ease, which leads there among those without" in by_name[dimension].sentence
 
 
@@ -124,7 +124,7 @@ def test_what_was_not_measured_is_said_with_its_reason(world: Evidence, arm: Arm
 
 @pytest.mark.parametrize(
     ("language", "message"),
-    [(set(), "no arm that uses language"), ({"chance", "text"}, "every arm there uses language")],
+    [(set(), "no arm with a language model"), ({"chance", "text"}, "every arm there has a language model")],
 )
 def test_without_two_sides_there_is_nothing_to_say(world: Evidence, arm: Arm, language: set[str], message: str) -> None:
     by_name = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(0.5, 2)}), language)

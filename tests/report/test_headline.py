@@ -13,12 +13,22 @@ from recsat.report.headline import (
     lead_measure,
     not_measured,
 )
-from recsat.result.model import ArmInfo, ArmResult, Difference, Measure, MeasureInfo, NotMeasured, Result, Verdict
+from recsat.result.model import (
+    ArmInfo,
+    ArmResult,
+    Attribution,
+    Difference,
+    Measure,
+    MeasureInfo,
+    NotMeasured,
+    Result,
+    Share,
+)
 
 Ends = tuple[float, float, float]
 
 
-def run(language: Ends | None, other: Ends | None, *, better: str = "higher", described: bool = True) -> Result:
+def run(language: Ends | None, other: Ends | None, *, better: str = "higher") -> Result:
     """A result of one split with up to two arms, each (low, mean, high)."""
     arms = {"reader": language, "counter": other}
     worst = 0.0 if better == "higher" else 1.0  # validation agrees with the test part
@@ -41,7 +51,7 @@ def run(language: Ends | None, other: Ends | None, *, better: str = "higher", de
             for n, e in arms.items()
             if e is not None
         ],
-        arm_infos=[ArmInfo(name=n, uses_language=n == "reader") for n in arms] if described else [],
+        arm_infos=[ArmInfo(name=n, reads="language model" if n == "reader" else "nothing") for n in arms],
         measures=[MeasureInfo(name="m", label="M", description="", dimension="accuracy", better=better)],
         stages=[],
         config={},
@@ -49,35 +59,60 @@ def run(language: Ends | None, other: Ends | None, *, better: str = "higher", de
     )
 
 
+def divided(words: float, model: Share, without: str = "bag") -> Result:
+    """A result in which the words and the model have these shares."""
+
+    def share(mean: float) -> Share:
+        return Share(mean=mean, low=mean - 0.01, high=mean + 0.01, n_users=9)
+
+    shares = Attribution(
+        split="s",
+        measure="m",
+        model="reader",
+        without_model=without,
+        nothing="counter",
+        gain=share(words + model.mean),
+        words_share=share(words),
+        model_share=model,
+    )
+    return run((0.2, 0.3, 0.4), (0.0, 0.1, 0.19)).model_copy(update={"attributions": [shares]})
+
+
 @pytest.mark.parametrize(
-    ("language", "other", "better", "answer", "leader"),
+    ("low", "high", "answer", "ending"),
     [
-        ((0.2, 0.3, 0.4), (0.0, 0.1, 0.19), "higher", "yes", "reader"),
-        ((0.2, 0.3, 0.4), (0.0, 0.1, 0.2), "higher", "not shown", "reader"),
-        ((0.0, 0.1, 0.19), (0.2, 0.3, 0.4), "higher", "no", "counter"),
-        ((0.2, 0.3, 0.4), (0.0, 0.1, 0.19), "lower", "no", "counter"),
-        ((0.0, 0.1, 0.19), (0.2, 0.3, 0.4), "lower", "yes", "reader"),
-        ((0.2, 0.3, 0.4), None, "higher", "not asked", "reader"),
-        (None, (0.2, 0.3, 0.4), "higher", "not asked", "counter"),
+        (0.1, 0.3, "yes", "the language model's."),
+        (-0.1, 0.3, "not shown", "The model's share is not shown."),
+        (-0.3, -0.1, "no", "the language model's."),
+        (None, None, "not shown", "The model's share is not shown."),
     ],
 )
-def test_language_leads_only_where_intervals_lie_apart(
-    language: Ends | None, other: Ends | None, better: str, answer: str, leader: str
+def test_the_answer_is_that_of_the_models_share(
+    low: float | None, high: float | None, answer: str, ending: str
 ) -> None:
-    (line,) = headlines(run(language, other, better=better))
-    assert (line.answer, line.leader) == (answer, leader)
-
-
-@pytest.mark.parametrize(
-    ("outcome", "answer"),
-    [("better", "yes"), ("worse", "no"), ("not shown", "not shown"), ("not measured", "yes")],
-)
-def test_a_tested_verdict_on_accuracy_goes_before_intervals(outcome: str, answer: str) -> None:
-    apart = run((0.2, 0.3, 0.4), (0.0, 0.1, 0.19))
-    verdict = Verdict(dimension="accuracy", split="s", outcome=outcome, sentence="")
-    elsewhere = Verdict(dimension="diversity", split="s", outcome="worse", sentence="")
-    (line,) = headlines(apart.model_copy(update={"verdicts": [elsewhere, verdict]}))
+    (line,) = headlines(divided(words=0.05, model=Share(mean=0.2, low=low, high=high, n_users=9)))
     assert line.answer == answer
+    assert line.sentence.startswith(
+        "Of what reader gains in M over counter, which reads nothing, +0.250 (+0.240 to +0.260), "
+    )
+    assert "+0.0500 (+0.0400 to +0.0600) is the words' (bag), +0.200" in line.sentence
+    assert line.sentence.endswith(ending)
+    assert [(one.side, one.arm) for one in line.contenders] == [("with the model", "reader"), ("nothing", "counter")]
+
+
+def test_where_words_lead_no_one_their_share_is_nothing_and_no_arm_is_named() -> None:
+    (line,) = headlines(divided(words=0.0, model=Share(mean=0.2, low=0.1, high=0.3, n_users=9), without="counter"))
+    assert " is the words', +0.200" in line.sentence
+
+
+def test_a_split_that_cannot_be_divided_says_why() -> None:
+    plain = divided(words=0.0, model=Share(mean=0.2, low=0.1, high=0.3, n_users=9))
+    (shares,) = plain.attributions
+    lacking = shares.model_copy(update={"gain": None, "lack": "No arm reads words."})
+    (line,) = headlines(plain.model_copy(update={"attributions": [lacking]}))
+    assert (line.answer, line.sentence) == ("not asked", "No arm reads words.")
+    (line,) = headlines(plain.model_copy(update={"attributions": []}))
+    assert (line.answer, line.sentence) == ("not asked", "The run does not say whose the gain is.")
 
 
 def test_the_arm_that_led_on_validation_leads_whatever_the_test_part_says() -> None:
@@ -95,14 +130,11 @@ def test_a_result_that_does_not_say_how_arms_did_on_validation_has_no_leader() -
     assert "does not say how its arms did on validation" in line.sentence
 
 
-def test_without_word_on_which_arms_read_language_the_question_is_not_asked() -> None:
-    (line,) = headlines(run((0.2, 0.3, 0.4), (0.0, 0.1, 0.19), described=False))
-    assert line.answer == "not asked"
-    assert line.sentence == "The run does not say whether reader and counter read language."
-
-
 def test_the_answer_names_the_splits(result: Result) -> None:
-    assert answer_in_words(headlines(result)) == "Language leads on cold-items. It does not on random and timeline."
+    assert (
+        answer_in_words(headlines(result))
+        == "The language model helps on cold-items. It costs accuracy on random and timeline."
+    )
     assert answer_in_words([]) == "The run has no splits, so there is no answer."
 
 

@@ -37,7 +37,7 @@ def kinds(markdown: str) -> set[str]:
 def test_verdict_table_and_cost_are_there(result: Result) -> None:
     text = render_markdown(result)
     assert text.startswith(
-        "# Does language help?\n\nLanguage leads on cold-items. It does not on random and timeline.\n"
+        "# Does the language model help?\n\nThe language model helps on cold-items. It costs accuracy on random and timeline.\n"
     )
     assert "- **random, accuracy: worse.** text against popularity" in text
     assert "| ease | 0.279 (" in text

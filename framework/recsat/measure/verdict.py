@@ -1,8 +1,8 @@
-"""The answer in words: is the leading arm that uses language better, for each dimension of one split?
+"""The answer in words: is the leading arm with a language model better, for each dimension of one split?
 
-Two arms are picked once, by nDCG@k on the validation part (:mod:`recsat.result.leading`): the one that leads among those that use
-language and the one that leads among those that do not. The same pair is compared in every dimension, since nobody serves one arm
-for its accuracy and another for its diversity. p-values are Holm-corrected over *all* pairs of an arm with language and one without,
+Two arms are picked once, by nDCG@k on the validation part (:mod:`recsat.result.leading`): the one that leads among those that read
+with a language model and the one that leads among those that do not. The same pair is compared in every dimension, since nobody serves one arm
+for its accuracy and another for its diversity. p-values are Holm-corrected over *all* pairs of an arm with a language model and one without,
 and over all measures that the verdicts speak of.
 """
 
@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-import polars as pl
 
 from recsat.config.settings import MeasureSettings
 from recsat.contract.domain import Dimension
 from recsat.measure.accuracy import Values
+from recsat.measure.attribution import values_by_arm
+from recsat.measure.differences import difference_intervals
 from recsat.measure.evaluate import EvaluatedSplit
-from recsat.measure.intervals import bootstrap_intervals
+from recsat.measure.intervals import Intervals
 from recsat.measure.measures import key_of
 from recsat.measure.score import ALL
 from recsat.measure.significance import holm, sign_flip_test
@@ -60,9 +61,9 @@ def verdicts(
     settings: MeasureSettings,
     seed: int,
 ) -> list[Verdict]:
-    """One verdict for each dimension of ``evaluated``; ``language`` names the arms that use language.
+    """One verdict for each dimension of ``evaluated``; ``language`` names the arms that read with a language model.
 
-    The outcome is that of the leading arm with language against the leading one without, by ``validation_ndcg`` of every arm; the
+    The outcome is that of the leading arm with a language model against the leading one without, by ``validation_ndcg`` of every arm; the
     sentence gives the baseline as well.
     """
     best, other, lack = _pick(evaluated, validation_ndcg, language, settings.baseline)
@@ -73,7 +74,7 @@ def verdicts(
         ]
     subjects = {dimension: _subjects(evaluated, dimension) for dimension in get_args(Dimension)}
     all_infos = [info for infos in subjects.values() for info in infos]
-    compared = _compare_all(evaluated, language, all_infos, settings, seed)
+    compared = _compare_all(evaluated, validation_ndcg, language, all_infos, settings, seed)
     return [
         _verdict(evaluated, dimension, infos, compared, (best, other), settings)
         for dimension, infos in subjects.items()
@@ -83,9 +84,13 @@ def verdicts(
 def _pick(
     evaluated: EvaluatedSplit, validation_ndcg: Mapping[str, float], language: Collection[str], baseline: str
 ) -> tuple[str, str, str]:
-    """The leading arm with language, the leading one without, and what is wrong where there is none to pick."""
+    """The leading arm with a language model, the leading one without, and what is wrong where there is none to pick."""
     lead = key_of("ndcg", evaluated.k)
-    arms = [arm for arm, measure in _measured(evaluated, lead).items() if measure.mean is not None]
+    arms = [
+        arm
+        for arm, measure in _measured(evaluated, lead).items()
+        if measure.mean is not None and arm in validation_ndcg
+    ]
     best, other = (
         leader({arm: validation_ndcg[arm] for arm in arms if (arm in language) is side}, baseline) or ""
         for side in (True, False)
@@ -93,12 +98,12 @@ def _pick(
     if not arms:
         return best, other, f"Nothing was measured on {evaluated.split}: no served user has a relevant item."
     if not best:
-        return best, other, f"Not measured on {evaluated.split}: no arm that uses language has lists there."
+        return best, other, f"Not measured on {evaluated.split}: no arm with a language model has lists there."
     if not other:
         return (
             best,
             other,
-            f"Not measured on {evaluated.split}: every arm there uses language, so there is nothing to compare.",
+            f"Not measured on {evaluated.split}: every arm there has a language model, so there is nothing to compare.",
         )
     return best, other, ""
 
@@ -125,16 +130,17 @@ def _subjects(evaluated: EvaluatedSplit, dimension: Dimension) -> list[MeasureIn
 
 def _compare_all(
     evaluated: EvaluatedSplit,
+    arms: Collection[str],
     language: Collection[str],
     infos: Sequence[MeasureInfo],
     settings: MeasureSettings,
     seed: int,
 ) -> dict[tuple[str, str, str], Comparison]:
-    """Every arm with language against every arm without and against the baseline, by (arm, other, measure)."""
+    """Every arm with a language model against every arm without and against the baseline, by (arm, other, measure)."""
     keys: list[tuple[str, str, MeasureInfo]] = []
     columns: list[Values] = []
     for info in infos:
-        values = _values(evaluated, info)
+        values = {arm: of_arm for arm, of_arm in values_by_arm(evaluated, info.name).items() if arm in arms}
         for arm in (arm for arm in values if arm in language):
             for other in (other for other in values if other != arm):
                 if other not in language or other == settings.baseline:
@@ -143,7 +149,7 @@ def _compare_all(
     if not columns:
         return {}
     differences = np.column_stack(columns)
-    intervals = bootstrap_intervals(
+    intervals = difference_intervals(
         differences, confidence=settings.confidence, n_bootstrap=settings.n_bootstrap, seed=seed
     )
     p = holm(sign_flip_test(differences))
@@ -153,36 +159,27 @@ def _compare_all(
             other=other,
             info=info,
             mean=float(intervals.mean[i]),
-            low=float(intervals.low[i]),
-            high=float(intervals.high[i]),
+            low=_known(intervals.low[i]),
+            high=_known(intervals.high[i]),
             p=float(p[i]),
             n_users=int(intervals.n_users[i]),
-            outcome=_outcome(float(intervals.mean[i]), float(p[i]), info, settings),
+            outcome=_outcome(intervals, i, float(p[i]), info, settings),
         )
         for i, (arm, other, info) in enumerate(keys)
         if not np.isnan(p[i])
     }
 
 
-def _values(evaluated: EvaluatedSplit, info: MeasureInfo) -> dict[str, Values]:
-    """Values of one measure by arm, aligned over every user who has any value at all; NaN where an arm gives none."""
-    everybody = evaluated.per_user.filter(pl.col("slice") == ALL)
-    rows = everybody.filter(pl.col("measure") == info.name)
-    users = everybody.select("user_id").unique().sort("user_id")
-    return {
-        str(arm): users.join(rows_of_arm, on="user_id", how="left", maintain_order="left")["value"]
-        .fill_null(float("nan"))
-        .to_numpy()
-        for (arm,), rows_of_arm in rows.select("arm", "user_id", "value")
-        .partition_by("arm", as_dict=True, include_key=False)
-        .items()
-    }
-
-
-def _outcome(mean: float, p: float, info: MeasureInfo, settings: MeasureSettings) -> Outcome:
-    if p > 1 - settings.confidence or mean == 0:
+def _outcome(intervals: Intervals, i: int, p: float, info: MeasureInfo, settings: MeasureSettings) -> Outcome:
+    """Better or worse only where the corrected test and the interval both say so."""
+    mean, low, high = float(intervals.mean[i]), intervals.low[i], intervals.high[i]
+    if p > 1 - settings.confidence or not (low > 0 or high < 0):
         return "not shown"
     return "better" if (mean > 0) == (info.better == "higher") else "worse"
+
+
+def _known(value: float | np.float64) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def _verdict(
@@ -201,7 +198,7 @@ def _verdict(
     lead = comparisons[0]
     means = _measured(evaluated, lead.info.name)
     sentence = (
-        f"{WORDS[dimension]} on {evaluated.split}: {best}, which leads on validation among arms that use language, has {lead.info.label} "
+        f"{WORDS[dimension]} on {evaluated.split}: {best}, which leads on validation among arms with a language model, has {lead.info.label} "
         f"{_figure(means[best], settings)}. Against {other}, which leads there among those without ({number(means[other].mean)}), {_comparison_in_words(lead)}."
     )
     against = compared.get((best, settings.baseline, lead.info.name))

@@ -1,4 +1,4 @@
-"""What a result says in words: who leads, who beats the baseline, and does language help."""
+"""What a result says in words: who leads, who beats the baseline, and what of it is the language model's."""
 
 from __future__ import annotations
 
@@ -7,23 +7,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 from recsat.result.leading import leader
-from recsat.result.model import ArmResult, Measure, MeasureInfo, NotMeasured, Result
-from recsat.result.numerals import interval, number
+from recsat.result.model import ArmResult, Measure, MeasureInfo, NotMeasured, Result, Share
+from recsat.result.numerals import interval, number, signed
 
 Answer = Literal["yes", "no", "not shown", "not asked"]
+"""Does the language model help, against the best arm without it, words included?"""
 Direction = Literal["better", "worse", "different"]
-SENTENCES: dict[Answer, str] = {
-    "yes": "Language leads here.",
-    "no": "Language does not lead here.",
-    "not shown": "No difference is shown here.",
-}
+Side = Literal["with the model", "words or nothing", "nothing"]
 
 
 @dataclass(frozen=True)
 class Contender:
     """The leading arm on one side of the question."""
 
-    side: Literal["with language", "without"]
+    side: Side
     arm: str
     figure: str
 
@@ -38,9 +35,9 @@ class SplitHeadline:
     value: str
     answer: Answer
     sentence: str
-    """Does language help here?"""
+    """Of the gain over reading nothing, what is the words' and what the language model's?"""
     contenders: list[Contender]
-    """The leading arm with language and the leading one without, where the split has both."""
+    """The arms that lead with the model, without it, and among those that read nothing, each once."""
     better: list[str]
     """Arms that are significantly better than the baseline on the lead measure."""
     worse: list[str]
@@ -141,19 +138,21 @@ def headlines(result: Result) -> list[SplitHeadline]:
 
 
 def answer_in_words(lines: Sequence[SplitHeadline]) -> str:
-    """Does language help? One or two sentences over all splits."""
+    """Does the language model help? One or two sentences over all splits."""
     where: dict[Answer, list[str]] = {"yes": [], "no": [], "not shown": [], "not asked": []}
     for line in lines:
         where[line.answer].append(line.split)
     sentences = []
     if where["yes"]:
-        sentences.append(f"Language leads on {enumerated(where['yes'])}.")
+        sentences.append(f"The language model helps on {enumerated(where['yes'])}.")
     if where["no"]:
-        sentences.append(
-            f"It does not on {enumerated(where['no'])}." if sentences else f"Not on {enumerated(where['no'])}."
-        )
+        sentences.append(f"It costs accuracy on {enumerated(where['no'])}.")
+        if not where["yes"]:
+            sentences[-1] = f"The language model costs accuracy on {enumerated(where['no'])}."
     if where["not shown"]:
-        sentences.append(f"On {enumerated(where['not shown'])} no difference is shown.")
+        sentences.append(
+            f"On {enumerated(where['not shown'])} nothing is shown that words without a model, or reading nothing, do not give."
+        )
     if where["not asked"]:
         sentences.append(f"On {enumerated(where['not asked'])} the question cannot be asked.")
     return " ".join(sentences) or "The run has no splits, so there is no answer."
@@ -187,43 +186,43 @@ def _headline(result: Result, split: str) -> SplitHeadline:
 
 
 def _language(result: Result, ordered: Sequence[ArmResult], lead: MeasureInfo) -> tuple[Answer, str, list[Contender]]:
-    reads = {info.name: info.uses_language for info in result.arm_infos}
-    unknown = [arm.name for arm in ordered if arm.name not in reads]
-    if unknown:
-        return "not asked", f"The run does not say whether {enumerated(unknown)} read language.", []
-    language, other = (leading(result, [arm for arm in ordered if reads[arm.name] is side]) for side in (True, False))
-    if language is None:
-        return "not asked", "No arm here reads language.", []
-    if other is None:
-        return "not asked", "Every arm here reads language.", []
-    a, b = language.measures[lead.name], other.measures[lead.name]
-    contenders = [
-        Contender("with language", language.name, _figure(a)),
-        Contender("without", other.name, _figure(b)),
+    """The answer of a split, its sentence, and the arms that it speaks of."""
+    split = ordered[0].split
+    shares = next((one for one in result.attributions if one.split == split), None)
+    if shares is None:
+        return "not asked", "The run does not say whose the gain is.", []
+    arms = {arm.name: arm for arm in ordered}
+    sides: list[tuple[Side, str | None]] = [
+        ("with the model", shares.model),
+        ("words or nothing", shares.without_model),
+        ("nothing", shares.nothing),
     ]
-    answer = _tested(result, language.split) or _by_intervals(a, b, lead)
-    return answer, SENTENCES[answer], contenders
+    contenders: dict[str, Contender] = {}
+    for side, name in sides:
+        if name in arms:
+            contenders[name] = Contender(side, name, _figure(arms[name].measures[lead.name]))
+    if shares.gain is None or shares.words_share is None or shares.model_share is None:
+        return "not asked", shares.lack, list(contenders.values())
+    by_words = "" if shares.without_model == shares.nothing else f" ({shares.without_model})"
+    sentence = (
+        f"Of what {shares.model} gains in {lead.label} over {shares.nothing}, which reads nothing, {_share(shares.gain)}, "
+        f"{_share(shares.words_share)} is the words'{by_words}, {_share(shares.model_share)} the language model's."
+    )
+    answer = _sign(shares.model_share)
+    if answer == "not shown":
+        sentence += " The model's share is not shown."
+    return answer, sentence, list(contenders.values())
 
 
-def _tested(result: Result, split: str) -> Answer | None:
-    """The verdict on accuracy: a paired, corrected test of the same two arms. None where the run gives none."""
-    answers: dict[str, Answer] = {"better": "yes", "worse": "no", "not shown": "not shown"}
-    accuracy_verdicts = (v for v in result.verdicts if v.split == split and v.dimension == "accuracy")
-    return next((answers[verdict.outcome] for verdict in accuracy_verdicts if verdict.outcome in answers), None)
-
-
-def _by_intervals(a: Measure, b: Measure, lead: MeasureInfo) -> Answer:
-    """Where nothing was tested: intervals that lie apart decide, which is stricter than a test."""
-    if _apart(a, b, lead):
+def _sign(share: Share) -> Answer:
+    """By the interval: paired, on the same users, of arms that were picked on validation."""
+    if share.low is not None and share.low > 0:
         return "yes"
-    return "no" if _apart(b, a, lead) else "not shown"
+    return "no" if share.high is not None and share.high < 0 else "not shown"
 
 
-def _apart(a: Measure, b: Measure, lead: MeasureInfo) -> bool:
-    """Whether all of a's interval is better than all of b's."""
-    if a.low is None or a.high is None or b.low is None or b.high is None:
-        return False
-    return a.high < b.low if lead.better == "lower" else a.low > b.high
+def _share(share: Share) -> str:
+    return f"{signed(share.mean)} ({interval(share.low, share.high, with_sign=True)})"
 
 
 def _figure(measure: Measure) -> str:

@@ -32,7 +32,7 @@ def render_markdown(result: Result) -> str:
     """Verdict, one table a split, cost. Texts of the result are escaped: none can become markup, a link or a table cell."""
     lines = headlines(result)
     parts = [
-        "# Does language help?",
+        "# Does the language model help?",
         escape(answer_in_words(lines)),
         f"*{escape(result.domain)}, run {escape(result.run_id)}, {escape(moment(result.created))}*",
     ]

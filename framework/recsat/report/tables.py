@@ -11,7 +11,7 @@ from recsat.report.headline import Direction, arms_on, direction, lead_measure
 from recsat.result.model import ArmResult, Measure, MeasureInfo, Result
 from recsat.result.numerals import NOTHING, decimals_for, interval, number, p_value, signed
 
-Kind = Literal["language", "other", "unknown"]
+Kind = Literal["language", "words", "other", "unknown"]
 MOST_COLUMNS = 7
 DIMENSIONS = {
     "accuracy": "Accuracy",
@@ -94,10 +94,10 @@ class Line:
 
 
 def kind_of(result: Result, arm: str) -> Kind:
-    """Whether an arm reads language, as far as the result says."""
+    """What an arm reads, as far as the result says."""
     for info in result.arm_infos:
         if info.name == arm:
-            return "language" if info.uses_language else "other"
+            return "language" if info.reads == "language model" else "words" if info.reads == "words" else "other"
     return "unknown"
 
 

@@ -52,11 +52,40 @@ class ArmResult(Part):
 
 
 class ArmInfo(Part):
-    """What an arm is, from its :class:`~recsat.RecommenderSpec`. The page asks whether the arms that read language lead."""
+    """What an arm is, from its :class:`~recsat.RecommenderSpec`. The page asks what of a gain is the language model's."""
 
     name: str
     description: str = ""
-    uses_language: bool
+    reads: Literal["nothing", "words", "language model"]
+    control: Literal["words", "permuted", "masked"] | None = None
+    """Set where it is another arm with this control in place of the language model."""
+
+
+class Share(Part):
+    """A part of a gain: mean of paired differences over users, with its interval; no ends where nothing can be said."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    n_users: int = Field(ge=2)
+
+
+class Attribution(Part):
+    """Whose the gain is on a split: ``gain`` of the model's arm over reading nothing is ``words_share`` + ``model_share``.
+
+    The arms are those that lead on the validation part: ``model`` among those that read with the language model, ``without_model``
+    among those that read words alone or nothing, ``nothing`` among those that read nothing. ``lack`` says why there are no shares.
+    """
+
+    split: str
+    measure: str
+    model: str | None
+    without_model: str | None
+    nothing: str | None
+    gain: Share | None = None
+    words_share: Share | None = None
+    model_share: Share | None = None
+    lack: str = ""
 
 
 class MeasureInfo(Part):
@@ -229,6 +258,8 @@ class Result(Part):
     """What diversity costs in accuracy; empty where the run did not ask."""
     predictions: list[PredictionError] = []
     """Of the value model; empty where the run did not rerank by value."""
+    attributions: list[Attribution] = []
+    """One for each split: what of the gain is the words', and what the language model's."""
     verdicts: list[Verdict] = []
     sample_users: list[SampleUser] = []
     stages: list[StageCost]

@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 import polars as pl
 
 from recsat.data.split import Split
+from recsat.measure.attribution import attribution
 from recsat.measure.evaluate import EvaluatedSplit, evaluate_split
 from recsat.measure.verdict import verdicts
 from recsat.result.model import (
     ArmInfo,
     ArmResult,
+    Attribution,
     CurvePoint,
     DataSummary,
     FilterCount,
@@ -27,6 +29,7 @@ from recsat.result.model import (
 )
 from recsat.run.stage import StageContext, StageCounts
 from recsat.stages.prepare import read_split
+from recsat.stages.recommend import may_lead
 from recsat.stages.split_lists import SplitLists, read_split_lists
 from recsat.stages.trial.evidence import evidence_of
 from recsat.stages.trial.inputs import RunInputs, embedded_inputs
@@ -45,6 +48,7 @@ class Parts:
     samples: list[SampleUser] = field(default_factory=list)
     curves: list[CurvePoint] = field(default_factory=list)
     predictions: list[PredictionError] = field(default_factory=list)
+    attributions: list[Attribution] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
 
 
@@ -93,8 +97,11 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, part
     parts.predictions += record.predictions
     parts.samples += sample_users(context.domain, evidence, by_arm, config.measure.n_sample_users, config.seed)
     specs = context.plugins.recommenders(context.domain)
-    language = {name for name in record.arms if specs[name].uses_language}
-    parts.verdicts += verdicts(evaluated, validation_ndcg, language, settings=config.measure, seed=config.seed)
+    leading = {name: ndcg for name, ndcg in validation_ndcg.items() if may_lead(specs[name])}
+    reads = {name: specs[name].reads for name in leading}
+    parts.attributions.append(attribution(evaluated, leading, reads, settings=config.measure, seed=config.seed))
+    with_model = {name for name, what in reads.items() if what == "language model"}
+    parts.verdicts += verdicts(evaluated, leading, with_model, settings=config.measure, seed=config.seed)
 
 
 def _summary(split: Split, record: SplitLists, n_users: int, n_items: int) -> SplitSummary:
@@ -164,7 +171,12 @@ def _result(context: StageContext, parts: Parts) -> Result:
         splits=parts.splits,
         arms=arms,
         arm_infos=[
-            ArmInfo(name=name, description=specs[name].description, uses_language=specs[name].uses_language)
+            ArmInfo(
+                name=name,
+                description=specs[name].description,
+                reads=specs[name].reads,
+                control=specs[name].control,
+            )
             for name in dict.fromkeys(arm.name for arm in arms)
         ],
         measures=list(measures.values()),
@@ -173,6 +185,7 @@ def _result(context: StageContext, parts: Parts) -> Result:
         retrieval=parts.retrieval,
         curves=parts.curves,
         predictions=parts.predictions,
+        attributions=parts.attributions,
         verdicts=parts.verdicts,
         sample_users=parts.samples,
         stages=[],

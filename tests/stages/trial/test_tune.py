@@ -48,7 +48,7 @@ class Favours(Recommender):
         return Reasons(np.full(items.shape, "popular"), np.full(items.shape, -1, dtype=np.int64))
 
 
-SPEC = RecommenderSpec(name="arm", description="", make=Favours, uses_language=False, ranks_unseen_items=True)
+SPEC = RecommenderSpec(name="arm", description="", make=Favours, ranks_unseen_items=True)
 
 
 def fold_of(histories: list[list[float]], relevant: dict[str, str]) -> Fold:

@@ -1,0 +1,115 @@
+"""Whose the gain is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import polars as pl
+import pytest
+
+from recsat.config.settings import MeasureSettings
+from recsat.measure.attribution import Reads, attribution
+from recsat.measure.evaluate import EvaluatedSplit, evaluate_split
+from recsat.measure.evidence import Evidence
+from recsat.result.model import Attribution
+
+SETTINGS = MeasureSettings(baseline="chance", n_bootstrap=300)
+Arm = Callable[..., pl.DataFrame]
+READS: Mapping[str, Reads] = {"chance": "nothing", "ease": "nothing", "bag": "words", "model": "language model"}
+
+
+def judged(world: Evidence, lists: Mapping[str, pl.DataFrame]) -> EvaluatedSplit:
+    return evaluate_split(lists, world, metrics={}, settings=SETTINGS, k=5, seed=7)
+
+
+def shares(world: Evidence, lists: Mapping[str, pl.DataFrame], **validation: float) -> Attribution:
+    return attribution(judged(world, lists), validation, READS, settings=SETTINGS, seed=7)
+
+
+VALIDATION = {"chance": 0.1, "ease": 0.2, "bag": 0.3, "model": 0.4}
+
+
+def test_the_shares_add_up_to_the_gain_on_the_same_users(world: Evidence, arm: Arm) -> None:
+    lists = {"chance": arm(0.0), "ease": arm(0.0, 2), "bag": arm(0.3, 3), "model": arm(3.0, 4)}
+    split_shares = shares(world, lists, **VALIDATION)
+    assert (split_shares.model, split_shares.without_model, split_shares.nothing, split_shares.lack) == (
+        "model",
+        "bag",
+        "ease",
+        "",
+    )
+    assert split_shares.gain is not None
+    assert split_shares.words_share is not None
+    assert split_shares.model_share is not None
+    assert split_shares.gain.mean == pytest.approx(split_shares.words_share.mean + split_shares.model_share.mean)
+    assert split_shares.gain.n_users == split_shares.model_share.n_users
+    means = {one.name: one.measures["ndcg@5"].mean or 0 for one in judged(world, lists).arms if one.slice == "all"}
+    assert split_shares.words_share.mean == pytest.approx(means["bag"] - means["ease"])
+    assert split_shares.model_share.mean == pytest.approx(means["model"] - means["bag"])
+    assert (split_shares.model_share.low or 0) > 0
+
+
+def test_a_bag_of_words_in_the_place_of_the_model_leaves_the_model_nothing(world: Evidence, arm: Arm) -> None:
+    lists = {"chance": arm(0.0), "bag": arm(2.0, 3), "model": arm(2.0, 3)}
+    split_shares = shares(world, lists, chance=0.1, bag=0.3, model=0.3)
+    assert split_shares.model_share is not None
+    assert split_shares.words_share is not None
+    assert (split_shares.model_share.mean, split_shares.model_share.low, split_shares.model_share.high) == (
+        0.0,
+        None,
+        None,
+    )
+    assert (split_shares.words_share.low or 0) > 0
+
+
+def test_where_reading_nothing_beats_words_their_share_is_nothing(world: Evidence, arm: Arm) -> None:
+    lists = {"chance": arm(0.0), "ease": arm(3.0, 2), "bag": arm(0.0, 3), "model": arm(0.1, 4)}
+    split_shares = shares(world, lists, chance=0.1, ease=0.5, bag=0.2, model=0.4)
+    assert (split_shares.without_model, split_shares.nothing) == ("ease", "ease")
+    assert split_shares.words_share is not None
+    assert split_shares.model_share is not None
+    assert split_shares.words_share.mean == 0
+    assert (split_shares.model_share.high or 0) < 0
+
+
+@pytest.mark.parametrize(
+    ("arms", "lack"),
+    [
+        (("chance", "bag"), "No arm with lists on warm reads with a language model."),
+        (("bag", "model"), "Every arm with lists on warm reads texts"),
+        (("chance", "model"), "add words to measure.controls"),
+    ],
+)
+def test_what_is_missing_is_said(world: Evidence, arm: Arm, arms: tuple[str, ...], lack: str) -> None:
+    lists = {name: arm(1.0, seed) for seed, name in enumerate(arms)}
+    split_shares = shares(world, lists, **{name: VALIDATION[name] for name in arms})
+    assert lack in split_shares.lack
+    assert split_shares.gain is None
+
+
+def test_the_arms_are_picked_by_validation_and_never_by_the_test_part(world: Evidence, arm: Arm) -> None:
+    lists = {"chance": arm(3.0, 1), "ease": arm(0.0, 2), "bag": arm(1.0, 3), "model": arm(2.0, 4)}
+    assert shares(world, lists, **VALIDATION).nothing == "ease"
+
+
+def test_arms_that_differ_by_chance_alone_show_no_share_of_the_model() -> None:
+    """200 worlds of 200 users whose nDCG under three arms is drawn alike; the simulator's are in tests/stages."""
+    rng = np.random.default_rng(0)
+    n_shown = 0
+    for _ in range(200):
+        values = rng.beta(0.8, 2.0, (3, 200)) * (rng.random((3, 200)) > 0.3)
+        per_user = pl.concat(
+            pl.DataFrame({"user_id": [f"u{i:03}" for i in range(200)], "value": row}).with_columns(
+                arm=pl.lit(arm), slice=pl.lit("all"), measure=pl.lit("ndcg@5")
+            )
+            for arm, row in zip(("chance", "bag", "model"), values, strict=True)
+        )
+        evaluated = EvaluatedSplit(split="s", k=5, per_user=per_user, arms=[], measures=[], not_measured=[])
+        validation = {"chance": 0.1, "bag": 0.2, "model": 0.2}
+        share = attribution(evaluated, validation, READS, settings=SETTINGS, seed=0).model_share
+        assert share is not None
+        assert share.low is not None
+        assert share.high is not None
+        n_shown += share.low > 0 or share.high < 0
+    assert n_shown <= 19  # 5 %, and three standard errors
