@@ -31,7 +31,7 @@ VALIDATION = {"chance": 0.1, "ease": 0.2, "bag": 0.3, "model": 0.4}
 
 
 def test_the_shares_add_up_to_the_gain_on_the_same_users(world: Evidence, arm: Arm) -> None:
-    lists = {"chance": arm(0.0), "ease": arm(0.0, 2), "bag": arm(0.3, 3), "model": arm(3.0, 4)}
+    lists = {"chance": arm(0.0), "ease": arm(0.0, 2), "bag": arm(0.0, 3), "model": arm(3.0, 4)}
     split_shares = shares(world, lists, **VALIDATION)
     assert (split_shares.model, split_shares.without_model, split_shares.nothing, split_shares.lack) == (
         "model",
