@@ -106,6 +106,6 @@ def _print(folder: Path, report: Path) -> None:
         )
     trained = folder / CLASSIFIER
     if trained.exists():
-        epoch_note = f"Classifier: rank.reranker=classifier rank.reranker_parameters.model={trained}"
-        console.print(Text(epoch_note), soft_wrap=True)
+        line = f"Classifier: rank.reranker=classifier rank.reranker_parameters.model={trained}"
+        console.print(Text(line), soft_wrap=True)
     console.print(Text(f"Report: {report}"), soft_wrap=True)

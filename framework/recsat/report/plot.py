@@ -115,8 +115,8 @@ def accuracy_diversity_plot(result: Result, split: str) -> Plot | None:
         return None
     x_axis = _axis([x for _, x, _ in both], LEFT, WIDTH - RIGHT)
     y_axis = _axis([y for _, _, y in both], HEIGHT - BOTTOM, TOP)
-    spans = [(short_label(name), _spans(x, x_axis), _spans(y, y_axis)) for name, x, y in both]
-    labels = place_labels([(label, x, y) for label, x, y in spans])
+    labelled_spans = [(short_label(name), _spans(x, x_axis), _spans(y, y_axis)) for name, x, y in both]
+    labels = place_labels([(label, x, y) for label, x, y in labelled_spans])
     x_places = decimals_for(x.mean for _, x, _ in both)
     y_places = decimals_for(y.mean for _, _, y in both)
     points = [
@@ -137,7 +137,7 @@ def accuracy_diversity_plot(result: Result, split: str) -> Plot | None:
             leader=place[3],
             description=f"{name}: {up.label} {_figure(y, y_places)}, {right.label} {_figure(x, x_places)}",
         )
-        for (name, x, y), (label, xs, ys), place in zip(both, spans, labels, strict=True)
+        for (name, x, y), (label, xs, ys), place in zip(both, labelled_spans, labels, strict=True)
     ]
     return Plot(
         split=split,
