@@ -102,7 +102,7 @@ def tokens(text: str, shell: Shell) -> list[str]:
     text = text.replace(f"{shell.folder}/", "").replace(str(shell.folder), "").replace(str(shell.environment), "")
     text = re.sub(r"[\d.,]+ ?(ms|s|min|MiB|GiB)\b", "#", text)
     text = re.sub(r"\d{8}-\d{6}-(\w+)-[0-9a-f]{6}", r"#-\1", text)
-    text = re.sub(r"[▲▼◆]|[─━]{4,}", "", text)
+    text = re.sub(r"[▲▼◆]|[─━=]{4,}", "", text)  # a rule is as long as the line leaves it room
     return re.findall(r"[^\W\d]\w*|\d[\d,]*(?:\.\d+)?|[^\w\s]", text)
 
 
@@ -196,6 +196,8 @@ def test_a_metric_for_every_domain_takes_at_most_ten_lines() -> None:
         (["a", "…"], "a\nc\n", True),
         (["a", "…"], "b\nc\n", False),
         (["took 3.1 s, 20 MiB"], "took 250 ms, 1,200 MiB", True),
+        (["==== 12 passed in 2.50s ====="], "===== 12 passed in 10.36s =======", True),
+        (["12 passed in 2.50s ====="], "==== 12 passed in 10.36s ====", True),
         (["x 0.50 ▲"], "x 0.52", True),
         (["x 0.50"], "x 0.70", False),
         (["x 0.50 (0.40–0.60) ▲"], "x 0.51 (0.41–0.61)", True),
