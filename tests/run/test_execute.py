@@ -55,7 +55,7 @@ def test_on_cold_items_only_unseen_items_are_listed_and_only_arms_that_can_rank_
     lists = pl.read_parquet(finished_run / "lists" / "cold.parquet")
     cold = json.loads((finished_run / "splits" / "cold" / "split.json").read_text())["test_items"]
     assert set(lists["item_id"]) <= set(cold)
-    assert set(lists["arm"]) == {"popularity", "text"}
+    assert set(lists["arm"]) == {"popularity", "text", "text-words"}
 
 
 def test_the_text_arm_came_from_the_store_and_lost_nothing(finished_run: Path) -> None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from recsat import RunConfig
+from recsat.data.split import Split
 from recsat.measure.accuracy import ndcg
 from recsat.plugins import load_plugins
-from recsat.run import RunFolder, StageContext
+from recsat.run import LogProgress, RunFolder, StageContext
 from recsat.stages.prepare import read_split
-from recsat.stages.recommend import able_arms
+from recsat.stages.recommend import able_arms, arms_of, fixed_parameters, may_lead
 from recsat.stages.split_lists import read_split_lists
 from recsat.stages.trial.fold import test_fold as final_fold
 from recsat.stages.trial.fold import validation_fold
 from recsat.stages.trial.inputs import embedded_inputs
+
+NO_EVENTS = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String})
 
 
 def test_it_writes_the_fold_that_it_used(finished_run: Path) -> None:
@@ -26,7 +31,7 @@ def test_it_writes_the_fold_that_it_used(finished_run: Path) -> None:
     assert tables.users.to_list() == fold.users.ids
     assert tables.relevant.sort("user_id", "item_id").equals(fold.relevant.sort("user_id", "item_id"))
     assert (record.removed, record.n_pairs) == (fold.plan.removed, fold.plan.n_candidates)
-    assert list(record.arms) == ["popularity", "text", "ease"]
+    assert list(record.arms) == ["popularity", "text", "ease", "text-words"]
     assert record.arms["ease"].parameters == {"l2": 50.0}
 
 
@@ -56,3 +61,31 @@ def test_only_arms_that_order_unseen_items_are_tried_where_only_these_are_ranked
     assert "ease" not in able
     assert {"popularity", "text", "hybrid"} <= set(able)
     assert able_arms(arms, "mixed") == arms
+
+
+def test_every_text_arm_is_judged_with_words_as_well_and_what_a_run_fixes_of_it_holds_for_both() -> None:
+    plugins = load_plugins(["content"])
+    config = RunConfig.model_validate(
+        {"arms": ["popularity", "ease", "aligned"], "parameters": {"aligned": {"l2": 3.0}, "ease": {"l2": 50.0}}}
+    )
+    context = StageContext(RunFolder(Path()), config, plugins, plugins.domain("content"), LogProgress())
+    everywhere = Split(
+        name="s", protocol="random", description="", train=NO_EVENTS, validation=NO_EVENTS, test=NO_EVENTS
+    )
+    arms = arms_of(context, everywhere)
+    assert list(arms) == ["popularity", "ease", "aligned", "aligned-words"]
+    assert fixed_parameters(context, "aligned-words", arms["aligned-words"]) == {"l2": 3.0}
+    assert fixed_parameters(context, "ease", arms["ease"]) == {"l2": 50.0}
+    of_control = config.model_copy(update={"parameters": {**config.parameters, "aligned-words": {"l2": 9.0}}})
+    assert fixed_parameters(replace(context, config=of_control), "aligned-words", arms["aligned-words"]) == {"l2": 9.0}
+    without = config.model_copy(update={"measure": config.measure.model_copy(update={"controls": []})})
+    assert list(arms_of(replace(context, config=without), everywhere)) == ["popularity", "ease", "aligned"]
+
+
+def test_controls_that_are_there_to_fail_never_lead() -> None:
+    plugins = load_plugins(["content"])
+    arms = plugins.recommenders(plugins.domain("content"))
+    assert may_lead(arms["text"])
+    assert may_lead(arms["text-words"])
+    assert not may_lead(arms["text-permuted"])
+    assert not may_lead(arms["hybrid-masked"])

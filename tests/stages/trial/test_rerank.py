@@ -81,7 +81,7 @@ def test_a_run_by_expected_value_says_how_well_it_predicts(small_run_config: Run
         stage.work(StageContext(folder, config, plugins, worthy, LogProgress()))
     result = Result.model_validate_json((folder.path / "result.json").read_text())
     by_part = {(row.part, row.arm, row.event): row for row in result.predictions}
-    arms = ("popularity", "text", "ease")
+    arms = ("popularity", "text", "ease", "text-words")
     assert set(by_part) == {(part, arm, "rating") for part in ("validation", "test") for arm in arms}
     assert all(0 < row.rate < 0.5 and 0 < row.predicted < 0.5 for row in result.predictions)
     for arm in arms:  # fitted there, so what is said of the validation part comes true on average
