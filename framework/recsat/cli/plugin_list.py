@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import get_args
 
 import typer
 from rich.table import Table
@@ -12,6 +14,7 @@ from rich.text import Text
 
 from recsat.cli.consoles import output
 from recsat.cli.options import AsJson
+from recsat.config.settings import Control
 
 
 def plugins(as_json: AsJson = False) -> None:
@@ -27,7 +30,7 @@ def plugins(as_json: AsJson = False) -> None:
     else:
         table = Table("plugin", "distribution", "status", "gives", box=None, pad_edge=False, header_style="bold")
         for record in records:
-            gives = "\n".join(f"{what}: {', '.join(names)}" for what, names in record.gives.items())
+            gives = "\n".join(f"{what}: {', '.join(brief(names))}" for what, names in record.gives.items())
             good = record.status == "ok"
             table.add_row(
                 Text(record.name),
@@ -38,3 +41,18 @@ def plugins(as_json: AsJson = False) -> None:
         console.print(table)
     if any(record.status == "failed" for record in records):
         raise typer.Exit(1)
+
+
+def brief(names: Sequence[str]) -> list[str]:
+    """``names`` without the arms that are another one with a control in the model's place; these are said behind it.
+
+    >>> brief(["ease", "text", "text-words", "text-permuted"])
+    ['ease', 'text (-words, -permuted)']
+    """
+    controls = {
+        name: [f"-{control}" for control in get_args(Control) if f"{name}-{control}" in names] for name in names
+    }
+    of_others = {f"{name}{control}" for name, endings in controls.items() for control in endings}
+    return [
+        f"{name} ({', '.join(controls[name])})" if controls[name] else name for name in names if name not in of_others
+    ]
