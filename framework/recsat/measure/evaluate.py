@@ -73,9 +73,9 @@ def evaluate_split(
     """
     if not len(evidence.users):
         raise DataError(f"split {evidence.split!r} serves no users, so nothing can be measured. Hold out more events.")
-    cache = EvaluationCache(evidence, k)
     reasons = _unmeasurable(lists_by_arm, evidence, metrics, k)
     possible = {name: metric for name, metric in metrics.items() if name not in reasons}
+    cache = EvaluationCache(evidence, k, with_exposed=any(metric.of_exposed for metric in possible.values()))
     by_user = {arm: score_users(lists, cache, possible) for arm, lists in lists_by_arm.items()}
     whole = {arm: score_catalogue(lists, cache) for arm, lists in lists_by_arm.items()}
 
@@ -92,7 +92,7 @@ def evaluate_split(
     return EvaluatedSplit(
         split=evidence.split,
         k=k,
-        per_user=_tidy(cache.users, columns, {name for arm in whole.values() for name in arm}),
+        per_user=_tidy(cache.everybody, columns, {name for arm in whole.values() for name in arm}),
         arms=_results(
             columns,
             bounds,

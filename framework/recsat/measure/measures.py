@@ -112,8 +112,8 @@ def of_metrics(metrics: Mapping[str, SatisfactionMetric], *, winsorise: float = 
 
 
 def is_winsorised(metric: SatisfactionMetric) -> bool:
-    """Whether ``measure.winsorise`` applies: the metric has no upper bound, or no lower one."""
-    return None in metric.bounds
+    """Whether ``measure.winsorise`` applies: the metric has no upper bound, or no lower one, and its values are users' own."""
+    return None in metric.bounds and not metric.of_exposed
 
 
 def _of_metric(name: str, metric: SatisfactionMetric, share: float) -> MeasureInfo:
