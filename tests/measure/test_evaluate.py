@@ -14,6 +14,7 @@ from recsat.measure import accuracy, concentration, diversity
 from recsat.measure.binomial import binomial_interval
 from recsat.measure.evaluate import PER_USER_SCHEMA, EvaluatedSplit, evaluate_split
 from recsat.measure.evidence import Evidence
+from recsat.metrics import click_through_rate
 from recsat.result.model import ArmResult
 
 K = 5
@@ -363,3 +364,53 @@ def test_every_measure_says_over_whom_its_mean_is(evaluated: EvaluatedSplit) -> 
     by_name = {info.name: info.estimand for info in evaluated.measures}
     assert "not splits, slices or runs" in by_name["coverage@5"]
     assert by_name["content.stars"] == "Mean over the served users for whom it is defined."
+
+
+def shown_to_everybody(world: Evidence, *, n_without: int, unserved_clicks: bool = False) -> pl.DataFrame:
+    """Every served user is shown two of all items after the cut, and so are ``n_without`` users who are served nothing."""
+    others = pl.Series([f"x{i:03d}" for i in range(n_without)], dtype=pl.String)
+    users = pl.concat([world.users, others])
+    dice = np.random.default_rng(4)
+    n = 2 * len(users)
+    return pl.DataFrame(
+        {
+            "user_id": np.repeat(users.to_numpy(), 2),
+            "item_id": world.items["item_id"].to_numpy()[dice.integers(len(world.items), size=n)],
+            "click": (dice.random(n) < 0.5) & (np.arange(n) < (n if unserved_clicks else 2 * len(world.users))),
+        }
+    ).with_columns(
+        timestamp=pl.lit(world.history["timestamp"].max()) + pl.duration(days=1),
+        propensity=pl.lit(1 / len(world.items)),
+    )
+
+
+def test_a_click_rate_is_over_all_who_were_shown_something_and_has_no_slices(
+    world: Evidence, lists: dict[str, pl.DataFrame]
+) -> None:
+    exposures = shown_to_everybody(world, n_without=40)
+    items = world.items.with_columns(kind=pl.lit("item"))
+    shown = replace(world, exposures=exposures, items=items)
+    metrics = {"m.clicks": click_through_rate(description="M."), "m.stars": METRICS["content.stars"]}
+    evaluated = evaluate_split(lists, shown, metrics=metrics, settings=SETTINGS, k=K, seed=7)
+    of_lists = exposures.join(lists["strong"], on=["user_id", "item_id"], how="semi")
+    rate = find(evaluated, "strong").measures["m.clicks"]
+    assert rate.mean == pytest.approx(of_lists["click"].sum() * len(items) / K / exposures.height)
+    assert (rate.n_users, find(evaluated, "strong").differences["m.clicks"].n_users) == (120, 120)
+    assert {result.slice for result in evaluated.arms if "m.clicks" in result.measures} == {"all"}
+    assert evaluated.per_user.filter(arm="strong", measure="m.clicks").height == 120
+    # Whoever was served nothing changes no other measure.
+    plain = evaluate_split(lists, world, metrics={"m.stars": METRICS["content.stars"]}, settings=SETTINGS, k=K, seed=7)
+    for name, measure in find(plain, "strong").measures.items():
+        assert find(evaluated, "strong").measures[name] == measure
+
+
+def test_a_click_rate_of_the_served_alone_is_not_measured_and_says_why(
+    world: Evidence, lists: dict[str, pl.DataFrame]
+) -> None:
+    exposures = shown_to_everybody(world, n_without=40, unserved_clicks=True)
+    shown = replace(world, exposures=exposures, items=world.items.with_columns(kind=pl.lit("item")))
+    metrics = {"m.clicks": click_through_rate(description="M.")}
+    evaluated = evaluate_split(lists, shown, metrics=metrics, settings=SETTINGS, k=K, seed=7)
+    (absent,) = evaluated.not_measured
+    assert "are of users who liked nothing then and were served no list" in absent.reason
+    assert all("m.clicks" not in result.measures for result in evaluated.arms)

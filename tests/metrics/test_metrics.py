@@ -166,14 +166,20 @@ def test_where_nothing_is_known_before_all_exposures_count() -> None:
     assert rate(("ann", "a", -9, True), ("ann", "b", 1, False), history=HISTORY.clear()) == pytest.approx(1 / 3)
 
 
-def test_there_is_no_click_rate_where_who_clicked_was_not_served() -> None:
-    conditional = judged(exposures=exposures(*EVERYWHERE, ("zoe", "b", 2, True)))
+@pytest.mark.parametrize(("n_served", "is_rate"), [(48, False), (49, True)])
+def test_there_is_no_click_rate_where_more_than_one_click_in_fifty_is_of_the_unserved(
+    n_served: int, *, is_rate: bool
+) -> None:
+    rows = [("ann", "a", 2, True)] * n_served + [("zoe", "a", 2, True)]
+    case = judged(exposures=exposures(*rows))
     assert CLICKS.obstacle is not None
-    assert (CLICKS.obstacle(conditional) or "").startswith(
-        "1 of the 2 users who clicked after the cut were served no list"
+    obstacle = CLICKS.obstacle(case)
+    assert (obstacle is None) == is_rate == bool(values(CLICKS, case))
+    assert is_rate or (obstacle or "").startswith(
+        "1 of the 49 clicks after the cut are of users who liked nothing then"
     )
-    assert values(CLICKS, conditional) == {}
-    assert CLICKS.obstacle(judged(exposures=exposures(*EVERYWHERE, ("zoe", "b", -2, True)))) is None
+    before_the_cut = judged(exposures=exposures(*EVERYWHERE, ("zoe", "b", -2, True)))
+    assert CLICKS.obstacle(before_the_cut) is None
 
 
 def test_there_is_no_click_rate_without_propensities() -> None:

@@ -12,6 +12,8 @@ from recsat.errors import DataError
 from recsat.metrics.tables import NO_VALUES, PAIR, hits_of, mean_by_user, or_zero, places_with
 
 SHARE = (0.0, 1.0)
+MOST_UNSERVED = 0.02
+"""Part of the clicks that may be of users without a list before there is no click rate."""
 Compute: TypeAlias = Callable[[Judged], pl.DataFrame]
 
 
@@ -31,7 +33,7 @@ def event_rate(
     def compute(judged: Judged) -> pl.DataFrame:
         return mean_by_user(pl.col("done"), places_with(judged, events, kind))
 
-    return _share(name, description, compute, _needs(events, needs), dimension)
+    return _share(name, description, compute, _needs(events, needs), dimension, _with_places(kind))
 
 
 def conversion_rate(
@@ -56,7 +58,8 @@ def conversion_rate(
         everybody = judged.users.to_frame("user_id").lazy()
         return or_zero(everybody if of_everybody else places_with(judged, events, kind), converts)
 
-    return _share(name, description, compute, _needs(events, needs), dimension)
+    over = "all served users" if of_everybody else _with_places(kind)
+    return _share(name, description, compute, _needs(events, needs), dimension, over)
 
 
 def follow_up_rate(first: Collection[str], then: str, *, name: str, description: str) -> SatisfactionMetric:
@@ -69,7 +72,8 @@ def follow_up_rate(first: Collection[str], then: str, *, name: str, description:
         pairs = hits_of(judged, first).select(PAIR).unique()
         return mean_by_user(pl.col("done"), pairs.join(places_with(judged, [then]), on=PAIR))
 
-    return _share(name, description, compute, frozenset({*first, then}), "behaviour")
+    over = f"the served users who went on to {' or '.join(first)} a listed item: an arm's own lists decide who they are"
+    return _share(name, description, compute, frozenset({*first, then}), "behaviour", over)
 
 
 def click_through_rate(*, description: str, name: str = "click_through_rate") -> SatisfactionMetric:
@@ -80,8 +84,9 @@ def click_through_rate(*, description: str, name: str = "click_through_rate") ->
     over all N exposures after the last known event (all of them where nothing is known), to whomever: item :math:`i_j` shown to
     :math:`u_j` with propensity :math:`p_j`, clicked or not. :math:`|L|` counts the list's items of the shown item's kind; an
     exposure of a kind that the list lacks counts as not clicked. Users who clicked nothing count 0 whatever their list would be, so
-    they need none; where anybody who clicked was served no list, there is no click rate, since the users who were would be
-    those who liked something: a rate conditional on its outcome. Horvitz and Thompson, JASA 1952; Strehl et al., NeurIPS 2010. Free
+    they need none; who clicked and was served no list counts 0 as well, which can only lower the rate, by about their part of the
+    clicks. Where that is above 2 % there is no click rate, since it would be one of those who liked something: conditional on its
+    outcome. Horvitz and Thompson, JASA 1952; Strehl et al., NeurIPS 2010. Free
     of bias where the log could have shown every listed item, and propensities are true.
 
     Values are those whose mean over users is :math:`\hat R` and whose spread is that of a ratio (the delta method):
@@ -129,12 +134,12 @@ def _no_click_rate(judged: Judged) -> str | None:
     shown = _after_the_cut(judged)
     if "propensity" not in shown.columns or shown["propensity"].null_count():
         return "It is not known of everything shown after the cut with which probability it was (propensity)."
-    clicked = shown.filter("click")["user_id"].unique()
-    n_unserved = int((~clicked.is_in(judged.users.implode())).sum())
-    if n_unserved:
+    clicks = shown.filter("click")["user_id"]
+    n_unserved = int((~clicks.is_in(judged.users.implode())).sum())
+    if n_unserved > MOST_UNSERVED * len(clicks):
         return (
-            f"{n_unserved} of the {len(clicked)} users who clicked after the cut were served no list, since they liked nothing then: "
-            "over the others alone it would be conditional on the outcome, and no click rate."
+            f"{n_unserved:,} of the {len(clicks):,} clicks after the cut are of users who liked nothing then and were served no list: "
+            "a rate over the others would be conditional on its outcome."
         )
     return None
 
@@ -158,8 +163,12 @@ def _needs(events: tuple[str, ...], needs: Collection[str] | None) -> frozenset[
     return frozenset(events) if len(events) == 1 else frozenset()
 
 
+def _with_places(kind: str | None) -> str:
+    return f"the served users whose list has any item{'' if kind is None else f' of kind {kind}'}"
+
+
 def _share(
-    name: str, description: str, compute: Compute, needs: frozenset[str], dimension: Dimension
+    name: str, description: str, compute: Compute, needs: frozenset[str], dimension: Dimension, over: str
 ) -> SatisfactionMetric:
     return SatisfactionMetric(
         name=name,
@@ -170,4 +179,5 @@ def _share(
         dimension=dimension,
         needs=needs,
         bounds=SHARE,
+        over=over,
     )
