@@ -389,9 +389,9 @@ def test_a_click_rate_is_over_all_who_were_shown_something_and_has_no_slices(
 ) -> None:
     exposures = shown_to_everybody(world, n_without=40)
     items = world.items.with_columns(kind=pl.lit("item"))
-    shown = replace(world, exposures=exposures, items=items)
+    logged = replace(world, exposures=exposures, items=items)
     metrics = {"m.clicks": click_through_rate(description="M."), "m.stars": METRICS["content.stars"]}
-    evaluated = evaluate_split(lists, shown, metrics=metrics, settings=SETTINGS, k=K, seed=7)
+    evaluated = evaluate_split(lists, logged, metrics=metrics, settings=SETTINGS, k=K, seed=7)
     of_lists = exposures.join(lists["strong"], on=["user_id", "item_id"], how="semi")
     rate = find(evaluated, "strong").measures["m.clicks"]
     assert rate.mean == pytest.approx(of_lists["click"].sum() * len(items) / K / exposures.height)
@@ -408,9 +408,9 @@ def test_a_click_rate_of_the_served_alone_is_not_measured_and_says_why(
     world: Evidence, lists: dict[str, pl.DataFrame]
 ) -> None:
     exposures = shown_to_everybody(world, n_without=40, unserved_clicks=True)
-    shown = replace(world, exposures=exposures, items=world.items.with_columns(kind=pl.lit("item")))
+    logged = replace(world, exposures=exposures, items=world.items.with_columns(kind=pl.lit("item")))
     metrics = {"m.clicks": click_through_rate(description="M.")}
-    evaluated = evaluate_split(lists, shown, metrics=metrics, settings=SETTINGS, k=K, seed=7)
+    evaluated = evaluate_split(lists, logged, metrics=metrics, settings=SETTINGS, k=K, seed=7)
     (absent,) = evaluated.not_measured
     assert "are of users who liked nothing then and were served no list" in absent.reason
     assert all("m.clicks" not in result.measures for result in evaluated.arms)

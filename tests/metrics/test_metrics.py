@@ -183,11 +183,11 @@ def test_there_is_no_click_rate_where_more_than_one_click_in_fifty_is_of_the_uns
 
 
 def test_there_is_no_click_rate_without_propensities() -> None:
-    shown = exposures(*EVERYWHERE)
+    logged = exposures(*EVERYWHERE)
     assert CLICKS.obstacle is not None
     for unknown in (
-        shown.drop("propensity"),
-        shown.with_columns(propensity=pl.when(pl.col("user_id") != "bob").then("propensity")),
+        logged.drop("propensity"),
+        logged.with_columns(propensity=pl.when(pl.col("user_id") != "bob").then("propensity")),
     ):
         assert "(propensity)" in (CLICKS.obstacle(judged(exposures=unknown)) or "")
         assert values(CLICKS, judged(exposures=unknown)) == {}

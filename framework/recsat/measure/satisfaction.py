@@ -71,12 +71,12 @@ def exposed_users(evidence: Evidence, served: pl.Series) -> pl.Series:
     """Users to whom something was shown, and who were not ``served``."""
     if evidence.exposures is None:
         return served.clear()
-    shown = evidence.exposures["user_id"].cast(pl.String).unique().sort()
-    return shown.filter(~shown.is_in(served.implode()))
+    exposed = evidence.exposures["user_id"].cast(pl.String).unique().sort()
+    return exposed.filter(~exposed.is_in(served.implode()))
 
 
 def _with_exposed(judged: Judged) -> pl.Series:
-    return judged.users if judged.exposures is None else judged.users.append(judged.exposures["user_id"]).unique()
+    return judged.users if judged.exposures is None else pl.concat([judged.users, judged.exposures["user_id"]]).unique()
 
 
 def _checked(name: str, metric: SatisfactionMetric, returned: object, users: pl.Series) -> pl.DataFrame:

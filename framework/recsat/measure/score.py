@@ -41,7 +41,8 @@ class EvaluationCache:
     @cached_property
     def everybody(self) -> pl.Series:
         """``users`` first, then those to whom something was shown; rows of all values are theirs."""
-        return self.users.append(exposed_users(self.evidence, self.users)) if self.with_exposed else self.users
+        others = exposed_users(self.evidence, self.users) if self.with_exposed else self.users.clear()
+        return pl.concat([self.users, others])
 
     @cached_property
     def catalogue(self) -> pl.Series:

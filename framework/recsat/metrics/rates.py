@@ -131,10 +131,10 @@ def _click_rate(judged: Judged) -> pl.DataFrame:
 def _no_click_rate(judged: Judged) -> str | None:
     if judged.exposures is None:
         return None
-    shown = _after_the_cut(judged)
-    if "propensity" not in shown.columns or shown["propensity"].null_count():
+    exposures = _after_the_cut(judged)
+    if "propensity" not in exposures.columns or exposures["propensity"].null_count():
         return "It is not known of everything shown after the cut with which probability it was (propensity)."
-    clicks = shown.filter("click")["user_id"]
+    clicks = exposures.filter("click")["user_id"]
     n_unserved = int((~clicks.is_in(judged.users.implode())).sum())
     if n_unserved > MOST_UNSERVED * len(clicks):
         return (

@@ -33,13 +33,13 @@ def test_both_policies_have_the_rate_of_all_that_they_showed(campaign: str, poli
     data = read_bandit(SAMPLE, campaign, [policy])
     assert data.exposures is not None
     # A policy valued on its own log needs no other weight than 1, which is that of the uniform one.
-    own = data.exposures.with_columns(propensity=pl.lit(1 / data.items.height))
-    judged = judged_of(data, own)
+    weightless = data.exposures.with_columns(propensity=pl.lit(1 / data.items.height))
+    judged = judged_of(data, weightless)
     values = METRIC.compute(judged)
     rate = values["value"].to_numpy().mean()
-    assert rate == pytest.approx(own["click"].to_numpy().mean())
+    assert rate == pytest.approx(weightless["click"].to_numpy().mean())
     assert 0.0038 <= round(float(rate), 10) <= 0.0069
-    assert values.height == own["user_id"].n_unique() > 4 * len(judged.users)
+    assert values.height == weightless["user_id"].n_unique() > 4 * len(judged.users)
 
 
 def test_the_propensities_of_the_uniform_policy_are_that_weight() -> None:
