@@ -11,8 +11,10 @@ from recsat.config.settings import MeasureSettings
 from recsat.contract.domain import Judged, SatisfactionMetric
 from recsat.errors import DataError, PluginError, UnknownItem
 from recsat.measure import accuracy, concentration, diversity
+from recsat.measure.binomial import binomial_interval
 from recsat.measure.evaluate import PER_USER_SCHEMA, EvaluatedSplit, evaluate_split
 from recsat.measure.evidence import Evidence
+from recsat.metrics import click_through_rate
 from recsat.result.model import ArmResult
 
 K = 5
@@ -80,6 +82,12 @@ def test_every_measure_has_an_interval_around_its_mean(evaluated: EvaluatedSplit
     for result in evaluated.arms:
         for name, measure in result.measures.items():
             assert measure.mean is not None, name
+            if name == "coverage@5" and measure.mean == 1.0:
+                assert (measure.low, measure.high) == (
+                    None,
+                    None,
+                )  # whoever is left out, everything is shown: no spread
+                continue
             assert measure.low is not None, name
             assert measure.high is not None, name
             assert measure.low <= measure.mean <= measure.high, (result.name, result.slice, name)
@@ -182,7 +190,8 @@ def test_nothing_depends_on_the_order_of_rows(
     for one, other in zip(evaluated.arms, again.arms, strict=True):
         assert one.measures.keys() == other.measures.keys()
         for name, measure in one.measures.items():
-            assert measure.model_dump() == pytest.approx(other.measures[name].model_dump(), rel=1e-6)
+            again_by_field = other.measures[name].model_dump(exclude_none=True)
+            assert measure.model_dump(exclude_none=True) == pytest.approx(again_by_field, rel=1e-6)
 
 
 def test_parameters_and_names_are_handed_through(evaluated: EvaluatedSplit) -> None:
@@ -224,3 +233,184 @@ def test_only_ranked_items_make_the_catalogue(world: Evidence, arm: Arm) -> None
     evaluated = evaluate_split({"chance": listed}, half, metrics={}, settings=SETTINGS, k=K, seed=7)
     assert find(evaluated, "chance").measures["coverage@5"].mean == listed["item_id"].n_unique() / 20
     assert np.isfinite(find(evaluated, "chance").measures["ild@5"].mean or np.nan)
+
+
+def per_user(value: Callable[[pl.Expr], pl.Expr]) -> Callable[[Judged], pl.DataFrame]:
+    """A metric of the user's number and of the first place of the list."""
+
+    def compute(judged: Judged) -> pl.DataFrame:
+        number = pl.col("user_id").str.slice(1).cast(pl.Int64)
+        return judged.lists.filter(pl.col("rank") == 1).select("user_id", value=value(number))
+
+    return compute
+
+
+def constant(value: float) -> Callable[[Judged], pl.DataFrame]:
+    return per_user(lambda number: pl.lit(value))
+
+
+def one_metric(world: Evidence, arm: Arm, settings: MeasureSettings = SETTINGS, **changes: object) -> EvaluatedSplit:
+    arms = {"chance": arm(0.0), "strong": arm(1.5, 3)}
+    return evaluate_split(arms, world, metrics={"m.m": metric("m", **changes)}, settings=settings, k=K, seed=7)
+
+
+@pytest.mark.parametrize(
+    ("value", "bounds", "interval"),
+    [
+        (0.0, (0.0, 1.0), (0.0, 0.0451)),
+        (1.0, (0.0, 1.0), (0.9549, 1.0)),
+        (5.0, (0.0, 5.0), (4.7747, 5.0)),
+        (0.0, (0.0, None), None),
+        (0.3, (0.0, 1.0), None),
+    ],
+)
+def test_no_spread_is_no_certainty(
+    world: Evidence,
+    arm: Arm,
+    value: float,
+    bounds: tuple[float | None, float | None],
+    interval: tuple[float, float] | None,
+) -> None:
+    measure = find(one_metric(world, arm, compute=constant(value), bounds=bounds), "strong").measures["m.m"]
+    assert measure.mean == pytest.approx(value)
+    if interval is None:
+        assert (measure.low, measure.high) == (None, None)
+    else:
+        assert (measure.low, measure.high) == pytest.approx(interval, abs=1e-4)
+
+
+def test_the_interval_of_a_share_of_users_is_exact(evaluated: EvaluatedSplit) -> None:
+    hit = find(evaluated, "chance").measures["hit@5"]
+    assert hit.mean is not None
+    assert (hit.low, hit.high) == binomial_interval(round(hit.mean * hit.n_users), hit.n_users, 0.95)
+
+
+def test_a_star_needs_the_interval_as_well_as_the_p_value(world: Evidence, arm: Arm) -> None:
+    """Every user is better off by the same: the test is sure, and resamples without spread give no interval."""
+    compute = per_user(lambda number: (pl.col("score") > 1).cast(pl.Float64))
+    difference = find(one_metric(world, arm, compute=compute), "strong").differences["m.m"]
+    assert difference.mean == 1.0
+    assert difference.p_adjusted is not None
+    assert difference.p_adjusted < 0.01
+    assert (difference.low, difference.high, difference.significant) == (None, None, False)
+
+
+def test_every_star_has_an_interval_off_zero_and_a_p_value_that_reaches_the_level(evaluated: EvaluatedSplit) -> None:
+    differences = [d for result in evaluated.arms for d in result.differences.values()]
+    for d in differences:
+        off_zero = d.low is not None and d.high is not None and (d.low > 0 or d.high < 0)
+        assert d.significant == (off_zero and d.p_adjusted is not None and d.p_adjusted <= 0.05)
+    assert any(d.low is not None and d.low > 0 and not d.significant for d in differences)  # Holm decides too
+
+
+def test_differences_say_over_whom_they_are_and_what_they_could_have_shown(
+    evaluated: EvaluatedSplit, lists: dict[str, pl.DataFrame]
+) -> None:
+    strong, chance = find(evaluated, "strong"), find(evaluated, "chance")
+    for name, difference in strong.differences.items():
+        assert difference.mean_arm is not None
+        assert difference.mean_baseline is not None
+        assert difference.mean == pytest.approx(difference.mean_arm - difference.mean_baseline), name
+        assert (difference.effective_users is None) == (name in ("coverage@5", "entropy@5", "simpson@5", "gini@5"))
+    wide = evaluated.per_user.filter((pl.col("slice") == "all") & (pl.col("measure") == "ndcg@5"))
+    both = wide.filter(arm="strong").join(wide.filter(arm="chance"), on="user_id")
+    d = (both["value"] - both["value_right"]).to_numpy()
+    ndcg = strong.differences["ndcg@5"]
+    assert ndcg.effective_users == pytest.approx(np.abs(d).sum() ** 2 / (d**2).sum())
+    assert ndcg.detectable == pytest.approx((1.959964 + 0.841621) * d.std(ddof=1) / np.sqrt(len(d)), rel=1e-5)
+    assert chance.measures["ndcg@5"].effective_users is None
+
+
+def test_a_mean_over_users_whom_the_lists_decide_is_compared_over_the_same_users(
+    evaluated: EvaluatedSplit, world: Evidence, arm: Arm
+) -> None:
+    """A value for users whose first item has an even number: two arms, two sets of users."""
+
+    def compute(judged: Judged) -> pl.DataFrame:
+        first = judged.lists.filter(pl.col("rank") == 1)
+        number = pl.col("user_id").str.slice(1).cast(pl.Float64)
+        return first.filter(pl.col("item_id").str.slice(1).cast(pl.Int64) % 2 == 0).select("user_id", value=number)
+
+    conditional = one_metric(world, arm, compute=compute)
+    difference = find(conditional, "strong").differences["m.m"]
+    strong, chance = (find(conditional, name).measures["m.m"] for name in ("strong", "chance"))
+    assert difference.n_users < min(strong.n_users, chance.n_users)
+    assert difference.mean_arm == difference.mean_baseline != strong.mean
+    assert difference.mean == 0.0
+
+
+def test_money_is_drawn_in_where_the_configuration_says_so_and_its_label_says_it(world: Evidence, arm: Arm) -> None:
+    """80 users spend their number; the largest 79th part is cut, for all arms and slices at one end."""
+    money = per_user(lambda number: pl.when(number == 79).then(10_000.0).otherwise(number))
+    settings = SETTINGS.model_copy(update={"winsorise": 0.05})
+    plain = one_metric(world, arm, compute=money, bounds=(0.0, None))
+    drawn_in = one_metric(world, arm, settings, compute=money, bounds=(0.0, None))
+    bounded = one_metric(world, arm, settings, compute=money, bounds=(0.0, 10_000.0))
+    end = float(np.quantile(np.repeat([*range(1, 79), 10_000], 2), 0.95, method="lower"))
+    assert find(plain, "strong").measures["m.m"].mean == pytest.approx((sum(range(79)) + 10_000) / 80)
+    assert find(drawn_in, "strong").measures["m.m"].mean == pytest.approx(np.minimum(np.arange(80), end).mean())
+    assert find(bounded, "strong").measures["m.m"].mean == find(plain, "strong").measures["m.m"].mean
+    assert drawn_in.per_user.filter(measure="m.m")["value"].max() == end
+    labels = [next(info.label for info in one.measures if info.name == "m.m") for one in (plain, drawn_in, bounded)]
+    assert labels == ["M", "M, winsorised 5 %", "M"]
+    few = find(plain, "strong").measures["m.m"].effective_users
+    assert few is not None
+    assert few < 2  # one user has nearly all
+    assert find(bounded, "strong").measures["m.m"].effective_users is None
+
+
+def test_every_measure_says_over_whom_its_mean_is(evaluated: EvaluatedSplit) -> None:
+    assert all(info.estimand.endswith(".") for info in evaluated.measures)
+    by_name = {info.name: info.estimand for info in evaluated.measures}
+    assert "not splits, slices or runs" in by_name["coverage@5"]
+    assert by_name["content.stars"] == "Mean over the served users for whom it is defined."
+
+
+def shown_to_everybody(world: Evidence, *, n_without: int, unserved_clicks: bool = False) -> pl.DataFrame:
+    """Every served user is shown two of all items after the cut, and so are ``n_without`` users who are served nothing."""
+    others = pl.Series([f"x{i:03d}" for i in range(n_without)], dtype=pl.String)
+    users = pl.concat([world.users, others])
+    dice = np.random.default_rng(4)
+    n = 2 * len(users)
+    return pl.DataFrame(
+        {
+            "user_id": np.repeat(users.to_numpy(), 2),
+            "item_id": world.items["item_id"].to_numpy()[dice.integers(len(world.items), size=n)],
+            "click": (dice.random(n) < 0.5) & (np.arange(n) < (n if unserved_clicks else 2 * len(world.users))),
+        }
+    ).with_columns(
+        timestamp=pl.lit(world.history["timestamp"].max()) + pl.duration(days=1),
+        propensity=pl.lit(1 / len(world.items)),
+    )
+
+
+def test_a_click_rate_is_over_all_who_were_shown_something_and_has_no_slices(
+    world: Evidence, lists: dict[str, pl.DataFrame]
+) -> None:
+    exposures = shown_to_everybody(world, n_without=40)
+    items = world.items.with_columns(kind=pl.lit("item"))
+    logged = replace(world, exposures=exposures, items=items)
+    metrics = {"m.clicks": click_through_rate(description="M."), "m.stars": METRICS["content.stars"]}
+    evaluated = evaluate_split(lists, logged, metrics=metrics, settings=SETTINGS, k=K, seed=7)
+    of_lists = exposures.join(lists["strong"], on=["user_id", "item_id"], how="semi")
+    rate = find(evaluated, "strong").measures["m.clicks"]
+    assert rate.mean == pytest.approx(of_lists["click"].sum() * len(items) / K / exposures.height)
+    assert (rate.n_users, find(evaluated, "strong").differences["m.clicks"].n_users) == (120, 120)
+    assert {result.slice for result in evaluated.arms if "m.clicks" in result.measures} == {"all"}
+    assert evaluated.per_user.filter(arm="strong", measure="m.clicks").height == 120
+    # Whoever was served nothing changes no other measure.
+    plain = evaluate_split(lists, world, metrics={"m.stars": METRICS["content.stars"]}, settings=SETTINGS, k=K, seed=7)
+    for name, measure in find(plain, "strong").measures.items():
+        assert find(evaluated, "strong").measures[name] == measure
+
+
+def test_a_click_rate_of_the_served_alone_is_not_measured_and_says_why(
+    world: Evidence, lists: dict[str, pl.DataFrame]
+) -> None:
+    exposures = shown_to_everybody(world, n_without=40, unserved_clicks=True)
+    logged = replace(world, exposures=exposures, items=world.items.with_columns(kind=pl.lit("item")))
+    metrics = {"m.clicks": click_through_rate(description="M.")}
+    evaluated = evaluate_split(lists, logged, metrics=metrics, settings=SETTINGS, k=K, seed=7)
+    (absent,) = evaluated.not_measured
+    assert "are of users who liked nothing then and were served no list" in absent.reason
+    assert all("m.clicks" not in result.measures for result in evaluated.arms)

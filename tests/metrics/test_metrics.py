@@ -40,7 +40,7 @@ def events(*rows: tuple[str, str, str, float | None, float]) -> pl.DataFrame:
 def exposures(*rows: tuple[str, str, float, bool]) -> pl.DataFrame:
     timed = [(user, item, CUT + timedelta(days=day), click) for user, item, day, click in rows]
     schema = {"user_id": pl.String, "item_id": pl.String, "timestamp": TIME, "click": pl.Boolean}
-    return pl.DataFrame(timed, schema=schema, orient="row")
+    return pl.DataFrame(timed, schema=schema, orient="row").with_columns(propensity=pl.lit(0.5))
 
 
 LISTS = pl.DataFrame(
@@ -130,25 +130,67 @@ def test_who_was_shown_something_was_there() -> None:
 
 
 CLICKS = click_through_rate(description="M.")
+EVERYWHERE = [("ann", "a", 2, True), ("ann", "b", 2, False), ("bob", "x", 2, False), ("zoe", "a", 2, False)]
+"""After the cut; zoe is served no list."""
 
 
-def test_an_exposure_before_the_cut_clicked_and_one_after_it_not_is_no_click() -> None:
-    assert values(CLICKS, judged(exposures=exposures(("ann", "a", -2, True), ("ann", "a", 2, False)))) == {"ann": 0.0}
-    assert values(CLICKS, judged(exposures=exposures(("ann", "a", -2, False), ("ann", "a", 2, True)))) == {"ann": 1.0}
+def rate(*rows: tuple[str, str, float, bool], **changes: Any) -> float:
+    measured = values(CLICKS, judged(exposures=exposures(*rows), **changes))
+    return sum(measured.values()) / len(measured)
 
 
-def test_clicks_on_what_is_not_listed_do_not_count() -> None:
-    case = judged(exposures=exposures(("ann", "x", 2, True), ("bob", "d", 2, True), ("bob", "d", 3, False)))
-    assert values(CLICKS, case) == {"bob": 0.5}
+def test_a_click_rate_is_over_everybody_to_whom_anything_was_shown() -> None:
+    """ann's list has three films, so a was one place in three and had been shown with propensity 1/2: 2/3 of a click in 4 exposures."""
+    measured = values(CLICKS, judged(exposures=exposures(*EVERYWHERE)))
+    assert measured == pytest.approx({"ann": 1 / 6 + 1 / 4, "bob": 1 / 6 - 1 / 8, "zoe": 1 / 6 - 1 / 8})
+    assert rate(*EVERYWHERE) == pytest.approx(1 / 6)
+    assert rate(*EVERYWHERE, ("zoe", "b", 2, False)) == pytest.approx(2 / 15)
+    assert CLICKS.of_exposed
 
 
-def test_the_moment_of_the_last_known_event_is_still_before_the_cut() -> None:
-    assert values(CLICKS, judged(exposures=exposures(("ann", "a", -1, True)))) == {}
+def test_a_list_counts_its_items_of_the_kind_that_was_shown() -> None:
+    """bob's list has one film and one song, so each is all of its kind."""
+    assert rate(("bob", "d", 2, True), ("bob", "x", 2, False)) == pytest.approx(1.0)
+    assert rate(("ann", "d", 2, True), ("bob", "d", 2, False)) == 0.0  # ann's list has no song
+
+
+def test_an_exposure_before_the_cut_is_none() -> None:
+    assert rate(("ann", "a", -2, True), ("ann", "a", 2, False)) == 0.0
+    assert rate(("ann", "a", -2, False), ("ann", "a", 2, True)) == pytest.approx(2 / 3)
+    assert (
+        values(CLICKS, judged(exposures=exposures(("ann", "a", -1, True)))) == {}
+    )  # the moment of the last known event
 
 
 def test_where_nothing_is_known_before_all_exposures_count() -> None:
-    case = judged(history=HISTORY.clear(), exposures=exposures(("ann", "a", -9, True), ("ann", "b", 1, False)))
-    assert values(CLICKS, case) == {"ann": 0.5}
+    assert rate(("ann", "a", -9, True), ("ann", "b", 1, False), history=HISTORY.clear()) == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(("n_served", "is_rate"), [(48, False), (49, True)])
+def test_there_is_no_click_rate_where_more_than_one_click_in_fifty_is_of_the_unserved(
+    n_served: int, *, is_rate: bool
+) -> None:
+    rows = [("ann", "a", 2, True)] * n_served + [("zoe", "a", 2, True)]
+    case = judged(exposures=exposures(*rows))
+    assert CLICKS.obstacle is not None
+    obstacle = CLICKS.obstacle(case)
+    assert (obstacle is None) == is_rate == bool(values(CLICKS, case))
+    assert is_rate or (obstacle or "").startswith(
+        "1 of the 49 clicks after the cut are of users who liked nothing then"
+    )
+    before_the_cut = judged(exposures=exposures(*EVERYWHERE, ("zoe", "b", -2, True)))
+    assert CLICKS.obstacle(before_the_cut) is None
+
+
+def test_there_is_no_click_rate_without_propensities() -> None:
+    logged = exposures(*EVERYWHERE)
+    assert CLICKS.obstacle is not None
+    for unknown in (
+        logged.drop("propensity"),
+        logged.with_columns(propensity=pl.when(pl.col("user_id") != "bob").then("propensity")),
+    ):
+        assert "(propensity)" in (CLICKS.obstacle(judged(exposures=unknown)) or "")
+        assert values(CLICKS, judged(exposures=unknown)) == {}
 
 
 def test_clicks_are_undefined_without_exposures_and_refused_without_their_column() -> None:

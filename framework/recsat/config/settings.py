@@ -115,6 +115,15 @@ class MeasureSettings(Settings):
     baseline: str = Field("popularity", description="The arm that every other arm is compared with, user by user.")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Level of the intervals.")
     n_bootstrap: int = Field(1000, ge=100, le=100_000, description="Bootstrap resamples over users.")
+    winsorise: float = Field(
+        0.0,
+        ge=0,
+        lt=0.5,
+        description=(
+            "Share of the values other than 0 that are drawn in to the next largest, in measures without an upper bound such as money; "
+            "likewise the smallest where there is no lower one. 0: none. Decide before the run: the measure's label says it."
+        ),
+    )
     n_sample_users: int = Field(5, ge=0, le=50, description="Users whose lists the report shows.")
     controls: list[Control] = Field(
         default_factory=_words,

@@ -84,7 +84,8 @@ class Judged:
     - ``outcomes``: the held-out events of those users (user_id, item_id, event, value, timestamp).
     - ``hits``: the inner join of the two on (user_id, item_id): outcomes that the lists contained, with rank and score.
     - ``users``: Series of every judged user, also those whose list or outcomes are empty.
-    - ``history``: events before the split. ``items``: the item table. ``exposures``, ``ties``: where the data has them.
+    - ``history``: events before the split. ``items``: the item table. ``exposures``, ``ties``: where the data has them, of all
+      users and of all times.
     - ``config``: the domain's settings; None where a metric is called outside a run.
     """
 
@@ -106,7 +107,12 @@ class SatisfactionMetric:
     A user for whom the metric is not defined is left out or has null, and does not count in the mean. Intervals, paired
     tests and slices come from the framework. ``needs`` names what the data must have for the metric to exist at all:
     event names, or ``"exposures"``, ``"ties"``; where it is missing the report says so instead of printing a number.
-    ``bounds`` is the range that values cannot leave (None: unbounded on that side).
+    ``bounds`` is the range that values cannot leave (None: unbounded on that side). ``over`` ends the sentence "Mean over …"
+    that the report prints of the metric: which users have a value, and on what that depends.
+
+    ``of_exposed`` metrics have a value of everybody to whom something was shown after the cut, served or not, and none in slices.
+    ``obstacle(judged)`` says in a sentence why tables that have what it needs cannot give it all the same, and None where they
+    can; the lists of that ``judged`` are empty.
     """
 
     name: str
@@ -117,6 +123,9 @@ class SatisfactionMetric:
     dimension: Dimension = "behaviour"
     needs: frozenset[str] = frozenset()
     bounds: tuple[float | None, float | None] = (None, None)
+    over: str = "the served users for whom it is defined"
+    of_exposed: bool = False
+    obstacle: Callable[[Judged], str | None] | None = None
 
 
 @runtime_checkable

@@ -16,7 +16,8 @@ def core(dataset: Dataset, positive: pl.Expr, *, min_user_events: int, min_item_
     Repeated until nothing more drops out (Seidman, 1983); an item that a user liked twice counts once. A user or an item
     that stays keeps all its events with those that stay, liked or not. A minimum of 0 keeps everybody, also items and users
     without events. ``ties`` and ``users`` stay whole: whom somebody knows, and what they tell of themselves, does not depend on
-    what they liked, and of whoever has no history yet it is all that there is to serve them by.
+    what they liked, and of whoever has no history yet it is all that there is to serve them by. So do ``exposures``: a rate over
+    what was shown to those alone who liked something would be conditional on its outcome.
 
     Raises DataError where nothing is left.
     """
@@ -31,16 +32,15 @@ def core(dataset: Dataset, positive: pl.Expr, *, min_user_events: int, min_item_
             f"no user with {min_user_events} liked items is left among items liked by {min_item_events} users. "
             "Lower data.min_user_events and data.min_item_events, or check what the domain counts as liked (positive)."
         )
-    items, events, exposures = dataset.items, dataset.events, dataset.exposures
+    items, events = dataset.items, dataset.events
     for key, minimum in (("user_id", min_user_events), ("item_id", min_item_events)):
         if minimum == 0:
             continue
         ids = pairs.select(key).unique()
         events = events.join(ids, on=key, how="semi")
-        exposures = None if exposures is None else exposures.join(ids, on=key, how="semi")
         if key == "item_id":
             items = items.join(ids, on=key, how="semi")
-    return replace(dataset, items=items, events=events, exposures=exposures)
+    return replace(dataset, items=items, events=events)
 
 
 def _at_least(pairs: pl.DataFrame, key: str, minimum: int) -> pl.DataFrame:

@@ -88,3 +88,20 @@ def detectable(differences: Values, *, confidence: float, power: float = 0.8) ->
         spread = np.sqrt(np.nansum((differences - mean) ** 2, axis=0) / (n - 1))
     z = norm.ppf((1 + confidence) / 2) + norm.ppf(power)
     return np.where(n >= 2, z * spread / np.sqrt(np.maximum(n, 1)), np.nan)
+
+
+def winsorised(values: Values, pool: Values, share: float, bounds: tuple[float | None, float | None]) -> Values:
+    """``values`` (n,) drawn in to the ``share`` quantiles from the ends of ``pool`` (m,), on the sides without a bound; NaN stays.
+
+    The quantiles are those of the values other than 0: of money most values are 0, and the largest 1 % of the users may be all that
+    spend. Each quantile is a value that is there. Tukey, Annals of Mathematical Statistics 1962.
+
+    >>> winsorised(np.array([0.0, 1.0, 90.0]), np.array([0.0, 1.0, 2.0, 3.0, 90.0]), 0.25, (0.0, None))
+    array([0., 1., 3.])
+    """
+    nonzero = pool[~np.isnan(pool) & (pool != 0)]
+    if not len(nonzero):
+        return values
+    low = None if bounds[0] is not None else min(0.0, np.quantile(nonzero, share, method="higher"))
+    high = None if bounds[1] is not None else max(0.0, np.quantile(nonzero, 1 - share, method="lower"))
+    return np.asarray(np.clip(values, low, high), dtype=np.float64)

@@ -13,14 +13,25 @@ from recsat.config.settings import MeasureSettings
 from recsat.contract.domain import SatisfactionMetric
 from recsat.errors import DataError
 from recsat.measure.accuracy import Values
+from recsat.measure.binomial import exact_interval
+from recsat.measure.differences import detectable, difference_intervals, effective_users, winsorised
 from recsat.measure.evidence import Evidence
-from recsat.measure.intervals import Intervals, bootstrap_intervals
-from recsat.measure.measures import BOUNDS, built_in, key_of, of_metrics
+from recsat.measure.intervals import bootstrap_intervals
+from recsat.measure.measures import (
+    Bounds,
+    bounds_of,
+    built_in,
+    is_of_catalogue,
+    is_winsorised,
+    key_of,
+    of_metrics,
+)
 from recsat.measure.satisfaction import missing_needs
 from recsat.measure.score import ALL, EvaluationCache, Scores, score_catalogue, score_users
 from recsat.measure.significance import holm, sign_flip_test
 from recsat.result.model import ArmResult, Difference, Measure, MeasureInfo, NotMeasured
 
+ROUNDING = 1e-12
 PER_USER_SCHEMA = pl.Schema(
     {"arm": pl.String, "slice": pl.String, "measure": pl.String, "user_id": pl.String, "value": pl.Float64}
 )
@@ -53,23 +64,25 @@ def evaluate_split(
 ) -> EvaluatedSplit:
     """Judges lists (user_id, item_id, rank, score) of every arm on the same users.
 
-    Measures: accuracy, diversity and concentration at ``k``, and ``metrics`` by their qualified names. Intervals are BCa
-    over users. Differences are an arm's value minus the baseline's, user by user, over users who have both; their p-values
-    are Holm-adjusted over every comparison of the split: all arms, measures and slices. Where the baseline has no lists
+    Measures: accuracy, diversity and concentration at ``k``, and ``metrics`` by their qualified names. Intervals of means are
+    exact where values are 0 or 1 or all at a bound, else BCa over users, and none where values have no spread. Differences are
+    an arm's value minus the baseline's, user by user, over users who have both, with symmetric bootstrap-t intervals; their
+    p-values are Holm-adjusted over every comparison of the split: all arms, measures and slices. Where the baseline has no lists
     here, there are no differences. ``parameters`` are what each arm was tuned to, and ``validation_ndcg`` how it did with them on
     validation, for the result.
     """
     if not len(evidence.users):
         raise DataError(f"split {evidence.split!r} serves no users, so nothing can be measured. Hold out more events.")
-    cache = EvaluationCache(evidence, k)
     reasons = _unmeasurable(lists_by_arm, evidence, metrics, k)
     possible = {name: metric for name, metric in metrics.items() if name not in reasons}
+    cache = EvaluationCache(evidence, k, with_exposed=any(metric.of_exposed for metric in possible.values()))
     by_user = {arm: score_users(lists, cache, possible) for arm, lists in lists_by_arm.items()}
     whole = {arm: score_catalogue(lists, cache) for arm, lists in lists_by_arm.items()}
 
-    infos = built_in(k) + of_metrics(metrics)
+    infos = built_in(k) + of_metrics(metrics, winsorise=settings.winsorise)
     slices = [ALL, *cache.user_rows, *(name for name in cache.relevant if name != ALL)]
-    columns = _columns(infos, slices, by_user, whole)
+    columns = _winsorised(_columns(infos, slices, by_user, whole), possible, settings.winsorise)
+    bounds = {info.name: bounds_of(info.name, metrics) for info in infos}
     measured = {name for _, part, name in columns if part == ALL}
     for info in infos:
         if info.name not in measured:
@@ -79,9 +92,17 @@ def evaluate_split(
     return EvaluatedSplit(
         split=evidence.split,
         k=k,
-        per_user=_tidy(cache.users, columns, {name for arm in whole.values() for name in arm}),
+        per_user=_tidy(cache.everybody, columns, {name for arm in whole.values() for name in arm}),
         arms=_results(
-            columns, slices, lists_by_arm, evidence.split, settings, seed, parameters or {}, validation_ndcg or {}
+            columns,
+            bounds,
+            slices,
+            lists_by_arm,
+            evidence.split,
+            settings,
+            seed,
+            parameters or {},
+            validation_ndcg or {},
         ),
         measures=infos,
         not_measured=[NotMeasured(name=info.name, reason=reasons[info.name]) for info in infos if info.name in reasons],
@@ -128,6 +149,7 @@ def _columns(
 
 def _results(
     columns: Mapping[tuple[str, str, str], Values],
+    bounds: Mapping[str, Bounds],
     slices: Iterable[str],
     arms: Iterable[str],
     split: str,
@@ -138,7 +160,7 @@ def _results(
 ) -> list[ArmResult]:
     if not columns:
         return []
-    measures = dict(zip(columns, _measures(columns, settings, seed), strict=True))
+    measures = dict(zip(columns, _measures(columns, bounds, settings, seed), strict=True))
     differences = _differences(columns, settings, seed)
     results = []
     for part in slices:
@@ -160,49 +182,90 @@ def _results(
     return results
 
 
-def _intervals(values: list[Values], settings: MeasureSettings, seed: int) -> Intervals:
-    return bootstrap_intervals(
-        np.column_stack(values), confidence=settings.confidence, n_bootstrap=settings.n_bootstrap, seed=seed
+def _winsorised(
+    columns: dict[tuple[str, str, str], Values], metrics: Mapping[str, SatisfactionMetric], share: float
+) -> dict[tuple[str, str, str], Values]:
+    """``columns`` with the values of metrics without bounds drawn in, at the same ends for every arm and slice."""
+    for name, metric in metrics.items():
+        whole = [values for (_, part, measure), values in columns.items() if (part, measure) == (ALL, name)]
+        if share and whole and is_winsorised(metric):
+            for key in [key for key in columns if key[2] == name]:
+                columns[key] = winsorised(columns[key], np.concatenate(whole), share, metric.bounds)
+    return columns
+
+
+def _measures(
+    columns: Mapping[tuple[str, str, str], Values], bounds: Mapping[str, Bounds], settings: MeasureSettings, seed: int
+) -> list[Measure]:
+    intervals = bootstrap_intervals(
+        np.column_stack(list(columns.values())),
+        confidence=settings.confidence,
+        n_bootstrap=settings.n_bootstrap,
+        seed=seed,
     )
-
-
-def _measures(columns: Mapping[tuple[str, str, str], Values], settings: MeasureSettings, seed: int) -> list[Measure]:
-    intervals = _intervals(list(columns.values()), settings, seed)
     measures = []
-    for i, (_, _, name) in enumerate(columns):
-        lowest, highest = BOUNDS.get(name.partition("@")[0], (-np.inf, np.inf))
-        low, high = np.maximum(intervals.low[i], lowest), np.minimum(intervals.high[i], highest)
+    for i, ((_, _, name), column) in enumerate(columns.items()):
+        low, high = _ends(
+            column[~np.isnan(column)], bounds[name], name, (intervals.low[i], intervals.high[i]), settings.confidence
+        )
         measures.append(
             Measure(
-                mean=_known(intervals.mean[i]), low=_known(low), high=_known(high), n_users=int(intervals.n_users[i])
+                mean=_known(intervals.mean[i]),
+                low=low,
+                high=high,
+                n_users=int(intervals.n_users[i]),
+                effective_users=float(effective_users(column[:, None])[0]) if None in bounds[name] else None,
             )
         )
     return measures
+
+
+def _ends(
+    values: Values, bounds: Bounds, name: str, bootstrap: tuple[float, float], confidence: float
+) -> tuple[float | None, float | None]:
+    """The ends of a mean's interval: exact where that can be, none where values have no spread, else ``bootstrap`` within ``bounds``."""
+    if not is_of_catalogue(name) and (exact := exact_interval(values, bounds, confidence)) is not None:
+        return exact
+    # The jackknife's values of one and the same measure differ by rounding.
+    if not len(values) or np.ptp(values) <= ROUNDING * np.abs(values).max():
+        return None, None
+    lowest, highest = (end if bound is None else bound for bound, end in zip(bounds, (-np.inf, np.inf), strict=True))
+    return _known(max(bootstrap[0], lowest)), _known(min(bootstrap[1], highest))
 
 
 def _differences(
     columns: Mapping[tuple[str, str, str], Values], settings: MeasureSettings, seed: int
 ) -> dict[tuple[str, str, str], Difference]:
     pairs = {
-        key: values - columns[settings.baseline, key[1], key[2]]
+        key: (values, columns[settings.baseline, key[1], key[2]])
         for key, values in columns.items()
         if key[0] != settings.baseline and (settings.baseline, key[1], key[2]) in columns
     }
     if not pairs:
         return {}
-    intervals = _intervals(list(pairs.values()), settings, seed)
-    adjusted = holm(sign_flip_test(np.column_stack(list(pairs.values()))))
-    return {
-        key: Difference(
+    differences = np.column_stack([arm - baseline for arm, baseline in pairs.values()])
+    intervals = difference_intervals(
+        differences, confidence=settings.confidence, n_bootstrap=settings.n_bootstrap, seed=seed
+    )
+    adjusted = holm(sign_flip_test(differences))
+    n_effective, smallest = effective_users(differences), detectable(differences, confidence=settings.confidence)
+    by_key = {}
+    for i, (key, (arm, baseline)) in enumerate(pairs.items()):
+        compared = ~np.isnan(differences[:, i])
+        leaves_out_zero = bool(intervals.low[i] > 0 or intervals.high[i] < 0)
+        by_key[key] = Difference(
             mean=_known(intervals.mean[i]),
             low=_known(intervals.low[i]),
             high=_known(intervals.high[i]),
             p_adjusted=_known(adjusted[i]),
-            significant=bool(adjusted[i] <= 1 - settings.confidence),
+            significant=leaves_out_zero and bool(adjusted[i] <= 1 - settings.confidence),
             n_users=int(intervals.n_users[i]),
+            mean_arm=float(arm[compared].mean()) if compared.any() else None,
+            mean_baseline=float(baseline[compared].mean()) if compared.any() else None,
+            effective_users=None if is_of_catalogue(key[2]) else float(n_effective[i]),
+            detectable=_known(smallest[i]),
         )
-        for i, key in enumerate(pairs)
-    }
+    return by_key
 
 
 def _known(value: float | np.float64) -> float | None:

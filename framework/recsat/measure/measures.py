@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from recsat.contract.domain import SatisfactionMetric
 from recsat.result.model import MeasureInfo
 
+Bounds = tuple[float | None, float | None]
 _ACCURACY: Mapping[str, tuple[str, str]] = {
     "ndcg": ("nDCG", "Hits in the list, those further up counting more; 1 is the best list possible."),
     "precision": ("Precision", "Share of the list that users went on to like."),
@@ -26,8 +27,48 @@ _DIVERSITY: Mapping[str, tuple[str, str, str, str]] = {
     "simpson": ("Exposure Simpson", "Chance that two list places show different items (Gini–Simpson).", "", "higher"),
     "gini": ("Exposure Gini", "How unevenly lists show the catalogue: 0 all alike, 1 one item everywhere.", "", "lower"),
 }  # fmt: skip
-BOUNDS: Mapping[str, tuple[float, float]] = {"coverage": (0, 1), "simpson": (0, 1), "gini": (0, 1), "entropy": (0, 64)}
-"""Where the jackknife's interval of a catalogue-level measure is cut off."""
+CATALOGUE = ("coverage", "entropy", "simpson", "gini")
+"""Measures of all lists together, which have no value of a single user."""
+BOUNDS: Mapping[str, Bounds] = {
+    **dict.fromkeys(_ACCURACY, (0.0, 1.0)),
+    "ild": (0.0, 2.0),
+    "topic-ild": (0.0, 1.0),
+    "topic-entropy": (0.0, None),
+    "topic-simpson": (0.0, 1.0),
+    "novelty": (0.0, None),
+    "coverage": (0.0, 1.0),
+    "entropy": (0.0, 64.0),
+    "simpson": (0.0, 1.0),
+    "gini": (0.0, 1.0),
+}
+"""The range that a measure cannot leave; None is no end. The jackknife's interval of a catalogue-level measure is cut off there."""
+_LIKED = "Mean over the served users with something liked after the cut that their list could have held; an empty list counts 0."
+_LISTED = "Mean over the served users whose list {}: an arm's own lists decide which these are."
+_TOGETHER = "The expected value for lists of as many users as were served; "
+_ESTIMANDS: Mapping[str, str] = {
+    **dict.fromkeys(_ACCURACY, _LIKED),
+    "ild": _LISTED.format("shows two items or more that have a vector"),
+    "topic-ild": _LISTED.format("shows two items or more that have a topic"),
+    "topic-entropy": _LISTED.format("shows an item that has a topic"),
+    "topic-simpson": _LISTED.format("shows an item that has a topic"),
+    "novelty": _LISTED.format("is not empty"),
+    "coverage": _TOGETHER
+    + "it grows with their number, so it compares arms of one split and not splits, slices or runs.",
+    **dict.fromkeys(
+        ("entropy", "simpson", "gini"),
+        _TOGETHER + "it changes with their number, so it compares arms of one split alone.",
+    ),
+}
+
+
+def bounds_of(name: str, metrics: Mapping[str, SatisfactionMetric]) -> Bounds:
+    """The range of a measure by its key, or of a plugin's by its qualified name."""
+    return metrics[name].bounds if name in metrics else BOUNDS[name.partition("@")[0]]
+
+
+def is_of_catalogue(name: str) -> bool:
+    """Whether a measure is of all lists together: ``coverage@10``."""
+    return name.partition("@")[0] in CATALOGUE
 
 
 def key_of(name: str, k: int) -> str:
@@ -39,7 +80,12 @@ def built_in(k: int) -> list[MeasureInfo]:
     """Every measure that recsat brings, in the order of the report."""
     accuracy = [
         MeasureInfo(
-            name=key_of(name, k), label=key_of(label, k), description=words, dimension="accuracy", better="higher"
+            name=key_of(name, k),
+            label=key_of(label, k),
+            description=words,
+            dimension="accuracy",
+            better="higher",
+            estimand=_ESTIMANDS[name],
         )
         for name, (label, words) in _ACCURACY.items()
     ]
@@ -52,6 +98,7 @@ def built_in(k: int) -> list[MeasureInfo]:
                 "dimension": "diversity",
                 "unit": unit,
                 "better": better,
+                "estimand": _ESTIMANDS[name],
             }
         )
         for name, (label, words, unit, better) in _DIVERSITY.items()
@@ -59,16 +106,27 @@ def built_in(k: int) -> list[MeasureInfo]:
     return accuracy + diversity
 
 
-def of_metrics(metrics: Mapping[str, SatisfactionMetric]) -> list[MeasureInfo]:
-    """The measures of plugins, by their qualified names."""
-    return [
-        MeasureInfo(
-            name=name,
-            label=metric.name.replace("_", " ").capitalize(),
-            description=metric.description,
-            dimension=metric.dimension,
-            unit=metric.unit,
-            better=metric.better,
-        )
-        for name, metric in metrics.items()
-    ]
+def of_metrics(metrics: Mapping[str, SatisfactionMetric], *, winsorise: float = 0.0) -> list[MeasureInfo]:
+    """The measures of plugins, by their qualified names; where values are winsorised, label and description say it."""
+    return [_of_metric(name, metric, winsorise if is_winsorised(metric) else 0.0) for name, metric in metrics.items()]
+
+
+def is_winsorised(metric: SatisfactionMetric) -> bool:
+    """Whether ``measure.winsorise`` applies: the metric has no upper bound, or no lower one, and its values are users' own."""
+    return None in metric.bounds and not metric.of_exposed
+
+
+def _of_metric(name: str, metric: SatisfactionMetric, share: float) -> MeasureInfo:
+    label, description = metric.name.replace("_", " ").capitalize(), metric.description
+    if share:
+        label += f", winsorised {100 * share:g} %"
+        description += f" The outermost {100 * share:g} % of the values other than 0 are drawn in, as the run's configuration declares."
+    return MeasureInfo(
+        name=name,
+        label=label,
+        description=description,
+        dimension=metric.dimension,
+        unit=metric.unit,
+        better=metric.better,
+        estimand=f"Mean over {metric.over}.",
+    )

@@ -37,13 +37,14 @@ def missing_needs(metric: SatisfactionMetric, evidence: Evidence, list_columns: 
     """Why the data cannot give ``metric``, in a sentence; None where they can.
 
     A need is met by the table ``exposures`` or ``ties``, by an event of that name before or after the cut, or by a column
-    of that name in the lists.
+    of that name in the lists. The metric's own ``obstacle`` is asked where nothing is missing.
     """
     events = set(evidence.history["event"].unique()) | set(evidence.outcomes["event"].unique())
     have = events | set(list_columns) | {table for table in TABLES if getattr(evidence, table) is not None}
     missing = sorted(metric.needs - have)
     if not missing:
-        return None
+        no_lists = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String, "rank": pl.Int64})
+        return None if metric.obstacle is None else metric.obstacle(judge(no_lists, evidence))
     tables = [f"no {name} table" for name in missing if name in TABLES]
     others = [f"no {name!r} events" for name in missing if name not in TABLES]
     return f"The data have {' and '.join(tables + others)}."
@@ -53,7 +54,7 @@ def measure_satisfaction(name: str, metric: SatisfactionMetric, judged: Judged) 
     """(user_id, value) of one metric over one arm; users without a value are left out.
 
     Raises PluginError, naming the metric, where it raises or returns anything but one finite value or null for each of some
-    judged users, within its own bounds. A RecsatError of the metric's own goes through as it is.
+    judged users (of exposed ones, for a metric ``of_exposed``), within its own bounds. A RecsatError of the metric's own goes through as it is.
     """
     try:
         returned = metric.compute(judged)
@@ -63,7 +64,19 @@ def measure_satisfaction(name: str, metric: SatisfactionMetric, judged: Judged) 
         raise PluginError(
             f"metric {name!r}: compute raised {type(error).__name__}: {error}. Mend {_place(metric)}, or leave its plugin out."
         ) from error
-    return _checked(name, metric, returned, judged.users)
+    return _checked(name, metric, returned, _with_exposed(judged) if metric.of_exposed else judged.users)
+
+
+def exposed_users(evidence: Evidence, served: pl.Series) -> pl.Series:
+    """Users to whom something was shown, and who were not ``served``."""
+    if evidence.exposures is None:
+        return served.clear()
+    exposed = evidence.exposures["user_id"].cast(pl.String).unique().sort()
+    return exposed.filter(~exposed.is_in(served.implode()))
+
+
+def _with_exposed(judged: Judged) -> pl.Series:
+    return judged.users if judged.exposures is None else pl.concat([judged.users, judged.exposures["user_id"]]).unique()
 
 
 def _checked(name: str, metric: SatisfactionMetric, returned: object, users: pl.Series) -> pl.DataFrame:

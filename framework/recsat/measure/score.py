@@ -1,4 +1,4 @@
-"""All values of one arm's lists: arrays by (slice, measure), aligned with the served users, NaN where not defined."""
+"""All values of one arm's lists: arrays by (slice, measure), aligned with everybody judged, NaN where not defined."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from recsat.measure.accuracy import ACCURACY, Values, find_hits
 from recsat.measure.evidence import Evidence
 from recsat.measure.exposure import listed_items
 from recsat.measure.measures import key_of
-from recsat.measure.satisfaction import judge, measure_satisfaction
+from recsat.measure.satisfaction import exposed_users, judge, measure_satisfaction
 from recsat.measure.slices import item_slices, user_slices
 
 ALL = "all"
@@ -30,10 +30,19 @@ class EvaluationCache:
 
     evidence: Evidence
     k: int
+    with_exposed: bool = False
+    """Whether a metric has values of users to whom something was shown, served or not."""
 
     @cached_property
     def users(self) -> pl.Series:
+        """Everybody who was served."""
         return self.evidence.users.rename("user_id").cast(pl.String)
+
+    @cached_property
+    def everybody(self) -> pl.Series:
+        """``users`` first, then those to whom something was shown; rows of all values are theirs."""
+        others = exposed_users(self.evidence, self.users) if self.with_exposed else self.users.clear()
+        return pl.concat([self.users, others])
 
     @cached_property
     def catalogue(self) -> pl.Series:
@@ -73,7 +82,8 @@ class EvaluationCache:
 def score_users(lists: pl.DataFrame, cache: EvaluationCache, metrics: Mapping[str, SatisfactionMetric]) -> Scores:
     """Measures that have a value for each user, on all users and on every slice of users and items.
 
-    Item slices have accuracy alone: the lists stay as they are, and the relevant items are those of the slice.
+    Item slices have accuracy alone: the lists stay as they are, and the relevant items are those of the slice. Metrics
+    ``of_exposed`` have no slices.
     """
     scores: Scores = {}
     for part, relevant in cache.relevant.items():
@@ -81,10 +91,15 @@ def score_users(lists: pl.DataFrame, cache: EvaluationCache, metrics: Mapping[st
     scores |= {(ALL, name): values for name, values in _diversity(lists, cache).items()}
     judged = judge(lists, cache.evidence)
     for name, metric in metrics.items():
-        scores[ALL, name] = _aligned(measure_satisfaction(name, metric, judged), cache.users)
+        if not metric.of_exposed:
+            scores[ALL, name] = _aligned(measure_satisfaction(name, metric, judged), cache.users)
     whole = {name: values for (part, name), values in scores.items() if part == ALL}
     for part, rows in cache.user_rows.items():
         scores |= {(part, name): np.where(rows, values, np.nan) for name, values in whole.items()}
+    scores = {key: _padded(values, cache) for key, values in scores.items()}
+    for name, metric in metrics.items():
+        if metric.of_exposed:
+            scores[ALL, name] = _aligned(measure_satisfaction(name, metric, judged), cache.everybody)
     return scores
 
 
@@ -97,7 +112,7 @@ def score_catalogue(lists: pl.DataFrame, cache: EvaluationCache) -> dict[str, Va
         "simpson": concentration.simpson_of,
         "gini": concentration.gini_of,
     }
-    return {key_of(name, cache.k): measure(listed).user_values for name, measure in measures.items()}
+    return {key_of(name, cache.k): _padded(measure(listed).user_values, cache) for name, measure in measures.items()}
 
 
 def _accuracy(lists: pl.DataFrame, relevant: pl.DataFrame, cache: EvaluationCache) -> dict[str, Values]:
@@ -122,6 +137,11 @@ def _diversity(lists: pl.DataFrame, cache: EvaluationCache) -> dict[str, Values]
         scores["topic-entropy"] = diversity.topic_entropy_of(listed, cache.topics)
         scores["topic-simpson"] = diversity.topic_simpson_of(listed, cache.topics)
     return {key_of(name, cache.k): values for name, values in scores.items()}
+
+
+def _padded(values: Values, cache: EvaluationCache) -> Values:
+    """Values of the served users, and NaN for those who were not."""
+    return np.concatenate([values, np.full(len(cache.everybody) - len(values), np.nan)])
 
 
 def _aligned(table: pl.DataFrame, users: pl.Series) -> Values:

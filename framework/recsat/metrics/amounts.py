@@ -42,6 +42,9 @@ def event_sum(
         dimension=dimension,
         needs=frozenset({event}),
         bounds=(0.0, None),
+        over="all served users; who got nothing from the list counts 0"
+        if of_everybody
+        else f"the served users who had a {event} after the cut; who got nothing from the list counts 0",
     )
 
 
@@ -68,6 +71,7 @@ def mean_value(
         dimension=dimension,
         needs=frozenset({event}),
         bounds=bounds,
+        over=f"the served users with a {event} of a listed item, and those items alone: an arm's own lists decide which they are",
     )
 
 
@@ -97,4 +101,5 @@ def prediction_error(
         dimension="accuracy",
         needs=frozenset({event, predicted}),
         bounds=(0.0, None),
+        over=f"the served users with a {event} of a listed item, and those items alone: an arm's own lists decide which they are",
     )

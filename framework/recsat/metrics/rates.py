@@ -12,6 +12,8 @@ from recsat.errors import DataError
 from recsat.metrics.tables import NO_VALUES, PAIR, hits_of, mean_by_user, or_zero, places_with
 
 SHARE = (0.0, 1.0)
+MOST_UNSERVED = 0.02
+"""Part of the clicks that may be of users without a list before there is no click rate."""
 Compute: TypeAlias = Callable[[Judged], pl.DataFrame]
 
 
@@ -31,7 +33,7 @@ def event_rate(
     def compute(judged: Judged) -> pl.DataFrame:
         return mean_by_user(pl.col("done"), places_with(judged, events, kind))
 
-    return _share(name, description, compute, _needs(events, needs), dimension)
+    return _share(name, description, compute, _needs(events, needs), dimension, _with_places(kind))
 
 
 def conversion_rate(
@@ -56,7 +58,8 @@ def conversion_rate(
         everybody = judged.users.to_frame("user_id").lazy()
         return or_zero(everybody if of_everybody else places_with(judged, events, kind), converts)
 
-    return _share(name, description, compute, _needs(events, needs), dimension)
+    over = "all served users" if of_everybody else _with_places(kind)
+    return _share(name, description, compute, _needs(events, needs), dimension, over)
 
 
 def follow_up_rate(first: Collection[str], then: str, *, name: str, description: str) -> SatisfactionMetric:
@@ -69,33 +72,89 @@ def follow_up_rate(first: Collection[str], then: str, *, name: str, description:
         pairs = hits_of(judged, first).select(PAIR).unique()
         return mean_by_user(pl.col("done"), pairs.join(places_with(judged, [then]), on=PAIR))
 
-    return _share(name, description, compute, frozenset({*first, then}), "behaviour")
+    over = f"the served users who went on to {' or '.join(first)} a listed item: an arm's own lists decide who they are"
+    return _share(name, description, compute, frozenset({*first, then}), "behaviour", over)
 
 
 def click_through_rate(*, description: str, name: str = "click_through_rate") -> SatisfactionMetric:
-    """Share of the exposures of listed items that were clicked: the replay estimate of Li et al., WSDM 2011.
+    r"""Clicks per exposure if every place had shown one of the list's items, each as often: inverse propensity scoring.
 
-    It is free of bias only where the logged policy showed items at random; elsewhere read the counterfactual estimates. Only
-    exposures after the last known event count, since the arms learned from clicks before it; so a split that is not a cut in
-    time gives few or none, and where nothing is known at all every exposure counts. Judged users have a liked event after the
-    cut, so the level is above what a business sees; the comparison of arms is what it is for. Defined for users to whom a
-    listed item was shown then. Raises DataError where exposures have no ``click`` column.
+    .. math:: \hat R = \frac1N \sum_{j=1}^{N} \frac{\mathbf 1[i_j \in L_{u_j}]}{|L_{u_j}|\, p_j}\, c_j
+
+    over all N exposures after the last known event (all of them where nothing is known), to whomever: item :math:`i_j` shown to
+    :math:`u_j` with propensity :math:`p_j`, clicked or not. :math:`|L|` counts the list's items of the shown item's kind; an
+    exposure of a kind that the list lacks counts as not clicked. Users who clicked nothing count 0 whatever their list would be, so
+    they need none; who clicked and was served no list counts 0 as well, which can only lower the rate, by about their part of the
+    clicks. Where that is above 2 % there is no click rate, since it would be one of those who liked something: conditional on its
+    outcome. Horvitz and Thompson, JASA 1952; Strehl et al., NeurIPS 2010. Free
+    of bias where the log could have shown every listed item, and propensities are true.
+
+    Values are those whose mean over users is :math:`\hat R` and whose spread is that of a ratio (the delta method):
+    :math:`\hat R + (s_u - \hat R n_u) / \bar n`, with :math:`s_u` the sum over the user's :math:`n_u` exposures. Raises DataError
+    where exposures have no ``click`` column.
     """
+    return SatisfactionMetric(
+        name=name,
+        description=description,
+        unit="clicks per exposure",
+        better="higher",
+        compute=_click_rate,
+        needs=frozenset({"exposures"}),
+        over=(
+            "everything shown after the cut to anybody, who liked something or not, weighted by the propensity of the log: what "
+            "would be clicked if each place showed one of the list's items"
+        ),
+        of_exposed=True,
+        obstacle=_no_click_rate,
+    )
 
-    def compute(judged: Judged) -> pl.DataFrame:
-        if judged.exposures is None:
-            return pl.DataFrame(schema=NO_VALUES)
-        if "click" not in judged.exposures.columns:
-            raise DataError(
-                "exposures: there is no column 'click', so click-through rate cannot be measured. "
-                "Add it: true where the user clicked what was shown."
-            )
-        known_until = judged.history["timestamp"].max()
-        after = pl.lit(value=True) if known_until is None else pl.col("timestamp") > known_until
-        places = judged.lists.lazy().select(PAIR)
-        return mean_by_user(pl.col("click"), judged.exposures.lazy().filter(after).join(places, on=PAIR, how="semi"))
 
-    return _share(name, description, compute, frozenset({"exposures"}), "behaviour")
+def _click_rate(judged: Judged) -> pl.DataFrame:
+    if judged.exposures is None or _no_click_rate(judged) is not None:
+        return pl.DataFrame(schema=NO_VALUES)
+    kinds = judged.items.lazy().select("item_id", "kind")
+    places = judged.lists.lazy().select(PAIR).join(kinds, on="item_id")
+    shares = places.with_columns(share=1 / pl.len().over("user_id", "kind")).select(*PAIR, "share")
+    worth = pl.col("click").cast(pl.Float64) * pl.col("share").fill_null(0.0) / pl.col("propensity")
+    users = (
+        _after_the_cut(judged)
+        .lazy()
+        .join(shares, on=PAIR, how="left")
+        .group_by("user_id")
+        .agg(sum=worth.sum(), n=pl.len().cast(pl.Float64))
+        .with_columns(rate=pl.col("sum").sum() / pl.col("n").sum())
+    )
+    value = pl.col("rate") + (pl.col("sum") - pl.col("rate") * pl.col("n")) / pl.col("n").mean()
+    return users.select("user_id", value=value).sort("user_id").collect()
+
+
+def _no_click_rate(judged: Judged) -> str | None:
+    if judged.exposures is None:
+        return None
+    exposures = _after_the_cut(judged)
+    if "propensity" not in exposures.columns or exposures["propensity"].null_count():
+        return "It is not known of everything shown after the cut with which probability it was (propensity)."
+    clicks = exposures.filter("click")["user_id"]
+    n_unserved = int((~clicks.is_in(judged.users.implode())).sum())
+    if n_unserved > MOST_UNSERVED * len(clicks):
+        return (
+            f"{n_unserved:,} of the {len(clicks):,} clicks after the cut are of users who liked nothing then and were served no list: "
+            "a rate over the others would be conditional on its outcome."
+        )
+    return None
+
+
+def _after_the_cut(judged: Judged) -> pl.DataFrame:
+    """Everything shown after the last known event, to whomever."""
+    assert judged.exposures is not None
+    if "click" not in judged.exposures.columns:
+        raise DataError(
+            "exposures: there is no column 'click', so click-through rate cannot be measured. "
+            "Add it: true where the user clicked what was shown."
+        )
+    known_until = judged.history["timestamp"].max()
+    after = pl.lit(value=True) if known_until is None else pl.col("timestamp") > known_until
+    return judged.exposures.filter(after)
 
 
 def _needs(events: tuple[str, ...], needs: Collection[str] | None) -> frozenset[str]:
@@ -104,8 +163,12 @@ def _needs(events: tuple[str, ...], needs: Collection[str] | None) -> frozenset[
     return frozenset(events) if len(events) == 1 else frozenset()
 
 
+def _with_places(kind: str | None) -> str:
+    return f"the served users whose list has any item{'' if kind is None else f' of kind {kind}'}"
+
+
 def _share(
-    name: str, description: str, compute: Compute, needs: frozenset[str], dimension: Dimension
+    name: str, description: str, compute: Compute, needs: frozenset[str], dimension: Dimension, over: str
 ) -> SatisfactionMetric:
     return SatisfactionMetric(
         name=name,
@@ -116,4 +179,5 @@ def _share(
         dimension=dimension,
         needs=needs,
         bounds=SHARE,
+        over=over,
     )

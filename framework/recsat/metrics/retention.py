@@ -29,7 +29,15 @@ def retention(
         return _present(judged, timedelta(days=first_day), timedelta(days=last + 1))
 
     return SatisfactionMetric(
-        name=name, description=description, unit="share", better="higher", compute=compute, bounds=(0.0, 1.0)
+        name=name,
+        description=description,
+        unit="share",
+        better="higher",
+        compute=compute,
+        bounds=(0.0, 1.0),
+        over=(
+            "the served users who took up a listed item and can be watched to the end of the days: an arm's own lists decide who they are"
+        ),
     )
 
 

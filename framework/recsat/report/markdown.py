@@ -15,9 +15,9 @@ from recsat.report.headline import (
     lead_measure,
     not_measured,
 )
-from recsat.report.tables import DIMENSIONS
+from recsat.report.tables import DIMENSIONS, interval_in_words, remarks
 from recsat.result.model import MeasureInfo, Result
-from recsat.result.numerals import NOTHING, decimals_for, duration, interval, memory, moment, number
+from recsat.result.numerals import NOTHING, decimals_for, duration, memory, moment, number
 
 MOST_TEXT = 120
 MOST_OF_DIMENSION = {"accuracy": 3, "diversity": 2, "behaviour": 2, "business": 2}
@@ -55,10 +55,18 @@ def render_markdown(result: Result) -> str:
 
 def escape(text: str) -> str:
     """``text`` as inert Markdown on one line, cut after 120 characters."""
-    flat = " ".join(re.sub(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]", " ", text).split())
-    short = flat if len(flat) <= MOST_TEXT else f"{flat[: MOST_TEXT - 1]}…"
-    entities = short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    flat = _flat(text)
+    return whole(flat if len(flat) <= MOST_TEXT else f"{flat[: MOST_TEXT - 1]}…")
+
+
+def whole(text: str) -> str:
+    """``text`` as inert Markdown on one line, uncut: for sentences of the report's own."""
+    entities = _flat(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _SIGNS.sub(r"\\\1", entities)
+
+
+def _flat(text: str) -> str:
+    return " ".join(re.sub(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]", " ", text).split())
 
 
 def _verdicts(result: Result) -> str:
@@ -111,12 +119,13 @@ def _measures(result: Result, split: str, infos: Sequence[MeasureInfo]) -> str:
                 cells.append(NOTHING)
                 continue
             digits = places[info.name]
-            ends = f" ({interval(measure.low, measure.high, digits)})" if info is infos[0] else ""
+            ends = f" ({interval_in_words(measure, digits)})" if info is infos[0] else ""
             cells.append(f"{number(measure.mean, digits)}{ends}{MARKS[direction(arm, info)]}")
         rows.append(cells)
     way = {"higher": " ↑", "lower": " ↓", "neither": ""}
     table = _table(["arm", *(escape(info.label) + way[info.better] for info in infos)], rows)
-    return f"{table}\n\n▲ better, ▼ worse, ◆ different from {escape(result.baseline)} (significant, Holm); in brackets the {confidence(result)}."
+    legend = f"▲ better, ▼ worse, ◆ different from {escape(result.baseline)} (significant, Holm); in brackets the {confidence(result)}."
+    return "\n\n".join([table, legend, *(whole(remark) for remark in remarks(result, split, arms, infos))])
 
 
 def _data(result: Result) -> str:

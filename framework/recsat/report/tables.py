@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from recsat.report.headline import Direction, arms_on, direction, lead_measure
-from recsat.result.model import ArmResult, Measure, MeasureInfo, Result
+from recsat.measure.differences import FEW_EFFECTIVE
+from recsat.report.headline import Direction, arms_on, direction, enumerated, lead_measure, n_listed
+from recsat.result.model import ArmResult, Difference, Measure, MeasureInfo, Result
 from recsat.result.numerals import NOTHING, decimals_for, interval, number, p_value, signed
 
 Kind = Literal["language", "words", "other", "unknown"]
 MOST_COLUMNS = 7
+FEWEST_IN_SLICE = 30
+"""Users of a slice below which it has words in place of numbers; result.json keeps the numbers."""
+NO_SPREAD = "no spread: nothing can be said"
+ONE_USER = "one user: nothing can be said"
 DIMENSIONS = {
     "accuracy": "Accuracy",
     "diversity": "Diversity",
@@ -71,6 +76,8 @@ class Table:
     rows: list[Row]
     notes: dict[str, str] = field(default_factory=dict)
     """Footnote letter to reason."""
+    remarks: list[str] = field(default_factory=list)
+    """What must be known to read the table, a sentence each."""
 
     @property
     def is_empty(self) -> bool:
@@ -91,6 +98,10 @@ class Line:
     p_adjusted: str
     mark: Direction | None
     n_users: int
+    compared: str = ""
+    """Both means over the users compared, where an arm or the baseline has a value for others too."""
+    detectable: str = NOTHING
+    """Smallest difference that could have been shown."""
 
 
 def kind_of(result: Result, arm: str) -> Kind:
@@ -109,8 +120,74 @@ def split_tables(result: Result, split: str, slice_name: str = "all") -> list[Ta
         infos = [info for about, info in _measures_of(result, arms) if about == dimension]
         for part, some in enumerate(_portions(infos)):
             name = f"{title}, continued" if part else title
-            tables.append(_table(result, name, arms, [(info, arms) for info in some], [_column(i) for i in some]))
+            table = _table(result, name, arms, [(info, arms) for info in some], [_column(i) for i in some])
+            tables.append(replace(table, remarks=remarks(result, split, arms, some)))
     return tables
+
+
+def remarks(result: Result, split: str, arms: Sequence[ArmResult], infos: Sequence[MeasureInfo]) -> list[str]:
+    """What must be known to read the ``infos`` of the ``arms`` of a split, a sentence each; one for all measures that it is true of."""
+    few_means = _few(
+        infos, lambda name: [m.effective_users for arm in arms if (m := arm.measures.get(name)) is not None]
+    )
+    few_differences = _few(
+        infos, lambda name: [d.effective_users for arm in arms if (d := arm.differences.get(name)) is not None]
+    )
+    conditional = [info.label for info in infos if any(_is_conditional(arm, info.name) for arm in arms)]
+    sentences = [_as_long_as_the_candidates(result, split, infos)]
+    if few_means:
+        sentences.append(
+            f"Fewer than {FEW_EFFECTIVE} users carry the mean of {few_means}: such an interval is often too low and too narrow."
+        )
+    if few_differences:
+        sentences.append(
+            f"Fewer than {FEW_EFFECTIVE} users carry the differences of {few_differences} from the baseline: a few users decide "
+            "their intervals and marks."
+        )
+    if conditional:
+        sentences.append(
+            f"Which users have {enumerated(conditional)} depends on an arm's own lists, so the means are over different users; "
+            "the differences, with both means, are over the users compared."
+        )
+    if any(info.name.startswith("coverage") for info in infos):
+        sentences.append(
+            "Catalogue coverage grows with the number of users: it compares arms of one split, not splits, slices or runs."
+        )
+    return [sentence for sentence in sentences if sentence]
+
+
+def _few(infos: Sequence[MeasureInfo], effective: Callable[[str], Sequence[float | None]]) -> str:
+    """The measures that fewer than FEW_EFFECTIVE users carry, with the fewest of any arm; no users at all are nothing to warn of."""
+    labels = []
+    for info in infos:
+        fewest = min((n for n in effective(info.name) if n), default=math.inf)
+        if fewest < FEW_EFFECTIVE:
+            labels.append(f"{info.label} ({number(fewest, 0)})")
+    return enumerated(labels)
+
+
+def _is_conditional(arm: ArmResult, name: str) -> bool:
+    """Whether the difference is over fewer users than have a value with the arm."""
+    measure, difference = arm.measures.get(name), arm.differences.get(name)
+    return measure is not None and difference is not None and difference.n_users < measure.n_users
+
+
+def _as_long_as_the_candidates(result: Result, split: str, infos: Sequence[MeasureInfo]) -> str:
+    k = n_listed(result)
+    n = next((summary.n_candidate_items for summary in result.splits if summary.name == split), None)
+    if k is None or n is None or k < n or not any(info.name.endswith(f"@{k}") for info in infos):
+        return ""
+    return (
+        f"Lists have {k} places and {n} items are ranked here: a full list holds them all, so precision, recall, hit rate, coverage "
+        "and the diversity of a list cannot tell arms apart; nDCG, MAP and MRR see the order alone."
+    )
+
+
+def interval_in_words(measure: Measure, places: int | None = None) -> str:
+    """The interval of a mean, or why there is none."""
+    if measure.low is None and measure.mean is not None:
+        return ONE_USER if measure.n_users < 2 else NO_SPREAD
+    return interval(measure.low, measure.high, places)
 
 
 def slice_names(result: Result, split: str) -> list[str]:
@@ -150,7 +227,7 @@ def all_lines(result: Result, split: str) -> list[Line]:
                     arm=arm.name,
                     measure=info.label,
                     mean=number(measure.mean, places),
-                    interval=interval(measure.low, measure.high, places),
+                    interval=interval_in_words(measure, places),
                     difference=NOTHING if difference is None else signed(difference.mean, places),
                     difference_interval=NOTHING
                     if difference is None
@@ -158,9 +235,19 @@ def all_lines(result: Result, split: str) -> list[Line]:
                     p_adjusted=NOTHING if difference is None else p_value(difference.p_adjusted),
                     mark=direction(arm, info),
                     n_users=measure.n_users,
+                    compared="" if difference is None else _compared(arm, info.name, difference),
+                    detectable=NOTHING if difference is None else number(difference.detectable, places),
                 )
             )
     return lines
+
+
+def _compared(arm: ArmResult, name: str, difference: Difference) -> str:
+    """``3.91 against 3.72, 212 users``."""
+    if not _is_conditional(arm, name) or difference.mean_arm is None:
+        return ""
+    means = f"{number(difference.mean_arm)} against {number(difference.mean_baseline)}"
+    return f"{means}, {difference.n_users:,} users"
 
 
 def _measures_of(result: Result, arms: Sequence[ArmResult]) -> list[tuple[str, MeasureInfo]]:
@@ -212,7 +299,8 @@ def _table(
 
 
 def _cells(result: Result, info: MeasureInfo, arms: Sequence[ArmResult], reasons: list[str]) -> list[Cell]:
-    measures = [arm.measures.get(info.name) for arm in arms]
+    all_measures = [arm.measures.get(info.name) for arm in arms]
+    measures = [None if _too_few(arm, m) else m for arm, m in zip(arms, all_measures, strict=True)]
     values = [m for m in measures if m is not None]
     places = decimals_for(m.mean for m in values)
     ends = [x for m in values for x in (m.low, m.mean, m.high) if x is not None]
@@ -221,14 +309,19 @@ def _cells(result: Result, info: MeasureInfo, arms: Sequence[ArmResult], reasons
     alike = not means or math.isclose(min(means), max(means), rel_tol=1e-9)
     top = None if info.better == "neither" or alike else (max if info.better == "higher" else min)(means)
     cells = []
-    for arm, measure in zip(arms, measures, strict=True):
+    for arm, measure, of_few in zip(arms, measures, all_measures, strict=True):
         if measure is None or measure.mean is None:
-            cells.append(Cell(NOTHING, note=_note(_reason_without_value(result, info, arm, measure), reasons)))
+            reason = (
+                f"{arm.slice}: fewer than {FEWEST_IN_SLICE} users, which is too few for a number."
+                if _too_few(arm, of_few)
+                else _reason_without_value(result, info, arm, measure)
+            )
+            cells.append(Cell(NOTHING, note=_note(reason, reasons)))
             continue
         cells.append(
             Cell(
                 value=number(measure.mean, places),
-                interval="" if measure.low is None else interval(measure.low, measure.high, places),
+                interval=interval_in_words(measure, places),
                 mark=direction(arm, info),
                 best=measure.mean == top,
                 strip=_strip(measure, baseline, min(ends), max(ends)),
@@ -236,6 +329,10 @@ def _cells(result: Result, info: MeasureInfo, arms: Sequence[ArmResult], reasons
             )
         )
     return cells
+
+
+def _too_few(arm: ArmResult, measure: Measure | None) -> bool:
+    return arm.slice != "all" and measure is not None and 0 < measure.n_users < FEWEST_IN_SLICE
 
 
 def _strip(measure: Measure, baseline: float | None, left: float, right: float) -> Strip | None:

@@ -18,12 +18,18 @@ class Part(BaseModel):
 
 
 class Measure(Part):
-    """Mean over users with a bootstrap interval. Null where no user has a value."""
+    """Mean over users with an interval: exact where values are 0 or 1, or all at one bound, else by the bootstrap.
+
+    The mean is null where no user has a value; the ends are null where nothing can be said of the mean: fewer than two users, or
+    values without any spread.
+    """
 
     mean: float | None
     low: float | None
     high: float | None
     n_users: int = Field(ge=0)
+    effective_users: float | None = Field(None, ge=0)
+    """How many users carry the mean of a measure without bounds, as money is; None for the others."""
 
 
 class Difference(Part):
@@ -34,7 +40,16 @@ class Difference(Part):
     high: float | None
     p_adjusted: float | None = Field(ge=0, le=1)
     significant: bool
+    """Whether the adjusted p-value reaches the level and the interval leaves out zero."""
     n_users: int = Field(ge=0)
+    mean_arm: float | None = None
+    """The arm's mean over the users compared: another number than its own mean where a measure has a value for some users alone."""
+    mean_baseline: float | None = None
+    """The baseline's mean over the same users."""
+    effective_users: float | None = Field(None, ge=0)
+    """How many users carry the difference; None for measures of all lists together."""
+    detectable: float | None = Field(None, ge=0)
+    """Smallest difference that these users could have shown in four of five runs, before Holm's correction."""
 
 
 class ArmResult(Part):
@@ -97,6 +112,8 @@ class MeasureInfo(Part):
     dimension: Dimension
     unit: str = ""
     better: Literal["higher", "lower", "neither"]
+    estimand: str = ""
+    """Over which users the mean is taken, and conditional on what, in a sentence."""
 
 
 class NotMeasured(Part):

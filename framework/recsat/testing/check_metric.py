@@ -37,7 +37,10 @@ def check_metric(metric: SatisfactionMetric, judged: Judged, case: str) -> None:
     )
     twice = values.filter(values["user_id"].is_duplicated())["user_id"]
     assert twice.is_empty(), f"{where}: it returns user {twice[0]!r} more than once. Return one number for each user."
-    unknown_users = values.filter(~pl.col("user_id").is_in(judged.users.implode()))["user_id"]
+    users = judged.users
+    if metric.of_exposed and judged.exposures is not None:
+        users = pl.concat([users, judged.exposures["user_id"]])
+    unknown_users = values.filter(~pl.col("user_id").is_in(users.implode()))["user_id"]
     assert unknown_users.is_empty(), (
         f"{where}: it returns user {unknown_users[0]!r}, who is not judged. Look at judged.users."
     )

@@ -43,7 +43,7 @@ METRICS = (
         name="completion_rate",
         description="Share of listed items that users started which they finished.",
     ),
-    click_through_rate(description="Share of the times that listed items were shown on which they were clicked."),
+    click_through_rate(description="Clicks for each item shown, if every place had shown one of the list."),
     mean_value(
         "rating",
         name="mean_rating",

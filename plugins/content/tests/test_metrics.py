@@ -56,7 +56,7 @@ EXPOSURES = pl.DataFrame(
     ],
     schema=["user_id", "item_id", "click"],
     orient="row",
-).with_columns(timestamp=pl.lit(DAY, dtype=TIME))
+).with_columns(timestamp=pl.lit(DAY, dtype=TIME), propensity=pl.lit(0.5))
 
 
 def judged(
@@ -71,7 +71,7 @@ def judged(
         hits=lists.join(outcomes, on=["user_id", "item_id"]),
         users=pl.Series("user_id", ["ann", "bob", "cem"]),
         history=outcomes.head(0 if known_until is None else 1).with_columns(timestamp=pl.lit(known_until, dtype=TIME)),
-        items=pl.DataFrame({"item_id": ["m1", "m2", "t1", "t2", "a1", "x9"]}),
+        items=pl.DataFrame({"item_id": ["m1", "m2", "t1", "t2", "a1", "x9"], "kind": "film"}),
         exposures=exposures,
     )
 
@@ -89,8 +89,9 @@ def by_user(values: pl.DataFrame) -> dict[str, float]:
         ("repeat_rate", {"ann": 0.5}),
         # ann started m1 and t1 and finished m1; bob finished a1, which counts as started.
         ("completion_rate", {"ann": 0.5, "bob": 1.0}),
-        # ann was shown m1 once and t1 twice and clicked once; x9 was not listed. cem was shown nothing that was listed.
-        ("click_through_rate", {"ann": 1 / 3, "bob": 1.0}),
+        # Propensities are 1/2. ann clicked one of three listed items: 2/3; bob one of two: 1; x9 and cem's m1 were not listed. 5/3 in
+        # 6 exposures is 5/18, 2 for each user: ann 5/18 + (2/3 - 4 * 5/18) / 2, bob 5/18 + (1 - 5/18) / 2, cem 5/18 - 5/18/2.
+        ("click_through_rate", {"ann": 1 / 18, "bob": 23 / 36, "cem": 5 / 36}),
         # ann: m1 5 and m2 2 stars.
         ("mean_rating", {"ann": 3.5}),
         # ann: (4 - 5)² and (2.5 - 2)²: mean 0.625.
@@ -128,7 +129,7 @@ def test_what_was_shown_before_the_cut_is_no_click_through() -> None:
         [("ann", "m1", DAY, True), ("ann", "m1", DAY + timedelta(days=2), False)],
         schema={"user_id": pl.String, "item_id": pl.String, "timestamp": TIME, "click": pl.Boolean},
         orient="row",
-    )
+    ).with_columns(propensity=pl.lit(0.5))
     case = judged(exposures=exposures, known_until=DAY + timedelta(days=1))
     assert by_user(COMPUTE["click_through_rate"](case)) == {"ann": 0.0}
 

@@ -46,7 +46,7 @@ def repurchase_rate(judged: Judged) -> pl.DataFrame:
 
 
 METRICS = (
-    click_through_rate(description="Share of the times that listed products were shown on which they were clicked."),
+    click_through_rate(description="Clicks for each product shown, if every place had shown one of the list."),
     conversion_rate("purchase", description="Share of users who went on to buy at least one product of their list."),
     event_rate("purchase", name="purchase_rate", description="Share of listed products that users went on to buy."),
     follow_up_rate(

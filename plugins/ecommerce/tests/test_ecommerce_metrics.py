@@ -91,7 +91,7 @@ def _judged(**changes: Any) -> Judged:
         hits=lists.join(outcomes, on=["user_id", "item_id"]),
         users=pl.Series("user_id", ["ann", "bob", "eve"]),
         history=HISTORY,
-        items=pl.DataFrame({"item_id": ["mug", "tea", "pan", "lamp", "sock"]}),
+        items=pl.DataFrame({"item_id": ["mug", "tea", "pan", "lamp", "sock"], "kind": "product"}),
         exposures=EXPOSURES,
     )
     return replace(base, **{name: value for name, value in changes.items() if name not in ("lists", "outcomes")})
@@ -108,7 +108,8 @@ def _values(name: str, judged: Judged) -> dict[str, float]:
         ("conversion_rate", {"ann": 1.0, "bob": 1.0, "eve": 0.0}),
         ("add_to_cart_rate", {"ann": 1 / 4, "bob": 1 / 2, "eve": 0.0}),
         ("view_conversion_rate", {"ann": 2 / 3}),  # of mug, tea and lamp, two; the others viewed nothing since
-        ("click_through_rate", {"ann": 1 / 2, "bob": 0.0}),
+        # ann clicked tea, one of four products listed and shown with propensity 1/5: 5/4 in 5 exposures is 1/4, 5/3 for each user.
+        ("click_through_rate", {"ann": 1 / 4 + (5 / 4 - 3 / 4) * 3 / 5, "bob": 1 / 4 - 3 / 20, "eve": 1 / 4 - 3 / 20}),
         ("revenue_per_user", {"ann": 44.0, "bob": 90.0, "eve": 0.0}),
         ("average_order_value", {"ann": (14 + 30) / 2, "bob": 45.0}),
         ("repurchase_rate", {"ann": 1 / 3, "bob": 1.0}),
@@ -126,7 +127,9 @@ def test_every_metric_is_worked_by_hand() -> None:
 
 
 def test_click_through_counts_all_exposures_where_nothing_is_known_before() -> None:
-    assert _values("click_through_rate", _judged(history=HISTORY.clear())) == pytest.approx({"ann": 2 / 3, "bob": 0.0})
+    assert _values("click_through_rate", _judged(history=HISTORY.clear())) == pytest.approx(
+        {"ann": 5 / 12 + (5 / 2 - 4 * 5 / 12) / 2, "bob": 5 / 24, "eve": 5 / 24}
+    )
 
 
 def test_what_was_shown_before_the_cut_is_no_click_through() -> None:

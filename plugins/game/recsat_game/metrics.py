@@ -38,7 +38,7 @@ METRICS = (
         description="Share of users who came back, from the second day on, within the days set as retention_days.",
     ),
     click_through_rate(
-        description="Share of the times that listed games, items and people were shown on which they were clicked."
+        description="Clicks for each game, item or person shown, if every place had shown one of the list."
     ),
     # A free game is bought when it enters the library.
     conversion_rate(

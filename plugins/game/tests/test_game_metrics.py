@@ -85,6 +85,7 @@ EXPOSURES = pl.DataFrame(
     "item_id",
     "click",
     timestamp=pl.lit(NOON) + (pl.col("day") * 86400e6).cast(pl.Int64).cast(pl.Duration("us")),
+    propensity=pl.lit(0.5),
 )
 ITEMS = pl.DataFrame(
     {
@@ -126,9 +127,10 @@ def compute(name: str, case: Judged) -> dict[str, float]:
         ("retention_window", {"ann": 1.0, "bob": 1.0, "cem": 1.0}),
         # ann: 3 + 1.5 hours of g1; g9 was not listed. bob and cem played, but nothing that was listed.
         ("play_time", {"ann": 4.5, "bob": 0.0, "cem": 0.0}),
-        # After the cut ann was shown g1 once and g2 twice; g9 was not listed. The exposure of day -1 does not come after the
-        # last known event, which is eve's of that day.
-        ("click_through_rate", {"ann": 1 / 3, "cem": 1.0}),
+        # Propensities are 1/2. After the cut ann clicked g1, one of two listed games: 1; cem clicked x1, one of two listed items: 1; g9 was
+        # not listed. The exposure of day -1 does not come after the last known event, which is eve's of that day. 2 in 6 exposures is
+        # 1/3, 2 for each user: ann 1/3 + (1 - 4/3) / 2, cem 1/3 + (1 - 1/3) / 2.
+        ("click_through_rate", {"ann": 1 / 6, "bob": 1 / 6, "cem": 2 / 3}),
         # ann bought g1; bob bought, but not what was listed; the lists of cem and dia have no games.
         ("conversion_rate", {"ann": 1.0, "bob": 0.0}),
         # ann spent 1.99 twice on x1; x9 was not listed. cem took x2 for nothing.
@@ -230,16 +232,11 @@ def test_click_through_agrees_with_the_truth_of_the_simulation_within_its_standa
     truth = world.games.world
     satisfied = truth.satisfaction[numbers(exposures["user_id"]), numbers(exposures["item_id"])]
     chance = satisfied * truth.examination[exposures["position"].to_numpy() - 1]
-    expected = (
-        exposures.select("user_id", chance=pl.Series(chance), variance=pl.Series(chance * (1 - chance)))
-        .group_by("user_id")
-        .agg(pl.col("chance").mean(), error=pl.col("variance").sum().sqrt() / pl.len())
-        .sort("user_id")
-    )
-    assert measured["user_id"].equals(expected["user_id"])
-    error = np.sqrt((expected["error"].to_numpy() ** 2).sum()) / expected.height
+    weight = 1 / (10 * exposures["propensity"].to_numpy() * world.data.exposures.height)
+    assert measured.height == world.data.exposures["user_id"].n_unique()
+    error = np.sqrt((weight**2 * chance * (1 - chance)).sum())
     assert error < 0.02
-    assert abs(measured["value"].to_numpy().mean() - expected["chance"].to_numpy().mean()) < 4 * error
+    assert abs(measured["value"].to_numpy().mean() - (weight * chance).sum()) < 4 * error
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,5 @@ METRICS = (
         needs=frozenset({"follow"}),
         bounds=(0.0, 1.0),
     ),
-    click_through_rate(
-        description="Share of the times that listed people and content were shown on which they were clicked."
-    ),
+    click_through_rate(description="Clicks for each person or post shown, if every place had shown one of the list."),
 )
