@@ -99,7 +99,7 @@ def test_likes_before_the_item_existed_are_counted_by_release_or_by_first_event(
     )
     by_event = data_fitness(split, LIKED, spread=0.3).ahead_of_time
     assert by_event.value == 1 / 4  # b on day 3, first seen on day 10; c has no first event
-    assert "is recommended by what is known of it later" in by_event.sentence
+    assert "Such an item is recommended by what is known of it later." in by_event.sentence
     items = pl.DataFrame({"item_id": ["a", "b", "c"], "out": [None, START, START + timedelta(days=5)]})
     by_release = data_fitness(split, LIKED, spread=0.3, items=items, released="out").ahead_of_time
     assert by_release.value == 1 / 4  # c on day 1, out on day 5; b was out on day 0
