@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import assume, given, settings
@@ -75,6 +76,8 @@ event_tables = st.lists(
 @given(events=event_tables, seed=st.integers(0, 2**32 - 1), test_share=st.floats(0.1, 0.8))
 def test_every_event_is_in_exactly_one_part(protocol: str, events: pl.DataFrame, seed: int, test_share: float) -> None:
     rows = events.with_row_index("row")
+    if protocol == "timeline":  # moments that many events share have a test of their own
+        rows = rows.with_columns(pl.col("timestamp") + pl.duration(minutes="row"))
     try:
         split = split_events(
             rows, LIKED, split_settings(protocol, test_share=test_share, validation_share=0.4, n_last=1), seed
@@ -100,8 +103,8 @@ def _assert_no_leak(protocol: str, split: Split) -> None:
         return set(events.select("user_id", "item_id").iter_rows())
 
     if protocol == "timeline":
-        assert train["timestamp"].max() <= validation["timestamp"].min()  # type: ignore[operator]
-        assert validation["timestamp"].max() <= test["timestamp"].min()  # type: ignore[operator]
+        assert train["timestamp"].max() < validation["timestamp"].min()  # type: ignore[operator]
+        assert validation["timestamp"].max() < test["timestamp"].min()  # type: ignore[operator]
     if protocol == "last-n":
         last = train.group_by("user_id").agg(last=pl.col("timestamp").max())
         for later in (validation, test):
@@ -193,11 +196,62 @@ def test_random_keeps_all_events_of_a_user_on_an_item_together() -> None:
     assert split.test.height == 2 * split.test.select("user_id", "item_id").n_unique()
 
 
-def test_timeline_cuts_a_moment_in_two_by_user_and_item() -> None:
-    rows = [(f"u{u}", f"i{i}", 5.0, 0) for u in range(2) for i in range(5)]
-    split = split_events(table(rows), LIKED, split_settings("timeline", test_share=0.2, validation_share=0.25), 0)
-    assert split.test.select("user_id", "item_id").rows() == [("u1", "i3"), ("u1", "i4")]
-    assert split.validation.select("user_id", "item_id").rows() == [("u1", "i1"), ("u1", "i2")]
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), test_share=st.floats(0.1, 0.6))
+def test_a_cut_in_time_leaves_every_moment_whole(seed: int, test_share: float) -> None:
+    """Up to four of some 1,800 events share a moment; the parts are apart in time and their shares hold but for these."""
+    rng = np.random.default_rng(seed)
+    days = np.repeat(np.arange(720), rng.integers(1, 5, 720)).tolist()
+    values = rng.choice([1.0, 5.0, 5.0], len(days)).tolist()
+    rows = table([(f"u{row % 7}", f"i{row}", values[row], day) for row, day in enumerate(days)])
+    split = split_events(rows, LIKED, split_settings("timeline", test_share=test_share, validation_share=0.3), 0)
+    train, validation, test = (set(part["timestamp"]) for part in parts(split))
+    assert max(train) < min(validation)
+    assert max(validation) < min(test)
+    n, n_test, n_left = (liked(part).height for part in (rows, split.test, pl.concat([split.train, split.validation])))
+    assert 0 <= n_test - round(test_share * n) < 4
+    assert 0 <= liked(split.validation).height - round(0.3 * n_left) < 4
+
+
+def test_a_cut_inside_a_moment_of_many_events_says_which_shares_cut_beside_it() -> None:
+    """Days alone, as of a shop that logs no hours: 40, 35 and 25 % of 300 events."""
+    days = [0] * 120 + [1] * 105 + [2] * 75
+    events = table([(f"u{row % 9}", f"i{row}", 5.0, day) for row, day in enumerate(days)])
+
+    def cut(test_share: float, validation_share: float) -> Split:
+        return split_events(
+            events, LIKED, split_settings("timeline", test_share=test_share, validation_share=validation_share), 0
+        )
+
+    with pytest.raises(DataError) as error:
+        cut(0.1, 0.5)
+    assert str(error.value) == (
+        "split 's' (timeline): the cut for test_share 0.1 falls inside one moment, 2024-01-03 00:00:00, which 75 of 300 events (25.0%) "
+        "share, so that ids and not time would say who is tested. Choose a test_share that cuts beside it, 0.25, "
+        "or the protocol random, cold-items, cold-users or mixed."
+    )
+    with pytest.raises(DataError, match=r"test_share 0\.3 .* which 105 of 300 events .* beside it, 0\.6 or 0\.25, or"):
+        cut(0.3, 0.5)
+    with pytest.raises(DataError, match=r"validation_share 0\.1 .* which 105 of 225 events .* beside it, 0\.4667, or"):
+        cut(0.25, 0.1)
+    split = cut(0.25, 0.4667)
+    assert [part.height for part in parts(split)] == [120, 105, 75]
+
+
+def test_one_single_moment_cannot_be_cut_in_time() -> None:
+    events = table([(f"u{row % 90}", f"i{row // 90}", 5.0, 0) for row in range(2734)])
+    with pytest.raises(
+        DataError, match=r"2,734 of 2,734 events \(100\.0%\) share.* Choose the protocol random, cold-items"
+    ):
+        split_events(events, LIKED, split_settings("timeline"), 0)
+
+
+def test_events_that_nobody_liked_stay_with_their_moment() -> None:
+    """The moment of the cut has two events that were not liked: they lie after the cut as well, whatever their ids."""
+    rows = [("u", f"i{day:03}", 5.0, day) for day in range(400)] + [("a", "x", 1.0, 320), ("z", "y", 1.0, 320)]
+    split = split_events(table(rows), LIKED, split_settings("timeline", test_share=0.2), 0)
+    assert split.test.height == 82
+    assert set(split.test["user_id"]) == {"a", "u", "z"}
 
 
 def test_last_n_takes_the_last_liked_events_and_all_that_follows() -> None:

@@ -16,6 +16,7 @@ from recsat.cli.lists import recommend
 from recsat.cli.plugin_list import plugins
 from recsat.cli.runs import demo, run
 from recsat.cli.scaffolding import new_plugin
+from recsat.cli.scoring import score
 from recsat.cli.settings import config
 from recsat.errors import RecsatError
 
@@ -77,7 +78,7 @@ def recsat(
     logging.getLogger("recsat").setLevel(logging.DEBUG if debug else logging.WARNING)
 
 
-for command in (demo, run, recommend, config, finetune, plugins, doctor, new_plugin):
+for command in (demo, run, recommend, score, config, finetune, plugins, doctor, new_plugin):
     app.command()(command)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -22,7 +22,16 @@ TRAIN: Final = 0
 VALIDATION: Final = 1
 TEST: Final = 2
 PAIR: Final = ["user_id", "item_id"]
-ORDER_IN_TIME: Final = ["timestamp", "user_id", "item_id", "event", "value"]
+TIED_SHARE: Final = 0.01
+"""Share of the events that may have the timestamp of a cut. A cut through more would miss its share by as much, and says that the
+data's times are too coarse for it."""
+
+
+class Share(NamedTuple):
+    """What part to hold out, and the setting that says so."""
+
+    setting: str
+    value: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +54,8 @@ def split_events(events: pl.DataFrame, positive: pl.Expr, settings: SplitSetting
     """Partitions ``events`` (user_id, item_id, event, value, timestamp) by ``settings.protocol``.
 
     - ``timeline``: one cut in time, so that ``test_share`` of the liked events lie after it; another before it for
-      validation. Events of one moment are ordered by user and item, so the share holds exactly.
+      validation. All events of one moment fall on one side, the later part, which may so be larger than its share; what comes
+      earlier has no event of that moment. A moment that holds more than :data:`TIED_SHARE` of the events cannot be cut.
     - ``last-n``: each user's last ``n_last`` liked events, and all that follows the first of them; ``n_last`` more before
       them for validation.
     - ``random``: a share of each user's liked items, with all events on them, and every item that the user did not like.
@@ -58,7 +68,8 @@ def split_events(events: pl.DataFrame, positive: pl.Expr, settings: SplitSetting
     In last-n, random and mixed, a user with liked items outside the cold ones keeps at least one in training, and shares
     that are no whole number are rounded up or down at random, so that they hold over all users.
 
-    Raises DataError where a part would have no liked event, or where time is needed and missing.
+    Raises DataError where a part would have no liked event, where time is needed and missing, or where a cut in time falls
+    inside a moment that too many events share.
     """
     if settings.protocol in ("timeline", "last-n"):
         _require_time(events, settings)
@@ -108,9 +119,9 @@ def _require_liked(assigned: pl.DataFrame, settings: SplitSettings) -> None:
 def _two_rounds(ordered: pl.DataFrame, settings: SplitSettings, rng: np.random.Generator) -> pl.DataFrame:
     """Holds out the test part, then the validation part of what is left, by the same rule."""
     hold_out = _PROTOCOLS[settings.protocol]
-    in_test = hold_out(ordered, settings.test_share, settings, rng)
+    in_test = hold_out(ordered, Share("test_share", settings.test_share), settings, rng)
     left = ordered.filter(~in_test)
-    in_validation = hold_out(left, settings.validation_share, settings, rng)
+    in_validation = hold_out(left, Share("validation_share", settings.validation_share), settings, rng)
     return pl.concat(
         [
             ordered.filter(in_test).with_columns(_part=pl.lit(TEST)),
@@ -120,51 +131,71 @@ def _two_rounds(ordered: pl.DataFrame, settings: SplitSettings, rng: np.random.G
     )
 
 
-def _timeline(events: pl.DataFrame, share: float, settings: SplitSettings, rng: np.random.Generator) -> pl.Series:
+def _timeline(events: pl.DataFrame, share: Share, settings: SplitSettings, rng: np.random.Generator) -> pl.Series:
     n = int(events["_liked"].sum())
-    # The first held-out liked event starts the part, and whatever follows it belongs to the part too.
-    in_time = events.select("_row", "_liked", *ORDER_IN_TIME).sort(ORDER_IN_TIME, nulls_last=True)
-    held_out = in_time.select("_row", _held=pl.col("_liked").cum_sum() > n - round(share * n))
-    return _aligned(events, held_out, ["_row"])
+    n_before = n - round(share.value * n)
+    moments = events.group_by("timestamp").agg(pl.len(), pl.col("_liked").sum()).sort("timestamp")
+    moments = moments.with_columns(_after=pl.col("_liked").cum_sum())
+    # The moment of the first held-out liked event starts the part, and whatever follows it belongs to the part too.
+    later = moments.filter(pl.col("_after") > n_before)
+    if later.is_empty():
+        return pl.repeat(False, events.height, eager=True)
+    moment, n_tied, liked, after = later.row(0)
+    if after - liked < n_before and n_tied > TIED_SHARE * events.height:
+        beside = [round((n - cut) / n, len(str(n)) + 1) for cut in (after - liked, after)]
+        raise DataError(_tied(settings, share, f"{moment:%Y-%m-%d %H:%M:%S}", (n_tied, events.height), beside))
+    return events.select(pl.col("timestamp") >= moment).to_series()
 
 
-def _last_n(events: pl.DataFrame, share: float, settings: SplitSettings, rng: np.random.Generator) -> pl.Series:
+def _tied(settings: SplitSettings, share: Share, moment: str, counts: tuple[int, int], beside: list[float]) -> str:
+    """``beside``: the shares whose cuts fall before the moment and after it."""
+    n_tied, n = counts
+    shares = " or ".join(str(value) for value in beside if 0 < value < 1)
+    remedy = f"Choose a {share.setting} that cuts beside it, {shares}, or" if shares else "Choose"
+    return (
+        f"split {settings.name!r} ({settings.protocol}): the cut for {share.setting} {share.value:g} falls inside one moment, {moment}, which "
+        f"{n_tied:,} of {n:,} events ({n_tied / n:.1%}) share, so that ids and not time would say who is tested. "
+        f"{remedy} the protocol random, cold-items, cold-users or mixed."
+    )
+
+
+def _last_n(events: pl.DataFrame, share: Share, settings: SplitSettings, rng: np.random.Generator) -> pl.Series:
     reached = pl.col("_liked").cum_sum().over("user_id").cast(pl.Int64)
     n = pl.col("_liked").sum().over("user_id").cast(pl.Int64)
     n_held = pl.min_horizontal(pl.lit(settings.n_last, pl.Int64), n - 1)
     return events.select((n_held > 0) & (reached > n - n_held)).to_series()
 
 
-def _random(events: pl.DataFrame, share: float, settings: SplitSettings, rng: np.random.Generator) -> pl.Series:
+def _random(events: pl.DataFrame, share: Share, settings: SplitSettings, rng: np.random.Generator) -> pl.Series:
     pairs = events.group_by(PAIR).agg(pl.col("_liked").any()).sort(PAIR)
     pairs = pairs.with_columns(_order=rng.permutation(pairs.height), _up=rng.random(pairs.height))
     group = ["user_id", "_liked"]
     n = pl.len().over(group)
-    n_held_out = (share * n + pl.col("_up").first().over(group)).floor()
+    n_held_out = (share.value * n + pl.col("_up").first().over(group)).floor()
     in_sample = pl.col("_order").rank("ordinal").over(group) <= pl.min_horizontal(n_held_out, n - 1.0)
     held_out = pairs.with_columns(_held=~pl.col("_liked") | in_sample)
     return _aligned(events, held_out.select(*PAIR, "_held"), PAIR)
 
 
-def _cold_items(events: pl.DataFrame, share: float, settings: SplitSettings, rng: np.random.Generator) -> pl.Series:
+def _cold_items(events: pl.DataFrame, share: Share, settings: SplitSettings, rng: np.random.Generator) -> pl.Series:
     return _whole("item_id", events, share, rng)
 
 
-def _cold_users(events: pl.DataFrame, share: float, settings: SplitSettings, rng: np.random.Generator) -> pl.Series:
+def _cold_users(events: pl.DataFrame, share: Share, settings: SplitSettings, rng: np.random.Generator) -> pl.Series:
     return _whole("user_id", events, share, rng)
 
 
-def _mixed(events: pl.DataFrame, share: float, settings: SplitSettings, rng: np.random.Generator) -> pl.Series:
+def _mixed(events: pl.DataFrame, share: Share, settings: SplitSettings, rng: np.random.Generator) -> pl.Series:
     cold = _whole("item_id", events, share, rng)
     warm = events.filter(~cold)
     held_out = warm.select("_row", _held=_random(warm, share, settings, rng))
     return cold | _aligned(events, held_out, ["_row"])
 
 
-def _whole(key: str, events: pl.DataFrame, share: float, rng: np.random.Generator) -> pl.Series:
+def _whole(key: str, events: pl.DataFrame, share: Share, rng: np.random.Generator) -> pl.Series:
     """A share of the users or items of ``key`` with all their events."""
     ids = events[key].unique().sort()
-    held_out = pl.DataFrame({key: ids, "_held": rng.permutation(len(ids)) < round(share * len(ids))})
+    held_out = pl.DataFrame({key: ids, "_held": rng.permutation(len(ids)) < round(share.value * len(ids))})
     return _aligned(events, held_out, [key])
 
 
@@ -174,7 +205,7 @@ def _aligned(events: pl.DataFrame, held_out: pl.DataFrame, key: list[str]) -> pl
     return rows["_held"].fill_null(value=False)
 
 
-_PROTOCOLS: Mapping[str, Callable[[pl.DataFrame, float, SplitSettings, np.random.Generator], pl.Series]] = {
+_PROTOCOLS: Mapping[str, Callable[[pl.DataFrame, Share, SplitSettings, np.random.Generator], pl.Series]] = {
     "timeline": _timeline,
     "last-n": _last_n,
     "random": _random,

@@ -1,0 +1,227 @@
+"""Whether a split can answer at all: what its tables say before an arm is fitted."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from recsat.data.split import Split
+from recsat.result.model import Part
+
+FEWEST_JUDGED: Final = 30
+"""Users with a history and a held-out like below which the split cannot answer: a mean over fewer hangs on single users."""
+SHUFFLES: Final = 199
+MOST_EVENTS: Final = 20_000
+"""Events that the test of order looks at, of whole users drawn at random, so that it takes a second or two."""
+
+
+class FitnessFact(Part):
+    """One thing that the tables say."""
+
+    value: float | None
+    """None where the tables do not have what it takes."""
+    sentence: str
+
+
+class DataFitness(Part):
+    """What a split's data can and cannot answer."""
+
+    split: str
+    users_judged: FitnessFact
+    """Users with a held-out like."""
+    users_without_history: FitnessFact
+    """Share of them who liked nothing before; arms that know no user cannot be told apart on them."""
+    tied_times: FitnessFact
+    """Share of the events whose moment the same user has more than once: their order is not known."""
+    order: FitnessFact
+    """p-value of the order of events: small where what follows what is no chance."""
+    unseen_items: FitnessFact
+    """Share of the held-out likes that are of items without any event in training."""
+    ahead_of_time: FitnessFact
+    """Share of the held-out likes that are dated before the item existed, as far as is known."""
+    detectable: FitnessFact
+    """Smallest mean difference of two arms that would be shown with a power of 80 %."""
+    can_answer: bool
+    reason: str
+    """Why, in a sentence."""
+
+
+def data_fitness(
+    split: Split,
+    positive: pl.Expr,
+    *,
+    spread: float,
+    items: pl.DataFrame | None = None,
+    released: str | None = None,
+    confidence: float = 0.95,
+    worth_having: float | None = None,
+    seed: int = 0,
+) -> DataFitness:
+    r"""What the tables of ``split`` can answer; training and validation together are the history.
+
+    ``positive`` says which events are likes. ``spread`` is the standard deviation between users of a difference of two arms, in the
+    measure's unit; :math:`(z_{1-\alpha/2} + z_{0.8}) \cdot` ``spread`` :math:`/ \sqrt n` is the smallest detectable difference.
+    ``released`` names the column of ``items`` (item_id, …) that says, as a time, since when an item exists.
+
+    It cannot answer where fewer than :data:`FEWEST_JUDGED` judged users have a history or more than half have none (but for cold
+    users, who are meant to have none), or where the smallest detectable difference is above ``worth_having``. The rest is said
+    and left to the reader. Order is tested by :func:`order_p_value`.
+    """
+    history = pl.concat([split.train, split.validation])
+    liked, outcomes = history.filter(positive), split.test.filter(positive)
+    judged = outcomes["user_id"].unique()
+    n_judged = len(judged)
+    n_without = int((~judged.is_in(liked["user_id"].unique().implode())).sum())
+    n_measured = n_judged if split.protocol == "cold-users" else n_judged - n_without
+    detectable = _detectable(n_judged, spread, confidence)
+    reason = _why_not(split.protocol, n_judged, n_without, detectable, worth_having)
+    return DataFitness(
+        split=split.name,
+        users_judged=FitnessFact(value=n_judged, sentence=f"{n_judged:,} users have a held-out like and are judged."),
+        users_without_history=_part("judged users liked nothing before the test", n_without, n_judged),
+        tied_times=_tied_times(pl.concat([history, split.test])),
+        order=_order(history, seed),
+        unseen_items=_part(
+            "held-out likes are of items without an event in training",
+            outcomes.join(history, on="item_id", how="anti").height,
+            outcomes.height,
+        ),
+        ahead_of_time=_ahead_of_time(history, outcomes, items, released),
+        detectable=FitnessFact(
+            value=detectable,
+            sentence="No user is judged, so no difference can be shown."
+            if detectable is None
+            else f"With {n_judged:,} users and a spread of {spread:g} between users, a difference below {detectable:.2g} would "
+            "be missed more than one time in five.",
+        ),
+        can_answer=reason is None,
+        reason=reason or f"{n_measured:,} users can be judged, which is enough.",
+    )
+
+
+def order_p_value(events: pl.DataFrame, *, seed: int, n_shuffles: int = SHUFFLES) -> float | None:
+    r"""p-value of the order within users: do the same items follow each other in several users more often than by chance?
+
+    The statistic is :math:`\sum_{ab} \binom{n_{ab}}{2}`, where item b directly follows item a :math:`n_{ab}` times. It is compared with the same
+    after each user's events are shuffled, :math:`p = (1 + \#\{\text{shuffles} \ge \text{seen}\}) / (1 + \text{shuffles})`, which is exact whatever
+    the popularity of items. Events of one moment are put in random order first, or the order of ids would pass for information.
+    After Klenitskiy et al., RecSys 2024, who shuffle and compare recurring pairs.
+    A small p-value says that there is order, not whose: the pages of a catalogue that people rate from top to bottom have one too.
+
+    ``events`` has (user_id, item_id, timestamp). None without times or without a user of two events.
+    """
+    timed = events.drop_nulls("timestamp")
+    timed = timed.filter(pl.len().over("user_id") > 1)
+    if timed.is_empty():
+        return None
+    rng = np.random.default_rng(seed)
+    timed = _some_users(timed, rng)
+    users, items = (timed[name].rank("dense").to_numpy().astype(np.int64) for name in ("user_id", "item_id"))
+    moments = timed["timestamp"].to_physical().to_numpy()
+    seen = _recurring(users, items, np.lexsort((rng.random(len(users)), moments, users)))
+    shuffled = [_recurring(users, items, np.lexsort((rng.random(len(users)), users))) for _ in range(n_shuffles)]
+    return (1 + sum(value >= seen for value in shuffled)) / (1 + n_shuffles)
+
+
+def _some_users(events: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
+    lengths = events.group_by("user_id").len().sort("user_id")
+    lengths = lengths[rng.permutation(lengths.height)]
+    within = lengths.filter(pl.col("len").cum_sum() <= MOST_EVENTS)
+    # A single user of more events than that is looked at alone.
+    return events.join(within if within.height else lengths.head(1), on="user_id", how="semi").sort(
+        "user_id", "item_id", "timestamp"
+    )
+
+
+def _recurring(users: NDArray[np.int64], items: NDArray[np.int64], order: NDArray[np.intp]) -> int:
+    user, item = users[order], items[order]
+    follows = item[:-1] * (items.max() + 1) + item[1:]
+    _, n = np.unique(follows[user[:-1] == user[1:]], return_counts=True)
+    return int((n * (n - 1) // 2).sum())
+
+
+def _why_not(protocol: str, n_judged: int, n_without: int, detectable: float | None, worth: float | None) -> str | None:
+    n_with = n_judged if protocol == "cold-users" else n_judged - n_without
+    if n_with < FEWEST_JUDGED:
+        return (
+            f"{n_with:,} of {n_judged:,} judged users have a history, and fewer than {FEWEST_JUDGED} say nothing about others. "
+            "Bring more data, hold out more, or choose another protocol."
+        )
+    if n_without > n_judged / 2 and protocol != "cold-users":
+        return (
+            f"{n_without:,} of {n_judged:,} judged users have no history, and their lists are the fallback's whatever the arm. "
+            "Choose the protocol last-n or random, or cut later."
+        )
+    if worth is not None and detectable is not None and detectable > worth:
+        return (
+            f"A difference that is worth having, {worth:g}, is below the smallest that {n_judged:,} users can show, {detectable:.2g}. "
+            "Bring more users."
+        )
+    return None
+
+
+def _detectable(n: int, spread: float, confidence: float) -> float | None:
+    z = norm.ppf((1 + confidence) / 2) + norm.ppf(0.8)
+    return float(z * spread / np.sqrt(n)) if n else None
+
+
+def _part(words: str, n: int, of: int) -> FitnessFact:
+    if not of:
+        return FitnessFact(value=None, sentence="The test part has no like.")
+    return FitnessFact(value=n / of, sentence=f"{n:,} of {of:,} {words} ({n / of:.1%}).")
+
+
+def _tied_times(events: pl.DataFrame) -> FitnessFact:
+    timed = events.drop_nulls("timestamp")
+    if timed.is_empty():
+        return FitnessFact(value=None, sentence="The events have no times, so their order is not known.")
+    n = int(timed.select(pl.struct("user_id", "timestamp").is_duplicated().sum()).item())
+    moment = timed["timestamp"].value_counts().sort("count", descending=True)
+    largest = moment["count"][0] / timed.height
+    return FitnessFact(
+        value=n / timed.height,
+        sentence=f"{n / timed.height:.1%} of the events share their moment with another of the same user, so that their order is "
+        f"not known; the largest moment of all users holds {largest:.2%}.",
+    )
+
+
+def _order(history: pl.DataFrame, seed: int) -> FitnessFact:
+    p = order_p_value(history, seed=seed)
+    if p is None:
+        return FitnessFact(value=None, sentence="No user has two events with times, so their order says nothing.")
+    if p <= 0.05:
+        return FitnessFact(
+            value=p, sentence=f"The order of a user's events is informative (shuffle test, p = {p:.3f})."
+        )
+    return FitnessFact(
+        value=p,
+        sentence=f"The order of a user's events is not shown to be informative (shuffle test, p = {p:.3f}): arms that read it may "
+        "have nothing to read.",
+    )
+
+
+def _ahead_of_time(
+    history: pl.DataFrame, outcomes: pl.DataFrame, items: pl.DataFrame | None, released: str | None
+) -> FitnessFact:
+    timed = outcomes.drop_nulls("timestamp")
+    if timed.is_empty():
+        return FitnessFact(
+            value=None, sentence="The held-out likes have no times, so nothing is known of what existed then."
+        )
+    since = history.group_by("item_id").agg(_first=pl.col("timestamp").min())
+    timed = timed.join(since, on="item_id", how="left")
+    before = pl.col("timestamp") < pl.col("_first")
+    if items is not None and released is not None:
+        timed = timed.join(items.select("item_id", _released=pl.col(released)), on="item_id", how="left")
+        before = (before & pl.col("_released").is_null()) | (pl.col("timestamp") < pl.col("_released"))
+    n = timed.filter(before).height
+    words = "stated release or, where there is none, its first event" if released else "first event in training"
+    note = " Such an item is recommended by what is known of it later." if n else ""
+    return FitnessFact(
+        value=n / timed.height,
+        sentence=f"{n:,} of {timed.height:,} held-out likes ({n / timed.height:.1%}) are dated before the item's {words}.{note}",
+    )
