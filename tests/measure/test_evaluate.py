@@ -391,6 +391,7 @@ def test_a_click_rate_is_over_all_who_were_shown_something_and_has_no_slices(
     world: Evidence, lists: dict[str, pl.DataFrame]
 ) -> None:
     exposures = shown_to_everybody(world, n_without=40)
+    exposures = pl.concat([exposures, exposures.head(31)])  # to some more often than to others
     items = world.items.with_columns(kind=pl.lit("item"))
     logged = replace(world, exposures=exposures, items=items)
     metrics = {"m.clicks": click_through_rate(description="M."), "m.stars": METRICS["content.stars"]}
