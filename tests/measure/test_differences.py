@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recsat.measure.differences import detectable, difference_intervals, effective_users
+from recsat.measure.differences import detectable, difference_intervals, effective_users, winsorised
 
 
 def test_one_column_by_hand() -> None:
@@ -72,3 +72,23 @@ def test_what_could_have_been_shown_is_shown_four_times_in_five() -> None:
     z = d.mean(axis=0) / (d.std(axis=0, ddof=1) / np.sqrt(n))
     assert (z > 1.96).mean() == pytest.approx(0.8, abs=0.06)
     assert np.isnan(detectable(np.array([[1.0], [np.nan]]), confidence=0.95)[0])
+
+
+def test_zeros_do_not_count_where_money_is_drawn_in() -> None:
+    """Two in a hundred spend: 5 % of the users would be everybody who does, and the measure nothing."""
+    money = np.zeros(1000)
+    money[:20] = np.arange(1, 21)
+    drawn_in = winsorised(money, money, 0.05, (0.0, None))
+    assert drawn_in[:20].tolist() == [*range(1, 20), 19]
+    assert not drawn_in[20:].any()
+
+
+def test_only_sides_without_a_bound_are_drawn_in_and_missing_values_stay() -> None:
+    values = np.array([-9.0, -1.0, 1.0, 9.0, np.nan])
+    both, lower, upper = (
+        winsorised(values, values, 0.3, bounds) for bounds in ((None, None), (None, 9.0), (-9.0, None))
+    )
+    np.testing.assert_array_equal(both, [-1, -1, 1, 1, np.nan])
+    np.testing.assert_array_equal(lower, [-1, -1, 1, 9, np.nan])
+    np.testing.assert_array_equal(upper, [-9, -1, 1, 1, np.nan])
+    np.testing.assert_array_equal(winsorised(np.zeros(3), np.zeros(3), 0.3, (0.0, None)), np.zeros(3))

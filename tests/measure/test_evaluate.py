@@ -351,6 +351,9 @@ def test_money_is_drawn_in_where_the_configuration_says_so_and_its_label_says_it
     assert find(drawn_in, "strong").measures["m.m"].mean == pytest.approx(np.minimum(np.arange(80), end).mean())
     assert find(bounded, "strong").measures["m.m"].mean == find(plain, "strong").measures["m.m"].mean
     assert drawn_in.per_user.filter(measure="m.m")["value"].max() == end
+    in_slices = drawn_in.per_user.filter((pl.col("measure") == "m.m") & (pl.col("arm") == "strong"))
+    assert in_slices["slice"].n_unique() == 3
+    assert in_slices.group_by("user_id").agg(pl.col("value").n_unique())["value"].max() == 1  # one end for every slice
     labels = [next(info.label for info in one.measures if info.name == "m.m") for one in (plain, drawn_in, bounded)]
     assert labels == ["M", "M, winsorised 5 %", "M"]
     few = find(plain, "strong").measures["m.m"].effective_users
@@ -388,6 +391,7 @@ def test_a_click_rate_is_over_all_who_were_shown_something_and_has_no_slices(
     world: Evidence, lists: dict[str, pl.DataFrame]
 ) -> None:
     exposures = shown_to_everybody(world, n_without=40)
+    exposures = pl.concat([exposures, exposures.head(31)])  # to some more often than to others
     items = world.items.with_columns(kind=pl.lit("item"))
     logged = replace(world, exposures=exposures, items=items)
     metrics = {"m.clicks": click_through_rate(description="M."), "m.stars": METRICS["content.stars"]}
@@ -395,6 +399,9 @@ def test_a_click_rate_is_over_all_who_were_shown_something_and_has_no_slices(
     of_lists = exposures.join(lists["strong"], on=["user_id", "item_id"], how="semi")
     rate = find(evaluated, "strong").measures["m.clicks"]
     assert rate.mean == pytest.approx(of_lists["click"].sum() * len(items) / K / exposures.height)
+    drawn_in = SETTINGS.model_copy(update={"winsorise": 0.45})
+    same = evaluate_split(lists, logged, metrics=metrics, settings=drawn_in, k=K, seed=7)
+    assert find(same, "strong").measures["m.clicks"] == rate  # its values are no user's own
     assert (rate.n_users, find(evaluated, "strong").differences["m.clicks"].n_users) == (120, 120)
     assert {result.slice for result in evaluated.arms if "m.clicks" in result.measures} == {"all"}
     assert evaluated.per_user.filter(arm="strong", measure="m.clicks").height == 120
