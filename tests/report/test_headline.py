@@ -102,7 +102,7 @@ def test_the_answer_is_that_of_the_models_share(
 
 def test_where_words_lead_no_one_their_share_is_nothing_and_no_arm_is_named() -> None:
     (line,) = headlines(divided(words=0.0, model=Share(mean=0.2, low=0.1, high=0.3, n_users=9), without="counter"))
-    assert " is the words', +0.200" in line.sentence
+    assert ", nothing is the words', since no arm that reads words alone leads there, +0.200" in line.sentence
 
 
 def test_a_split_that_cannot_be_divided_says_why() -> None:

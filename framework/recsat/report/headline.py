@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from recsat.result.leading import leader
-from recsat.result.model import ArmResult, Measure, MeasureInfo, NotMeasured, Result, Share
+from recsat.result.model import ArmResult, Attribution, Measure, MeasureInfo, NotMeasured, Result, Share
 from recsat.result.numerals import interval, number, signed
 
 Answer = Literal["yes", "no", "not shown", "not asked"]
@@ -203,15 +203,20 @@ def _language(result: Result, ordered: Sequence[ArmResult], lead: MeasureInfo) -
             contenders[name] = Contender(side, name, _figure(arms[name].measures[lead.name]))
     if shares.gain is None or shares.words_share is None or shares.model_share is None:
         return "not asked", shares.lack, list(contenders.values())
-    by_words = "" if shares.without_model == shares.nothing else f" ({shares.without_model})"
     sentence = (
         f"Of what {shares.model} gains in {lead.label} over {shares.nothing}, which reads nothing, {_share(shares.gain)}, "
-        f"{_share(shares.words_share)} is the words'{by_words}, {_share(shares.model_share)} the language model's."
+        f"{_words_part(shares)}, {_share(shares.model_share)} the language model's."
     )
     answer = _sign(shares.model_share)
     if answer == "not shown":
         sentence += " The model's share is not shown."
     return answer, sentence, list(contenders.values())
+
+
+def _words_part(shares: Attribution) -> str:
+    if shares.words_share is None or shares.without_model == shares.nothing:
+        return "nothing is the words', since no arm that reads words alone leads there"
+    return f"{_share(shares.words_share)} is the words' ({shares.without_model})"
 
 
 def _sign(share: Share) -> Answer:
