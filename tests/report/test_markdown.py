@@ -95,3 +95,11 @@ def test_long_texts_are_cut_and_simulated_data_are_announced(result: Result) -> 
     text = render_markdown(simulated)
     assert "**SIMULATED DATA.**" in text
     assert "- **- sly** – 1. list" in text
+
+
+def test_a_split_that_cannot_answer_says_so_before_its_numbers(result: Result) -> None:
+    text = render_markdown(result)
+    before = text.partition("## What this data can answer")[2]
+    assert "- **timeline: it cannot.** 80 % of the judged users have no history." in before
+    assert "- **random: it can.** 601 users can be judged." in before
+    assert "This split cannot answer: 80 % of the judged users have no history." in before.partition("## ")[2]

@@ -9,7 +9,8 @@ import pytest
 
 from recsat import RunConfig
 from recsat.plugins import load_plugins
-from recsat.run import RunFolder, new_run, run_stage
+from recsat.result.model import DataFitness
+from recsat.run import LogProgress, RunFolder, new_run, run_stage
 from recsat.stages import PREPARE
 from recsat.stages.prepare import read_split
 
@@ -60,3 +61,25 @@ def test_tables_hold_the_core_and_every_item_has_its_text(runs: list[RunFolder])
 
 def test_the_fingerprint_is_of_the_data_and_not_of_the_seed(runs: list[RunFolder]) -> None:
     assert len({folder.read_json("data/summary.json")["fingerprint"] for folder in runs}) == 1
+
+
+def test_what_a_splits_data_can_answer_is_said_before_an_arm_is_fitted(runs: list[RunFolder]) -> None:
+    fitness = DataFitness.model_validate(runs[0].read_json("splits/warm/fitness.json"))
+    split = read_split(runs[0], "warm")
+    assert fitness.users_judged.value == split.test.filter(pl.col("value") >= 4)["user_id"].n_unique()
+    assert fitness.split == "warm"
+
+
+def test_a_split_that_cannot_answer_is_noted_at_once(small_run_config: RunConfig, tmp_path: Path) -> None:
+    class Notes(LogProgress):
+        def __init__(self) -> None:
+            self.lines: list[str] = []
+
+        def note(self, text: str) -> None:
+            self.lines.append(text)
+
+    few = small_run_config.splits[0].model_copy(update={"test_share": 0.05, "name": "new", "protocol": "cold-users"})
+    folder = new_run(small_run_config.model_copy(update={"runs_dir": str(tmp_path), "splits": [few]}))
+    notes = Notes()
+    run_stage(folder, PREPARE, load_plugins(["content"]), notes)
+    assert any(line.startswith("split new cannot answer: ") for line in notes.lines)

@@ -10,44 +10,13 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from recsat.data.split import Split
-from recsat.result.model import Part
+from recsat.result.model import DataFitness, FitnessFact
 
 FEWEST_JUDGED: Final = 30
 """Users with a history and a held-out like below which the split cannot answer: a mean over fewer hangs on single users."""
 SHUFFLES: Final = 199
 MOST_EVENTS: Final = 20_000
 """Events that the test of order looks at, of whole users drawn at random, so that it takes a second or two."""
-
-
-class FitnessFact(Part):
-    """One thing that the tables say."""
-
-    value: float | None
-    """None where the tables do not have what it takes."""
-    sentence: str
-
-
-class DataFitness(Part):
-    """What a split's data can and cannot answer."""
-
-    split: str
-    users_judged: FitnessFact
-    """Users with a held-out like."""
-    users_without_history: FitnessFact
-    """Share of them who liked nothing before; arms that know no user cannot be told apart on them."""
-    tied_times: FitnessFact
-    """Share of the events whose moment the same user has more than once: their order is not known."""
-    order: FitnessFact
-    """p-value of the order of events: small where what follows what is no chance."""
-    unseen_items: FitnessFact
-    """Share of the held-out likes that are of items without any event in training."""
-    ahead_of_time: FitnessFact
-    """Share of the held-out likes that are dated before the item existed, as far as is known."""
-    detectable: FitnessFact
-    """Smallest mean difference of two arms that would be shown with a power of 80 %."""
-    can_answer: bool
-    reason: str
-    """Why, in a sentence."""
 
 
 def data_fitness(

@@ -174,6 +174,9 @@ def _headline(result: Result, split: str) -> SplitHeadline:
         reason = "The run does not say how its arms did on validation, so none can be said to lead."
         return SplitHeadline(split, lead, None, "", "not asked", reason, [], [], [], [])
     answer, sentence, contenders = _language(result, ordered, lead)
+    cannot = next((one.reason for one in result.fitness if one.split == split and not one.can_answer), None)
+    if cannot is not None:
+        sentence = f"This split cannot answer: {cannot} {sentence}"
     sides: dict[Direction | None, list[str]] = {"better": [], "worse": [], "different": [], None: []}
     for arm in ordered:
         if lead.name in arm.differences:

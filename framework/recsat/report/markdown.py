@@ -40,6 +40,8 @@ def render_markdown(result: Result) -> str:
         parts.append("**SIMULATED DATA.** No number here describes real people.")
     if result.verdicts:
         parts += ["## Verdict", _verdicts(result)]
+    if result.fitness:
+        parts += ["## What this data can answer", _fitness(result)]
     for line in lines:
         parts += _split(result, line)
     if missing := not_measured(result):
@@ -67,6 +69,13 @@ def whole(text: str) -> str:
 
 def _flat(text: str) -> str:
     return " ".join(re.sub(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]", " ", text).split())
+
+
+def _fitness(result: Result) -> str:
+    return "\n".join(
+        f"- **{escape(one.split)}: {'it can' if one.can_answer else 'it cannot'}.** {whole(one.reason)} {whole(one.detectable.sentence)}"
+        for one in result.fitness
+    )
 
 
 def _verdicts(result: Result) -> str:

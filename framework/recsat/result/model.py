@@ -206,6 +206,37 @@ class SplitSummary(Part):
     """The arm that leads on the validation part; None in results that do not say."""
 
 
+class FitnessFact(Part):
+    """One thing that the tables say."""
+
+    value: float | None
+    """None where the tables do not have what it takes."""
+    sentence: str
+
+
+class DataFitness(Part):
+    """What a split's data can and cannot answer."""
+
+    split: str
+    users_judged: FitnessFact
+    """Users with a held-out like."""
+    users_without_history: FitnessFact
+    """Share of them who liked nothing before; arms that know no user cannot be told apart on them."""
+    tied_times: FitnessFact
+    """Share of the events whose moment the same user has more than once: their order is not known."""
+    order: FitnessFact
+    """p-value of the order of events: small where what follows what is no chance."""
+    unseen_items: FitnessFact
+    """Share of the held-out likes that are of items without any event in training."""
+    ahead_of_time: FitnessFact
+    """Share of the held-out likes that are dated before the item existed, as far as is known."""
+    detectable: FitnessFact
+    """Smallest mean difference of two arms that would be shown with a power of 80 %."""
+    can_answer: bool
+    reason: str
+    """Why, in a sentence."""
+
+
 class StageCost(Part):
     """What a stage cost on this machine."""
 
@@ -275,6 +306,8 @@ class Result(Part):
     """What diversity costs in accuracy; empty where the run did not ask."""
     predictions: list[PredictionError] = []
     """Of the value model; empty where the run did not rerank by value."""
+    fitness: list[DataFitness] = []
+    """One for each split: what its data can answer, said before an arm is fitted."""
     attributions: list[Attribution] = []
     """One for each split: what of the gain is the words', and what the language model's."""
     verdicts: list[Verdict] = []

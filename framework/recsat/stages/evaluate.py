@@ -16,6 +16,7 @@ from recsat.result.model import (
     ArmResult,
     Attribution,
     CurvePoint,
+    DataFitness,
     DataSummary,
     FilterCount,
     MeasureInfo,
@@ -48,6 +49,7 @@ class Parts:
     samples: list[SampleUser] = field(default_factory=list)
     curves: list[CurvePoint] = field(default_factory=list)
     predictions: list[PredictionError] = field(default_factory=list)
+    fitness: list[DataFitness] = field(default_factory=list)
     attributions: list[Attribution] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
 
@@ -90,6 +92,7 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, part
         validation_ndcg=validation_ndcg,
     )
     parts.evaluated.append(evaluated)
+    parts.fitness.append(DataFitness.model_validate(context.folder.read_json(f"splits/{split.name}/fitness.json")))
     parts.splits.append(_summary(split, record, len(tables.users), len(inputs.catalogue)))
     parts.filters += _filters(record)
     parts.retrieval += _retrieval(record)
@@ -185,6 +188,7 @@ def _result(context: StageContext, parts: Parts) -> Result:
         retrieval=parts.retrieval,
         curves=parts.curves,
         predictions=parts.predictions,
+        fitness=parts.fitness,
         attributions=parts.attributions,
         verdicts=parts.verdicts,
         sample_users=parts.samples,
