@@ -293,6 +293,7 @@ def test_a_star_needs_the_interval_as_well_as_the_p_value(world: Evidence, arm: 
     assert difference.p_adjusted is not None
     assert difference.p_adjusted < 0.01
     assert (difference.low, difference.high, difference.significant) == (None, None, False)
+    assert difference.detectable is None
 
 
 def test_every_star_has_an_interval_off_zero_and_a_p_value_that_reaches_the_level(evaluated: EvaluatedSplit) -> None:
@@ -397,12 +398,20 @@ def test_a_click_rate_is_over_all_who_were_shown_something_and_has_no_slices(
     metrics = {"m.clicks": click_through_rate(description="M."), "m.stars": METRICS["content.stars"]}
     evaluated = evaluate_split(lists, logged, metrics=metrics, settings=SETTINGS, k=K, seed=7)
     of_lists = exposures.join(lists["strong"], on=["user_id", "item_id"], how="semi")
+    of_lists_row = exposures.with_row_index().join(of_lists.filter("click"), on=["user_id", "item_id"], how="semi")[
+        "index"
+    ][0]
     rate = find(evaluated, "strong").measures["m.clicks"]
     assert rate.mean == pytest.approx(of_lists["click"].sum() * len(items) / K / exposures.height)
     drawn_in = SETTINGS.model_copy(update={"winsorise": 0.45})
     same = evaluate_split(lists, logged, metrics=metrics, settings=drawn_in, k=K, seed=7)
     assert find(same, "strong").measures["m.clicks"] == rate  # its values are no user's own
     assert (rate.n_users, find(evaluated, "strong").differences["m.clicks"].n_users) == (120, 120)
+    few = exposures.with_columns(click=pl.col("click") & (pl.int_range(pl.len()) == of_lists_row))
+    ends = find(
+        evaluate_split(lists, replace(logged, exposures=few), metrics=metrics, settings=SETTINGS, k=K, seed=7), "strong"
+    )
+    assert ends.measures["m.clicks"].low == 0.0  # the mean keeps to its bound, though values of users do not
     assert {result.slice for result in evaluated.arms if "m.clicks" in result.measures} == {"all"}
     assert evaluated.per_user.filter(arm="strong", measure="m.clicks").height == 120
     # Whoever was served nothing changes no other measure.

@@ -110,7 +110,8 @@ class SatisfactionMetric:
     ``bounds`` is the range that values cannot leave (None: unbounded on that side). ``over`` ends the sentence "Mean over …"
     that the report prints of the metric: which users have a value, and on what that depends.
 
-    ``of_exposed`` metrics have a value of everybody to whom something was shown after the cut, served or not, and none in slices.
+    ``of_exposed`` metrics have a value of everybody to whom something was shown after the cut, served or not, and none in slices;
+    their values are those of a rate's users, of which the mean alone keeps to ``bounds``.
     ``obstacle(judged)`` says in a sentence why tables that have what it needs cannot give it all the same, and None where they
     can; the lists of that ``judged`` are empty.
     """

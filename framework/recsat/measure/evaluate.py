@@ -263,7 +263,7 @@ def _differences(
             mean_arm=float(arm[compared].mean()) if compared.any() else None,
             mean_baseline=float(baseline[compared].mean()) if compared.any() else None,
             effective_users=None if is_of_catalogue(key[2]) else float(n_effective[i]),
-            detectable=_known(smallest[i]),
+            detectable=_known(smallest[i]) or None,  # without any spread nothing can be said
         )
     return by_key
 

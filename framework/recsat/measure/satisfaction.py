@@ -108,7 +108,7 @@ def _checked(name: str, metric: SatisfactionMetric, returned: object, users: pl.
             f"user {table['user_id'].filter(~known)[0]!r}, who is not judged", "Return users of judged.users only."
         )
     table = table.drop_nulls("value")
-    low, high = metric.bounds
+    low, high = (None, None) if metric.of_exposed else metric.bounds
     outside = ~pl.col("value").is_finite()
     outside |= (pl.col("value") < low) if low is not None else pl.lit(value=False)
     outside |= (pl.col("value") > high) if high is not None else pl.lit(value=False)

@@ -100,6 +100,7 @@ def click_through_rate(*, description: str, name: str = "click_through_rate") ->
         better="higher",
         compute=_click_rate,
         needs=frozenset({"exposures"}),
+        bounds=(0.0, None),
         over=(
             "everything shown after the cut to anybody, who liked something or not, weighted by the propensity of the log: what "
             "would be clicked if each place showed one of the list's items"

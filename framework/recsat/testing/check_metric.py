@@ -51,7 +51,7 @@ def check_metric(metric: SatisfactionMetric, judged: Judged, case: str) -> None:
 
 def _check_range(metric: SatisfactionMetric, values: pl.DataFrame, where: str) -> None:
     numbers = values["value"].cast(pl.Float64)
-    low, high = metric.bounds
+    low, high = (None, None) if metric.of_exposed else metric.bounds
     assert numbers.is_finite().all(), (
         f"{where}: a value is NaN or infinite. Leave out users for whom it is not defined."
     )
