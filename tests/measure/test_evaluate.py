@@ -14,6 +14,7 @@ from recsat.measure import accuracy, concentration, diversity
 from recsat.measure.binomial import binomial_interval
 from recsat.measure.evaluate import PER_USER_SCHEMA, EvaluatedSplit, evaluate_split
 from recsat.measure.evidence import Evidence
+from recsat.measure.list_measures import popularity_lift, serendipity, topic_divergence, topic_hellinger
 from recsat.metrics import click_through_rate
 from recsat.result.model import ArmResult
 
@@ -157,6 +158,8 @@ def test_without_vectors_or_topics_the_rest_is_measured(world: Evidence, arm: Ar
         "topic-ild@5",
         "topic-entropy@5",
         "topic-simpson@5",
+        "topic-kl@5",
+        "topic-hellinger@5",
     ]
     assert "novelty@5" in find(bare, "chance").measures
 
@@ -430,3 +433,20 @@ def test_a_click_rate_of_the_served_alone_is_not_measured_and_says_why(
     (absent,) = evaluated.not_measured
     assert "are of users who liked nothing then and were served no list" in absent.reason
     assert all("m.clicks" not in result.measures for result in evaluated.arms)
+
+
+def test_measures_beside_the_history_are_those_of_the_functions(world: Evidence, arm: Arm) -> None:
+    lists = arm(0.4).filter(pl.col("rank") <= K)
+    evaluation = evaluate_split({"chance": lists}, world, metrics={}, settings=SETTINGS, k=K, seed=7)
+    means = {name: measure.mean for name, measure in find(evaluation, "chance").measures.items()}
+    items = world.items["item_id"]
+    expected = {
+        "serendipity@5": serendipity(lists, world.relevant, world.known_likes, items, k=K),
+        "topic-kl@5": topic_divergence(lists, world.known_likes, world.items, "genres"),
+        "topic-hellinger@5": topic_hellinger(lists, world.known_likes, world.items, "genres"),
+        "popularity-lift@5": popularity_lift(lists, world.known_likes, items),
+    }
+    for name, table in expected.items():
+        served = table.filter(pl.col("user_id").is_in(world.users.implode()))
+        assert means[name] == pytest.approx(served["value"].drop_nulls().drop_nans().mean()), name
+    assert 0 < (means["debiased-ndcg@5"] or 0) < 1

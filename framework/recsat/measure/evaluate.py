@@ -116,7 +116,7 @@ def _unmeasurable(
     if evidence.vectors is None:
         reasons[key_of("ild", k)] = "The run has no vectors of the items."
     if evidence.topics is None:
-        for name in ("topic-ild", "topic-entropy", "topic-simpson"):
+        for name in ("topic-ild", "topic-entropy", "topic-simpson", "topic-kl", "topic-hellinger"):
             reasons[key_of(name, k)] = "The domain names no column of topics."
     shared = set.intersection(*(set(lists.columns) for lists in lists_by_arm.values())) if lists_by_arm else set()
     for name, metric in metrics.items():

@@ -15,13 +15,18 @@ _ACCURACY: Mapping[str, tuple[str, str]] = {
     "map": ("MAP", "Mean of the precision at each hit."),
     "mrr": ("MRR", "One over the rank of the first hit; 0 without a hit."),
     "hit": ("Hit rate", "Share of users whose list held anything that they went on to like."),
-}
+    "debiased-ndcg": ("Debiased nDCG", "nDCG in which a hit on an item that few know counts for more, by how seldom it is met."),
+}  # fmt: skip
 _DIVERSITY: Mapping[str, tuple[str, str, str, str]] = {
     "ild": ("Intra-list diversity", "Mean distance (1 − cosine) of text vectors between items of a list.", "", "higher"),
     "topic-ild": ("Topic diversity", "Mean distance between the topic sets of items of a list; 1: none in common.", "", "higher"),
     "topic-entropy": ("Topic entropy", "Shannon entropy of a list's topics.", "bits", "higher"),
     "topic-simpson": ("Topic Simpson", "Chance that two draws from a list show different topics (Gini–Simpson).", "", "higher"),
     "novelty": ("Novelty", "How few users know the listed items: mean self-information.", "bits", "higher"),
+    "serendipity": ("Serendipity", "Share of the list that users went on to like and popularity would not have shown.", "", "higher"),
+    "topic-kl": ("Topic miscalibration", "How far the list's topics are from the history's (Kullback–Leibler); 0 is calibrated.", "nats", "lower"),
+    "topic-hellinger": ("Topic distance to history", "Hellinger's distance of the list's topics to the history's: 0 calibrated, 1 none shared.", "", "lower"),
+    "popularity-lift": ("Popularity lift", "How much more popular the list is than the user's own history; 1 is twice as popular.", "doublings", "neither"),
     "coverage": ("Catalogue coverage", "Share of the catalogue that appears in any list.", "", "higher"),
     "entropy": ("Exposure entropy", "Shannon entropy of what all lists show together.", "bits", "higher"),
     "simpson": ("Exposure Simpson", "Chance that two list places show different items (Gini–Simpson).", "", "higher"),
@@ -36,6 +41,10 @@ BOUNDS: Mapping[str, Bounds] = {
     "topic-entropy": (0.0, None),
     "topic-simpson": (0.0, 1.0),
     "novelty": (0.0, None),
+    "serendipity": (0.0, 1.0),
+    "topic-kl": (0.0, None),
+    "topic-hellinger": (0.0, 1.0),
+    "popularity-lift": (None, None),
     "coverage": (0.0, 1.0),
     "entropy": (0.0, 64.0),
     "simpson": (0.0, 1.0),
@@ -52,6 +61,10 @@ _ESTIMANDS: Mapping[str, str] = {
     "topic-entropy": _LISTED.format("shows an item that has a topic"),
     "topic-simpson": _LISTED.format("shows an item that has a topic"),
     "novelty": _LISTED.format("is not empty"),
+    "serendipity": "Mean over the served users with something liked after the cut and a list that is not empty.",
+    "topic-kl": _LISTED.format("and whose history show an item that has a topic"),
+    "topic-hellinger": _LISTED.format("and whose history show an item that has a topic"),
+    "popularity-lift": _LISTED.format("and whose history are not empty"),
     "coverage": _TOGETHER
     + "it grows with their number, so it compares arms of one split and not splits, slices or runs.",
     **dict.fromkeys(

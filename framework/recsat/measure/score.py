@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from recsat.contract.domain import SatisfactionMetric
-from recsat.measure import concentration, diversity
+from recsat.measure import concentration, diversity, list_measures
 from recsat.measure.accuracy import ACCURACY, Values, find_hits
 from recsat.measure.evidence import Evidence
-from recsat.measure.exposure import listed_items
+from recsat.measure.exposure import ListedItems, listed_items
 from recsat.measure.measures import key_of
 from recsat.measure.satisfaction import exposed_users, judge, measure_satisfaction
 from recsat.measure.slices import item_slices, user_slices
@@ -74,6 +74,29 @@ class EvaluationCache:
         return None if topics is None else diversity.topic_matrix(self.evidence.items, topics, self.catalogue)
 
     @cached_property
+    def items(self) -> pl.Series:
+        """Ids of the whole catalogue: what is in a history may be no candidate."""
+        return self.evidence.items["item_id"]
+
+    @cached_property
+    def history(self) -> ListedItems:
+        return listed_items(self.evidence.known_likes, self.items, self.users)
+
+    @cached_property
+    def held_out(self) -> ListedItems:
+        return listed_items(self.relevant[ALL], self.items, self.users)
+
+    @cached_property
+    def counts(self) -> NDArray[np.int64]:
+        """Users who liked each item of the whole catalogue before the cut."""
+        return list_measures.item_counts(self.evidence.known_likes, self.items)
+
+    @cached_property
+    def topics_of_all(self) -> csr_array | None:
+        topics = self.evidence.topics
+        return None if topics is None else diversity.topic_matrix(self.evidence.items, topics, self.items)
+
+    @cached_property
     def information(self) -> Values:
         """Bits of each item of the catalogue."""
         return diversity.self_information(self.evidence.known_likes, self.catalogue)
@@ -89,6 +112,7 @@ def score_users(lists: pl.DataFrame, cache: EvaluationCache, metrics: Mapping[st
     for part, relevant in cache.relevant.items():
         scores |= {(part, name): values for name, values in _accuracy(lists, relevant, cache).items()}
     scores |= {(ALL, name): values for name, values in _diversity(lists, cache).items()}
+    scores |= {(ALL, name): values for name, values in _related(lists, cache).items()}
     judged = judge(lists, cache.evidence)
     for name, metric in metrics.items():
         if not metric.of_exposed:
@@ -125,6 +149,22 @@ def _accuracy(lists: pl.DataFrame, relevant: pl.DataFrame, cache: EvaluationCach
         values[rows] = measure(hits)
         scores[key_of(name, cache.k)] = values
     return scores
+
+
+def _related(lists: pl.DataFrame, cache: EvaluationCache) -> dict[str, Values]:
+    """Measures of a list beside its user's history and what it could have held."""
+    listed = listed_items(lists, cache.items, cache.users, k=cache.k)
+    places = list_measures.discounted_places(lists, listed, k=cache.k)
+    weights = list_measures.inverse_propensities(cache.counts)
+    scores = {
+        "serendipity": list_measures.serendipity_of(listed, cache.held_out, cache.history, cache.counts, k=cache.k),
+        "popularity-lift": list_measures.popularity_lift_of(listed, cache.history, cache.counts),
+        "debiased-ndcg": list_measures.debiased_ndcg_of(places, cache.held_out, weights, k=cache.k),
+    }
+    if (topics := cache.topics_of_all) is not None:
+        scores["topic-kl"] = list_measures.topic_divergence_of(listed, cache.history, topics)
+        scores["topic-hellinger"] = list_measures.topic_hellinger_of(listed, cache.history, topics)
+    return {key_of(name, cache.k): values for name, values in scores.items()}
 
 
 def _diversity(lists: pl.DataFrame, cache: EvaluationCache) -> dict[str, Values]:
