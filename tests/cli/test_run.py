@@ -74,7 +74,7 @@ def test_a_run_goes_from_files_to_report_and_the_second_embeds_nothing(catalogue
     assert report.is_file()
     assert f"Report: {Path('runs') / report.parent.resolve().name / 'report.html'}" in first.stdout
     result = json.loads(report.with_name("result.json").read_text())
-    assert {arm["name"] for arm in result["arms"]} == {"popularity", "text", "ease"}
+    assert {arm["name"] for arm in result["arms"]} == {"popularity", "text", "text-words", "ease"}
     for arm in ("popularity", "text", "ease"):
         assert arm in first.stdout
 

@@ -35,7 +35,7 @@ def test_a_flow_run_leaves_the_report_and_shows_it_as_an_artifact(small_run_conf
 
     result = Result.model_validate_json((folder / "result.json").read_text())
     assert [cost.name for cost in result.stages] == [stage.name for stage in PIPELINE[:-1]]
-    assert {arm.name for arm in result.arms} == {"popularity", "text", "ease"}
+    assert {arm.name for arm in result.arms} == {"popularity", "text", "text-words", "ease"}
     assert (folder.parent / "latest").resolve() == folder.resolve()
     assert artifact_data("recsat-report") == (folder / "report.md").read_text()
     assert artifact_data("recsat-recommend-progress") == 100.0

@@ -159,7 +159,7 @@ def _recommender(spec: RecommenderSpec) -> Iterator[str]:
         yield f"reads is {spec.reads!r}; give one of {listed(READS)}"
     if spec.control not in (None, *CONTROLS):
         yield f"control is {spec.control!r}; give None or one of {listed(CONTROLS)}"
-    if not isinstance(spec.controls, tuple) or not set(spec.controls) <= set(CONTROLS):
+    if not isinstance(spec.controls, tuple) or not all(control in CONTROLS for control in spec.controls):
         yield f"controls is {spec.controls!r}; give a tuple of some of {listed(CONTROLS)}"
     yield from _mapping(
         spec, "grid", lambda v: isinstance(v, list | tuple) and len(v) > 0, "a non-empty list of values to try"
