@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -53,11 +54,14 @@ def judged(
 
 
 def by_dimension(
-    evaluated: EvaluatedSplit, language: set[str], validation: dict[str, float] | None = None
+    evaluated: EvaluatedSplit,
+    language: set[str],
+    validation: dict[str, float] | None = None,
+    settings: MeasureSettings = SETTINGS,
 ) -> dict[str, Verdict]:
     """Verdicts where validation found what the test part finds, or ``validation`` says."""
     on_test = {arm.name: arm.measures["ndcg@5"].mean or 0.0 for arm in evaluated.arms if arm.slice == "all"}
-    all_verdicts = verdicts(evaluated, validation or on_test, language, settings=SETTINGS, seed=7)
+    all_verdicts = verdicts(evaluated, validation or on_test, language, settings=settings, seed=7)
     assert [verdict.dimension for verdict in all_verdicts] == ["accuracy", "diversity", "behaviour", "business"]
     return {verdict.dimension: verdict for verdict in all_verdicts}
 
@@ -74,7 +78,7 @@ def test_a_leading_arm_with_language_is_better(world: Evidence, arm: Arm) -> Non
     assert "it is better: +" in sentence
     assert "Against the baseline chance" in sentence
     assert by_name["behaviour"].outcome == "better"
-    assert "Of the other measures: better Missed." in by_name["behaviour"].sentence
+    assert "Other measures, exploratory: better Missed." in by_name["behaviour"].sentence
 
 
 def test_an_arm_with_language_that_trails_is_worse_and_may_still_beat_the_baseline(world: Evidence, arm: Arm) -> None:
@@ -132,20 +136,56 @@ def test_without_two_sides_there_is_nothing_to_say(world: Evidence, arm: Arm, la
     assert message in by_name["accuracy"].sentence
 
 
-def test_picking_the_best_of_many_is_paid_for(world: Evidence, arm: Arm) -> None:
-    """One pair alone would be called different; picked from many, the corrected p-value no longer holds."""
-    two = judged(world, {"chance": arm(0.0), "text": arm(0.28, 3)}, {})
-    alone = by_dimension(two, {"text"})["accuracy"]
-    others = {f"text-{seed}": arm(0.0, seed) for seed in range(20, 60)}
-    many = judged(world, {"chance": arm(0.0), "text": arm(0.28, 3)} | others, {})
-    paid = by_dimension(many, {"text", *others})["accuracy"]
-    assert "corrected for 2 comparisons" in alone.sentence
-    assert "corrected for 82 comparisons" in paid.sentence
+def test_the_family_is_the_primaries_of_the_split_however_many_arms_there_are(world: Evidence, arm: Arm) -> None:
+    lists = {"chance": arm(0.0), "text": arm(0.28, 3)}
+    others = {f"text-{seed}": arm(0.0, seed) for seed in range(20, 40)}
+    validation = {"chance": 0.1, "text": 0.5, **dict.fromkeys(others, 0.0)}
+    alone = by_dimension(judged(world, lists), {"text"}, validation)
+    many = by_dimension(judged(world, lists | others), {"text", *others}, validation)
+    assert {name: one.sentence for name, one in alone.items()} == {name: one.sentence for name, one in many.items()}
 
 
-def test_effects_that_point_both_ways_are_not_called_better(world: Evidence, arm: Arm) -> None:
-    contrary = {"d.found": METRICS["d.found"], "d.waste": metric("waste", recalled, "lower")}
-    verdict = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(2.0, 3)}, contrary), {"text"})["behaviour"]
-    assert verdict.outcome == "not shown"
-    assert "it is better" in verdict.sentence
-    assert "worse Waste" in verdict.sentence
+@pytest.mark.parametrize(("primary", "outcome"), [("waste", "worse"), ("found", "better")])
+def test_the_primary_measure_decides_and_others_are_listed(
+    world: Evidence, arm: Arm, primary: str, outcome: str
+) -> None:
+    """More hits found, and more waste: better by the one, worse by the other, whichever the domain calls primary."""
+    metrics = {"d.found": METRICS["d.found"], "d.waste": metric("waste", recalled, "lower")}
+    metrics = {name: replace(one, primary=one.name == primary) for name, one in metrics.items()}
+    verdict = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(2.0, 3)}, metrics), {"text"})["behaviour"]
+    assert verdict.outcome == outcome
+    listed = "better Found" if primary == "waste" else "worse Waste"
+    assert f"Other measures, exploratory: {listed}." in verdict.sentence
+
+
+def test_without_a_primary_one_the_first_decides_and_what_points_both_ways_is_called_mixed(
+    world: Evidence, arm: Arm
+) -> None:
+    metrics = {
+        "d.clicks": metric("clicked", recalled, "higher"),
+        "d.found": METRICS["d.found"],
+        "d.waste": metric("waste", recalled, "lower"),
+    }
+    verdict = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(2.0, 3)}, metrics), {"text"})["behaviour"]
+    assert verdict.outcome == "better"
+    assert "exploratory: mixed, better Found; worse Waste." in verdict.sentence
+
+
+def test_what_is_not_shown_comes_with_what_could_have_been(world: Evidence, arm: Arm) -> None:
+    sentence = by_dimension(judged(world, {"chance": arm(0.0, 5), "text": arm(0.0, 6)}), {"text"})["accuracy"].sentence
+    assert "a difference is not shown" in sentence
+    assert "would have been missed one time in five" in sentence
+
+
+@pytest.mark.parametrize(("worth", "outcome"), [(0.5, "as good as"), (0.0001, "cannot tell")])
+def test_what_would_be_worth_having_lets_it_say_as_good_as_or_cannot_tell(
+    world: Evidence, arm: Arm, worth: float, outcome: str
+) -> None:
+    settings = SETTINGS.model_copy(update={"worth_having": {"ndcg@5": worth}})
+    evaluated = judged(world, {"chance": arm(0.0, 5), "text": arm(0.0, 6)})
+    assert by_dimension(evaluated, {"text"}, settings=settings)["accuracy"].outcome == outcome
+
+
+def test_topics_come_before_the_encoders_own_space(world: Evidence, arm: Arm) -> None:
+    sentence = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(1.0, 3)}), {"text"})["diversity"].sentence
+    assert "has Topic diversity@5" in sentence

@@ -125,6 +125,13 @@ class MeasureSettings(Settings):
         ),
     )
     n_sample_users: int = Field(5, ge=0, le=50, description="Users whose lists the report shows.")
+    worth_having: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict,
+        description=(
+            "By measure, such as ndcg@10: the smallest difference that would be worth having. A verdict then says better, worse, as good "
+            "as (the interval lies within it) or cannot tell."
+        ),
+    )
     controls: list[Control] = Field(
         default_factory=_words,
         description=(

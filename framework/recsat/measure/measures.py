@@ -142,4 +142,5 @@ def _of_metric(name: str, metric: SatisfactionMetric, share: float) -> MeasureIn
         unit=metric.unit,
         better=metric.better,
         estimand=f"Mean over {metric.over}.",
+        primary=metric.primary,
     )

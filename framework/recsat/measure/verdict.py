@@ -2,23 +2,27 @@
 
 Two arms are picked once, by nDCG@k on the validation part (:mod:`recsat.result.leading`): the one that leads among those that read
 with a language model and the one that leads among those that do not. The same pair is compared in every dimension, since nobody serves one arm
-for its accuracy and another for its diversity. p-values are Holm-corrected over *all* pairs of an arm with a language model and one without,
-and over all measures that the verdicts speak of.
+for its accuracy and another for its diversity.
+
+Each dimension has one primary measure, and its outcome is the dimension's. The primaries of a split, four at most, are one family: their
+p-values are Holm-adjusted together. Every other comparison, of secondary measures and with the baseline, is exploratory, is called so, never decides, and
+has p-values adjusted for the false discovery rate (Benjamini and Hochberg, JRSS B 1995).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+from scipy.stats import false_discovery_control
 
 from recsat.config.settings import MeasureSettings
 from recsat.contract.domain import Dimension
 from recsat.measure.accuracy import Values
 from recsat.measure.attribution import values_by_arm
-from recsat.measure.differences import difference_intervals
+from recsat.measure.differences import detectable, difference_intervals
 from recsat.measure.evaluate import EvaluatedSplit
 from recsat.measure.intervals import Intervals
 from recsat.measure.measures import key_of
@@ -28,14 +32,21 @@ from recsat.result.leading import leader
 from recsat.result.model import Measure, MeasureInfo, Verdict
 from recsat.result.numerals import interval, number, p_value, signed
 
-Outcome = Literal["better", "worse", "not shown", "not measured"]
+Outcome = Literal["better", "worse", "as good as", "cannot tell", "not shown", "not measured"]
+OUTCOME_WORDS: Mapping[Outcome, str] = {
+    "better": "it is better",
+    "worse": "it is worse",
+    "as good as": "it is as good as that, within what would be worth having",
+    "cannot tell": "which is better cannot be told",
+    "not shown": "a difference is not shown",
+}
 WORDS: Mapping[Dimension, str] = {
     "accuracy": "Accuracy",
     "diversity": "Diversity",
     "behaviour": "Behaviour",
     "business": "Business value",
 }
-DIVERSITY_LEADS = ("ild", "topic-ild", "novelty")
+DIVERSITY_LEADS = ("topic-ild", "ild", "novelty")
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,8 @@ class Comparison:
     high: float | None
     p: float
     n_users: int
+    detectable: float | None
+    """Smallest mean difference that this many users of this spread would have shown four times in five."""
     outcome: Outcome
 
 
@@ -73,8 +86,12 @@ def verdicts(
             for dimension in get_args(Dimension)
         ]
     subjects = {dimension: _subjects(evaluated, dimension) for dimension in get_args(Dimension)}
-    all_infos = [info for infos in subjects.values() for info in infos]
-    compared = _compare_all(evaluated, validation_ndcg, language, all_infos, settings, seed)
+    primaries = [(best, other, infos[0]) for infos in subjects.values() if infos]
+    rest = [(best, other, info) for infos in subjects.values() for info in infos[1:]]
+    if settings.baseline not in (best, other):
+        rest += [(best, settings.baseline, infos[0]) for infos in subjects.values() if infos]
+    values = {info.name: values_by_arm(evaluated, info.name) for infos in subjects.values() for info in infos}
+    compared = _compare(primaries, values, holm, settings, seed) | _compare(rest, values, _fdr, settings, seed)
     return [
         _verdict(evaluated, dimension, infos, compared, (best, other), settings)
         for dimension, infos in subjects.items()
@@ -109,10 +126,10 @@ def _pick(
 
 
 def _subjects(evaluated: EvaluatedSplit, dimension: Dimension) -> list[MeasureInfo]:
-    """The measures that a dimension's verdict speaks of, its lead first; empty where none was measured.
+    """The measures that a dimension's verdict speaks of, its primary one first; empty where none was measured.
 
-    Accuracy: nDCG@k. Diversity: intra-list diversity, else that over topics, else novelty. The others: all of the
-    domain's measures with a direction, in its order.
+    Accuracy: nDCG@k. Diversity: that over topics, else of text vectors, in whose space arms that read are at home, else novelty. The
+    others: all of the domain's measures with a direction, the one that the domain calls primary first, else in its order.
     """
     missing = {absent.name for absent in evaluated.not_measured}
     infos = [
@@ -125,34 +142,26 @@ def _subjects(evaluated: EvaluatedSplit, dimension: Dimension) -> list[MeasureIn
     if dimension == "diversity":
         leads = [key_of(name, evaluated.k) for name in DIVERSITY_LEADS]
         return sorted((info for info in infos if info.name in leads), key=lambda info: leads.index(info.name))[:1]
-    return infos
+    return sorted(infos, key=lambda info: not info.primary)
 
 
-def _compare_all(
-    evaluated: EvaluatedSplit,
-    arms: Collection[str],
-    language: Collection[str],
-    infos: Sequence[MeasureInfo],
+def _compare(
+    pairs: Sequence[tuple[str, str, MeasureInfo]],
+    values: Mapping[str, Mapping[str, Values]],
+    adjust: Callable[[Values], Values],
     settings: MeasureSettings,
     seed: int,
 ) -> dict[tuple[str, str, str], Comparison]:
-    """Every arm with a language model against every arm without and against the baseline, by (arm, other, measure)."""
-    keys: list[tuple[str, str, MeasureInfo]] = []
-    columns: list[Values] = []
-    for info in infos:
-        values = {arm: of_arm for arm, of_arm in values_by_arm(evaluated, info.name).items() if arm in arms}
-        for arm in (arm for arm in values if arm in language):
-            for other in (other for other in values if other != arm):
-                if other not in language or other == settings.baseline:
-                    keys.append((arm, other, info))
-                    columns.append(values[arm] - values[other])
-    if not columns:
+    """A family of comparisons by (arm, other, measure), of those where both arms have values; p-values by ``adjust``."""
+    keys = [(arm, other, info) for arm, other, info in pairs if {arm, other} <= values[info.name].keys()]
+    if not keys:
         return {}
-    differences = np.column_stack(columns)
+    differences = np.column_stack([values[info.name][arm] - values[info.name][other] for arm, other, info in keys])
     intervals = difference_intervals(
         differences, confidence=settings.confidence, n_bootstrap=settings.n_bootstrap, seed=seed
     )
-    p = holm(sign_flip_test(differences))
+    smallest = detectable(differences, confidence=settings.confidence)
+    p = adjust(sign_flip_test(differences))
     return {
         (arm, other, info.name): Comparison(
             arm=arm,
@@ -163,6 +172,7 @@ def _compare_all(
             high=_known(intervals.high[i]),
             p=float(p[i]),
             n_users=int(intervals.n_users[i]),
+            detectable=_known(smallest[i]),
             outcome=_outcome(intervals, i, float(p[i]), info, settings),
         )
         for i, (arm, other, info) in enumerate(keys)
@@ -170,12 +180,24 @@ def _compare_all(
     }
 
 
+def _fdr(p: Values) -> Values:
+    """Benjamini–Hochberg; NaN stays NaN and is not counted."""
+    adjusted = p.copy()
+    known = ~np.isnan(p)
+    if known.any():
+        adjusted[known] = false_discovery_control(p[known])
+    return adjusted
+
+
 def _outcome(intervals: Intervals, i: int, p: float, info: MeasureInfo, settings: MeasureSettings) -> Outcome:
-    """Better or worse only where the corrected test and the interval both say so."""
+    """Better or worse only where the corrected test and the interval both say so; else what ``worth_having`` lets us say."""
     mean, low, high = float(intervals.mean[i]), intervals.low[i], intervals.high[i]
-    if p > 1 - settings.confidence or not (low > 0 or high < 0):
+    if p <= 1 - settings.confidence and (low > 0 or high < 0):
+        return "better" if (mean > 0) == (info.better == "higher") else "worse"
+    worth = settings.worth_having.get(info.name)
+    if worth is None:
         return "not shown"
-    return "better" if (mean > 0) == (info.better == "higher") else "worse"
+    return "as good as" if low > -worth and high < worth else "cannot tell"
 
 
 def _known(value: float | np.float64) -> float | None:
@@ -203,46 +225,39 @@ def _verdict(
     )
     against = compared.get((best, settings.baseline, lead.info.name))
     if against and settings.baseline != other:
-        sentence += f" Against the baseline {settings.baseline} ({number(means[settings.baseline].mean)}), {_comparison_in_words(against)}."
+        sentence += f" Against the baseline {settings.baseline} ({number(means[settings.baseline].mean)}), exploratory: {_comparison_in_words(against)}."
     elif settings.baseline == other:
         sentence += f" {other} is also the baseline."
     elif settings.baseline == best:
         sentence += f" {best} is also the baseline."
     else:
         sentence += f" The baseline {settings.baseline} has no value here."
-    sentence += _others(comparisons[1:]) + f" (p-values corrected for {len(compared)} comparisons.)"
-    return Verdict(dimension=dimension, split=evaluated.split, outcome=_overall(comparisons), sentence=sentence)
-
-
-def _overall(comparisons: Sequence[Comparison]) -> Outcome:
-    """Better where some measure is and none is worse; worse the other way round; else not shown."""
-    outcomes = {comparison.outcome for comparison in comparisons}
-    if {"better", "worse"} <= outcomes:
-        return "not shown"
-    return "better" if "better" in outcomes else "worse" if "worse" in outcomes else "not shown"
+    sentence += _others(comparisons[1:])
+    return Verdict(dimension=dimension, split=evaluated.split, outcome=lead.outcome, sentence=sentence)
 
 
 def _comparison_in_words(comparison: Comparison) -> str:
-    words = {"better": "it is better", "worse": "it is worse"}.get(comparison.outcome, "a difference is not shown")
     low, high = comparison.low, comparison.high
     clause = (
-        f"{words}: {signed(comparison.mean)} ({interval(low, high, with_sign=True)}; p {_p(comparison.p)}; "
+        f"{OUTCOME_WORDS[comparison.outcome]}: {signed(comparison.mean)} ({interval(low, high, with_sign=True)}; p {_p(comparison.p)}; "
         f"{comparison.n_users:,} users)"
     )
-    if comparison.outcome == "not shown" and low is not None and high is not None and (low > 0 or high < 0):
-        clause += ", although the interval, which is not corrected, leaves out zero"
+    if comparison.outcome in ("not shown", "cannot tell"):
+        if low is not None and high is not None and (low > 0 or high < 0):
+            clause += ", although the interval, which is not corrected, leaves out zero"
+        if comparison.detectable is not None:
+            clause += f"; a difference below {number(comparison.detectable)} would have been missed one time in five"
     return clause
 
 
 def _others(comparisons: Sequence[Comparison]) -> str:
+    """Secondary measures: listed, and never deciding."""
     if not comparisons:
         return ""
-    groups = {
-        outcome: [c.info.label for c in comparisons if c.outcome == outcome]
-        for outcome in ("better", "worse", "not shown")
-    }
+    groups = {outcome: [c.info.label for c in comparisons if c.outcome == outcome] for outcome in get_args(Outcome)}
+    mixed = "mixed, " if groups["better"] and groups["worse"] else ""
     return (
-        " Of the other measures: "
+        f" Other measures, exploratory: {mixed}"
         + "; ".join(f"{what} {', '.join(labels)}" for what, labels in groups.items() if labels)
         + "."
     )

@@ -138,6 +138,8 @@ def _metric(metric: SatisfactionMetric) -> Iterator[str]:
     yield from _choice("dimension", metric.dimension, get_args(Dimension))
     if not isinstance(metric.needs, frozenset | set) or not all(map(_is_text, metric.needs)):
         yield f"needs is {metric.needs!r}; give a frozenset of event names, 'exposures' or 'ties'"
+    if not isinstance(metric.primary, bool):
+        yield f"primary is {metric.primary!r}; give True or False"
     bounds = metric.bounds
     if not isinstance(bounds, tuple) or len(bounds) != 2 or not all(b is None or _is_number(b) for b in bounds):
         yield f"bounds is {bounds!r}; give (low, high), None where unbounded"

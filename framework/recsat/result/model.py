@@ -112,6 +112,8 @@ class MeasureInfo(Part):
     dimension: Dimension
     unit: str = ""
     better: Literal["higher", "lower", "neither"]
+    primary: bool = False
+    """Whether its outcome is that of its dimension."""
     estimand: str = ""
     """Over which users the mean is taken, and conditional on what, in a sentence."""
 
@@ -252,7 +254,8 @@ class Verdict(Part):
 
     dimension: Dimension
     split: str
-    outcome: Literal["better", "worse", "not shown", "not measured"]
+    outcome: Literal["better", "worse", "as good as", "cannot tell", "not shown", "not measured"]
+    """That of the dimension's primary measure; ``as good as`` and ``cannot tell`` where ``measure.worth_having`` names it."""
     sentence: str
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
 from recsat import Judged, SatisfactionMetric
@@ -47,7 +49,12 @@ def repurchase_rate(judged: Judged) -> pl.DataFrame:
 
 METRICS = (
     click_through_rate(description="Clicks for each product shown, if every place had shown one of the list."),
-    conversion_rate("purchase", description="Share of users who went on to buy at least one product of their list."),
+    replace(
+        conversion_rate(
+            "purchase", description="Share of users who went on to buy at least one product of their list."
+        ),
+        primary=True,
+    ),
     event_rate("purchase", name="purchase_rate", description="Share of listed products that users went on to buy."),
     follow_up_rate(
         ("view",),
