@@ -58,6 +58,8 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             os.replace(path, old)
         os.replace(draft, path)
     except BaseException:
+        if old.exists() and not path.exists():
+            os.replace(old, path)
         shutil.rmtree(draft, ignore_errors=True)
         raise
     sync_folder(path.parent)

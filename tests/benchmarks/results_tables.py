@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from recsat.measure.differences import difference_intervals
 from recsat.measure.intervals import bootstrap_intervals
 from recsat.measure.significance import holm, sign_flip_test
 from recsat.result.model import Result
@@ -47,7 +48,7 @@ def differences(per_user: pl.DataFrame, split: str, arm: str, measure: str = "nd
             schema={"other": pl.String, "mean": pl.Float64, "low": pl.Float64, "high": pl.Float64, "p": pl.Float64}
         )
     apart = np.column_stack([(wide[arm] - wide[other]).to_numpy() for other in others])
-    intervals = bootstrap_intervals(apart, confidence=0.95, n_bootstrap=2000, seed=0)
+    intervals = difference_intervals(apart, confidence=0.95, n_bootstrap=2000, seed=0)
     p = holm(sign_flip_test(apart))
     return pl.DataFrame({"other": others, "mean": intervals.mean, "low": intervals.low, "high": intervals.high, "p": p})
 

@@ -16,7 +16,7 @@ from recsat.result.model import Attribution
 
 SETTINGS = MeasureSettings(baseline="chance", n_bootstrap=300)
 Arm = Callable[..., pl.DataFrame]
-READS: Mapping[str, Reads] = {"chance": "nothing", "ease": "nothing", "bag": "words", "model": "language model"}
+READS: Mapping[str, Reads] = {"chance": "nothing", "ease": "nothing", "model-words": "words", "model": "language model"}
 
 
 def judged(world: Evidence, lists: Mapping[str, pl.DataFrame]) -> EvaluatedSplit:
@@ -27,15 +27,15 @@ def shares(world: Evidence, lists: Mapping[str, pl.DataFrame], **validation: flo
     return attribution(judged(world, lists), validation, READS, settings=SETTINGS, seed=7)
 
 
-VALIDATION = {"chance": 0.1, "ease": 0.2, "bag": 0.3, "model": 0.4}
+VALIDATION = {"chance": 0.1, "ease": 0.2, "model-words": 0.3, "model": 0.4}
 
 
 def test_the_shares_add_up_to_the_gain_on_the_same_users(world: Evidence, arm: Arm) -> None:
-    lists = {"chance": arm(0.0), "ease": arm(0.0, 2), "bag": arm(0.0, 3), "model": arm(3.0, 4)}
+    lists = {"chance": arm(0.0), "ease": arm(0.0, 2), "model-words": arm(0.0, 3), "model": arm(3.0, 4)}
     split_shares = shares(world, lists, **VALIDATION)
     assert (split_shares.model, split_shares.without_model, split_shares.nothing, split_shares.lack) == (
         "model",
-        "bag",
+        "model-words",
         "ease",
         "",
     )
@@ -45,14 +45,14 @@ def test_the_shares_add_up_to_the_gain_on_the_same_users(world: Evidence, arm: A
     assert split_shares.gain.mean == pytest.approx(split_shares.words_share.mean + split_shares.model_share.mean)
     assert split_shares.gain.n_users == split_shares.model_share.n_users
     means = {one.name: one.measures["ndcg@5"].mean or 0 for one in judged(world, lists).arms if one.slice == "all"}
-    assert split_shares.words_share.mean == pytest.approx(means["bag"] - means["ease"])
-    assert split_shares.model_share.mean == pytest.approx(means["model"] - means["bag"])
+    assert split_shares.words_share.mean == pytest.approx(means["model-words"] - means["ease"])
+    assert split_shares.model_share.mean == pytest.approx(means["model"] - means["model-words"])
     assert (split_shares.model_share.low or 0) > 0
 
 
 def test_a_bag_of_words_in_the_place_of_the_model_leaves_the_model_nothing(world: Evidence, arm: Arm) -> None:
-    lists = {"chance": arm(0.0), "bag": arm(2.0, 3), "model": arm(2.0, 3)}
-    split_shares = shares(world, lists, chance=0.1, bag=0.3, model=0.3)
+    lists = {"chance": arm(0.0), "model-words": arm(2.0, 3), "model": arm(2.0, 3)}
+    split_shares = shares(world, lists, chance=0.1, model=0.3, **{"model-words": 0.3})
     assert split_shares.model_share is not None
     assert split_shares.words_share is not None
     assert (split_shares.model_share.mean, split_shares.model_share.low, split_shares.model_share.high) == (
@@ -64,8 +64,8 @@ def test_a_bag_of_words_in_the_place_of_the_model_leaves_the_model_nothing(world
 
 
 def test_where_reading_nothing_beats_words_their_share_is_nothing(world: Evidence, arm: Arm) -> None:
-    lists = {"chance": arm(0.0), "ease": arm(3.0, 2), "bag": arm(0.0, 3), "model": arm(0.1, 4)}
-    split_shares = shares(world, lists, chance=0.1, ease=0.5, bag=0.2, model=0.4)
+    lists = {"chance": arm(0.0), "ease": arm(3.0, 2), "model-words": arm(0.0, 3), "model": arm(0.1, 4)}
+    split_shares = shares(world, lists, chance=0.1, ease=0.5, model=0.4, **{"model-words": 0.2})
     assert (split_shares.without_model, split_shares.nothing) == ("ease", "ease")
     assert split_shares.words_share is not None
     assert split_shares.model_share is not None
@@ -76,8 +76,8 @@ def test_where_reading_nothing_beats_words_their_share_is_nothing(world: Evidenc
 @pytest.mark.parametrize(
     ("arms", "lack"),
     [
-        (("chance", "bag"), "No arm with lists on warm reads with a language model."),
-        (("bag", "model"), "Every arm with lists on warm reads texts"),
+        (("chance", "model-words"), "No arm with lists on warm reads with a language model."),
+        (("model-words", "model"), "Every arm with lists on warm reads texts"),
         (("chance", "model"), "add words to measure.controls"),
     ],
 )
@@ -88,8 +88,36 @@ def test_what_is_missing_is_said(world: Evidence, arm: Arm, arms: tuple[str, ...
     assert split_shares.gain is None
 
 
+def test_an_arm_without_its_words_twin_never_speaks_for_the_model(world: Evidence, arm: Arm) -> None:
+    lists = {name: arm(1.0, seed) for seed, name in enumerate(("chance", "model-words", "model", "order"))}
+    validation = {"chance": 0.1, "model-words": 0.2, "model": 0.3, "order": 0.9}
+    reads: dict[str, Reads] = {**READS, "order": "language model"}
+    assert attribution(judged(world, lists), validation, reads, settings=SETTINGS, seed=7).model == "model"
+
+
+def test_lists_of_a_reranker_are_not_divided(world: Evidence, arm: Arm) -> None:
+    lists = {name: arm(1.0, seed) for seed, name in enumerate(("chance", "model-words", "model"))}
+    validation = {name: VALIDATION[name] for name in lists}
+    split_shares = attribution(judged(world, lists), validation, READS, reranker="cross", settings=SETTINGS, seed=7)
+    assert "reranked by cross" in split_shares.lack
+    assert split_shares.gain is None
+
+
+def test_only_users_with_a_history_are_asked(world: Evidence, arm: Arm) -> None:
+    lists = {name: arm(1.0, seed) for seed, name in enumerate(("chance", "model-words", "model"))}
+    validation = {name: VALIDATION[name] for name in lists}
+    evaluated = judged(world, lists)
+    judged_users = evaluated.per_user.filter(pl.col("measure") == "ndcg@5", pl.col("slice") == "all")[
+        "user_id"
+    ].unique()
+    some = judged_users.sort()[:20]
+    gain = attribution(evaluated, validation, READS, with_history=some, settings=SETTINGS, seed=7).gain
+    assert gain is not None
+    assert (gain.n_users, judged_users.len() > 20) == (20, True)
+
+
 def test_the_arms_are_picked_by_validation_and_never_by_the_test_part(world: Evidence, arm: Arm) -> None:
-    lists = {"chance": arm(3.0, 1), "ease": arm(0.0, 2), "bag": arm(1.0, 3), "model": arm(2.0, 4)}
+    lists = {"chance": arm(3.0, 1), "ease": arm(0.0, 2), "model-words": arm(1.0, 3), "model": arm(2.0, 4)}
     assert shares(world, lists, **VALIDATION).nothing == "ease"
 
 
@@ -103,10 +131,10 @@ def test_arms_that_differ_by_chance_alone_show_no_share_of_the_model() -> None:
             pl.DataFrame({"user_id": [f"u{i:03}" for i in range(200)], "value": row}).with_columns(
                 arm=pl.lit(arm), slice=pl.lit("all"), measure=pl.lit("ndcg@5")
             )
-            for arm, row in zip(("chance", "bag", "model"), values, strict=True)
+            for arm, row in zip(("chance", "model-words", "model"), values, strict=True)
         )
         evaluated = EvaluatedSplit(split="s", k=5, per_user=per_user, arms=[], measures=[], not_measured=[])
-        validation = {"chance": 0.1, "bag": 0.2, "model": 0.2}
+        validation = {"chance": 0.1, "model-words": 0.2, "model": 0.2}
         share = attribution(evaluated, validation, READS, settings=SETTINGS, seed=0).model_share
         assert share is not None
         assert share.low is not None

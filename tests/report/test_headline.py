@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from recsat.report.headline import (
@@ -23,9 +25,11 @@ from recsat.result.model import (
     NotMeasured,
     Result,
     Share,
+    SplitSummary,
 )
 
 Ends = tuple[float, float, float]
+SIZES = ("n_train", "n_validation", "n_test", "n_users", "n_candidate_items")
 
 
 def run(language: Ends | None, other: Ends | None, *, better: str = "higher") -> Result:
@@ -120,6 +124,27 @@ def test_the_arm_that_led_on_validation_leads_whatever_the_test_part_says() -> N
     arms = [arm.model_copy(update={"validation_ndcg": 0.5 if arm.name == "counter" else 0.4}) for arm in plain.arms]
     (line,) = headlines(plain.model_copy(update={"arms": arms}))
     assert (line.leader, line.value.partition(" ")[0]) == ("counter", "0.100")
+
+
+@pytest.mark.parametrize("control", ["permuted", "masked"])
+def test_a_control_that_is_there_to_fail_never_leads(control: Literal["permuted", "masked"]) -> None:
+    plain = run((0.2, 0.3, 0.4), (0.0, 0.1, 0.19))
+    arms = [arm.model_copy(update={"validation_ndcg": 0.9 if arm.name == "counter" else 0.4}) for arm in plain.arms]
+    infos = [
+        info.model_copy(update={"control": control}) if info.name == "counter" else info for info in plain.arm_infos
+    ]
+    changed = plain.model_copy(update={"arms": arms, "arm_infos": infos})
+    assert "counter" in {info.name for info in infos}
+    (line,) = headlines(changed)
+    assert line.leader not in (None, "counter")
+
+
+def test_the_leader_is_the_one_that_the_run_names() -> None:
+    plain = run((0.2, 0.3, 0.4), (0.0, 0.1, 0.19))
+    for name in ("reader", "counter"):
+        split = SplitSummary(name="s", protocol="", description="", leader=name, **dict.fromkeys(SIZES, 1))
+        (line,) = headlines(plain.model_copy(update={"splits": [split]}))
+        assert line.leader == name
 
 
 def test_a_result_that_does_not_say_how_arms_did_on_validation_has_no_leader() -> None:

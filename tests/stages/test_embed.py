@@ -72,3 +72,16 @@ def test_a_run_without_controls_has_none(small_run_config: RunConfig, tmp_path: 
     for stage in (PREPARE, EMBED):
         run_stage(folder, stage, plugins)
     assert folder.read_arrays("vectors/controls.safetensors") == {}
+
+
+def test_a_control_that_an_arm_of_the_run_reads_has_vectors_whatever_the_measure_asks_for(
+    small_run_config: RunConfig, tmp_path: Path
+) -> None:
+    measure = small_run_config.measure.model_copy(update={"controls": []})
+    config = small_run_config.model_copy(
+        update={"measure": measure, "arms": ["popularity", "text-words"], "runs_dir": str(tmp_path)}
+    )
+    folder, plugins = new_run(config), load_plugins(["content"])
+    for stage in (PREPARE, EMBED):
+        run_stage(folder, stage, plugins)
+    assert set(folder.read_arrays("vectors/controls.safetensors")) == {"words", "words-raw"}

@@ -107,7 +107,6 @@ class SatisfactionMetric:
     A user for whom the metric is not defined is left out or has null, and does not count in the mean. Intervals, paired
     tests and slices come from the framework. ``needs`` names what the data must have for the metric to exist at all:
     event names, or ``"exposures"``, ``"ties"``; where it is missing the report says so instead of printing a number.
-    ``primary`` makes it the measure whose outcome is that of its dimension; without one it is the domain's first.
     ``primary`` makes it the measure whose outcome is that of its dimension; without one that is the first of the domain's.
     ``bounds`` is the range that values cannot leave (None: unbounded on that side). ``over`` ends the sentence "Mean over …"
     that the report prints of the metric: which users have a value, and on what that depends.

@@ -194,7 +194,8 @@ class Comparison(Rule):
         if self.column.is_left_out(context):
             return None
         value = self.value(context) if callable(self.value) else self.value
-        return None if value is None or value in ([], ()) else replace(self, value=value)
+        asks_for_nothing = value is None or (isinstance(value, list | tuple | set | frozenset) and not value)
+        return None if asks_for_nothing else replace(self, value=value)
 
     def where(self) -> dict[str, Any]:
         return {"must": [self.condition()]}

@@ -13,7 +13,7 @@ from recsat.embed.fusion import unit_length
 def word_vectors(texts: Sequence[str], width: int) -> NDArray[np.float32]:
     r"""(n, at most ``width``) unit-length rows: latent semantic analysis of the texts.
 
-    TF-IDF with sublinear counts, :math:`(1 + \log n_{wi}) \log\frac{1 + n}{1 + n_w} + 1`, each row of unit length, then its ``width``
+    TF-IDF with sublinear counts, :math:`(1 + \log n_{wi}) \bigl(\log\frac{1 + n}{1 + n_w} + 1\bigr)`, each row of unit length, then its ``width``
     largest singular directions (Deerwester et al., JASIS 1990), randomised with a fixed seed: the same texts give the same vectors.
     Words are what lies between spaces and marks, in small letters; scripts without spaces give whole phrases, and little to share.
     A text without words has a row of zeros. Subtract the catalogue mean as from a model's (:func:`recsat.embed.centre.centre`).

@@ -18,6 +18,7 @@ from recsat.embed.centre import centre
 from recsat.embed.provenance import PROVENANCE_FILE
 from recsat.finetune.encoder import MODEL, settings_of
 from recsat.lists.make import lists_of
+from recsat.measure.differences import difference_intervals
 from recsat.measure.intervals import Intervals, bootstrap_intervals
 from recsat.measure.measures import key_of
 from recsat.measure.score import ALL, EvaluationCache, score_users
@@ -105,10 +106,14 @@ def _rows(context: StageContext, values: Mapping[tuple[str, str, str], tuple[Val
         keys = [key for key in values if key[0] == split]
         old, new = (np.column_stack([values[key][i] for key in keys]) for i in (0, 1))
         before, after, apart = (
-            bootstrap_intervals(
+            intervals_of(
                 table, confidence=measure.confidence, n_bootstrap=measure.n_bootstrap, seed=context.config.seed
             )
-            for table in (old, new, new - old)
+            for intervals_of, table in (
+                (bootstrap_intervals, old),
+                (bootstrap_intervals, new),
+                (difference_intervals, new - old),
+            )
         )
         p += list(sign_flip_test(new - old))
         for i, (_, arm, name) in enumerate(keys):

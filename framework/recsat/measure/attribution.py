@@ -1,7 +1,9 @@
 r"""Whose the gain is: how much of what the leading arm gains over arms that read nothing the words give, and how much the language model.
 
 Three arms of a split are picked by the validation part (:mod:`recsat.result.leading`): the one that leads among those that read with the
-language model, m; among those that read words alone or nothing, w; and among those that read nothing, n. On the same users
+language model and were judged with words in its place as well, m; among those that read words alone or nothing, w; and among those that read nothing,
+n. An arm without that twin is never m: its gain may be another's, that of order, say. On the same users, all of whom have a history, since the
+others are served by fallbacks whatever the arm,
 
 .. math:: \underbrace{m - n}_{\text{gain}} = \underbrace{(w - n)}_{\text{the words'}} + \underbrace{(m - w)}_{\text{the language model's}}
 
@@ -11,7 +13,7 @@ so a bag of words in the place of the model leaves the model nothing. Where w re
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 import polars as pl
@@ -26,6 +28,7 @@ from recsat.result.leading import leader
 from recsat.result.model import Attribution, Share
 
 Reads = Literal["nothing", "words", "language model"]
+MODEL: Final = "language model"
 
 
 def attribution(
@@ -33,24 +36,38 @@ def attribution(
     validation_ndcg: Mapping[str, float],
     reads: Mapping[str, Reads],
     *,
+    with_history: pl.Series | None = None,
+    reranker: str | None = None,
     settings: MeasureSettings,
     seed: int,
 ) -> Attribution:
     """The three arms and the two shares of nDCG@k; ``lack`` says why where there are none.
 
-    ``validation_ndcg`` has every arm that may lead, ``reads`` what each of them reads. Shares are means of paired differences over the
+    ``validation_ndcg`` has every arm that may lead, ``reads`` what each of them reads; ``with_history`` are the ids of users who liked
+    something before the cut (None: all did). A ``reranker`` may read for every arm, so then nothing is divided. Shares are means of paired differences over the
     users who have all three arms, with intervals of :func:`~recsat.measure.differences.difference_intervals`.
     """
     measure = key_of("ndcg", evaluated.k)
-    values = values_by_arm(evaluated, measure)
+    values = values_by_arm(evaluated, measure, with_history)
     ndcg = {arm: validation_ndcg[arm] for arm in validation_ndcg if arm in values}
 
     def first(*kinds: Reads) -> str | None:
-        return leader({arm: value for arm, value in ndcg.items() if reads[arm] in kinds}, settings.baseline)
+        return leader(
+            {
+                arm: value
+                for arm, value in ndcg.items()
+                if reads[arm] in kinds and (reads[arm] != MODEL or has_twin(arm))
+            },
+            settings.baseline,
+        )
 
-    model, without, nothing = first("language model"), first("nothing", "words"), first("nothing")
+    def has_twin(arm: str) -> bool:
+        return f"{arm}-words" in ndcg
+
+    model, without, nothing = first(MODEL), first("nothing", "words"), first("nothing")
     picked = Attribution(split=evaluated.split, measure=measure, model=model, without_model=without, nothing=nothing)
-    if lack := _lack(model, nothing, any(reads[arm] == "words" for arm in ndcg), evaluated.split):
+    has_model = any(reads[arm] == MODEL for arm in ndcg)
+    if lack := _lack(has_model, model, nothing, reranker, evaluated.split):
         return picked.model_copy(update={"lack": lack})
     assert model is not None, "checked above"
     assert without is not None, "who reads nothing is among them"
@@ -75,9 +92,11 @@ def attribution(
     return picked.model_copy(update={"gain": gain, "words_share": words, "model_share": of_model})
 
 
-def values_by_arm(evaluated: EvaluatedSplit, measure: str) -> dict[str, Values]:
-    """Values of one measure by arm, aligned over every user who has any value at all; NaN where an arm gives none."""
+def values_by_arm(evaluated: EvaluatedSplit, measure: str, among: pl.Series | None = None) -> dict[str, Values]:
+    """Values of one measure by arm, aligned over every user (``among`` some) who has any value at all; NaN where an arm gives none."""
     everybody = evaluated.per_user.filter(pl.col("slice") == ALL)
+    if among is not None:
+        everybody = everybody.filter(pl.col("user_id").is_in(among.implode()))
     rows = everybody.filter(pl.col("measure") == measure)
     users = everybody.select("user_id").unique().sort("user_id")
     return {
@@ -90,14 +109,16 @@ def values_by_arm(evaluated: EvaluatedSplit, measure: str) -> dict[str, Values]:
     }
 
 
-def _lack(model: str | None, nothing: str | None, has_words: bool, split: str) -> str:
-    if model is None:
+def _lack(has_model: bool, model: str | None, nothing: str | None, reranker: str | None, split: str) -> str:
+    if not has_model:
         return f"No arm with lists on {split} reads with a language model."
+    if reranker is not None:
+        return f"The lists were reranked by {reranker}, which may read for every arm, so the gain cannot be divided."
     if nothing is None:
         return f"Every arm with lists on {split} reads texts, so there is no gain over reading nothing."
-    if not has_words:
+    if model is None:
         return (
-            f"No arm with lists on {split} reads words without a model, so words and model cannot be told apart: "
+            f"No arm with lists on {split} reads words where another reads with a model, so words and model cannot be told apart: "
             "add words to measure.controls."
         )
     return ""

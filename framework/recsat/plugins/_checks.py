@@ -161,6 +161,8 @@ def _recommender(spec: RecommenderSpec) -> Iterator[str]:
         yield f"reads is {spec.reads!r}; give one of {listed(READS)}"
     if spec.control not in (None, *CONTROLS):
         yield f"control is {spec.control!r}; give None or one of {listed(CONTROLS)}"
+    if spec.control in CONTROLS and spec.reads != ("words" if spec.control == "words" else "language model"):
+        yield f"reads is {spec.reads!r} of a control {spec.control!r}; give {'words' if spec.control == 'words' else 'language model'!r}"
     if not isinstance(spec.controls, tuple) or not all(control in CONTROLS for control in spec.controls):
         yield f"controls is {spec.controls!r}; give a tuple of some of {listed(CONTROLS)}"
     yield from _mapping(

@@ -104,10 +104,19 @@ def arms_on(result: Result, split: str, slice_name: str = "all") -> list[ArmResu
 
 
 def leading(result: Result, arms: Sequence[ArmResult]) -> ArmResult | None:
-    """Which of the ``arms`` of a split leads, by validation; None where there is none, or one of them has no value there."""
-    ndcg = {arm.name: arm.validation_ndcg for arm in arms if arm.validation_ndcg is not None}
-    name = leader(ndcg, result.baseline)
-    return next((arm for arm in arms if arm.name == name), None) if len(ndcg) == len(arms) else None
+    """Which of the ``arms`` of a split leads: the one that the run says, or by validation; None where that has no value.
+
+    Controls that are there to fail never do.
+    """
+    leaders = {split.name: split.leader for split in result.splits}
+    name = leaders.get(arms[0].split) if arms else None
+    if name is None:
+        failing = {info.name for info in result.arm_infos if info.control not in (None, "words")}
+        ndcg = {arm.name: arm.validation_ndcg for arm in arms if arm.name not in failing}
+        if None in ndcg.values():
+            return None
+        name = leader({arm: value for arm, value in ndcg.items() if value is not None}, result.baseline)
+    return next((arm for arm in arms if arm.name == name), None)
 
 
 def split_names(result: Result) -> list[str]:

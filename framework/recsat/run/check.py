@@ -31,6 +31,10 @@ def check_config(config: RunConfig, plugins: Plugins, sources: Mapping[str, str]
     arms = plugins.recommenders(domain)
     with_source(origins, "arms", lambda: plugins.select("arm", arms, config.arms))
     with_source(origins, "measure.baseline", lambda: plugins.select("arm", arms, [config.measure.baseline]))
+    if arms[config.measure.baseline].control in ("permuted", "masked"):
+        raise ConfigError(
+            f"measure.baseline: {config.measure.baseline!r} is a control that is there to fail. Choose an arm, such as popularity."
+        )
     for name in config.parameters:
         with_source(origins, f"parameters.{name}", lambda arm=name: plugins.select("arm", arms, [arm]))  # type: ignore[misc]
         with_source(origins, f"parameters.{name}", lambda arm=name: _make(arms[arm], config.parameters[arm]))  # type: ignore[misc]
@@ -59,6 +63,10 @@ def with_source(sources: Mapping[str, str], key: str, check: Callable[[], object
 
 
 def _make(spec: RecommenderSpec, fixed: Mapping[str, JsonValue]) -> None:
+    if "representation" in fixed:
+        raise ConfigError(
+            f"representation is no setting of a run: name the arm that reads otherwise, such as {spec.name}-words, in arms."
+        )
     parameters = {**{name: values[0] for name, values in spec.grid.items()}, **fixed}
     try:
         spec.make(**parameters)

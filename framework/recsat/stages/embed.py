@@ -6,12 +6,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsat.config.settings import Control
 from recsat.contract.domain import Encoder
 from recsat.embed.cache import embed_texts
 from recsat.embed.centre import centre
 from recsat.embed.fusion import ready_vectors
 from recsat.embed.words import word_vectors
-from recsat.errors import PluginError
+from recsat.errors import ConfigError, PluginError
 from recsat.run.stage import StageContext, StageCounts
 
 
@@ -49,7 +50,7 @@ def control_vectors(
 ) -> dict[str, NDArray[np.float32]]:
     """What stands in the place of the model in the controls of the run: see ``measure.controls``. Raw vectors beside the centred ones."""
     vectors: dict[str, NDArray[np.float32]] = {}
-    for control in context.config.measure.controls:
+    for control in controls_of(context):
         if control == "words":
             of_control = word_vectors(texts.to_list(), encoder.dimension)
         elif control == "permuted":
@@ -60,11 +61,20 @@ def control_vectors(
     return vectors
 
 
+def controls_of(context: StageContext) -> list[Control]:
+    """Those that ``measure.controls`` asks for, and those of arms that the run names."""
+    available = context.plugins.recommenders(context.domain)
+    named = [available[name].control for name in context.config.arms if name in available]
+    return list(dict.fromkeys([*context.config.measure.controls, *(control for control in named if control)]))
+
+
 def masked_texts(context: StageContext) -> pl.Series:
     """Item texts without the items' names, whichever column of the domain has them."""
     items, title = context.catalogue.items, context.domain.title
     if title not in items.columns:
-        return context.domain.describe_item(items)
+        raise ConfigError(
+            f"measure.controls: masked needs the items' names, and domain {context.domain.name!r} has no column {title!r}. Leave it out."
+        )
     return context.domain.describe_item(items.with_columns(pl.lit("").cast(items.schema[title]).alias(title)))
 
 

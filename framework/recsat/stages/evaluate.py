@@ -102,7 +102,17 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, part
     specs = context.plugins.recommenders(context.domain)
     leading = {name: ndcg for name, ndcg in validation_ndcg.items() if may_lead(specs[name])}
     reads = {name: specs[name].reads for name in leading}
-    parts.attributions.append(attribution(evaluated, leading, reads, settings=config.measure, seed=config.seed))
+    parts.attributions.append(
+        attribution(
+            evaluated,
+            leading,
+            reads,
+            with_history=evidence.known_likes["user_id"].unique(),
+            reranker=config.rank.reranker,
+            settings=config.measure,
+            seed=config.seed,
+        )
+    )
     with_model = {name for name, what in reads.items() if what == "language model"}
     parts.verdicts += verdicts(evaluated, leading, with_model, settings=config.measure, seed=config.seed)
 

@@ -45,7 +45,7 @@ def arms_of(context: StageContext, split: Split) -> dict[str, RecommenderSpec]:
     for name, spec in list(arms.items()):
         for control in context.config.measure.controls:
             if control in spec.controls:
-                arms.setdefault(f"{name}-{control}", available[f"{name}-{control}"])
+                arms |= context.plugins.select("arm", available, [f"{name}-{control}"])
     return able_arms(arms, split.protocol)
 
 

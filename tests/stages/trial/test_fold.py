@@ -209,3 +209,27 @@ def test_a_sample_of_users_is_drawn_among_those_who_count_and_by_the_seed() -> N
 def test_now_is_the_last_known_event_in_every_time_zone() -> None:
     [_, (context, _, _)] = list(contexts(SPLIT, TOWN.dataset))
     assert context.now == day(3)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_tie_by_plain_user_ids_is_the_tie_of_the_events_that_name_the_person_as_an_item(protocol: str) -> None:
+    """Users befriend people: events say user:v, ties say v."""
+    people = [f"u{i}" for i in range(8)]
+    rng = np.random.default_rng(3)
+    likes = events(
+        *((one, f"user:{other}", float(rng.uniform(0, 50))) for one in people for other in people if one != other)
+    )
+    ties = likes.select("user_id", pl.col("item_id").str.strip_prefix("user:").alias("other_id"), "timestamp")
+    timeless = ties.with_columns(pl.lit(None, dtype=ties.schema["timestamp"]).alias("timestamp"))
+    items = pl.DataFrame({"item_id": [f"user:{one}" for one in people], "kind": "friend", "title": people})
+    dataset = Dataset(items=items, events=likes, ties=pl.concat([ties, timeless]))
+    settings: dict[str, Any] = {"protocol": protocol, "n_last": 1, "test_share": 0.25, "validation_share": 0.25}
+    split = split_events(likes, DOMAIN.positive, SplitSettings(**settings), seed=1)
+    for context, _, later in contexts(split, dataset):
+        held_out = {(user, item.removeprefix("user:")) for user, item in pairs(later, "item_id")}
+        tables = [context.known.ties]
+        if protocol == "timeline":
+            tables = [context.known.ties.filter(pl.col("timestamp").is_null())]  # type: ignore[union-attr]
+        for table in tables:
+            assert not held_out & pairs(table, "other_id")
+            assert not {(other, one) for one, other in held_out} & pairs(table, "other_id")

@@ -1,0 +1,31 @@
+"""What a configuration is refused for before a run begins."""
+
+from __future__ import annotations
+
+import pytest
+
+from recsat import ConfigError
+from recsat.config.settings import RunConfig
+from recsat.plugins import load_plugins
+from recsat.run.check import check_config
+
+
+def with_measure(config: RunConfig, **settings: object) -> RunConfig:
+    return config.model_copy(update={"measure": config.measure.model_copy(update=settings)})
+
+
+@pytest.mark.parametrize("name", ["text-permuted", "text-masked"])
+def test_what_is_there_to_fail_is_no_baseline(small_run_config: RunConfig, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"^measure.baseline: '{name}' is a control that is there to fail"):
+        check_config(with_measure(small_run_config, baseline=name), load_plugins(["content"]))
+
+
+def test_words_may_be_the_baseline(small_run_config: RunConfig) -> None:
+    check_config(with_measure(small_run_config, baseline="text-words"), load_plugins(["content"]))
+
+
+@pytest.mark.parametrize("representation", ["words", "text"])
+def test_what_an_arm_reads_is_no_parameter_of_a_run(small_run_config: RunConfig, representation: str) -> None:
+    config = small_run_config.model_copy(update={"parameters": {"text": {"representation": representation}}})
+    with pytest.raises(ConfigError, match=r"^parameters.text: representation is no setting of a run: .*text-words"):
+        check_config(config, load_plugins(["content"]))
