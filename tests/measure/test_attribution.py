@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from recsat.config.settings import MeasureSettings
-from recsat.measure.attribution import Reads, attribution
+from recsat.contract.domain import Reads
+from recsat.measure.attribution import attribution
 from recsat.measure.evaluate import EvaluatedSplit, evaluate_split
 from recsat.measure.evidence import Evidence
 from recsat.result.model import Attribution

@@ -12,9 +12,10 @@ from recsat import RunConfig
 from recsat.data.split import Split
 from recsat.measure.accuracy import ndcg
 from recsat.plugins import load_plugins
+from recsat.result.leading import may_lead
 from recsat.run import LogProgress, RunFolder, StageContext
 from recsat.stages.prepare import read_split
-from recsat.stages.recommend import able_arms, arms_of, fixed_parameters, may_lead
+from recsat.stages.recommend import able_arms, arms_of, fixed_parameters
 from recsat.stages.split_lists import read_split_lists
 from recsat.stages.trial.fold import test_fold as final_fold
 from recsat.stages.trial.fold import validation_fold
@@ -85,7 +86,7 @@ def test_every_text_arm_is_judged_with_words_as_well_and_what_a_run_fixes_of_it_
 def test_controls_that_are_there_to_fail_never_lead() -> None:
     plugins = load_plugins(["content"])
     arms = plugins.recommenders(plugins.domain("content"))
-    assert may_lead(arms["text"])
-    assert may_lead(arms["text-words"])
-    assert not may_lead(arms["text-permuted"])
-    assert not may_lead(arms["hybrid-masked"])
+    assert may_lead(arms["text"].control)
+    assert may_lead(arms["text-words"].control)
+    assert not may_lead(arms["text-permuted"].control)
+    assert not may_lead(arms["hybrid-masked"].control)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Literal
 
 from recsat.builtin.lazy import lazy
+from recsat.config.settings import Control
 from recsat.contract.domain import RecommenderSpec
-
-Control = Literal["words", "permuted", "masked"]
 
 _ARMS: list[RecommenderSpec] = [
     RecommenderSpec(

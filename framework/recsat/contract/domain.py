@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from recsat.config.settings import Control
 from recsat.contract.dataset import Dataset
 from recsat.contract.rules import PayloadType, Rule
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from recsat.contract.reranker import Reranker
 
 Dimension = Literal["accuracy", "diversity", "behaviour", "business"]
+Reads = Literal["nothing", "words", "language model"]
 
 
 class DomainConfig(BaseModel):
@@ -167,12 +169,12 @@ class RecommenderSpec:
     grid: Mapping[str, Sequence[float | int | str | bool]] = field(default_factory=dict)
     ranks_unseen_items: bool = False
     """True where the arm can order items that nobody has used yet; others are left out of cold-item splits."""
-    reads: Literal["nothing", "words", "language model"] = "nothing"
+    reads: Reads = "nothing"
     """What tells the arm of the items besides events: the report asks how much of a gain is the words', and how much the model's."""
-    control: Literal["words", "permuted", "masked"] | None = None
+    control: Control | None = None
     """Set for an arm that is another one with the control in place of the language model; ``words`` may lead, the other two never do."""
-    controls: tuple[Literal["words", "permuted", "masked"], ...] = ()
-    """The controls that this arm is registered with besides, each as ``<name>-<control>``; a run adds those of ``measure.controls``."""
+    controls: tuple[Control, ...] = ()
+    """The controls that the same plugin registers besides, each as ``<name>-<control>``; a run adds those of ``measure.controls``."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,12 +13,13 @@ so a bag of words in the place of the model leaves the model nothing. Where w re
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import polars as pl
 
 from recsat.config.settings import MeasureSettings
+from recsat.contract.domain import Reads
 from recsat.measure.accuracy import Values
 from recsat.measure.differences import difference_intervals
 from recsat.measure.evaluate import EvaluatedSplit
@@ -27,7 +28,6 @@ from recsat.measure.score import ALL
 from recsat.result.leading import leader
 from recsat.result.model import Attribution, Share
 
-Reads = Literal["nothing", "words", "language model"]
 MODEL: Final = "language model"
 
 

@@ -10,12 +10,14 @@ from typing import Any, get_args
 
 import polars as pl
 
+from recsat.config.settings import Control
 from recsat.contract.domain import (
     CandidateFilter,
     Dimension,
     Domain,
     DomainConfig,
     EncoderSpec,
+    Reads,
     RecommenderSpec,
     RerankerSpec,
     SatisfactionMetric,
@@ -25,8 +27,8 @@ from recsat.contract.rules import PayloadType, Rule
 from recsat.errors import did_you_mean
 from recsat.plugins._record import listed
 
-READS = ("nothing", "words", "language model")
-CONTROLS = ("words", "permuted", "masked")
+READS = get_args(Reads)
+CONTROLS = get_args(Control)
 SNAKE = "[a-z][a-z0-9_]*"
 KEBAB = "[a-z][a-z0-9_-]*"
 """Encoders and arms are model names, which people write with hyphens."""

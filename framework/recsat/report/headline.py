@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from recsat.result.leading import leader
+from recsat.result.leading import leader, may_lead
 from recsat.result.model import ArmResult, Attribution, Measure, MeasureInfo, NotMeasured, Result, Share
 from recsat.result.numerals import interval, number, signed
 
@@ -111,7 +111,7 @@ def leading(result: Result, arms: Sequence[ArmResult]) -> ArmResult | None:
     leaders = {split.name: split.leader for split in result.splits}
     name = leaders.get(arms[0].split) if arms else None
     if name is None:
-        failing = {info.name for info in result.arm_infos if info.control not in (None, "words")}
+        failing = {info.name for info in result.arm_infos if not may_lead(info.control)}
         ndcg = {arm.name: arm.validation_ndcg for arm in arms if arm.name not in failing}
         if None in ndcg.values():
             return None

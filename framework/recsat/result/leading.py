@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from recsat.config.settings import Control
+
 
 def leader(validation_ndcg: Mapping[str, float], baseline: str) -> str | None:
     """The arm with the largest nDCG@k on the validation part of a split; None where there is no arm.
@@ -15,3 +17,8 @@ def leader(validation_ndcg: Mapping[str, float], baseline: str) -> str | None:
     'text'
     """
     return max(validation_ndcg, key=lambda arm: (validation_ndcg[arm], arm != baseline), default=None)
+
+
+def may_lead(control: Control | None) -> bool:
+    """Whether an arm that is this control (None: is none) may lead, or be what others are compared with: all but those that are there to fail."""
+    return control in (None, "words")

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from recsat.contract.domain import Dimension
+from recsat.config.settings import Control
+from recsat.contract.domain import Dimension, Reads
 
 SCHEMA_VERSION = 1
 
@@ -71,8 +72,8 @@ class ArmInfo(Part):
 
     name: str
     description: str = ""
-    reads: Literal["nothing", "words", "language model"]
-    control: Literal["words", "permuted", "masked"] | None = None
+    reads: Reads
+    control: Control | None = None
     """Set where it is another arm with this control in place of the language model."""
 
 

@@ -13,6 +13,7 @@ from recsat.embed.provenance import models_of, refuse_leak
 from recsat.errors import ConfigError, PluginError
 from recsat.plugins import Plugins
 from recsat.rerank.make import make_reranker
+from recsat.result.leading import may_lead
 
 
 def check_config(config: RunConfig, plugins: Plugins, sources: Mapping[str, str] | None = None) -> DomainConfig:
@@ -31,7 +32,7 @@ def check_config(config: RunConfig, plugins: Plugins, sources: Mapping[str, str]
     arms = plugins.recommenders(domain)
     with_source(origins, "arms", lambda: plugins.select("arm", arms, config.arms))
     with_source(origins, "measure.baseline", lambda: plugins.select("arm", arms, [config.measure.baseline]))
-    if arms[config.measure.baseline].control in ("permuted", "masked"):
+    if not may_lead(arms[config.measure.baseline].control):
         raise ConfigError(
             f"measure.baseline: {config.measure.baseline!r} is a control that is there to fail. Choose an arm, such as popularity."
         )

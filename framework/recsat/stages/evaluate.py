@@ -11,6 +11,7 @@ from recsat.data.split import Split
 from recsat.measure.attribution import attribution
 from recsat.measure.evaluate import EvaluatedSplit, evaluate_split
 from recsat.measure.verdict import verdicts
+from recsat.result.leading import may_lead
 from recsat.result.model import (
     ArmInfo,
     ArmResult,
@@ -30,7 +31,6 @@ from recsat.result.model import (
 )
 from recsat.run.stage import StageContext, StageCounts
 from recsat.stages.prepare import read_split
-from recsat.stages.recommend import may_lead
 from recsat.stages.split_lists import SplitLists, read_split_lists
 from recsat.stages.trial.evidence import evidence_of
 from recsat.stages.trial.inputs import RunInputs, embedded_inputs
@@ -100,7 +100,7 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, part
     parts.predictions += record.predictions
     parts.samples += sample_users(context.domain, evidence, by_arm, config.measure.n_sample_users, config.seed)
     specs = context.plugins.recommenders(context.domain)
-    leading = {name: ndcg for name, ndcg in validation_ndcg.items() if may_lead(specs[name])}
+    leading = {name: ndcg for name, ndcg in validation_ndcg.items() if may_lead(specs[name].control)}
     reads = {name: specs[name].reads for name in leading}
     parts.attributions.append(
         attribution(

@@ -16,7 +16,7 @@ from recsat.lists.candidates import StoreRetriever
 from recsat.lists.make import Recommended, lists_of
 from recsat.lists.request import Request
 from recsat.rerank.make import make_reranker
-from recsat.result.leading import leader
+from recsat.result.leading import leader, may_lead
 from recsat.result.model import PredictionError
 from recsat.run.stage import StageContext, StageCounts
 from recsat.stages.index import opened_retriever, retriever_of
@@ -54,11 +54,6 @@ def fixed_parameters(context: StageContext, name: str, spec: RecommenderSpec) ->
     fixed = context.config.parameters
     of_arm = name.removesuffix(f"-{spec.control}") if spec.control else name
     return fixed.get(name, fixed.get(of_arm, {}))
-
-
-def may_lead(spec: RecommenderSpec) -> bool:
-    """All but the controls that are there to fail."""
-    return spec.control in (None, "words")
 
 
 def request_of(context: StageContext) -> Request:
@@ -166,7 +161,7 @@ class SplitTrial:
     @property
     def leader(self) -> str:
         """The arm that leads among those that were added."""
-        ndcg = {name: self.lists[name].validation_ndcg for name, spec in self.specs.items() if may_lead(spec)}
+        ndcg = {name: self.lists[name].validation_ndcg for name, spec in self.specs.items() if may_lead(spec.control)}
         name = leader(ndcg, self.context.config.measure.baseline)
         assert name is not None, "the baseline ranks on every split"
         return name
