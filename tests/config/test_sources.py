@@ -15,6 +15,7 @@ from pydantic import BaseModel, model_validator
 from ruamel.yaml import YAML
 
 from recsat import ConfigError, Dataset, Domain, DomainConfig, RunConfig
+from recsat.config.settings import SplitSettings
 from recsat.config.sources import check_domain_config, load_config
 
 
@@ -253,3 +254,12 @@ def test_a_faulty_setting_of_the_domain_is_named_with_its_source(override: str, 
     with pytest.raises(ConfigError) as caught:
         check_domain_config(loaded.config, SHOP.config, loaded.sources)
     assert message == str(caught.value)
+
+
+def test_only_protocols_that_draw_are_repeated() -> None:
+    protocols = ("timeline", "last-n", "random", "cold-items", "cold-users", "mixed")
+    assert [SplitSettings(protocol=name).n_draws for name in protocols] == [1, 1, 1, 5, 1, 5]
+    assert SplitSettings(protocol="random", repeats=3).n_draws == 3
+    for name in ("timeline", "last-n"):
+        with pytest.raises(ValueError, match=f"repeats 2, but {name} draws nothing"):
+            SplitSettings(protocol=name, repeats=2)

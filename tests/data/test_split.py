@@ -71,6 +71,19 @@ event_tables = st.lists(
 ).map(table)
 
 
+def test_every_draw_is_a_split_of_its_own_and_the_first_is_that_of_the_seed() -> None:
+    events, cold = grid(10, 20), split_settings("cold-items", test_share=0.2)
+    draws = [split_events(events, LIKED, cold, 5, draw=draw) for draw in (1, 2, 3)]
+    assert [split.draw for split in draws] == [1, 2, 3]
+    items = [frozenset(split.test["item_id"]) for split in draws]
+    assert len(set(items)) == 3
+    assert items[0] == frozenset(split_events(events, LIKED, cold, 5).test["item_id"])
+    again = split_events(events, LIKED, cold, 5, draw=2)
+    assert all(left.equals(right) for left, right in zip(parts(draws[1]), parts(again), strict=True))
+    assert frozenset(split_events(events, LIKED, cold, 6, draw=2).test["item_id"]) != items[1]
+    assert "Drawn 5 times" in draws[0].description
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @settings(max_examples=30)
 @given(events=event_tables, seed=st.integers(0, 2**32 - 1), test_share=st.floats(0.1, 0.8))

@@ -18,7 +18,7 @@ from recsat.stages import PIPELINE
 FINGERPRINT = "0123456789abcdef"
 SPLITS = [
     {"name": "warm", "protocol": "random", "test_share": 0.2},
-    {"name": "cold", "protocol": "cold-items", "test_share": 0.2},
+    {"name": "cold", "protocol": "cold-items", "test_share": 0.2, "repeats": 1},
 ]
 
 
@@ -36,6 +36,13 @@ def model(tmp_path: Path) -> Path:
 def run_of(model: Path, **changes: Any) -> RunConfig:
     rank = {"reranker": "classifier", "reranker_parameters": {"model": str(model)}}
     return RunConfig.model_validate({"splits": SPLITS, "rank": rank, **changes})
+
+
+def test_a_run_that_draws_other_items_than_the_model_was_trained_around_is_refused(model: Path) -> None:
+    """Further draws hold out what the first one trains on."""
+    drawn_again = [{**SPLITS[1], "repeats": 3}]
+    with pytest.raises(ConfigError, match=r"splits cold are drawn again here, .*set repeats: 1"):
+        refuse_leaks(run_of(model, splits=drawn_again), FINGERPRINT)
 
 
 RENAMED = [{**SPLITS[1], "name": "new-items"}]
@@ -111,7 +118,8 @@ def test_what_the_settings_tell_shows_before_a_run_and_what_the_data_tell_in_its
 ) -> None:
     plugins = load_plugins(["content"])
     rank = run_of(model).rank
-    other = small_run_config.model_copy(update={"rank": rank})
+    splits = [split.model_copy(update={"repeats": 1}) for split in small_run_config.splits]
+    other = small_run_config.model_copy(update={"rank": rank, "splits": splits})
     with pytest.raises(ConfigError, match=r"^rank.reranker_parameters.model: .*data.min_user_events 5 there, 3 here"):
         check_config(other, plugins)
     content = json.loads((model / "finetune.json").read_text())

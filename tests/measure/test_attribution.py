@@ -112,7 +112,7 @@ def test_only_users_with_a_history_are_asked(world: Evidence, arm: Arm) -> None:
         "user_id"
     ].unique()
     some = judged_users.sort()[:20]
-    gain = attribution(evaluated, validation, READS, with_history=some, settings=SETTINGS, seed=7).gain
+    gain = attribution(evaluated, validation, READS, with_history=[some], settings=SETTINGS, seed=7).gain
     assert gain is not None
     assert (gain.n_users, judged_users.len() > 20) == (20, True)
 
@@ -130,7 +130,7 @@ def test_arms_that_differ_by_chance_alone_show_no_share_of_the_model() -> None:
         values = rng.beta(0.8, 2.0, (3, 200)) * (rng.random((3, 200)) > 0.3)
         per_user = pl.concat(
             pl.DataFrame({"user_id": [f"u{i:03}" for i in range(200)], "value": row}).with_columns(
-                arm=pl.lit(arm), slice=pl.lit("all"), measure=pl.lit("ndcg@5")
+                arm=pl.lit(arm), slice=pl.lit("all"), measure=pl.lit("ndcg@5"), draw=pl.lit(1, dtype=pl.Int64)
             )
             for arm, row in zip(("chance", "model-words", "model"), values, strict=True)
         )

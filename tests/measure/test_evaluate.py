@@ -12,7 +12,7 @@ from recsat.contract.domain import Judged, SatisfactionMetric
 from recsat.errors import DataError, PluginError, UnknownItem
 from recsat.measure import accuracy, concentration, diversity
 from recsat.measure.binomial import binomial_interval
-from recsat.measure.evaluate import PER_USER_SCHEMA, EvaluatedSplit, evaluate_split
+from recsat.measure.evaluate import PER_USER_SCHEMA, Draw, EvaluatedSplit, evaluate_split
 from recsat.measure.evidence import Evidence
 from recsat.measure.list_measures import popularity_lift, serendipity, topic_divergence, topic_hellinger
 from recsat.metrics import click_through_rate
@@ -450,3 +450,64 @@ def test_measures_beside_the_history_are_those_of_the_functions(world: Evidence,
         served = table.filter(pl.col("user_id").is_in(world.users.implode()))
         assert means[name] == pytest.approx(served["value"].drop_nulls().drop_nans().mean()), name
     assert 0 < (means["debiased-ndcg@5"] or 0) < 1
+
+
+@pytest.fixture(scope="module")
+def second_draw(world: Evidence, arm: Arm) -> Draw:
+    """Other relevant items, other lists, and one user fewer."""
+    users = world.users[1:]
+    relevant = world.relevant.filter(pl.col("user_id").is_in(users.implode()))
+    shuffled = relevant.with_columns(item_id=pl.col("item_id").shuffle(seed=1)).unique()
+    lists = {"chance": arm(0.0, 8), "weak": arm(0.3, 9), "strong": arm(1.5, 10)}
+    return Draw(
+        {name: table.filter(pl.col("user_id").is_in(users.implode())) for name, table in lists.items()},
+        replace(world, users=users, relevant=shuffled),
+    )
+
+
+def test_means_of_several_draws_are_over_draws(
+    lists: dict[str, pl.DataFrame], world: Evidence, second_draw: Draw, evaluated: EvaluatedSplit
+) -> None:
+    both = evaluate_split(lists, world, [second_draw], metrics=METRICS, settings=SETTINGS, k=K, seed=7)
+    second = evaluate_split(
+        second_draw.lists_by_arm, second_draw.evidence, metrics=METRICS, settings=SETTINGS, k=K, seed=7
+    )
+    for arm_name in lists:
+        for name in ("ndcg@5", "hit@5", "novelty@5", "coverage@5"):
+            means = [find(one, arm_name).measures[name].mean or 0.0 for one in (evaluated, second)]
+            measure = find(both, arm_name).measures[name]
+            assert measure.mean == pytest.approx(sum(means) / 2), name
+    difference = find(both, "strong").differences["ndcg@5"]
+    assert (difference.mean_arm or 0) - (difference.mean_baseline or 0) == pytest.approx(difference.mean)
+    assert both.per_user["draw"].unique().sort().to_list() == [1, 2]
+    of_first = both.per_user.filter(draw=1).drop("draw")
+    assert of_first.sort(pl.all()).equals(evaluated.per_user.drop("draw").sort(pl.all()))
+    of_second = both.per_user.filter(draw=2).drop("draw")
+    assert of_second.sort(pl.all()).equals(second.per_user.drop("draw").sort(pl.all()))
+
+
+def test_draws_that_differ_widen_the_interval(
+    lists: dict[str, pl.DataFrame], world: Evidence, second_draw: Draw, evaluated: EvaluatedSplit
+) -> None:
+    both = evaluate_split(lists, world, [second_draw], metrics=METRICS, settings=SETTINGS, k=K, seed=7)
+
+    def width(one: EvaluatedSplit) -> float:
+        measure = find(one, "strong").measures["ndcg@5"]
+        assert measure.low is not None
+        assert measure.high is not None
+        return measure.high - measure.low
+
+    assert find(both, "strong").measures["ndcg@5"].mean != find(evaluated, "strong").measures["ndcg@5"].mean
+    assert width(both) > width(evaluated)
+
+
+def test_hits_that_no_draw_has_are_counted_in_users_and_not_taken_for_certain(
+    lists: dict[str, pl.DataFrame], world: Evidence
+) -> None:
+    nowhere = replace(world, relevant=world.relevant.with_columns(item_id=pl.lit("i00")).unique())
+    nothing = {name: table.filter(pl.col("item_id") != "i00") for name, table in lists.items()}
+    draws = [Draw(nothing, nowhere)]
+    both = evaluate_split(nothing, nowhere, draws, metrics={}, settings=SETTINGS, k=K, seed=7)
+    hit = find(both, "strong").measures["hit@5"]
+    assert (hit.mean, hit.low) == (0.0, 0.0)
+    assert hit.high == pytest.approx(binomial_interval(0, hit.n_users, 0.95)[1])

@@ -80,3 +80,17 @@ def test_a_file_that_recommend_left_damaged_is_not_taken_for_a_whole_one(again: 
     again.write_json("lists/warm.json", record)
     with pytest.raises(ValueError, match="leader"):
         read_split_lists(again, "warm")
+
+
+def test_means_of_a_split_that_is_drawn_again_are_over_its_draws(finished_run: Path) -> None:
+    result = Result.model_validate_json((finished_run / "result.json").read_text())
+    per_user = pl.read_parquet(finished_run / "measures.parquet")
+    assert {split.name: split.n_draws for split in result.splits} == {"warm": 1, "cold": 5}
+    rows = per_user.filter(split="cold", slice="all", measure="ndcg@10", arm="text")
+    by_draw = rows.group_by("draw").agg(pl.col("value").mean()).sort("draw")
+    assert by_draw["draw"].to_list() == [1, 2, 3, 4, 5]
+    (text,) = [arm for arm in result.arms if (arm.name, arm.split, arm.slice) == ("text", "cold", "all")]
+    assert text.measures["ndcg@10"].mean == pytest.approx(by_draw["value"].mean())
+    (cold,) = [one for one in result.attributions if one.split == "cold"]
+    assert cold.gain is not None
+    assert cold.gain.n_users == rows["user_id"].n_unique()

@@ -10,12 +10,13 @@ import pytest
 
 from recsat import RunConfig
 from recsat.data.split import Split
+from recsat.lists.make import lists_of
 from recsat.measure.accuracy import ndcg
 from recsat.plugins import load_plugins
 from recsat.result.leading import may_lead
 from recsat.run import LogProgress, RunFolder, StageContext
 from recsat.stages.prepare import read_split
-from recsat.stages.recommend import able_arms, arms_of, fixed_parameters
+from recsat.stages.recommend import able_arms, arms_of, fixed_parameters, request_of
 from recsat.stages.split_lists import read_split_lists
 from recsat.stages.trial.fold import test_fold as final_fold
 from recsat.stages.trial.fold import validation_fold
@@ -90,3 +91,32 @@ def test_controls_that_are_there_to_fail_never_lead() -> None:
     assert may_lead(arms["text-words"].control)
     assert not may_lead(arms["text-permuted"].control)
     assert not may_lead(arms["hybrid-masked"].control)
+
+
+@pytest.mark.parametrize("draw", [1, 2, 5])
+def test_every_draw_has_lists_of_arms_that_have_not_seen_its_items(finished_run: Path, draw: int) -> None:
+    """Popularity knows nothing of them, so that its lists are chance; text is what it is by hand."""
+    folder = RunFolder(finished_run)
+    context = StageContext.open(folder, load_plugins(["content"]))
+    split = read_split(folder, "cold", draw)
+    record, tables = read_split_lists(folder, "cold", draw)
+    assert (record.draw, split.draw) == (draw, draw)
+    assert split.test_items is not None
+    assert set(tables.lists["item_id"]) <= set(split.test_items)
+    fold = final_fold(embedded_inputs(context), split)
+    assert tables.users.to_list() == fold.users.ids
+    assert tables.relevant.sort(pl.all()).equals(fold.relevant.sort(pl.all()))
+    assert set(tables.relevant["item_id"]).isdisjoint(fold.known["item_id"])
+    spec = context.plugins.recommenders(context.domain)["text"]
+    request = replace(request_of(context), explain=False)
+    by_hand = lists_of(fold, "text", spec.make(**record.arms["text"].parameters).fit(fold.train), request).lists
+    columns = ["user_id", "rank", "item_id"]
+    assert tables.lists.filter(arm="text").select(columns).equals(by_hand.select(columns))
+
+
+def test_arms_are_tuned_on_the_first_draw_alone(finished_run: Path) -> None:
+    first, second = (read_split_lists(RunFolder(finished_run), "cold", draw)[0] for draw in (1, 2))
+    assert {name: arm.parameters for name, arm in first.arms.items()} == {
+        name: arm.parameters for name, arm in second.arms.items()
+    }
+    assert first.leader == second.leader

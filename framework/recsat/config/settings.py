@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 
 class Settings(BaseModel):
@@ -46,6 +46,29 @@ class SplitSettings(Settings):
     n_last: int = Field(
         5, ge=1, description="last-n: events per user in the test part; the validation part has as many."
     )
+    repeats: int | None = Field(
+        None,
+        ge=1,
+        le=100,
+        description=(
+            "How often the held-out part is drawn anew. Every arm is tuned on the first draw and fitted and judged on each, and the intervals "
+            "join what differs between draws with what differs between users. Empty: 5 where all users share the items that are drawn "
+            "(cold-items, mixed), else 1."
+        ),
+    )
+
+    @property
+    def n_draws(self) -> int:
+        """``repeats``, or the protocol's own number."""
+        return self.repeats or (5 if self.protocol in ("cold-items", "mixed") else 1)
+
+    @model_validator(mode="after")
+    def _only_what_is_drawn_is_repeated(self) -> Self:
+        if self.n_draws > 1 and self.protocol in ("timeline", "last-n"):
+            raise ValueError(
+                f"split {self.name!r}: repeats {self.n_draws}, but {self.protocol} draws nothing, so every repeat would be the same. Leave it out."
+            )
+        return self
 
 
 class EncoderSettings(Settings):

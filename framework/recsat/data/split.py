@@ -41,6 +41,8 @@ class Split:
     name: str
     protocol: str
     description: str
+    draw: int = 1
+    """Of a split that is drawn anew: which draw this is. Arms are tuned on the first."""
     train: pl.DataFrame
     validation: pl.DataFrame
     test: pl.DataFrame
@@ -50,8 +52,10 @@ class Split:
     """Ids of the items that are ranked in the test; None means all."""
 
 
-def split_events(events: pl.DataFrame, positive: pl.Expr, settings: SplitSettings, seed: int) -> Split:
-    """Partitions ``events`` (user_id, item_id, event, value, timestamp) by ``settings.protocol``.
+def split_events(
+    events: pl.DataFrame, positive: pl.Expr, settings: SplitSettings, seed: int, *, draw: int = 1
+) -> Split:
+    """Partitions ``events`` (user_id, item_id, event, value, timestamp) by ``settings.protocol``; each ``draw`` has a stream of its own.
 
     - ``timeline``: one cut in time, so that ``test_share`` of the liked events lie after it; another before it for
       validation. All events of one moment fall on one side, the later part, which may so be larger than its share; what comes
@@ -78,7 +82,8 @@ def split_events(events: pl.DataFrame, positive: pl.Expr, settings: SplitSetting
         .with_columns(_liked=positive.fill_null(value=False))
         .sort("user_id", "timestamp", "item_id", "event", "value", nulls_last=True)
     )
-    assigned = _two_rounds(ordered, settings, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed if draw == 1 else [seed, draw])
+    assigned = _two_rounds(ordered, settings, rng)
     _require_liked(assigned, settings)
     train, validation, test = (
         assigned.filter(pl.col("_part") == part).sort("_row").select(events.columns)
@@ -89,6 +94,7 @@ def split_events(events: pl.DataFrame, positive: pl.Expr, settings: SplitSetting
         name=settings.name,
         protocol=settings.protocol,
         description=_describe(settings, test),
+        draw=draw,
         train=train,
         validation=validation,
         test=test,
@@ -216,6 +222,11 @@ _PROTOCOLS: Mapping[str, Callable[[pl.DataFrame, Share, SplitSettings, np.random
 
 
 def _describe(settings: SplitSettings, test: pl.DataFrame) -> str:
+    held_out = _held_out(settings, test)
+    return held_out if settings.n_draws == 1 else f"{held_out} Drawn {settings.n_draws} times."
+
+
+def _held_out(settings: SplitSettings, test: pl.DataFrame) -> str:
     share, tuning = f"{settings.test_share * 100:g} %", f"{settings.validation_share * 100:g} % of the rest for tuning"
     match settings.protocol:
         case "timeline":

@@ -58,6 +58,9 @@ class Provenance(BaseModel):
             if there != here:
                 yield f"data.{name} {there} there, {here} here"
         rules = [_rule(split) for split in self.splits]
+        repeated = [split.name for split in config.splits if split.n_draws > 1]
+        if repeated:
+            yield f"splits {', '.join(repeated)} are drawn again here, and it was trained around the first draw alone (set repeats: 1)"
         unknown = [split for split in config.splits if _rule(split) not in rules]
         if unknown:
             yield f"splits {'; '.join(map(_in_words, self.splits))} there, and here also {'; '.join(map(_in_words, unknown))}"
@@ -117,8 +120,8 @@ def refuse_leaks(config: RunConfig, fingerprint: str) -> None:
 
 
 def _rule(split: SplitSettings) -> dict[str, Any]:
-    """All but the name: what is called otherwise holds out the same."""
-    return split.model_dump(exclude={"name"})
+    """All but the name and the further draws: the first one holds out the same."""
+    return split.model_dump(exclude={"name", "repeats"})
 
 
 def _in_words(split: SplitSettings) -> str:

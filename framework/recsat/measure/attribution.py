@@ -12,7 +12,7 @@ so a bag of words in the place of the model leaves the model nothing. Where w re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -21,7 +21,7 @@ import polars as pl
 from recsat.config.settings import MeasureSettings
 from recsat.contract.domain import Reads
 from recsat.measure.accuracy import Values
-from recsat.measure.differences import difference_intervals
+from recsat.measure.comparisons import compare
 from recsat.measure.evaluate import EvaluatedSplit
 from recsat.measure.measures import key_of
 from recsat.measure.score import ALL
@@ -36,16 +36,16 @@ def attribution(
     validation_ndcg: Mapping[str, float],
     reads: Mapping[str, Reads],
     *,
-    with_history: pl.Series | None = None,
+    with_history: Sequence[pl.Series] | None = None,
     reranker: str | None = None,
     settings: MeasureSettings,
     seed: int,
 ) -> Attribution:
     """The three arms and the two shares of nDCG@k; ``lack`` says why where there are none.
 
-    ``validation_ndcg`` has every arm that may lead, ``reads`` what each of them reads; ``with_history`` are the ids of users who liked
-    something before the cut (None: all did). A ``reranker`` may read for every arm, so then nothing is divided. Shares are means of paired differences over the
-    users who have all three arms, with intervals of :func:`~recsat.measure.differences.difference_intervals`.
+    ``validation_ndcg`` has every arm that may lead, ``reads`` what each of them reads; ``with_history`` are, draw by draw, the ids of users
+    who liked something before the cut (None: all did). A ``reranker`` may read for every arm, so then nothing is divided. Shares are means of paired differences over the
+    users who have all three arms, with intervals of :func:`~recsat.measure.comparisons.compare`.
     """
     measure = key_of("ndcg", evaluated.k)
     values = values_by_arm(evaluated, measure, with_history)
@@ -73,40 +73,49 @@ def attribution(
     assert without is not None, "who reads nothing is among them"
     assert nothing is not None, "checked above"
     m, w, n = values[model], values[without], values[nothing]
-    table = np.column_stack([m - n, w - n, m - w])
-    table = table[~np.isnan(table).any(axis=1)]
-    if len(table) < 2:
+    table = np.stack([m - n, w - n, m - w], axis=1)
+    lacks_one = np.any(np.isnan(table), axis=1, keepdims=True)
+    table = np.where(lacks_one, np.nan, table)
+    n_users = int(np.sum(~np.all(lacks_one, axis=(1, 2))))
+    if n_users < 2:
         return picked.model_copy(
             update={"lack": f"Fewer than two users of {evaluated.split} have {measure} for all three arms."}
         )
-    intervals = difference_intervals(table, confidence=settings.confidence, n_bootstrap=settings.n_bootstrap, seed=seed)
+    intervals = compare(table, settings=settings, seed=seed).intervals
     gain, words, of_model = (
         Share(
             mean=float(intervals.mean[i]),
             low=_known(intervals.low[i]),
             high=_known(intervals.high[i]),
-            n_users=len(table),
+            n_users=n_users,
         )
         for i in range(3)
     )
     return picked.model_copy(update={"gain": gain, "words_share": words, "model_share": of_model})
 
 
-def values_by_arm(evaluated: EvaluatedSplit, measure: str, among: pl.Series | None = None) -> dict[str, Values]:
-    """Values of one measure by arm, aligned over every user (``among`` some) who has any value at all; NaN where an arm gives none."""
+def values_by_arm(
+    evaluated: EvaluatedSplit, measure: str, among: Sequence[pl.Series] | None = None
+) -> dict[str, Values]:
+    """Values of one measure by arm, (n_users, n_draws), aligned over every user (``among`` some of each draw) who has any value at all; NaN where an
+    arm gives none.
+    """
     everybody = evaluated.per_user.filter(pl.col("slice") == ALL)
     if among is not None:
-        everybody = everybody.filter(pl.col("user_id").is_in(among.implode()))
+        pairs = [
+            pl.DataFrame({"user_id": ids, "draw": pl.repeat(draw, len(ids), dtype=pl.Int64, eager=True)})
+            for draw, ids in enumerate(among, 1)
+        ]
+        everybody = everybody.join(pl.concat(pairs), on=["user_id", "draw"], how="semi")
+    users = everybody["user_id"].unique().sort()
+    values: dict[str, Values] = {}
     rows = everybody.filter(pl.col("measure") == measure)
-    users = everybody.select("user_id").unique().sort("user_id")
-    return {
-        str(arm): users.join(table, on="user_id", how="left", maintain_order="left")["value"]
-        .fill_null(float("nan"))
-        .to_numpy()
-        for (arm,), table in rows.select("arm", "user_id", "value")
-        .partition_by("arm", as_dict=True, include_key=False)
-        .items()
-    }
+    for (arm,), table in rows.partition_by("arm", as_dict=True).items():
+        values[str(arm)] = np.full((len(users), evaluated.n_draws), np.nan)
+        values[str(arm)][users.search_sorted(table["user_id"]), table["draw"].to_numpy() - 1] = table[
+            "value"
+        ].to_numpy()
+    return values
 
 
 def _lack(has_model: bool, model: str | None, nothing: str | None, reranker: str | None, split: str) -> str:

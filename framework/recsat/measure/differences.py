@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from recsat.measure.intervals import Intervals, alike_columns, resample_counts
 
 Values = NDArray[np.float64]
+POWER = 0.8
 FEW_EFFECTIVE = 100
 """Effective users below which a mean of differences hangs on a few of them; the report warns."""
 
@@ -75,7 +76,7 @@ def effective_users(differences: Values) -> Values:
     return np.asarray(users, dtype=np.float64)
 
 
-def detectable(differences: Values, *, confidence: float, power: float = 0.8) -> Values:
+def detectable(differences: Values, *, confidence: float, power: float = POWER) -> Values:
     r"""Smallest true mean that a test at this confidence would have shown with this power: :math:`(z_{1-\alpha/2} + z_{power}) s / \sqrt n`, (m,).
 
     NaN where fewer than two users have a difference.

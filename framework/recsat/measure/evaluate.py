@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,9 @@ from recsat.contract.domain import SatisfactionMetric
 from recsat.errors import DataError
 from recsat.measure.accuracy import Values
 from recsat.measure.binomial import exact_interval
-from recsat.measure.differences import detectable, difference_intervals, effective_users, winsorised
+from recsat.measure.comparisons import compare, mean_over_draws
+from recsat.measure.differences import effective_users, winsorised
+from recsat.measure.draws import drawn_means
 from recsat.measure.evidence import Evidence
 from recsat.measure.intervals import bootstrap_intervals
 from recsat.measure.measures import (
@@ -28,13 +30,30 @@ from recsat.measure.measures import (
 )
 from recsat.measure.satisfaction import missing_needs
 from recsat.measure.score import ALL, EvaluationCache, Scores, score_catalogue, score_users
-from recsat.measure.significance import holm, sign_flip_test
+from recsat.measure.significance import holm
 from recsat.result.model import ArmResult, Difference, Measure, MeasureInfo, NotMeasured
 
 ROUNDING = 1e-12
 PER_USER_SCHEMA = pl.Schema(
-    {"arm": pl.String, "slice": pl.String, "measure": pl.String, "user_id": pl.String, "value": pl.Float64}
+    {
+        "arm": pl.String,
+        "slice": pl.String,
+        "measure": pl.String,
+        "draw": pl.Int64,
+        "user_id": pl.String,
+        "value": pl.Float64,
+    }
 )
+Columns = dict[tuple[str, str, str], Values]
+"""Values by (arm, slice, measure), (n_users, n_draws); NaN is a user without a value in that draw."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The lists of one draw of a split, (user_id, item_id, rank, score) by arm, and what they are judged on."""
+
+    lists_by_arm: Mapping[str, pl.DataFrame]
+    evidence: Evidence
 
 
 @dataclass(frozen=True)
@@ -44,16 +63,18 @@ class EvaluatedSplit:
     split: str
     k: int
     per_user: pl.DataFrame
-    """(arm, slice, measure, user_id, value), a row where a user has a value; without measures of the whole catalogue."""
+    """:data:`PER_USER_SCHEMA`, a row where a user has a value; without measures of the whole catalogue."""
     arms: list[ArmResult]
     measures: list[MeasureInfo]
     """Everything that was asked for, also what ``not_measured`` says is missing."""
     not_measured: list[NotMeasured]
+    n_draws: int = 1
 
 
 def evaluate_split(
     lists_by_arm: Mapping[str, pl.DataFrame],
     evidence: Evidence,
+    further: Sequence[Draw] = (),
     *,
     metrics: Mapping[str, SatisfactionMetric],
     settings: MeasureSettings,
@@ -70,18 +91,19 @@ def evaluate_split(
     p-values are Holm-adjusted over every comparison of the split: all arms, measures and slices. Where the baseline has no lists
     here, there are no differences. ``parameters`` are what each arm was tuned to, and ``validation_ndcg`` how it did with them on
     validation, for the result.
+
+    ``further`` are more draws of the split, with the lists of the same arms. Means are then those over draws of the means over users,
+    with the intervals and p-values of :mod:`recsat.measure.draws`.
     """
-    if not len(evidence.users):
+    draws = [Draw(lists_by_arm, evidence), *further]
+    if not all(len(draw.evidence.users) for draw in draws):
         raise DataError(f"split {evidence.split!r} serves no users, so nothing can be measured. Hold out more events.")
     reasons = _unmeasurable(lists_by_arm, evidence, metrics, k)
     possible = {name: metric for name, metric in metrics.items() if name not in reasons}
-    cache = EvaluationCache(evidence, k, with_exposed=any(metric.of_exposed for metric in possible.values()))
-    by_user = {arm: score_users(lists, cache, possible) for arm, lists in lists_by_arm.items()}
-    whole = {arm: score_catalogue(lists, cache) for arm, lists in lists_by_arm.items()}
-
     infos = built_in(k) + of_metrics(metrics, winsorise=settings.winsorise)
-    slices = [ALL, *cache.user_rows, *(name for name in cache.relevant if name != ALL)]
-    columns = _winsorised(_columns(infos, slices, by_user, whole), possible, settings.winsorise)
+    users, all_columns = _joined([_scored(draw, infos, possible, k) for draw in draws])
+    columns = _winsorised(all_columns, possible, settings.winsorise)
+    slices = list(dict.fromkeys([ALL, *(part for _, part, _ in columns)]))
     bounds = {info.name: bounds_of(info.name, metrics) for info in infos}
     measured = {name for _, part, name in columns if part == ALL}
     for info in infos:
@@ -92,7 +114,7 @@ def evaluate_split(
     return EvaluatedSplit(
         split=evidence.split,
         k=k,
-        per_user=_tidy(cache.everybody, columns, {name for arm in whole.values() for name in arm}),
+        per_user=_tidy(users, {key: values for key, values in columns.items() if not is_of_catalogue(key[2])}),
         arms=_results(
             columns,
             bounds,
@@ -106,7 +128,36 @@ def evaluate_split(
         ),
         measures=infos,
         not_measured=[NotMeasured(name=info.name, reason=reasons[info.name]) for info in infos if info.name in reasons],
+        n_draws=len(draws),
     )
+
+
+@dataclass(frozen=True)
+class ScoredDraw:
+    """Values of one draw by (arm, slice, measure), (n_users,), of the measures that any arm has on that slice."""
+
+    users: pl.Series
+    columns: dict[tuple[str, str, str], Values]
+
+
+def _scored(draw: Draw, infos: Iterable[MeasureInfo], metrics: Mapping[str, SatisfactionMetric], k: int) -> ScoredDraw:
+    cache = EvaluationCache(draw.evidence, k, with_exposed=any(metric.of_exposed for metric in metrics.values()))
+    by_user = {arm: score_users(lists, cache, metrics) for arm, lists in draw.lists_by_arm.items()}
+    whole = {arm: score_catalogue(lists, cache) for arm, lists in draw.lists_by_arm.items()}
+    slices = [ALL, *cache.user_rows, *(name for name in cache.relevant if name != ALL)]
+    return ScoredDraw(cache.everybody, _columns(infos, slices, by_user, whole))
+
+
+def _joined(scored: Sequence[ScoredDraw]) -> tuple[pl.Series, Columns]:
+    """Every user of any draw, and their values in each."""
+    users = pl.concat([draw.users for draw in scored]).unique(maintain_order=True)
+    row_of = {user: row for row, user in enumerate(users)}
+    columns: Columns = {}
+    for i, draw in enumerate(scored):
+        rows = [row_of[user] for user in draw.users]
+        for key, values in draw.columns.items():
+            columns.setdefault(key, np.full((len(users), len(scored)), np.nan))[rows, i] = values
+    return users, columns
 
 
 def _unmeasurable(
@@ -182,32 +233,32 @@ def _results(
     return results
 
 
-def _winsorised(
-    columns: dict[tuple[str, str, str], Values], metrics: Mapping[str, SatisfactionMetric], share: float
-) -> dict[tuple[str, str, str], Values]:
+def _winsorised(columns: Columns, metrics: Mapping[str, SatisfactionMetric], share: float) -> Columns:
     """``columns`` with the values of metrics without bounds drawn in, at the same ends for every arm and slice."""
     for name, metric in metrics.items():
         whole = [values for (_, part, measure), values in columns.items() if (part, measure) == (ALL, name)]
         if share and whole and is_winsorised(metric):
             for key in [key for key in columns if key[2] == name]:
-                columns[key] = winsorised(columns[key], np.concatenate(whole), share, metric.bounds)
+                columns[key] = winsorised(columns[key], np.concatenate(whole, axis=None), share, metric.bounds)
     return columns
 
 
 def _measures(
     columns: Mapping[tuple[str, str, str], Values], bounds: Mapping[str, Bounds], settings: MeasureSettings, seed: int
 ) -> list[Measure]:
-    intervals = bootstrap_intervals(
-        np.column_stack(list(columns.values())),
-        confidence=settings.confidence,
-        n_bootstrap=settings.n_bootstrap,
-        seed=seed,
-    )
-    measures = []
-    for i, ((_, _, name), column) in enumerate(columns.items()):
-        low, high = _ends(
-            column[~np.isnan(column)], bounds[name], name, (intervals.low[i], intervals.high[i]), settings.confidence
+    values = np.stack(list(columns.values()), axis=1)
+    of_users = mean_over_draws(values)
+    if values.shape[2] > 1:
+        intervals = drawn_means(values, confidence=settings.confidence).intervals
+    else:
+        intervals = bootstrap_intervals(
+            of_users, confidence=settings.confidence, n_bootstrap=settings.n_bootstrap, seed=seed
         )
+    measures = []
+    for i, (_, _, name) in enumerate(columns):
+        column = of_users[:, i]
+        ends = (intervals.low[i], intervals.high[i])
+        low, high = _ends(column[~np.isnan(column)], values.shape[2], bounds[name], name, ends, settings.confidence)
         measures.append(
             Measure(
                 mean=_known(intervals.mean[i]),
@@ -221,16 +272,20 @@ def _measures(
 
 
 def _ends(
-    values: Values, bounds: Bounds, name: str, bootstrap: tuple[float, float], confidence: float
+    values: Values, n_draws: int, bounds: Bounds, name: str, estimated: tuple[float, float], confidence: float
 ) -> tuple[float | None, float | None]:
-    """The ends of a mean's interval: exact where that can be, none where values have no spread, else ``bootstrap`` within ``bounds``."""
-    if not is_of_catalogue(name) and (exact := exact_interval(values, bounds, confidence)) is not None:
-        return exact
+    """The ends of a mean's interval: exact where that can be, none where values have no spread, else ``estimated`` within ``bounds``."""
     # The jackknife's values of one and the same measure differ by rounding.
-    if not len(values) or np.ptp(values) <= ROUNDING * np.abs(values).max():
+    constant = not len(values) or np.ptp(values) <= ROUNDING * np.abs(values).max()
+    # The exact interval counts users, and does not know that draws differ.
+    if not is_of_catalogue(name) and (n_draws == 1 or constant):
+        exact = exact_interval(values, bounds, confidence)
+        if exact is not None:
+            return exact
+    if constant:
         return None, None
     lowest, highest = (end if bound is None else bound for bound, end in zip(bounds, (-np.inf, np.inf), strict=True))
-    return _known(max(bootstrap[0], lowest)), _known(min(bootstrap[1], highest))
+    return _known(max(estimated[0], lowest)), _known(min(estimated[1], highest))
 
 
 def _differences(
@@ -243,16 +298,14 @@ def _differences(
     }
     if not pairs:
         return {}
-    differences = np.column_stack([arm - baseline for arm, baseline in pairs.values()])
-    intervals = difference_intervals(
-        differences, confidence=settings.confidence, n_bootstrap=settings.n_bootstrap, seed=seed
+    compared = compare(
+        np.stack([arm - baseline for arm, baseline in pairs.values()], axis=1), settings=settings, seed=seed
     )
-    adjusted = holm(sign_flip_test(differences))
-    n_effective, smallest = effective_users(differences), detectable(differences, confidence=settings.confidence)
+    intervals, adjusted = compared.intervals, holm(compared.p)
     by_key = {}
     for i, (key, (arm, baseline)) in enumerate(pairs.items()):
-        compared = ~np.isnan(differences[:, i])
         leaves_out_zero = bool(intervals.low[i] > 0 or intervals.high[i] < 0)
+        mean_arm, mean_baseline = _means_where_both(arm, baseline)
         by_key[key] = Difference(
             mean=_known(intervals.mean[i]),
             low=_known(intervals.low[i]),
@@ -260,26 +313,42 @@ def _differences(
             p_adjusted=_known(adjusted[i]),
             significant=leaves_out_zero and bool(adjusted[i] <= 1 - settings.confidence),
             n_users=int(intervals.n_users[i]),
-            mean_arm=float(arm[compared].mean()) if compared.any() else None,
-            mean_baseline=float(baseline[compared].mean()) if compared.any() else None,
-            effective_users=None if is_of_catalogue(key[2]) else float(n_effective[i]),
-            detectable=_known(smallest[i]) or None,  # without any spread nothing can be said
+            mean_arm=mean_arm,
+            mean_baseline=mean_baseline,
+            effective_users=None if is_of_catalogue(key[2]) else float(compared.effective_users[i]),
+            detectable=_known(compared.detectable[i]) or None,  # without any spread nothing can be said
         )
     return by_key
+
+
+def _means_where_both(arm: Values, other: Values) -> tuple[float | None, float | None]:
+    """Means over draws of the means over the users who have both; None where no user has."""
+    both = ~np.isnan(arm) & ~np.isnan(other)
+    draws = both.any(axis=0)
+    if not draws.any():
+        return None, None
+    means = (np.where(both, values, np.nan)[:, draws] for values in (arm, other))
+    first, second = (float(np.nanmean(values, axis=0).mean()) for values in means)
+    return first, second
 
 
 def _known(value: float | np.float64) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _tidy(users: pl.Series, columns: Mapping[tuple[str, str, str], Values], aggregates: set[str]) -> pl.DataFrame:
+def _tidy(users: pl.Series, columns: Mapping[tuple[str, str, str], Values]) -> pl.DataFrame:
     tables = [
         pl.DataFrame({"user_id": users, "value": values})
         .filter(pl.col("value").is_not_nan())
         .select(
-            pl.lit(arm).alias("arm"), pl.lit(part).alias("slice"), pl.lit(name).alias("measure"), "user_id", "value"
+            pl.lit(arm).alias("arm"),
+            pl.lit(part).alias("slice"),
+            pl.lit(name).alias("measure"),
+            pl.lit(draw, dtype=pl.Int64).alias("draw"),
+            "user_id",
+            "value",
         )
-        for (arm, part, name), values in columns.items()
-        if name not in aggregates
+        for (arm, part, name), by_draw in columns.items()
+        for draw, values in enumerate(by_draw.T, 1)
     ]
     return pl.concat(tables) if tables else pl.DataFrame(schema=PER_USER_SCHEMA)

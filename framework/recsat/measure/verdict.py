@@ -22,12 +22,12 @@ from recsat.config.settings import MeasureSettings
 from recsat.contract.domain import Dimension
 from recsat.measure.accuracy import Values
 from recsat.measure.attribution import values_by_arm
-from recsat.measure.differences import detectable, difference_intervals
+from recsat.measure.comparisons import compare
 from recsat.measure.evaluate import EvaluatedSplit
 from recsat.measure.intervals import Intervals
 from recsat.measure.measures import key_of
 from recsat.measure.score import ALL
-from recsat.measure.significance import holm, sign_flip_test
+from recsat.measure.significance import holm
 from recsat.result.leading import leader
 from recsat.result.model import Measure, MeasureInfo, Verdict
 from recsat.result.numerals import interval, number, p_value, signed
@@ -156,12 +156,9 @@ def _compare(
     keys = [(arm, other, info) for arm, other, info in pairs if {arm, other} <= values[info.name].keys()]
     if not keys:
         return {}
-    differences = np.column_stack([values[info.name][arm] - values[info.name][other] for arm, other, info in keys])
-    intervals = difference_intervals(
-        differences, confidence=settings.confidence, n_bootstrap=settings.n_bootstrap, seed=seed
-    )
-    smallest = detectable(differences, confidence=settings.confidence)
-    p = adjust(sign_flip_test(differences))
+    differences = np.stack([values[info.name][arm] - values[info.name][other] for arm, other, info in keys], axis=1)
+    compared = compare(differences, settings=settings, seed=seed)
+    intervals, p = compared.intervals, adjust(compared.p)
     return {
         (arm, other, info.name): Comparison(
             arm=arm,
@@ -172,7 +169,7 @@ def _compare(
             high=_known(intervals.high[i]),
             p=float(p[i]),
             n_users=int(intervals.n_users[i]),
-            detectable=_known(smallest[i]),
+            detectable=_known(compared.detectable[i]),
             outcome=_outcome(intervals, i, float(p[i]), info, settings),
         )
         for i, (arm, other, info) in enumerate(keys)

@@ -195,7 +195,7 @@ class PredictionError(Part):
 
 
 class SplitSummary(Part):
-    """Sizes of a split."""
+    """Sizes of a split; of one that is drawn several times those of its first draw."""
 
     name: str
     protocol: str
@@ -205,6 +205,8 @@ class SplitSummary(Part):
     n_test: int
     n_users: int
     n_candidate_items: int
+    n_draws: int = Field(1, ge=1)
+    """How often it was drawn: means and intervals are over these draws."""
     leader: str | None = None
     """The arm that leads on the validation part; None in results that do not say."""
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from recsat.data.split import Split
 from recsat.measure.attribution import attribution
-from recsat.measure.evaluate import EvaluatedSplit, evaluate_split
+from recsat.measure.evaluate import Draw, EvaluatedSplit, evaluate_split
 from recsat.measure.verdict import verdicts
 from recsat.result.leading import may_lead
 from recsat.result.model import (
@@ -64,7 +64,7 @@ def evaluate(context: StageContext) -> StageCounts:
     context.progress.expect(len(config.splits))
     parts = Parts()
     for settings in config.splits:
-        _evaluate_split(context, inputs, read_split(folder, settings.name), parts)
+        _evaluate_split(context, inputs, read_split(folder, settings.name), settings.n_draws, parts)
         context.progress.advance()
     per_user = [
         evaluated.per_user.with_columns(pl.lit(evaluated.split).alias("split")) for evaluated in parts.evaluated
@@ -75,15 +75,24 @@ def evaluate(context: StageContext) -> StageCounts:
     return StageCounts(n_new=sum(len(evaluated.arms) for evaluated in parts.evaluated))
 
 
-def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, parts: Parts) -> None:
+def _draw(context: StageContext, inputs: RunInputs, name: str, number: int) -> Draw:
+    """What the stage recommend made of one draw of a split."""
+    record, tables = read_split_lists(context.folder, name, number)
+    by_arm = {arm: tables.lists.filter(pl.col("arm") == arm) for arm in record.arms}
+    split = read_split(context.folder, name, number)
+    return Draw(by_arm, evidence_of(inputs, split, tables.users, tables.relevant))
+
+
+def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, n_draws: int, parts: Parts) -> None:
     config = context.config
-    record, tables = read_split_lists(context.folder, split.name)
-    by_arm = {name: tables.lists.filter(pl.col("arm") == name) for name in record.arms}
+    record, _ = read_split_lists(context.folder, split.name)
+    draw, *further = (_draw(context, inputs, split.name, number) for number in range(1, n_draws + 1))
+    by_arm, evidence = draw.lists_by_arm, draw.evidence
     validation_ndcg = {name: arm.validation_ndcg for name, arm in record.arms.items()}
-    evidence = evidence_of(inputs, split, tables.users, tables.relevant)
     evaluated = evaluate_split(
         by_arm,
         evidence,
+        further,
         metrics=context.plugins.metrics(context.domain),
         settings=config.measure,
         k=config.rank.k,
@@ -93,7 +102,7 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, part
     )
     parts.evaluated.append(evaluated)
     parts.fitness.append(DataFitness.model_validate(context.folder.read_json(f"splits/{split.name}/fitness.json")))
-    parts.splits.append(_summary(split, record, len(tables.users), len(inputs.catalogue)))
+    parts.splits.append(_summary(split, record, n_draws, len(evidence.users), len(inputs.catalogue)))
     parts.filters += _filters(record)
     parts.retrieval += _retrieval(record)
     parts.curves += _curves(context, split)
@@ -107,7 +116,7 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, part
             evaluated,
             leading,
             reads,
-            with_history=evidence.known_likes["user_id"].unique(),
+            with_history=[one.evidence.known_likes["user_id"].unique() for one in (draw, *further)],
             reranker=config.rank.reranker,
             settings=config.measure,
             seed=config.seed,
@@ -117,7 +126,7 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, part
     parts.verdicts += verdicts(evaluated, leading, with_model, settings=config.measure, seed=config.seed)
 
 
-def _summary(split: Split, record: SplitLists, n_users: int, n_items: int) -> SplitSummary:
+def _summary(split: Split, record: SplitLists, n_draws: int, n_users: int, n_items: int) -> SplitSummary:
     return SplitSummary(
         name=split.name,
         protocol=split.protocol,
@@ -126,6 +135,7 @@ def _summary(split: Split, record: SplitLists, n_users: int, n_items: int) -> Sp
         n_validation=split.validation.height,
         n_test=split.test.height,
         n_users=n_users,
+        n_draws=n_draws,
         n_candidate_items=n_items if split.test_items is None else len(split.test_items),
         leader=record.leader,
     )

@@ -54,8 +54,12 @@ def prepare(context: StageContext) -> StageCounts:
     texts = pl.DataFrame({"item_id": dataset.items["item_id"], "text": domain.describe_item(dataset.items)})
     folder.write_table("data/texts.parquet", texts)
     for settings in config.splits:
-        split = split_events(dataset.events, domain.positive, settings, seed=config.seed)
-        write_split(folder, split)
+        split, *further = (
+            split_events(dataset.events, domain.positive, settings, seed=config.seed, draw=draw)
+            for draw in range(1, settings.n_draws + 1)
+        )
+        for one in (split, *further):
+            write_split(folder, one)
         fitness = data_fitness(
             split, domain.positive, spread=SPREAD, confidence=config.measure.confidence, seed=config.seed
         )
@@ -77,12 +81,18 @@ def prepare(context: StageContext) -> StageCounts:
     return StageCounts(n_new=dataset.events.height)
 
 
+def place_of(split: str, draw: int) -> str:
+    """Where a run folder keeps what belongs to one draw of a split."""
+    return split if draw == 1 else f"{split}/draw-{draw}"
+
+
 def write_split(folder: RunFolder, split: Split) -> None:
     """Three tables and what is known of the split."""
+    place = f"splits/{place_of(split.name, split.draw)}"
     for part in ("train", "validation", "test"):
-        folder.write_table(f"splits/{split.name}/{part}.parquet", getattr(split, part))
+        folder.write_table(f"{place}/{part}.parquet", getattr(split, part))
     folder.write_json(
-        f"splits/{split.name}/split.json",
+        f"{place}/split.json",
         {
             "name": split.name,
             "protocol": split.protocol,
@@ -93,16 +103,16 @@ def write_split(folder: RunFolder, split: Split) -> None:
     )
 
 
-def read_split(folder: RunFolder, name: str) -> Split:
+def read_split(folder: RunFolder, name: str, draw: int = 1) -> Split:
     """What :func:`write_split` wrote."""
-    known = folder.read_json(f"splits/{name}/split.json")
-    train, validation, test = (
-        folder.read_table(f"splits/{name}/{part}.parquet") for part in ("train", "validation", "test")
-    )
+    place = f"splits/{place_of(name, draw)}"
+    known = folder.read_json(f"{place}/split.json")
+    train, validation, test = (folder.read_table(f"{place}/{part}.parquet") for part in ("train", "validation", "test"))
     return Split(
         name=known["name"],
         protocol=known["protocol"],
         description=known["description"],
+        draw=draw,
         train=train,
         validation=validation,
         test=test,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 from pydantic import JsonValue
 
+from recsat.contract.arm import Recommender
 from recsat.contract.domain import RecommenderSpec
 from recsat.contract.reranker import Reranker
 from recsat.data.split import Split
@@ -26,7 +27,7 @@ from recsat.stages.trial.curves import CURVE_SCHEMA, CurveArm, curves
 from recsat.stages.trial.fold import Fold, test_fold, validation_fold
 from recsat.stages.trial.inputs import RunInputs, embedded_inputs
 from recsat.stages.trial.predictions import test_errors
-from recsat.stages.trial.rerank import with_reranker
+from recsat.stages.trial.rerank import PreparedRequest, with_reranker
 from recsat.stages.trial.tune import Tuned, settings_of, tune
 
 COLD_ITEMS = "cold-items"
@@ -82,16 +83,17 @@ def reranker_of(context: StageContext) -> Callable[[], Reranker] | None:
 
 
 def recommend(context: StageContext) -> StageCounts:
-    """Writes what :func:`~recsat.stages.split_lists.write_split_lists` does for every split, lists/<split>-tuning.parquet, and
-    lists/<split>-curve.parquet where asked.
+    """Writes what :func:`~recsat.stages.split_lists.write_split_lists` does for every draw of every split, lists/<split>-tuning.parquet, and
+    lists/<split>-curve.parquet where asked. Arms are tuned on the first draw of a split alone.
     """
     inputs = embedded_inputs(context)
     splits = [read_split(context.folder, settings.name) for settings in context.config.splits]
+    n_draws = {settings.name: settings.n_draws for settings in context.config.splits}
     arms = {split.name: arms_of(context, split) for split in splits}
     context.progress.expect(
         sum(
-            len(settings_of(spec, fixed_parameters(context, name, spec))) + 1
-            for of_split in arms.values()
+            len(settings_of(spec, fixed_parameters(context, name, spec))) + n_draws[split]
+            for split, of_split in arms.items()
             for name, spec in of_split.items()
         )
         + len(splits) * context.config.measure.curves
@@ -104,6 +106,8 @@ def recommend(context: StageContext) -> StageCounts:
                 trial.add(name, spec)
             trial.write()
             n_lists += len(trial.lists) * len(trial.judging.users)
+            for draw in range(2, n_draws[split.name] + 1):
+                n_lists += trial.repeat(read_split(context.folder, split.name, draw))
     return StageCounts(n_new=n_lists)
 
 
@@ -133,23 +137,9 @@ class SplitTrial:
         context, split = self.context, self.split.name
         fixed = fixed_parameters(context, name, spec)
         tuned = tune(name, spec, fixed, self.tuning, self.request, context.progress.advance)
-        prepared = with_reranker(
-            self.inputs,
-            self.request,
-            self.make_reranker,
-            name,
-            spec,
-            tuned.parameters,
-            self.judging,
-            split,
-            lambda: self.tuning,
+        prepared, fitted, recommended = self._lists(
+            name, spec, tuned.parameters, self.inputs, self.request, self.judging, lambda: self.tuning
         )
-        fitted = spec.make(**tuned.parameters).fit(self.judging.train)
-        retriever = (
-            None if spec.control else retriever_of(context, self.retriever, fitted, f"-{split}-{name}")
-        )  # what a control reads is in no store
-        recommended = lists_of(self.judging, name, fitted, prepared.request, retriever=retriever)
-        context.progress.advance()
         errors = test_errors(context.domain, name, fitted, split, self.judging, prepared.request)
         self.predictions += [*prepared.errors, *errors]
         self.tables.append(recommended.lists)
@@ -157,6 +147,48 @@ class SplitTrial:
         self.specs[name], self.lists[name] = spec, arm_lists(tuned, recommended)
         if name == (context.config.measure.curve_arm or self.leader):
             self.curve_arm = CurveArm(name, spec, tuned.parameters, fitted)
+
+    def repeat(self, split: Split) -> int:
+        """Fits the arms for a further draw of the split, with the parameters that they were tuned to on the first; returns the number of lists."""
+        inputs = replace(self.inputs, seed=self.inputs.seed + split.draw - 1)
+        judging, request = test_fold(inputs, split), replace(self.request, explain=False)
+        by_arm: dict[str, Recommended] = {}
+        for name, spec in self.specs.items():
+            parameters = self.lists[name].parameters
+            _, _, by_arm[name] = self._lists(
+                name, spec, parameters, inputs, request, judging, lambda: validation_fold(inputs, split)
+            )
+        record = SplitLists(
+            split=split.name,
+            draw=split.draw,
+            leader=self.leader,
+            arms={name: arm_lists(self.lists[name], recommended) for name, recommended in by_arm.items()},
+            removed=judging.plan.removed,
+            n_pairs=judging.plan.n_candidates,
+            predictions=[],
+        )
+        lists = pl.concat([recommended.lists for recommended in by_arm.values()])
+        write_split_lists(self.context.folder, record, ListTables(lists, judging.users.id_series, judging.relevant))
+        return len(by_arm) * len(judging.users)
+
+    def _lists(
+        self,
+        name: str,
+        spec: RecommenderSpec,
+        parameters: Mapping[str, JsonValue],
+        inputs: RunInputs,
+        request: Request,
+        judging: Fold,
+        tuning: Callable[[], Fold],
+    ) -> tuple[PreparedRequest, Recommender, Recommended]:
+        split = self.split.name
+        prepared = with_reranker(inputs, request, self.make_reranker, name, spec, parameters, judging, split, tuning)
+        fitted = spec.make(**parameters).fit(judging.train)
+        # What a control reads is in no store.
+        retriever = None if spec.control else retriever_of(self.context, self.retriever, fitted, f"-{split}-{name}")
+        recommended = lists_of(judging, name, fitted, prepared.request, retriever=retriever)
+        self.context.progress.advance()
+        return prepared, fitted, recommended
 
     @property
     def leader(self) -> str:
@@ -194,11 +226,11 @@ class SplitTrial:
         )
 
 
-def arm_lists(tuned: Tuned, recommended: Recommended) -> ArmLists:
+def arm_lists(tuned: Tuned | ArmLists, recommended: Recommended) -> ArmLists:
     """How the lists were made."""
     return ArmLists(
         parameters=tuned.parameters,
-        validation_ndcg=tuned.ndcg,
+        validation_ndcg=tuned.validation_ndcg,
         source=recommended.source,
         candidate_recall=recommended.candidate_recall,
         n_candidates=recommended.n_candidates,

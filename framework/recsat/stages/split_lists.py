@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue
 
 from recsat.result.model import Part, PredictionError
 from recsat.run.folder import RunFolder
+from recsat.stages.prepare import place_of
 
 
 class ArmLists(Part):
@@ -28,6 +29,7 @@ class SplitLists(Part):
     """Every arm of a split, and what its filters removed."""
 
     split: str
+    draw: int = 1
     leader: str
     """See :func:`~recsat.result.leading.leader`."""
     arms: dict[str, ArmLists]
@@ -51,17 +53,17 @@ class ListTables:
 
 
 def write_split_lists(folder: RunFolder, record: SplitLists, tables: ListTables) -> None:
-    """lists/<split>.json, .parquet, -users.parquet and -relevant.parquet."""
-    place = f"lists/{record.split}"
+    """lists/<split>.json, .parquet, -users.parquet and -relevant.parquet; of a further draw lists/<split>/draw-<draw>.json and so on."""
+    place = f"lists/{place_of(record.split, record.draw)}"
     folder.write_table(f"{place}.parquet", tables.lists)
     folder.write_table(f"{place}-users.parquet", tables.users.to_frame("user_id"))
     folder.write_table(f"{place}-relevant.parquet", tables.relevant)
     folder.write_json(f"{place}.json", record.model_dump(mode="json"))
 
 
-def read_split_lists(folder: RunFolder, split: str) -> tuple[SplitLists, ListTables]:
+def read_split_lists(folder: RunFolder, split: str, draw: int = 1) -> tuple[SplitLists, ListTables]:
     """What :func:`write_split_lists` wrote."""
-    place = f"lists/{split}"
+    place = f"lists/{place_of(split, draw)}"
     record = SplitLists.model_validate(folder.read_json(f"{place}.json"))
     tables = ListTables(
         lists=folder.read_table(f"{place}.parquet"),

@@ -81,13 +81,13 @@ def test_an_arm_is_judged_by_the_users_whom_the_fallback_does_not_serve(place: i
 
 def test_the_setting_that_does_best_on_validation_is_taken() -> None:
     tuned = tune("arm", replace(SPEC, grid={"place": [0, 5, 4]}), {}, FEW, REQUEST)
-    assert (tuned.parameters, tuned.ndcg) == ({"place": 5}, 1.0)
+    assert (tuned.parameters, tuned.validation_ndcg) == ({"place": 5}, 1.0)
     assert tuned.table.rows() == [("arm", "place=0", 0.0), ("arm", "place=5", 1.0), ("arm", "place=4", 0.0)]
 
 
 def test_a_fixed_parameter_is_not_tuned_and_the_arm_is_judged_all_the_same() -> None:
     tuned = tune("arm", replace(SPEC, grid={"place": [0, 5]}), {"place": 0}, FEW, REQUEST)
-    assert (tuned.parameters, tuned.ndcg, tuned.table.height) == ({"place": 0}, 0.0, 1)
+    assert (tuned.parameters, tuned.validation_ndcg, tuned.table.height) == ({"place": 0}, 0.0, 1)
 
 
 def test_where_nobody_has_a_history_the_first_setting_stands() -> None:

@@ -23,7 +23,7 @@ class Tuned:
     """An arm's parameters, and how it did with them on validation."""
 
     parameters: dict[str, Any]
-    ndcg: float
+    validation_ndcg: float
     """:func:`validation_ndcg` with these parameters."""
     table: pl.DataFrame
     """Every setting that was tried, :data:`TUNING_SCHEMA`."""

@@ -1,0 +1,60 @@
+"""Arms compared on the same users: mean of the differences, interval, p-value, and what could have been shown.
+
+One draw of a split: the symmetric bootstrap-t and the sign-flip test over users (:mod:`recsat.measure.differences`,
+:mod:`recsat.measure.significance`). Several: t over draws and users (:mod:`recsat.measure.draws`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from recsat.config.settings import MeasureSettings
+from recsat.measure.differences import POWER, detectable, difference_intervals, effective_users
+from recsat.measure.draws import drawn_means
+from recsat.measure.intervals import Intervals
+from recsat.measure.significance import sign_flip_test
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One entry a column; NaN where there is nothing to say."""
+
+    intervals: Intervals
+    p: Values
+    """Of no difference, before any correction."""
+    effective_users: Values
+    detectable: Values
+    """Smallest true mean that would have been shown in four of five runs, before any correction."""
+
+
+def compare(differences: Values, *, settings: MeasureSettings, seed: int) -> Compared:
+    """Of the columns of paired ``differences`` (n_users, m, n_draws); NaN is a user who lacks an arm in that draw."""
+    if differences.shape[2] == 1:
+        of_users = differences[:, :, 0]
+        return Compared(
+            difference_intervals(of_users, confidence=settings.confidence, n_bootstrap=settings.n_bootstrap, seed=seed),
+            sign_flip_test(of_users),
+            effective_users(of_users),
+            detectable(of_users, confidence=settings.confidence),
+        )
+    over_draws = drawn_means(differences, confidence=settings.confidence)
+    with np.errstate(invalid="ignore"):
+        quantiles = stats.t.ppf((1 + settings.confidence) / 2, over_draws.freedom) + stats.t.ppf(
+            POWER, over_draws.freedom
+        )
+    return Compared(
+        over_draws.intervals, over_draws.p, effective_users(mean_over_draws(differences)), quantiles * over_draws.error
+    )
+
+
+def mean_over_draws(values: Values) -> Values:
+    """(n_users, m): each user's mean over the draws in which there is a value; NaN without any."""
+    known = ~np.isnan(values)
+    n = known.sum(axis=2)
+    return np.where(n > 0, np.where(known, values, 0.0).sum(axis=2) / np.maximum(n, 1), np.nan)
