@@ -64,6 +64,25 @@ def test_a_bag_of_words_in_the_place_of_the_model_leaves_the_model_nothing(world
     assert (split_shares.words_share.low or 0) > 0
 
 
+def test_an_arm_that_its_own_twin_beats_does_not_say_that_the_model_helps(world: Evidence, arm: Arm) -> None:
+    """Validation picked another arm without the model, a weak one."""
+    lists = {"chance": arm(0.0), "ease": arm(0.0, 2), "model-words": arm(3.0, 3), "model": arm(3.0, 4)}
+    split_shares = shares(world, lists, chance=0.1, ease=0.5, model=0.4, **{"model-words": 0.2})
+    assert (split_shares.without_model, split_shares.twin) == ("ease", "model-words")
+    assert split_shares.model_share is not None
+    assert split_shares.over_twin is not None
+    assert (split_shares.model_share.low or 0) > 0
+    means = {one.name: one.measures["ndcg@5"].mean or 0 for one in judged(world, lists).arms if one.slice == "all"}
+    assert split_shares.over_twin.mean == pytest.approx(means["model"] - means["model-words"])
+    assert split_shares.answer == "not shown"
+
+
+@pytest.mark.parametrize(("strength", "answer"), [(4.0, "helps"), (0.0, "costs"), (0.6, "not shown")])
+def test_the_answer_is_that_of_both_intervals(world: Evidence, arm: Arm, strength: float, answer: str) -> None:
+    lists = {"chance": arm(0.0), "model-words": arm(0.6, 3), "model": arm(strength, 4)}
+    assert shares(world, lists, chance=0.1, model=0.3, **{"model-words": 0.2}).answer == answer
+
+
 def test_where_reading_nothing_beats_words_their_share_is_nothing(world: Evidence, arm: Arm) -> None:
     lists = {"chance": arm(0.0), "ease": arm(3.0, 2), "model-words": arm(0.0, 3), "model": arm(0.1, 4)}
     split_shares = shares(world, lists, chance=0.1, ease=0.5, model=0.4, **{"model-words": 0.2})

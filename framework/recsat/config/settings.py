@@ -46,6 +46,15 @@ class SplitSettings(Settings):
     n_last: int = Field(
         5, ge=1, description="last-n: events per user in the test part; the validation part has as many."
     )
+    window_share: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description=(
+            "last-n: only of users whose held-out events lie in this last share of the liked events in time. What others did in that time is "
+            "known, so the share bounds how much of the future arms may learn from. 1: of everybody."
+        ),
+    )
     repeats: int | None = Field(
         None,
         ge=1,

@@ -61,7 +61,8 @@ def split_events(
       validation. All events of one moment fall on one side, the later part, which may so be larger than its share; what comes
       earlier has no event of that moment. A moment that holds more than :data:`TIED_SHARE` of the events cannot be cut.
     - ``last-n``: each user's last ``n_last`` liked events, and all that follows the first of them; ``n_last`` more before
-      them for validation.
+      them for validation. With ``window_share`` only of users of whom all of these lie in that last share of the liked events, in time: what
+      others did meanwhile is known, and nothing of it is older or younger than the window.
     - ``random``: a share of each user's liked items, with all events on them, and every item that the user did not like.
       Without time there is no moment at which such an item was known: in training it would tell the `seen` filter what
       not to recommend, which on MovieLens lifts the nDCG@10 of every arm by a tenth to a fifth.
@@ -169,7 +170,18 @@ def _last_n(events: pl.DataFrame, share: Share, settings: SplitSettings, rng: np
     reached = pl.col("_liked").cum_sum().over("user_id").cast(pl.Int64)
     n = pl.col("_liked").sum().over("user_id").cast(pl.Int64)
     n_held = pl.min_horizontal(pl.lit(settings.n_last, pl.Int64), n - 1)
-    return events.select((n_held > 0) & (reached > n - n_held)).to_series()
+    held_out = events.select((n_held > 0) & (reached > n - n_held)).to_series()
+    if settings.window_share == 1:
+        return held_out
+    times = events.filter("_liked")["timestamp"].sort()
+    opening = times[len(times) - round(settings.window_share * len(times))]
+    first = pl.col("timestamp").filter(pl.col("_held")).min().over("user_id")
+    return (
+        held_out
+        & events.select("user_id", "timestamp", _held=held_out)
+        .select((first >= opening).fill_null(value=False))
+        .to_series()
+    )
 
 
 def _random(events: pl.DataFrame, share: Share, settings: SplitSettings, rng: np.random.Generator) -> pl.Series:
@@ -221,6 +233,17 @@ _PROTOCOLS: Mapping[str, Callable[[pl.DataFrame, Share, SplitSettings, np.random
 }
 
 
+def _window(settings: SplitSettings, test: pl.DataFrame) -> str:
+    if settings.window_share == 1:
+        return ""
+    start = test["timestamp"].min()
+    assert isinstance(start, datetime)
+    return (
+        f", of users for whom these lie in the last {settings.window_share:.0%} of liked events, from {start:%Y-%m-%d} on; what others did in that time "
+        "is known"
+    )
+
+
 def _describe(settings: SplitSettings, test: pl.DataFrame) -> str:
     held_out = _held_out(settings, test)
     return held_out if settings.n_draws == 1 else f"{held_out} Drawn {settings.n_draws} times."
@@ -234,7 +257,7 @@ def _held_out(settings: SplitSettings, test: pl.DataFrame) -> str:
             assert isinstance(start, datetime)
             return f"The last {share} of liked events in time, from {start:%Y-%m-%d} on, are held out; {tuning}."
         case "last-n":
-            return f"Each user's last {settings.n_last} liked events are held out; {settings.n_last} before them for tuning."
+            return f"Each user's last {settings.n_last} liked events are held out{_window(settings, test)}; {settings.n_last} before them for tuning."
         case "random":
             return f"A random {share} of each user's liked items is held out; {tuning}."
         case "cold-items":

@@ -8,12 +8,15 @@ others are served by fallbacks whatever the arm,
 .. math:: \underbrace{m - n}_{\text{gain}} = \underbrace{(w - n)}_{\text{the words'}} + \underbrace{(m - w)}_{\text{the language model's}}
 
 so a bag of words in the place of the model leaves the model nothing. Where w reads nothing the words' share is 0.
+
+Validation may pick a weak w by chance, so before the model is said to help m must be ahead of its own twin as well, the same arm with words in the
+place of the model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import polars as pl
@@ -62,7 +65,7 @@ def attribution(
         )
 
     def has_twin(arm: str) -> bool:
-        return f"{arm}-words" in ndcg
+        return twin_of(arm) in ndcg
 
     model, without, nothing = first(MODEL), first("nothing", "words"), first("nothing")
     picked = Attribution(split=evaluated.split, measure=measure, model=model, without_model=without, nothing=nothing)
@@ -72,26 +75,47 @@ def attribution(
     assert model is not None, "checked above"
     assert without is not None, "who reads nothing is among them"
     assert nothing is not None, "checked above"
-    m, w, n = values[model], values[without], values[nothing]
-    table = np.stack([m - n, w - n, m - w], axis=1)
+    m, w, n, t = values[model], values[without], values[nothing], values[twin_of(model)]
+    table = np.stack([m - n, w - n, m - w, m - t], axis=1)
     lacks_one = np.any(np.isnan(table), axis=1, keepdims=True)
     table = np.where(lacks_one, np.nan, table)
     n_users = int(np.sum(~np.all(lacks_one, axis=(1, 2))))
     if n_users < 2:
         return picked.model_copy(
-            update={"lack": f"Fewer than two users of {evaluated.split} have {measure} for all three arms."}
+            update={"lack": f"Fewer than two users of {evaluated.split} have {measure} for all these arms."}
         )
     intervals = compare(table, settings=settings, seed=seed).intervals
-    gain, words, of_model = (
+    gain, words, of_model, over_twin = (
         Share(
             mean=float(intervals.mean[i]),
             low=_known(intervals.low[i]),
             high=_known(intervals.high[i]),
             n_users=n_users,
         )
-        for i in range(3)
+        for i in range(4)
     )
-    return picked.model_copy(update={"gain": gain, "words_share": words, "model_share": of_model})
+    return picked.model_copy(
+        update={
+            "gain": gain,
+            "words_share": words,
+            "model_share": of_model,
+            "twin": twin_of(model),
+            "over_twin": over_twin,
+            "answer": _answer(of_model, over_twin),
+        }
+    )
+
+
+def twin_of(arm: str) -> str:
+    """The name of ``arm`` with words in the place of the model."""
+    return f"{arm}-words"
+
+
+def _answer(of_model: Share, over_twin: Share) -> Literal["helps", "costs", "not shown"]:
+    """Two tests that must both reject need no correction: an intersection-union test (Berger, Technometrics 1982)."""
+    if all(share.low is not None and share.low > 0 for share in (of_model, over_twin)):
+        return "helps"
+    return "costs" if of_model.high is not None and of_model.high < 0 else "not shown"
 
 
 def values_by_arm(

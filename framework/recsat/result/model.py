@@ -91,6 +91,9 @@ class Attribution(Part):
 
     The arms are those that lead on the validation part: ``model`` among those that read with the language model, ``without_model``
     among those that read words alone or nothing, ``nothing`` among those that read nothing. ``lack`` says why there are no shares.
+
+    Which arm leads without the model is chosen among several by the validation part, and chance may choose a weak one; so the model's arm must also
+    be ahead of ``twin``, itself with words in the place of the model, before the model is said to help.
     """
 
     split: str
@@ -101,6 +104,11 @@ class Attribution(Part):
     gain: Share | None = None
     words_share: Share | None = None
     model_share: Share | None = None
+    twin: str | None = None
+    over_twin: Share | None = None
+    """``model`` against ``twin``."""
+    answer: Literal["helps", "costs", "not shown"] | None = None
+    """Helps: ``model_share`` and ``over_twin`` lie above 0 with their whole intervals. Costs: ``model_share`` lies below."""
     lack: str = ""
 
 
