@@ -77,9 +77,9 @@ def test_an_arm_that_its_own_twin_beats_does_not_say_that_the_model_helps(world:
     assert split_shares.answer == "not shown"
 
 
-@pytest.mark.parametrize(("strength", "answer"), [(4.0, "helps"), (0.0, "costs"), (0.6, "not shown")])
+@pytest.mark.parametrize(("strength", "answer"), [(1.0, "helps"), (-1.0, "costs"), (0.2, "not shown")])
 def test_the_answer_is_that_of_both_intervals(world: Evidence, arm: Arm, strength: float, answer: str) -> None:
-    lists = {"chance": arm(0.0), "model-words": arm(0.6, 3), "model": arm(strength, 4)}
+    lists = {"chance": arm(0.0), "model-words": arm(0.2, 3), "model": arm(strength, 4)}
     assert shares(world, lists, chance=0.1, model=0.3, **{"model-words": 0.2}).answer == answer
 
 
