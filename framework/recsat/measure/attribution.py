@@ -119,12 +119,12 @@ def _answer(of_model: Share, over_twin: Share) -> Literal["helps", "costs", "not
 
 
 def values_by_arm(
-    evaluated: EvaluatedSplit, measure: str, among: Sequence[pl.Series] | None = None
+    evaluated: EvaluatedSplit, measure: str, among: Sequence[pl.Series] | None = None, *, part: str = ALL
 ) -> dict[str, Values]:
-    """Values of one measure by arm, (n_users, n_draws), aligned over every user (``among`` some of each draw) who has any value at all; NaN where an
-    arm gives none.
+    """Values of one measure on the slice ``part`` by arm, (n_users, n_draws), aligned over every user (``among`` some of each draw) who has any
+    value at all, on whatever slice; NaN where an arm gives none.
     """
-    everybody = evaluated.per_user.filter(pl.col("slice") == ALL)
+    everybody = evaluated.per_user
     if among is not None:
         pairs = [
             pl.DataFrame({"user_id": ids, "draw": pl.repeat(draw, len(ids), dtype=pl.Int64, eager=True)})
@@ -133,7 +133,7 @@ def values_by_arm(
         everybody = everybody.join(pl.concat(pairs), on=["user_id", "draw"], how="semi")
     users = everybody["user_id"].unique().sort()
     values: dict[str, Values] = {}
-    rows = everybody.filter(pl.col("measure") == measure)
+    rows = everybody.filter(pl.col("slice") == part, pl.col("measure") == measure)
     for (arm,), table in rows.partition_by("arm", as_dict=True).items():
         values[str(arm)] = np.full((len(users), evaluated.n_draws), np.nan)
         values[str(arm)][users.search_sorted(table["user_id"]), table["draw"].to_numpy() - 1] = table[

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import polars as pl
 
+OF_ITEMS = ("head items", "tail items", "cold items")
+OF_USERS = ("cold users", "warm users")
+FEWEST_USERS = 30
+"""Fewer say nothing of others: their mean gets words in place of a number, and is compared with nothing."""
 HEAD_SHARE = 0.5
 COLD_HISTORY = 5
 

@@ -12,8 +12,7 @@ has p-values adjusted for the false discovery rate (Benjamini and Hochberg, JRSS
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from scipy.stats import false_discovery_control
@@ -29,10 +28,9 @@ from recsat.measure.measures import key_of
 from recsat.measure.score import ALL
 from recsat.measure.significance import holm
 from recsat.result.leading import leader
-from recsat.result.model import Measure, MeasureInfo, Verdict
+from recsat.result.model import Comparison, Measure, MeasureInfo, Outcome, Verdict
 from recsat.result.numerals import interval, number, p_value, signed
 
-Outcome = Literal["better", "worse", "as good as", "cannot tell", "not shown", "not measured"]
 OUTCOME_WORDS: Mapping[Outcome, str] = {
     "better": "it is better",
     "worse": "it is worse",
@@ -47,23 +45,6 @@ WORDS: Mapping[Dimension, str] = {
     "business": "Business value",
 }
 DIVERSITY_LEADS = ("topic-ild", "ild", "novelty")
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One arm against another on one measure, over the users who have both."""
-
-    arm: str
-    other: str
-    info: MeasureInfo
-    mean: float
-    low: float | None
-    high: float | None
-    p: float
-    n_users: int
-    detectable: float | None
-    """Smallest mean difference that this many users of this spread would have shown four times in five."""
-    outcome: Outcome
 
 
 def verdicts(
@@ -163,11 +144,11 @@ def _compare(
         (arm, other, info.name): Comparison(
             arm=arm,
             other=other,
-            info=info,
+            measure=info.name,
             mean=float(intervals.mean[i]),
             low=_known(intervals.low[i]),
             high=_known(intervals.high[i]),
-            p=float(p[i]),
+            p_adjusted=float(p[i]),
             n_users=int(intervals.n_users[i]),
             detectable=_known(compared.detectable[i]),
             outcome=_outcome(intervals, i, float(p[i]), info, settings),
@@ -214,13 +195,14 @@ def _verdict(
     if not comparisons:
         sentence = _reason_not_measured(evaluated, dimension, infos, arms)
         return Verdict(dimension=dimension, split=evaluated.split, outcome="not measured", sentence=sentence)
-    lead = comparisons[0]
-    means = _measured(evaluated, lead.info.name)
+    lead, *others = comparisons
+    labels = {info.name: info.label for info in infos}
+    means = _measured(evaluated, lead.measure)
     sentence = (
-        f"{WORDS[dimension]} on {evaluated.split}: {best}, which leads on validation among arms with a language model, has {lead.info.label} "
+        f"{WORDS[dimension]} on {evaluated.split}: {best}, which leads on validation among arms with a language model, has {labels[lead.measure]} "
         f"{_figure(means[best], settings)}. Against {other}, which leads there among those without ({number(means[other].mean)}), {_comparison_in_words(lead)}."
     )
-    against = compared.get((best, settings.baseline, lead.info.name))
+    against = compared.get((best, settings.baseline, lead.measure))
     if against and settings.baseline != other:
         sentence += f" Against the baseline {settings.baseline} ({number(means[settings.baseline].mean)}), exploratory: {_comparison_in_words(against)}."
     elif settings.baseline == other:
@@ -229,14 +211,22 @@ def _verdict(
         sentence += f" {best} is also the baseline."
     else:
         sentence += f" The baseline {settings.baseline} has no value here."
-    sentence += _others(comparisons[1:])
-    return Verdict(dimension=dimension, split=evaluated.split, outcome=lead.outcome, sentence=sentence)
+    sentence += _others(others, labels)
+    return Verdict(
+        dimension=dimension,
+        split=evaluated.split,
+        outcome=lead.outcome,
+        sentence=sentence,
+        primary=lead,
+        against_baseline=against,
+        others=others,
+    )
 
 
 def _comparison_in_words(comparison: Comparison) -> str:
     low, high = comparison.low, comparison.high
     clause = (
-        f"{OUTCOME_WORDS[comparison.outcome]}: {signed(comparison.mean)} ({interval(low, high, with_sign=True)}; p {_p(comparison.p)}; "
+        f"{OUTCOME_WORDS[comparison.outcome]}: {signed(comparison.mean)} ({interval(low, high, with_sign=True)}; p {_p(comparison.p_adjusted)}; "
         f"{comparison.n_users:,} users)"
     )
     if comparison.outcome in ("not shown", "cannot tell"):
@@ -247,11 +237,13 @@ def _comparison_in_words(comparison: Comparison) -> str:
     return clause
 
 
-def _others(comparisons: Sequence[Comparison]) -> str:
+def _others(comparisons: Sequence[Comparison], labels: Mapping[str, str]) -> str:
     """Secondary measures: listed, and never deciding."""
     if not comparisons:
         return ""
-    groups = {outcome: [c.info.label for c in comparisons if c.outcome == outcome] for outcome in get_args(Outcome)}
+    groups = {
+        outcome: [labels[c.measure] for c in comparisons if c.outcome == outcome] for outcome in get_args(Outcome)
+    }
     mixed = "mixed, " if groups["better"] and groups["worse"] else ""
     return (
         f" Other measures, exploratory: {mixed}"

@@ -260,14 +260,77 @@ class StageCost(Part):
     n_cached: int = Field(0, ge=0)
 
 
+Outcome = Literal["better", "worse", "as good as", "cannot tell", "not shown", "not measured"]
+
+
+class Comparison(Part):
+    """One arm against another on one measure, over the users who have both."""
+
+    arm: str
+    other: str
+    measure: str
+    mean: float
+    low: float | None
+    high: float | None
+    p_adjusted: float = Field(ge=0, le=1)
+    n_users: int = Field(ge=2)
+    detectable: float | None = Field(None, ge=0)
+    """Smallest mean difference that this many users of this spread would have shown four times in five."""
+    outcome: Outcome
+
+
 class Verdict(Part):
-    """The answer in words for one dimension."""
+    """The answer for one dimension, and in words."""
 
     dimension: Dimension
     split: str
-    outcome: Literal["better", "worse", "as good as", "cannot tell", "not shown", "not measured"]
+    outcome: Outcome
     """That of the dimension's primary measure; ``as good as`` and ``cannot tell`` where ``measure.worth_having`` names it."""
     sentence: str
+    primary: Comparison | None = None
+    """The leading arm with a language model against the leading one without; None where that was not measured."""
+    against_baseline: Comparison | None = None
+    """The same arm and measure against the baseline, exploratory; None where it is one of the two."""
+    others: list[Comparison] = []
+    """The pair on the dimension's other measures, exploratory."""
+
+
+class SliceComparison(Part):
+    """The verdict's pair within one slice of the users or items."""
+
+    slice: str
+    mean: float
+    low: float | None
+    high: float | None
+    n_users: int = Field(ge=2)
+
+
+class SliceContrast(Part):
+    """Whether the pair's difference is another in one slice than in the other."""
+
+    first: str
+    second: str
+    mean: float
+    """Of the first minus that of the second."""
+    low: float | None
+    high: float | None
+    p_adjusted: float = Field(ge=0, le=1)
+    """Holm-adjusted over the contrasts of the split."""
+
+
+class WithinSlices(Part):
+    """The verdict's pair on the primary measure of accuracy, slice by slice: a gain of everybody may be a loss of some (Simpson)."""
+
+    split: str
+    measure: str
+    arm: str
+    other: str
+    slices: list[SliceComparison]
+    contrasts: list[SliceContrast]
+    differ: bool
+    """Whether any contrast is shown."""
+    reversed: list[str]
+    """Slices in which the difference is shown to have the other sign than over everybody."""
 
 
 class ListedItem(Part):
@@ -325,6 +388,8 @@ class Result(Part):
     attributions: list[Attribution] = []
     """One for each split: what of the gain is the words', and what the language model's."""
     verdicts: list[Verdict] = []
+    within_slices: list[WithinSlices] = []
+    """One for each split whose pair was compared."""
     sample_users: list[SampleUser] = []
     stages: list[StageCost]
     config: dict[str, JsonValue]

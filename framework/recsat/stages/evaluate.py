@@ -11,6 +11,7 @@ from recsat.data.split import Split
 from recsat.measure.attribution import attribution
 from recsat.measure.evaluate import Draw, EvaluatedSplit, evaluate_split
 from recsat.measure.verdict import verdicts
+from recsat.measure.within_slices import within_slices
 from recsat.result.leading import may_lead
 from recsat.result.model import (
     ArmInfo,
@@ -28,6 +29,7 @@ from recsat.result.model import (
     SampleUser,
     SplitSummary,
     Verdict,
+    WithinSlices,
 )
 from recsat.run.stage import StageContext, StageCounts
 from recsat.stages.prepare import read_split
@@ -52,6 +54,7 @@ class Parts:
     fitness: list[DataFitness] = field(default_factory=list)
     attributions: list[Attribution] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
+    within_slices: list[WithinSlices] = field(default_factory=list)
 
 
 def evaluate(context: StageContext) -> StageCounts:
@@ -123,7 +126,11 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, n_dr
         )
     )
     with_model = {name for name, what in reads.items() if what == "language model"}
-    parts.verdicts += verdicts(evaluated, leading, with_model, settings=config.measure, seed=config.seed)
+    of_split = verdicts(evaluated, leading, with_model, settings=config.measure, seed=config.seed)
+    parts.verdicts += of_split
+    accuracy = next(verdict.primary for verdict in of_split if verdict.dimension == "accuracy")
+    if accuracy is not None:
+        parts.within_slices.append(within_slices(evaluated, accuracy, settings=config.measure, seed=config.seed))
 
 
 def _summary(split: Split, record: SplitLists, n_draws: int, n_users: int, n_items: int) -> SplitSummary:
@@ -211,6 +218,7 @@ def _result(context: StageContext, parts: Parts) -> Result:
         fitness=parts.fitness,
         attributions=parts.attributions,
         verdicts=parts.verdicts,
+        within_slices=parts.within_slices,
         sample_users=parts.samples,
         stages=[],
         config=config.model_dump(mode="json"),
