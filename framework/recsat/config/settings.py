@@ -164,6 +164,13 @@ class MeasureSettings(Settings):
             "as (the interval lies within it) or cannot tell."
         ),
     )
+    plan: str | None = Field(
+        None,
+        description=(
+            "A file of recsat plan: what was to decide, written before a result was seen. The report says whether it was kept. Empty: the run's own, "
+            "written before an arm is fitted."
+        ),
+    )
     controls: list[Control] = Field(
         default_factory=_words,
         description=(

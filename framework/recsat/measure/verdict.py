@@ -113,17 +113,20 @@ def _subjects(evaluated: EvaluatedSplit, dimension: Dimension) -> list[MeasureIn
     others: all of the domain's measures with a direction, the one that the domain calls primary first, else in its order.
     """
     missing = {absent.name for absent in evaluated.not_measured}
-    infos = [
-        info
-        for info in evaluated.measures
-        if info.dimension == dimension and info.name not in missing and info.better != "neither"
-    ]
+    infos = [info for info in evaluated.measures if info.name not in missing]
+    subjects = candidates_for_primary(infos, dimension, evaluated.k)
+    return subjects[:1] if dimension == "diversity" else subjects
+
+
+def candidates_for_primary(infos: Sequence[MeasureInfo], dimension: Dimension, k: int) -> list[MeasureInfo]:
+    """Measures of a dimension of which the first that has values is the primary one."""
+    of_dimension = [info for info in infos if info.dimension == dimension and info.better != "neither"]
     if dimension == "accuracy":
-        return [info for info in infos if info.name == key_of("ndcg", evaluated.k)]
+        return [info for info in of_dimension if info.name == key_of("ndcg", k)]
     if dimension == "diversity":
-        leads = [key_of(name, evaluated.k) for name in DIVERSITY_LEADS]
-        return sorted((info for info in infos if info.name in leads), key=lambda info: leads.index(info.name))[:1]
-    return sorted(infos, key=lambda info: not info.primary)
+        leads = [key_of(name, k) for name in DIVERSITY_LEADS]
+        return sorted((info for info in of_dimension if info.name in leads), key=lambda info: leads.index(info.name))
+    return sorted(of_dimension, key=lambda info: not info.primary)
 
 
 def _compare(

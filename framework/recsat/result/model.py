@@ -250,6 +250,18 @@ class DataFitness(Part):
     """Why, in a sentence."""
 
 
+class PlanRecord(Part):
+    """What was to decide, written before an arm was fitted, and whether it was kept."""
+
+    sha256: str
+    written: str
+    """Time, ISO 8601."""
+    registered: bool
+    """Whether ``measure.plan`` named it, so that it may be older than the run."""
+    differences: list[str]
+    """What was done otherwise, a line each; empty where it was kept."""
+
+
 class StageCost(Part):
     """What a stage cost on this machine."""
 
@@ -388,6 +400,8 @@ class Result(Part):
     attributions: list[Attribution] = []
     """One for each split: what of the gain is the words', and what the language model's."""
     verdicts: list[Verdict] = []
+    plan: PlanRecord | None = None
+    """None in results that do not say."""
     within_slices: list[WithinSlices] = []
     """One for each split whose pair was compared."""
     sample_users: list[SampleUser] = []

@@ -32,6 +32,7 @@ from recsat.result.model import (
     WithinSlices,
 )
 from recsat.run.stage import StageContext, StageCounts
+from recsat.stages.plan import kept_plan
 from recsat.stages.prepare import read_split
 from recsat.stages.split_lists import SplitLists, read_split_lists
 from recsat.stages.trial.evidence import evidence_of
@@ -219,6 +220,7 @@ def _result(context: StageContext, parts: Parts) -> Result:
         attributions=parts.attributions,
         verdicts=parts.verdicts,
         within_slices=parts.within_slices,
+        plan=kept_plan(context.folder, config, context.plugins),
         sample_users=parts.samples,
         stages=[],
         config=config.model_dump(mode="json"),

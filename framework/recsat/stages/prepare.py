@@ -14,18 +14,20 @@ from recsat.embed.provenance import refuse_leaks
 from recsat.measure.fitness import data_fitness
 from recsat.run.folder import RunFolder
 from recsat.run.stage import StageContext, StageCounts
+from recsat.stages.plan import write_plan
 
 SPREAD = 0.1
 """Standard deviation between users of a difference of nDCG@10 of two arms: .07 and .11 between the best two of the bundled films."""
 
 
 def prepare(context: StageContext) -> StageCounts:
-    """Writes data/*.parquet, data/summary.json, data/texts.parquet and splits/<name>/*, among them what each split's data can answer.
+    """Writes plan.json, data/*.parquet, data/summary.json, data/texts.parquet and splits/<name>/*, among them what each split's data can answer.
 
     Raises ConfigError where a fine-tuned model of the run was trained around other held-out events: the earliest place
     where the data are known, and one that every run goes through.
     """
     folder, config, domain = context.folder, context.config, context.domain
+    write_plan(folder, config, context.plugins)
     loaded = validate(
         domain.load(context.domain_config),
         on_bad_rows=config.data.on_bad_rows,
