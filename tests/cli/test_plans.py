@@ -13,7 +13,7 @@ Recsat = Callable[..., Result]
 
 def test_it_prints_the_plan_of_a_demo_with_its_hash(recsat: Recsat) -> None:
     document = json.loads(recsat("plan", "--demo", "content").stdout)
-    assert [split["name"] for split in document["plan"]["settings"]["splits"]][1:] == ["warm", "cold"]
+    assert [split["name"] for split in document["plan"]["settings"]["splits"]] == ["last", "warm", "cold"]
     assert len(document["sha256"]) == 64
 
 

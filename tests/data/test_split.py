@@ -298,3 +298,15 @@ def test_a_part_without_liked_events_is_an_error_that_says_what_to_do() -> None:
     events = table([("u", "a", 5.0, 0), ("u", "b", 5.0, 1)])
     with pytest.raises(DataError, match=r"split 's' \(timeline\): the validation part .* validation_share"):
         split_events(events, LIKED, split_settings("timeline", test_share=0.5), 0)
+
+
+@pytest.mark.parametrize(("share", "users"), [(0.35, {"u2"}), (0.4, {"u2", "u3"}), (1.0, {"u1", "u2", "u3"})])
+def test_a_window_holds_out_the_last_likes_of_users_of_whom_all_of_them_lie_in_it(
+    share: float, users: set[str]
+) -> None:
+    """Of 30 likes the last ten are of day 91 on, and the twelfth from the end is of day 60: the last but one of u3."""
+    times = {"u1": range(10), "u2": range(90, 100), "u3": (*range(20, 28), 60, 99)}
+    rows = [(user, f"i{n}", 5.0, time) for user, at in times.items() for n, time in enumerate(at)]
+    split = split_events(table(rows), LIKED, split_settings("last-n", n_last=2, window_share=share), 0)
+    assert dict(split.test.group_by("user_id").len().iter_rows()) == dict.fromkeys(users, 2)
+    assert (f"last {share:.0%} of liked events" in split.description) == (share < 1)

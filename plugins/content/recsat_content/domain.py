@@ -40,7 +40,7 @@ CONTENT = Domain(
     },
     demo={
         "splits": [
-            {"name": "timeline", "protocol": "timeline"},
+            {"name": "last", "protocol": "last-n", "window_share": 0.2},
             {"name": "warm", "protocol": "random", "test_share": 0.2},
             {"name": "cold", "protocol": "cold-items", "test_share": 0.2},
         ],
