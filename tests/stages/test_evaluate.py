@@ -12,6 +12,7 @@ from town import ITEMS, events, inputs
 
 from recsat import Dataset
 from recsat.data.split import Split
+from recsat.measure.accuracy import ndcg
 from recsat.measure.score import EvaluationCache
 from recsat.measure.slices import user_slices
 from recsat.plugins import load_plugins
@@ -94,3 +95,15 @@ def test_means_of_a_split_that_is_drawn_again_are_over_its_draws(finished_run: P
     (cold,) = [one for one in result.attributions if one.split == "cold"]
     assert cold.gain is not None
     assert cold.gain.n_users == rows["user_id"].n_unique()
+
+
+@pytest.mark.parametrize("draw", [2, 5])
+def test_every_draw_is_judged_by_its_own_lists_on_its_own_events(finished_run: Path, draw: int) -> None:
+    _, tables = read_split_lists(RunFolder(finished_run), "cold", draw)
+    of_text = tables.lists.filter(arm="text")
+    by_hand = ndcg(of_text, tables.relevant, tables.relevant["user_id"].unique(), k=10)
+    per_user = pl.read_parquet(finished_run / "measures.parquet")
+    rows = per_user.filter(split="cold", slice="all", measure="ndcg@10", arm="text", draw=draw)
+    assert rows.height == by_hand.height
+    joined = rows.join(by_hand, on="user_id", suffix="_by_hand")
+    assert joined["value"].to_list() == pytest.approx(joined["value_by_hand"].to_list())
