@@ -14,6 +14,7 @@ from recsat.cli.diagnosis import doctor
 from recsat.cli.finetune import finetune
 from recsat.cli.lists import recommend
 from recsat.cli.plugin_list import plugins
+from recsat.cli.reports import report
 from recsat.cli.runs import demo, run
 from recsat.cli.scaffolding import new_plugin
 from recsat.cli.scoring import score
@@ -78,7 +79,7 @@ def recsat(
     logging.getLogger("recsat").setLevel(logging.DEBUG if debug else logging.WARNING)
 
 
-for command in (demo, run, recommend, score, config, finetune, plugins, doctor, new_plugin):
+for command in (demo, run, report, recommend, score, config, finetune, plugins, doctor, new_plugin):
     app.command()(command)
 
 

@@ -20,7 +20,6 @@ def report(
 ) -> None:
     """Write a finished run's report anew, such as in another language; its numbers stay as they are."""
     from recsat.cli.summary import print_summary
-    from recsat.config.faults import suggestion
     from recsat.report.language import LANGUAGES
     from recsat.report.write import JSON, write_report
     from recsat.result.model import Result

@@ -66,6 +66,13 @@ def missing_in_words(result: Result) -> str:
     return gettext("Not measured: %(names)s.", names=enumerated(names))
 
 
+def simulated_in_words() -> tuple[str, str]:
+    """What simulated data are called, and what that means for every number."""
+    return gettext("Simulated data."), gettext(
+        "The users, items and events of this report come from a simulator. No number on this page describes real people."
+    )
+
+
 def dimension_label(dimension: Dimension | str) -> str:
     """``Business value``."""
     return {
@@ -201,7 +208,7 @@ def _evidence(result: Result, shares: Attribution, of_model: Share, line: SplitH
     smallest = detectable(of_model, confidence_level(result) or 0.95)
     if line.answer == "not shown" and smallest:
         sentences.append(
-            gettext("A true difference below %(smallest)s can be missed so.", smallest=number(smallest, 3))
+            gettext("A true difference below %(smallest)s would be missed more than one time in five.", smallest=number(smallest, 3))
         )
     return sentences
 

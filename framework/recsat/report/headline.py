@@ -172,7 +172,7 @@ def answer_in_words(lines: Sequence[SplitHeadline]) -> str:
     for line in lines:
         where.setdefault(line.answer, []).append(line.split)
     answers = [_answer_on(answer, enumerated(where[answer])) for answer in ANSWERS if answer in where]
-    return gettext(" ").join(answers) or gettext("The run has no splits, so there is no answer.")
+    return " ".join(answers) or gettext("The run has no splits, so there is no answer.")
 
 
 def _headline(result: Result, split: str) -> SplitHeadline:

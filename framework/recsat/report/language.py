@@ -85,36 +85,27 @@ def gettext(text: str, **values: object) -> str:
     return message(text) % values
 
 
-def ngettext(one: str, many: str, n: int, **values: object) -> str:
-    """The same in the form for ``n``, which the message may name as ``%(num)s``.
-
-    >>> ngettext("%(num)s user", "%(num)s users", 1200)
-    '1,200 users'
-    """
-    return plural_message(one, many, n) % {"num": f"{n:,}", **values}
-
-
 def translation(text: str) -> str | None:
     """The translation of a text that the result holds, such as a measure's label; None where the catalogue has none or none is needed.
 
-    The ``@k`` at the end of a measure's label stays.
+    The ``@k`` at the end of a measure's label stays; what stands behind the last semicolon of an arm's description is a sentence of its own.
     """
     if not text or _current.get() == "en":
         return None
-    for words, end in ((text, ""), _cutoff(text)):
-        if (translated := message(words)) != words:
-            return translated + end
+    if (whole := message(text)) != text:
+        return whole
+    label, _, k = text.rpartition("@")
+    if k.isdigit() and (words := message(label)) != label:
+        return f"{words}@{k}"
+    head, _, tail = text.rpartition("; ")
+    if head and (words := message(f"{head}.")) != f"{head}." and (rest := message(tail)) != tail:
+        return words + rest
     return None
 
 
 def in_catalogue(text: str) -> str:
     """A text of the result in the language of the report where the catalogue knows it, else as it is."""
     return translation(text) or text
-
-
-def _cutoff(text: str) -> tuple[str, str]:
-    words, at, k = text.rpartition("@")
-    return (words, at + k) if at and k.isdigit() else (text, "")
 
 
 def enumerated(names: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from recsat.config.settings import Language
-from recsat.report.answers import dimension_label, missing_in_words, outcome_label, split_answers
+from recsat.report.answers import dimension_label, missing_in_words, outcome_label, simulated_in_words, split_answers
 from recsat.report.fitness import facts, reason
 from recsat.report.headline import (
     SplitHeadline,
@@ -44,7 +44,7 @@ def render_markdown(result: Result, language: Language | None = None) -> str:
 def _parts(result: Result) -> list[str]:
     lines = headlines(result)
     parts = [
-        f"# {gettext('Does a language model make these users more satisfied?')}",
+        "# " + gettext("Does a language model make these users more satisfied?"),
         whole(answer_in_words(lines)),
         "\n".join(
             f"- **{escape(one.split)}: {one.outcome}.** {whole(' '.join([one.effect, one.evidence]).strip())}"
@@ -54,19 +54,18 @@ def _parts(result: Result) -> list[str]:
         f"*{escape(result.domain)}, {escape(result.run_id)}, {escape(moment(result.created))}*",
     ]
     if result.data.simulated:
-        parts.append(
-            f"**{gettext('Simulated data.')}** {gettext('The users, items and events of this report come from a simulator. No number on this page describes real people.')}"
-        )
+        what, whose = simulated_in_words()
+        parts.append(f"**{what}** {whose}")
     if result.verdicts:
-        parts += [f"## {gettext('Verdicts')}", _verdicts(result)]
+        parts += ["## " + gettext("Verdicts"), _verdicts(result)]
     if result.fitness:
-        parts += [f"## {gettext('What this data can answer')}", _fitness(result)]
+        parts += ["## " + gettext("What this data can answer"), _fitness(result)]
     for line in lines:
         parts += _split(result, line)
     if missing := not_measured(result):
         absent = [f"- **{escape(one.name)}** {NOTHING} {whole(in_catalogue(one.reason))}" for one in missing]
-        parts += [f"## {gettext('Not measured')}", "\n".join(absent)]
-    parts += [f"## {gettext('Data')}", _data(result), f"## {gettext('Cost')}", _cost(result)]
+        parts += ["## " + gettext("Not measured"), "\n".join(absent)]
+    parts += ["## " + gettext("Data"), _data(result), "## " + gettext("Cost"), _cost(result)]
     parts.append(
         gettext(
             "Seed %(seed)s, data fingerprint %(fingerprint)s, recsat %(version)s. Every number is in result.json.",
@@ -148,9 +147,9 @@ def _measures(result: Result, split: str, infos: Sequence[MeasureInfo]) -> str:
     arms = arms_on(result, split)
     measures_by_name = {info.name: [arm.measures.get(info.name) for arm in arms] for info in infos}
     places = {name: decimals_for(m.mean for m in values if m is not None) for name, values in measures_by_name.items()}
-    rows = []
+    rows, baseline = [], gettext("baseline")
     for i, arm in enumerate(arms):
-        cells = [escape(arm.name) + (f" ({gettext('baseline')})" if arm.name == result.baseline else "")]
+        cells = [escape(arm.name) + (f" ({baseline})" if arm.name == result.baseline else "")]
         for info in infos:
             measure = measures_by_name[info.name][i]
             if measure is None or measure.mean is None:
@@ -193,8 +192,10 @@ def _cost(result: Result) -> str:
         ]
         for stage in result.stages
     ]
-    rows.append([f"**{gettext('whole run')}**", duration(sum(stage.seconds for stage in result.stages)), "", "", ""])
-    return _table([gettext(head) for head in ("Stage", "Time", "Peak memory", "New", "Cached")], rows)
+    rows.append(["**" + gettext("whole run") + "**", duration(sum(stage.seconds for stage in result.stages)), "", "", ""])
+    return _table(
+        [gettext("Stage"), gettext("Time"), gettext("Peak memory"), gettext("New"), gettext("Cached")], rows
+    )
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -18,7 +18,7 @@ from recsat.config.settings import Language
 from recsat.report import answers
 from recsat.report.curve_plot import curve_plot
 from recsat.report.fitness import facts, reason
-from recsat.report.headline import SplitHeadline, answer_in_words, confidence, headlines, not_measured, split_names
+from recsat.report.headline import answer_in_words, confidence, headlines, not_measured, split_names
 from recsat.report.language import (
     current_language,
     gettext,
@@ -64,15 +64,16 @@ def _context(result: Result) -> dict[str, Any]:
         "script": script,
         "policy": _policy(css, script),
         "answer": answer_in_words(lines),
-        "answers": answers.split_answers(result, lines),
+        "answers": (split_answers := answers.split_answers(result, lines)),
+        "simulated": answers.simulated_in_words(),
         "missing": answers.missing_in_words(result),
         "headlines": lines,
         "not_measured": not_measured(result),
         "labels": {info.name: in_catalogue(info.label) for info in result.measures},
         "verdicts": _verdicts(result.verdicts),
         "level": confidence(result),
-        "leading_split": _leading_split(lines),
-        "leading_table": main_table(result, _leading_split(lines)),
+        "leading_split": (leading_split := split_answers[0].split if split_answers else ""),
+        "leading_table": main_table(result, leading_split),
         "splits": [
             {
                 "name": name,
@@ -103,11 +104,6 @@ def _policy(css: str, script: str) -> str:
     """Allows this style sheet and this script, by their digests, and nothing else: no other script, no request."""
     style, code = (b64encode(sha256(text.encode()).digest()).decode() for text in (css, script))
     return f"default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{code}'; base-uri 'none'; form-action 'none'"
-
-
-def _leading_split(lines: list[SplitHeadline]) -> str:
-    """The split whose table stands open: the first that has an answer, else the first."""
-    return next((line.split for line in lines if line.answer in ("yes", "no", "not shown")), lines[0].split) if lines else ""
 
 
 @cache

@@ -24,9 +24,9 @@ def explained(text: str, explained_terms: MutableSet[str], *terms: str) -> Marku
 
 
 def button(term: str, word: str) -> Markup:
-    """A word that opens its definition."""
+    """A word that opens its definition; word joiners keep brackets beside it, for a button is no part of a word."""
     return Markup(
-        '<button type="button" class="term" popovertarget="term-{term}">{word}</button>'
+        '&#8288;<button type="button" class="term" popovertarget="term-{term}">{word}</button>&#8288;'
         '<span popover id="term-{term}" class="definition">{definition}</span>'
     ).format(term=term, word=word, definition=definition(term))
 
@@ -40,7 +40,6 @@ def word_of(term: str) -> str:
         "hit": gettext("hit"),
         "interval": gettext("interval"),
         "measure": "nDCG",
-        "recall": gettext("Recall"),
         "significant": gettext("significant"),
         "slice": gettext("slice"),
         "split": gettext("split"),
@@ -59,22 +58,19 @@ def definition(term: str) -> str:
             "Nobody was asked, and nobody was shown these lists."
         ),
         "interval": gettext(
-            "The interval holds the true value in so many of a hundred runs on other users of the same kind; one that leaves out 0 shows a difference."
+            "Of a hundred such intervals about so many hold the true value; one that leaves out 0 shows a difference."
         ),
         "measure": gettext(
             "nDCG counts the hits of a list, those further up counting more; 1 is the best list possible. Every measure is explained under “What the measures mean”."
         ),
-        "recall": gettext(
-            "Candidate recall is the share of an arm's exact list that its retrieved candidates contain; where every item was scored there is nothing to lose."
-        ),
         "significant": gettext(
-            "A difference is significant where the interval leaves out 0 and so does the p-value, corrected by Holm's method for how many differences are tested."
+            "A difference is significant where its interval leaves out 0 and its p-value is small enough, corrected by Holm's method for how many differences are tested."
         ),
         "slice": gettext(
             "A slice is a part of the users or of the items that is judged apart. Cold users liked few items before; head items are the most liked, cold items nobody had liked."
         ),
         "split": gettext(
-            "A split is one way to hold events out: what lies before is learnt from, what is held out is to be foretold."
+            "A split is one way to hold events out: arms learn from the rest, and their lists are judged by what was held out."
         ),
         "words": gettext(
             "Words alone: the same arm with TF-IDF words of the same texts in place of the language model. What they reach is not the model's."
