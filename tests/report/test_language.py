@@ -14,7 +14,7 @@ from babel.messages.pofile import write_po
 from jinja2.ext import babel_extract
 
 import recsat
-from recsat.builtin.arms import IN_PLACE, _ARMS
+from recsat.builtin.arms import _ARMS, IN_PLACE
 from recsat.measure.measures import built_in
 from recsat.report.headline import answer_in_words, headlines
 from recsat.report.language import (
@@ -39,7 +39,10 @@ SLICES = ("all", "cold users", "warm users", "head items", "tail items", "cold i
 LACKS = ("The run has no vectors of the items.", "The domain names no column of topics.")
 TRANSLATED = [language for language in LANGUAGES if language != "en"]
 PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%|</?\w+[^>]*>")
-PROSE = re.compile(r"\b(?:the|of|is|are|and|or|with|by|on|in|at|no|not|every|users?|items?|lists?|arms?|better|worse|than|more|less|all)\b", re.I)
+PROSE = re.compile(
+    r"\b(?:the|of|is|are|and|or|with|by|on|in|at|no|not|every|users?|items?|lists?|arms?|better|worse|than|more|less|all)\b",
+    re.I,
+)
 
 
 def messages_of_code() -> dict[str, str]:

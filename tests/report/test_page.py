@@ -209,7 +209,10 @@ def test_a_policy_in_the_page_allows_its_own_script_and_style_and_nothing_else(h
         value for tag, name, value in page.attributes if tag == "meta" and name == "content" and "default-src" in value
     ]
     digests = {
-        tag: [b64encode(sha256(text.encode()).digest()).decode() for text in re.findall(f"<{tag}>(.*?)</{tag}>", html, re.S)]
+        tag: [
+            b64encode(sha256(text.encode()).digest()).decode()
+            for text in re.findall(f"<{tag}>(.*?)</{tag}>", html, re.S)
+        ]
         for tag in ("style", "script")
     }
     ((style,), (script,)) = digests.values()

@@ -26,6 +26,8 @@ from recsat.result.numerals import decimals_for, number, share, signed
 POWER = 0.8
 SMALLEST_EFFECT = 1e-3
 """Difference of hit rates below which no list in a thousand is another's, and none is spoken of."""
+MOST_IN_WORDS = 0.4
+"""Difference of hit rates above which "one in every 2 lists" would be too coarse."""
 MOST_NAMES = 4
 
 
@@ -158,7 +160,14 @@ def _effect(result: Result, shares: Attribution, answer: Answer) -> str:
             if answer == "yes"
             else gettext("No fewer lists have a hit, but hits are fewer or stand further down.")
         )
-    n = f"{max(1, round(1 / abs(more))):,}"
+    if abs(more) > MOST_IN_WORDS:
+        in_hundred = f"{100 * abs(more):.0f}"
+        return (
+            gettext("Of a hundred lists %(n)s more have a hit.", n=in_hundred)
+            if answer == "yes"
+            else gettext("Of a hundred lists %(n)s fewer have a hit.", n=in_hundred)
+        )
+    n = f"{round(1 / abs(more)):,}"
     return (
         gettext("One more list with a hit in every %(n)s lists.", n=n)
         if answer == "yes"
@@ -208,7 +217,10 @@ def _evidence(result: Result, shares: Attribution, of_model: Share, line: SplitH
     smallest = detectable(of_model, confidence_level(result) or 0.95)
     if line.answer == "not shown" and smallest:
         sentences.append(
-            gettext("A true difference below %(smallest)s would be missed more than one time in five.", smallest=number(smallest, 3))
+            gettext(
+                "A true difference below %(smallest)s would be missed more than one time in five.",
+                smallest=number(smallest, 3),
+            )
         )
     return sentences
 

@@ -192,10 +192,10 @@ def _cost(result: Result) -> str:
         ]
         for stage in result.stages
     ]
-    rows.append(["**" + gettext("whole run") + "**", duration(sum(stage.seconds for stage in result.stages)), "", "", ""])
-    return _table(
-        [gettext("Stage"), gettext("Time"), gettext("Peak memory"), gettext("New"), gettext("Cached")], rows
+    rows.append(
+        ["**" + gettext("whole run") + "**", duration(sum(stage.seconds for stage in result.stages)), "", "", ""]
     )
+    return _table([gettext("Stage"), gettext("Time"), gettext("Peak memory"), gettext("New"), gettext("Cached")], rows)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

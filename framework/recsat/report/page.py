@@ -42,13 +42,15 @@ MOST_LISTED, MOST_HISTORY, MOST_TEXT = 20, 24, 300
 """What the page shows of sample users; result.json has all, and the page says so where it stops."""
 
 # A NUL or an escape sequence in a title is no text: it shows as the replacement character.
-_CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "�")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def render_page(result: Result, language: Language | None = None) -> str:
     """The whole report in ``language`` (None: as configured). Every text of the result is escaped; sizes are bounded, so the page stays under 3 MB."""
     with in_language(language or language_of(result)):
-        return _templates().get_template("page.html.j2").render(_context(result))
+        return _CONTROLS.sub(
+            "\N{REPLACEMENT CHARACTER}", _templates().get_template("page.html.j2").render(_context(result))
+        )
 
 
 def _context(result: Result) -> dict[str, Any]:
@@ -113,7 +115,6 @@ def _templates() -> jinja2.Environment:
         extensions=["jinja2.ext.i18n"],
         autoescape=True,
         undefined=jinja2.StrictUndefined,
-        finalize=_plain,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -139,10 +140,6 @@ def _templates() -> jinja2.Environment:
     ):
         environment.globals[function.__name__] = function
     return environment
-
-
-def _plain(value: Any) -> Any:
-    return value.translate(_CONTROLS) if isinstance(value, str) else value
 
 
 @jinja2.pass_context

@@ -300,9 +300,7 @@ def _portions(infos: Sequence[MeasureInfo]) -> list[Sequence[MeasureInfo]]:
 
 
 def _column(info: MeasureInfo) -> TableColumn:
-    return TableColumn(
-        in_catalogue(info.label), in_catalogue(info.description), in_catalogue(info.unit), info.better
-    )
+    return TableColumn(in_catalogue(info.label), in_catalogue(info.description), in_catalogue(info.unit), info.better)
 
 
 def _table(
