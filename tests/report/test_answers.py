@@ -56,6 +56,17 @@ def test_an_effect_is_told_in_lists_with_a_hit(result: Result, more: float, word
     )
 
 
+def test_without_a_hit_rate_the_effect_has_no_number(result: Result) -> None:
+    arms = [
+        arm.model_copy(update={"measures": {name: m for name, m in arm.measures.items() if name != "hit@10"}})
+        for arm in result.arms
+    ]
+    told = answers_of(result.model_copy(update={"arms": arms}))
+    assert told["cold-items"].effect == "Lists hold more hits, or hits further up."
+    assert told["random"].effect == "Lists hold fewer hits, or hits further down."
+    assert told["random"].evidence.startswith("text (language model) against ease (reads nothing). Tested by")
+
+
 def test_a_loss_is_told_as_lists_fewer(result: Result) -> None:
     one = answers_of(with_hit_rates(result, {"text": 0.4, "ease": 0.5}))["random"]
     assert (one.answer, one.effect) == ("no", "One list fewer with a hit in every 10 lists.")

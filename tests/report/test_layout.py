@@ -169,7 +169,7 @@ def test_the_answer_fits_the_first_screen(result: Result, look: Callable[[str, s
 
 SORT = """
   const table = inside.querySelector("#measures table"), heads = [...table.tHead.rows[0].cells];
-  const values = (i) => [...table.tBodies[0].rows].map((row) => row.cells[i].dataset.value ?? row.cells[i].innerText.trim());
+  const values = (i) => [...table.tBodies[0].rows].map((row) => row.cells[i].dataset.n?.split(" ")[0] ?? row.cells[i].innerText.trim());
   const states = [values(1)];
   for (const [i, times] of [[1, 1], [1, 1], [0, 1]]) {
     for (let n = 0; n < times; n++) heads[i].querySelector("button").click();

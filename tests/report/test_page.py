@@ -13,7 +13,7 @@ from itertools import pairwise
 import pytest
 
 from recsat.report.page import _sample, render_page
-from recsat.report.tables import split_tables
+from recsat.report.tables import main_table, split_tables
 from recsat.result.model import ArmResult, Difference, ListedItem, Measure, MeasureInfo, Result, SampleUser
 
 SCRIPT_TITLE = "<script>alert(1)</script> & Sons"
@@ -107,7 +107,7 @@ ATTRIBUTES = {
         "y1",
         "y2",
     ),
-    *("type", "popover", "popovertarget", "data-csv", "data-sort", "data-value", "data-low", "data-high"),
+    *("type", "popover", "popovertarget", "data-csv", "data-sort", "data-low", "data-high", "data-n"),
     *("rx", "width", "height", "text-anchor"),
 }
 
@@ -239,7 +239,7 @@ def test_the_first_screen_says_question_answer_effect_certainty_and_what_is_miss
         "Does a language model make these users more satisfied?",
         "Yes on cold-items. No on random: it costs accuracy there. The data of timeline cannot answer.",
         "One more list with a hit in every",
-        "One list fewer with a hit in every",
+        "fewer have a hit.",
         "95 % interval +0.108 to +0.128, 601 users.",
         "80 % of the judged users have no history.",
         "Not measured: Business value, Mean rating of hits@10 and content.click_through.",
@@ -255,6 +255,18 @@ def test_everything_but_the_first_screen_and_the_leading_table_is_folded(html: s
     assert "The main measures on cold-items" in unfolded
 
 
+def test_the_leading_table_has_the_best_arms_and_the_baseline_and_says_how_many_more_there_are(
+    invent: Callable[..., Result],
+) -> None:
+    arms = [(f"arm-{i}", i % 2 == 0, 0.2 + i / 99, 0.1, 0.2 + i / 99, 0.3) for i in range(20)]
+    result = invent(arms=[*arms, ("popularity", False, 0.1, 0.06, 0.1, 0.6)], hostile=False)
+    table = main_table(result, "random")
+    assert len(table.rows) == 12
+    assert table.rows[0].arm == "arm-19"
+    assert table.rows[-1].is_baseline
+    assert "9 more arms stand under" in read(render_page(result)).text
+
+
 def test_each_term_is_explained_once_where_it_first_stands(html: str) -> None:
     opened = re.findall(r'popovertarget="term-(\w+)"', html)
     assert sorted(opened) == sorted(set(opened))
@@ -265,7 +277,7 @@ def test_each_term_is_explained_once_where_it_first_stands(html: str) -> None:
 def test_cells_have_their_numbers_in_full_for_sorting_and_csv(html: str, result: Result) -> None:
     arm = next(a for a in result.arms if a.name == "ease" and a.split == "random" and a.slice == "all")
     ndcg = arm.measures["ndcg@10"]
-    assert f'data-value="{ndcg.mean:.6g}" data-low="{ndcg.low:.6g}" data-high="{ndcg.high:.6g}"' in html
+    assert f'data-n="{ndcg.mean:.5g} {ndcg.low:.5g} {ndcg.high:.5g}"' in html
 
 
 def test_ids_are_unique_and_labels_point_to_them(page: Page) -> None:

@@ -154,7 +154,13 @@ def _effect(result: Result, shares: Attribution, answer: Answer) -> str:
         return gettext("No difference is shown.")
     with_model, without = (hit_rate(result, shares.split, arm) for arm in (shares.model, shares.without_model))
     more = None if with_model is None or without is None else with_model - without
-    if more is None or abs(more) < SMALLEST_EFFECT or (more > 0) != (answer == "yes"):
+    if more is None:
+        return (
+            gettext("Lists hold more hits, or hits further up.")
+            if answer == "yes"
+            else gettext("Lists hold fewer hits, or hits further down.")
+        )
+    if abs(more) < SMALLEST_EFFECT or (more > 0) != (answer == "yes"):
         return (
             gettext("No more lists have a hit, but hits are more or stand further up.")
             if answer == "yes"

@@ -18,7 +18,7 @@ from recsat.config.settings import Language
 from recsat.report import answers
 from recsat.report.curve_plot import curve_plot
 from recsat.report.fitness import facts, reason
-from recsat.report.headline import answer_in_words, confidence, headlines, not_measured, split_names
+from recsat.report.headline import answer_in_words, arms_on, confidence, headlines, not_measured, split_names
 from recsat.report.language import (
     current_language,
     gettext,
@@ -75,7 +75,8 @@ def _context(result: Result) -> dict[str, Any]:
         "verdicts": _verdicts(result.verdicts),
         "level": confidence(result),
         "leading_split": (leading_split := split_answers[0].split if split_answers else ""),
-        "leading_table": main_table(result, leading_split),
+        "leading_table": (leading_table := main_table(result, leading_split)),
+        "n_arms_left": len(arms_on(result, leading_split)) - len(leading_table.rows),
         "splits": [
             {
                 "name": name,

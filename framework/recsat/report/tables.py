@@ -15,7 +15,7 @@ from recsat.result.model import ArmResult, Difference, Measure, MeasureInfo, Res
 from recsat.result.numerals import NOTHING, decimals_for, number, p_value, signed
 
 Kind = Literal["language", "words", "other", "unknown"]
-MOST_COLUMNS = 7
+MOST_COLUMNS, MOST_ROWS = 7, 12
 FEWEST_IN_SLICE = 30
 """Users of a slice below which it has words in place of numbers; result.json keeps the numbers."""
 DIMENSIONS = ("accuracy", "diversity", "behaviour", "business", "undescribed")
@@ -124,8 +124,10 @@ def split_tables(result: Result, split: str, slice_name: str = "all") -> list[Ta
 
 
 def main_table(result: Result, split: str) -> Table:
-    """The few measures that stand for all, of every arm of a split, best first."""
+    """The few measures that stand for all, of the best arms of a split and the baseline, best first."""
     arms = arms_on(result, split)
+    best = [arm for arm in arms if arm.name != result.baseline][: MOST_ROWS - 1]
+    arms = [arm for arm in arms if arm in best or arm.name == result.baseline]
     infos = [info for info in main_measures(result) if any(info.name in arm.measures for arm in arms)]
     return _table(result, "", arms, [(info, arms) for info in infos], [_column(info) for info in infos])
 

@@ -12,7 +12,8 @@
     const number = text.replace(/\u2212/g, "-").replace(/(\d),(?=\d{3}(\D|$))/g, "$1");
     return PLAIN.test(number) ? String(Number(number)) : null;
   };
-  const valueOf = (cell) => cell.dataset.value ?? plain(textOf(cell)) ?? textOf(cell);
+  const numbersOf = (cell) => cell.dataset.n?.split(" ") ?? [];
+  const valueOf = (cell) => numbersOf(cell)[0] ?? plain(textOf(cell)) ?? textOf(cell);
   const rankOf = (cell) => {
     const text = valueOf(cell);
     return text === "" || text === "\u2013" ? null : parseFloat(text.replace(/^[<+]/, "").replace(/\u2212/g, "-").replace(/,/g, ""));
@@ -27,13 +28,13 @@
   const csv = (table) => {
     const rows = rowsOf(table), lines = [];
     const columns = headOf(table).length ? headOf(table) : [...(rows[0]?.cells ?? [])].map(() => null);
-    const wide = columns.map((_, i) => rows.some((row) => row.cells[i]?.dataset.low !== undefined));
+    const wide = columns.map((_, i) => rows.some((row) => numbersOf(row.cells[i] ?? row).length === 3));
     if (headOf(table).length) lines.push(columns.flatMap((head, i) => {
       const name = textOf(head);
       return wide[i] ? [name, name + " " + words.low, name + " " + words.high] : [name];
     }));
     for (const row of rows) lines.push([...row.cells].flatMap((cell, i) =>
-      wide[i] ? [valueOf(cell), cell.dataset.low ?? "", cell.dataset.high ?? ""] : [valueOf(cell)]));
+      wide[i] ? [valueOf(cell), numbersOf(cell)[1] ?? "", numbersOf(cell)[2] ?? ""] : [valueOf(cell)]));
     return lines.map((line) => line.map(csvOf).join(",")).join("\r\n") + "\r\n";
   };
   const nameOf = (table) => (table.caption?.textContent ?? "recsat").trim().replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 80);
