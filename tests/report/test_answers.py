@@ -61,10 +61,10 @@ def test_without_a_hit_rate_the_effect_has_no_number(result: Result) -> None:
         arm.model_copy(update={"measures": {name: m for name, m in arm.measures.items() if name != "hit@10"}})
         for arm in result.arms
     ]
-    told = answers_of(result.model_copy(update={"arms": arms}))
-    assert told["cold-items"].effect == "Lists hold more hits, or hits further up."
-    assert told["random"].effect == "Lists hold fewer hits, or hits further down."
-    assert told["random"].evidence.startswith("text (language model) against ease (reads nothing). Tested by")
+    answers = answers_of(result.model_copy(update={"arms": arms}))
+    assert answers["cold-items"].effect == "Lists hold more hits, or hits further up."
+    assert answers["random"].effect == "Lists hold fewer hits, or hits further down."
+    assert answers["random"].evidence.startswith("text (language model) against ease (reads nothing). Tested by")
 
 
 def test_a_loss_is_told_as_lists_fewer(result: Result) -> None:

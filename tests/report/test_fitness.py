@@ -19,8 +19,10 @@ def fitness_of(*, can_answer: bool = True, **values: float | None) -> DataFitnes
         "ahead_of_time": 0.0,
         "detectable": 0.02486,
     }
-    told = {name: FitnessFact(value=value, sentence="As the run says.") for name, value in (plain | values).items()}
-    return DataFitness(split="random", can_answer=can_answer, reason="As the run says.", **told)
+    facts_of_run = {
+        name: FitnessFact(value=value, sentence="As the run says.") for name, value in (plain | values).items()
+    }
+    return DataFitness(split="random", can_answer=can_answer, reason="As the run says.", **facts_of_run)
 
 
 def test_facts_are_sentences_made_from_values() -> None:

@@ -92,7 +92,7 @@ def main_measures(result: Result) -> list[MeasureInfo]:
     valued = {name for arm in result.arms for name in arm.measures if mean_of(arm, name) is not None}
     infos = {info.name: info for info in result.measures if info.name in valued}
     hit = next((info for name, info in infos.items() if name.startswith("hit")), None)
-    coverage = next((info for name, info in infos.items() if name.startswith("coverage")), None)
+    coverage = next((info for name, info in infos.items() if "coverage" in name), None)
     behaviour = next((info for info in infos.values() if info.dimension == "behaviour"), None)
     business = next((info for info in infos.values() if info.dimension == "business"), None)
     main_infos = [lead_measure(result), hit, diversity_measure(result), coverage, behaviour, business]
