@@ -256,3 +256,24 @@ def test_a_term_opens_by_key_and_closes_and_a_link_into_a_fold_unfolds_it(
       return states;
     """
     assert look(render_page(result), script) == [False, True, False, True]
+
+
+def test_every_definition_opens_within_the_window(result: Result, look: Callable[[str, str], Any]) -> None:
+    script = """
+      for (const details of inside.querySelectorAll("details")) details.open = true;
+      const outside = [];
+      for (const width of [320, 390, 1280]) {
+        frame.style.width = width + "px";
+        for (const term of inside.querySelectorAll("button.term")) {
+          term.scrollIntoView({ block: "center", behavior: "instant" });
+          term.click();
+          await settled();
+          const box = inside.getElementById(term.getAttribute("popovertarget")).getBoundingClientRect();
+          if (box.width < 100 || box.left < 0 || box.top < 0 || box.right > width || box.bottom > view.innerHeight)
+            outside.push([width, term.textContent, box.left, box.top, box.right, box.bottom]);
+          term.click();
+        }
+      }
+      return outside;
+    """
+    assert look(render_page(result), script) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from recsat.report.language import in_language
@@ -23,6 +25,14 @@ def test_the_text_around_a_term_is_escaped() -> None:
         "&lt;b&gt;\N{WORD JOINER}<button".replace("\N{WORD JOINER}", "&#8288;")
     )
     assert explained("<hit>", {"hit"}, "hit") == "&lt;hit&gt;"
+
+
+def test_terms_are_sought_in_the_text_and_not_in_what_stands_for_others() -> None:
+    text = "an interval of a split with a hit"
+    html = explained(text, set(), "hit", "split", "interval")
+    assert re.findall(r'popovertarget="term-(\w+)"', html) == ["interval", "split", "hit"]
+    assert re.sub(r"<span popover.*?</span>|</?button[^>]*>|&#8288;", "", html) == text
+    assert explained("slices", set(), "slice", "split").count("<button") == 1
 
 
 @pytest.mark.parametrize("term", TERMS)

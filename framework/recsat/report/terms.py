@@ -14,13 +14,14 @@ def explained(text: str, explained_terms: MutableSet[str], *terms: str) -> Marku
 
     The browser opens and closes it by itself, by touch and by key; ``explained_terms`` are those that had their turn.
     """
-    html = escape(text)
-    for term in terms:
-        word = escape(word_of(term))
-        if term not in explained_terms and word in html:
+    words = {term: word_of(term) for term in terms if term not in explained_terms}
+    html, end = Markup(), 0
+    for at, term in sorted((text.index(word), term) for term, word in words.items() if word in text):
+        if at >= end:
             explained_terms.add(term)
-            html = html.replace(word, button(term, word), 1)
-    return html
+            html += escape(text[end:at]) + button(term, words[term])
+            end = at + len(words[term])
+    return html + escape(text[end:])
 
 
 def button(term: str, word: str) -> Markup:
