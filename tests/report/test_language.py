@@ -138,6 +138,22 @@ def test_what_data_and_plugins_say_stays_and_is_marked_as_english(result: Result
     assert "What text does, in a sentence." in page
 
 
+def test_what_the_report_itself_says_is_not_marked_as_english(result: Result) -> None:
+    few = [
+        arm.model_copy(
+            update={
+                "measures": {
+                    name: m.model_copy(update={"n_users": 9}) if arm.slice == "cold users" else m
+                    for name, m in arm.measures.items()
+                }
+            }
+        )
+        for arm in result.arms
+    ]
+    for text in re.findall(r'<span lang="en">(.*?)</span>', render_page(result.model_copy(update={"arms": few}), "zh")):
+        assert not re.search(r"[\u4e00-\u9fff]", text), text
+
+
 def test_the_language_is_that_of_the_run_unless_another_is_named(result: Result) -> None:
     chinese = result.model_copy(update={"config": {**result.config, "report": {"language": "zh"}}})
     assert language_of(chinese) == "zh"

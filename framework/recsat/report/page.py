@@ -71,6 +71,9 @@ def _context(result: Result) -> dict[str, Any]:
         "missing": answers.missing_in_words(result),
         "headlines": lines,
         "not_measured": not_measured(result),
+        "stored_texts": {absent.reason for absent in result.not_measured}
+        | {one.reason for one in result.fitness}
+        | {one.lack for one in result.attributions},
         "labels": {info.name: in_catalogue(info.label) for info in result.measures},
         "verdicts": _verdicts(result.verdicts),
         "level": confidence(result),
