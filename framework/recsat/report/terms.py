@@ -25,9 +25,9 @@ def explained(text: str, explained_terms: MutableSet[str], *terms: str) -> Marku
 
 
 def button(term: str, word: str) -> Markup:
-    """A word that opens its definition; word joiners keep brackets beside it, for a button is no part of a word."""
+    """A word that opens its definition."""
     return Markup(
-        '&#8288;<button type="button" class="term" popovertarget="term-{term}">{word}</button>&#8288;'
+        '<button type="button" class="term" popovertarget="term-{term}">{word}</button>'
         '<span popover id="term-{term}" class="definition">{definition}</span>'
     ).format(term=term, word=word, definition=definition(term))
 
