@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from recsat.cli.progress import TerminalProgress, cost_in_words
-from recsat.cli.summary import main_measures, summary_table
+from recsat.cli.summary import summary_table
+from recsat.report.headline import main_measures
 from recsat.result.model import ArmResult, DataSummary, Difference, Measure, MeasureInfo, Result, StageCost
 
 

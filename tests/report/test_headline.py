@@ -7,11 +7,14 @@ from typing import Literal
 import pytest
 
 from recsat.report.headline import (
+    Answer,
+    SplitHeadline,
     answer_in_words,
     arms_on,
     direction,
     diversity_measure,
     headlines,
+    lack_in_words,
     lead_measure,
     not_measured,
 )
@@ -19,7 +22,9 @@ from recsat.result.model import (
     ArmInfo,
     ArmResult,
     Attribution,
+    DataFitness,
     Difference,
+    FitnessFact,
     Measure,
     MeasureInfo,
     NotMeasured,
@@ -29,6 +34,15 @@ from recsat.result.model import (
 )
 
 Ends = tuple[float, float, float]
+FACTS = (
+    "users_judged",
+    "users_without_history",
+    "tied_times",
+    "order",
+    "unseen_items",
+    "ahead_of_time",
+    "detectable",
+)
 SIZES = ("n_train", "n_validation", "n_test", "n_users", "n_candidate_items")
 
 
@@ -158,9 +172,47 @@ def test_a_result_that_does_not_say_how_arms_did_on_validation_has_no_leader() -
 def test_the_answer_names_the_splits(result: Result) -> None:
     assert (
         answer_in_words(headlines(result))
-        == "The language model helps on cold-items. It costs accuracy on random and timeline."
+        == "Yes on cold-items. No on random: it costs accuracy there. The data of timeline cannot answer."
     )
     assert answer_in_words([]) == "The run has no splits, so there is no answer."
+
+
+def test_the_answer_has_one_sentence_for_each_answer_in_a_fixed_order() -> None:
+    answers: list[Answer] = ["not asked", "not shown", "no", "yes", "not shown"]
+    lines = [SplitHeadline(f"s{i}", None, None, "", one, "", [], [], [], []) for i, one in enumerate(answers)]
+    assert answer_in_words(lines) == (
+        "Yes on s3. No on s2: it costs accuracy there. Not shown on s1 and s4. On s0 the question cannot be asked."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "ending"),
+    [
+        ({"model": None}, "add words to measure.controls."),
+        ({"model": None, "nothing": None}, "so there is no gain over reading nothing."),
+        ({}, "As the run says."),
+    ],
+)
+def test_why_a_gain_is_not_divided_is_made_from_what_the_result_holds(changes: dict[str, None], ending: str) -> None:
+    plain = divided(words=0.0, model=Share(mean=0.2, low=0.1, high=0.3, n_users=9))
+    (shares,) = plain.attributions
+    lacking = shares.model_copy(update={"gain": None, "lack": "As the run says.", **changes})
+    assert lack_in_words(plain, lacking).endswith(ending)
+    reranked = plain.model_copy(update={"config": {"rank": {"reranker": "mmr"}}})
+    assert "reranked by mmr" in lack_in_words(reranked, lacking)
+    infos = [info.model_copy(update={"reads": "words"}) for info in plain.arm_infos]
+    assert "No arm with lists on s reads with a language model." in lack_in_words(
+        reranked.model_copy(update={"arm_infos": infos}), lacking
+    )
+
+
+def test_a_split_whose_data_are_not_fit_has_no_other_answer() -> None:
+    plain = divided(words=0.0, model=Share(mean=0.2, low=0.1, high=0.3, n_users=9))
+    fact = FitnessFact(value=3, sentence="")
+    unfit = DataFitness(split="s", can_answer=False, reason="Too few.", **dict.fromkeys(FACTS, fact))
+    (line,) = headlines(plain.model_copy(update={"fitness": [unfit]}))
+    assert line.answer == "cannot answer"
+    assert line.sentence.startswith("This split cannot answer: Too few. Of what reader gains")
 
 
 def test_the_lead_measure_is_ndcg_at_the_length_of_the_lists(result: Result) -> None:

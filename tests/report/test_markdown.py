@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from recsat.config.settings import Language
 from recsat.report.markdown import escape, render_markdown
 from recsat.result.model import NotMeasured, Result
 
@@ -37,9 +38,10 @@ def kinds(markdown: str) -> set[str]:
 def test_verdict_table_and_cost_are_there(result: Result) -> None:
     text = render_markdown(result)
     assert text.startswith(
-        "# Does the language model help?\n\nThe language model helps on cold-items. It costs accuracy on random and timeline.\n"
+        "# Does a language model make these users more satisfied?\n\n"
+        "Yes on cold-items. No on random: it costs accuracy there. The data of timeline cannot answer.\n"
     )
-    assert "- **random, accuracy: worse.** text against popularity" in text
+    assert "- **random, Accuracy: worse.** text against popularity" in text
     assert "| ease | 0.279 (" in text
     assert "| embed | 41.7 s | 1.28 GiB | 1,902 | 53 |" in text
     assert "quarantine" in text
@@ -93,13 +95,32 @@ def test_long_texts_are_cut_and_simulated_data_are_announced(result: Result) -> 
         }
     )
     text = render_markdown(simulated)
-    assert "**SIMULATED DATA.**" in text
+    assert "**Simulated data.** The users, items and events" in text
     assert "- **- sly** – 1. list" in text
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_no_sentence_is_cut(result: Result, language: Language) -> None:
+    long_sentence = "All of this sentence is read to its very end, however long it may be. " * 4 + "End."
+    talkative = result.model_copy(
+        update={
+            "verdicts": [verdict.model_copy(update={"sentence": long_sentence}) for verdict in result.verdicts],
+            "fitness": [one.model_copy(update={"reason": long_sentence}) for one in result.fitness],
+            "not_measured": [NotMeasured(name="late", reason=long_sentence)],
+            "data": result.data.model_copy(update={"source": long_sentence}),
+        }
+    )
+    text = render_markdown(talkative, language)
+    assert "…" not in text
+    assert text.count("End.") >= len(result.verdicts) + 2
+    ends = (".", "。", ":", "：", "|", "*")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert [line for line in lines if not line.endswith(ends)] == []
 
 
 def test_a_split_that_cannot_answer_says_so_before_its_numbers(result: Result) -> None:
     text = render_markdown(result)
     before = text.partition("## What this data can answer")[2]
-    assert "- **timeline: it cannot.** 80 % of the judged users have no history." in before
-    assert "- **random: it can.** 601 users can be judged." in before
+    assert "- **timeline: it cannot answer.** 80 % of the judged users have no history." in before
+    assert "- **random: it can answer.** 601 users can be judged." in before
     assert "This split cannot answer: 80 % of the judged users have no history." in before.partition("## ")[2]

@@ -11,6 +11,7 @@ CSS = files("recsat.report").joinpath("templates/page.css").read_text(encoding="
 SCHEMES = ("light", "dark", "paper")
 TEXT = [
     ("ink", "paper"),
+    ("ink", "raised"),
     ("soft", "paper"),
     ("accent", "paper"),
     ("better", "paper"),

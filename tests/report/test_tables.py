@@ -8,9 +8,11 @@ import pytest
 
 from recsat.report.markdown import render_markdown
 from recsat.report.page import render_page
-from recsat.report.tables import NO_SPREAD, ONE_USER, all_lines, interval_in_words, slice_table, split_tables
+from recsat.report.tables import all_lines, interval_in_words, slice_table, split_tables
 from recsat.result.model import ArmResult, Difference, Measure, Result
 
+NO_SPREAD = "no spread: nothing can be said"
+ONE_USER = "one user: nothing can be said"
 Change = Callable[[ArmResult, str, Measure], Measure]
 
 

@@ -15,6 +15,7 @@ from recsat.cli.finetune import finetune
 from recsat.cli.lists import recommend
 from recsat.cli.plans import plan
 from recsat.cli.plugin_list import plugins
+from recsat.cli.reports import report
 from recsat.cli.runs import demo, run
 from recsat.cli.scaffolding import new_plugin
 from recsat.cli.scoring import score
@@ -79,7 +80,7 @@ def recsat(
     logging.getLogger("recsat").setLevel(logging.DEBUG if debug else logging.WARNING)
 
 
-for command in (demo, run, plan, recommend, score, config, finetune, plugins, doctor, new_plugin):
+for command in (demo, run, plan, report, recommend, score, config, finetune, plugins, doctor, new_plugin):
     app.command()(command)
 
 

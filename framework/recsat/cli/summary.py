@@ -8,43 +8,30 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from recsat.config.settings import Language
+from recsat.report.answers import missing_in_words, split_answers
 from recsat.report.headline import (
     answer_in_words,
     arms_on,
     direction,
-    diversity_measure,
     headlines,
-    lead_measure,
+    main_measures,
     mean_of,
     split_names,
 )
+from recsat.report.language import gettext, in_catalogue, in_language, language_of
 from recsat.result.model import MeasureInfo, Result
 from recsat.result.numerals import number
 
 MARKS = {"better": "▲", "worse": "▼", "different": "◆", None: " "}
 
 
-def main_measures(result: Result) -> list[MeasureInfo]:
-    """The few that stand for all: nDCG and recall, one of diversity, coverage, and the first of behaviour and of business.
-
-    A measure that no arm has a value of is left out; the report says why it has none.
-    """
-    valued = {name for arm in result.arms for name in arm.measures if mean_of(arm, name) is not None}
-    infos = {info.name: info for info in result.measures if info.name in valued}
-    recall = next((info for name, info in infos.items() if name.startswith("recall")), None)
-    coverage = next((info for name, info in infos.items() if "coverage" in name), None)
-    behaviour = next((info for info in infos.values() if info.dimension == "behaviour"), None)
-    business = next((info for info in infos.values() if info.dimension == "business"), None)
-    main_infos = [lead_measure(result), recall, diversity_measure(result), coverage, behaviour, business]
-    return list({info.name: info for info in main_infos if info is not None}.values())
-
-
 def summary_table(result: Result) -> Table:
     """Arms × main measures, a section for each split; the best arm of each split in bold."""
     measures = main_measures(result)
-    table = Table("split", "arm", box=None, pad_edge=False, header_style="bold")
+    table = Table(gettext("Split"), gettext("Arm"), box=None, pad_edge=False, header_style="bold")
     for info in measures:
-        table.add_column(Text(f"{info.label} ({info.unit})" if info.unit else info.label), justify="right")
+        table.add_column(Text(_heading(info)), justify="right")
     for split in split_names(result):
         for place, arm in enumerate(arms_on(result, split)):
             cells = [Text(f"{number(mean_of(arm, info.name))} {MARKS[direction(arm, info)]}") for info in measures]
@@ -53,14 +40,35 @@ def summary_table(result: Result) -> Table:
     return table
 
 
-def print_summary(folder: Path, console: Console) -> None:
-    """Reads ``result.json`` of a run folder and prints what matters of it."""
+def print_summary(folder: Path, console: Console, language: Language | None = None) -> None:
+    """Reads ``result.json`` of a run folder and prints what matters of it, in ``language`` (None: as configured)."""
     result = Result.model_validate_json((folder / "result.json").read_bytes())
-    console.print()
-    console.print(summary_table(result))
-    console.print(Text(f"▲ better, ▼ worse than {result.baseline} (significant, Holm)", style="dim"))
-    console.print()
-    console.print(Text(answer_in_words(headlines(result))))
-    if result.data.simulated:
-        console.print(Text(f"Simulated data, which say nothing about people: {result.data.source}"), soft_wrap=True)
-    console.print(Text(f"Report: {folder / 'report.html'}"), soft_wrap=True)
+    with in_language(language or language_of(result)):
+        console.print()
+        console.print(summary_table(result))
+        console.print(
+            Text(
+                gettext("▲ better, ▼ worse than %(arm)s (significant, Holm)", arm=result.baseline),
+                style="dim",
+            )
+        )
+        console.print()
+        lines = headlines(result)
+        console.print(Text(gettext("Does a language model make these users more satisfied?"), style="bold"))
+        console.print(Text(answer_in_words(lines)))
+        for one in split_answers(result, lines):
+            console.print(Text(f"{one.split}: {one.effect} {one.evidence}".strip()))
+        if missing := missing_in_words(result):
+            console.print(Text(missing))
+        if result.data.simulated:
+            source = result.data.source
+            console.print(
+                Text(gettext("Simulated data, which say nothing about people: %(source)s", source=source)),
+                soft_wrap=True,
+            )
+        console.print(Text(gettext("Report: %(path)s", path=folder / "report.html")), soft_wrap=True)
+
+
+def _heading(info: MeasureInfo) -> str:
+    label = in_catalogue(info.label)
+    return f"{label} ({in_catalogue(info.unit)})" if info.unit else label

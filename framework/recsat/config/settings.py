@@ -191,6 +191,18 @@ class MeasureSettings(Settings):
     )
 
 
+Language = Literal["en", "zh"]
+
+
+class ReportSettings(Settings):
+    """How the report reads."""
+
+    language: Language = Field(
+        "en",
+        description="en: English. zh: Chinese. `recsat report` writes a finished run's report anew in another language.",
+    )
+
+
 class RunConfig(Settings):
     """A whole run. Unknown keys are an error."""
 
@@ -215,6 +227,7 @@ class RunConfig(Settings):
     )
     rank: RankSettings = Field(default_factory=RankSettings, description="Candidates, filters, reranking.")
     measure: MeasureSettings = Field(default_factory=MeasureSettings, description="Measures and intervals.")
+    report: ReportSettings = Field(default_factory=ReportSettings, description="The report's language.")
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(42, description="Seed of everything random.")
     runs_dir: str = Field("runs", min_length=1, description="Folder for run folders.")
     cache_dir: str = Field(".recsat/cache", min_length=1, description="Folder for vectors of texts already embedded.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from recsat.report.headline import n_listed
+from recsat.report.language import gettext, in_catalogue
 from recsat.report.plot import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, Tick, place_labels, short_label
 from recsat.result.model import CurvePoint, Result
 from recsat.result.numerals import NOTHING, signed
@@ -94,7 +95,7 @@ def curve_plot(result: Result, split: str) -> CurvePlot | None:
         split=split,
         arm=plain.arm,
         n_users=plain.n_users,
-        x_label=f"Intra-list diversity{at_k}",
+        x_label=in_catalogue(f"Intra-list diversity{at_k}"),
         y_label=f"nDCG{at_k}",
         x_ticks=x_axis.ticks(),
         y_ticks=y_axis.ticks(),
@@ -112,8 +113,13 @@ def curve_plot(result: Result, split: str) -> CurvePlot | None:
                 label_y=place[1],
                 anchor=place[2],
                 leader=place[3],
-                description=f"{name}: chosen {chosen_points[name].parameter:.3g}, nDCG {_change(chosen_points[name].ndcg, plain.ndcg)}, "
-                f"diversity {_change(chosen_points[name].ild, plain.ild)}",
+                description=gettext(
+                    "%(reranker)s: chosen %(trade_off)s, nDCG %(ndcg)s, diversity %(diversity)s",
+                    reranker=name,
+                    trade_off=f"{chosen_points[name].parameter:.3g}",
+                    ndcg=_change(chosen_points[name].ndcg, plain.ndcg),
+                    diversity=_change(chosen_points[name].ild, plain.ild),
+                ),
             )
             for (name, at), end, place in zip(places.items(), ends, place_labels(ends), strict=True)
         ],

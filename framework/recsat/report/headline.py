@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from recsat.report.fitness import reason
+from recsat.report.language import enumerated, gettext, in_catalogue, interval
 from recsat.result.leading import leader, may_lead
 from recsat.result.model import ArmResult, Attribution, Measure, MeasureInfo, NotMeasured, Result, Share
-from recsat.result.numerals import interval, number, signed
+from recsat.result.numerals import number, signed
 
-Answer = Literal["yes", "no", "not shown", "not asked"]
-"""Does the language model help, against the best arm without it, words included?"""
+Answer = Literal["yes", "no", "not shown", "not asked", "cannot answer"]
+"""Does the language model help, against the best arm without it, words included? ``cannot answer`` where the split's data are not fit to."""
+ANSWERS: tuple[Answer, ...] = ("yes", "no", "not shown", "cannot answer", "not asked")
+"""In the order in which the report gives them."""
 Direction = Literal["better", "worse", "different"]
 Side = Literal["with the model", "words or nothing", "nothing"]
 
@@ -44,13 +48,6 @@ class SplitHeadline:
     undecided: list[str]
 
 
-def enumerated(names: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"
-
-
 def n_listed(result: Result) -> int | None:
     """Length of a list, from the run's configuration; None where it does not say."""
     rank = result.config.get("rank")
@@ -60,9 +57,15 @@ def n_listed(result: Result) -> int | None:
 
 def confidence(result: Result) -> str:
     """``95 % interval``, by the run's configuration; ``interval`` where it does not say the level."""
+    level = confidence_level(result)
+    return gettext("interval") if level is None else gettext("%(percent)s %% interval", percent=f"{100 * level:g}")
+
+
+def confidence_level(result: Result) -> float | None:
+    """Level of the intervals, from the run's configuration; None where it does not say."""
     measure = result.config.get("measure")
     level = measure.get("confidence") if isinstance(measure, dict) else None
-    return f"{100 * level:g} % interval" if isinstance(level, float) else "interval"
+    return level if isinstance(level, float) else None
 
 
 def lead_measure(result: Result) -> MeasureInfo | None:
@@ -81,12 +84,29 @@ def diversity_measure(result: Result) -> MeasureInfo | None:
     return next(iter([*inside, *higher, *diversity]), None)
 
 
+def main_measures(result: Result) -> list[MeasureInfo]:
+    """The few that stand for all: nDCG, the hit rate, one of diversity, coverage, and the first of behaviour and of business.
+
+    A measure that no arm has a value of is left out; the report says why it has none.
+    """
+    valued = {name for arm in result.arms for name in arm.measures if mean_of(arm, name) is not None}
+    infos = {info.name: info for info in result.measures if info.name in valued}
+    hit = next((info for name, info in infos.items() if name.startswith("hit")), None)
+    coverage = next((info for name, info in infos.items() if "coverage" in name), None)
+    behaviour = next((info for info in infos.values() if info.dimension == "behaviour"), None)
+    business = next((info for info in infos.values() if info.dimension == "business"), None)
+    main_infos = [lead_measure(result), hit, diversity_measure(result), coverage, behaviour, business]
+    return list({info.name: info for info in main_infos if info is not None}.values())
+
+
 def not_measured(result: Result) -> list[NotMeasured]:
     """What has no number anywhere: what the run gives a reason for, and what is announced and then missing."""
     with_reason = {absent.name for absent in result.not_measured}
     with_value = {name for arm in result.arms for name in arm.measures}
     unexplained = [info.name for info in result.measures if info.name not in with_reason | with_value]
-    return result.not_measured + [NotMeasured(name=name, reason="The run gives no reason.") for name in unexplained]
+    return result.not_measured + [
+        NotMeasured(name=name, reason=gettext("The run gives no reason.")) for name in unexplained
+    ]
 
 
 def arms_on(result: Result, split: str, slice_name: str = "all") -> list[ArmResult]:
@@ -147,45 +167,33 @@ def headlines(result: Result) -> list[SplitHeadline]:
 
 
 def answer_in_words(lines: Sequence[SplitHeadline]) -> str:
-    """Does the language model help? One or two sentences over all splits."""
-    where: dict[Answer, list[str]] = {"yes": [], "no": [], "not shown": [], "not asked": []}
+    """Does a language model make these users more satisfied? A short sentence for each answer, with its splits."""
+    where: dict[Answer, list[str]] = {}
     for line in lines:
-        where[line.answer].append(line.split)
-    sentences = []
-    if where["yes"]:
-        sentences.append(f"The language model helps on {enumerated(where['yes'])}.")
-    if where["no"]:
-        sentences.append(f"It costs accuracy on {enumerated(where['no'])}.")
-        if not where["yes"]:
-            sentences[-1] = f"The language model costs accuracy on {enumerated(where['no'])}."
-    if where["not shown"]:
-        sentences.append(
-            f"On {enumerated(where['not shown'])} nothing is shown that words without a model, or reading nothing, do not give."
-        )
-    if where["not asked"]:
-        sentences.append(f"On {enumerated(where['not asked'])} the question cannot be asked.")
-    return " ".join(sentences) or "The run has no splits, so there is no answer."
-
-
-def _gain(mean: float, info: MeasureInfo) -> float:
-    """Sort key: smaller is better."""
-    return mean if info.better == "lower" else -mean
+        where.setdefault(line.answer, []).append(line.split)
+    answers = [_answer_on(answer, enumerated(where[answer])) for answer in ANSWERS if answer in where]
+    return " ".join(answers) or gettext("The run has no splits, so there is no answer.")
 
 
 def _headline(result: Result, split: str) -> SplitHeadline:
     lead = lead_measure(result)
     ordered = [arm for arm in arms_on(result, split) if lead is not None and mean_of(arm, lead.name) is not None]
     if lead is None or not ordered:
-        reason = "The run measured no accuracy." if lead is None else f"No arm has a value of {lead.label} here."
-        return SplitHeadline(split, lead, None, "", "not asked", reason, [], [], [], [])
+        lack = (
+            gettext("The run measured no accuracy.")
+            if lead is None
+            else gettext("No arm has a value of %(measure)s here.", measure=in_catalogue(lead.label))
+        )
+        return SplitHeadline(split, lead, None, "", "not asked", lack, [], [], [], [])
     first = leading(result, ordered)
     if first is None:
-        reason = "The run does not say how its arms did on validation, so none can be said to lead."
-        return SplitHeadline(split, lead, None, "", "not asked", reason, [], [], [], [])
+        lack = gettext("The run does not say how its arms did on validation, so none can be said to lead.")
+        return SplitHeadline(split, lead, None, "", "not asked", lack, [], [], [], [])
     answer, sentence, contenders = _language(result, ordered, lead)
-    cannot = next((one.reason for one in result.fitness if one.split == split and not one.can_answer), None)
-    if cannot is not None:
-        sentence = f"This split cannot answer: {cannot} {sentence}"
+    unfit = next((one for one in result.fitness if one.split == split and not one.can_answer), None)
+    if unfit is not None:
+        answer = "cannot answer"
+        sentence = gettext("This split cannot answer: %(reason)s", reason=reason(result, unfit)) + " " + sentence
     sides: dict[Direction | None, list[str]] = {"better": [], "worse": [], "different": [], None: []}
     for arm in ordered:
         if lead.name in arm.differences:
@@ -197,12 +205,26 @@ def _headline(result: Result, split: str) -> SplitHeadline:
     )
 
 
+def _answer_on(answer: Answer, splits: str) -> str:
+    return {
+        "yes": gettext("Yes on %(splits)s.", splits=splits),
+        "no": gettext("No on %(splits)s: it costs accuracy there.", splits=splits),
+        "not shown": gettext("Not shown on %(splits)s.", splits=splits),
+        "cannot answer": gettext("The data of %(splits)s cannot answer.", splits=splits),
+        "not asked": gettext("On %(splits)s the question cannot be asked.", splits=splits),
+    }[answer]
+
+
+def attribution_of(result: Result, split: str) -> Attribution | None:
+    """Whose the gain is on ``split``; None in results that do not say."""
+    return next((one for one in result.attributions if one.split == split), None)
+
+
 def _language(result: Result, ordered: Sequence[ArmResult], lead: MeasureInfo) -> tuple[Answer, str, list[Contender]]:
     """The answer of a split, its sentence, and the arms that it speaks of."""
-    split = ordered[0].split
-    shares = next((one for one in result.attributions if one.split == split), None)
+    shares = attribution_of(result, ordered[0].split)
     if shares is None:
-        return "not asked", "The run does not say whose the gain is.", []
+        return "not asked", gettext("The run does not say whose the gain is."), []
     arms = {arm.name: arm for arm in ordered}
     sides: list[tuple[Side, str | None]] = [
         ("with the model", shares.model),
@@ -214,21 +236,58 @@ def _language(result: Result, ordered: Sequence[ArmResult], lead: MeasureInfo) -
         if name in arms:
             contenders[name] = Contender(side, name, _figure(arms[name].measures[lead.name]))
     if shares.gain is None or shares.words_share is None or shares.model_share is None:
-        return "not asked", shares.lack, list(contenders.values())
-    sentence = (
-        f"Of what {shares.model} gains in {lead.label} over {shares.nothing}, which reads nothing, {_share(shares.gain)}, "
-        f"{_words_part(shares)}, {_share(shares.model_share)} the language model's."
+        return "not asked", lack_in_words(result, shares), list(contenders.values())
+    sentence = gettext(
+        "Of what %(model)s gains in %(measure)s over %(nothing)s, which reads nothing, %(gain)s, %(words_part)s, %(share)s the language model's.",
+        model=shares.model,
+        measure=in_catalogue(lead.label),
+        nothing=shares.nothing,
+        gain=_share(shares.gain),
+        words_part=_words_part(shares),
+        share=_share(shares.model_share),
     )
     answer = _sign(shares.model_share)
     if answer == "not shown":
-        sentence += " The model's share is not shown."
+        sentence += " " + gettext("The model's share is not shown.")
     return answer, sentence, list(contenders.values())
+
+
+def lack_in_words(result: Result, shares: Attribution) -> str:
+    """Why the gain of a split is not divided, from what the result holds of it; the run's own sentence where that does not say."""
+    reads = {info.name: info.reads for info in result.arm_infos if may_lead(info.control)}
+    arms = {arm.name for arm in arms_on(result, shares.split)} & reads.keys()
+    rank = result.config.get("rank")
+    reranker = rank.get("reranker") if isinstance(rank, dict) else None
+    if arms and not any(reads[arm] == "language model" for arm in arms):
+        return gettext("No arm with lists on %(split)s reads with a language model.", split=shares.split)
+    if arms and reranker is not None:
+        return gettext(
+            "The lists were reranked by %(reranker)s, which may read for every arm, so the gain cannot be divided.",
+            reranker=reranker,
+        )
+    if arms and shares.nothing is None:
+        return gettext(
+            "Every arm with lists on %(split)s reads texts, so there is no gain over reading nothing.",
+            split=shares.split,
+        )
+    if arms and shares.model is None:
+        return gettext(
+            "No arm with lists on %(split)s reads words where another reads with a model, so words and model cannot be told apart: "
+            "add words to measure.controls.",
+            split=shares.split,
+        )
+    return shares.lack
 
 
 def _words_part(shares: Attribution) -> str:
     if shares.words_share is None or shares.without_model == shares.nothing:
-        return "nothing is the words', since no arm that reads words alone leads there"
-    return f"{_share(shares.words_share)} is the words' ({shares.without_model})"
+        return gettext("nothing is the words', since no arm that reads words alone leads there")
+    return gettext("%(share)s is the words' (%(arm)s)", share=_share(shares.words_share), arm=shares.without_model)
+
+
+def _gain(mean: float, info: MeasureInfo) -> float:
+    """Sort key: smaller is better."""
+    return mean if info.better == "lower" else -mean
 
 
 def _sign(share: Share) -> Answer:

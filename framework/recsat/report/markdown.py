@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from recsat.config.settings import Language
+from recsat.report.answers import dimension_label, missing_in_words, outcome_label, simulated_in_words, split_answers
+from recsat.report.fitness import facts, reason
 from recsat.report.headline import (
     SplitHeadline,
     answer_in_words,
@@ -15,7 +18,8 @@ from recsat.report.headline import (
     lead_measure,
     not_measured,
 )
-from recsat.report.tables import DIMENSIONS, interval_in_words, remarks
+from recsat.report.language import gettext, in_catalogue, in_language, language_of
+from recsat.report.tables import interval_in_words, remarks
 from recsat.result.model import MeasureInfo, Result
 from recsat.result.numerals import NOTHING, decimals_for, duration, memory, moment, number
 
@@ -28,31 +32,49 @@ MARKS = {"better": " ▲", "worse": " ▼", "different": " ◆", None: ""}
 _SIGNS = re.compile(r"([\\`*_{}\[\]#|~$]|(?<=:)//|(?<=[\w.+-])@(?=[\w-]+\.\w)|(?i:(?<=www)\.))")
 
 
-def render_markdown(result: Result) -> str:
-    """Verdict, one table a split, cost. Texts of the result are escaped: none can become markup, a link or a table cell."""
+def render_markdown(result: Result, language: Language | None = None) -> str:
+    """Answers, verdicts, one table a split, cost, in ``language`` (None: as configured).
+
+    Texts of the result are escaped: none can become markup, a link or a table cell. Names are cut where they are very long, sentences never.
+    """
+    with in_language(language or language_of(result)):
+        return "\n\n".join(_parts(result)) + "\n"
+
+
+def _parts(result: Result) -> list[str]:
     lines = headlines(result)
     parts = [
-        "# Does the language model help?",
-        escape(answer_in_words(lines)),
-        f"*{escape(result.domain)}, run {escape(result.run_id)}, {escape(moment(result.created))}*",
+        "# " + gettext("Does a language model make these users more satisfied?"),
+        whole(answer_in_words(lines)),
+        "\n".join(
+            f"- **{escape(one.split)}: {one.outcome}.** {whole(' '.join([one.effect, one.evidence]).strip())}"
+            for one in split_answers(result, lines)
+        ),
+        whole(missing_in_words(result)),
+        f"*{escape(result.domain)}, {escape(result.run_id)}, {escape(moment(result.created))}*",
     ]
     if result.data.simulated:
-        parts.append("**SIMULATED DATA.** No number here describes real people.")
+        what, whose = simulated_in_words()
+        parts.append(f"**{what}** {whose}")
     if result.verdicts:
-        parts += ["## Verdict", _verdicts(result)]
+        parts += ["## " + gettext("Verdicts"), _verdicts(result)]
     if result.fitness:
-        parts += ["## What this data can answer", _fitness(result)]
+        parts += ["## " + gettext("What this data can answer"), _fitness(result)]
     for line in lines:
         parts += _split(result, line)
     if missing := not_measured(result):
-        absent = [f"- **{escape(one.name)}** {NOTHING} {escape(one.reason)}" for one in missing]
-        parts += ["## Not measured", "\n".join(absent)]
-    parts += ["## Data", _data(result), "## Cost", _cost(result)]
+        absent = [f"- **{escape(one.name)}** {NOTHING} {whole(in_catalogue(one.reason))}" for one in missing]
+        parts += ["## " + gettext("Not measured"), "\n".join(absent)]
+    parts += ["## " + gettext("Data"), _data(result), "## " + gettext("Cost"), _cost(result)]
     parts.append(
-        f"Seed {result.seed}, data fingerprint {escape(result.data_fingerprint)}, "
-        f"recsat {escape(result.versions.get('recsat', NOTHING))}. Every number is in result.json."
+        gettext(
+            "Seed %(seed)s, data fingerprint %(fingerprint)s, recsat %(version)s. Every number is in result.json.",
+            seed=result.seed,
+            fingerprint=escape(result.data_fingerprint),
+            version=escape(result.versions.get("recsat", NOTHING)),
+        )
     )
-    return "\n\n".join(parts) + "\n"
+    return [part for part in parts if part]
 
 
 def escape(text: str) -> str:
@@ -72,15 +94,16 @@ def _flat(text: str) -> str:
 
 
 def _fitness(result: Result) -> str:
+    can, cannot = gettext("it can answer"), gettext("it cannot answer")
     return "\n".join(
-        f"- **{escape(one.split)}: {'it can' if one.can_answer else 'it cannot'}.** {whole(one.reason)} {whole(one.detectable.sentence)}"
+        f"- **{escape(one.split)}: {can if one.can_answer else cannot}.** {whole(reason(result, one))} {whole(facts(one)[-1])}"
         for one in result.fitness
     )
 
 
 def _verdicts(result: Result) -> str:
     return "\n".join(
-        f"- **{escape(verdict.split)}, {DIMENSIONS[verdict.dimension].lower()}: {verdict.outcome}.** {escape(verdict.sentence)}"
+        f"- **{escape(verdict.split)}, {dimension_label(verdict.dimension)}: {outcome_label(verdict.outcome)}.** {whole(in_catalogue(verdict.sentence))}"
         for name in dict.fromkeys(verdict.split for verdict in result.verdicts)
         for verdict in result.verdicts
         if verdict.split == name
@@ -89,10 +112,15 @@ def _verdicts(result: Result) -> str:
 
 def _split(result: Result, line: SplitHeadline) -> list[str]:
     parts = [f"## {escape(line.split)}"]
-    sentences = [escape(line.sentence)]
+    sentences = [whole(line.sentence)]
     if line.leader is not None and line.measure is not None:
-        sentences.insert(0, f"**{escape(line.leader)}** leads with {escape(line.measure.label)} {escape(line.value)}.")
-    sentences += [f"Best {one.side}: {escape(one.arm)} {escape(one.figure)}." for one in line.contenders]
+        leads = gettext(
+            "%(arm)s leads with %(measure)s %(value)s.",
+            arm=f"**{escape(line.leader)}**",
+            measure=escape(in_catalogue(line.measure.label)),
+            value=whole(line.value),
+        )
+        sentences.insert(0, leads)
     parts.append(" ".join(sentences))
     infos = _main_measures(result, line.split)
     if infos:
@@ -119,9 +147,9 @@ def _measures(result: Result, split: str, infos: Sequence[MeasureInfo]) -> str:
     arms = arms_on(result, split)
     measures_by_name = {info.name: [arm.measures.get(info.name) for arm in arms] for info in infos}
     places = {name: decimals_for(m.mean for m in values if m is not None) for name, values in measures_by_name.items()}
-    rows = []
+    rows, baseline = [], gettext("baseline")
     for i, arm in enumerate(arms):
-        cells = [escape(arm.name) + (" (baseline)" if arm.name == result.baseline else "")]
+        cells = [escape(arm.name) + (f" ({baseline})" if arm.name == result.baseline else "")]
         for info in infos:
             measure = measures_by_name[info.name][i]
             if measure is None or measure.mean is None:
@@ -132,15 +160,26 @@ def _measures(result: Result, split: str, infos: Sequence[MeasureInfo]) -> str:
             cells.append(f"{number(measure.mean, digits)}{ends}{MARKS[direction(arm, info)]}")
         rows.append(cells)
     way = {"higher": " ↑", "lower": " ↓", "neither": ""}
-    table = _table(["arm", *(escape(info.label) + way[info.better] for info in infos)], rows)
-    legend = f"▲ better, ▼ worse, ◆ different from {escape(result.baseline)} (significant, Holm); in brackets the {confidence(result)}."
+    heads = [gettext("Arm"), *(escape(in_catalogue(info.label)) + way[info.better] for info in infos)]
+    table = _table(heads, rows)
+    legend = gettext(
+        "▲ better, ▼ worse, ◆ different from %(arm)s (significant, Holm); in brackets the %(level)s.",
+        arm=escape(result.baseline),
+        level=confidence(result),
+    )
     return "\n\n".join([table, legend, *(whole(remark) for remark in remarks(result, split, arms, infos))])
 
 
 def _data(result: Result) -> str:
     data = result.data
-    sizes = f"{data.n_users:,} users, {data.n_items:,} items, {data.n_events:,} events; {data.n_quarantined:,} rows in quarantine."
-    return f"{sizes} {escape(data.source)}".strip()
+    sizes = gettext(
+        "%(users)s users, %(items)s items, %(events)s events; %(quarantined)s rows in quarantine.",
+        users=f"{data.n_users:,}",
+        items=f"{data.n_items:,}",
+        events=f"{data.n_events:,}",
+        quarantined=f"{data.n_quarantined:,}",
+    )
+    return f"{sizes} {whole(data.source)}".strip()
 
 
 def _cost(result: Result) -> str:
@@ -153,8 +192,10 @@ def _cost(result: Result) -> str:
         ]
         for stage in result.stages
     ]
-    rows.append(["**whole run**", duration(sum(stage.seconds for stage in result.stages)), "", "", ""])
-    return _table(["stage", "time", "peak memory", "new", "cached"], rows)
+    rows.append(
+        ["**" + gettext("whole run") + "**", duration(sum(stage.seconds for stage in result.stages)), "", "", ""]
+    )
+    return _table([gettext("Stage"), gettext("Time"), gettext("Peak memory"), gettext("New"), gettext("Cached")], rows)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

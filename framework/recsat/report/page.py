@@ -1,10 +1,12 @@
-"""The result as one self-contained HTML page: no script, no network, light and dark, phone and paper."""
+"""The result as one self-contained HTML page: no network, readable without its script, light and dark, phone and paper."""
 
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
@@ -12,10 +14,25 @@ import jinja2
 from markupsafe import Markup
 from pydantic import JsonValue
 
+from recsat.config.settings import Language
+from recsat.report import answers
 from recsat.report.curve_plot import curve_plot
-from recsat.report.headline import answer_in_words, confidence, headlines, not_measured, split_names
+from recsat.report.fitness import facts, reason
+from recsat.report.headline import answer_in_words, arms_on, confidence, headlines, not_measured, split_names
+from recsat.report.language import (
+    current_language,
+    gettext,
+    in_catalogue,
+    in_language,
+    language_of,
+    message,
+    plural_message,
+    translation,
+)
 from recsat.report.plot import accuracy_diversity_plot
-from recsat.report.tables import DIMENSIONS, all_lines, kind_of, slice_names, slice_table, split_tables
+from recsat.report.samples import reason_for_sample
+from recsat.report.tables import DIMENSIONS, all_lines, kind_of, main_table, slice_names, slice_table, split_tables
+from recsat.report.terms import explained
 from recsat.result import numerals
 from recsat.result.model import Result, SampleUser, Verdict
 
@@ -25,62 +42,83 @@ MOST_LISTED, MOST_HISTORY, MOST_TEXT = 20, 24, 300
 """What the page shows of sample users; result.json has all, and the page says so where it stops."""
 
 # A NUL or an escape sequence in a title is no text: it shows as the replacement character.
-_CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127), "�")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
-def render_page(result: Result) -> str:
-    """The whole report. Every text of the result is escaped; sizes are bounded, so the page stays under 3 MB."""
-    names = split_names(result)
-    sizes = {split.name: split for split in result.splits}
-    return (
-        _templates()
-        .get_template("page.html.j2")
-        .render(
-            result=result,
-            css=Markup(files("recsat.report").joinpath("templates/page.css").read_text(encoding="utf-8")),
-            answer=answer_in_words(lines := headlines(result)),
-            headlines=lines,
-            not_measured=not_measured(result),
-            labels={info.name: info.label for info in result.measures},
-            verdicts=_verdicts(result.verdicts),
-            level=confidence(result),
-            splits=[
-                {
-                    "name": name,
-                    "size": sizes.get(name),
-                    "tables": split_tables(result, name),
-                    "lines": all_lines(result, name),
-                    "plot": accuracy_diversity_plot(result, name),
-                    "curve": curve_plot(result, name),
-                    "slices": slice_table(result, name),
-                    "slice_tables": {part: split_tables(result, name, part) for part in slice_names(result, name)},
-                    "filters": [count for count in result.filters if count.split == name],
-                    "retrieval": [row for row in result.retrieval if row.split == name],
-                }
-                for name in names
-            ],
-            dimensions=DIMENSIONS,
-            kinds={arm.name: kind_of(result, arm.name) for arm in result.arms},
-            parameters=_parameters(result),
-            settings=list(_flat(result.config)),
-            users=(users := _sample(result.sample_users)),
-            unfolded=next(
-                (user for users_of_split in users.values() for user in users_of_split if user.history),
-                next((user for users_of_split in users.values() for user in users_of_split), None),
-            ),
-            n_users_left=len(result.sample_users) - sum(len(users_of_split) for users_of_split in users.values()),
-            most={"listed": MOST_LISTED, "history": MOST_HISTORY},
+def render_page(result: Result, language: Language | None = None) -> str:
+    """The whole report in ``language`` (None: as configured). Every text of the result is escaped; sizes are bounded, so the page stays under 3 MB."""
+    with in_language(language or language_of(result)):
+        return _CONTROLS.sub(
+            "\N{REPLACEMENT CHARACTER}", _templates().get_template("page.html.j2").render(_context(result))
         )
-    )
+
+
+def _context(result: Result) -> dict[str, Any]:
+    names, lines = split_names(result), headlines(result)
+    sizes = {split.name: split for split in result.splits}
+    users = _sample(result.sample_users)
+    css, script = _asset("page.css"), _asset("page.js")
+    return {
+        "result": result,
+        "language": current_language(),
+        "explained_terms": set(),
+        "css": css,
+        "script": script,
+        "policy": _policy(css, script),
+        "answer": answer_in_words(lines),
+        "answers": (split_answers := answers.split_answers(result, lines)),
+        "simulated": answers.simulated_in_words(),
+        "missing": answers.missing_in_words(result),
+        "headlines": lines,
+        "not_measured": not_measured(result),
+        "stored_texts": {absent.reason for absent in result.not_measured}
+        | {one.reason for one in result.fitness}
+        | {one.lack for one in result.attributions},
+        "labels": {info.name: in_catalogue(info.label) for info in result.measures},
+        "verdicts": _verdicts(result.verdicts),
+        "level": confidence(result),
+        "leading_split": (leading_split := split_answers[0].split if split_answers else ""),
+        "leading_table": (leading_table := main_table(result, leading_split)),
+        "n_arms_left": len(arms_on(result, leading_split)) - len(leading_table.rows),
+        "splits": [
+            {
+                "name": name,
+                "size": sizes.get(name),
+                "tables": split_tables(result, name),
+                "lines": all_lines(result, name),
+                "plot": accuracy_diversity_plot(result, name),
+                "curve": curve_plot(result, name),
+                "slices": slice_table(result, name),
+                "slice_tables": {part: split_tables(result, name, part) for part in slice_names(result, name)},
+            }
+            for name in names
+        ],
+        "kinds": {arm.name: kind_of(result, arm.name) for arm in result.arms},
+        "parameters": _parameters(result),
+        "settings": list(_flat(result.config)),
+        "users": users,
+        "n_users_left": len(result.sample_users) - sum(len(users_of_split) for users_of_split in users.values()),
+        "most": {"listed": MOST_LISTED, "history": MOST_HISTORY},
+    }
+
+
+def _asset(name: str) -> Markup:
+    return Markup(files("recsat.report").joinpath(f"templates/{name}").read_text(encoding="utf-8").strip())
+
+
+def _policy(css: str, script: str) -> str:
+    """Allows this style sheet and this script, by their digests, and nothing else: no other script, no request."""
+    style, code = (b64encode(sha256(text.encode()).digest()).decode() for text in (css, script))
+    return f"default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{code}'; base-uri 'none'; form-action 'none'"
 
 
 @cache
 def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("recsat.report"),
+        extensions=["jinja2.ext.i18n"],
         autoescape=True,
         undefined=jinja2.StrictUndefined,
-        finalize=_plain,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -94,13 +132,31 @@ def _templates() -> jinja2.Environment:
     ):
         environment.filters[written.__name__] = written
     environment.filters["short"] = _short
+    environment.filters["translated"] = _translated
+    environment.filters["explained"] = _explained
+    environment.install_gettext_callables(message, plural_message, newstyle=True)  # type: ignore[attr-defined]
+    for function in (
+        answers.dimension_label,
+        answers.outcome_label,
+        facts,
+        reason,
+        reason_for_sample,
+    ):
+        environment.globals[function.__name__] = function
     return environment
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return value.translate(_CONTROLS)
-    return value
+@jinja2.pass_context
+def _explained(context: jinja2.runtime.Context, text: str, *terms: str) -> Markup:
+    return explained(text, context["explained_terms"], *terms)
+
+
+def _translated(text: str) -> str:
+    """A text that the result holds in English: translated where the catalogue knows it, else marked as English."""
+    if current_language() == "en":
+        return text
+    known = translation(text)
+    return Markup('<span lang="en">{}</span>').format(text) if known is None else known
 
 
 def _short(text: str) -> str:
@@ -109,9 +165,8 @@ def _short(text: str) -> str:
 
 def _verdicts(verdicts: list[Verdict]) -> dict[str, list[Verdict]]:
     """By split, dimensions in their fixed order."""
-    order = list(DIMENSIONS)
     grouped: dict[str, list[Verdict]] = {}
-    for verdict in sorted(verdicts, key=lambda verdict: order.index(verdict.dimension)):
+    for verdict in sorted(verdicts, key=lambda verdict: DIMENSIONS.index(verdict.dimension)):
         grouped.setdefault(verdict.split, []).append(verdict)
     names = list(dict.fromkeys(verdict.split for verdict in verdicts))
     return {name: grouped[name] for name in names}
@@ -160,9 +215,9 @@ def _flat(value: JsonValue, path: str = "") -> Iterator[tuple[str, str]]:
 
 def _scalar(value: JsonValue) -> str:
     if isinstance(value, list):
-        return ", ".join(_scalar(inner) for inner in value) or "none"
+        return ", ".join(_scalar(inner) for inner in value) or gettext("none")
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return gettext("yes") if value else gettext("no")
     if value is None or value in ({}, ""):
-        return "none"
+        return gettext("none")
     return re.sub(r"\s+", " ", str(value))

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from recsat.report.headline import arms_on, diversity_measure, lead_measure
+from recsat.report.language import gettext, in_catalogue, interval
 from recsat.report.tables import Kind, kind_of
 from recsat.result.model import Measure, MeasureInfo, Result
-from recsat.result.numerals import decimals_for, interval, number, ticks
+from recsat.result.numerals import decimals_for, number, ticks
 
 WIDTH, HEIGHT = 372, 308
 LEFT, RIGHT, TOP, BOTTOM = 46, 14, 16, 46
@@ -104,6 +105,7 @@ def accuracy_diversity_plot(result: Result, split: str) -> Plot | None:
     up, right = lead_measure(result), diversity_measure(result)
     if up is None or right is None:
         return None
+    up_label, right_label = in_catalogue(up.label), in_catalogue(right.label)
     arms = arms_on(result, split)
     pairs = [(arm.name, arm.measures.get(right.name), arm.measures.get(up.name)) for arm in arms]
     both = [
@@ -135,14 +137,14 @@ def accuracy_diversity_plot(result: Result, split: str) -> Plot | None:
             label_y=place[1],
             anchor=place[2],
             leader=place[3],
-            description=f"{name}: {up.label} {_figure(y, y_places)}, {right.label} {_figure(x, x_places)}",
+            description=f"{name}: {up_label} {_figure(y, y_places)}, {right_label} {_figure(x, x_places)}",
         )
         for (name, x, y), (label, xs, ys), place in zip(both, labelled_spans, labels, strict=True)
     ]
     return Plot(
         split=split,
-        x_label=right.label,
-        y_label=up.label,
+        x_label=right_label,
+        y_label=up_label,
         x_better=_arrow(right, "→", "←"),
         y_better=_arrow(up, "↑", "↓"),
         x_ticks=x_axis.ticks(),
@@ -153,7 +155,8 @@ def accuracy_diversity_plot(result: Result, split: str) -> Plot | None:
 
 
 def _arrow(info: MeasureInfo, higher: str, lower: str) -> str:
-    return {"higher": f"better {higher}", "lower": f"better {lower}", "neither": ""}[info.better]
+    better = gettext("better")
+    return {"higher": f"{better} {higher}", "lower": f"{better} {lower}", "neither": ""}[info.better]
 
 
 def _figure(measure: Measure, places: int) -> str:

@@ -8,23 +8,18 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from recsat.measure.differences import FEW_EFFECTIVE
-from recsat.report.headline import Direction, arms_on, direction, enumerated, lead_measure, n_listed
+from recsat.report.answers import dimension_label
+from recsat.report.headline import Direction, arms_on, direction, lead_measure, main_measures, n_listed
+from recsat.report.language import enumerated, gettext, in_catalogue, interval
 from recsat.result.model import ArmResult, Difference, Measure, MeasureInfo, Result
-from recsat.result.numerals import NOTHING, decimals_for, interval, number, p_value, signed
+from recsat.result.numerals import NOTHING, decimals_for, number, p_value, signed
 
 Kind = Literal["language", "words", "other", "unknown"]
-MOST_COLUMNS = 7
+MOST_COLUMNS, MOST_ROWS = 7, 12
 FEWEST_IN_SLICE = 30
 """Users of a slice below which it has words in place of numbers; result.json keeps the numbers."""
-NO_SPREAD = "no spread: nothing can be said"
-ONE_USER = "one user: nothing can be said"
-DIMENSIONS = {
-    "accuracy": "Accuracy",
-    "diversity": "Diversity",
-    "behaviour": "Behaviour",
-    "business": "Business value",
-    "undescribed": "Without a description",
-}
+DIMENSIONS = ("accuracy", "diversity", "behaviour", "business", "undescribed")
+"""In the order of the report; the last is of measures that the result does not describe."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +44,8 @@ class Cell:
     note: str | None = None
     """Letter of the footnote that says why there is no number."""
     n_users: int = 0
+    measure: Measure | None = None
+    """The numbers in full."""
 
 
 @dataclass(frozen=True)
@@ -116,13 +113,23 @@ def split_tables(result: Result, split: str, slice_name: str = "all") -> list[Ta
     """One table a dimension: arms of a split and slice, best first, × every measure that any of them has."""
     arms = arms_on(result, split, slice_name)
     tables = []
-    for dimension, title in DIMENSIONS.items():
+    for dimension in DIMENSIONS:
+        title = dimension_label(dimension)
         infos = [info for about, info in _measures_of(result, arms) if about == dimension]
         for part, some in enumerate(_portions(infos)):
-            name = f"{title}, continued" if part else title
+            name = gettext("%(title)s, continued", title=title) if part else title
             table = _table(result, name, arms, [(info, arms) for info in some], [_column(i) for i in some])
             tables.append(replace(table, remarks=remarks(result, split, arms, some)))
     return tables
+
+
+def main_table(result: Result, split: str) -> Table:
+    """The few measures that stand for all, of the best arms of a split and the baseline, best first."""
+    arms = arms_on(result, split)
+    best = [arm for arm in arms if arm.name != result.baseline][: MOST_ROWS - 1]
+    arms = [arm for arm in arms if arm in best or arm.name == result.baseline]
+    infos = [info for info in main_measures(result) if any(info.name in arm.measures for arm in arms)]
+    return _table(result, "", arms, [(info, arms) for info in infos], [_column(info) for info in infos])
 
 
 def remarks(result: Result, split: str, arms: Sequence[ArmResult], infos: Sequence[MeasureInfo]) -> list[str]:
@@ -133,25 +140,37 @@ def remarks(result: Result, split: str, arms: Sequence[ArmResult], infos: Sequen
     few_differences = _few(
         infos, lambda name: [d.effective_users for arm in arms if (d := arm.differences.get(name)) is not None]
     )
-    conditional = [info.label for info in infos if any(_is_conditional(arm, info.name) for arm in arms)]
+    conditional = [in_catalogue(info.label) for info in infos if any(_is_conditional(arm, info.name) for arm in arms)]
     sentences = [_as_long_as_the_candidates(result, split, infos)]
     if few_means:
         sentences.append(
-            f"Fewer than {FEW_EFFECTIVE} users carry the mean of {few_means}: such an interval is often too low and too narrow."
+            gettext(
+                "Fewer than %(n)s users carry the mean of %(measures)s: such an interval is often too low and too narrow.",
+                n=FEW_EFFECTIVE,
+                measures=few_means,
+            )
         )
     if few_differences:
         sentences.append(
-            f"Fewer than {FEW_EFFECTIVE} users carry the differences of {few_differences} from the baseline: a few users decide "
-            "their intervals and marks."
+            gettext(
+                "Fewer than %(n)s users carry the differences of %(measures)s from the baseline: a few users decide their intervals and marks.",
+                n=FEW_EFFECTIVE,
+                measures=few_differences,
+            )
         )
     if conditional:
         sentences.append(
-            f"Which users have {enumerated(conditional)} depends on an arm's own lists, so the means are over different users; "
-            "the differences, with both means, are over the users compared."
+            gettext(
+                "Which users have %(measures)s depends on an arm's own lists, so the means are over different users; "
+                "the differences, with both means, are over the users compared.",
+                measures=enumerated(conditional),
+            )
         )
     if any(info.name.startswith("coverage") for info in infos):
         sentences.append(
-            "Catalogue coverage grows with the number of users: it compares arms of one split, not splits, slices or runs."
+            gettext(
+                "Catalogue coverage grows with the number of users: it compares arms of one split, not splits, slices or runs."
+            )
         )
     return [sentence for sentence in sentences if sentence]
 
@@ -162,7 +181,7 @@ def _few(infos: Sequence[MeasureInfo], effective: Callable[[str], Sequence[float
     for info in infos:
         fewest = min((n for n in effective(info.name) if n), default=math.inf)
         if fewest < FEW_EFFECTIVE:
-            labels.append(f"{info.label} ({number(fewest, 0)})")
+            labels.append(f"{in_catalogue(info.label)} ({number(fewest, 0)})")
     return enumerated(labels)
 
 
@@ -177,16 +196,22 @@ def _as_long_as_the_candidates(result: Result, split: str, infos: Sequence[Measu
     n = next((summary.n_candidate_items for summary in result.splits if summary.name == split), None)
     if k is None or n is None or k < n or not any(info.name.endswith(f"@{k}") for info in infos):
         return ""
-    return (
-        f"Lists have {k} places and {n} items are ranked here: a full list holds them all, so precision, recall, hit rate, coverage "
-        "and the diversity of a list cannot tell arms apart; nDCG, MAP and MRR see the order alone."
+    return gettext(
+        "Lists have %(k)s places and %(n)s items are ranked here: a full list holds them all, so precision, recall, hit rate, coverage "
+        "and the diversity of a list cannot tell arms apart; nDCG, MAP and MRR see the order alone.",
+        k=k,
+        n=n,
     )
 
 
 def interval_in_words(measure: Measure, places: int | None = None) -> str:
     """The interval of a mean, or why there is none."""
     if measure.low is None and measure.mean is not None:
-        return ONE_USER if measure.n_users < 2 else NO_SPREAD
+        return (
+            gettext("one user: nothing can be said")
+            if measure.n_users < 2
+            else gettext("no spread: nothing can be said")
+        )
     return interval(measure.low, measure.high, places)
 
 
@@ -207,9 +232,9 @@ def slice_table(result: Result, split: str) -> Table | None:
     for name in ["all", *names]:
         arms = [arms_by_slice.get((name, arm.name), arm) for arm in empty]
         n_users = max((m.n_users for arm in arms if (m := arm.measures.get(lead.name))), default=0)
-        columns.append(TableColumn(name, lead.description, "", lead.better, n_users))
+        columns.append(TableColumn(in_catalogue(name), in_catalogue(lead.description), "", lead.better, n_users))
         parts.append((lead, arms))
-    return _table(result, lead.label, empty, parts, columns)
+    return _table(result, in_catalogue(lead.label), empty, parts, columns)
 
 
 def all_lines(result: Result, split: str) -> list[Line]:
@@ -225,7 +250,7 @@ def all_lines(result: Result, split: str) -> list[Line]:
             lines.append(
                 Line(
                     arm=arm.name,
-                    measure=info.label,
+                    measure=in_catalogue(info.label),
                     mean=number(measure.mean, places),
                     interval=interval_in_words(measure, places),
                     difference=NOTHING if difference is None else signed(difference.mean, places),
@@ -246,8 +271,12 @@ def _compared(arm: ArmResult, name: str, difference: Difference) -> str:
     """``3.91 against 3.72, 212 users``."""
     if not _is_conditional(arm, name) or difference.mean_arm is None:
         return ""
-    means = f"{number(difference.mean_arm)} against {number(difference.mean_baseline)}"
-    return f"{means}, {difference.n_users:,} users"
+    return gettext(
+        "%(mean)s against %(baseline)s, %(n)s users",
+        mean=number(difference.mean_arm),
+        baseline=number(difference.mean_baseline),
+        n=f"{difference.n_users:,}",
+    )
 
 
 def _measures_of(result: Result, arms: Sequence[ArmResult]) -> list[tuple[str, MeasureInfo]]:
@@ -273,7 +302,7 @@ def _portions(infos: Sequence[MeasureInfo]) -> list[Sequence[MeasureInfo]]:
 
 
 def _column(info: MeasureInfo) -> TableColumn:
-    return TableColumn(info.label, info.description, info.unit, info.better)
+    return TableColumn(in_catalogue(info.label), in_catalogue(info.description), in_catalogue(info.unit), info.better)
 
 
 def _table(
@@ -312,7 +341,11 @@ def _cells(result: Result, info: MeasureInfo, arms: Sequence[ArmResult], reasons
     for arm, measure, of_few in zip(arms, measures, all_measures, strict=True):
         if measure is None or measure.mean is None:
             reason = (
-                f"{arm.slice}: fewer than {FEWEST_IN_SLICE} users, which is too few for a number."
+                gettext(
+                    "%(slice)s: fewer than %(n)s users, which is too few for a number.",
+                    slice=in_catalogue(arm.slice),
+                    n=FEWEST_IN_SLICE,
+                )
                 if _too_few(arm, of_few)
                 else _reason_without_value(result, info, arm, measure)
             )
@@ -326,6 +359,7 @@ def _cells(result: Result, info: MeasureInfo, arms: Sequence[ArmResult], reasons
                 best=measure.mean == top,
                 strip=_strip(measure, baseline, min(ends), max(ends)),
                 n_users=measure.n_users,
+                measure=measure,
             )
         )
     return cells
@@ -350,10 +384,11 @@ def _strip(measure: Measure, baseline: float | None, left: float, right: float) 
 def _reason_without_value(result: Result, info: MeasureInfo, arm: ArmResult, measure: Measure | None) -> str:
     for absent in result.not_measured:
         if absent.name == info.name:
-            return absent.reason
+            return in_catalogue(absent.reason)
+    label = in_catalogue(info.label)
     if measure is None:
-        return f"{arm.name}: {info.label} was not measured here."
-    return f"{info.label}: no user has a value."
+        return gettext("%(arm)s: %(measure)s was not measured here.", arm=arm.name, measure=label)
+    return gettext("%(measure)s: no user has a value.", measure=label)
 
 
 def _note(reason: str, reasons: list[str]) -> str:

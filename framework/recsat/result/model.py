@@ -361,6 +361,8 @@ class SampleUser(Part):
     split: str
     history: list[ListedItem]
     lists: dict[str, list[ListedItem]]
+    slice: str = ""
+    """The slice that it was drawn from; empty in results that do not say."""
 
 
 class DataSummary(Part):

@@ -45,13 +45,15 @@ def signed(value: float | None, decimals: int | None = None) -> str:
     return f"+{text}" if value is not None and value > 0 else text
 
 
-def interval(low: float | None, high: float | None, decimals: int | None = None, *, with_sign: bool = False) -> str:
-    """Both ends of an interval: ``0.261–0.287``, or ``−0.01 to 0.02`` where a dash could be read as a minus."""
+def interval(
+    low: float | None, high: float | None, decimals: int | None = None, *, with_sign: bool = False, joint: str = " to "
+) -> str:
+    """Both ends of an interval: ``0.261–0.287``, or with ``joint``, ``−0.01 to 0.02``, where a dash could be read as a minus."""
     if low is None or high is None:
         return NOTHING
     write = signed if with_sign else number
-    joint = " to " if with_sign or low < 0 or high < 0 else "–"
-    return f"{write(low, decimals)}{joint}{write(high, decimals)}"
+    between = joint if with_sign or low < 0 or high < 0 else "–"
+    return f"{write(low, decimals)}{between}{write(high, decimals)}"
 
 
 def p_value(value: float | None) -> str:
@@ -98,14 +100,14 @@ def memory(mib: float) -> str:
 
 
 def moment(created: str) -> str:
-    """An ISO 8601 time as ``25 November 2025, 00:44 UTC``; anything else as it stands."""
+    """An ISO 8601 time as ``2025-11-25 00:44 UTC``, which reads alike in every language; anything else as it stands."""
     try:
         when = datetime.fromisoformat(created)
     except ValueError:
         return created
     zone = "" if when.tzinfo is None else " UTC"
     when = when if when.tzinfo is None else when.astimezone(UTC)
-    return f"{when.day} {when:%B %Y, %H:%M}{zone}"
+    return f"{when:%Y-%m-%d %H:%M}{zone}"
 
 
 def ticks(low: float, high: float, n: int = 4) -> list[float]:

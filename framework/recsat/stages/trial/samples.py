@@ -9,6 +9,7 @@ import polars as pl
 
 from recsat.contract.domain import Domain
 from recsat.measure.evidence import Evidence
+from recsat.measure.slices import item_slices, user_slices
 from recsat.result.model import ListedItem, SampleUser
 
 N_HISTORY = 10
@@ -17,14 +18,61 @@ N_HISTORY = 10
 def sample_users(
     domain: Domain, evidence: Evidence, by_arm: Mapping[str, pl.DataFrame], n_users: int, seed: int
 ) -> list[SampleUser]:
-    """At most ``n_users`` of those who are judged, drawn at random, with their latest likes and every arm's list."""
-    judged = evidence.relevant["user_id"].unique().sort()
-    n = min(n_users, len(judged))
-    places = np.random.default_rng(seed).choice(len(judged), size=n, replace=False)
-    return [_sample(domain, evidence, by_arm, user) for user in judged.gather(np.sort(places)).to_list()]
+    """At most ``n_users`` of those who are judged, with their latest likes and every arm's list.
+
+    One of each slice in turn (:mod:`recsat.measure.slices`; of a slice of items, users with a held-out like in it), drawn at random: of those for
+    whom arms have different numbers of hits, where there is none of those for whom any arm has a hit, else of all. So they show
+    how arms differ, and not how often.
+    """
+    order = _in_order(evidence, by_arm, seed)
+    waiting = {
+        name: order.filter(pl.col("user_id").is_in(users.implode()))["user_id"].to_list()
+        for name, users in _users_by_slice(evidence).items()
+    }
+    sample: dict[str, str] = {}
+    while len(sample) < n_users and any(waiting.values()):
+        for name, users in waiting.items():
+            user = next((user for user in users if user not in sample), None)
+            waiting[name] = [] if user is None else users[users.index(user) + 1 :]
+            if user is not None and len(sample) < n_users:
+                sample[user] = name
+    return [_sample(domain, evidence, by_arm, user, name) for user, name in sample.items()]
 
 
-def _sample(domain: Domain, evidence: Evidence, by_arm: Mapping[str, pl.DataFrame], user: str) -> SampleUser:
+def _in_order(evidence: Evidence, by_arm: Mapping[str, pl.DataFrame], seed: int) -> pl.DataFrame:
+    """(user_id, …) of all who are judged, the most telling first, at random among equals."""
+    judged = evidence.relevant.select("user_id").unique().sort("user_id")
+    pairs = evidence.relevant.select("user_id", "item_id").unique()
+    hits = [
+        judged.join(
+            lists.join(pairs, on=["user_id", "item_id"], how="semi").group_by("user_id").agg(n=pl.len()),
+            on="user_id",
+            how="left",
+        ).with_columns(pl.col("n").fill_null(0))
+        for lists in by_arm.values()
+    ]
+    spread = pl.concat(hits).group_by("user_id").agg(most=pl.col("n").max(), fewest=pl.col("n").min())
+    dice = np.random.default_rng(seed).permutation(judged.height)
+    return (
+        judged.with_columns(dice=dice)
+        .join(spread, on="user_id", how="left")
+        .sort(pl.col("most") > pl.col("fewest"), pl.col("most") > 0, "dice", descending=[True, True, False])
+    )
+
+
+def _users_by_slice(evidence: Evidence) -> dict[str, pl.Series]:
+    """Ids of the users of each slice; everybody under "" where there are no slices."""
+    candidates = evidence.items["item_id"] if evidence.candidates is None else evidence.candidates
+    likes = evidence.known_likes
+    slices = user_slices(likes, evidence.users.rename("user_id").cast(pl.String))
+    for name, items in item_slices(likes, candidates).items():
+        slices[name] = evidence.relevant.filter(pl.col("item_id").is_in(items.implode()))["user_id"].unique()
+    return slices or {"": evidence.relevant["user_id"].unique()}
+
+
+def _sample(
+    domain: Domain, evidence: Evidence, by_arm: Mapping[str, pl.DataFrame], user: str, slice_name: str
+) -> SampleUser:
     mine = pl.col("user_id") == user
     liked = evidence.history.filter(mine & domain.positive)
     latest = liked.sort("timestamp", "item_id", descending=[True, False], nulls_last=True)
@@ -34,6 +82,7 @@ def _sample(domain: Domain, evidence: Evidence, by_arm: Mapping[str, pl.DataFram
     return SampleUser(
         user_id=user,
         split=evidence.split,
+        slice=slice_name,
         history=_listed(domain, items, latest.with_columns(rank=pl.int_range(1, pl.len() + 1))),
         lists={
             arm: _listed(domain, items, table.filter(mine).sort("rank").with_columns(hit=pl.col("item_id").is_in(hits)))

@@ -1,0 +1,240 @@
+"""The first screen: for each split the answer, the effect in plain words, and how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scipy.stats import norm
+
+from recsat.contract.domain import Dimension, Reads
+from recsat.report.fitness import reason
+from recsat.report.headline import (
+    ANSWERS,
+    Answer,
+    SplitHeadline,
+    attribution_of,
+    confidence,
+    confidence_level,
+    n_listed,
+    not_measured,
+)
+from recsat.report.language import enumerated, gettext, in_catalogue, interval
+from recsat.result.model import Attribution, Result, Share, Verdict
+from recsat.result.numerals import decimals_for, number, share, signed
+
+POWER = 0.8
+SMALLEST_EFFECT = 1e-3
+"""Difference of hit rates below which no list in a thousand is another's, and none is spoken of."""
+MOST_IN_WORDS = 0.4
+"""Difference of hit rates above which "one in every 2 lists" would be too coarse."""
+MOST_NAMES = 4
+
+
+@dataclass(frozen=True)
+class SplitAnswer:
+    """What the first screen says of a split."""
+
+    split: str
+    answer: Answer
+    outcome: str
+    effect: str
+    """In plain words: how many lists more have a hit; or what stands in the place of an effect."""
+    evidence: str
+    """What was compared, by which measure, with its interval; empty where nothing was."""
+    other_dimensions: list[Verdict]
+    """Empty where the split has no answer to stand beside."""
+
+
+def split_answers(result: Result, lines: Sequence[SplitHeadline]) -> list[SplitAnswer]:
+    """One for each split, those that have an answer first."""
+    return [_answer(result, line) for line in sorted(lines, key=lambda line: ANSWERS.index(line.answer))]
+
+
+def missing_in_words(result: Result) -> str:
+    """What has no number anywhere, by name; empty where everything was measured."""
+    labels = {info.name: in_catalogue(info.label) for info in result.measures}
+    names = [
+        dimension_label(dimension)
+        for dimension in ("behaviour", "business")
+        if result.verdicts and all(v.outcome == "not measured" for v in result.verdicts if v.dimension == dimension)
+    ]
+    names += [labels.get(absent.name, absent.name) for absent in not_measured(result)]
+    if not names:
+        return ""
+    rest = len(names) - MOST_NAMES
+    if rest > 1:
+        names = [*names[:MOST_NAMES], gettext("%(n)s more", n=rest)]
+    return gettext("Not measured: %(names)s.", names=enumerated(names))
+
+
+def simulated_in_words() -> tuple[str, str]:
+    """What simulated data are called, and what that means for every number."""
+    return gettext("Simulated data."), gettext(
+        "The users, items and events of this report come from a simulator. No number on this page describes real people."
+    )
+
+
+def dimension_label(dimension: Dimension | str) -> str:
+    """``Business value``."""
+    return {
+        "accuracy": gettext("Accuracy"),
+        "diversity": gettext("Diversity"),
+        "behaviour": gettext("Behaviour"),
+        "business": gettext("Business value"),
+        "undescribed": gettext("Without a description"),
+    }[dimension]
+
+
+def outcome_label(outcome: str) -> str:
+    """A verdict's outcome in words, without its sign."""
+    return {
+        "better": gettext("better"),
+        "worse": gettext("worse"),
+        "as good as": gettext("as good as"),
+        "cannot tell": gettext("cannot tell"),
+        "not shown": gettext("not shown"),
+        "not measured": gettext("not measured"),
+    }[outcome]
+
+
+def reads_label(result: Result, arm: str | None) -> str:
+    """What an arm reads, in brackets behind its name."""
+    reads: dict[str, Reads] = {info.name: info.reads for info in result.arm_infos}
+    return {
+        "language model": gettext("language model"),
+        "words": gettext("words alone"),
+        "nothing": gettext("reads nothing"),
+        None: gettext("unknown"),
+    }[reads.get(arm or "")]
+
+
+def detectable(of: Share, level: float) -> float | None:
+    r"""Smallest difference that users of this spread would have shown four times in five, from the interval of half-width h.
+
+    :math:`h \cdot (z_{(1+level)/2} + z_{0.8}) / z_{(1+level)/2}`, since the interval's ends are h from the mean.
+    """
+    if of.low is None or of.high is None:
+        return None
+    z = float(norm.ppf((1 + level) / 2))
+    return (of.high - of.low) / 2 * (z + float(norm.ppf(POWER))) / z
+
+
+def _answer(result: Result, line: SplitHeadline) -> SplitAnswer:
+    shares = attribution_of(result, line.split)
+    effect, evidence = line.sentence, ""
+    if line.answer == "cannot answer":
+        effect = next(reason(result, one) for one in result.fitness if one.split == line.split and not one.can_answer)
+    elif shares is not None and shares.model_share is not None and line.answer != "not asked":
+        effect = _effect(result, shares, line.answer)
+        evidence = " ".join(_evidence(result, shares, shares.model_share, line))
+    return SplitAnswer(
+        split=line.split,
+        answer=line.answer,
+        outcome={
+            "yes": gettext("yes"),
+            "no": gettext("no"),
+            "not shown": gettext("not shown"),
+            "cannot answer": gettext("cannot answer"),
+            "not asked": gettext("not asked"),
+        }[line.answer],
+        effect=effect,
+        evidence=evidence,
+        other_dimensions=[
+            verdict
+            for verdict in result.verdicts
+            if evidence and verdict.split == line.split and verdict.dimension != "accuracy"
+        ],
+    )
+
+
+def _effect(result: Result, shares: Attribution, answer: Answer) -> str:
+    """By the hit rate: one more list with a hit in every so many."""
+    if answer == "not shown":
+        return gettext("No difference is shown.")
+    with_model, without = (hit_rate(result, shares.split, arm) for arm in (shares.model, shares.without_model))
+    more = None if with_model is None or without is None else with_model - without
+    if more is None:
+        return (
+            gettext("Lists hold more hits, or hits further up.")
+            if answer == "yes"
+            else gettext("Lists hold fewer hits, or hits further down.")
+        )
+    if abs(more) < SMALLEST_EFFECT or (more > 0) != (answer == "yes"):
+        return (
+            gettext("No more lists have a hit, but hits are more or stand further up.")
+            if answer == "yes"
+            else gettext("No fewer lists have a hit, but hits are fewer or stand further down.")
+        )
+    if abs(more) > MOST_IN_WORDS:
+        in_hundred = f"{100 * abs(more):.0f}"
+        return (
+            gettext("Of a hundred lists %(n)s more have a hit.", n=in_hundred)
+            if answer == "yes"
+            else gettext("Of a hundred lists %(n)s fewer have a hit.", n=in_hundred)
+        )
+    n = f"{round(1 / abs(more)):,}"
+    return (
+        gettext("One more list with a hit in every %(n)s lists.", n=n)
+        if answer == "yes"
+        else gettext("One list fewer with a hit in every %(n)s lists.", n=n)
+    )
+
+
+def hit_rate(result: Result, split: str, arm: str | None) -> float | None:
+    """Share of the lists of an arm that have a hit; None where it was not measured."""
+    name = f"hit@{n_listed(result)}"
+    means = [
+        one.measures[name].mean
+        for one in result.arms
+        if (one.name, one.split, one.slice) == (arm, split, "all") and name in one.measures
+    ]
+    return next(iter(means), None)
+
+
+def _evidence(result: Result, shares: Attribution, of_model: Share, line: SplitHeadline) -> list[str]:
+    assert line.measure is not None, "an arm has a value of it"
+    rates = [hit_rate(result, shares.split, arm) for arm in (shares.model, shares.without_model)]
+    sentences = []
+    if rates[0] is not None and rates[1] is not None and line.answer in ("yes", "no"):
+        sentences.append(
+            gettext(
+                "Lists with a hit: %(with_model)s by %(model)s (%(model_reads)s), %(without)s by %(other)s (%(other_reads)s).",
+                with_model=share(rates[0], 1),
+                without=share(rates[1], 1),
+                **_names(result, shares),
+            )
+        )
+    else:
+        sentences.append(
+            gettext("%(model)s (%(model_reads)s) against %(other)s (%(other_reads)s).", **_names(result, shares))
+        )
+    places = decimals_for([of_model.mean, of_model.low, of_model.high])
+    sentences.append(
+        gettext(
+            "Tested by %(measure)s: %(difference)s, %(confidence)s %(ends)s, %(n)s users.",
+            measure=in_catalogue(line.measure.label),
+            difference=signed(of_model.mean, places),
+            confidence=confidence(result),
+            ends=interval(of_model.low, of_model.high, places, with_sign=True),
+            n=f"{of_model.n_users:,}",
+        )
+    )
+    smallest = detectable(of_model, confidence_level(result) or 0.95)
+    if line.answer == "not shown" and smallest:
+        sentences.append(
+            gettext(
+                "A true difference below %(smallest)s would be missed more than one time in five.",
+                smallest=number(smallest, 3),
+            )
+        )
+    return sentences
+
+
+def _names(result: Result, shares: Attribution) -> dict[str, str | None]:
+    return {
+        "model": shares.model,
+        "model_reads": reads_label(result, shares.model),
+        "other": shares.without_model,
+        "other_reads": reads_label(result, shares.without_model),
+    }

@@ -1,0 +1,100 @@
+"""What a split's data can answer, in words, from the values that the result holds."""
+
+from __future__ import annotations
+
+from recsat.measure.fitness import FEWEST_JUDGED
+from recsat.report.language import current_language, gettext
+from recsat.result.model import DataFitness, Result
+from recsat.result.numerals import p_value, share
+
+INFORMATIVE = 0.05
+"""p-value of the order of events from which on it is said to be informative."""
+
+
+def reason(result: Result, fitness: DataFitness) -> str:
+    """Why a split can or cannot answer; in English the run's own sentence, and where the values do not say it in other languages, too."""
+    n_judged, n_without = _n_judged(fitness), _n_without(fitness)
+    is_cold = any(split.name == fitness.split and split.protocol == "cold-users" for split in result.splits)
+    n_measured = n_judged if is_cold else n_judged - n_without
+    if current_language() == "en":
+        return fitness.reason
+    if fitness.can_answer:
+        return gettext("%(n)s users can be judged, which is enough.", n=f"{n_measured:,}")
+    if n_measured < FEWEST_JUDGED:
+        return gettext(
+            "%(n)s of %(n_judged)s judged users have a history, and fewer than %(fewest)s say nothing about others. "
+            "Bring more data, hold out more, or choose another protocol.",
+            n=f"{n_measured:,}",
+            n_judged=f"{n_judged:,}",
+            fewest=FEWEST_JUDGED,
+        )
+    if n_without > n_judged / 2 and not is_cold:
+        return gettext(
+            "%(n)s of %(n_judged)s judged users have no history, and their lists are the fallback's whatever the arm. "
+            "Choose the protocol last-n or random, or cut later.",
+            n=f"{n_without:,}",
+            n_judged=f"{n_judged:,}",
+        )
+    return fitness.reason
+
+
+def facts(fitness: DataFitness) -> list[str]:
+    """What the tables of a split say, a sentence each."""
+    n_judged, n_without = _n_judged(fitness), _n_without(fitness)
+    without, tied, order = fitness.users_without_history.value, fitness.tied_times.value, fitness.order.value
+    unseen, ahead, detectable = fitness.unseen_items.value, fitness.ahead_of_time.value, fitness.detectable.value
+    return [
+        gettext("%(n)s users have a held-out like and are judged.", n=f"{n_judged:,}"),
+        gettext("The test part has no like.")
+        if without is None
+        else gettext(
+            "%(n)s of %(n_judged)s judged users liked nothing before the test (%(percent)s).",
+            n=f"{n_without:,}",
+            n_judged=f"{n_judged:,}",
+            percent=share(without, 1),
+        ),
+        gettext("The test part has no like.")
+        if unseen is None
+        else gettext(
+            "%(percent)s of the held-out likes are of items without an event in training.", percent=share(unseen, 1)
+        ),
+        gettext("The events have no times, so their order is not known.")
+        if tied is None
+        else gettext(
+            "%(percent)s of the events share their moment with another of the same user, so that their order is not known.",
+            percent=share(tied, 1),
+        ),
+        _order(order),
+        gettext("The held-out likes have no times, so nothing is known of what existed then.")
+        if ahead is None
+        else gettext(
+            "%(percent)s of the held-out likes are dated before the item existed, as far as is known.",
+            percent=share(ahead, 1),
+        ),
+        gettext("No user is judged, so no difference can be shown.")
+        if detectable is None
+        else gettext(
+            "With %(n)s users, a difference below %(smallest)s would be missed more than one time in five, if users differ as much as is assumed.",
+            n=f"{n_judged:,}",
+            smallest=f"{detectable:.2g}",
+        ),
+    ]
+
+
+def _order(p: float | None) -> str:
+    if p is None:
+        return gettext("No user has two events with times, so their order says nothing.")
+    if p <= INFORMATIVE:
+        return gettext("The order of a user's events is informative (shuffle test, p = %(p)s).", p=p_value(p))
+    return gettext(
+        "The order of a user's events is not shown to be informative (shuffle test, p = %(p)s): arms that read it may have nothing to read.",
+        p=p_value(p),
+    )
+
+
+def _n_judged(fitness: DataFitness) -> int:
+    return int(fitness.users_judged.value or 0)
+
+
+def _n_without(fitness: DataFitness) -> int:
+    return round((fitness.users_without_history.value or 0) * _n_judged(fitness))

@@ -1,0 +1,120 @@
+"""The language of a report: one catalogue of messages for page, Markdown and terminal, and English where it has none.
+
+A message stands in English where it is used, in a template or in code; ``locale/<language>.po`` has its translations. What comes from
+data or from a plugin is translated where the catalogue happens to know it, and stays as it is where not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from gettext import NullTranslations
+from importlib.resources import files
+from io import BytesIO
+from typing import get_args
+
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import Translations
+
+from recsat.config.settings import Language
+from recsat.result import numerals
+from recsat.result.model import Result
+
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+_current: ContextVar[Language] = ContextVar("language", default="en")
+
+
+def language_of(result: Result) -> Language:
+    """The language that the run's configuration names; English where it names none."""
+    section = result.config.get("report")
+    name = section.get("language") if isinstance(section, dict) else None
+    return next((language for language in LANGUAGES if language == name), "en")
+
+
+@contextmanager
+def in_language(language: Language) -> Iterator[None]:
+    """Within it, every message comes in ``language``."""
+    token = _current.set(language)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def current_language() -> Language:
+    """The language of :func:`in_language`."""
+    return _current.get()
+
+
+def catalogue(language: Language) -> Catalog:
+    """The messages of a language, as its file has them."""
+    with files("recsat.report").joinpath(f"locale/{language}.po").open("rb") as file:
+        return read_po(file, locale=language)
+
+
+@cache
+def _translations(language: Language) -> NullTranslations:
+    if language == "en":
+        return NullTranslations()
+    compiled = BytesIO()
+    write_mo(compiled, catalogue(language))
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def message(text: str) -> str:
+    """The translation of a message, its placeholders still in it: for templates, which fill them in and escape what they put there."""
+    return _translations(_current.get()).gettext(text)
+
+
+def plural_message(one: str, many: str, n: int) -> str:
+    """Likewise, of a message that has a plural."""
+    return _translations(_current.get()).ngettext(one, many, n)
+
+
+def gettext(text: str, **values: object) -> str:
+    """The translation of a message with ``values`` in the place of its ``%(name)s``; a sign of per cent is written ``%%``.
+
+    >>> gettext("%(n)s users", n=3)
+    '3 users'
+    """
+    return message(text) % values
+
+
+def translation(text: str) -> str | None:
+    """The translation of a text that the result holds, such as a measure's label; None where the catalogue has none or none is needed.
+
+    The ``@k`` at the end of a measure's label stays; what stands behind the last semicolon of an arm's description is a sentence of its own.
+    """
+    if not text or _current.get() == "en":
+        return None
+    if (whole := message(text)) != text:
+        return whole
+    label, _, k = text.rpartition("@")
+    if k.isdigit() and (words := message(label)) != label:
+        return f"{words}@{k}"
+    head, _, tail = text.rpartition("; ")
+    if head and (words := message(f"{head}.")) != f"{head}." and (rest := message(tail)) != tail:
+        return words + rest
+    return None
+
+
+def in_catalogue(text: str) -> str:
+    """A text of the result in the language of the report where the catalogue knows it, else as it is."""
+    return translation(text) or text
+
+
+def enumerated(names: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    if len(names) < 2:
+        return "".join(names)
+    return gettext("%(some)s and %(last)s", some=gettext(", ").join(names[:-1]), last=names[-1])
+
+
+def interval(low: float | None, high: float | None, decimals: int | None = None, *, with_sign: bool = False) -> str:
+    """:func:`recsat.result.numerals.interval` with this language's word between ends that have a sign."""
+    return numerals.interval(low, high, decimals, with_sign=with_sign, joint=gettext(" to "))

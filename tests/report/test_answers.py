@@ -1,0 +1,120 @@
+"""The first screen: an effect in plain words where one is shown, and what could have been missed where not."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from recsat.measure.differences import detectable as measured_detectable
+from recsat.measure.differences import difference_intervals
+from recsat.report.answers import SplitAnswer, detectable, missing_in_words, split_answers
+from recsat.report.headline import headlines
+from recsat.result.model import Measure, Result, Share
+
+
+def answers_of(result: Result) -> dict[str, SplitAnswer]:
+    return {one.split: one for one in split_answers(result, headlines(result))}
+
+
+def with_hit_rates(result: Result, rates: dict[str, float]) -> Result:
+    """The hit rates of the named arms on every split."""
+    arms = [
+        arm.model_copy(
+            update={"measures": {**arm.measures, "hit@10": Measure(mean=rates[arm.name], low=0, high=1, n_users=601)}}
+        )
+        if arm.name in rates
+        else arm
+        for arm in result.arms
+    ]
+    return result.model_copy(update={"arms": arms})
+
+
+def with_model_share(result: Result, mean: float, half: float) -> Result:
+    share = Share(mean=mean, low=mean - half, high=mean + half, n_users=601)
+    changed = [one.model_copy(update={"model_share": share}) for one in result.attributions]
+    return result.model_copy(update={"attributions": changed})
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (0.025, "One more list with a hit in every 40 lists."),
+        (0.0182, "One more list with a hit in every 55 lists."),
+        (0.9, "Of a hundred lists 90 more have a hit."),
+        (0.0, "No more lists have a hit, but hits are more or stand further up."),
+        (-0.02, "No more lists have a hit, but hits are more or stand further up."),
+    ],
+)
+def test_an_effect_is_told_in_lists_with_a_hit(result: Result, more: float, words: str) -> None:
+    rates = {"text": 0.05 + more, "popularity": 0.05}
+    one = answers_of(with_hit_rates(result, rates))["cold-items"]
+    assert (one.answer, one.effect) == ("yes", words)
+    assert (
+        f"Lists with a hit: {100 * rates['text']:.1f} % by text (language model), 5.0 % by popularity" in one.evidence
+    )
+
+
+def test_without_a_hit_rate_the_effect_has_no_number(result: Result) -> None:
+    arms = [
+        arm.model_copy(update={"measures": {name: m for name, m in arm.measures.items() if name != "hit@10"}})
+        for arm in result.arms
+    ]
+    answers = answers_of(result.model_copy(update={"arms": arms}))
+    assert answers["cold-items"].effect == "Lists hold more hits, or hits further up."
+    assert answers["random"].effect == "Lists hold fewer hits, or hits further down."
+    assert answers["random"].evidence.startswith("text (language model) against ease (reads nothing). Tested by")
+
+
+def test_a_loss_is_told_as_lists_fewer(result: Result) -> None:
+    one = answers_of(with_hit_rates(result, {"text": 0.4, "ease": 0.5}))["random"]
+    assert (one.answer, one.effect) == ("no", "One list fewer with a hit in every 10 lists.")
+    one = answers_of(with_hit_rates(result, {"text": 0.1, "ease": 0.9}))["random"]
+    assert one.effect == "Of a hundred lists 80 fewer have a hit."
+    one = answers_of(with_hit_rates(result, {"text": 0.9, "ease": 0.1}))["random"]
+    assert one.effect == "No fewer lists have a hit, but hits are fewer or stand further down."
+
+
+def test_where_nothing_is_shown_no_effect_is_told_but_what_could_have_been_missed(result: Result) -> None:
+    unsure = with_model_share(with_hit_rates(result, {"text": 0.9, "ease": 0.1}), 0.001, 0.0149)
+    one = answers_of(unsure)["random"]
+    assert (one.answer, one.effect) == ("not shown", "No difference is shown.")
+    assert "90" not in one.evidence
+    assert "Tested by nDCG@10: +0.0010, 95 % interval −0.0139 to +0.0159, 601 users." in one.evidence
+    assert "A true difference below 0.021 would be missed more than one time in five." in one.evidence
+
+
+def test_a_split_that_cannot_answer_says_why_and_shows_no_numbers(result: Result) -> None:
+    one = answers_of(result)["timeline"]
+    assert one.answer == "cannot answer"
+    assert one.effect == "80 % of the judged users have no history."
+    assert (one.evidence, one.other_dimensions) == ("", [])
+
+
+def test_answers_come_first_and_bring_the_other_dimensions(result: Result) -> None:
+    assert list(answers_of(result)) == ["cold-items", "random", "timeline"]
+    dimensions = [verdict.dimension for verdict in answers_of(result)["random"].other_dimensions]
+    assert dimensions == ["diversity", "behaviour", "business"]
+
+
+def test_what_is_not_measured_is_named_up_to_a_point(result: Result) -> None:
+    assert missing_in_words(result) == "Not measured: Business value, Mean rating of hits@10 and content.click_through."
+    everything = result.model_copy(update={"not_measured": [], "verdicts": []})
+    values = {"content.stars@10": Measure(mean=4.0, low=3.0, high=5.0, n_users=9)}
+    arms = [arm.model_copy(update={"measures": arm.measures | values}) for arm in everything.arms]
+    assert missing_in_words(everything.model_copy(update={"arms": arms})) == ""
+    many = [result.not_measured[0].model_copy(update={"name": f"m{i}"}) for i in range(9)]
+    words = missing_in_words(result.model_copy(update={"not_measured": many}))
+    assert words == "Not measured: Business value, m0, m1, m2 and 6 more."
+
+
+def test_the_smallest_difference_from_an_interval_is_that_from_the_values() -> None:
+    values = np.random.default_rng(0).normal(0.01, 0.2, (600, 1))
+    ends = difference_intervals(values, confidence=0.95, n_bootstrap=1000, seed=0)
+    share = Share(mean=float(ends.mean[0]), low=float(ends.low[0]), high=float(ends.high[0]), n_users=600)
+    (expected,) = measured_detectable(values, confidence=0.95)
+    smallest = detectable(share, 0.95)
+    assert smallest is not None
+    assert math.isclose(smallest, expected, rel_tol=0.08)
+    assert detectable(share.model_copy(update={"low": None, "high": None}), 0.95) is None

@@ -1,0 +1,212 @@
+"""Every word of the report has a translation. ``python tests/report/test_language.py`` brings a catalogue up to date: what it lacks, empty, and nothing unused."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_file
+from babel.messages.pofile import write_po
+from jinja2.ext import babel_extract
+
+import recsat
+from recsat.builtin.arms import _ARMS, IN_PLACE
+from recsat.measure.measures import built_in
+from recsat.report.headline import answer_in_words, headlines
+from recsat.report.language import (
+    LANGUAGES,
+    catalogue,
+    enumerated,
+    gettext,
+    in_catalogue,
+    in_language,
+    interval,
+    language_of,
+    translation,
+)
+from recsat.report.markdown import render_markdown
+from recsat.report.page import render_page
+from recsat.result.model import Result
+
+PACKAGE = Path(recsat.__file__).parent
+SPEAKERS = (*sorted((PACKAGE / "report").glob("*.py")), PACKAGE / "cli" / "summary.py")
+AS_IN_PAGE = {"newstyle_gettext": "true", "silent": "false", "trim_blocks": "true", "lstrip_blocks": "true"}
+SLICES = ("all", "cold users", "warm users", "head items", "tail items", "cold items")
+LACKS = ("The run has no vectors of the items.", "The domain names no column of topics.")
+TRANSLATED = [language for language in LANGUAGES if language != "en"]
+PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%|</?\w+[^>]*>")
+PROSE = re.compile(
+    r"\b(?:the|of|is|are|and|or|with|by|on|in|at|no|not|every|users?|items?|lists?|arms?|better|worse|than|more|less|all)\b",
+    re.I,
+)
+
+
+def messages_of_code() -> dict[str, str]:
+    """Every message of code and templates, with where it stands first."""
+    ids: dict[str, str] = {}
+    for path in SPEAKERS:
+        for _, text, _, _ in extract_from_file("python", path, keywords={"gettext": None}):
+            ids.setdefault(text if isinstance(text, str) else text[0], path.relative_to(PACKAGE).as_posix())
+    for template in sorted((PACKAGE / "report" / "templates").glob("*.j2")):
+        with template.open("rb") as file:
+            for _, _, text, _ in babel_extract(file, ("_", "gettext"), (), AS_IN_PAGE):
+                ids.setdefault(text if isinstance(text, str) else text[0], template.relative_to(PACKAGE).as_posix())
+    return ids
+
+
+def messages_of_results() -> dict[str, str]:
+    """What a result holds in English of recsat's own: names and descriptions of measures, arms and slices."""
+    texts = [*SLICES, *LACKS]
+    for info in built_in(10):
+        texts += [info.label.partition("@")[0], info.description, info.estimand, info.unit]
+    texts += [spec.description for spec in _ARMS] + [f"{words}." for words in IN_PLACE.values()]
+    return {text: "result.json" for text in texts if text}
+
+
+def messages() -> dict[str, str]:
+    return messages_of_results() | messages_of_code()
+
+
+def words_of(message: str) -> list[str]:
+    """Placeholders, per cent signs and tags."""
+    return sorted(match[0] for match in PLACEHOLDER.finditer(message))
+
+
+class ChineseText(HTMLParser):
+    """The text of a page that is neither from data (bdi, code) nor marked as English."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.stack: list[bool] = [False]
+        self.texts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in {"meta", "br", "line", "circle", "rect", "path"}:
+            is_data = tag in {"bdi", "code", "style", "script", "desc", "title"} or ("lang", "en") in attrs
+            self.stack.append(is_data or bool(self.stack and self.stack[-1]))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        self.stack.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self.stack[-1]:
+            self.texts.append(data)
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_every_message_has_a_translation_and_every_translation_a_message(language: str) -> None:
+    translated = {message.id for message in catalogue(language) if message.id and message.string}
+    assert translated == set(messages())
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_translations_have_the_placeholders_and_tags_of_their_message(language: str) -> None:
+    for message in catalogue(language):
+        assert words_of(str(message.string)) == words_of(str(message.id)) or not message.id
+
+
+def test_the_chinese_page_has_no_english_sentence_of_the_report(result: Result) -> None:
+    page = ChineseText()
+    page.feed(render_page(result, "zh"))
+    names = {arm.name for arm in result.arms} | {split.name for split in result.splits}
+    names |= {info.label for info in result.measures}
+    for text in page.texts:
+        for name in sorted(names, key=len, reverse=True):
+            text = text.replace(name, "")
+        assert not PROSE.search(text), text
+
+
+def test_the_page_says_its_language_and_the_words_are_those_of_the_catalogue(result: Result) -> None:
+    page = render_page(result, "zh")
+    assert '<html lang="zh-Hans">' in page
+    assert "<h1>语言模型让这些用户更满意吗？</h1>" in page
+    assert '<html lang="en">' in render_page(result)
+    assert "语言模型让这些用户更满意吗？" in render_markdown(result, "zh")
+
+
+def test_what_data_and_plugins_say_stays_and_is_marked_as_english(result: Result) -> None:
+    page = render_page(result, "zh")
+    assert '<span lang="en">No held-out event of a list carries a rating.</span>' in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; Sons" in page
+    assert "What text does, in a sentence." in page
+
+
+def test_what_the_report_itself_says_is_not_marked_as_english(result: Result) -> None:
+    few = [
+        arm.model_copy(
+            update={
+                "measures": {
+                    name: m.model_copy(update={"n_users": 9}) if arm.slice == "cold users" else m
+                    for name, m in arm.measures.items()
+                }
+            }
+        )
+        for arm in result.arms
+    ]
+    for text in re.findall(r'<span lang="en">(.*?)</span>', render_page(result.model_copy(update={"arms": few}), "zh")):
+        assert not re.search(r"[\u4e00-\u9fff]", text), text
+
+
+def test_the_language_is_that_of_the_run_unless_another_is_named(result: Result) -> None:
+    chinese = result.model_copy(update={"config": {**result.config, "report": {"language": "zh"}}})
+    assert language_of(chinese) == "zh"
+    assert '<html lang="zh-Hans">' in render_page(chinese)
+    assert '<html lang="en">' in render_page(chinese, "en")
+    for config in ({}, {"report": None}, {"report": {"language": "xx"}}):
+        assert language_of(result.model_copy(update={"config": config})) == "en"
+
+
+def test_after_a_page_in_another_language_messages_are_english_again(result: Result) -> None:
+    render_page(result, "zh")
+    assert answer_in_words(headlines(result)).startswith("Yes on")
+    with pytest.raises(KeyError), in_language("zh"):
+        raise KeyError
+    assert gettext("Accuracy") == "Accuracy"
+
+
+def test_numbers_and_names_are_the_same_in_both_languages(result: Result) -> None:
+    english, chinese = (set(re.findall(r"\d+\.\d+", render_markdown(result, language))) for language in LANGUAGES)
+    assert english == chinese
+
+
+def test_a_measure_s_label_keeps_its_cutoff_and_an_arm_s_description_its_parts() -> None:
+    assert in_catalogue("Hit rate@10") == "Hit rate@10"
+    with in_language("zh"):
+        assert in_catalogue("Hit rate@10") == "命中率@10"
+        assert in_catalogue("Hit rate@x") == "Hit rate@x"
+        assert in_catalogue("Stars@10") == "Stars@10"
+        both = in_catalogue("Item-item cosine neighbours with shrinkage; TF-IDF words in place of the language model.")
+        assert both == "带收缩的物品间余弦近邻。以 TF-IDF 词语代替语言模型。"
+        assert translation("Item-item cosine neighbours with shrinkage; in no catalogue.") is None
+        assert translation("") is None
+
+
+def test_lists_of_names_and_intervals_are_joined_as_the_language_does() -> None:
+    assert enumerated(["a", "b", "c"]) == "a, b and c"
+    assert interval(-0.1, 0.2, 1) == "−0.1 to 0.2"
+    with in_language("zh"):
+        assert enumerated(["a", "b", "c"]) == "a、b 和 c"
+        assert interval(-0.1, 0.2, 1) == "−0.1 至 0.2"
+        assert interval(0.1, 0.2, 1) == "0.1–0.2"
+
+
+def up_to_date(language: str) -> Catalog:
+    """The catalogue with every message in the order of the code, as far as it is translated."""
+    before = {message.id: message.string for message in catalogue(language)}
+    fresh = Catalog(locale=language, fuzzy=False)
+    for text, place in messages().items():
+        fresh.add(text, before.get(text, ""), locations=[(place, None)])
+    return fresh
+
+
+if __name__ == "__main__":
+    for name in TRANSLATED:
+        with Path(str(files("recsat.report").joinpath(f"locale/{name}.po"))).open("wb") as out:
+            write_po(out, up_to_date(name), width=0, include_lineno=False, omit_header=True)
