@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,7 +18,7 @@ from recsat.measure.attribution import values_by_arm
 from recsat.measure.evaluate import EvaluatedSplit, evaluate_split
 from recsat.measure.evidence import Evidence
 from recsat.measure.significance import sign_flip_test
-from recsat.measure.verdict import verdicts
+from recsat.measure.verdict import Comparison, verdicts
 
 SETTINGS = MeasureSettings(baseline="chance", n_bootstrap=300, worth_having={"ndcg@5": 0.05})
 VALIDATION = {"chance": 0.1, "text": 0.4}
@@ -88,11 +89,21 @@ def test_exchanged_arms_are_silent_and_the_same_seed_gives_the_same_counts(evalu
     assert alarms != exchanged(evaluated, seed=1)
 
 
-def test_worlds_come_in_batches_that_fit(evaluated: EvaluatedSplit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_worlds_come_in_batches_that_fit_all_with_the_resamples_of_the_run(
+    evaluated: EvaluatedSplit, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sizes: list[int] = []
+    seeds: list[int] = []
+
+    def spied(*arguments: Any, seed: int, **settings: Any) -> list[list[Comparison]]:
+        seeds.append(seed)
+        return compare_families(*arguments, seed=seed, **settings)
+
     monkeypatch.setattr(aa, "ENTRIES", 80 * 2 * 30)
+    monkeypatch.setattr(aa, "compare_families", spied)
     exchange_arms(evaluated, VALIDATION, {"text"}, settings=SETTINGS, n=70, seed=0, run_seed=SEED, advance=sizes.append)
     assert sizes == [30, 30, 10]
+    assert seeds == [SEED] * 3
 
 
 @pytest.mark.parametrize("fault", ["p-values too small and intervals too narrow", "no correction"])
