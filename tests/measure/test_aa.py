@@ -17,7 +17,8 @@ from recsat.measure.aa import Alarms, beyond_chance, compare_families, divide_us
 from recsat.measure.attribution import values_by_arm
 from recsat.measure.evaluate import EvaluatedSplit, evaluate_split
 from recsat.measure.evidence import Evidence
-from recsat.measure.significance import sign_flip_test
+from recsat.measure.intervals import Intervals
+from recsat.measure.significance import holm, sign_flip_test
 from recsat.measure.verdict import Comparison, verdicts
 
 SETTINGS = MeasureSettings(baseline="chance", n_bootstrap=300, worth_having={"ndcg@5": 0.05})
@@ -106,33 +107,33 @@ def test_worlds_come_in_batches_that_fit_all_with_the_resamples_of_the_run(
     assert seeds == [SEED] * 3
 
 
-@pytest.mark.parametrize("fault", ["p-values too small and intervals too narrow", "no correction"])
-def test_a_broken_rule_is_not_silent(evaluated: EvaluatedSplit, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
-    if fault == "no correction":
-        infos = primaries(evaluated) * 2
-        rng = np.random.default_rng(0)
-        infos = [info.model_copy(update={"name": f"m{i}"}) for i, info in enumerate(infos)]
-        pairs = {info.name: (rng.normal(size=(80, 300)), rng.normal(size=(80, 300))) for info in infos}
-        rates = [
-            np.mean([any(one.outcome in aa.DIFFERENT for one in family) for family in families])
-            for families in (
-                compare_families(pairs, infos, settings=SETTINGS, seed=SEED),
-                compare_families(pairs, infos, adjust=lambda p: p, settings=SETTINGS, seed=SEED),
-            )
-        ]
-        assert rates[0] < 0.08 < 0.12 < rates[1]
-        return
-    monkeypatch.setattr(verdict, "sign_flip_test", lambda d: sign_flip_test(d) / 4)
-    narrow = verdict.difference_intervals
+def test_a_broken_rule_is_not_silent(evaluated: EvaluatedSplit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P-values four times too small, and intervals half as wide."""
+    intact = verdict.difference_intervals
 
-    def halved(d: np.ndarray, **settings: float) -> object:
-        intervals = narrow(d, **settings)  # type: ignore[arg-type]
+    def halved(d: np.ndarray, **settings: Any) -> Intervals:
+        intervals = intact(d, **settings)
         half = (intervals.high - intervals.low) / 4
         return replace(intervals, low=intervals.mean - half, high=intervals.mean + half)
 
+    monkeypatch.setattr(verdict, "sign_flip_test", lambda d: sign_flip_test(d) / 4)
     monkeypatch.setattr(verdict, "difference_intervals", halved)
     alarms = exchanged(evaluated)
     assert beyond_chance([alarms]) == [alarms]
+
+
+def test_families_are_corrected_each_by_itself(evaluated: EvaluatedSplit) -> None:
+    rng = np.random.default_rng(0)
+    infos = [primaries(evaluated)[0].model_copy(update={"name": f"m{i}"}) for i in range(4)]
+    pairs = {info.name: (rng.normal(size=(80, 300)), rng.normal(size=(80, 300))) for info in infos}
+    corrected, uncorrected = (
+        compare_families(pairs, infos, adjust=adjust, settings=SETTINGS, seed=SEED) for adjust in (holm, lambda p: p)
+    )
+    rates = [
+        np.mean([any(one.outcome in aa.DIFFERENT for one in family) for family in families])
+        for families in (corrected, uncorrected)
+    ]
+    assert 0.02 < rates[0] < 0.08 < 0.12 < rates[1]
 
 
 def test_divided_users_are_silent_and_the_halves_are_all_users(evaluated: EvaluatedSplit) -> None:
