@@ -567,7 +567,7 @@ SECTIONS: list[Section] = [
                 "popular items more often, ten events a user",
                 order,
                 {"called informative": ALARMS},
-                {50: 600, 100: 600, 600: 100},
+                {50: 2000, 100: 2000, 600: 100},
             )
         ],
     ),

@@ -7,6 +7,7 @@ worlds in ``coverage_worlds.py``. Ends with 1 where a share misses its bar by mo
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 import zlib
@@ -14,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+
+os.environ.setdefault("POLARS_MAX_THREADS", "1")  # every processor is busy with worlds, and tables are small
 
 import numpy as np
 
