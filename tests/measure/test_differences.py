@@ -52,7 +52,7 @@ def test_it_is_symmetric_and_turns_with_the_sign() -> None:
 
 
 def test_skewed_differences_are_covered_where_bca_is_not() -> None:
-    """400 worlds of money at 200 users; the page docs/coverage-differences.md has more."""
+    """400 worlds of money at 200 users; the page docs/coverage.md has more."""
     rng = np.random.default_rng(0)
     a, b = ((rng.random((200, 400)) < 0.04) * rng.lognormal(0, 1.2, (200, 400)) for _ in range(2))
     intervals = difference_intervals(a - b, confidence=0.95, n_bootstrap=400, seed=0)

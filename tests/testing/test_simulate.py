@@ -26,7 +26,7 @@ from recsat.testing.simulate import (
     uniform_policy,
     visit_rate,
 )
-from recsat.testing.simulate_texts import draw_ties, item_texts
+from recsat.testing.simulate_texts import draw_ties, item_texts, noise_texts
 
 TOPICS = ("music", "food", "sport", "science")
 WORDS = {topic: [f"{topic}{i}" for i in range(6)] for topic in TOPICS}
@@ -163,6 +163,21 @@ def test_returns_follow_the_poisson_process(days: int) -> None:
     error = np.sqrt((chance * (1 - chance)).sum())
     assert len(returned) > 100
     assert abs((returned - chance).sum()) < Z * error
+
+
+def test_noise_texts_are_texts_of_other_items_and_say_nothing_of_their_own() -> None:
+    truth = world(n_items=2000)
+    texts, noise = item_texts(truth, WORDS), noise_texts(truth, WORDS)
+    assert noise.equals(noise_texts(truth, WORDS))
+    assert noise["item_id"].equals(texts["item_id"])
+    shares = np.stack([noise["description"].str.count_matches(topic).to_numpy() / 8 for topic in TOPICS], axis=1)
+    of_texts, of_noise = (
+        np.corrcoef(truth.item_topics[:, 0], column)[0, 1]
+        for column in (texts["description"].str.count_matches(TOPICS[0]).to_numpy(), shares[:, 0])
+    )
+    assert of_texts > 0.8
+    assert abs(of_noise) < Z / np.sqrt(2000)
+    assert np.allclose(shares.mean(axis=0), truth.item_topics.mean(axis=0), atol=0.03)
 
 
 def test_texts_follow_topics() -> None:

@@ -9,6 +9,7 @@ import typer
 from rich.logging import RichHandler
 from typer.core import TyperGroup
 
+from recsat.cli.aa import aa
 from recsat.cli.consoles import messages, output
 from recsat.cli.diagnosis import doctor
 from recsat.cli.finetune import finetune
@@ -80,7 +81,7 @@ def recsat(
     logging.getLogger("recsat").setLevel(logging.DEBUG if debug else logging.WARNING)
 
 
-for command in (demo, run, plan, report, recommend, score, config, finetune, plugins, doctor, new_plugin):
+for command in (demo, run, plan, report, recommend, score, aa, config, finetune, plugins, doctor, new_plugin):
     app.command()(command)
 
 

@@ -101,7 +101,7 @@ def attribution(
             "model_share": of_model,
             "twin": twin_of(model),
             "over_twin": over_twin,
-            "answer": _answer(of_model, over_twin),
+            "answer": _answer(of_model, over_twin, leads=ndcg[model] >= ndcg[without]),
         }
     )
 
@@ -111,11 +111,14 @@ def twin_of(arm: str) -> str:
     return f"{arm}-words"
 
 
-def _answer(of_model: Share, over_twin: Share) -> Literal["helps", "costs", "not shown"]:
-    """Two tests that must both reject need no correction: an intersection-union test (Berger, Technometrics 1982)."""
+def _answer(of_model: Share, over_twin: Share, *, leads: bool) -> Literal["helps", "costs", "not shown"]:
+    """Two tests that must both reject need no correction: an intersection-union test (Berger, Technometrics 1982).
+
+    Where the model's arm does not lead on validation nobody would serve it, so that it costs nobody anything.
+    """
     if all(share.low is not None and share.low > 0 for share in (of_model, over_twin)):
         return "helps"
-    return "costs" if of_model.high is not None and of_model.high < 0 else "not shown"
+    return "costs" if leads and of_model.high is not None and of_model.high < 0 else "not shown"
 
 
 def values_by_arm(

@@ -3,7 +3,7 @@ r"""Intervals of mean paired differences over users, right where values are skew
 The interval is the symmetric bootstrap-t (Hall, Annals of Statistics 1988): :math:`\bar d \pm q \cdot s / \sqrt n`, q the quantile of
 :math:`|t^*| = |\bar d^* - \bar d| / (s^* / \sqrt n)` over resamples of the users. A paired difference is often nothing for most
 users and much for a few, as money is: there BCa and the plain t interval leave out the truth in a tenth to a third of worlds, and
-contradict the sign-flip test in up to a quarter (`docs/coverage-differences.md`). For bounded values seen alone BCa stays:
+contradict the sign-flip test in up to a quarter (`docs/coverage.md`). For bounded values seen alone BCa stays:
 :mod:`recsat.measure.intervals`.
 """
 

@@ -108,7 +108,8 @@ class Attribution(Part):
     over_twin: Share | None = None
     """``model`` against ``twin``."""
     answer: Literal["helps", "costs", "not shown"] | None = None
-    """Helps: ``model_share`` and ``over_twin`` lie above 0 with their whole intervals. Costs: ``model_share`` lies below."""
+    """Helps: ``model_share`` and ``over_twin`` lie above 0 with their whole intervals. Costs: ``model_share`` lies below, though ``model`` leads on
+    validation."""
     lack: str = ""
 
 

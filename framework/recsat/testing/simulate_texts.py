@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -37,6 +38,13 @@ def item_texts(world: World, words: Mapping[str, Sequence[str]], n_words: int = 
             "topics": topics.group_by("row", maintain_order=True).agg("variable").sort("row")["variable"],
         }
     )
+
+
+def noise_texts(world: World, words: Mapping[str, Sequence[str]], n_words: int = 8) -> pl.DataFrame:
+    """:func:`item_texts` in which every item has the text of another, drawn at random: as many alike, and none says what its item is."""
+    rng = np.random.default_rng([world.settings.seed, 5])
+    others = replace(world, item_topics=rng.permutation(world.item_topics))
+    return item_texts(others, words, n_words)
 
 
 def draw_ties(world: World, mean_friends: float = 6.0, homophily: float = 6.0) -> pl.DataFrame:

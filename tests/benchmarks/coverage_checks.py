@@ -1,0 +1,588 @@
+"""Every interval and every test that a report prints, by its own functions, over worlds whose truth is known.
+
+A judge takes a generator, a number of users and a number of worlds, and says of each world, under a name for each statement, whether it holds
+(1), does not (0), or was not made (NaN). To add an interval, add a :class:`Case` to a section, or a :class:`Section` to :data:`SECTIONS`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from coverage_worlds import (
+    EXCHANGEABLE,
+    FEW_GAIN,
+    GAIN,
+    HITS,
+    MONEY,
+    NOISY,
+    ONE_ARM,
+    UNBOUNDED,
+    UNEQUAL,
+    UNEQUAL_MONEY,
+    Bounds,
+    OneArm,
+    TwoArms,
+    Values,
+    drawn_lists,
+    events_without_order,
+    ndcg_like,
+    popularity,
+)
+from scipy.stats import t as student
+
+from recsat.config.settings import MeasureSettings
+from recsat.contract.domain import Reads
+from recsat.measure import concentration, verdict
+from recsat.measure.aa import DIFFERENT, compare_families
+from recsat.measure.attribution import attribution
+from recsat.measure.differences import detectable, difference_intervals, winsorised
+from recsat.measure.evaluate import EvaluatedSplit, _differences, _measures
+from recsat.measure.exposure import ListedItems
+from recsat.measure.fitness import order_p_value
+from recsat.measure.intervals import Intervals, bootstrap_intervals
+from recsat.measure.measures import bounds_of
+from recsat.measure.score import ALL
+from recsat.measure.significance import holm, sign_flip_test
+from recsat.metrics import click_through_rate
+from recsat.result.model import MeasureInfo, Share
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
+import logged_lists
+
+from recsat.testing.simulate import make_world
+
+LEVEL, WORTH, TOGETHER, TAIL = 0.05, 0.02, 50, 0.01
+SETTINGS = MeasureSettings(baseline="b", worth_having={"ndcg@10": WORTH})
+Judged = dict[str, Values]
+Judge = Callable[[np.random.Generator, int, int], Judged]
+Bar = tuple[float, float]
+ANY: Bar = (0.93, 1.0)
+ACCURACY: Bar = (0.935, 0.965)
+ALARMS: Bar = (0.0, LEVEL)
+USUAL: Mapping[int, int] = {50: 2000, 100: 2000, 600: 2000, 5000: 500}
+"""Worlds by number of users."""
+SLOW: Mapping[int, int] = {50: 400, 100: 400, 600: 400, 5000: 100}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind of world; ``bars`` are what the shares of some statements must lie within."""
+
+    world: str
+    judge: Judge
+    bars: Mapping[str, Bar] = field(default_factory=dict)
+    worlds: Mapping[int, int] = field(default_factory=lambda: USUAL)
+    limit: str = ""
+    """Why a row of it may miss its bar: a limit that is known and that the report speaks of, and no fault."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table of the page."""
+
+    title: str
+    text: str
+    cases: Sequence[Case]
+    below: str = "too narrow"
+    """What is wrong where a share is below its bar."""
+
+
+def _seed(rng: np.random.Generator) -> int:
+    return int(rng.integers(2**31))
+
+
+def _holds(low: Values, high: Values, truth: Values | float) -> Values:
+    """1 where the interval holds ``truth``, NaN where there is none."""
+    low, high = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
+    return np.where(np.isnan(low) | np.isnan(high), np.nan, (low <= truth) & (truth <= high))
+
+
+def _in_parts(rng: np.random.Generator, n_worlds: int, part: Callable[[int], Judged]) -> Judged:
+    """``part`` of :data:`TOGETHER` worlds at a time, put together."""
+    parts = [part(min(TOGETHER, n_worlds - start)) for start in range(0, n_worlds, TOGETHER)]
+    return {name: np.concatenate([one[name] for one in parts]) for name in parts[0]}
+
+
+def _means(columns: Values, bounds: Bounds, name: str, seed: int) -> tuple[Values, Values]:
+    """Ends of the interval of each column's mean, as the report prints them."""
+    keyed = {(str(j), ALL, name): columns[:, j, None] for j in range(columns.shape[1])}
+    measures = _measures(keyed, {name: bounds}, SETTINGS, seed)
+    ends = np.array([[one.low, one.high] for one in measures], dtype=np.float64)
+    return ends[:, 0], ends[:, 1]
+
+
+def mean_of_one(world: OneArm, rng: np.random.Generator, n: int, n_worlds: int, *, winsorise: float = 0.0) -> Judged:
+    """The interval of one arm's mean; with ``winsorise``, of the mean of the values drawn in as the population's are."""
+    truth = _winsorised_mean(world, winsorise) if winsorise else world.mean
+
+    def part(m: int) -> Judged:
+        values = world.draw(rng, n, m)
+        if winsorise:
+            values = np.column_stack([winsorised(one, one, winsorise, world.bounds) for one in values.T])
+        return {"holds the mean": _holds(*_means(values, world.bounds, "value", _seed(rng)), truth)}
+
+    return _in_parts(rng, n_worlds, part)
+
+
+@cache
+def _winsorised_mean(world: OneArm, share: float) -> float:
+    sample = world.draw(np.random.default_rng(0), 4_000_000, 1)[:, 0]
+    return float(winsorised(sample, sample, share, world.bounds).mean())
+
+
+def mean_difference(
+    world: TwoArms, rng: np.random.Generator, n: int, n_worlds: int, *, winsorise: float = 0.0
+) -> Judged:
+    """The interval of a paired difference and the sign-flip test, and beside them what the report does not print: BCa and plain t."""
+
+    truth = _winsorised_difference(world, winsorise) if winsorise else world.difference
+
+    def part(m: int) -> Judged:
+        a, b = world.draw(rng, n, m)
+        if winsorise:
+            pooled = [_drawn_in(one, other, winsorise) for one, other in zip(a.T, b.T, strict=True)]
+            a, b = (np.column_stack(side) for side in zip(*pooled, strict=True))
+        d = a - b
+        seed = _seed(rng)
+        t = difference_intervals(d, confidence=1 - LEVEL, n_bootstrap=SETTINGS.n_bootstrap, seed=seed)
+        bca = bootstrap_intervals(d, confidence=1 - LEVEL, n_bootstrap=SETTINGS.n_bootstrap, seed=seed)
+        half = student.ppf(1 - LEVEL / 2, n - 1) * d.std(axis=0, ddof=1) / np.sqrt(n)
+        p, leaves_out_zero = sign_flip_test(d), (t.low > 0) | (t.high < 0)
+        rejects = p <= LEVEL
+        there_is_none = np.where(truth == 0, 1.0, np.nan)
+        return {
+            "holds the difference": _holds(t.low, t.high, truth),
+            "p ≤ .05 though none": there_is_none * rejects,
+            "sign though none": there_is_none * (rejects & leaves_out_zero),
+            "p and interval contradict": 1.0 * (rejects != leaves_out_zero),
+            "BCa would hold it": _holds(bca.low, bca.high, truth),
+            "plain t would": _holds(d.mean(axis=0) - half, d.mean(axis=0) + half, truth),
+        }
+
+    return _in_parts(rng, n_worlds, part)
+
+
+def _drawn_in(a: Values, b: Values, share: float) -> tuple[Values, Values]:
+    pool = np.concatenate([a, b])
+    return winsorised(a, pool, share, (0.0, None)), winsorised(b, pool, share, (0.0, None))
+
+
+@cache
+def _winsorised_difference(world: TwoArms, share: float) -> float:
+    if world in EXCHANGEABLE:
+        return 0.0
+    a, b = _drawn_in(*(side[:, 0] for side in world.draw(np.random.default_rng(0), 4_000_000, 1)), share)
+    return float(a.mean() - b.mean())
+
+
+CONCENTRATION = {
+    "coverage": concentration.coverage_of,
+    "entropy": concentration.entropy_of,
+    "simpson": concentration.simpson_of,
+    "gini": concentration.gini_of,
+}
+N_ITEMS, K = 300, 10
+
+
+def of_catalogue(
+    rng: np.random.Generator, n: int, n_worlds: int, *, empty: float = 0.0, against: float | None = None
+) -> Judged:
+    """Measures of all lists together, of one arm, or its difference to an arm of another ``against`` steepness.
+
+    The truth is the expected value for lists of as many users: the mean over all worlds.
+    """
+    values, jackknife = np.empty((n_worlds, 4)), []
+    for world in range(n_worlds):
+        of_arms = []
+        for steepness in [1.0] if against is None else [1.0, against]:
+            matrix = drawn_lists(rng, popularity(N_ITEMS, steepness), n, K, empty)
+            listed = ListedItems(pl.Series(np.arange(n)), pl.Series(np.arange(N_ITEMS)), matrix)
+            of_arms.append(np.column_stack([measure(listed).user_values for measure in CONCENTRATION.values()]))
+        table = of_arms[0] if against is None else of_arms[0] - of_arms[1]
+        values[world] = table.mean(axis=0)
+        jackknife.append(table)
+    truth = values.mean(axis=0) if against != 1.0 else np.zeros(4)
+    judged: Judged = {name: np.empty(n_worlds) for name in CONCENTRATION}
+    for start in range(0, n_worlds, TOGETHER):
+        tables = jackknife[start : start + TOGETHER]
+        for j, name in enumerate(CONCENTRATION):
+            columns = np.column_stack([table[:, j] for table in tables])
+            if against is None:
+                low, high = _means(columns, bounds_of(name, {}), f"{name}@{K}", _seed(rng))
+            else:
+                ends = _difference_ends(columns, _seed(rng))
+                low, high = ends.low, ends.high
+            judged[name][start : start + len(tables)] = _holds(low, high, truth[j])
+    return judged
+
+
+def _difference_ends(d: Values, seed: int) -> Intervals:
+    return difference_intervals(d, confidence=1 - LEVEL, n_bootstrap=SETTINGS.n_bootstrap, seed=seed)
+
+
+def click_rate(rng: np.random.Generator, n: int, n_worlds: int, *, noise: float) -> Judged:
+    """The off-policy click rate of a personal arm, where the log shows popular items."""
+    metric = click_through_rate(description="Clicks.")
+    holds = []
+    for _ in range(n_worlds):
+        settings = logged_lists.SETTINGS.model_copy(update={"seed": _seed(rng), "n_users": n})
+        world = make_world(logged_lists.TOPICS, settings)
+        listed = logged_lists.personal_lists(world, settings.seed, noise)
+        values = metric.compute(logged_lists.judged_of(world, listed))["value"].to_numpy()
+        low, high = _means(values[:, None], metric.bounds, "value", settings.seed)
+        holds.append(_holds(low, high, logged_lists.true_rate(world, listed)))
+    return {"holds the rate": np.concatenate(holds)}
+
+
+ARMS: Mapping[str, Reads] = {
+    "popularity": "nothing",
+    "ease": "nothing",
+    "text-words": "words",
+    "text": "language model",
+    "hybrid-words": "words",
+    "hybrid": "language model",
+}
+
+
+def shares(rng: np.random.Generator, n: int, n_worlds: int, *, words: float, model: float) -> Judged:
+    """Whose the gain is: two arms of each kind, of which validation picks one, by chance where both are alike.
+
+    An arm's value is its user's, which is like nDCG, times noise and a factor: .8 where it reads nothing, ``words`` and ``model`` for the others.
+    """
+    factors = {"nothing": 0.8, "words": words, "language model": model}
+    rows = []
+    for _ in range(n_worlds):
+        base = ndcg_like(rng, n, 1)[:, 0]
+        values = {arm: base * rng.beta(8, 2, n) * factors[reads] for arm, reads in ARMS.items()}
+        validation = {arm: factors[reads] + rng.normal(0, 0.02) for arm, reads in ARMS.items()}
+        split = attribution(_split_of(values), validation, ARMS, settings=SETTINGS, seed=_seed(rng))
+        assert split.model is not None
+        assert split.without_model is not None
+        mean = 0.8 * ONE_ARM[0].mean
+        m, w, none = (mean * factors[reads] for reads in (ARMS[split.model], ARMS[split.without_model], "nothing"))
+        truths = ((split.gain, m - none), (split.words_share, w - none), (split.model_share, m - w))
+        rows.append([_share_holds(share, truth) for share, truth in truths])
+    gain, of_words, of_model = np.array(rows).T
+    return {"holds the gain": gain, "holds the words' share": of_words, "holds the model's share": of_model}
+
+
+def _share_holds(share: Share | None, truth: float) -> float:
+    if share is None or share.low is None or share.high is None:
+        return np.nan
+    return float(share.low <= truth <= share.high)
+
+
+def _split_of(values: Mapping[str, Values]) -> EvaluatedSplit:
+    """A split with nDCG@10 alone."""
+    users = pl.Series(np.arange(len(next(iter(values.values()))))).cast(pl.String)
+    tables = [
+        pl.DataFrame({"user_id": users, "value": column}).select(
+            pl.lit(arm).alias("arm"),
+            pl.lit(ALL).alias("slice"),
+            pl.lit("ndcg@10").alias("measure"),
+            pl.lit(1, dtype=pl.Int64).alias("draw"),
+            "user_id",
+            "value",
+        )
+        for arm, column in values.items()
+    ]
+    return EvaluatedSplit("warm", 10, pl.concat(tables), [], [], [])
+
+
+def _one_draw(pairs: Mapping[str, tuple[Values, Values]]) -> dict[str, tuple[Values, Values]]:
+    """The values of a split that is drawn once, (n_users, n_families, 1)."""
+    return {name: (a[:, :, None], b[:, :, None]) for name, (a, b) in pairs.items()}
+
+
+def _info(name: str) -> MeasureInfo:
+    return MeasureInfo(name=name, label=name, description="", dimension="accuracy", better="higher")
+
+
+def families(worlds: Sequence[TwoArms], rng: np.random.Generator, n: int, n_worlds: int) -> Judged:
+    """Four primary measures under Holm, twelve exploratory ones under a false discovery rate, in all of which nothing is true."""
+
+    def part(m: int) -> Judged:
+        judged = {}
+        for name, n_measures, adjust in (("any primary", 4, holm), ("any exploratory", 12, verdict._fdr)):
+            pairs = {f"m{j}": worlds[j % len(worlds)].draw(rng, n, m) for j in range(n_measures)}
+            compared = compare_families(_one_draw(pairs), [_info(key) for key in pairs], adjust=adjust, settings=SETTINGS, seed=_seed(rng))  # fmt: skip
+            judged[name] = np.array(
+                [any(one.outcome in DIFFERENT for one in family) for family in compared], dtype=float
+            )
+        return judged
+
+    return _in_parts(rng, n_worlds, part)
+
+
+def table_of_arms(worlds: Sequence[TwoArms], rng: np.random.Generator, n: int, n_worlds: int) -> Judged:
+    """The table: seven arms and the baseline, four measures each, all 28 comparisons with the baseline in one family."""
+    marks = []
+    for _ in range(n_worlds):
+        columns = {}
+        for j in range(4):
+            _, baseline = worlds[j % len(worlds)].draw(rng, n, 1)
+            columns[SETTINGS.baseline, ALL, f"m{j}"] = baseline
+            for arm in range(7):
+                a, b = worlds[j % len(worlds)].draw(rng, n, 1)
+                # An arm differs from the baseline as two arms of this world do from each other.
+                columns[f"a{arm}", ALL, f"m{j}"] = baseline + a - b
+        marks.append(any(one.significant for one in _differences(columns, SETTINGS, _seed(rng)).values()))
+    return {"any mark in the table": np.array(marks, dtype=float)}
+
+
+def discoveries(rng: np.random.Generator, n: int, n_worlds: int) -> Judged:
+    """Twelve exploratory measures, half of them better by .05: what part of those called different is not."""
+    true = {f"m{j}" for j in range(6)}
+
+    def part(m: int) -> Judged:
+        pairs = {}
+        for j in range(12):
+            a, b = NOISY.draw(rng, n, m)
+            pairs[f"m{j}"] = (a + 0.05 * (f"m{j}" in true), b)
+        compared = compare_families(_one_draw(pairs), [_info(key) for key in pairs], adjust=verdict._fdr, settings=SETTINGS, seed=_seed(rng))  # fmt: skip
+        names = [[one.measure for one in family if one.outcome in DIFFERENT] for family in compared]
+        return {
+            "part that is false": np.array(
+                [sum(key not in true for key in keys) / max(len(keys), 1) for keys in names]
+            ),
+            "part of the true that are called so": np.array([sum(key in true for key in keys) / 6 for keys in names]),
+        }
+
+    return _in_parts(rng, n_worlds, part)
+
+
+def worth_having(rng: np.random.Generator, n: int, n_worlds: int, *, truth: float) -> Judged:
+    """Answers where a difference of .02 would be worth having and the arm is better by ``truth``."""
+    wrong = {"as good as"} if truth >= WORTH else set()
+    wrong |= {"worse"} if truth > 0 else {"better", "worse"}
+
+    def part(m: int) -> Judged:
+        a, b = NOISY.draw(rng, n, m)
+        compared = compare_families(
+            _one_draw({"ndcg@10": (a + truth, b)}), [_info("ndcg@10")], settings=SETTINGS, seed=_seed(rng)
+        )
+        outcomes = np.array([family[0].outcome if family else "" for family in compared])
+        answers = {name: 1.0 * (outcomes == name) for name in ("better", "as good as", "cannot tell")}
+        return {"wrong": 1.0 * np.isin(outcomes, list(wrong)), **answers}
+
+    return _in_parts(rng, n_worlds, part)
+
+
+def power(world: TwoArms, rng: np.random.Generator, n: int, n_worlds: int) -> Judged:
+    """How often a true difference is shown that is as large as the smallest detectable one, by the world's own spread."""
+    a, b = world.draw(np.random.default_rng(0), 1_000_000, 1)
+    smallest = float(detectable(a - b, confidence=1 - LEVEL)[0] * np.sqrt(len(a) / n))
+
+    def part(m: int) -> Judged:
+        pairs = {}
+        for j in range(4):
+            a, b = world.draw(rng, n, m)
+            pairs[f"m{j}"] = (a + smallest * (j == 0), b)
+        rates = {}
+        for name, keys in (("shown alone", ["m0"]), ("shown among four", list(pairs))):
+            chosen_pairs = {key: pairs[key] for key in keys}
+            compared = compare_families(
+                _one_draw(chosen_pairs), [_info(key) for key in keys], settings=SETTINGS, seed=_seed(rng)
+            )
+            rates[name] = np.array([any(one.measure == "m0" and one.outcome == "better" for one in family) for family in compared], dtype=float)  # fmt: skip
+        return rates
+
+    return _in_parts(rng, n_worlds, part)
+
+
+def order(rng: np.random.Generator, n: int, n_worlds: int) -> Judged:
+    """The shuffle test of whether the order of events says something, where it says nothing."""
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    alarms = []
+    for _ in range(n_worlds):
+        items, days = events_without_order(rng, n)
+        events = pl.DataFrame(
+            {
+                "user_id": pl.Series(np.repeat(np.arange(n), items.shape[1])).cast(pl.String),
+                "item_id": pl.Series(items.ravel()).cast(pl.String),
+                "timestamp": pl.Series([start + timedelta(days=int(day)) for day in days.ravel()]),
+            }
+        )
+        p = order_p_value(events, seed=_seed(rng))
+        assert p is not None
+        alarms.append(p <= LEVEL)
+    return {"called informative": np.array(alarms, dtype=float)}
+
+
+TAILS = "heavy tails: an interval of the mean needs hundreds to thousands of users who have a value; the report says how many users carry it"
+ENDS = (
+    "the ends that values are drawn in to are the sample's own, which of a few buyers lie too low, and the interval takes them for given: for the mean "
+    "of one arm it is narrower still than without; the report does not say so"
+)
+SHAPES = "a few users carry the mean, so that it is far from symmetric; the report says how many"
+FEW_LISTS = (
+    "of some fifty lists Gini's index is biased, and the jackknife's interval misses it; the report does not say so"
+)
+FEW_CLICKS = "of some ten clicks after the cut the interval is too narrow; the report does not say so"
+NORMAL = "the formula takes means for normal, and where a few users carry them the interval is wider than that"
+CORRECTED = (
+    "the formula knows nothing of the correction for four measures: not one time in five is missed but nearly two"
+)
+HOLDS, ALARM, SIGN = "holds the difference", "p ≤ .05 though none", "sign though none"
+NONE_IS_THERE = {ALARM: ALARMS, SIGN: ALARMS}
+SHARES = ("holds the gain", "holds the words' share", "holds the model's share")
+SECTIONS: list[Section] = [
+    Section(
+        "The mean of one arm",
+        "Exact where values are 0 or 1, else BCa over users; measures without an upper end also with the outermost 1 % drawn in "
+        "(`measure.winsorise`), and then the truth is that of values drawn in at the ends of the whole population.",
+        [
+            *(Case(one.name, partial(mean_of_one, one), {"holds the mean": ANY}) for one in ONE_ARM),
+            *(Case(one.name, partial(mean_of_one, one), {"holds the mean": ANY}, limit=TAILS) for one in UNBOUNDED),
+            *(
+                Case(
+                    f"{one.name}, winsorised 1 %",
+                    partial(mean_of_one, one, winsorise=TAIL),
+                    {"holds the mean": ANY},
+                    limit=ENDS,
+                )
+                for one in UNBOUNDED
+            ),
+        ],
+    ),
+    Section(
+        "A paired difference of two arms",
+        "Symmetric bootstrap-t over users, and the sign-flip test. A sign stands only where both say so. The last two columns are intervals that the "
+        "report does not print, and this is why.",
+        [
+            Case(NOISY.name, partial(mean_difference, NOISY), {HOLDS: ACCURACY, **NONE_IS_THERE}),
+            Case(GAIN.name, partial(mean_difference, GAIN), {HOLDS: ACCURACY}),
+            *(Case(one.name, partial(mean_difference, one), {HOLDS: ANY, **NONE_IS_THERE}) for one in (HITS, MONEY)),
+            *(
+                Case(one.name, partial(mean_difference, one), {HOLDS: ANY, **NONE_IS_THERE}, limit=SHAPES)
+                for one in UNEQUAL
+            ),
+            *(
+                Case(f"{one.name}, winsorised 1 %", partial(mean_difference, one, winsorise=TAIL), {HOLDS: ANY})
+                for one in (MONEY, UNEQUAL_MONEY)
+            ),
+        ],
+    ),
+    Section(
+        "Measures of the whole catalogue",
+        f"By the jackknife's values of each user. Lists of {K} of {N_ITEMS} items; the truth is the expected value for as many users. Where every item is "
+        "in some list, coverage has no spread, and no interval.",
+        [
+            Case(name, partial(of_catalogue, **settings), dict.fromkeys(CONCENTRATION, ANY), SLOW, FEW_LISTS)
+            for name, settings in (
+                ("one arm", {}),
+                ("one arm, a tenth of the lists empty", {"empty": 0.1}),
+                ("difference of two alike", {"against": 1.0}),
+                ("difference to one that spreads more, a tenth empty", {"against": 0.5, "empty": 0.1}),
+            )
+        ],
+    ),
+    Section(
+        "The click rate, off-policy",
+        "In the simulated worlds of [the page of the click rate](click-rate.md), which says how far it is from the truth.",
+        [
+            Case(
+                name,
+                partial(click_rate, noise=noise),
+                {"holds the rate": ANY},
+                {50: 1000, 100: 1000, 600: 400, 5000: 60},
+                FEW_CLICKS,
+            )
+            for name, noise in (
+                ("the arm sees satisfaction", 0.0),
+                ("it sees it through noise", 0.2),
+                ("it sees noise", 100.0),
+            )
+        ],
+    ),
+    Section(
+        "Whose the gain is",
+        "The shares of the report's first sentence, by arms that validation picks. Where validation prefers reading nothing, the words' share is 0 by "
+        "definition and has no interval.",
+        [
+            Case(name, partial(shares, words=words, model=model), dict.fromkeys(SHARES, ANY), SLOW)
+            for name, words, model in (
+                ("words give the gain, the model nothing", 1.0, 1.0),
+                ("words give nothing, the model the gain", 0.8, 1.0),
+                ("nobody gives anything", 0.8, 0.8),
+            )
+        ],
+    ),
+    Section(
+        "Several measures at once",
+        "Shares of families in which nothing is true and something is called better or worse: the four primary measures of a split (Holm), and twelve "
+        "exploratory ones (false discovery rate).",
+        [
+            Case(name, partial(families, worlds), {"any primary": ALARMS, "any exploratory": ALARMS}, SLOW, limit)
+            for name, worlds, limit in (
+                ("alike, in either order", EXCHANGEABLE, ""),
+                ("equal means, unequal shapes", UNEQUAL, SHAPES),
+            )
+        ],
+    ),
+    Section(
+        "Exploratory measures, half of them true",
+        "Twelve measures of which six are better by .05: what part of those that are called different is not.",
+        [Case("two noisy versions of one arm", discoveries, {"part that is false": ALARMS}, SLOW)],
+    ),
+    Section(
+        "Marks in the table",
+        "Seven arms and four measures against the baseline, all 28 comparisons one family (Holm), in which nothing is true.",
+        [
+            Case(
+                name,
+                partial(table_of_arms, worlds),
+                {"any mark in the table": ALARMS},
+                {50: 400, 100: 400, 600: 200, 5000: 60},
+                limit,
+            )
+            for name, worlds, limit in (
+                ("alike, in either order", EXCHANGEABLE, ""),
+                ("equal means, unequal shapes", UNEQUAL, SHAPES),
+            )
+        ],
+    ),
+    Section(
+        "Better, as good as, cannot tell",
+        f"One accuracy measure of which {WORTH} is worth having (`measure.worth_having`); wrong is what the truth excludes.",
+        [
+            Case(f"the arm is better by {truth:g}", partial(worth_having, truth=truth), {"wrong": ALARMS}, SLOW)
+            for truth in (0.0, WORTH / 2, WORTH, 2 * WORTH)
+        ],
+    ),
+    Section(
+        "The smallest detectable difference",
+        "How often a difference is shown that is exactly as large as what the report says would have been missed one time in five: at least .75. Alone, "
+        "then as one of the four primary measures of a split.",
+        [
+            Case(
+                one.name,
+                partial(power, one),
+                {"shown alone": (0.75, 1.0), "shown among four": (0.75, 1.0)},
+                SLOW,
+                limit,
+            )
+            for one, limit in ((NOISY, CORRECTED), (HITS, CORRECTED), (FEW_GAIN, NORMAL), (MONEY, NORMAL))
+        ],
+        below="misses more",
+    ),
+    Section(
+        "The order of events",
+        "The shuffle test of a split's fitness, of events whose order says nothing; their times are days, with ties.",
+        [
+            Case(
+                "popular items more often, ten events a user",
+                order,
+                {"called informative": ALARMS},
+                {50: 2000, 100: 2000, 600: 100},
+            )
+        ],
+    ),
+]

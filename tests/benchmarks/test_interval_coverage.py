@@ -1,0 +1,134 @@
+"""The page of coverage, made small: its rows hold where intervals are right, and an interval or a test that is broken misses its bar."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import coverage_checks
+from coverage_checks import SECTIONS
+from interval_coverage import Rate, Row, failures, measure, page, rate_of, tasks
+
+from recsat.measure import comparisons, evaluate
+from recsat.measure.differences import difference_intervals
+from recsat.measure.intervals import Intervals, bootstrap_intervals
+from recsat.measure.significance import sign_flip_test
+
+N_WORLDS = 400
+FEWER_WORLDS = {"The click rate, off-policy": 100, "The order of events": 40, "Marks in the table": 100}
+
+
+def row(section: str, world: str, n_users: int = 100) -> Row:
+    """The row of a section whose world begins so."""
+    i = next(i for i, one in enumerate(SECTIONS) if one.title == section)
+    j = next(j for j, one in enumerate(SECTIONS[i].cases) if one.world.startswith(world))
+    n_worlds = FEWER_WORLDS.get(section, N_WORLDS)
+    return measure((i, j, n_users), n_worlds / SECTIONS[i].cases[j].worlds[n_users])
+
+
+def half_as_wide(make: Callable[..., Intervals]) -> Callable[..., Intervals]:
+    def narrow(*arguments: Any, **settings: Any) -> Intervals:
+        intervals = make(*arguments, **settings)
+        low, high = intervals.mean - intervals.low, intervals.high - intervals.mean
+        return replace(intervals, low=intervals.mean - low / 2, high=intervals.mean + high / 2)
+
+    return narrow
+
+
+ROWS = [
+    ("The mean of one arm", "like nDCG"),
+    ("The mean of one arm", "ties"),
+    ("The mean of one arm", "hit, p = .05"),
+    ("A paired difference of two arms", "two noisy versions"),
+    ("A paired difference of two arms", "a gain of .02"),
+    ("Measures of the whole catalogue", "one arm, a tenth"),
+    ("The click rate, off-policy", "it sees it through noise"),
+    ("Whose the gain is", "words give the gain"),
+    ("Several measures at once", "alike"),
+    ("Exploratory measures, half of them true", "two noisy"),
+    ("Marks in the table", "alike"),
+    ("Better, as good as, cannot tell", "the arm is better by 0.02"),
+    ("The order of events", "popular items"),
+]
+
+
+@pytest.mark.parametrize(("section", "world"), ROWS)
+def test_a_row_holds_its_bar(section: str, world: str) -> None:
+    one = row(section, world)
+    assert one.case.bars
+    assert one.misses == []
+    assert all(one.rates[name].n_made > 0 for name in one.case.bars)
+
+
+def test_every_section_has_a_row_here_or_is_all_known_limits() -> None:
+    assert {section for section, _ in ROWS} == {section.title for section in SECTIONS} - {
+        "The smallest detectable difference"
+    }
+
+
+BROKEN = [
+    (evaluate, "bootstrap_intervals", half_as_wide(bootstrap_intervals), ROWS[0], "holds the mean"),
+    (evaluate, "exact_interval", lambda values, *_: (values.mean(),) * 2, ROWS[2], "holds the mean"),
+    (coverage_checks, "difference_intervals", half_as_wide(difference_intervals), ROWS[3], "holds the difference"),
+    (coverage_checks, "sign_flip_test", lambda d: sign_flip_test(d) / 9, ROWS[3], "p ≤ .05 though none"),
+    (comparisons, "difference_intervals", half_as_wide(difference_intervals), ROWS[7], "holds the model's share"),
+    (comparisons, "difference_intervals", half_as_wide(difference_intervals), ROWS[11], "wrong"),
+    (coverage_checks, "holm", lambda p: p / 4, ROWS[8], "any primary"),
+    (evaluate, "holm", lambda p: p, ROWS[10], "any mark in the table"),
+    (coverage_checks, "order_p_value", lambda *_, **__: 0.01, ROWS[12], "called informative"),
+]
+
+
+@pytest.mark.parametrize(("module", "name", "broken", "place", "statement"), BROKEN)
+def test_what_is_broken_misses_its_bar(
+    monkeypatch: pytest.MonkeyPatch, module: object, name: str, broken: object, place: tuple[str, str], statement: str
+) -> None:
+    monkeypatch.setattr(module, name, broken)
+    one = row(*place, n_users=50)
+    assert any(miss.startswith(f"{statement}: ") for miss in one.misses), one.rates
+
+
+def test_the_page_marks_a_miss_that_fails_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    good, bad = row(*ROWS[0]), row(*ROWS[3])
+    monkeypatch.setattr(coverage_checks, "difference_intervals", half_as_wide(difference_intervals))
+    broken = row(*ROWS[3])
+    assert failures([good, bad]) == []
+    assert failures([good, broken]) == [broken]
+    text = page([good, broken])
+    assert "## The mean of one arm" in text
+    assert "**holds the difference: too narrow" in text
+    assert "1 miss one without: two noisy versions of one arm, 100 users." in text
+    assert "## Marks in the table" not in text
+
+
+def test_a_known_limit_has_a_letter_that_is_explained_and_fails_nothing() -> None:
+    one = row("The mean of one arm", "money: 4 % buy", n_users=50)
+    assert one.misses == ["holds the mean: too narrow"]
+    assert failures([one]) == []
+    text = page([one])
+    assert "**holds the mean: too narrow** (a) |" in text
+    assert "(a) Heavy tails: " in text
+    assert "(none in " in text
+
+
+def test_a_rate_is_over_what_was_made_and_outside_a_bar_by_more_than_two_errors() -> None:
+    rate = rate_of(np.array([1.0, 0.0, np.nan, 1.0, 1.0]))
+    assert (rate.share, rate.n_made) == (0.75, 4)
+    assert rate.error == pytest.approx((0.75 * 0.25 / 4) ** 0.5)
+    assert rate_of(np.ones(100)).error == pytest.approx(0.00995, rel=1e-3)
+    assert [Rate(share, 0.005, 1).outside((0.93, 1.0)) for share in (0.919, 0.921, 1.0)] == [-1, 0, 0]
+    assert [Rate(share, 0.005, 1).outside((0.0, 0.05)) for share in (0.0, 0.059, 0.061)] == [0, 0, 1]
+
+
+def test_a_row_is_the_same_whatever_else_is_measured() -> None:
+    first = row(*ROWS[3])
+    row(*ROWS[0])
+    assert row(*ROWS[3]).rates == first.rates
+    assert len(set(tasks())) == len(list(tasks())) > 150
