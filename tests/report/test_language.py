@@ -206,7 +206,19 @@ def up_to_date(language: str) -> Catalog:
     return fresh
 
 
+def write_catalogue(fresh: Catalog, path: Path) -> None:
+    """Takes a catalogue that is read already: opening the file empties it."""
+    with path.open("wb") as out:
+        write_po(out, fresh, width=0, include_lineno=False, omit_header=True)
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_the_catalogue_stands_as_bringing_it_up_to_date_writes_it(language: str, tmp_path: Path) -> None:
+    write_catalogue(up_to_date(language), tmp_path / "fresh.po")
+    source = files("recsat.report").joinpath(f"locale/{language}.po")
+    assert (tmp_path / "fresh.po").read_bytes() == source.read_bytes()
+
+
 if __name__ == "__main__":
     for name in TRANSLATED:
-        with Path(str(files("recsat.report").joinpath(f"locale/{name}.po"))).open("wb") as out:
-            write_po(out, up_to_date(name), width=0, include_lineno=False, omit_header=True)
+        write_catalogue(up_to_date(name), Path(str(files("recsat.report").joinpath(f"locale/{name}.po"))))
