@@ -29,6 +29,7 @@ CONTENT = Domain(
     positive=LIKED,
     kinds=("movie", "track", "article"),
     topics="genres",
+    rating="rating",
     filters=FILTERS,
     metrics=METRICS,
     units={"rating": "stars", "play": "seconds"},
