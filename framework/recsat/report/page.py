@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from recsat.report.curve_plot import curve_plot
 from recsat.report.headline import answer_in_words, confidence, headlines, not_measured, split_names
 from recsat.report.plot import accuracy_diversity_plot
+from recsat.report.reliability_plot import reliability_plots
 from recsat.report.tables import DIMENSIONS, all_lines, kind_of, slice_names, slice_table, split_tables
 from recsat.result import numerals
 from recsat.result.model import Result, SampleUser, Verdict
@@ -61,6 +62,7 @@ def render_page(result: Result) -> str:
             ],
             dimensions=DIMENSIONS,
             kinds={arm.name: kind_of(result, arm.name) for arm in result.arms},
+            reliability=reliability_plots(result),
             parameters=_parameters(result),
             settings=list(_flat(result.config)),
             users=(users := _sample(result.sample_users)),
