@@ -33,7 +33,7 @@ class BiasedMF(Recommender):
     The score is the predicted rating as it is; :meth:`predict_ratings` keeps within the lowest and highest rating of the training.
     """
 
-    def __init__(self, *, factors: int = 16, l2: float = 10.0, bias_l2: float = 5.0, iterations: int = 15) -> None:
+    def __init__(self, *, factors: int = 8, l2: float = 15.0, bias_l2: float = 5.0, iterations: int = 10) -> None:
         self.factors = factors
         self.l2 = l2
         self.bias_l2 = bias_l2

@@ -182,7 +182,7 @@ class RecommenderContract:
             twice = [user for user, row in enumerate(near) if len(set(row[row >= 0])) < (row >= 0).sum()]
             assert not twice, f"neighbours of user {twice[0]} have an item twice."
 
-    def test_predicted_ratings_are_float32_within_reason_and_of_the_ratings_handed_in(self) -> None:
+    def test_predicted_ratings_are_float32_and_finite_and_of_the_ratings_handed_in(self) -> None:
         train = self.world()
         arm, users = self.make().fit(train), train.users
         if not isinstance(arm, RatingPredictor):
