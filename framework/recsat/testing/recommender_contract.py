@@ -277,7 +277,7 @@ def _each_left_out(user: UserBatch) -> UserBatch:
     histories = np.tile(user.history.toarray(), (len(liked), 1))
     histories[np.arange(len(liked)), liked] = 0
     return _with_histories(
-        histories, None if user.ratings is None else vstack([_without(user.ratings, i) for i in liked])
+        histories, None if user.ratings is None else vstack([_without(user.ratings, int(i)) for i in liked])
     )
 
 

@@ -40,9 +40,9 @@ def simulated(seed: int = 3) -> tuple[RunInputs, Split]:
         events=happened.select("user_id", "item_id", "event", "value", "timestamp"),
         exposures=log.drop("examined", "satisfaction"),
     )
-    made = inputs(data)
-    made = replace(made, domain=replace(made.domain, worth={"purchase": 1.0}))
-    return made, split_events(data.events, LIKED, SplitSettings(), seed=0)
+    run_inputs = inputs(data)
+    run_inputs = replace(run_inputs, domain=replace(run_inputs.domain, worth={"purchase": 1.0}))
+    return run_inputs, split_events(data.events, LIKED, SplitSettings(), seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +52,9 @@ def world() -> tuple[RunInputs, Split]:
 
 @pytest.fixture(scope="module")
 def errors(world: tuple[RunInputs, Split]) -> list[PredictionError]:
-    found, lacks = outcome_errors(*world, SETTINGS)
+    of_run, lacks = outcome_errors(*world, SETTINGS)
     assert lacks == []
-    return found
+    return of_run
 
 
 def with_exposures(world: tuple[RunInputs, Split], exposures: pl.DataFrame | None) -> tuple[RunInputs, Split]:
@@ -98,32 +98,34 @@ def test_outcomes_after_the_cut_change_no_prediction(
     exposures = world[0].dataset.exposures
     assert exposures is not None
     flipped = exposures.with_columns(click=pl.col("click") ^ (pl.col("timestamp") >= cut))
-    found, _ = outcome_errors(*with_exposures(world, flipped), SETTINGS)
-    assert found[0] == errors[0]
-    assert [bin.predicted for bin in found[1].reliability] == [bin.predicted for bin in errors[1].reliability]
-    assert found[1].rate == pytest.approx(1 - errors[1].rate)
+    of_run, _ = outcome_errors(*with_exposures(world, flipped), SETTINGS)
+    assert of_run[0] == errors[0]
+    assert [bin.predicted for bin in of_run[1].reliability] == [bin.predicted for bin in errors[1].reliability]
+    assert of_run[1].rate == pytest.approx(1 - errors[1].rate)
 
 
 def test_events_after_the_cut_change_no_prediction(
     world: tuple[RunInputs, Split], errors: list[PredictionError]
 ) -> None:
-    made, split = world
-    without = replace(made, dataset=replace(made.dataset, events=pl.concat([split.train, split.validation])))
-    found, _ = outcome_errors(without, split, SETTINGS)
-    assert [bin.predicted for bin in found[1].reliability] == [bin.predicted for bin in errors[1].reliability]
+    run_inputs, split = world
+    without = replace(
+        run_inputs, dataset=replace(run_inputs.dataset, events=pl.concat([split.train, split.validation]))
+    )
+    of_run, _ = outcome_errors(without, split, SETTINGS)
+    assert [bin.predicted for bin in of_run[1].reliability] == [bin.predicted for bin in errors[1].reliability]
 
 
 def test_each_half_of_the_validation_users_is_judged_by_a_model_of_the_other_half(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Even users click in the first place alone, odd ones in the second: the other half's model is wrong of everybody."""
-    made, split = simulated()
-    exposures = made.dataset.exposures
+    run_inputs, split = simulated()
+    exposures = run_inputs.dataset.exposures
     assert exposures is not None
     users = exposures["user_id"].unique().sort()
     odd = exposures["user_id"].replace_strict({user: row % 2 for row, user in enumerate(users)}, return_dtype=pl.Int64)
     clicks = (exposures["position"] == odd + 1).alias("click")
-    world = with_exposures((made, split), exposures.with_columns(clicks))
+    world = with_exposures((run_inputs, split), exposures.with_columns(clicks))
     monkeypatch.setattr(outcomes, "exposure_features", lambda rows, *_, **__: np.eye(5)[rows.positions])
     validation, test = outcome_errors(*world, SETTINGS)[0][:2]
     assert validation.log_loss > 1
@@ -131,7 +133,7 @@ def test_each_half_of_the_validation_users_is_judged_by_a_model_of_the_other_hal
 
 
 def test_a_conversion_is_put_down_to_the_last_exposure_within_a_day() -> None:
-    shown = [
+    exposed = [
         ("ann", "a", 1.0),
         ("ann", "a", 2.0),
         ("ann", "b", 2.0),
@@ -140,7 +142,7 @@ def test_a_conversion_is_put_down_to_the_last_exposure_within_a_day() -> None:
         ("cem", "a", 1.0),
     ]
     exposures = pl.DataFrame(
-        [(user, item, day(at)) for user, item, at in shown],
+        [(user, item, day(at)) for user, item, at in exposed],
         schema={"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Datetime("us", "UTC")},
         orient="row",
     ).sort("timestamp", maintain_order=True)
@@ -167,8 +169,8 @@ def test_conversions_that_cannot_be_watched_to_the_end_of_the_day_are_left_out(
 def test_losses_are_those_of_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     tables: list[pl.DataFrame] = []
     monkeypatch.setattr(outcomes, "log_loss_of", lambda table: tables.append(table) or log_loss_of(table))
-    found, _ = outcome_errors(*simulated(), SETTINGS)
-    for error, control in zip(found, tables, strict=True):
+    of_run, _ = outcome_errors(*simulated(), SETTINGS)
+    for error, control in zip(of_run, tables, strict=True):
         observed = control["observed"].to_numpy()
         assert error.log_loss_of_known_rate == pytest.approx(log_loss(observed, control["predicted"].to_numpy()))
         assert brier_score_loss(observed, control["predicted"].to_numpy()) > error.brier
@@ -184,9 +186,9 @@ def test_losses_are_those_of_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> No
 def test_what_cannot_be_predicted_says_why(
     world: tuple[RunInputs, Split], exposures: bool, protocol: str, reason: str
 ) -> None:
-    made, split = world if exposures else with_exposures(world, None)
-    found, lacks = outcome_errors(made, replace(split, protocol=protocol), SETTINGS)
-    assert found == []
+    run_inputs, split = world if exposures else with_exposures(world, None)
+    of_run, lacks = outcome_errors(run_inputs, replace(split, protocol=protocol), SETTINGS)
+    assert of_run == []
     assert [lack.name for lack in lacks] == ["outcome-error"]
     assert reason in lacks[0].reason
 
@@ -196,8 +198,8 @@ def test_too_few_clicks_say_nothing(world: tuple[RunInputs, Split]) -> None:
     assert exposures is not None
     cut = world[1].test["timestamp"].min()
     rare = exposures.with_columns(click=pl.col("click") & (pl.col("timestamp") < cut))
-    found, lacks = outcome_errors(*with_exposures(world, rare), SETTINGS)
-    assert ("click", "test") not in {(error.event, error.part) for error in found}
+    of_run, lacks = outcome_errors(*with_exposures(world, rare), SETTINGS)
+    assert ("click", "test") not in {(error.event, error.part) for error in of_run}
     assert [lack.name for lack in lacks] == ["click-error"]
 
 

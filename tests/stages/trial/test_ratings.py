@@ -58,8 +58,8 @@ def rating_world() -> RunInputs:
     )
     viewed = rated.head(60).with_columns(event=pl.lit("view"), value=pl.lit(None, pl.Float64))
     items = pl.DataFrame({"item_id": [f"i{i:02}" for i in range(30)], "kind": "film", "title": "Film"})
-    made = inputs(Dataset(items=items, events=pl.concat([rated, viewed])))
-    return replace(made, domain=replace(made.domain, rating="rating", positive=LIKED))
+    run_inputs = inputs(Dataset(items=items, events=pl.concat([rated, viewed])))
+    return replace(run_inputs, domain=replace(run_inputs.domain, rating="rating", positive=LIKED))
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +72,9 @@ def split_of(world: RunInputs, protocol: str) -> Split:
 
 
 def errors_of(world: RunInputs, split: Split, specs: Predictors | None = None) -> dict[str, RatingError]:
-    found, lacks = rating_errors(world, split, specs or {"mf": MF, "popularity": COUNTING}, fixed, SETTINGS)
+    of_run, lacks = rating_errors(world, split, specs or {"mf": MF, "popularity": COUNTING}, fixed, SETTINGS)
     assert lacks == []
-    return {error.predictor: error for error in found}
+    return {error.predictor: error for error in of_run}
 
 
 @pytest.mark.parametrize("protocol", ["timeline", "last-n", "cold-items", "cold-users", "random", "mixed"])
@@ -202,8 +202,8 @@ def test_what_cannot_be_predicted_says_why(world: RunInputs) -> None:
         (nobody_rates, {"mf": MF}, "The data have no ratings"),
         (world, {"popularity": COUNTING}, "No arm of the run predicts ratings. Add mf to arms."),
     ):
-        found, lacks = rating_errors(case, split, specs, fixed, SETTINGS)
-        assert found == []
+        of_run, lacks = rating_errors(case, split, specs, fixed, SETTINGS)
+        assert of_run == []
         assert [lack.name for lack in lacks] == ["rating-error"]
         assert reason in lacks[0].reason
 
