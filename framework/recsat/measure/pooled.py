@@ -43,9 +43,9 @@ def user_values(users: pl.Series, losses: pl.Series, *, root: bool = False) -> V
     >>> user_values(pl.Series(["u", "u", "v"]), pl.Series([1.0, 1.0, 4.0]))  # R = 2, n̄ = 1.5
     array([0.66666667, 3.33333333])
     """
-    rows = pl.DataFrame({"user": users, "loss": losses.cast(pl.Float64)})
-    sums = rows.group_by("user").agg(s=pl.col("loss").sum(), n=pl.len().cast(pl.Float64)).sort("user")
-    s, n = sums["s"].to_numpy(), sums["n"].to_numpy()
+    names, rows = np.unique(users.to_numpy(), return_inverse=True)
+    s = np.bincount(rows, weights=losses.to_numpy().astype(np.float64))
+    n = np.bincount(rows, minlength=len(names)).astype(np.float64)
     mean = s.sum() / n.sum()
     spread = (s - mean * n) / n.mean()
     if root:

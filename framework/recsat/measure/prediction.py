@@ -110,7 +110,7 @@ def reliability_table(
     ranks = _numbers(predictions).with_columns(
         bin=((pl.col("predicted").rank("min") - 1) * n_bins / pl.len()).floor().cast(pl.Int64)
     )
-    bins = ranks.group_by("bin").agg(
+    bins = ranks.group_by("bin", maintain_order=True).agg(
         n=pl.len().cast(pl.Int64),
         predicted=pl.col("predicted").mean(),
         observed=pl.col("observed").mean(),
