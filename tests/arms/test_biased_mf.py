@@ -13,7 +13,7 @@ from sklearn.linear_model import Ridge
 from recsat.arms.biased_mf import BiasedMF
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.errors import ConfigError
-from recsat.testing.worlds import checkerboard, rated
+from recsat.testing.worlds import checkerboard, rated, taste_groups
 
 N_USERS, N_ITEMS = 25, 12
 
@@ -134,3 +134,24 @@ def test_without_ratings_it_says_so_and_what_to_do() -> None:
     for raters in (None, batch(np.full((3, 20), np.nan))):
         with pytest.raises(ConfigError, match="learns from ratings, and no known event is one"):
             BiasedMF().fit(replace(checkerboard(), raters=raters))
+
+
+def test_the_reason_is_the_liked_item_without_whose_rating_the_prediction_is_lowest() -> None:
+    train = rated(taste_groups())
+    arm = BiasedMF(factors=3, l2=0.5, bias_l2=0.2).fit(train)
+    assert train.users.ratings is not None
+    n_checked = 0
+    for row in range(0, 60, 9):
+        user = train.users.take(np.array([row]))
+        items = arm.score(user).numpy().argsort(axis=1)[:, -3:]
+        because = arm.explain(user, items).item[0]
+        ratings = user.ratings.toarray()  # type: ignore[union-attr]
+        liked = user.history.indices
+        without = np.repeat(np.where(ratings == 0, np.nan, ratings), len(liked), axis=0)
+        without[np.arange(len(liked)), liked] = np.nan
+        scores = arm.score(batch(without)).numpy()[:, items[0]]
+        for place, reason in enumerate(because):
+            if reason >= 0:
+                assert reason == liked[scores[:, place].argmin()]
+                n_checked += 1
+    assert n_checked > 5
