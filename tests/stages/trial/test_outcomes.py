@@ -185,7 +185,7 @@ def test_losses_are_those_of_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> No
     ("exposures", "protocol", "reason"),
     [
         (False, "timeline", "nobody recorded what was shown"),
-        (True, "random", "No split of the run cuts by time"),
+        (True, "random", "Split timeline does not cut by time"),
     ],
 )
 def test_what_cannot_be_predicted_says_why(
@@ -218,3 +218,13 @@ def test_exposures_of_items_that_the_run_leaves_out_are_left_out(
     for one, other in zip(more, errors, strict=True):
         assert (one.n, predictions_of(one)) == (other.n, pytest.approx(predictions_of(other)))
     assert "dropped" not in ITEMS["item_id"]
+
+
+def test_exposures_without_a_click_or_a_worth_say_why(world: tuple[RunInputs, Split]) -> None:
+    exposures = world[0].dataset.exposures
+    assert exposures is not None
+    run_inputs, split = with_exposures(world, exposures.drop("click"))
+    worthless = replace(run_inputs, domain=replace(run_inputs.domain, worth={}))
+    of_run, lacks = outcome_errors(worthless, split, SETTINGS)
+    assert of_run == []
+    assert "No click was logged" in lacks[0].reason

@@ -54,9 +54,8 @@ def outcome_errors(
     if exposures is None:
         return [], [_lack("outcome-error", "The data have no exposures: nobody recorded what was shown.")]
     if split.protocol != TIMELINE:
-        return [], [
-            _lack("outcome-error", "No split of the run cuts by time, and what is shown later is what is predicted.")
-        ]
+        reason = f"Split {split.name} does not cut by time, and what is shown later is what is predicted."
+        return [], [_lack("outcome-error", reason)]
     in_catalogue = pl.col("item_id").is_in(inputs.catalogue.items["item_id"].implode())
     dated = exposures.filter(pl.col("timestamp").is_not_null() & in_catalogue)
     dated = dated.sort("timestamp", "user_id", "item_id", "position")
@@ -76,6 +75,12 @@ def outcome_errors(
         if not any(error.part == "test" for error in of_outcome):
             reason = f"Fewer than {FEWEST_HITS} exposures before or after the cut of {split.name} led to it, or none did not."
             lacks.append(_lack(f"{outcome.event}-error", reason))
+    if not (errors or lacks):
+        lacks.append(
+            _lack(
+                "outcome-error", "No click was logged with the exposures, and no event that follows them has a worth."
+            )
+        )
     return errors, lacks
 
 
