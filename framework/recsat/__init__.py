@@ -4,7 +4,7 @@ These are the public names. Importing them loads no torch, transformers, qdrant-
 """
 
 from recsat.config.settings import RunConfig
-from recsat.contract.arm import Reasons, Recommender
+from recsat.contract.arm import RatingPredictor, Reasons, Recommender
 from recsat.contract.dataset import Dataset
 from recsat.contract.domain import (
     CandidateFilter,
@@ -46,6 +46,7 @@ __all__ = [
     "Judged",
     "LearnedReranker",
     "PluginError",
+    "RatingPredictor",
     "Reasons",
     "Recommender",
     "RecommenderSpec",

@@ -8,6 +8,7 @@ import pytest
 
 from recsat.builtin.arms import RECOMMENDERS
 from recsat.testing import RecommenderContract
+from recsat.testing.worlds import checkerboard, rated, taste_groups
 
 QUICK = {
     "sequence": {"width": 32, "n_layers": 1, "length": 20, "epochs": 25}
@@ -26,6 +27,8 @@ class TestArms(RecommenderContract):
     def arm(self, request: pytest.FixtureRequest) -> None:
         name, parameters = VARIANTS[request.param]
         self.make = lambda: SPECS[name].make(**parameters)
+        if SPECS[name].predicts_ratings:
+            self.world, self.checkerboard = lambda: rated(taste_groups()), lambda: rated(checkerboard())  # type: ignore[method-assign]
         if name == "popularity":
             self.personal, self.reasons = False, "none"
         elif name.startswith("text"):  # these name the likest of the items that lower it

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import binomtest
 from sklearn.calibration import calibration_curve
-from sklearn.metrics import brier_score_loss, log_loss, root_mean_squared_error
+from sklearn.metrics import brier_score_loss, log_loss, mean_absolute_error, root_mean_squared_error
 
 from recsat.errors import DataError
 from recsat.measure import prediction
@@ -35,6 +36,7 @@ def clicks() -> pl.DataFrame:
 def test_rating_errors_agree_with_sklearn(ratings: pl.DataFrame) -> None:
     observed, predicted = ratings["observed"].to_numpy(), ratings["predicted"].to_numpy()
     assert prediction.rmse_of(ratings) == pytest.approx(root_mean_squared_error(observed, predicted))
+    assert prediction.mae_of(ratings) == pytest.approx(mean_absolute_error(observed, predicted))
 
 
 def test_click_errors_agree_with_sklearn(clicks: pl.DataFrame) -> None:
@@ -76,3 +78,21 @@ def test_predictions_that_cannot_be_judged_are_refused(rows: dict[str, list[floa
     )
     with pytest.raises(DataError, match=message):
         prediction.brier_of(table)
+
+
+def test_the_reliability_table_agrees_with_sklearn_and_its_ends_with_the_exact_test(clicks: pl.DataFrame) -> None:
+    table = prediction.reliability_table(clicks, n_bins=10)
+    observed, predicted = calibration_curve(clicks["observed"], clicks["predicted"], n_bins=10, strategy="quantile")
+    assert table["n"].to_list() == [60] * 10
+    np.testing.assert_allclose(table["observed"], observed)
+    np.testing.assert_allclose(table["predicted"], predicted)
+    for n, share, low, high in table.select("n", "observed", "low", "high").iter_rows():
+        exact = binomtest(round(n * share), n).proportion_ci(0.95, method="exact")
+        assert (low, high) == pytest.approx((exact.low, exact.high))
+
+
+def test_equal_predictions_stay_in_one_bin() -> None:
+    table = pl.DataFrame({"user_id": ["u"] * 10, "predicted": [0.1] * 7 + [0.2] * 3, "observed": [0, 1] * 5})
+    bins = prediction.reliability_table(table, n_bins=5)
+    assert bins["n"].to_list() == [7, 3]
+    assert bins["predicted"].to_list() == pytest.approx([0.1, 0.2])

@@ -22,8 +22,8 @@ from recsat.metrics import (
     event_sum,
     follow_up_rate,
     mean_value,
-    prediction_error,
     retention,
+    value_per_thousand,
 )
 
 CUT = datetime(2024, 1, 10, tzinfo=UTC)
@@ -44,8 +44,8 @@ def exposures(*rows: tuple[str, str, float, bool]) -> pl.DataFrame:
 
 
 LISTS = pl.DataFrame(
-    [("ann", "a", 4.0), ("ann", "b", 3.0), ("ann", "c", 5.0), ("bob", "a", 2.0), ("bob", "d", 1.0), ("eve", "d", 3.0)],
-    schema=["user_id", "item_id", "predicted_rating"],
+    [("ann", "a"), ("ann", "b"), ("ann", "c"), ("bob", "a"), ("bob", "d"), ("eve", "d")],
+    schema=["user_id", "item_id"],
     orient="row",
 )
 HISTORY = events(("ann", "x", "view", None, -3), ("bob", "x", "buy", 2.0, -1))
@@ -105,7 +105,9 @@ NAMED: Mapping[str, str] = {"name": "m", "description": "M."}
         (event_sum("buy", unit="tens", per=10, **NAMED), {"ann": 1.5, "bob": 0.0, "eve": 0.0, "new": 0.0}),
         (event_sum("buy", unit="money", kind="song", **NAMED), {"ann": 0.0, "bob": 0.0, "eve": 0.0, "new": 0.0}),
         (mean_value("rate", unit="stars", **NAMED), {"ann": 3.0}),
-        (prediction_error("rate", unit="stars", **NAMED), {"ann": 1.0}),  # b: 3 for 2, c: 5 for 4
+        # ann: 15 of 3 places; "new" has no list.
+        (value_per_thousand("buy", unit="money", **NAMED), {"ann": 5000.0, "bob": 0.0, "eve": 0.0}),
+        (value_per_thousand("buy", "rate", unit="money", **NAMED), {"ann": 7000.0, "bob": 0.0, "eve": 0.0}),
         # First hits: ann on day 1, bob on day 2. Day 1 after: ann bought on 2.5; bob was away in [3, 4).
         (retention(1, 1, **NAMED), {"ann": 1.0, "bob": 0.0}),
         # [8, 9) after: ann's x on day 9; bob's window, [10, 11), ends after the data do.
@@ -199,18 +201,14 @@ def test_clicks_are_undefined_without_exposures_and_refused_without_their_column
         CLICKS.compute(judged(exposures=exposures(("ann", "a", 1, True)).drop("click")))
 
 
-def test_predictions_that_lists_do_not_carry_have_no_error() -> None:
-    metric = prediction_error("rate", unit="stars", predicted="guess", **NAMED)
-    assert metric.needs == {"rate", "guess"}
-    assert values(metric) == {}
-
-
 @pytest.mark.parametrize(
     ("metric", "needs"),
     [
         (event_rate("view", **NAMED), {"view"}),
         (event_rate("view", "rate", **NAMED), set()),
         (event_rate("view", "rate", needs=["rate"], **NAMED), {"rate"}),
+        (value_per_thousand("buy", unit="money", **NAMED), {"buy"}),
+        (value_per_thousand("buy", "rate", unit="money", needs=["buy"], **NAMED), {"buy"}),
         (follow_up_rate(["view"], "buy", **NAMED), {"view", "buy"}),
         (CLICKS, {"exposures"}),
     ],

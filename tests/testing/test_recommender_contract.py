@@ -77,6 +77,10 @@ class TestFactors(RecommenderContract):
     make = Factors
 
 
+class TestRatings(RecommenderContract):
+    make = staticmethod(lambda: broken(Companions, predict_ratings=predicted(lambda users, ratings: ratings))())
+
+
 class TestSame(RecommenderContract):
     make = Same
     personal = False
@@ -137,11 +141,22 @@ def explained(change: Callable[..., Any]) -> Callable[..., Any]:
     return explain
 
 
+def predicted(change: Callable[..., Any]) -> Callable[..., Any]:
+    """``change(users, ratings)`` over three stars and half a star for each liked item."""
+
+    def predict_ratings(self: Companions, users: UserBatch, items: NDArray[np.int64]) -> Any:
+        stars = 3 + users.lengths[:, None] / 2
+        return change(users, np.where(items < 0, np.nan, stars).astype(np.float32))
+
+    return predict_ratings
+
+
 def least_liked(users: UserBatch, items: NDArray[np.int64], reasons: Reasons) -> Reasons:
     first = np.array([row.nonzero()[0][0] for row in users.history.toarray()])
     return Reasons(reasons.code, np.where(items >= 0, first[:, None], -1))
 
 
+RATES = "test_predicted_ratings_are"
 LOWERS = "test_taking_the_named_reason_away_lowers_the_score"
 RULES: list[tuple[str, Callable[[], Recommender], str, str]] = [
     ("fit gives nothing back", broken(Companions, fit=fit_forgets), "test_fit_returns", "Return self."),
@@ -229,6 +244,45 @@ RULES: list[tuple[str, Callable[[], Recommender], str, str]] = [
         broken(Factors, neighbours=lambda self, users, n: np.zeros((len(users), n), dtype=np.int64)),
         "test_queries_and_neighbours",
         "neighbours of user 0 have an item twice",
+    ),
+    (
+        "ratings of float64",
+        broken(Companions, predict_ratings=predicted(lambda users, ratings: ratings.astype(np.float64))),
+        RATES,
+        "are float64; return float32",
+    ),
+    (
+        "ratings of another shape",
+        broken(Companions, predict_ratings=predicted(lambda users, ratings: ratings[:, :2])),
+        RATES,
+        "have shape (60, 2); return (60, 4)",
+    ),
+    (
+        "a rating for padding",
+        broken(Companions, predict_ratings=predicted(lambda users, ratings: np.nan_to_num(ratings))),
+        RATES,
+        "it must be NaN",
+    ),
+    (
+        "no rating for some",
+        broken(Companions, predict_ratings=predicted(lambda users, ratings: np.where(ratings > 4, np.nan, ratings))),
+        RATES,
+        "Give what is likely for anybody",
+    ),
+    (
+        "ratings by who else is there",
+        broken(Companions, predict_ratings=predicted(lambda users, ratings: ratings - ratings[0])),
+        RATES,
+        "Predict from users.ratings",
+    ),
+    (
+        "no rating without a history",
+        broken(
+            Companions,
+            predict_ratings=predicted(lambda users, ratings: np.where(users.is_new[:, None], np.nan, ratings)),
+        ),
+        RATES,
+        "who rated nothing gets a predicted rating that is not finite",
     ),
     (
         "reasons of another shape",

@@ -50,6 +50,13 @@ _ARMS: list[RecommenderSpec] = [
         grid={"regularisation": (3.0, 10.0, 30.0), "alpha": (1.0, 5.0)},
     ),
     RecommenderSpec(
+        name="mf",
+        description="Biased matrix factorisation of ratings; ranks by the rating that it predicts.",
+        make=lazy("recsat.arms.biased_mf:BiasedMF"),
+        grid={"l2": (5.0, 10.0, 15.0, 30.0), "bias_l2": (2.0, 5.0, 20.0)},  # docs/decisions/0024-predictions.md
+        predicts_ratings=True,
+    ),
+    RecommenderSpec(
         name="aligned",
         description="Item texts mapped to taste by a closed-form bilinear ridge; ranks unseen items.",
         make=lazy("recsat.arms.aligned:AlignedText"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,3 +69,16 @@ class Recommender(ABC):
     def neighbours(self, users: UserBatch, n: int) -> NDArray[np.int64] | None:
         """Further candidates without a query, int64 (n_users, n) item indices, best first, padded with -1."""
         return None
+
+
+@runtime_checkable
+class RatingPredictor(Protocol):
+    """An arm that predicts ratings as well; its :class:`~recsat.RecommenderSpec` has ``predicts_ratings``."""
+
+    def predict_ratings(self, users: UserBatch, items: NDArray[np.int64]) -> NDArray[np.float32]:
+        """What each user will rate ``items``, in the unit of the ratings, float32 (n_users, n); NaN where ``items`` is padded with -1.
+
+        ``items`` is int64 (n_users, n) of item indices. Predictions depend on ``users.ratings``, so users unseen in training are
+        served too; of whom nothing is known, and an item that nobody has rated, get what is likely for anybody.
+        """
+        ...

@@ -169,6 +169,8 @@ class RecommenderSpec:
     grid: Mapping[str, Sequence[float | int | str | bool]] = field(default_factory=dict)
     ranks_unseen_items: bool = False
     """True where the arm can order items that nobody has used yet; others are left out of cold-item splits."""
+    predicts_ratings: bool = False
+    """True where the arm is a :class:`~recsat.RatingPredictor`: the report then has its rating error beside that of plain means."""
     reads: Reads = "nothing"
     """What tells the arm of the items besides events: the report asks how much of a gain is the words', and how much the model's."""
     control: Control | None = None
@@ -199,6 +201,7 @@ class Domain:
     - ``topics``: the list-of-strings item column whose values stand for diversity and calibration.
     - ``title``: the item column that people read in lists.
     - ``units``: unit of ``value`` for each event that has one (``{"rating": "stars"}``); ``worth``: what one event is worth.
+    - ``rating``: the event whose value is how the user rated the item, for arms that predict ratings; None where nobody rates.
     - ``market``: the text column of the user table that says where a user is, for popularity among users of the same market;
       users without a row, or tables without the column, have no market.
     - ``reasons``: words for why an item is shown, keyed by the arm's reason code, e.g. ``{"because": "because you liked {title}"}``.
@@ -222,6 +225,7 @@ class Domain:
     topics: str | None = None
     title: str = "title"
     market: str | None = None
+    rating: str | None = None
     filters: Sequence[CandidateFilter] = ()
     metrics: Sequence[SatisfactionMetric] = ()
     units: Mapping[str, str] = field(default_factory=dict)

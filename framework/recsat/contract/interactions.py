@@ -59,6 +59,8 @@ class UserBatch:
     """(n_users, d) unit-length vectors of describe_user texts; None where they were not embedded."""
     markets: NDArray[np.str_] | None = None
     """(n_users,) the market of each, "" where it is not known; None where the domain names no markets."""
+    ratings: csr_array | None = None
+    """(n_users, n_items) float64, what each user rated, liked or not; a rating of 0 is stored. None where the domain names no ratings."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -87,6 +89,7 @@ class UserBatch:
             times=None if self.times is None else self.times[rows],
             profile_vectors=None if self.profile_vectors is None else self.profile_vectors[rows],
             markets=None if self.markets is None else self.markets[rows],
+            ratings=None if self.ratings is None else self.ratings[rows],
         )
 
 
@@ -100,6 +103,9 @@ class TrainingData:
     vectors: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     """Item vectors by name, (n_items, d) float32: ``raw`` (unit length, as encoded), ``text`` (catalogue mean subtracted, unit length)."""
     seed: int = 0
+    raters: UserBatch | None = None
+    """Every user with a known rating, with ``ratings``: also those who liked nothing, who are not among ``users``. None where the domain
+    names no ratings."""
 
     @cached_property
     def popularity(self) -> NDArray[np.float32]:

@@ -11,13 +11,18 @@ import numpy as np
 import polars as pl
 
 from recsat.errors import DataError
+from recsat.measure.binomial import binomial_interval
 
 N_BINS = 15
+N_RELIABILITY_BINS = 10
 CLIP = 1e-15
 
 _ERROR = pl.col("predicted") - pl.col("observed")
 _P = pl.col("predicted").clip(CLIP, 1 - CLIP)
-_LOG = -(pl.col("observed") * _P.log() + (1 - pl.col("observed")) * (1 - _P).log())
+SQUARED_ERROR = _ERROR**2
+ABSOLUTE_ERROR = _ERROR.abs()
+LOG_LOSS = -(pl.col("observed") * _P.log() + (1 - pl.col("observed")) * (1 - _P).log())
+"""Losses of a row, for whoever needs them one by one."""
 
 
 def rmse_of(predictions: pl.DataFrame) -> float:
@@ -26,7 +31,16 @@ def rmse_of(predictions: pl.DataFrame) -> float:
     >>> rmse_of(pl.DataFrame({"user_id": ["u", "v"], "predicted": [3.0, 5.0], "observed": [3.0, 3.0]}))  # √((0 + 4) / 2)
     1.4142135623730951
     """
-    return _pooled(predictions, (_ERROR**2).mean().sqrt())
+    return _pooled(predictions, SQUARED_ERROR.mean().sqrt())
+
+
+def mae_of(predictions: pl.DataFrame) -> float:
+    r"""Mean absolute error: :math:`\frac1N \sum |\hat r - r|`, in the unit of the outcome.
+
+    >>> mae_of(pl.DataFrame({"user_id": ["u", "v"], "predicted": [3.0, 5.0], "observed": [3.0, 3.0]}))  # (0 + 2) / 2
+    1.0
+    """
+    return _pooled(predictions, ABSOLUTE_ERROR.mean())
 
 
 def log_loss_of(predictions: pl.DataFrame) -> float:
@@ -38,7 +52,7 @@ def log_loss_of(predictions: pl.DataFrame) -> float:
     0.6931471805599453
     """
     _check_probabilities(predictions)
-    return _pooled(predictions, _LOG.mean())
+    return _pooled(predictions, LOG_LOSS.mean())
 
 
 def brier_of(predictions: pl.DataFrame) -> float:
@@ -48,7 +62,7 @@ def brier_of(predictions: pl.DataFrame) -> float:
     0.125
     """
     _check_probabilities(predictions)
-    return _pooled(predictions, (_ERROR**2).mean())
+    return _pooled(predictions, SQUARED_ERROR.mean())
 
 
 def calibration_error_of(predictions: pl.DataFrame, *, n_bins: int = N_BINS) -> float:
@@ -80,6 +94,35 @@ def calibration_table(predictions: pl.DataFrame, *, n_bins: int = N_BINS) -> pl.
         .group_by("bin")
         .agg(n=pl.len(), predicted=pl.col("predicted").mean(), observed=pl.col("observed").cast(pl.Float64).mean())
         .sort("bin")
+    )
+
+
+def reliability_table(
+    predictions: pl.DataFrame, *, n_bins: int = N_RELIABILITY_BINS, confidence: float = 0.95
+) -> pl.DataFrame:
+    """(n, predicted, observed, low, high): bins of equal size in the order of the predictions, for rare events too.
+
+    Bins of equal width would hold nearly every prediction of an event that happens to one in a hundred in the first. Equal predictions
+    stay in one bin, so there may be fewer. ``low`` and ``high`` are the exact binomial interval of the share observed, as if rows were
+    independent. Nixon et al., CVPR workshops 2019.
+    """
+    _check_probabilities(predictions)
+    ranks = _numbers(predictions).with_columns(
+        bin=((pl.col("predicted").rank("min") - 1) * n_bins / pl.len()).floor().cast(pl.Int64)
+    )
+    bins = ranks.group_by("bin", maintain_order=True).agg(
+        n=pl.len().cast(pl.Int64),
+        predicted=pl.col("predicted").mean(),
+        observed=pl.col("observed").mean(),
+        hits=pl.col("observed").sum().cast(pl.Int64),
+    )
+    bins = bins.sort("bin")
+    ends = [
+        binomial_interval(hits, n, confidence)
+        for hits, n in zip(bins["hits"].to_list(), bins["n"].to_list(), strict=True)
+    ]
+    return bins.select("n", "predicted", "observed").with_columns(
+        low=pl.Series([low for low, _ in ends]), high=pl.Series([high for _, high in ends])
     )
 
 

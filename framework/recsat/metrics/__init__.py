@@ -5,7 +5,7 @@ looks at what was shown. ``L`` is a user's list and ``H`` the user's hits, the h
 ``kind`` is given, both are of its items alone.
 """
 
-from recsat.metrics.amounts import event_sum, mean_value, prediction_error
+from recsat.metrics.amounts import event_sum, mean_value, value_per_thousand
 from recsat.metrics.rates import click_through_rate, conversion_rate, event_rate, follow_up_rate
 from recsat.metrics.retention import retention
 
@@ -16,6 +16,6 @@ __all__ = [
     "event_sum",
     "follow_up_rate",
     "mean_value",
-    "prediction_error",
     "retention",
+    "value_per_thousand",
 ]

@@ -1,14 +1,15 @@
-"""Sums, means and errors of the values that events have."""
+"""Sums and means of the values that events have."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 import polars as pl
 
 from recsat.contract.domain import Dimension, Judged, SatisfactionMetric
-from recsat.metrics.tables import NO_VALUES, PAIR, hits_of, mean_by_user, or_zero
+from recsat.metrics.tables import hits_of, mean_by_user, needs_of, or_zero
 
-PREDICTED = "predicted_rating"
-"""The column that lists carry where an arm predicts ratings."""
+THOUSAND = 1000
 
 
 def event_sum(
@@ -48,6 +49,45 @@ def event_sum(
     )
 
 
+def value_per_thousand(
+    *events: str,
+    name: str,
+    description: str,
+    unit: str,
+    needs: Collection[str] | None = None,
+    dimension: Dimension = "business",
+) -> SatisfactionMetric:
+    r"""What a thousand recommendations brought in: :math:`1000 \sum_{e \in H} \mathrm{value}_e / |L|`, over H that are one of ``events``.
+
+    Every place of the list counts below the line, of whatever kind, also those that a fallback filled. Defined for users with a list, 0
+    where nothing listed counts; a mean over users is that over places where lists are equally long. ``needs`` as in
+    :func:`~recsat.metrics.event_rate`.
+    """
+
+    def compute(judged: Judged) -> pl.DataFrame:
+        places = judged.lists.lazy().group_by("user_id").agg(n=pl.len())
+        total = hits_of(judged, events).group_by("user_id").agg(total=pl.col("value").sum())
+        values = places.join(total, on="user_id", how="inner").select(
+            "user_id", value=THOUSAND * pl.col("total") / pl.col("n")
+        )
+        return or_zero(places, values)
+
+    return SatisfactionMetric(
+        name=name,
+        description=description,
+        unit=unit,
+        better="higher",
+        compute=compute,
+        dimension=dimension,
+        needs=needs_of(events, needs),
+        bounds=(0.0, None),
+        over=(
+            "all served users with a list, each list alike however long, 0 where nothing listed brought anything in: as if what users went "
+            "on to spend on listed items were owed to the list"
+        ),
+    )
+
+
 def mean_value(
     event: str,
     *,
@@ -71,35 +111,5 @@ def mean_value(
         dimension=dimension,
         needs=frozenset({event}),
         bounds=bounds,
-        over=f"the served users with a {event} of a listed item, and those items alone: an arm's own lists decide which they are",
-    )
-
-
-def prediction_error(
-    event: str, *, name: str, description: str, unit: str, predicted: str = PREDICTED
-) -> SatisfactionMetric:
-    r"""Root mean squared error of predicted values: :math:`\sqrt{\frac{1}{|H|}\sum_{e \in H} (\hat r_e - r_e)^2}`.
-
-    Lists must carry the column ``predicted``: a score orders items and is not a number of stars. Defined for users with an
-    ``event`` on a listed item.
-    """
-
-    def compute(judged: Judged) -> pl.DataFrame:
-        if predicted not in judged.lists.columns:
-            return pl.DataFrame(schema=NO_VALUES)
-        predictions = judged.lists.lazy().select(*PAIR, predicted)
-        rated = hits_of(judged, [event]).select(*PAIR, "value").join(predictions, on=PAIR)
-        squares = mean_by_user((pl.col(predicted) - pl.col("value")) ** 2, rated)
-        return squares.with_columns(pl.col("value").sqrt())
-
-    return SatisfactionMetric(
-        name=name,
-        description=description,
-        unit=unit,
-        better="lower",
-        compute=compute,
-        dimension="accuracy",
-        needs=frozenset({event, predicted}),
-        bounds=(0.0, None),
         over=f"the served users with a {event} of a listed item, and those items alone: an arm's own lists decide which they are",
     )

@@ -9,7 +9,7 @@ import polars as pl
 
 from recsat.contract.domain import Dimension, Judged, SatisfactionMetric
 from recsat.errors import DataError
-from recsat.metrics.tables import NO_VALUES, PAIR, hits_of, mean_by_user, or_zero, places_with
+from recsat.metrics.tables import NO_VALUES, PAIR, hits_of, mean_by_user, needs_of, or_zero, places_with
 
 SHARE = (0.0, 1.0)
 MOST_UNSERVED = 0.02
@@ -33,7 +33,7 @@ def event_rate(
     def compute(judged: Judged) -> pl.DataFrame:
         return mean_by_user(pl.col("done"), places_with(judged, events, kind))
 
-    return _share(name, description, compute, _needs(events, needs), dimension, _with_places(kind))
+    return _share(name, description, compute, needs_of(events, needs), dimension, _with_places(kind))
 
 
 def conversion_rate(
@@ -59,7 +59,7 @@ def conversion_rate(
         return or_zero(everybody if of_everybody else places_with(judged, events, kind), converts)
 
     over = "all served users" if of_everybody else _with_places(kind)
-    return _share(name, description, compute, _needs(events, needs), dimension, over)
+    return _share(name, description, compute, needs_of(events, needs), dimension, over)
 
 
 def follow_up_rate(first: Collection[str], then: str, *, name: str, description: str) -> SatisfactionMetric:
@@ -156,12 +156,6 @@ def _after_the_cut(judged: Judged) -> pl.DataFrame:
     known_until = judged.history["timestamp"].max()
     after = pl.lit(value=True) if known_until is None else pl.col("timestamp") > known_until
     return judged.exposures.filter(after)
-
-
-def _needs(events: tuple[str, ...], needs: Collection[str] | None) -> frozenset[str]:
-    if needs is not None:
-        return frozenset(needs)
-    return frozenset(events) if len(events) == 1 else frozenset()
 
 
 def _with_places(kind: str | None) -> str:

@@ -41,3 +41,10 @@ def or_zero(users: pl.LazyFrame, values: pl.LazyFrame) -> pl.DataFrame:
     """(user_id, value) of everybody in ``users``, 0 where ``values`` has no row of theirs."""
     joined = users.select("user_id").unique().join(values, on="user_id", how="left")
     return joined.select("user_id", pl.col("value").fill_null(0.0).cast(pl.Float64)).sort("user_id").collect()
+
+
+def needs_of(events: tuple[str, ...], needs: Collection[str] | None) -> frozenset[str]:
+    """What a metric of ``events`` needs: ``needs`` where that is given, the event where there is one, and nothing where several will do."""
+    if needs is not None:
+        return frozenset(needs)
+    return frozenset(events) if len(events) == 1 else frozenset()

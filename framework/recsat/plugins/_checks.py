@@ -61,6 +61,8 @@ def _domain(domain: Domain) -> Iterator[str]:
         yield f"topics is {domain.topics!r}; name a list-of-strings column of items, or give None"
     if not _is_text(domain.title):
         yield f"title is {domain.title!r}; name the item column that people read in lists"
+    if domain.rating is not None and not _is_text(domain.rating):
+        yield f"rating is {domain.rating!r}; name the event whose value is a rating, or give None"
     if domain.market is not None and not _is_text(domain.market):
         yield f"market is {domain.market!r}; name a text column of users, or give None"
     yield from _mapping(domain, "units", _is_text, "the unit of the event's value, e.g. {'rating': 'stars'}")
@@ -157,8 +159,9 @@ def _encoder(spec: EncoderSpec) -> Iterator[str]:
 def _recommender(spec: RecommenderSpec) -> Iterator[str]:
     yield from _named(spec, KEBAB)
     yield from _function(spec, "make")
-    if not isinstance(spec.ranks_unseen_items, bool):
-        yield f"ranks_unseen_items is {spec.ranks_unseen_items!r}; give True or False"
+    for field in ("ranks_unseen_items", "predicts_ratings"):
+        if not isinstance(getattr(spec, field), bool):
+            yield f"{field} is {getattr(spec, field)!r}; give True or False"
     if spec.reads not in READS:
         yield f"reads is {spec.reads!r}; give one of {listed(READS)}"
     if spec.control not in (None, *CONTROLS):

@@ -30,6 +30,7 @@ from recsat.report.language import (
     translation,
 )
 from recsat.report.plot import accuracy_diversity_plot
+from recsat.report.reliability_plot import reliability_plots
 from recsat.report.samples import reason_for_sample
 from recsat.report.tables import DIMENSIONS, all_lines, kind_of, main_table, slice_names, slice_table, split_tables
 from recsat.report.terms import explained
@@ -94,6 +95,7 @@ def _context(result: Result) -> dict[str, Any]:
             for name in names
         ],
         "kinds": {arm.name: kind_of(result, arm.name) for arm in result.arms},
+        "reliability": reliability_plots(result),
         "parameters": _parameters(result),
         "settings": list(_flat(result.config)),
         "users": users,

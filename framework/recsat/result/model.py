@@ -177,20 +177,70 @@ class CurvePoint(Part):
     n_users: int = Field(ge=0)
 
 
-class PredictionError(Part):
-    """How far the outcome model of an arm is from what happened to the candidates of users.
+class Estimate(Part):
+    """A number with its interval; no ends where nothing can be said."""
 
-    On the validation part each half of the users is judged by a model of the other half. On the test part it is the model
-    that made the lists. That part often holds another share of the events, and an event within it is so much more or less
-    likely: ``rate`` against ``predicted`` shows how much. Nothing is chosen by either.
+    value: float
+    low: float | None
+    high: float | None
+
+
+class RatingError(Part):
+    """How far predicted ratings are from all that a split holds out, listed or not; intervals are over users.
+
+    Beside the arms there are ``global mean`` and ``user and item biases``, which know of no taste.
     """
 
-    arm: str
+    predictor: str
+    """An arm, or one of the two controls."""
+    split: str
+    is_control: bool
+    parameters: dict[str, JsonValue] = {}
+    """Those with the smallest RMSE on the validation part; an arm's lists may have others, chosen by nDCG."""
+    held_out: str
+    """Which ratings were held out, in words."""
+    n: int = Field(ge=1)
+    """Ratings that were predicted."""
+    n_users: int = Field(ge=1)
+    unrated_items: float = Field(ge=0, le=1)
+    """Share of them on items that nobody had rated before."""
+    new_users: float = Field(ge=0, le=1)
+    """Share of them by users who had rated nothing before."""
+    rmse: Estimate
+    mae: Estimate
+    against_biases: Estimate | None = None
+    """RMSE minus that of ``user and item biases``; below 0 is better. None for the controls."""
+
+
+class ReliabilityBin(Part):
+    """Predictions of like size, and what came of them."""
+
+    n: int = Field(ge=1)
+    predicted: float = Field(ge=0, le=1)
+    observed: float = Field(ge=0, le=1)
+    low: float = Field(ge=0, le=1)
+    """End of the exact binomial interval of ``observed``, as if rows were independent."""
+    high: float = Field(ge=0, le=1)
+
+
+class PredictionError(Part):
+    """How far an outcome model is from what happened: to the candidates of an arm's users, or to everything that was shown.
+
+    Of an arm's candidates, each half of the users of the validation part is judged by a model of the other half. On the test part it
+    is the model that made the lists. That part often holds another share of the events, and an event within it is so much more or
+    less likely: ``rate`` against ``predicted`` shows how much.
+
+    Of what was shown, the model learns from exposures before the part and is judged on those within it; on the validation part,
+    each half of the users by a model of the other half. Nothing is chosen by any of it.
+    """
+
+    arm: str | None
+    """None for the model of what was shown, which no arm of the run chose."""
     split: str
     event: str
     part: Literal["validation", "test"]
     n: int = Field(ge=1)
-    """Pairs of a user and a candidate."""
+    """Pairs of a user and a candidate, or exposures."""
     rate: float = Field(ge=0, le=1)
     """Share of them that the event happened to."""
     predicted: float = Field(ge=0, le=1)
@@ -201,6 +251,14 @@ class PredictionError(Part):
     """Log loss of saying ``rate`` of every pair: what a model that tells nothing apart would have."""
     brier: float = Field(ge=0, le=1)
     calibration_error: float = Field(ge=0, le=1)
+    n_users: int | None = Field(None, ge=1)
+    known_rate: float | None = Field(None, ge=0, le=1)
+    """Share of what the model learnt from that the event happened to; None for candidates, as the fields below."""
+    log_loss_of_known_rate: float | None = Field(None, ge=0)
+    """Log loss of saying ``known_rate`` of every row: the control."""
+    against_known_rate: Estimate | None = None
+    """Log loss minus that of the control, with its interval over users; below 0 is better."""
+    reliability: list[ReliabilityBin] = []
 
 
 class SplitSummary(Part):
@@ -397,7 +455,9 @@ class Result(Part):
     curves: list[CurvePoint] = []
     """What diversity costs in accuracy; empty where the run did not ask."""
     predictions: list[PredictionError] = []
-    """Of the value model; empty where the run did not rerank by value."""
+    """Of the model of what was shown, where exposures are, and of the value model, where the run reranks by value."""
+    ratings: list[RatingError] = []
+    """Of the arms that predict ratings; empty where none does, or nobody rates."""
     fitness: list[DataFitness] = []
     """One for each split: what its data can answer, said before an arm is fitted."""
     attributions: list[Attribution] = []

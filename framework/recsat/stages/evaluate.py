@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 import polars as pl
 
@@ -24,6 +25,7 @@ from recsat.result.model import (
     MeasureInfo,
     NotMeasured,
     PredictionError,
+    RatingError,
     Result,
     RetrievalResult,
     SampleUser,
@@ -34,9 +36,12 @@ from recsat.result.model import (
 from recsat.run.stage import StageContext, StageCounts
 from recsat.stages.plan import kept_plan
 from recsat.stages.prepare import read_split
+from recsat.stages.recommend import fixed_parameters
 from recsat.stages.split_lists import SplitLists, read_split_lists
 from recsat.stages.trial.evidence import evidence_of
 from recsat.stages.trial.inputs import RunInputs, embedded_inputs
+from recsat.stages.trial.outcomes import outcome_errors
+from recsat.stages.trial.ratings import rating_errors
 from recsat.stages.trial.samples import sample_users
 from recsat.stages.versions import versions
 
@@ -52,10 +57,32 @@ class Parts:
     samples: list[SampleUser] = field(default_factory=list)
     curves: list[CurvePoint] = field(default_factory=list)
     predictions: list[PredictionError] = field(default_factory=list)
+    ratings: list[RatingError] = field(default_factory=list)
+    unpredicted: list[NotMeasured] = field(default_factory=list)
+    """What no outcome model and no arm could predict on a split, and why."""
     fitness: list[DataFitness] = field(default_factory=list)
     attributions: list[Attribution] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     within_slices: list[WithinSlices] = field(default_factory=list)
+
+    def add_predictions(self, context: StageContext, inputs: RunInputs, split: Split) -> None:
+        """Errors of predicted ratings, and of predicted outcomes of what was shown, on ``split``."""
+        available = context.plugins.recommenders(context.domain)
+        specs = context.plugins.select("arm", available, context.config.arms)
+        ratings, no_ratings = rating_errors(
+            inputs, split, specs, partial(fixed_parameters, context), context.config.measure
+        )
+        outcomes, no_outcomes = outcome_errors(inputs, split, context.config.measure)
+        self.ratings += ratings
+        self.predictions += outcomes
+        self.unpredicted += [*no_ratings, *no_outcomes]
+
+    def never_predicted(self) -> list[NotMeasured]:
+        """Of ``unpredicted`` what no other split has either, each once."""
+        names = {f"{error.event}-error" for error in self.predictions if error.arm is None}
+        names |= {"outcome-error"} if names else set()
+        names |= {"rating-error"} if self.ratings else set()
+        return list({lack.name: lack for lack in reversed(self.unpredicted) if lack.name not in names}.values())
 
 
 def evaluate(context: StageContext) -> StageCounts:
@@ -111,6 +138,7 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, n_dr
     parts.retrieval += _retrieval(record)
     parts.curves += _curves(context, split)
     parts.predictions += record.predictions
+    parts.add_predictions(context, inputs, split)
     parts.samples += sample_users(context.domain, evidence, by_arm, config.measure.n_sample_users, config.seed)
     specs = context.plugins.recommenders(context.domain)
     leading = {name: ndcg for name, ndcg in validation_ndcg.items() if may_lead(specs[name].control)}
@@ -211,11 +239,12 @@ def _result(context: StageContext, parts: Parts) -> Result:
             for name in dict.fromkeys(arm.name for arm in arms)
         ],
         measures=list(measures.values()),
-        not_measured=list(missing.values()),
+        not_measured=[*missing.values(), *parts.never_predicted()],
         filters=parts.filters,
         retrieval=parts.retrieval,
         curves=parts.curves,
         predictions=parts.predictions,
+        ratings=parts.ratings,
         fitness=parts.fitness,
         attributions=parts.attributions,
         verdicts=parts.verdicts,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 from torch import Tensor
 
-from recsat.contract.arm import Reasons, Recommender
+from recsat.contract.arm import RatingPredictor, Reasons, Recommender
 from recsat.contract.interactions import TrainingData, UserBatch
 from recsat.testing.worlds import checkerboard, taste_groups, without_events_on
 
@@ -31,7 +32,7 @@ class RecommenderContract:
             make = staticmethod(lambda: Nearest(n_neighbours=20))
 
     Every test fits a new arm on one of the worlds of :mod:`recsat.testing.worlds`. An arm that needs other vectors than
-    ``raw`` and ``text``, or times, overrides :meth:`world` and :meth:`checkerboard` with worlds that have them.
+    ``raw`` and ``text``, times or ratings (:func:`~recsat.testing.worlds.rated`), overrides :meth:`world` and :meth:`checkerboard` with worlds that have them.
     """
 
     personal: ClassVar[bool] = True
@@ -107,7 +108,8 @@ class RecommenderContract:
     def test_a_user_is_scored_from_the_history_handed_in_not_from_a_stored_id(self) -> None:
         train = self.world()
         arm = self.make().fit(train)
-        new_user = UserBatch(ids=["never seen"], history=train.users.history[[4]])
+        one = train.users.take(np.array([4]))
+        new_user = UserBatch(ids=["never seen"], history=one.history, ratings=one.ratings)
         _assert_close(
             arm.score(new_user)[0],
             arm.score(train.users)[4],
@@ -180,6 +182,31 @@ class RecommenderContract:
             twice = [user for user, row in enumerate(near) if len(set(row[row >= 0])) < (row >= 0).sum()]
             assert not twice, f"neighbours of user {twice[0]} have an item twice."
 
+    def test_predicted_ratings_are_float32_and_finite_and_of_the_ratings_handed_in(self) -> None:
+        train = self.world()
+        arm, users = self.make().fit(train), train.users
+        if not isinstance(arm, RatingPredictor):
+            pytest.skip("the arm predicts no ratings")
+        items = np.tile(np.array([0, 5, -1, len(train.catalogue) - 1]), (len(users), 1))
+        predicted = arm.predict_ratings(users, items)
+        assert predicted.dtype == np.float32, f"predicted ratings are {predicted.dtype}; return float32."
+        assert predicted.shape == items.shape, f"predicted ratings have shape {predicted.shape}; return {items.shape}."
+        assert np.isnan(predicted[:, 2]).all(), "a padded item (-1) has a predicted rating; it must be NaN."
+        assert np.isfinite(predicted[:, [0, 1, 3]]).all(), (
+            "a predicted rating is not finite. Give what is likely for anybody."
+        )
+        some = np.array([len(users) - 1, 3])
+        renamed = replace(users.take(some), ids=["never seen", "nor this"])
+        np.testing.assert_allclose(
+            arm.predict_ratings(renamed, items[some]),
+            predicted[some],
+            rtol=RELATIVE,
+            err_msg="predicted ratings change with the id or with who shares the batch. Predict from users.ratings.",
+        )
+        nobody = _with_histories(np.zeros((1, len(train.catalogue)), dtype=np.float32))
+        of_nobody = arm.predict_ratings(nobody, np.array([[0, 1]]))
+        assert np.isfinite(of_nobody).all(), "a user who rated nothing gets a predicted rating that is not finite."
+
     def test_reasons_belong_to_the_listed_items(self) -> None:
         train = self.world()
         arm, users = self.make().fit(train), train.users
@@ -218,7 +245,7 @@ class RecommenderContract:
         for user in range(0, len(users), 7):
             history = users.history[[user]].indices
             before = arm.score(users.take(np.array([user])))[0, lists[user]].numpy()
-            after = arm.score(_each_left_out(users.history[[user]]))[:, lists[user]].numpy()
+            after = arm.score(_each_left_out(users.take(np.array([user]))))[:, lists[user]].numpy()
             for place in np.flatnonzero(because[user] >= 0):
                 reason, item = because[user, place], lists[user, place]
                 assert reason in history, (
@@ -244,16 +271,25 @@ def _best(arm: Recommender, users: UserBatch, k: int) -> NDArray[np.int64]:
     return best
 
 
-def _each_left_out(history: csr_array) -> UserBatch:
-    """One user for each item of a history of one row, who has all the others."""
-    liked = history.indices
-    histories = np.tile(history.toarray(), (len(liked), 1))
+def _each_left_out(user: UserBatch) -> UserBatch:
+    """One user for each liked item of a single ``user``, who has all the others, and their ratings."""
+    liked = user.history.indices
+    histories = np.tile(user.history.toarray(), (len(liked), 1))
     histories[np.arange(len(liked)), liked] = 0
-    return _with_histories(histories)
+    return _with_histories(
+        histories, None if user.ratings is None else vstack([_without(user.ratings, int(i)) for i in liked])
+    )
 
 
-def _with_histories(histories: NDArray[np.float32]) -> UserBatch:
-    return UserBatch([f"new {row}" for row in range(len(histories))], csr_array(histories))
+def _without(ratings: csr_array, item: int) -> csr_array:
+    """A row without the rating of ``item``; one of 0 elsewhere stays."""
+    others = ratings.indices != item
+    indices = ratings.indices[others]
+    return csr_array((ratings.data[others], indices, np.array([0, len(indices)])), shape=ratings.shape)
+
+
+def _with_histories(histories: NDArray[np.float32], ratings: csr_array | None = None) -> UserBatch:
+    return UserBatch([f"new {row}" for row in range(len(histories))], csr_array(histories), ratings=ratings)
 
 
 def _assert_close(scores: Tensor, expected: Tensor, message: str) -> None:

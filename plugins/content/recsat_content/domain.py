@@ -29,6 +29,7 @@ CONTENT = Domain(
     positive=LIKED,
     kinds=("movie", "track", "article"),
     topics="genres",
+    rating="rating",
     filters=FILTERS,
     metrics=METRICS,
     units={"rating": "stars", "play": "seconds"},
@@ -44,7 +45,7 @@ CONTENT = Domain(
             {"name": "warm", "protocol": "random", "test_share": 0.2},
             {"name": "cold", "protocol": "cold-items", "test_share": 0.2},
         ],
-        "arms": ["popularity", "text-raw", "text", "item-knn", "ials", "ease", "aligned", "hybrid"],
+        "arms": ["popularity", "text-raw", "text", "item-knn", "ials", "ease", "mf", "aligned", "hybrid"],
         # The defaults, found on validation parts of other seeds; the hybrid's own calibration is learnt in every fit. Aligned text is
         # tuned, for a model's vectors and for words: the control has to be tuned as well as what it controls.
         "parameters": {"hybrid": {"l2": 30.0, "prior": 150.0}},

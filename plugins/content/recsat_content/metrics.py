@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from recsat import Judged, SatisfactionMetric
-from recsat.metrics import click_through_rate, event_sum, follow_up_rate, mean_value, prediction_error
+from recsat.metrics import click_through_rate, event_sum, follow_up_rate, mean_value
 
 SECONDS_PER_HOUR = 3600.0
 
@@ -50,11 +50,5 @@ METRICS = (
         description="Mean stars that users gave to listed items.",
         unit="stars",
         bounds=(0.0, 5.0),
-    ),
-    prediction_error(
-        "rating",
-        name="rating_error",
-        description="Root mean squared error of the predicted stars of listed items.",
-        unit="stars",
     ),
 )

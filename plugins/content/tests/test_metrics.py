@@ -16,14 +16,14 @@ from recsat_content import metrics
 
 LISTS = pl.DataFrame(
     [
-        ("ann", "m1", 1, 0.9, 4.0),
-        ("ann", "t1", 2, 0.8, 3.0),
-        ("ann", "m2", 3, 0.7, 2.5),
-        ("bob", "m1", 1, 0.9, 4.5),
-        ("bob", "a1", 2, 0.5, 3.0),
-        ("cem", "t2", 1, 0.9, 3.0),
+        ("ann", "m1", 1, 0.9),
+        ("ann", "t1", 2, 0.8),
+        ("ann", "m2", 3, 0.7),
+        ("bob", "m1", 1, 0.9),
+        ("bob", "a1", 2, 0.5),
+        ("cem", "t2", 1, 0.9),
     ],
-    schema=["user_id", "item_id", "rank", "score", "predicted_rating"],
+    schema=["user_id", "item_id", "rank", "score"],
     orient="row",
 )
 OUTCOMES = pl.DataFrame(
@@ -94,8 +94,6 @@ def by_user(values: pl.DataFrame) -> dict[str, float]:
         ("click_through_rate", {"ann": 1 / 18, "bob": 23 / 36, "cem": 5 / 36}),
         # ann: m1 5 and m2 2 stars.
         ("mean_rating", {"ann": 3.5}),
-        # ann: (4 - 5)² and (2.5 - 2)²: mean 0.625.
-        ("rating_error", {"ann": 0.625**0.5}),
     ],
 )
 def test_agrees_with_the_table_worked_by_hand(name: str, expected: Mapping[str, float]) -> None:
@@ -109,12 +107,6 @@ def test_every_metric_of_the_plugin_is_worked_by_hand() -> None:
 
 
 COMPUTE = {metric.name: metric.compute for metric in metrics.METRICS}
-
-
-def test_rating_error_needs_predicted_stars_and_says_so() -> None:
-    metric = next(metric for metric in metrics.METRICS if metric.name == "rating_error")
-    assert "predicted_rating" in metric.needs
-    assert metric.compute(judged(lists=LISTS.drop("predicted_rating"))).is_empty()
 
 
 def test_click_through_rate_needs_exposures() -> None:

@@ -35,6 +35,7 @@ ECOMMERCE = Domain(
     kinds=("product",),
     topics="topics",
     market="market",
+    rating="rating",
     filters=FILTERS,
     metrics=METRICS,
     units={"purchase": "money", "rating": "stars"},

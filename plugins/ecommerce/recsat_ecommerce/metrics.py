@@ -14,7 +14,7 @@ from recsat.metrics import (
     event_sum,
     follow_up_rate,
     mean_value,
-    prediction_error,
+    value_per_thousand,
 )
 
 ORDER = ["user_id", "timestamp"]
@@ -74,6 +74,12 @@ METRICS = (
         unit="money",
         dimension="business",
     ),
+    value_per_thousand(
+        "purchase",
+        name="value_per_thousand",
+        description="Money that users went on to spend on listed products, for every thousand recommendations.",
+        unit="money",
+    ),
     SatisfactionMetric(
         name="average_order_value",
         description="Money spent on listed products in an order that has any.",
@@ -99,11 +105,5 @@ METRICS = (
         description="Mean stars that users gave to listed products.",
         unit="stars",
         bounds=(0.0, 5.0),
-    ),
-    prediction_error(
-        "rating",
-        name="rating_error",
-        description="Root mean squared error of the predicted stars of listed products.",
-        unit="stars",
     ),
 )

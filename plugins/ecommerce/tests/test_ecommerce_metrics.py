@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -58,15 +57,15 @@ OUTCOMES = _events(
 )
 LISTS = pl.DataFrame(
     [
-        ("ann", "mug", 1, 4.0, 5.0),
-        ("ann", "tea", 2, 3.0, 3.0),
-        ("ann", "pan", 3, 2.0, 4.0),
-        ("ann", "lamp", 4, 1.0, 4.0),
-        ("bob", "lamp", 1, 4.0, 4.0),
-        ("bob", "pan", 2, 3.0, 4.0),
-        ("eve", "mug", 1, 4.0, 4.0),
+        ("ann", "mug", 1, 4.0),
+        ("ann", "tea", 2, 3.0),
+        ("ann", "pan", 3, 2.0),
+        ("ann", "lamp", 4, 1.0),
+        ("bob", "lamp", 1, 4.0),
+        ("bob", "pan", 2, 3.0),
+        ("eve", "mug", 1, 4.0),
     ],
-    schema=["user_id", "item_id", "rank", "score", "predicted_rating"],
+    schema=["user_id", "item_id", "rank", "score"],
     orient="row",
 )
 EXPOSURES = pl.DataFrame(
@@ -111,10 +110,10 @@ def _values(name: str, judged: Judged) -> dict[str, float]:
         # ann clicked tea, one of four products listed and shown with propensity 1/5: 5/4 in 5 exposures is 1/4, 5/3 for each user.
         ("click_through_rate", {"ann": 1 / 4 + (5 / 4 - 3 / 4) * 3 / 5, "bob": 1 / 4 - 3 / 20, "eve": 1 / 4 - 3 / 20}),
         ("revenue_per_user", {"ann": 44.0, "bob": 90.0, "eve": 0.0}),
+        ("value_per_thousand", {"ann": 11_000.0, "bob": 45_000.0, "eve": 0.0}),  # of 4, 2 and 1 places
         ("average_order_value", {"ann": (14 + 30) / 2, "bob": 45.0}),
         ("repurchase_rate", {"ann": 1 / 3, "bob": 1.0}),
         ("mean_rating", {"ann": 4.0, "bob": 3.5}),
-        ("rating_error", {"ann": 1.0, "bob": math.sqrt((1 + 4) / 2)}),
     ],
 )
 def test_metric_by_hand(name: str, values: dict[str, float]) -> None:
@@ -146,10 +145,6 @@ def test_click_through_is_undefined_where_nothing_was_shown_after_the_last_known
 def test_exposures_without_clicks_are_refused() -> None:
     with pytest.raises(DataError, match="no column 'click'"):
         COMPUTE["click_through_rate"](_judged(exposures=EXPOSURES.drop("click")))
-
-
-def test_rating_error_is_undefined_without_predicted_stars() -> None:
-    assert COMPUTE["rating_error"](_judged(lists=LISTS.drop("predicted_rating"))).is_empty()
 
 
 def test_orders_without_time_or_money_do_not_count_as_orders() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recsat.metrics import click_through_rate, conversion_rate, event_sum, retention
+from recsat.metrics import click_through_rate, conversion_rate, event_sum, retention, value_per_thousand
 from recsat_game.catalogue import GAME, ITEM
 from recsat_game.config import WINDOW_DAYS, GameConfig
 
@@ -52,6 +52,14 @@ METRICS = (
         unit="money",
         kind=ITEM,
         dimension="business",
+    ),
+    value_per_thousand(
+        "purchase",
+        "spend",
+        name="value_per_thousand",
+        description="Money that users went on to spend on listed games and in-game items, for every thousand recommendations.",
+        unit="money",
+        needs=("purchase",),
     ),
     conversion_rate(
         "spend",

@@ -135,6 +135,8 @@ def compute(name: str, case: Judged) -> dict[str, float]:
         ("conversion_rate", {"ann": 1.0, "bob": 0.0}),
         # ann spent 1.99 twice on x1; x9 was not listed. cem took x2 for nothing.
         ("item_spend", {"ann": 3.98, "bob": 0.0, "cem": 0.0, "dia": 0.0}),
+        # ann: 39.99 and 3.98 on four places. What others bought cost nothing.
+        ("value_per_thousand", {"ann": 10_992.5, "bob": 0.0, "cem": 0.0, "dia": 0.0}),
         ("payer_rate", {"ann": 1.0, "bob": 0.0, "cem": 0.0, "dia": 0.0}),
     ],
 )

@@ -17,6 +17,7 @@ from recsat.lists.filters import FilterPlan, plan_filters
 from recsat.lists.make import Served
 from recsat.stages.trial.history import Withheld, known_so_far
 from recsat.stages.trial.inputs import RunInputs
+from recsat.stages.trial.rated import raters_of, with_ratings
 from recsat.stages.trial.users import with_markets, with_profiles
 
 
@@ -79,9 +80,13 @@ def serve_known(
         return with_markets(user_batch(liked, ids, catalogue), inputs.dataset.users, domain.market)
 
     train = TrainingData(
-        catalogue, histories(liked["user_id"].unique().sort().to_list()), inputs.vectors, seed=inputs.seed
+        catalogue,
+        histories(liked["user_id"].unique().sort().to_list()),
+        inputs.vectors,
+        seed=inputs.seed,
+        raters=raters_of(known, domain.positive, domain.rating, catalogue),
     )
-    users = with_profiles(histories(user_ids), inputs)
+    users = with_ratings(with_profiles(histories(user_ids), inputs), known, domain.rating, catalogue)
     plan = plan_filters(
         inputs.filters if filters is None else filters,
         catalogue,

@@ -38,10 +38,11 @@ def test_errors(
 
 
 def _errors(table: pl.DataFrame, arm: str, split: str, part: Literal["validation", "test"]) -> list[PredictionError]:
-    return [_error(rows, arm, split, part, event) for (event,), rows in table.group_by("event", maintain_order=True)]
+    return [error_of(rows, arm, split, part, event) for (event,), rows in table.group_by("event", maintain_order=True)]
 
 
-def _error(rows: pl.DataFrame, arm: str, split: str, part: str, event: object) -> PredictionError:
+def error_of(rows: pl.DataFrame, arm: str | None, split: str, part: str, event: object) -> PredictionError:
+    """Of ``rows`` (user_id, predicted, observed), probabilities of one event and whether it happened."""
     base_rate = rows.with_columns(predicted=pl.col("observed").mean())
     return PredictionError.model_validate(
         {
