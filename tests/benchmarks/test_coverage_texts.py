@@ -23,8 +23,8 @@ def answers(kind: str) -> list[Answer]:
     return [answer((kind, "strong", "random", seed)) for seed in SEEDS]
 
 
-def test_noise_helps_nobody() -> None:
-    assert not {"yes"} & {side for one in answers("noise") for side in (one.words, one.model)}
+def test_of_noise_nothing_is_said() -> None:
+    assert {side for one in answers("noise") for side in (one.words, one.model)} == {"not shown"}
 
 
 def test_what_words_carry_is_the_words_and_not_the_model_s() -> None:
@@ -65,11 +65,12 @@ def test_worlds_differ_in_texts_alone() -> None:
     assert events[0].equals(events[2])
 
 
-def test_help_of_noise_beyond_chance_is_named() -> None:
-    one = Answer("not shown", "no", 0.0, -0.1, ("text", "ease", "ease"))
-    helps = replace(one, model="yes")
-    assert too_often([one] * 95 + [helps] * 5) == []
-    assert too_often([one] * 85 + [helps] * 15) == ["model in 15 of 100"]
+@pytest.mark.parametrize("said", ["yes", "no"])
+def test_what_is_said_of_noise_beyond_chance_is_named(said: str) -> None:
+    one = Answer("not shown", "not shown", 0.0, -0.1, ("text", "ease", "ease"))
+    other = replace(one, model=said)
+    assert too_often([one] * 95 + [other] * 5) == []
+    assert too_often([one] * 85 + [other] * 15) == ["model in 15 of 100"]
 
 
 def test_a_line_has_the_shares_of_each_answer() -> None:

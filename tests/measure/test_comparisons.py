@@ -39,3 +39,13 @@ def test_the_mean_over_draws_is_of_those_with_a_value() -> None:
     values = np.array([[[1.0, np.nan, 3.0]], [[np.nan] * 3]])
     assert mean_over_draws(values)[0, 0] == 2.0
     assert np.isnan(mean_over_draws(values)[1, 0])
+
+
+@pytest.mark.parametrize("n_draws", [1, 4])
+def test_beside_others_only_larger_differences_could_be_shown(n_draws: int) -> None:
+    values = np.random.default_rng(0).normal(0.1, 1, (50, 1, n_draws))
+    alone, of_four = (compare(values, settings=SETTINGS, seed=3, family=family) for family in (1, 4))
+    stricter = compare(values, settings=MeasureSettings(n_bootstrap=200, confidence=1 - 0.1 / 4), seed=3)
+    assert of_four.detectable[0] == stricter.detectable[0] > alone.detectable[0]
+    assert of_four.p == alone.p
+    assert of_four.intervals.low == alone.intervals.low

@@ -30,24 +30,27 @@ class Compared:
     """Of no difference, before any correction."""
     effective_users: Values
     detectable: Values
-    """Smallest true mean that would have been shown in four of five runs, before any correction."""
+    """Smallest true mean that would have been shown in four of five runs."""
 
 
-def compare(differences: Values, *, settings: MeasureSettings, seed: int) -> Compared:
-    """Of the columns of paired ``differences`` (n_users, m, n_draws); NaN is a user who lacks an arm in that draw."""
+def compare(differences: Values, *, settings: MeasureSettings, seed: int, family: int = 1) -> Compared:
+    """Of the columns of paired ``differences`` (n_users, m, n_draws); NaN is a user who lacks an arm in that draw.
+
+    What could have been shown is so at the level that a correction for ``family`` comparisons leaves to each at worst (Bonferroni's);
+    intervals and p-values are not corrected.
+    """
+    level = 1 - (1 - settings.confidence) / family
     if differences.shape[2] == 1:
         of_users = differences[:, :, 0]
         return Compared(
             difference_intervals(of_users, confidence=settings.confidence, n_bootstrap=settings.n_bootstrap, seed=seed),
             sign_flip_test(of_users),
             effective_users(of_users),
-            detectable(of_users, confidence=settings.confidence),
+            detectable(of_users, confidence=level),
         )
     over_draws = drawn_means(differences, confidence=settings.confidence)
     with np.errstate(invalid="ignore"):
-        quantiles = stats.t.ppf((1 + settings.confidence) / 2, over_draws.freedom) + stats.t.ppf(
-            POWER, over_draws.freedom
-        )
+        quantiles = stats.t.ppf((1 + level) / 2, over_draws.freedom) + stats.t.ppf(POWER, over_draws.freedom)
     return Compared(
         over_draws.intervals, over_draws.p, effective_users(mean_over_draws(differences)), quantiles * over_draws.error
     )

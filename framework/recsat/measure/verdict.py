@@ -141,7 +141,7 @@ def _compare(
     if not keys:
         return {}
     differences = np.stack([values[info.name][arm] - values[info.name][other] for arm, other, info in keys], axis=1)
-    compared = compare(differences, settings=settings, seed=seed)
+    compared = compare(differences, settings=settings, seed=seed, family=len(keys))
     intervals, p = compared.intervals, adjust(compared.p)
     return {
         (arm, other, info.name): Comparison(

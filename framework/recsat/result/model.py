@@ -346,7 +346,7 @@ class Comparison(Part):
     p_adjusted: float = Field(ge=0, le=1)
     n_users: int = Field(ge=2)
     detectable: float | None = Field(None, ge=0)
-    """Smallest mean difference that this many users of this spread would have shown four times in five."""
+    """Smallest mean difference that this many users of this spread would have shown four times in five, beside the others of its family."""
     outcome: Outcome
 
 
