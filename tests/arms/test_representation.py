@@ -70,5 +70,11 @@ def test_an_unknown_representation_is_refused(name: str) -> None:
 
 def test_every_arm_says_what_it_reads() -> None:
     reads = {name: spec.reads for name, spec in SPECS.items() if spec.control is None}
-    assert {name for name, what in reads.items() if what == "nothing"} == {"popularity", "item-knn", "ease", "ials"}
+    assert {name for name, what in reads.items() if what == "nothing"} == {
+        "popularity",
+        "item-knn",
+        "ease",
+        "ials",
+        "mf",
+    }
     assert set(reads.values()) == {"nothing", "language model"}

@@ -202,9 +202,9 @@ def too_often(answers: Sequence[Answer]) -> list[str]:
     """Of what texts that are noise are said to help or to cost, beyond chance."""
     names = []
     for side in ("words", "model"):
-        said = sum(getattr(one, side) != "not shown" for one in answers)
-        if binomtest(said, len(answers), 0.05, alternative="greater").pvalue <= 0.05:
-            names.append(f"{side} in {said} of {len(answers)}")
+        n_answers = sum(getattr(one, side) != "not shown" for one in answers)
+        if binomtest(n_answers, len(answers), 0.05, alternative="greater").pvalue <= 0.05:
+            names.append(f"{side} in {n_answers} of {len(answers)}")
     return names
 
 

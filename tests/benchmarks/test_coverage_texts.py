@@ -65,10 +65,10 @@ def test_worlds_differ_in_texts_alone() -> None:
     assert events[0].equals(events[2])
 
 
-@pytest.mark.parametrize("said", ["yes", "no"])
-def test_what_is_said_of_noise_beyond_chance_is_named(said: str) -> None:
+@pytest.mark.parametrize("verdict", ["yes", "no"])
+def test_what_is_said_of_noise_beyond_chance_is_named(verdict: str) -> None:
     one = Answer("not shown", "not shown", 0.0, -0.1, ("text", "ease", "ease"))
-    other = replace(one, model=said)
+    other = replace(one, model=verdict)
     assert too_often([one] * 95 + [other] * 5) == []
     assert too_often([one] * 85 + [other] * 15) == ["model in 15 of 100"]
 

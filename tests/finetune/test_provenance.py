@@ -129,4 +129,4 @@ def test_what_the_settings_tell_shows_before_a_run_and_what_the_data_tell_in_its
     with pytest.raises(ConfigError, match="other data"):
         execute(other, plugins, stages=PIPELINE)
     [folder] = set(Path(other.runs_dir).iterdir()) - before
-    assert [file.name for file in folder.iterdir()] == ["config.json"]
+    assert {file.name for file in folder.iterdir()} == {"config.json", "plan.json"}
