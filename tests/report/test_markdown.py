@@ -124,3 +124,14 @@ def test_a_split_that_cannot_answer_says_so_before_its_numbers(result: Result) -
     assert "- **timeline: it cannot answer.** 80 % of the judged users have no history." in before
     assert "- **random: it can answer.** 601 users can be judged." in before
     assert "This split cannot answer: 80 % of the judged users have no history." in before.partition("## ")[2]
+
+
+def test_errors_of_predicted_ratings_and_clicks_are_there_for_the_test_part(result: Result) -> None:
+    section = (
+        render_markdown(result).partition("## Ratings, clicks and conversions as predicted")[2].partition("## ")[0]
+    )
+    assert "| global mean | random | 0.970 (0.950–0.990) | 0.776 (0.756–0.796) | – |" in section
+    assert section.count("−0.0180 (−0.0240 to −0.0120) |") == 3
+    assert section.count("| 0.1402 | −0.0080 (−0.0090 to −0.0070) |") == 1
+    bare = result.model_copy(update={"ratings": [], "predictions": [one for one in result.predictions if one.arm]})
+    assert "as predicted" not in render_markdown(bare)

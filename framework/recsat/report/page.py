@@ -24,6 +24,7 @@ from recsat.report.language import (
     gettext,
     in_catalogue,
     in_language,
+    interval,
     language_of,
     message,
     plural_message,
@@ -141,6 +142,7 @@ def _templates() -> jinja2.Environment:
         answers.dimension_label,
         answers.outcome_label,
         facts,
+        interval,
         reason,
         reason_for_sample,
     ):
