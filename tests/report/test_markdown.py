@@ -41,7 +41,8 @@ def test_verdict_table_and_cost_are_there(result: Result) -> None:
         "# Does a language model make these users more satisfied?\n\n"
         "Yes on cold-items. No on random: it costs accuracy there. The data of timeline cannot answer.\n"
     )
-    assert "- **random, Accuracy: worse.** text against popularity" in text
+    assert "- **random, Accuracy: worse.** Accuracy on random: text, which leads on validation among" in text
+    assert "- **timeline, Accuracy: worse.** text against popularity on nDCG@10" in text
     assert "| ease | 0.279 (" in text
     assert "| embed | 41.7 s | 1.28 GiB | 1,902 | 53 |" in text
     assert "quarantine" in text
@@ -104,7 +105,9 @@ def test_no_sentence_is_cut(result: Result, language: Language) -> None:
     long_sentence = "All of this sentence is read to its very end, however long it may be. " * 4 + "End."
     talkative = result.model_copy(
         update={
-            "verdicts": [verdict.model_copy(update={"sentence": long_sentence}) for verdict in result.verdicts],
+            "verdicts": [
+                verdict.model_copy(update={"sentence": long_sentence, "primary": None}) for verdict in result.verdicts
+            ],
             "fitness": [one.model_copy(update={"reason": long_sentence}) for one in result.fitness],
             "not_measured": [NotMeasured(name="late", reason=long_sentence)],
             "data": result.data.model_copy(update={"source": long_sentence}),

@@ -14,6 +14,7 @@ import pytest
 
 from recsat.report.page import _sample, render_page
 from recsat.report.tables import main_table, split_tables
+from recsat.report.verdicts import verdict_in_words
 from recsat.result.model import ArmResult, Difference, ListedItem, Measure, MeasureInfo, Result, SampleUser
 
 SCRIPT_TITLE = "<script>alert(1)</script> & Sons"
@@ -307,7 +308,7 @@ def test_every_arm_measure_split_slice_stage_and_setting_is_there(result: Result
     ):
         assert text in texts
     for verdict in result.verdicts:
-        assert verdict.sentence in texts
+        assert verdict_in_words(result, verdict) in texts
 
 
 def test_every_number_of_the_whole_split_is_there_with_its_interval(html: str, result: Result) -> None:

@@ -20,6 +20,7 @@ from recsat.report.headline import (
 )
 from recsat.report.language import gettext, in_catalogue, in_language, interval, language_of
 from recsat.report.tables import interval_in_words, remarks
+from recsat.report.verdicts import verdict_in_words
 from recsat.result.model import Estimate, MeasureInfo, Result
 from recsat.result.numerals import NOTHING, decimals_for, duration, memory, moment, number, share, signed
 
@@ -105,7 +106,7 @@ def _fitness(result: Result) -> str:
 
 def _verdicts(result: Result) -> str:
     return "\n".join(
-        f"- **{escape(verdict.split)}, {dimension_label(verdict.dimension)}: {outcome_label(verdict.outcome)}.** {whole(in_catalogue(verdict.sentence))}"
+        f"- **{escape(verdict.split)}, {dimension_label(verdict.dimension)}: {outcome_label(verdict.outcome)}.** {whole(in_catalogue(verdict_in_words(result, verdict)))}"
         for name in dict.fromkeys(verdict.split for verdict in result.verdicts)
         for verdict in result.verdicts
         if verdict.split == name

@@ -35,6 +35,7 @@ from recsat.report.reliability_plot import reliability_plots
 from recsat.report.samples import reason_for_sample
 from recsat.report.tables import DIMENSIONS, all_lines, kind_of, main_table, slice_names, slice_table, split_tables
 from recsat.report.terms import explained
+from recsat.report.verdicts import verdict_in_words
 from recsat.result import numerals
 from recsat.result.model import Result, SampleUser, Verdict
 
@@ -75,7 +76,8 @@ def _context(result: Result) -> dict[str, Any]:
         "not_measured": not_measured(result),
         "stored_texts": {absent.reason for absent in result.not_measured}
         | {one.reason for one in result.fitness}
-        | {one.lack for one in result.attributions},
+        | {one.lack for one in result.attributions}
+        | {verdict.sentence for verdict in result.verdicts},
         "labels": {info.name: in_catalogue(info.label) for info in result.measures},
         "verdicts": _verdicts(result.verdicts),
         "level": confidence(result),
@@ -145,6 +147,7 @@ def _templates() -> jinja2.Environment:
         interval,
         reason,
         reason_for_sample,
+        verdict_in_words,
     ):
         environment.globals[function.__name__] = function
     return environment
