@@ -22,6 +22,7 @@ from recsat.report.headline import (
     unanswered_sign,
 )
 from recsat.report.language import enumerated, gettext, in_catalogue, interval
+from recsat.report.slice_differences import reversals_on
 from recsat.result.model import Attribution, Result, Share, Verdict
 from recsat.result.numerals import decimals_for, number, share, signed
 
@@ -46,6 +47,13 @@ class SplitAnswer:
     """What was compared, by which measure, with its interval; empty where nothing was."""
     other_dimensions: list[Verdict]
     """Empty where the split has no answer to stand beside."""
+    reversals: list[str]
+    """Slices in which the difference has the other sign, a sentence each; likewise empty."""
+
+    @property
+    def text(self) -> str:
+        """All sentences in one."""
+        return " ".join(part for part in (self.effect, self.evidence, *self.reversals) if part)
 
 
 def split_answers(result: Result, lines: Sequence[SplitHeadline]) -> list[SplitAnswer]:
@@ -147,6 +155,7 @@ def _answer(result: Result, line: SplitHeadline) -> SplitAnswer:
             for verdict in result.verdicts
             if evidence and verdict.split == line.split and verdict.dimension != "accuracy"
         ],
+        reversals=reversals_on(result, line.split) if evidence else [],
     )
 
 

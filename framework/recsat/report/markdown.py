@@ -19,7 +19,9 @@ from recsat.report.headline import (
     not_measured,
 )
 from recsat.report.language import gettext, in_catalogue, in_language, interval, language_of
-from recsat.report.tables import interval_in_words, remarks
+from recsat.report.plan import plan_in_words
+from recsat.report.slice_differences import slice_differences
+from recsat.report.tables import draws_in_words, interval_in_words, remarks
 from recsat.report.verdicts import verdict_in_words
 from recsat.result.model import Estimate, MeasureInfo, Result
 from recsat.result.numerals import NOTHING, decimals_for, duration, memory, moment, number, share, signed
@@ -48,10 +50,10 @@ def _parts(result: Result) -> list[str]:
         "# " + gettext("Does a language model make these users more satisfied?"),
         whole(answer_in_words(lines)),
         "\n".join(
-            f"- **{escape(one.split)}: {one.outcome}.** {whole(' '.join([one.effect, one.evidence]).strip())}"
-            for one in split_answers(result, lines)
+            f"- **{escape(one.split)}: {one.outcome}.** {whole(one.text)}" for one in split_answers(result, lines)
         ),
         whole(missing_in_words(result)),
+        "" if result.plan is None else whole(plan_in_words(result.plan)),
         f"*{escape(result.domain)}, {escape(result.run_id)}, {escape(moment(result.created))}*",
     ]
     if result.data.simulated:
@@ -124,6 +126,11 @@ def _split(result: Result, line: SplitHeadline) -> list[str]:
             value=whole(line.value),
         )
         sentences.insert(0, leads)
+    if differences := slice_differences(result, line.split):
+        sentences.append(whole(differences.sentence))
+    sentences += [
+        whole(times) for split in result.splits if split.name == line.split and (times := draws_in_words(split))
+    ]
     parts.append(" ".join(sentences))
     infos = _main_measures(result, line.split)
     if infos:

@@ -30,10 +30,21 @@ from recsat.report.language import (
     plural_message,
     translation,
 )
+from recsat.report.plan import HASH_LENGTH, whose_plan
 from recsat.report.plot import accuracy_diversity_plot
 from recsat.report.reliability_plot import reliability_plots
 from recsat.report.samples import reason_for_sample
-from recsat.report.tables import DIMENSIONS, all_lines, kind_of, main_table, slice_names, slice_table, split_tables
+from recsat.report.slice_differences import slice_differences
+from recsat.report.tables import (
+    DIMENSIONS,
+    all_lines,
+    draws_in_words,
+    kind_of,
+    main_table,
+    slice_names,
+    slice_table,
+    split_tables,
+)
 from recsat.report.terms import explained
 from recsat.report.verdicts import verdict_in_words
 from recsat.result import numerals
@@ -93,6 +104,7 @@ def _context(result: Result) -> dict[str, Any]:
                 "plot": accuracy_diversity_plot(result, name),
                 "curve": curve_plot(result, name),
                 "slices": slice_table(result, name),
+                "differences": slice_differences(result, name),
                 "slice_tables": {part: split_tables(result, name, part) for part in slice_names(result, name)},
             }
             for name in names
@@ -103,6 +115,7 @@ def _context(result: Result) -> dict[str, Any]:
         "settings": list(_flat(result.config)),
         "users": users,
         "n_users_left": len(result.sample_users) - sum(len(users_of_split) for users_of_split in users.values()),
+        "hash_length": HASH_LENGTH,
         "most": {"listed": MOST_LISTED, "history": MOST_HISTORY},
     }
 
@@ -143,11 +156,13 @@ def _templates() -> jinja2.Environment:
     for function in (
         answers.dimension_label,
         answers.outcome_label,
+        draws_in_words,
         facts,
         interval,
         reason,
         reason_for_sample,
         verdict_in_words,
+        whose_plan,
     ):
         environment.globals[function.__name__] = function
     return environment
