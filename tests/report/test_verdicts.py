@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from recsat.report.language import in_language
@@ -94,3 +96,11 @@ def test_in_chinese_all_of_it_is(result: Result) -> None:
 def test_without_a_comparison_the_run_s_own_sentence_stands(result: Result) -> None:
     verdict = accuracy_on(result, "timeline")
     assert verdict_in_words(result, verdict) == verdict.sentence
+
+
+def test_in_english_it_says_what_the_run_says_itself(finished_run: Path) -> None:
+    result = Result.model_validate_json((finished_run / "result.json").read_bytes())
+    compared = [verdict for verdict in result.verdicts if verdict.primary is not None]
+    assert compared
+    for verdict in compared:
+        assert verdict_in_words(result, verdict) == verdict.sentence

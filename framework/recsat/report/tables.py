@@ -137,7 +137,7 @@ def draws_in_words(split: SplitSummary) -> str:
     if split.n_draws == 1:
         return ""
     return gettext(
-        "Drawn %(n)s times: means and intervals are over draws and users, and these sizes are those of the first draw.",
+        "Means and intervals are over %(n)s draws and their users; sizes are those of the first draw.",
         n=split.n_draws,
     )
 
