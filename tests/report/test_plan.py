@@ -40,10 +40,10 @@ def test_the_page_has_every_line_and_the_whole_hash(result: Result) -> None:
 
 
 def test_what_was_kept_is_not_on_the_first_screen(result: Result) -> None:
-    for kept in (plan(0), None):
-        html = render_page(result.model_copy(update={"plan": kept}))
+    for record in (plan(0), None):
+        html = render_page(result.model_copy(update={"plan": record}))
         assert "The plan was not kept." not in html
-        assert ('id="plan"' in html) == (kept is not None)
+        assert ('id="plan"' in html) == (record is not None)
     assert "<dt>kept</dt><dd>yes</dd>" in render_page(result.model_copy(update={"plan": plan(0)}))
 
 
