@@ -33,7 +33,8 @@ def with_hit_rates(result: Result, rates: dict[str, float]) -> Result:
 
 def with_model_share(result: Result, mean: float, half: float) -> Result:
     share = Share(mean=mean, low=mean - half, high=mean + half, n_users=601)
-    changed = [one.model_copy(update={"model_share": share}) for one in result.attributions]
+    older = {"model_share": share, "twin": None, "over_twin": None, "answer": None}
+    changed = [one.model_copy(update=older) for one in result.attributions]
     return result.model_copy(update={"attributions": changed})
 
 
@@ -83,6 +84,45 @@ def test_where_nothing_is_shown_no_effect_is_told_but_what_could_have_been_misse
     assert "90" not in one.evidence
     assert "Tested by nDCG@10: +0.0010, 95 % interval −0.0139 to +0.0159, 601 users." in one.evidence
     assert "A true difference below 0.021 would be missed more than one time in five." in one.evidence
+
+
+def test_the_evidence_is_against_both_arms(result: Result) -> None:
+    one = answers_of(result)["cold-items"]
+    assert one.evidence.endswith(
+        "Tested by nDCG@10 on 601 users, in brackets the 95 % interval: against popularity +0.118 (+0.108 to +0.128), "
+        "against itself with words in the model's place +0.063 (+0.053 to +0.073)."
+    )
+    changed = [one.model_copy(update={"twin": one.without_model}) for one in result.attributions]
+    one = answers_of(result.model_copy(update={"attributions": changed}))["cold-items"]
+    assert one.evidence.endswith("Tested by nDCG@10: +0.118, 95 % interval +0.108 to +0.128, 601 users.")
+
+
+@pytest.mark.parametrize(
+    ("split", "over_twin", "effect", "evidence"),
+    [
+        (
+            "cold-items",
+            0.002,
+            "No difference is shown to be the model's.",
+            "so the model is not said to help. A true difference below 0.014 would be missed more than one time in five.",
+        ),
+        (
+            "random",
+            0.002,
+            "Behind, but it does not lead, so it costs nobody anything.",
+            "but text does not lead on validation, so nobody would serve it.",
+        ),
+    ],
+)
+def test_a_share_that_is_shown_and_decides_nothing_is_said_to(
+    result: Result, split: str, over_twin: float, effect: str, evidence: str
+) -> None:
+    share = Share(mean=over_twin, low=over_twin - 0.01, high=over_twin + 0.01, n_users=601)
+    changed = [one.model_copy(update={"over_twin": share, "answer": "not shown"}) for one in result.attributions]
+    one = answers_of(result.model_copy(update={"attributions": changed}))[split]
+    assert (one.answer, one.effect) == ("not shown", effect)
+    assert one.evidence.endswith(evidence)
+    assert "Lists with a hit" not in one.evidence
 
 
 def test_a_split_that_cannot_answer_says_why_and_shows_no_numbers(result: Result) -> None:

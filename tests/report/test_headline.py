@@ -118,6 +118,43 @@ def test_the_answer_is_that_of_the_models_share(
     assert [(one.side, one.arm) for one in line.contenders] == [("with the model", "reader"), ("nothing", "counter")]
 
 
+@pytest.mark.parametrize(
+    ("decision", "mean", "answer", "ending"),
+    [
+        (
+            "helps",
+            0.2,
+            "yes",
+            "Against itself with words in the model's place (reader-words) it gains +0.100 (+0.0500 to +0.150).",
+        ),
+        ("costs", -0.2, "no", "it gains +0.100 (+0.0500 to +0.150)."),
+        (
+            "not shown",
+            0.2,
+            "not shown",
+            "The model's share is shown, but not that reader is ahead of itself with words in the model's place, so the model is not said to help.",
+        ),
+        (
+            "not shown",
+            -0.2,
+            "not shown",
+            "The model's share lies below 0, but reader does not lead on validation, so nobody would serve it.",
+        ),
+        ("not shown", 0.0, "not shown", "The model's share is not shown."),
+    ],
+)
+def test_the_answer_is_the_run_s_and_not_that_of_the_share(
+    decision: str, mean: float, answer: str, ending: str
+) -> None:
+    plain = divided(words=0.05, model=Share(mean=mean, low=mean - 0.1, high=mean + 0.1, n_users=9))
+    over_twin = Share(mean=0.1, low=0.05, high=0.15, n_users=9)
+    update = {"answer": decision, "twin": "reader-words", "over_twin": over_twin}
+    changed = [one.model_copy(update=update) for one in plain.attributions]
+    (line,) = headlines(plain.model_copy(update={"attributions": changed}))
+    assert line.answer == answer
+    assert line.sentence.endswith(ending)
+
+
 def test_where_words_lead_no_one_their_share_is_nothing_and_no_arm_is_named() -> None:
     (line,) = headlines(divided(words=0.0, model=Share(mean=0.2, low=0.1, high=0.3, n_users=9), without="counter"))
     assert ", nothing is the words', since no arm that reads words alone leads there, +0.200" in line.sentence

@@ -36,6 +36,11 @@ PACKAGE = Path(recsat.__file__).parent
 SPEAKERS = (*sorted((PACKAGE / "report").glob("*.py")), PACKAGE / "cli" / "summary.py")
 AS_IN_PAGE = {"newstyle_gettext": "true", "silent": "false", "trim_blocks": "true", "lstrip_blocks": "true"}
 SLICES = ("all", "cold users", "warm users", "head items", "tail items", "cold items")
+CONTROLS_OF_RATINGS = ("global mean", "user and item biases")
+HELD_OUT_RATINGS = (
+    "every rating that the split holds out",
+    "20% of all rated pairs, drawn at random: the split itself holds out all that was not liked",
+)
 LACKS = ("The run has no vectors of the items.", "The domain names no column of topics.")
 TRANSLATED = [language for language in LANGUAGES if language != "en"]
 PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%|</?\w+[^>]*>")
@@ -60,7 +65,7 @@ def messages_of_code() -> dict[str, str]:
 
 def messages_of_results() -> dict[str, str]:
     """What a result holds in English of recsat's own: names and descriptions of measures, arms and slices."""
-    texts = [*SLICES, *LACKS]
+    texts = [*SLICES, *LACKS, *CONTROLS_OF_RATINGS, *HELD_OUT_RATINGS]
     for info in built_in(10):
         texts += [info.label.partition("@")[0], info.description, info.estimand, info.unit]
     texts += [spec.description for spec in _ARMS] + [f"{words}." for words in IN_PLACE.values()]

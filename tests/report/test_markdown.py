@@ -41,7 +41,8 @@ def test_verdict_table_and_cost_are_there(result: Result) -> None:
         "# Does a language model make these users more satisfied?\n\n"
         "Yes on cold-items. No on random: it costs accuracy there. The data of timeline cannot answer.\n"
     )
-    assert "- **random, Accuracy: worse.** text against popularity" in text
+    assert "- **random, Accuracy: worse.** Accuracy on random: text, which leads on validation among" in text
+    assert "- **timeline, Accuracy: worse.** text against popularity on nDCG@10" in text
     assert "| ease | 0.279 (" in text
     assert "| embed | 41.7 s | 1.28 GiB | 1,902 | 53 |" in text
     assert "quarantine" in text
@@ -104,7 +105,9 @@ def test_no_sentence_is_cut(result: Result, language: Language) -> None:
     long_sentence = "All of this sentence is read to its very end, however long it may be. " * 4 + "End."
     talkative = result.model_copy(
         update={
-            "verdicts": [verdict.model_copy(update={"sentence": long_sentence}) for verdict in result.verdicts],
+            "verdicts": [
+                verdict.model_copy(update={"sentence": long_sentence, "primary": None}) for verdict in result.verdicts
+            ],
             "fitness": [one.model_copy(update={"reason": long_sentence}) for one in result.fitness],
             "not_measured": [NotMeasured(name="late", reason=long_sentence)],
             "data": result.data.model_copy(update={"source": long_sentence}),
@@ -124,3 +127,14 @@ def test_a_split_that_cannot_answer_says_so_before_its_numbers(result: Result) -
     assert "- **timeline: it cannot answer.** 80 % of the judged users have no history." in before
     assert "- **random: it can answer.** 601 users can be judged." in before
     assert "This split cannot answer: 80 % of the judged users have no history." in before.partition("## ")[2]
+
+
+def test_errors_of_predicted_ratings_and_clicks_are_there_for_the_test_part(result: Result) -> None:
+    section = (
+        render_markdown(result).partition("## Ratings, clicks and conversions as predicted")[2].partition("## ")[0]
+    )
+    assert "| global mean | random | 0.970 (0.950–0.990) | 0.776 (0.756–0.796) | – |" in section
+    assert section.count("−0.0180 (−0.0240 to −0.0120) |") == 3
+    assert section.count("| 0.1402 | −0.0080 (−0.0090 to −0.0070) |") == 1
+    bare = result.model_copy(update={"ratings": [], "predictions": [one for one in result.predictions if one.arm]})
+    assert "as predicted" not in render_markdown(bare)

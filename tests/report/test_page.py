@@ -14,6 +14,7 @@ import pytest
 
 from recsat.report.page import _sample, render_page
 from recsat.report.tables import main_table, split_tables
+from recsat.report.verdicts import verdict_in_words
 from recsat.result.model import ArmResult, Difference, ListedItem, Measure, MeasureInfo, Result, SampleUser
 
 SCRIPT_TITLE = "<script>alert(1)</script> & Sons"
@@ -240,7 +241,7 @@ def test_the_first_screen_says_question_answer_effect_certainty_and_what_is_miss
         "Yes on cold-items. No on random: it costs accuracy there. The data of timeline cannot answer.",
         "One more list with a hit in every",
         "fewer have a hit.",
-        "95 % interval +0.108 to +0.128, 601 users.",
+        "against popularity +0.118 (+0.108 to +0.128), against itself with words in the model's place +0.063",
         "80 % of the judged users have no history.",
         "Not measured: Business value, Mean rating of hits@10 and content.click_through.",
     ):
@@ -307,7 +308,7 @@ def test_every_arm_measure_split_slice_stage_and_setting_is_there(result: Result
     ):
         assert text in texts
     for verdict in result.verdicts:
-        assert verdict.sentence in texts
+        assert verdict_in_words(result, verdict) in texts
 
 
 def test_every_number_of_the_whole_split_is_there_with_its_interval(html: str, result: Result) -> None:

@@ -50,7 +50,8 @@ def test_points_say_their_numbers(plot: ReliabilityPlot) -> None:
 
 def test_the_page_has_the_section_with_every_number(result: Result) -> None:
     html = render_page(result)
-    assert 'href="#predicted"' in html
+    before = html[: html.index('id="predicted"')]
+    assert before.rindex('<details class="fold">') > before.rindex("</details>")
     section = html[html.index('id="predicted"') : html.index('id="slices"')]
     for row in result.ratings:
         assert f"{row.rmse.value:.3f}" in section

@@ -8,7 +8,7 @@ import pytest
 
 from recsat.report.markdown import render_markdown
 from recsat.report.page import render_page
-from recsat.report.tables import all_lines, interval_in_words, slice_table, split_tables
+from recsat.report.tables import all_lines, draws_in_words, interval_in_words, slice_table, split_tables
 from recsat.result.model import ArmResult, Difference, Measure, Result
 
 NO_SPREAD = "no spread: nothing can be said"
@@ -138,3 +138,14 @@ def test_both_means_of_a_conditional_measure_are_those_of_the_users_compared(res
 def test_the_page_says_over_whom_a_mean_is(result: Result) -> None:
     infos = [info.model_copy(update={"estimand": f"Mean over {info.name} & all."}) for info in result.measures]
     assert "Mean over ndcg@10 &amp; all." in render_page(result.model_copy(update={"measures": infos}))
+
+
+def test_a_split_that_is_drawn_several_times_says_over_what_its_means_are(result: Result) -> None:
+    sentence = "Means and intervals are over 5 draws and their users; sizes are those of the first draw."
+    assert {split.name: draws_in_words(split) for split in result.splits} == {
+        "random": "",
+        "timeline": "",
+        "cold-items": sentence,
+    }
+    assert f"candidate items. {sentence}</p>" in render_page(result)
+    assert render_markdown(result).count(sentence) == 1

@@ -20,6 +20,7 @@ from recsat.report.headline import (
     split_names,
 )
 from recsat.report.language import gettext, in_catalogue, in_language, language_of
+from recsat.report.plan import plan_in_words
 from recsat.result.model import MeasureInfo, Result
 from recsat.result.numerals import number
 
@@ -57,9 +58,11 @@ def print_summary(folder: Path, console: Console, language: Language | None = No
         console.print(Text(gettext("Does a language model make these users more satisfied?"), style="bold"))
         console.print(Text(answer_in_words(lines)))
         for one in split_answers(result, lines):
-            console.print(Text(f"{one.split}: {one.effect} {one.evidence}".strip()))
+            console.print(Text(f"{one.split}: {one.text}"))
         if missing := missing_in_words(result):
             console.print(Text(missing))
+        if result.plan is not None:
+            console.print(Text(plan_in_words(result.plan)))
         if result.data.simulated:
             source = result.data.source
             console.print(

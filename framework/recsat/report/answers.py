@@ -18,8 +18,11 @@ from recsat.report.headline import (
     confidence_level,
     n_listed,
     not_measured,
+    reservation,
+    unanswered_sign,
 )
 from recsat.report.language import enumerated, gettext, in_catalogue, interval
+from recsat.report.slice_differences import reversals_on
 from recsat.result.model import Attribution, Result, Share, Verdict
 from recsat.result.numerals import decimals_for, number, share, signed
 
@@ -44,6 +47,13 @@ class SplitAnswer:
     """What was compared, by which measure, with its interval; empty where nothing was."""
     other_dimensions: list[Verdict]
     """Empty where the split has no answer to stand beside."""
+    reversals: list[str]
+    """Slices in which the difference has the other sign, a sentence each; likewise empty."""
+
+    @property
+    def text(self) -> str:
+        """All sentences in one."""
+        return " ".join(part for part in (self.effect, self.evidence, *self.reversals) if part)
 
 
 def split_answers(result: Result, lines: Sequence[SplitHeadline]) -> list[SplitAnswer]:
@@ -145,13 +155,18 @@ def _answer(result: Result, line: SplitHeadline) -> SplitAnswer:
             for verdict in result.verdicts
             if evidence and verdict.split == line.split and verdict.dimension != "accuracy"
         ],
+        reversals=reversals_on(result, line.split) if evidence else [],
     )
 
 
 def _effect(result: Result, shares: Attribution, answer: Answer) -> str:
     """By the hit rate: one more list with a hit in every so many."""
     if answer == "not shown":
-        return gettext("No difference is shown.")
+        return {
+            "yes": gettext("No difference is shown to be the model's."),
+            "no": gettext("Behind, but it does not lead, so it costs nobody anything."),
+            None: gettext("No difference is shown."),
+        }[unanswered_sign(shares)]
     with_model, without = (hit_rate(result, shares.split, arm) for arm in (shares.model, shares.without_model))
     more = None if with_model is None or without is None else with_model - without
     if more is None:
@@ -209,26 +224,51 @@ def _evidence(result: Result, shares: Attribution, of_model: Share, line: SplitH
         sentences.append(
             gettext("%(model)s (%(model_reads)s) against %(other)s (%(other_reads)s).", **_names(result, shares))
         )
-    places = decimals_for([of_model.mean, of_model.low, of_model.high])
-    sentences.append(
-        gettext(
+    sentences.append(_tested(result, shares, of_model, in_catalogue(line.measure.label)))
+    if line.answer == "not shown":
+        sentences += [one for one in (reservation(shares), _missed(result, shares, of_model)) if one]
+    return sentences
+
+
+def _tested(result: Result, shares: Attribution, of_model: Share, measure: str) -> str:
+    """The difference from the arm that leads without the model, and from the model's arm with words in its place where that is another."""
+    twin = None if shares.twin == shares.without_model else shares.over_twin
+    places = decimals_for(end for one in (of_model, twin) if one for end in (one.mean, one.low, one.high))
+    n = f"{of_model.n_users:,}"
+    if twin is None:
+        return gettext(
             "Tested by %(measure)s: %(difference)s, %(confidence)s %(ends)s, %(n)s users.",
-            measure=in_catalogue(line.measure.label),
+            measure=measure,
             difference=signed(of_model.mean, places),
             confidence=confidence(result),
             ends=interval(of_model.low, of_model.high, places, with_sign=True),
-            n=f"{of_model.n_users:,}",
+            n=n,
         )
+    return gettext(
+        "Tested by %(measure)s on %(n)s users, in brackets the %(confidence)s: against %(other)s %(difference)s (%(ends)s), "
+        "against itself with words in the model's place %(over_twin)s (%(ends_of_twin)s).",
+        measure=measure,
+        n=n,
+        confidence=confidence(result),
+        other=shares.without_model,
+        difference=signed(of_model.mean, places),
+        ends=interval(of_model.low, of_model.high, places, with_sign=True),
+        over_twin=signed(twin.mean, places),
+        ends_of_twin=interval(twin.low, twin.high, places, with_sign=True),
     )
-    smallest = detectable(of_model, confidence_level(result) or 0.95)
-    if line.answer == "not shown" and smallest:
-        sentences.append(
-            gettext(
-                "A true difference below %(smallest)s would be missed more than one time in five.",
-                smallest=number(smallest, 3),
-            )
-        )
-    return sentences
+
+
+def _missed(result: Result, shares: Attribution, of_model: Share) -> str:
+    """What could have been missed of the difference that is not shown; empty where one is shown and decides nothing."""
+    unanswered = unanswered_sign(shares)
+    not_shown = {"yes": shares.over_twin, "no": None, None: of_model}[unanswered]
+    smallest = None if not_shown is None else detectable(not_shown, confidence_level(result) or 0.95)
+    if not smallest:
+        return ""
+    return gettext(
+        "A true difference below %(smallest)s would be missed more than one time in five.",
+        smallest=number(smallest, 3),
+    )
 
 
 def _names(result: Result, shares: Attribution) -> dict[str, str | None]:

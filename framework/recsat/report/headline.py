@@ -246,10 +246,42 @@ def _language(result: Result, ordered: Sequence[ArmResult], lead: MeasureInfo) -
         words_part=_words_part(shares),
         share=_share(shares.model_share),
     )
-    answer = _sign(shares.model_share)
+    sentences = [sentence]
+    if shares.over_twin is not None:
+        sentences.append(
+            gettext(
+                "Against itself with words in the model's place (%(twin)s) it gains %(share)s.",
+                twin=shares.twin,
+                share=_share(shares.over_twin),
+            )
+        )
+    answer = _answer_of(shares, shares.model_share)
     if answer == "not shown":
-        sentence += " " + gettext("The model's share is not shown.")
-    return answer, sentence, list(contenders.values())
+        sentences.append(reservation(shares) or gettext("The model's share is not shown."))
+    return answer, " ".join(sentences), list(contenders.values())
+
+
+def reservation(shares: Attribution) -> str:
+    """Why a share of the model that is shown is no answer; empty where it is one, or where it is not shown."""
+    return {
+        "yes": gettext(
+            "The model's share is shown, but not that %(model)s is ahead of itself with words in the model's place, so the model is not said to help.",
+            model=shares.model,
+        ),
+        "no": gettext(
+            "The model's share lies below 0, but %(model)s does not lead on validation, so nobody would serve it.",
+            model=shares.model,
+        ),
+        None: "",
+    }[unanswered_sign(shares)]
+
+
+def unanswered_sign(shares: Attribution) -> Literal["yes", "no"] | None:
+    """What the model's share alone would say, where the run's answer is that nothing is shown all the same."""
+    if shares.answer != "not shown" or shares.model_share is None:
+        return None
+    sign = _sign(shares.model_share)
+    return None if sign == "not shown" else sign
 
 
 def lack_in_words(result: Result, shares: Attribution) -> str:
@@ -290,7 +322,13 @@ def _gain(mean: float, info: MeasureInfo) -> float:
     return mean if info.better == "lower" else -mean
 
 
-def _sign(share: Share) -> Answer:
+def _answer_of(shares: Attribution, of_model: Share) -> Answer:
+    """The run's own answer; in results that have none, by the model's share alone."""
+    answers: dict[str, Answer] = {"helps": "yes", "costs": "no", "not shown": "not shown"}
+    return _sign(of_model) if shares.answer is None else answers[shares.answer]
+
+
+def _sign(share: Share) -> Literal["yes", "no", "not shown"]:
     """By the interval: paired, on the same users, of arms that were picked on validation."""
     if share.low is not None and share.low > 0:
         return "yes"

@@ -18,10 +18,13 @@ from recsat.report.headline import (
     lead_measure,
     not_measured,
 )
-from recsat.report.language import gettext, in_catalogue, in_language, language_of
-from recsat.report.tables import interval_in_words, remarks
-from recsat.result.model import MeasureInfo, Result
-from recsat.result.numerals import NOTHING, decimals_for, duration, memory, moment, number
+from recsat.report.language import gettext, in_catalogue, in_language, interval, language_of
+from recsat.report.plan import plan_in_words
+from recsat.report.slice_differences import slice_differences
+from recsat.report.tables import draws_in_words, interval_in_words, remarks
+from recsat.report.verdicts import verdict_in_words
+from recsat.result.model import Estimate, MeasureInfo, Result
+from recsat.result.numerals import NOTHING, decimals_for, duration, memory, moment, number, share, signed
 
 MOST_TEXT = 120
 MOST_OF_DIMENSION = {"accuracy": 3, "diversity": 2, "behaviour": 2, "business": 2}
@@ -47,10 +50,10 @@ def _parts(result: Result) -> list[str]:
         "# " + gettext("Does a language model make these users more satisfied?"),
         whole(answer_in_words(lines)),
         "\n".join(
-            f"- **{escape(one.split)}: {one.outcome}.** {whole(' '.join([one.effect, one.evidence]).strip())}"
-            for one in split_answers(result, lines)
+            f"- **{escape(one.split)}: {one.outcome}.** {whole(one.text)}" for one in split_answers(result, lines)
         ),
         whole(missing_in_words(result)),
+        "" if result.plan is None else whole(plan_in_words(result.plan)),
         f"*{escape(result.domain)}, {escape(result.run_id)}, {escape(moment(result.created))}*",
     ]
     if result.data.simulated:
@@ -62,6 +65,8 @@ def _parts(result: Result) -> list[str]:
         parts += ["## " + gettext("What this data can answer"), _fitness(result)]
     for line in lines:
         parts += _split(result, line)
+    if result.ratings or any(error.arm is None for error in result.predictions):
+        parts += ["## " + gettext("Ratings, clicks and conversions as predicted"), *_predicted(result)]
     if missing := not_measured(result):
         absent = [f"- **{escape(one.name)}** {NOTHING} {whole(in_catalogue(one.reason))}" for one in missing]
         parts += ["## " + gettext("Not measured"), "\n".join(absent)]
@@ -103,7 +108,7 @@ def _fitness(result: Result) -> str:
 
 def _verdicts(result: Result) -> str:
     return "\n".join(
-        f"- **{escape(verdict.split)}, {dimension_label(verdict.dimension)}: {outcome_label(verdict.outcome)}.** {whole(in_catalogue(verdict.sentence))}"
+        f"- **{escape(verdict.split)}, {dimension_label(verdict.dimension)}: {outcome_label(verdict.outcome)}.** {whole(in_catalogue(verdict_in_words(result, verdict)))}"
         for name in dict.fromkeys(verdict.split for verdict in result.verdicts)
         for verdict in result.verdicts
         if verdict.split == name
@@ -121,6 +126,11 @@ def _split(result: Result, line: SplitHeadline) -> list[str]:
             value=whole(line.value),
         )
         sentences.insert(0, leads)
+    if differences := slice_differences(result, line.split):
+        sentences.append(whole(differences.sentence))
+    sentences += [
+        whole(times) for split in result.splits if split.name == line.split and (times := draws_in_words(split))
+    ]
     parts.append(" ".join(sentences))
     infos = _main_measures(result, line.split)
     if infos:
@@ -168,6 +178,51 @@ def _measures(result: Result, split: str, infos: Sequence[MeasureInfo]) -> str:
         level=confidence(result),
     )
     return "\n\n".join([table, legend, *(whole(remark) for remark in remarks(result, split, arms, infos))])
+
+
+def _predicted(result: Result) -> list[str]:
+    """Errors of predicted ratings, and of the model of what was shown on the test part."""
+    ratings = [
+        [
+            escape(in_catalogue(row.predictor)),
+            escape(row.split),
+            _estimate(row.rmse, 3),
+            _estimate(row.mae, 3),
+            _estimate(row.against_biases, 4, with_sign=True),
+        ]
+        for row in result.ratings
+    ]
+    of_exposures = [
+        [
+            escape(row.event),
+            escape(row.split),
+            share(row.rate, 1),
+            share(row.predicted, 1),
+            number(row.log_loss, 4),
+            _estimate(row.against_known_rate, 4, with_sign=True),
+        ]
+        for row in result.predictions
+        if row.arm is None and row.part == "test"
+    ]
+    heads = [
+        [gettext("Predictor"), gettext("Split"), gettext("RMSE"), gettext("MAE"), gettext("RMSE against biases")],
+        [
+            gettext("Outcome"),
+            gettext("Split"),
+            gettext("Happened"),
+            gettext("Predicted"),
+            gettext("Log loss"),
+            gettext("Against the control"),
+        ],
+    ]
+    return [_table(head, rows) for head, rows in zip(heads, (ratings, of_exposures), strict=True) if rows]
+
+
+def _estimate(one: Estimate | None, places: int, *, with_sign: bool = False) -> str:
+    if one is None:
+        return NOTHING
+    value = signed(one.value, places) if with_sign else number(one.value, places)
+    return f"{value} ({interval(one.low, one.high, places, with_sign=with_sign)})"
 
 
 def _data(result: Result) -> str:

@@ -24,16 +24,29 @@ from recsat.report.language import (
     gettext,
     in_catalogue,
     in_language,
+    interval,
     language_of,
     message,
     plural_message,
     translation,
 )
+from recsat.report.plan import HASH_LENGTH, whose_plan
 from recsat.report.plot import accuracy_diversity_plot
 from recsat.report.reliability_plot import reliability_plots
 from recsat.report.samples import reason_for_sample
-from recsat.report.tables import DIMENSIONS, all_lines, kind_of, main_table, slice_names, slice_table, split_tables
+from recsat.report.slice_differences import slice_differences
+from recsat.report.tables import (
+    DIMENSIONS,
+    all_lines,
+    draws_in_words,
+    kind_of,
+    main_table,
+    slice_names,
+    slice_table,
+    split_tables,
+)
 from recsat.report.terms import explained
+from recsat.report.verdicts import verdict_in_words
 from recsat.result import numerals
 from recsat.result.model import Result, SampleUser, Verdict
 
@@ -74,7 +87,8 @@ def _context(result: Result) -> dict[str, Any]:
         "not_measured": not_measured(result),
         "stored_texts": {absent.reason for absent in result.not_measured}
         | {one.reason for one in result.fitness}
-        | {one.lack for one in result.attributions},
+        | {one.lack for one in result.attributions}
+        | {verdict.sentence for verdict in result.verdicts},
         "labels": {info.name: in_catalogue(info.label) for info in result.measures},
         "verdicts": _verdicts(result.verdicts),
         "level": confidence(result),
@@ -90,6 +104,7 @@ def _context(result: Result) -> dict[str, Any]:
                 "plot": accuracy_diversity_plot(result, name),
                 "curve": curve_plot(result, name),
                 "slices": slice_table(result, name),
+                "differences": slice_differences(result, name),
                 "slice_tables": {part: split_tables(result, name, part) for part in slice_names(result, name)},
             }
             for name in names
@@ -100,6 +115,7 @@ def _context(result: Result) -> dict[str, Any]:
         "settings": list(_flat(result.config)),
         "users": users,
         "n_users_left": len(result.sample_users) - sum(len(users_of_split) for users_of_split in users.values()),
+        "hash_length": HASH_LENGTH,
         "most": {"listed": MOST_LISTED, "history": MOST_HISTORY},
     }
 
@@ -140,9 +156,13 @@ def _templates() -> jinja2.Environment:
     for function in (
         answers.dimension_label,
         answers.outcome_label,
+        draws_in_words,
         facts,
+        interval,
         reason,
         reason_for_sample,
+        verdict_in_words,
+        whose_plan,
     ):
         environment.globals[function.__name__] = function
     return environment

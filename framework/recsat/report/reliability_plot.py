@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from recsat.report.language import gettext
 from recsat.report.plot import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, Tick
 from recsat.result.model import PredictionError, Result
 from recsat.result.numerals import number, share
@@ -65,9 +66,13 @@ def _plot(error: PredictionError) -> ReliabilityPlot:
                 y=y_axis.at(bin.observed),
                 y_low=y_axis.at(bin.low),
                 y_high=y_axis.at(bin.high),
-                description=(
-                    f"{number(bin.n, 0)} exposures: {share(bin.predicted, 1)} predicted, {share(bin.observed, 1)} happened, "
-                    f"interval {share(bin.low, 1)} to {share(bin.high, 1)}"
+                description=gettext(
+                    "%(n)s exposures: %(predicted)s predicted, %(observed)s happened, interval %(low)s to %(high)s",
+                    n=number(bin.n, 0),
+                    predicted=share(bin.predicted, 1),
+                    observed=share(bin.observed, 1),
+                    low=share(bin.low, 1),
+                    high=share(bin.high, 1),
                 ),
             )
             for bin in error.reliability

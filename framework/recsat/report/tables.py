@@ -11,7 +11,7 @@ from recsat.measure.differences import FEW_EFFECTIVE
 from recsat.report.answers import dimension_label
 from recsat.report.headline import Direction, arms_on, direction, lead_measure, main_measures, n_listed
 from recsat.report.language import enumerated, gettext, in_catalogue, interval
-from recsat.result.model import ArmResult, Difference, Measure, MeasureInfo, Result
+from recsat.result.model import ArmResult, Difference, Measure, MeasureInfo, Result, SplitSummary
 from recsat.result.numerals import NOTHING, decimals_for, number, p_value, signed
 
 Kind = Literal["language", "words", "other", "unknown"]
@@ -130,6 +130,16 @@ def main_table(result: Result, split: str) -> Table:
     arms = [arm for arm in arms if arm in best or arm.name == result.baseline]
     infos = [info for info in main_measures(result) if any(info.name in arm.measures for arm in arms)]
     return _table(result, "", arms, [(info, arms) for info in infos], [_column(info) for info in infos])
+
+
+def draws_in_words(split: SplitSummary) -> str:
+    """How often a split was drawn; empty where once."""
+    if split.n_draws == 1:
+        return ""
+    return gettext(
+        "Means and intervals are over %(n)s draws and their users; sizes are those of the first draw.",
+        n=split.n_draws,
+    )
 
 
 def remarks(result: Result, split: str, arms: Sequence[ArmResult], infos: Sequence[MeasureInfo]) -> list[str]:

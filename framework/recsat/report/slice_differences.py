@@ -1,0 +1,104 @@
+"""Whether the difference of a verdict's pair is the same in every slice, in words and in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from recsat.report.headline import confidence_level
+from recsat.report.language import gettext, in_catalogue, interval
+from recsat.result.model import Estimate, Result, SliceComparison, SliceContrast, WithinSlices
+from recsat.result.numerals import decimals_for, p_value, signed
+
+
+@dataclass(frozen=True)
+class DifferenceInSlice:
+    slice: str
+    difference: Estimate
+    n_users: int
+
+
+@dataclass(frozen=True)
+class ContrastOfSlices:
+    first: str
+    second: str
+    difference: Estimate
+    p_adjusted: str
+
+
+@dataclass(frozen=True)
+class SliceDifferences:
+    """The pair of a split, slice by slice, and pairs of slices against each other."""
+
+    sentence: str
+    reversals: list[str]
+    """A sentence for each slice in which the sign is the other one."""
+    slices: list[DifferenceInSlice]
+    contrasts: list[ContrastOfSlices]
+    places: int
+
+
+def slice_differences(result: Result, split: str) -> SliceDifferences | None:
+    """None where the result does not say, or no slice has users enough."""
+    within = next((one for one in result.within_slices if one.split == split), None)
+    if within is None or not within.slices:
+        return None
+    return SliceDifferences(
+        sentence=_sentence(result, within),
+        reversals=_reversals(within),
+        slices=[DifferenceInSlice(in_catalogue(one.slice), _estimate(one), one.n_users) for one in within.slices],
+        contrasts=[
+            ContrastOfSlices(in_catalogue(one.first), in_catalogue(one.second), _estimate(one), p_value(one.p_adjusted))
+            for one in within.contrasts
+        ],
+        places=_places(within),
+    )
+
+
+def reversals_on(result: Result, split: str) -> list[str]:
+    """Where the pair's difference has the other sign, a sentence for each slice."""
+    differences = slice_differences(result, split)
+    return [] if differences is None else differences.reversals
+
+
+def _sentence(result: Result, within: WithinSlices) -> str:
+    label = next((info.label for info in result.measures if info.name == within.measure), within.measure)
+    pair = gettext(
+        "%(arm)s minus %(other)s in %(measure)s.", arm=within.arm, other=within.other, measure=in_catalogue(label)
+    )
+    level = confidence_level(result) or 0.95
+    differing = [
+        gettext("%(first)s from %(second)s", first=in_catalogue(one.first), second=in_catalogue(one.second))
+        for one in within.contrasts
+        if one.p_adjusted <= 1 - level
+    ]
+    if within.differ:
+        return f"{pair} " + gettext(
+            "The difference is not the same in every slice: %(pairs)s.", pairs=gettext(", ").join(differing)
+        )
+    if within.contrasts:
+        return f"{pair} " + gettext("That it is another in some slice is not shown.")
+    return f"{pair} " + gettext("There are no two slices to compare.")
+
+
+def _reversals(within: WithinSlices) -> list[str]:
+    places = _places(within)
+    return [
+        gettext(
+            "On %(slice)s it is the other way round: %(arm)s minus %(other)s is %(difference)s (%(ends)s).",
+            slice=in_catalogue(one.slice),
+            arm=within.arm,
+            other=within.other,
+            difference=signed(one.mean, places),
+            ends=interval(one.low, one.high, places, with_sign=True),
+        )
+        for one in within.slices
+        if one.slice in within.reversed
+    ]
+
+
+def _places(within: WithinSlices) -> int:
+    return decimals_for(one.mean for one in [*within.slices, *within.contrasts])
+
+
+def _estimate(one: SliceComparison | SliceContrast) -> Estimate:
+    return Estimate(value=one.mean, low=one.low, high=one.high)
