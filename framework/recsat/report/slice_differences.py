@@ -97,7 +97,8 @@ def _reversals(within: WithinSlices) -> list[str]:
 
 
 def _places(within: WithinSlices) -> int:
-    return decimals_for(one.mean for one in [*within.slices, *within.contrasts])
+    means = [one.mean for one in within.slices] + [one.mean for one in within.contrasts]
+    return decimals_for(means)
 
 
 def _estimate(one: SliceComparison | SliceContrast) -> Estimate:
