@@ -393,6 +393,12 @@ def test_a_slice_is_saved_as_its_own_numbers(tmp_path: Path) -> None:
     np.testing.assert_array_equal(back, array)
 
 
+@pytest.mark.parametrize("name", ["popularity", "text", "ease", "ials", "mf"])
+def test_an_arm_that_is_not_fitted_is_not_saved(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SavedArmError, match=r"is not fitted, so there is nothing to save\. Call fit first"):
+        save_arm(EVERY_ARM[name][0](), tmp_path / name, name=name, items=ITEMS)
+
+
 def test_an_attribute_of_no_known_type_is_named() -> None:
     with pytest.raises(TypeError, match="model is a Catalogue, of which no state can be made"):
         packed({"model": WORLD.catalogue})

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from recsat.contract.arm import ArmState, Recommender
+from recsat.errors import SavedArmError
 
 
 class SavedByAttributes(Recommender):
@@ -19,8 +20,15 @@ class SavedByAttributes(Recommender):
     None is left out, settings included: one that was forgotten would be the default of the arm that is restored, and nobody would see it.
     """
 
+    def attributes(self) -> dict[str, Any]:
+        """What is saved, by name; an arm that holds more than data says here what stands for the rest."""
+        return dict(vars(self))
+
     def state(self) -> ArmState:
-        return packed(vars(self))
+        state = packed(self.attributes())
+        if not state.arrays:
+            raise SavedArmError(f"{type(self).__name__} is not fitted, so there is nothing to save. Call fit first.")
+        return state
 
     def restore(self, state: ArmState) -> Self:
         vars(self).update(unpacked(state))

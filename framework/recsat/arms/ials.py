@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from recsat.arms.attributes import SavedByAttributes, packed
+from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.leave_one_out import contributions_of_least_squares
 from recsat.arms.linear.padded import at_candidates, factors_of, reasons_by
 from recsat.contract.arm import ArmState, Reasons
@@ -53,9 +53,9 @@ class ImplicitALS(SavedByAttributes):
             random_state=seed,
         )
 
-    def state(self) -> ArmState:
+    def attributes(self) -> dict[str, Any]:
         """Without the library's model, which solves users from the item factors alone."""
-        return packed({name: value for name, value in vars(self).items() if name != "_model"})
+        return {name: value for name, value in vars(self).items() if name != "_model"}
 
     def restore(self, state: ArmState) -> Self:
         super().restore(state)

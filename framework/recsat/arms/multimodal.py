@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,10 +54,10 @@ class MultimodalAligned(AlignedText):
         super().fit(replace(train, vectors={"text": fused}))
         return self
 
-    def state(self) -> ArmState:
+    def attributes(self) -> dict[str, Any]:
         """With the modalities' vectors, which the run has, in the place of the fused ones."""
         values = {name: value for name, value in vars(self).items() if name != "item_vectors"}
-        return packed({**values, "modalities": packed(self.modalities)})
+        return {**values, "modalities": packed(self.modalities)}
 
     def restore(self, state: ArmState) -> Self:
         values = unpacked(state)

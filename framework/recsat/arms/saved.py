@@ -146,9 +146,9 @@ def load_arm(arm: Arm, folder: Path, *, name: str, items: ArmItems) -> Arm:
             f"{folder}: arm {name!r} was fitted on another catalogue, or one in another order. Load it with the items it was saved with, or fit it anew."
         )
     arrays = dict(_arrays(folder))
-    arrays |= {key: arrays[key].T for key in description.by_columns}
     arrays |= {key: _vectors(folder, one, items) for key, one in description.vectors.items()}
     try:
+        arrays |= {key: arrays[key].T for key in description.by_columns}
         return arm.restore(ArmState(arrays, description.numbers))
     except KeyError as error:
         raise SavedArmError(

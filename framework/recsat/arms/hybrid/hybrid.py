@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
@@ -149,14 +149,14 @@ class Hybrid(SavedByAttributes):
             hidden_liked=dense(hidden_likes[:, hidden]),
         )
 
-    def state(self) -> ArmState:
+    def attributes(self) -> dict[str, Any]:
         values = {**vars(self), "blend_of_parts": asdict(self.blend_of_parts)}
         values |= {name: getattr(self, name).state() for name in ("warm_part", "text_part", "unseen_part")}
         if self.low_rank is None:
             del values["unseen_part"]  # it is text_part
         else:
             values["low_rank"] = packed(vars(self.low_rank))
-        return packed(values)
+        return values
 
     def restore(self, state: ArmState) -> Self:
         values = unpacked(state)

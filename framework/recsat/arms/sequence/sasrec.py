@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -127,10 +127,10 @@ class SequenceTransformer(SavedByAttributes):
             dropout=self.dropout,
         )
 
-    def state(self) -> ArmState:
+    def attributes(self) -> dict[str, Any]:
         """Without what only training needs, and without the device: a loaded arm runs on the one it was made for."""
         values = {name: value for name, value in vars(self).items() if name not in ("_items", "_model", "device")}
-        return packed({**values, "_model": packed(self._model.state_dict())})
+        return {**values, "_model": packed(self._model.state_dict())}
 
     def restore(self, state: ArmState) -> Self:
         values = unpacked(state)
