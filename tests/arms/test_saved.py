@@ -150,6 +150,14 @@ def test_the_vectors_of_the_run_are_written_by_no_arm(name: str, folders: Path) 
     assert not [key for key in arrays if "item_vectors" in key]
 
 
+def test_vectors_that_the_run_does_not_keep_are_written_with_the_arm(tmp_path: Path) -> None:
+    items = ArmItems(WORLD.catalogue, {"text": WORLD.vectors["text"]})
+    save_arm(fitted("multimodal"), tmp_path / "arm", name="multimodal", items=items)
+    assert_same(
+        answers_of(loaded("multimodal", tmp_path / "arm", items), WORLD), answers_of(fitted("multimodal"), WORLD)
+    )
+
+
 def test_a_loaded_arm_shares_the_vectors_of_the_run(folders: Path) -> None:
     arm = loaded("hybrid", folders / "hybrid")
     assert isinstance(arm, Hybrid)

@@ -43,7 +43,7 @@ def row(name: str, train: TrainingData, items: ArmItems) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--domain", default="content")
-    parser.add_argument("--arms", nargs="+", default=[name for name in SPECS if name != "mf"], choices=sorted(SPECS))
+    parser.add_argument("--arms", nargs="+", default=list(SPECS), choices=sorted(SPECS))
     parser.add_argument("--place", type=Path, default=Path(".recsat/benchmarks"))
     options = parser.parse_args()
     context = prepared(options.domain, options.place, [{"name": "warm", "protocol": "random"}])
