@@ -375,6 +375,19 @@ def test_a_state_that_no_file_can_hold_is_refused_and_leaves_what_was_saved(case
     assert [path.name for path in tmp_path.iterdir()] == ["arm"]
 
 
+def test_a_full_disk_leaves_what_was_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_arm(fitted("ease"), tmp_path / "arm", name="ease", items=ITEMS)
+
+    def full(*arguments: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("recsat.arms.saved.save_file", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_arm(fitted("popularity"), tmp_path / "arm", name="popularity", items=ITEMS)
+    assert loaded("ease", tmp_path / "arm")
+    assert [path.name for path in tmp_path.iterdir()] == ["arm"]
+
+
 def test_a_state_of_an_older_version_of_the_arm_is_refused(tmp_path: Path) -> None:
     save_arm(OfState(ArmState(numbers={"beta": 1})), tmp_path / "arm", name="k", items=ITEMS)
     with pytest.raises(SavedArmError, match=r"OfState misses 'alpha' in what was saved. Another version of the arm"):
@@ -414,7 +427,8 @@ def test_an_attribute_of_no_known_type_is_named() -> None:
 
 def test_a_numpy_number_stays_one() -> None:
     """The product of a float32 array with a Python number is float32, with a NumPy float64 it is float64."""
-    back = unpacked(packed({"scale": np.float64(0.1)}))["scale"]
+    state = packed({"scale": np.float64(0.1)})
+    back = unpacked(ArmState(state.arrays, json.loads(json.dumps(state.numbers))))["scale"]
     assert (np.ones(1, dtype=np.float32) * back).dtype == np.float64
 
 
