@@ -4,7 +4,7 @@ These are the public names. Importing them loads no torch, transformers, qdrant-
 """
 
 from recsat.config.settings import RunConfig
-from recsat.contract.arm import RatingPredictor, Reasons, Recommender
+from recsat.contract.arm import ArmState, RatingPredictor, Reasons, Recommender, Saveable
 from recsat.contract.dataset import Dataset
 from recsat.contract.domain import (
     CandidateFilter,
@@ -25,11 +25,21 @@ from recsat.contract.rules import Rule, field
 from recsat.data.columns import Column
 from recsat.data.loading import publisher_folder, read_dataset, set_aside
 from recsat.data.reading import find_table, read_table
-from recsat.errors import ConfigError, DataError, EncoderError, PluginError, RecsatError, RunError, StoreError
+from recsat.errors import (
+    ConfigError,
+    DataError,
+    EncoderError,
+    PluginError,
+    RecsatError,
+    RunError,
+    SavedArmError,
+    StoreError,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ArmState",
     "CandidateFilter",
     "Catalogue",
     "Column",
@@ -58,6 +68,8 @@ __all__ = [
     "RunConfig",
     "RunError",
     "SatisfactionMetric",
+    "Saveable",
+    "SavedArmError",
     "StoreError",
     "TextReranker",
     "TrainingData",

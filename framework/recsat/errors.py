@@ -37,6 +37,10 @@ class RunError(RecsatError):
     """A run folder is missing a stage's files, or they belong to another configuration."""
 
 
+class SavedArmError(RecsatError):
+    """A fitted arm cannot be saved, or what is saved is damaged, in another format, of another arm or of other items."""
+
+
 class UnknownItem(DataError):
     """An item id that the catalogue does not have."""
 

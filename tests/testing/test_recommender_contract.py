@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recsat.contract.arm import Reasons, Recommender
+from recsat.contract.arm import ArmState, Reasons, Recommender
 from recsat.contract.interactions import TrainingData, UserBatch
 from recsat.testing import RecommenderContract
 
@@ -71,6 +72,27 @@ class Same(Recommender):
 
 class TestCompanions(RecommenderContract):
     make = staticmethod(lambda: Companions())
+
+
+class Saved(Companions):
+    """Companions that outlive their process."""
+
+    def __init__(self, scale: float = 1.0) -> None:
+        self.scale = np.float32(scale)
+
+    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
+        return self.scale * super().score(users, candidates)
+
+    def state(self) -> ArmState:
+        return ArmState({"together": self.together}, {"scale": float(self.scale)})
+
+    def restore(self, state: ArmState) -> Self:
+        self.together, self.scale = state.arrays["together"], np.float32(state.numbers["scale"])
+        return self
+
+
+class TestSaved(RecommenderContract):
+    make = staticmethod(lambda: Saved(scale=0.3))
 
 
 class TestFactors(RecommenderContract):
@@ -151,11 +173,38 @@ def predicted(change: Callable[..., Any]) -> Callable[..., Any]:
     return predict_ratings
 
 
+def restored(change: Callable[[Any], Any]) -> Callable[..., Any]:
+    """``change`` of the arm that was restored as it should be."""
+
+    def restore(self: Saved, state: ArmState) -> Any:
+        return change(Saved.restore(self, state))
+
+    return restore
+
+
+def rescaled(arm: Saved, factor: float) -> Saved:
+    arm.scale = np.float32(arm.scale * factor)
+    return arm
+
+
+def forgets_reasons(arm: Saved) -> Saved:
+    explain = arm.explain
+    arm.explain = lambda users, items: replace(explain(users, items), item=np.full(items.shape, -1))  # type: ignore[method-assign]
+    return arm
+
+
+def fit_with_vectors(self: Saved, train: TrainingData) -> Saved:
+    Companions.fit(self, train)
+    self.vectors = self.together  # type: ignore[attr-defined]
+    return self
+
+
 def least_liked(users: UserBatch, items: NDArray[np.int64], reasons: Reasons) -> Reasons:
     first = np.array([row.nonzero()[0][0] for row in users.history.toarray()])
     return Reasons(reasons.code, np.where(items >= 0, first[:, None], -1))
 
 
+SAVES = "test_a_saved_and_loaded_arm"
 RATES = "test_predicted_ratings_are"
 LOWERS = "test_taking_the_named_reason_away_lowers_the_score"
 RULES: list[tuple[str, Callable[[], Recommender], str, str]] = [
@@ -284,6 +333,37 @@ RULES: list[tuple[str, Callable[[], Recommender], str, str]] = [
         RATES,
         "who rated nothing gets a predicted rating that is not finite",
     ),
+    ("state without restore", broken(Companions, state=Saved.state), SAVES, "the arm has state and not the other"),
+    (
+        "restore without state",
+        broken(Companions, restore=Saved.restore),
+        SAVES,
+        "the arm has restore and not the other",
+    ),
+    ("restore gives nothing back", broken(Saved, restore=restored(lambda arm: None)), SAVES, "Return self."),
+    (
+        "another number after loading",
+        broken(Saved, restore=restored(lambda arm: rescaled(arm, 1 + 1e-7))),
+        SAVES,
+        "scores: a loaded arm's are not those of the arm that was saved",
+    ),
+    (
+        "reasons of whom it was fitted on",
+        broken(Saved, restore=restored(forgets_reasons)),
+        SAVES,
+        "items of reasons: a loaded arm's",
+    ),
+    (
+        "vectors that are not in the state",
+        broken(
+            Saved,
+            fit=fit_with_vectors,
+            stored_vectors=lambda self: {"own": self.vectors} if hasattr(self, "vectors") else {},
+        ),
+        SAVES,
+        "a loaded arm answers",
+    ),
+    ("no state that JSON can say", broken(Saved, state=lambda self: ArmState({}, {"arm": self})), SAVES, "are no JSON"),
     (
         "reasons of another shape",
         broken(Companions, explain=explained(lambda u, i, r: Reasons(r.code[:, :1], r.item))),

@@ -11,15 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.bilinear import Moments, bilinear_moments, eigenbases, length_weights, solve_bilinear
 from recsat.arms.linear.inner_products import Representation, inner_products, item_vectors, text_vectors_name
 from recsat.arms.linear.padded import factors_of, reasons_by
 from recsat.arms.linear.transfer import solve_towards
-from recsat.contract.arm import Reasons, Recommender
+from recsat.contract.arm import Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 
 
-class AlignedText(Recommender):
+class AlignedText(SavedByAttributes):
     r"""Inner product of an item's text vector with the user's summed vectors, mapped by what users like together.
 
     .. math:: s_{ui} = \Bigl(\sum_{h \in H_u} e_h\Bigr)^{\!\top} M\, e_i

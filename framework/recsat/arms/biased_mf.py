@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.padded import PADDING, at_candidates, padded_rows, reasons_by
-from recsat.contract.arm import Reasons, Recommender
+from recsat.contract.arm import Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 from recsat.errors import ConfigError
 
@@ -20,7 +21,7 @@ GRAM_BUDGET = 2**27
 """Bytes of the normal matrices that are solved at once."""
 
 
-class BiasedMF(Recommender):
+class BiasedMF(SavedByAttributes):
     r"""A rating is a mean, a user's and an item's deviation from it, and an inner product of factors.
 
     .. math:: \hat r_{ui} = \mu + b_u + b_i + p_u^\top q_i, \qquad

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -12,13 +12,14 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.leave_one_out import contributions_of_least_squares
 from recsat.arms.linear.padded import at_candidates, factors_of, reasons_by
-from recsat.contract.arm import Reasons, Recommender
+from recsat.contract.arm import ArmState, Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 
 
-class ImplicitALS(Recommender):
+class ImplicitALS(SavedByAttributes):
     r"""iALS: weighted least squares on all user-item pairs, liked pairs weighing :math:`\alpha`.
 
     .. math:: \min_{X,Y} \sum_{ui} c_{ui} (p_{ui} - x_u^\top y_i)^2 + \lambda (\|X\|_F^2 + \|Y\|_F^2),
@@ -38,15 +39,28 @@ class ImplicitALS(Recommender):
 
     def fit(self, train: TrainingData) -> Self:
         with threadpool_limits(1, "blas"):  # implicit runs its own threads; BLAS threads beside them only fight
-            self._model = AlternatingLeastSquares(
-                factors=self.factors,
-                regularization=self.regularisation,
-                alpha=self.alpha,
-                iterations=self.iterations,
-                random_state=train.seed,
-            )
+            self._model = self._new_model(train.seed)
             self._model.fit(csr_matrix(train.users.history), show_progress=False)
         self.item_factors: NDArray[np.float32] = np.asarray(self._model.item_factors, dtype=np.float32)
+        return self
+
+    def _new_model(self, seed: int) -> AlternatingLeastSquares:
+        return AlternatingLeastSquares(
+            factors=self.factors,
+            regularization=self.regularisation,
+            alpha=self.alpha,
+            iterations=self.iterations,
+            random_state=seed,
+        )
+
+    def attributes(self) -> dict[str, Any]:
+        """Without the library's model, which solves users from the item factors alone."""
+        return {name: value for name, value in vars(self).items() if name != "_model"}
+
+    def restore(self, state: ArmState) -> Self:
+        super().restore(state)
+        self._model = self._new_model(seed=0)  # draws nothing: it is not fitted again
+        self._model.item_factors = self.item_factors
         return self
 
     def user_factors(self, users: UserBatch) -> NDArray[np.float32]:

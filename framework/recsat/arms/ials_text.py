@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.inner_products import Representation, inner_products, item_vectors, text_vectors_name
 from recsat.arms.linear.leave_one_out import contributions_of_least_squares
 from recsat.arms.linear.padded import factors_of, reasons_by
-from recsat.contract.arm import Reasons, Recommender
+from recsat.contract.arm import Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 
 EVENT_BUDGET = 2**14  # padded events (rows × longest row) of one block of normal equations
 
 
-class IalsText(Recommender):
+class IalsText(SavedByAttributes):
     r"""Weighted matrix factorisation with a ridge map from texts to the prior mean of the item factors.
 
     .. math:: \min_{X,Y,B} \sum_{u, i \text{ warm}} c_{ui} (p_{ui} - x_u^\top y_i)^2 + \lambda \sum_u \|x_u\|^2

@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.padded import at_candidates
-from recsat.contract.arm import Reasons, Recommender
+from recsat.contract.arm import Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 
 FEW = 2
 """Users of a market who must have liked an item before a reason calls it popular there: one alone is no popularity."""
 
 
-class MarketPopularity(Recommender):
+class MarketPopularity(SavedByAttributes):
     r"""Share of the market's users who liked an item, drawn towards everybody's share where the market is small.
 
     .. math:: p_m(i) = \frac{n_{mi} + \mu\, p(i)}{n_m + \mu}, \qquad p(i) = \frac{n_i}{n}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsat.arms.aligned import AlignedText
+from recsat.arms.attributes import packed, unpacked
 from recsat.arms.linear.inner_products import item_vectors
+from recsat.contract.arm import ArmState
 from recsat.contract.interactions import TrainingData, UserBatch
 from recsat.embed.fusion import fuse, shared_out
 
@@ -42,18 +44,31 @@ class MultimodalAligned(AlignedText):
         if not 0 <= text_share <= 1:
             raise ValueError(f"text_share must lie between 0 and 1, not {text_share}")
         self.text_share = text_share
-        self.weights = weights
+        self.weights = None if weights is None else dict(weights)
 
     def fit(self, train: TrainingData) -> Self:
         item_vectors(train, "text", "multimodal")
-        weights = shared_out(train.vectors, self.text_share) if self.weights is None else self.weights
-        fused = fuse(train.vectors, weights)
-        self.modalities = {name: train.vectors[name].shape[1] for name, weight in weights.items() if weight > 0}
+        self.shares = dict(shared_out(train.vectors, self.text_share) if self.weights is None else self.weights)
+        fused = fuse(train.vectors, self.shares)
+        self.modalities = {name: train.vectors[name] for name, share in self.shares.items() if share > 0}
         super().fit(replace(train, vectors={"text": fused}))
+        return self
+
+    def attributes(self) -> dict[str, Any]:
+        """With the modalities' vectors, which the run has, in the place of the fused ones."""
+        values = {name: value for name, value in vars(self).items() if name != "item_vectors"}
+        return {**values, "modalities": packed(self.modalities)}
+
+    def restore(self, state: ArmState) -> Self:
+        values = unpacked(state)
+        vectors = unpacked(values["modalities"])
+        shares = {name: share for name, share in values["shares"].items() if share > 0}  # in the order of the parts
+        vars(self).update(values, modalities={name: vectors[name] for name in shares})
+        self.item_vectors = fuse(self.modalities, shares)
         return self
 
     def queries(self, users: UserBatch) -> Mapping[str, NDArray[np.float32]]:
         """A query for each modality: its part of the fused query. Its weight is in the norm, which ranks do not show."""
-        ends = np.cumsum(list(self.modalities.values()))[:-1]
+        ends = np.cumsum([vectors.shape[1] for vectors in self.modalities.values()])[:-1]
         parts = np.split(self.query_vectors(users), ends, axis=1)
         return dict(zip(self.modalities, parts, strict=True))

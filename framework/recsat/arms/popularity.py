@@ -9,12 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.padded import at_candidates
-from recsat.contract.arm import Reasons, Recommender
+from recsat.contract.arm import Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 
 
-class Popularity(Recommender):
+class Popularity(SavedByAttributes):
     """Score of an item = number of training users who liked it; the same for every user."""
 
     counts: Tensor

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.padded import at_candidates
 from recsat.arms.market_popularity import MarketPopularity
 from recsat.contract.arm import Reasons, Recommender
@@ -16,7 +17,7 @@ from recsat.contract.interactions import TrainingData, UserBatch
 from recsat.errors import RunError
 
 
-class ProfileText(Recommender):
+class ProfileText(SavedByAttributes):
     """Inner product of the user's description vector with the items' text vectors, for users without history.
 
     A user who has a history, or no description, scores -inf everywhere: this arm is a fallback and has nothing to say there.
@@ -25,7 +26,7 @@ class ProfileText(Recommender):
     def fit(self, train: TrainingData) -> Self:
         if "text" not in train.vectors:
             raise RunError("profile: the training data have no item vectors named 'text'. Run the embed stage first.")
-        self.item_vectors = torch.from_numpy(train.vectors["text"])
+        self.item_vectors = train.vectors["text"]
         return self
 
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
@@ -34,7 +35,7 @@ class ProfileText(Recommender):
             scores = torch.full((len(users), len(self.item_vectors)), float("-inf"))
         else:
             has_profile = profiles.any(axis=1) & users.is_new
-            scores = torch.from_numpy(profiles) @ self.item_vectors.T
+            scores = torch.from_numpy(profiles) @ torch.from_numpy(self.item_vectors).T
             scores = scores.masked_fill(~torch.from_numpy(has_profile)[:, None], float("-inf"))
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
 

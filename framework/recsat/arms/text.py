@@ -9,14 +9,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.inner_products import Representation, item_vectors, text_vectors_name
 from recsat.arms.linear.leave_one_out import ROUNDING, contributions_of_cosine
 from recsat.arms.linear.padded import PADDING, at_candidates, factors_of, reasons_by
-from recsat.contract.arm import Reasons, Recommender
+from recsat.contract.arm import Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 
 
-class TextSimilarity(Recommender):
+class TextSimilarity(SavedByAttributes):
     r"""Cosine of an item's text vector with the mean of the liked items' vectors.
 
     .. math:: q_u = \frac{\sum_{h \in H_u} e_h}{\|\sum_{h \in H_u} e_h\|}, \quad s_{ui} = q_u^\top e_i

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,5 +80,33 @@ class RatingPredictor(Protocol):
 
         ``items`` is int64 (n_users, n) of item indices. Predictions depend on ``users.ratings``, so users unseen in training are
         served too; of whom nothing is known, and an item that nobody has rated, get what is likely for anybody.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ArmState:
+    """All that a fitted arm is, in two forms that a file can hold without code."""
+
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    """Numbers and bools, by a name of the arm's. Item vectors of the training data belong here as they are: they are recognised, and
+    written down by their name alone."""
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    """What JSON can say: settings, single numbers, texts, lists and mappings of them, none infinite or not a number."""
+
+
+@runtime_checkable
+class Saveable(Protocol):
+    """An arm that can be saved when it is fitted, and loaded without another fit."""
+
+    def state(self) -> ArmState:
+        """Everything that scores, reasons, queries and predictions come from, the settings they use included."""
+        ...
+
+    def restore(self, state: ArmState) -> Self:
+        """Become the arm whose :meth:`state` it was, and return self; the arm is new, and its parameters need not be the same.
+
+        Arrays that are item vectors are shared with other arms: leave them as they are. On the machine that saved it, every answer
+        is the same as before, bit for bit.
         """
         ...

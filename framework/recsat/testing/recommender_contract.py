@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar, Literal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 from torch import Tensor
 
-from recsat.contract.arm import RatingPredictor, Reasons, Recommender
+from recsat.arms.saved import ArmItems, load_arm, save_arm
+from recsat.contract.arm import RatingPredictor, Reasons, Recommender, Saveable
 from recsat.contract.interactions import TrainingData, UserBatch
 from recsat.testing.worlds import checkerboard, taste_groups, without_events_on
 
@@ -207,6 +210,28 @@ class RecommenderContract:
         of_nobody = arm.predict_ratings(nobody, np.array([[0, 1]]))
         assert np.isfinite(of_nobody).all(), "a user who rated nothing gets a predicted rating that is not finite."
 
+    def test_a_saved_and_loaded_arm_gives_the_same_answers(self) -> None:
+        train = self.world()
+        arm, loaded = self.make().fit(train), self.make()
+        if not isinstance(arm, Saveable):
+            half = [name for name in ("state", "restore") if hasattr(arm, name)]
+            assert not half, f"the arm has {half[0]} and not the other of state and restore. Write both, or none."
+            pytest.skip("the arm has no state and restore: it can be judged, and not saved")
+        items = ArmItems(train.catalogue, train.vectors)
+        with TemporaryDirectory() as folder:
+            save_arm(arm, Path(folder) / "arm", name="arm", items=items)
+            back = load_arm(loaded, Path(folder) / "arm", name="arm", items=items)
+        assert back is loaded, "restore returns something else than the arm itself. Return self."
+        expected, answers = answers_of(arm, train), answers_of(loaded, train)
+        assert list(answers) == list(expected), (
+            f"a loaded arm answers {sorted(answers)}, and a fitted one {sorted(expected)}. Give all of it in state."
+        )
+        for name, answer in expected.items():
+            assert _bits(answer) == _bits(answers[name]), (
+                f"{name}: a loaded arm's are not those of the arm that was saved. Give in state, and take in restore, "
+                "every array and setting that they come from."
+            )
+
     def test_reasons_belong_to_the_listed_items(self) -> None:
         train = self.world()
         arm, users = self.make().fit(train), train.users
@@ -269,6 +294,31 @@ def _best(arm: Recommender, users: UserBatch, k: int) -> NDArray[np.int64]:
     met = torch.from_numpy(users.history.toarray() > 0)
     best: NDArray[np.int64] = arm.score(users).cpu().masked_fill(met, float("-inf")).topk(k, dim=1).indices.numpy()
     return best
+
+
+def answers_of(arm: Recommender, train: TrainingData) -> dict[str, NDArray[Any]]:
+    """All that a fitted arm says of the training users, by what it is."""
+    users = train.users
+    lists = np.concatenate([_best(arm, users, 3), np.full((len(users), 1), -1)], axis=1)
+    reasons = arm.explain(users, lists)
+    answers: dict[str, NDArray[Any]] = {
+        "scores": arm.score(users).cpu().numpy(),
+        "scores at candidates": arm.score(users, torch.from_numpy(lists)).cpu().numpy(),
+        "reasons": reasons.code,
+        "items of reasons": reasons.item,
+    }
+    answers |= {f"queries {name!r}": queries for name, queries in arm.queries(users).items()}
+    answers |= {f"stored vectors {name!r}": vectors for name, vectors in arm.stored_vectors().items()}
+    near = arm.neighbours(users, 5)
+    if near is not None:
+        answers["neighbours"] = near
+    if isinstance(arm, RatingPredictor):
+        answers["predicted ratings"] = arm.predict_ratings(users, lists)
+    return answers
+
+
+def _bits(array: NDArray[Any]) -> tuple[str, tuple[int, ...], bytes]:
+    return array.dtype.str, array.shape, array.tobytes()
 
 
 def _each_left_out(user: UserBatch) -> UserBatch:

@@ -25,7 +25,7 @@ def data(blocks: TrainingData) -> TrainingData:
 
 def carried(data: TrainingData) -> tuple[ContentToCollaborative, AlignedText, EaseText]:
     aligned, ease = AlignedText().fit(data), EaseText(l2=1.0, prior=1.0).fit(data)
-    return ContentToCollaborative(data, aligned, ease, data.users, np.arange(3, 30)), aligned, ease
+    return ContentToCollaborative.fit(data, aligned, ease, data.users, np.arange(3, 30)), aligned, ease
 
 
 def spread(scores: np.ndarray, data: TrainingData) -> float:

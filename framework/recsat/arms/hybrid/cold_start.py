@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -10,16 +12,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsat.arms.aligned import AlignedText
+from recsat.arms.attributes import packed
 from recsat.arms.hybrid.blend import spread
 from recsat.arms.linear.inner_products import inner_products
 from recsat.arms.linear.item_item import ItemItemRecommender
 from recsat.arms.linear.padded import factors_of
+from recsat.contract.arm import ArmState
 from recsat.contract.interactions import TrainingData, UserBatch
 
 L2 = 10.0
 """Of the best three of 1, 3, 10, 30 and 100 on both MovieLens and Steam; see docs/decisions/0004-leading-arms.md."""
 
 
+@dataclass(frozen=True)
 class ContentToCollaborative:
     r"""Inner product of an item's text vector with a sum over the history, of aligned text and of carried scores in equal parts.
 
@@ -32,24 +37,35 @@ class ContentToCollaborative:
     liked together item by item, M texts alone. σ is the spread of a part's scores, over ``columns`` for ``users``.
     """
 
-    def __init__(
-        self,
+    item_vectors: NDArray[np.float32]
+    """(n_items, d): those called ``vector`` in the run."""
+    vector: str
+    map: NDArray[np.float32]
+    """(n_items, d): summed over a user's history it is the query."""
+
+    @classmethod
+    def fit(
+        cls,
         train: TrainingData,
         aligned: AlignedText,
         weights: ItemItemRecommender,
         users: UserBatch,
         columns: NDArray[np.int64],
-    ) -> None:
-        E = self.item_vectors = aligned.item_vectors
-        self.vector = aligned.text_vectors
+    ) -> Self:
+        """From a fitted ``aligned`` and fitted item-item ``weights`` of the same data."""
+        E = aligned.item_vectors
         Ew = torch.from_numpy(E * train.warm[:, None].astype(np.float32))
         K = torch.linalg.solve(Ew.T @ Ew + L2 * torch.eye(E.shape[1]), Ew.T).T
         lengths = torch.from_numpy(users.lengths)
         parts = [E @ aligned.mapping, (weights.weights @ K).numpy()]
-        self.map: NDArray[np.float32] = sum(
+        summed = sum(
             (part / spread(torch.from_numpy(users.history @ part @ E[columns].T), lengths) for part in parts),
             start=np.zeros_like(E),
-        ).astype(np.float32)
+        )
+        return cls(E, aligned.text_vectors, summed.astype(np.float32))
+
+    def state(self) -> ArmState:
+        return packed(vars(self))
 
     def query_vectors(self, users: UserBatch) -> NDArray[np.float32]:
         """(n_users, d), whose inner product with a text vector is the score."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Protocol, Self
+from dataclasses import asdict
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
@@ -12,15 +13,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsat.arms.aligned import AlignedText
+from recsat.arms.attributes import SavedByAttributes, packed, unpacked
 from recsat.arms.ease_text import EaseText
 from recsat.arms.hybrid.blend import Blend, HiddenScores, K, fit_blend, ndcg_of_hits, spread
 from recsat.arms.hybrid.cold_start import ContentToCollaborative
 from recsat.arms.hybrid.holdout import HoldOut, hold_out
 from recsat.arms.hybrid.short_form import LowRankItemItem, factorise, latest_neighbours
+from recsat.arms.ials_text import IalsText
 from recsat.arms.linear.inner_products import Representation, item_vectors, text_vectors_name
 from recsat.arms.linear.item_item import ItemItemRecommender
 from recsat.arms.linear.padded import at_candidates, dense, reasons_by
-from recsat.contract.arm import Reasons, Recommender
+from recsat.contract.arm import ArmState, Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 
 logger = logging.getLogger(__name__)
@@ -37,12 +40,14 @@ class ScoredPart(Protocol):
 
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor: ...
 
+    def state(self) -> ArmState: ...
+
     def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
         """What the score of list place k loses when history place h is taken away, (B, H, k)."""
         ...
 
 
-class Hybrid(Recommender):
+class Hybrid(SavedByAttributes):
     r"""Warm items by EASE with a text prior, blended with aligned text; unseen items by :class:`~recsat.arms.hybrid.cold_start.ContentToCollaborative`.
 
     Above ``dense_limit`` items iALS with a text prior and plain aligned text take their places.
@@ -113,8 +118,6 @@ class Hybrid(Recommender):
         else:
             aligned = AlignedText(l2=RIDGES[0], representation=self.representation).fit_penalised(train, self.penalty)
         if len(train.catalogue) > self.dense_limit:
-            from recsat.arms.ials_text import IalsText
-
             return IalsText(representation=self.representation).fit(train), aligned, aligned
         ease = EaseText(
             l2=self.l2,
@@ -126,7 +129,7 @@ class Hybrid(Recommender):
         ).fit(train)
         rows, columns = _sample(train, np.random.default_rng(train.seed))
         users = train.users.take(rows)
-        return ease, aligned, ContentToCollaborative(train, aligned, ease, users, columns[train.warm[columns]])
+        return ease, aligned, ContentToCollaborative.fit(train, aligned, ease, users, columns[train.warm[columns]])
 
     def _evidence(self, split: HoldOut, rng: np.random.Generator) -> HiddenScores:
         warm_part, text_part, unseen_part = self._parts(split.train)
@@ -145,6 +148,29 @@ class Hybrid(Recommender):
             hidden_scores=_at(unseen_part, users, hidden) / units[2],
             hidden_liked=dense(hidden_likes[:, hidden]),
         )
+
+    def attributes(self) -> dict[str, Any]:
+        values = {**vars(self), "blend_of_parts": asdict(self.blend_of_parts)}
+        values |= {name: getattr(self, name).state() for name in ("warm_part", "text_part", "unseen_part")}
+        if self.low_rank is None:
+            del values["unseen_part"]  # it is text_part
+        else:
+            values["low_rank"] = packed(vars(self.low_rank))
+        return values
+
+    def restore(self, state: ArmState) -> Self:
+        values = unpacked(state)
+        is_dense = values["low_rank"] is not None
+        values["blend_of_parts"] = Blend(**values["blend_of_parts"])
+        values["text_part"] = AlignedText().restore(values["text_part"])
+        values["warm_part"] = (EaseText() if is_dense else IalsText()).restore(values["warm_part"])
+        if is_dense:
+            values["low_rank"] = LowRankItemItem(**unpacked(values["low_rank"]))
+            values["unseen_part"] = ContentToCollaborative(**unpacked(values["unseen_part"]))
+        else:
+            values["unseen_part"] = values["text_part"]
+        vars(self).update(values)
+        return self
 
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
         c = self.blend_of_parts

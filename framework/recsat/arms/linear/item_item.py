@@ -7,12 +7,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.padded import PADDING, at_candidates, dense, padded_rows, reasons_by
-from recsat.contract.arm import Reasons, Recommender
+from recsat.contract.arm import Reasons
 from recsat.contract.interactions import UserBatch
 
 
-class ItemItemRecommender(Recommender):
+class ItemItemRecommender(SavedByAttributes):
     """Score of item i for a user with history H: sum over h in H of W[h, i]. ``weights`` is (n_items, n_items), float32."""
 
     weights: Tensor

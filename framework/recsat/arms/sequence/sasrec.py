@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from recsat.arms.attributes import SavedByAttributes, packed, unpacked
 from recsat.arms.linear.inner_products import item_vectors
 from recsat.arms.linear.padded import PADDING, at_candidates
 from recsat.arms.sequence.sampled_softmax import popularity_draws, sampled_softmax_loss
 from recsat.arms.sequence.transformer import CausalTransformer
 from recsat.arms.sequence.windows import in_order, latest, shuffled, windows
-from recsat.contract.arm import Reasons, Recommender
+from recsat.contract.arm import ArmState, Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 from recsat.embed.device import pick_device
 
@@ -52,7 +53,7 @@ class Items(nn.Module):
         return self.text @ self.map + residuals
 
 
-class SequenceTransformer(Recommender):
+class SequenceTransformer(SavedByAttributes):
     r"""SASRec (Kang and McAuley, ICDM 2018) with softmax loss, on item vectors that begin as the items' texts.
 
     .. math:: s_{ui} = \mathrm{transformer}(e_{h_1}, \dots, e_{h_n})^\top e_i
@@ -109,18 +110,37 @@ class SequenceTransformer(Recommender):
         with torch.random.fork_rng(devices=devices):  # dropout draws from the global generator: leave it as it was
             torch.manual_seed(train.seed)
             self._items = Items(text, self.width, self.cold_share).to(self.device)
-            self._model = CausalTransformer(
-                width=self.width,
-                n_layers=self.n_layers,
-                n_heads=self.n_heads,
-                length=self.length,
-                dropout=self.dropout,
-            ).to(self.device)
+            self._model = self._new_model().to(self.device)
             self._train(train)
         self._items.eval()
         self._model.eval()
         with torch.inference_mode():
             self._vectors: Tensor = self._items()
+        return self
+
+    def _new_model(self) -> CausalTransformer:
+        return CausalTransformer(
+            width=self.width,
+            n_layers=self.n_layers,
+            n_heads=self.n_heads,
+            length=self.length,
+            dropout=self.dropout,
+        )
+
+    def attributes(self) -> dict[str, Any]:
+        """Without what only training needs, and without the device: a loaded arm runs on the one it was made for."""
+        values = {name: value for name, value in vars(self).items() if name not in ("_items", "_model", "device")}
+        return {**values, "_model": packed(self._model.state_dict())}
+
+    def restore(self, state: ArmState) -> Self:
+        values = unpacked(state)
+        weights = unpacked(values.pop("_model"))
+        vars(self).update(values)
+        self._vectors = self._vectors.to(self.device)
+        with torch.device("meta"):  # no weights are drawn that would be thrown away
+            self._model = self._new_model()
+        self._model.load_state_dict(weights, assign=True)
+        self._model.to(self.device).eval()
         return self
 
     def _train(self, train: TrainingData) -> None:
