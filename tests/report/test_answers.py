@@ -11,7 +11,7 @@ from recsat.measure.differences import detectable as measured_detectable
 from recsat.measure.differences import difference_intervals
 from recsat.report.answers import SplitAnswer, detectable, missing_in_words, split_answers
 from recsat.report.headline import headlines
-from recsat.result.model import Measure, Result, Share
+from recsat.result.model import Measure, NotMeasured, Result, Share
 
 
 def answers_of(result: Result) -> dict[str, SplitAnswer]:
@@ -158,3 +158,10 @@ def test_the_smallest_difference_from_an_interval_is_that_from_the_values() -> N
     assert smallest is not None
     assert math.isclose(smallest, expected, rel_tol=0.08)
     assert detectable(share.model_copy(update={"low": None, "high": None}), 0.95) is None
+
+
+def test_errors_of_predictions_are_named_in_words(result: Result) -> None:
+    absent = [NotMeasured(name=name, reason="No.") for name in ("rating-error", "outcome-error")]
+    words = missing_in_words(result.model_copy(update={"not_measured": absent}))
+    assert "Rating error" in words
+    assert "Click and conversion error" in words

@@ -63,7 +63,7 @@ def split_answers(result: Result, lines: Sequence[SplitHeadline]) -> list[SplitA
 
 def missing_in_words(result: Result) -> str:
     """What has no number anywhere, by name; empty where everything was measured."""
-    labels = {info.name: in_catalogue(info.label) for info in result.measures}
+    labels = measure_labels(result)
     names = [
         dimension_label(dimension)
         for dimension in ("behaviour", "business")
@@ -76,6 +76,12 @@ def missing_in_words(result: Result) -> str:
     if rest > 1:
         names = [*names[:MOST_NAMES], gettext("%(n)s more", n=rest)]
     return gettext("Not measured: %(names)s.", names=enumerated(names))
+
+
+def measure_labels(result: Result) -> dict[str, str]:
+    """What measures are called, by name; errors of predictions are measured beside the lists and have no measure of their own."""
+    labels = {info.name: in_catalogue(info.label) for info in result.measures}
+    return {"rating-error": gettext("Rating error"), "outcome-error": gettext("Click and conversion error"), **labels}
 
 
 def simulated_in_words() -> tuple[str, str]:

@@ -22,7 +22,6 @@ from recsat.report.headline import answer_in_words, arms_on, confidence, headlin
 from recsat.report.language import (
     current_language,
     gettext,
-    in_catalogue,
     in_language,
     interval,
     language_of,
@@ -89,7 +88,7 @@ def _context(result: Result) -> dict[str, Any]:
         | {one.reason for one in result.fitness}
         | {one.lack for one in result.attributions}
         | {verdict.sentence for verdict in result.verdicts},
-        "labels": {info.name: in_catalogue(info.label) for info in result.measures},
+        "labels": answers.measure_labels(result),
         "verdicts": _verdicts(result.verdicts),
         "level": confidence(result),
         "leading_split": (leading_split := split_answers[0].split if split_answers else ""),
