@@ -53,7 +53,7 @@ _ARMS: list[RecommenderSpec] = [
         name="mf",
         description="Biased matrix factorisation of ratings; ranks by the rating that it predicts.",
         make=lazy("recsat.arms.biased_mf:BiasedMF"),
-        grid={"l2": (5.0, 10.0, 15.0, 30.0), "bias_l2": (2.0, 5.0, 20.0)},  # docs/decisions/0024-predictions.md
+        grid={"l2": (5.0, 10.0, 15.0, 30.0), "bias_l2": (2.0, 5.0, 20.0)},  # docs/decisions/0022-predictions.md
         predicts_ratings=True,
     ),
     RecommenderSpec(
