@@ -265,7 +265,7 @@ def test_the_leading_table_has_the_best_arms_and_the_baseline_and_says_how_many_
     assert len(table.rows) == 12
     assert table.rows[0].arm == "arm-19"
     assert table.rows[-1].is_baseline
-    assert "9 more arms stand under" in read(render_page(result)).text
+    assert "Further arms stand under “Every measure on every split”: 9." in read(render_page(result)).text
 
 
 def test_each_term_is_explained_once_where_it_first_stands(html: str) -> None:
