@@ -55,6 +55,10 @@ def test_the_score_is_the_sum_of_the_queries_to_the_stored_vectors(pictured: Tra
     np.testing.assert_allclose(arm.score(pictured.users).numpy(), total, rtol=1e-3, atol=1e-5)
 
 
+def test_no_single_stored_vector_gives_the_score(pictured: TrainingData) -> None:
+    assert MultimodalAligned().fit(pictured).vector is None
+
+
 def test_weights_that_are_given_are_used(pictured: TrainingData) -> None:
     arm = MultimodalAligned(weights={"image": 1.0}).fit(pictured)
     np.testing.assert_allclose(arm.item_vectors, fuse(pictured.vectors, {"image": 1.0}), rtol=1e-6)

@@ -29,8 +29,6 @@ class MultimodalAligned(AlignedText):
     anyway: one query for each, fused by the store, then rescored exactly.
     """
 
-    vector = None
-
     def __init__(
         self,
         *,
@@ -41,6 +39,7 @@ class MultimodalAligned(AlignedText):
         popularity_power: float = 0.0,
     ) -> None:
         super().__init__(l2=l2, length_power=length_power, popularity_power=popularity_power)
+        self.vector = None  # the score is over several stored vectors, for which ``queries`` asks
         if not 0 <= text_share <= 1:
             raise ValueError(f"text_share must lie between 0 and 1, not {text_share}")
         self.text_share = text_share
