@@ -606,7 +606,7 @@ SECTIONS: list[Section] = [
                 SLOW,
                 limit,
             )
-            for one, limit in ((NOISY, ""), (HITS, NORMAL), (FEW_GAIN, NORMAL), (MONEY, NORMAL))
+            for one, limit in ((NOISY, ""), (HITS, ""), (FEW_GAIN, NORMAL), (MONEY, NORMAL))
         ],
         below="misses more",
     ),

@@ -102,6 +102,7 @@ def tokens(text: str, shell: Shell) -> list[str]:
     text = text.replace(f"{shell.folder}/", "").replace(str(shell.folder), "").replace(str(shell.environment), "")
     text = re.sub(r"[\d.,]+ ?(ms|s|min|MiB|GiB)\b", "#", text)
     text = re.sub(r"\d{8}-\d{6}-(\w+)-[0-9a-f]{6}", r"#-\1", text)
+    text = re.sub(r"Plan [0-9a-f]{12} of \d{4}-\d\d-\d\d \d\d:\d\d UTC", "Plan #", text)
     text = re.sub(r"[▲▼◆]|[─━=]{4,}", "", text)  # a rule is as long as the line leaves it room
     return re.findall(r"[^\W\d]\w*|\d[\d,]*(?:\.\d+)?|[^\w\s]", text)
 
