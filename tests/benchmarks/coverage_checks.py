@@ -331,7 +331,7 @@ def families(worlds: Sequence[TwoArms], rng: np.random.Generator, n: int, n_worl
 
     def part(m: int) -> Judged:
         judged = {}
-        for name, n_measures, adjust in (("any primary", 4, holm), ("any exploratory", 12, verdict._fdr)):
+        for name, n_measures, adjust in (("any primary", 4, holm), ("any exploratory", 12, verdict.false_discovery)):
             pairs = {f"m{j}": worlds[j % len(worlds)].draw(rng, n, m) for j in range(n_measures)}
             compared = compare_families(_one_draw(pairs), [_info(key) for key in pairs], adjust=adjust, settings=SETTINGS, seed=_seed(rng))  # fmt: skip
             judged[name] = np.array(
@@ -367,7 +367,7 @@ def discoveries(rng: np.random.Generator, n: int, n_worlds: int) -> Judged:
         for j in range(12):
             a, b = NOISY.draw(rng, n, m)
             pairs[f"m{j}"] = (a + 0.05 * (f"m{j}" in true), b)
-        compared = compare_families(_one_draw(pairs), [_info(key) for key in pairs], adjust=verdict._fdr, settings=SETTINGS, seed=_seed(rng))  # fmt: skip
+        compared = compare_families(_one_draw(pairs), [_info(key) for key in pairs], adjust=verdict.false_discovery, settings=SETTINGS, seed=_seed(rng))  # fmt: skip
         names = [[one.measure for one in family if one.outcome in DIFFERENT] for family in compared]
         return {
             "part that is false": np.array(

@@ -263,3 +263,9 @@ def test_only_protocols_that_draw_are_repeated() -> None:
     for name in ("timeline", "last-n"):
         with pytest.raises(ValueError, match=f"repeats 2, but {name} draws nothing"):
             SplitSettings(protocol=name, repeats=2)
+
+
+def test_a_window_that_the_protocol_would_not_look_at_is_refused() -> None:
+    assert SplitSettings(protocol="last-n", window_share=0.2).window_share == 0.2
+    with pytest.raises(ValueError, match=r"window_share 0.2 is for last-n, and timeline would not look at it"):
+        SplitSettings(protocol="timeline", window_share=0.2)

@@ -310,3 +310,9 @@ def test_a_window_holds_out_the_last_likes_of_users_of_whom_all_of_them_lie_in_i
     split = split_events(table(rows), LIKED, split_settings("last-n", n_last=2, window_share=share), 0)
     assert dict(split.test.group_by("user_id").len().iter_rows()) == dict.fromkeys(users, 2)
     assert (f"last {share:.0%} of liked events" in split.description) == (share < 1)
+
+
+def test_a_window_below_a_single_like_holds_out_what_ends_the_data() -> None:
+    rows = [("u", f"i{n}", 5.0, n) for n in range(10)]
+    window = split_settings("last-n", n_last=1, window_share=0.001)
+    assert split_events(table(rows), LIKED, window, 0).test["item_id"].to_list() == ["i9"]

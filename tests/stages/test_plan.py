@@ -46,7 +46,13 @@ def test_what_decides_changes_the_hash(changes: dict[str, object]) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"runs_dir": "elsewhere"}, {"measure": {"n_sample_users": 0}}, {"encoder": {"device": "cpu"}}, {"cache_dir": "x"}],
+    [
+        {"runs_dir": "elsewhere"},
+        {"measure": {"n_sample_users": 0}},
+        {"encoder": {"device": "cpu"}},
+        {"cache_dir": "x"},
+        {"report": {"language": "zh"}},
+    ],
 )
 def test_places_and_devices_do_not(changes: dict[str, object]) -> None:
     assert plan_of(**changes).sha256 == plan_of().sha256

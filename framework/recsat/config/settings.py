@@ -72,10 +72,14 @@ class SplitSettings(Settings):
         return self.repeats or (5 if self.protocol in ("cold-items", "mixed") else 1)
 
     @model_validator(mode="after")
-    def _only_what_is_drawn_is_repeated(self) -> Self:
+    def _settings_fit_the_protocol(self) -> Self:
         if self.n_draws > 1 and self.protocol in ("timeline", "last-n"):
             raise ValueError(
                 f"split {self.name!r}: repeats {self.n_draws}, but {self.protocol} draws nothing, so every repeat would be the same. Leave it out."
+            )
+        if self.window_share < 1 and self.protocol != "last-n":
+            raise ValueError(
+                f"split {self.name!r}: window_share {self.window_share:g} is for last-n, and {self.protocol} would not look at it. Leave it out."
             )
         return self
 

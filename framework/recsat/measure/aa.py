@@ -29,7 +29,7 @@ from recsat.measure.binomial import binomial_interval
 from recsat.measure.comparisons import mean_over_draws
 from recsat.measure.evaluate import EvaluatedSplit
 from recsat.measure.significance import holm
-from recsat.measure.verdict import _compare, _pick, _subjects
+from recsat.measure.verdict import compare_pairs, pick_pair, subjects_of
 from recsat.result.model import Comparison, MeasureInfo
 
 Adjust = Callable[[Values], Values]
@@ -82,7 +82,7 @@ def exchange_arms(
     advance: Callable[[int], object] = lambda _: None,
 ) -> Alarms | str:
     """A/A of the pair that the verdict compares; a sentence where there is none. ``run_seed`` is that of the report's resamples."""
-    best, other, lack = _pick(evaluated, validation_ndcg, language, settings.baseline)
+    best, other, lack = pick_pair(evaluated, validation_ndcg, language, settings.baseline)
     if lack:
         return lack
     infos = primaries(evaluated)
@@ -216,14 +216,14 @@ def compare_families(
         return np.concatenate([adjust(family) for family in p.reshape(n_families, len(infos))])
 
     families: list[list[Comparison]] = [[] for _ in range(n_families)]
-    for (arm, _, _), comparison in _compare(keys, values, by_family, settings, seed).items():
+    for (arm, _, _), comparison in compare_pairs(keys, values, by_family, settings, seed).items():
         families[int(arm[1:])].append(comparison)
     return families
 
 
 def primaries(evaluated: EvaluatedSplit) -> list[MeasureInfo]:
     """The measure that decides each dimension that was measured."""
-    subjects = (_subjects(evaluated, dimension) for dimension in get_args(Dimension))
+    subjects = (subjects_of(evaluated, dimension) for dimension in get_args(Dimension))
     return [infos[0] for infos in subjects if infos]
 
 

@@ -60,26 +60,28 @@ def verdicts(
     The outcome is that of the leading arm with a language model against the leading one without, by ``validation_ndcg`` of every arm; the
     sentence gives the baseline as well.
     """
-    best, other, lack = _pick(evaluated, validation_ndcg, language, settings.baseline)
+    best, other, lack = pick_pair(evaluated, validation_ndcg, language, settings.baseline)
     if lack:
         return [
             Verdict(dimension=dimension, split=evaluated.split, outcome="not measured", sentence=lack)
             for dimension in get_args(Dimension)
         ]
-    subjects = {dimension: _subjects(evaluated, dimension) for dimension in get_args(Dimension)}
+    subjects = {dimension: subjects_of(evaluated, dimension) for dimension in get_args(Dimension)}
     primaries = [(best, other, infos[0]) for infos in subjects.values() if infos]
     rest = [(best, other, info) for infos in subjects.values() for info in infos[1:]]
     if settings.baseline not in (best, other):
         rest += [(best, settings.baseline, infos[0]) for infos in subjects.values() if infos]
     values = {info.name: values_by_arm(evaluated, info.name) for infos in subjects.values() for info in infos}
-    compared = _compare(primaries, values, holm, settings, seed) | _compare(rest, values, _fdr, settings, seed)
+    compared = compare_pairs(primaries, values, holm, settings, seed) | compare_pairs(
+        rest, values, false_discovery, settings, seed
+    )
     return [
         _verdict(evaluated, dimension, infos, compared, (best, other), settings)
         for dimension, infos in subjects.items()
     ]
 
 
-def _pick(
+def pick_pair(
     evaluated: EvaluatedSplit, validation_ndcg: Mapping[str, float], language: Collection[str], baseline: str
 ) -> tuple[str, str, str]:
     """The leading arm with a language model, the leading one without, and what is wrong where there is none to pick."""
@@ -106,7 +108,7 @@ def _pick(
     return best, other, ""
 
 
-def _subjects(evaluated: EvaluatedSplit, dimension: Dimension) -> list[MeasureInfo]:
+def subjects_of(evaluated: EvaluatedSplit, dimension: Dimension) -> list[MeasureInfo]:
     """The measures that a dimension's verdict speaks of, its primary one first; empty where none was measured.
 
     Accuracy: nDCG@k. Diversity: that over topics, else of text vectors, in whose space arms that read are at home, else novelty. The
@@ -129,7 +131,7 @@ def candidates_for_primary(infos: Sequence[MeasureInfo], dimension: Dimension, k
     return sorted(of_dimension, key=lambda info: not info.primary)
 
 
-def _compare(
+def compare_pairs(
     pairs: Sequence[tuple[str, str, MeasureInfo]],
     values: Mapping[str, Mapping[str, Values]],
     adjust: Callable[[Values], Values],
@@ -161,7 +163,7 @@ def _compare(
     }
 
 
-def _fdr(p: Values) -> Values:
+def false_discovery(p: Values) -> Values:
     """Benjamini–Hochberg; NaN stays NaN and is not counted."""
     adjusted = p.copy()
     known = ~np.isnan(p)

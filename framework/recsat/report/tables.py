@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from recsat.measure.differences import FEW_EFFECTIVE
+from recsat.measure.slices import FEWEST_USERS
 from recsat.report.answers import dimension_label
 from recsat.report.headline import Direction, arms_on, direction, lead_measure, main_measures, n_listed
 from recsat.report.language import enumerated, gettext, in_catalogue, interval
@@ -16,7 +17,6 @@ from recsat.result.numerals import NOTHING, decimals_for, number, p_value, signe
 
 Kind = Literal["language", "words", "other", "unknown"]
 MOST_COLUMNS, MOST_ROWS = 7, 12
-FEWEST_IN_SLICE = 30
 """Users of a slice below which it has words in place of numbers; result.json keeps the numbers."""
 DIMENSIONS = ("accuracy", "diversity", "behaviour", "business", "undescribed")
 """In the order of the report; the last is of measures that the result does not describe."""
@@ -354,7 +354,7 @@ def _cells(result: Result, info: MeasureInfo, arms: Sequence[ArmResult], reasons
                 gettext(
                     "%(slice)s: fewer than %(n)s users, which is too few for a number.",
                     slice=in_catalogue(arm.slice),
-                    n=FEWEST_IN_SLICE,
+                    n=FEWEST_USERS,
                 )
                 if _too_few(arm, of_few)
                 else _reason_without_value(result, info, arm, measure)
@@ -376,7 +376,7 @@ def _cells(result: Result, info: MeasureInfo, arms: Sequence[ArmResult], reasons
 
 
 def _too_few(arm: ArmResult, measure: Measure | None) -> bool:
-    return arm.slice != "all" and measure is not None and 0 < measure.n_users < FEWEST_IN_SLICE
+    return arm.slice != "all" and measure is not None and 0 < measure.n_users < FEWEST_USERS
 
 
 def _strip(measure: Measure, baseline: float | None, left: float, right: float) -> Strip | None:

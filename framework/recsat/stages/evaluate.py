@@ -106,18 +106,19 @@ def evaluate(context: StageContext) -> StageCounts:
     return StageCounts(n_new=sum(len(evaluated.arms) for evaluated in parts.evaluated))
 
 
-def _draw(context: StageContext, inputs: RunInputs, name: str, number: int) -> Draw:
+def _draw(context: StageContext, inputs: RunInputs, split: Split) -> tuple[SplitLists, Draw]:
     """What the stage recommend made of one draw of a split."""
-    record, tables = read_split_lists(context.folder, name, number)
+    record, tables = read_split_lists(context.folder, split.name, split.draw)
     by_arm = {arm: tables.lists.filter(pl.col("arm") == arm) for arm in record.arms}
-    split = read_split(context.folder, name, number)
-    return Draw(by_arm, evidence_of(inputs, split, tables.users, tables.relevant))
+    return record, Draw(by_arm, evidence_of(inputs, split, tables.users, tables.relevant))
 
 
 def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, n_draws: int, parts: Parts) -> None:
     config = context.config
-    record, _ = read_split_lists(context.folder, split.name)
-    draw, *further = (_draw(context, inputs, split.name, number) for number in range(1, n_draws + 1))
+    record, draw = _draw(context, inputs, split)
+    further = [
+        _draw(context, inputs, read_split(context.folder, split.name, number))[1] for number in range(2, n_draws + 1)
+    ]
     by_arm, evidence = draw.lists_by_arm, draw.evidence
     validation_ndcg = {name: arm.validation_ndcg for name, arm in record.arms.items()}
     evaluated = evaluate_split(

@@ -33,11 +33,12 @@ UNBOUND: Final[Mapping[str, Any]] = {
     "store": True,
     "runs_dir": True,
     "cache_dir": True,
+    "report": True,
     "measure": {"plan", "n_sample_users", "curves", "curve_arm"},
     "rank": {"device", "user_block"},
     "encoder": {"device", "token_budget"},
 }
-"""Settings that decide nothing: places, devices, and what is shown beside the measures."""
+"""Settings that decide nothing: places, devices, the report's language, and what is shown beside the measures."""
 
 
 class Plan(BaseModel):
