@@ -8,7 +8,7 @@ from typing import Literal
 
 from recsat.report.headline import n_listed
 from recsat.report.language import gettext, in_catalogue
-from recsat.report.plot import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, Tick, place_labels, short_label
+from recsat.report.plot import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, Frame, place_labels, short_label
 from recsat.result.model import CurvePoint, Result
 from recsat.result.numerals import NOTHING, signed
 
@@ -49,26 +49,18 @@ class CurveRow:
     test: tuple[str, str]
 
 
-@dataclass(frozen=True)
-class CurvePlot:
+@dataclass(frozen=True, kw_only=True)
+class CurvePlot(Frame):
     split: str
     arm: str
     n_users: int
     """On the validation part."""
     x_label: str
     y_label: str
-    x_ticks: list[Tick]
-    y_ticks: list[Tick]
     plain: tuple[float, float]
     floor: float
     lines: list[CurveLine]
     rows: list[CurveRow]
-    width: int = WIDTH
-    height: int = HEIGHT
-    left: int = LEFT
-    right: int = WIDTH - RIGHT
-    top: int = TOP
-    bottom: int = HEIGHT - BOTTOM
 
 
 def curve_plot(result: Result, split: str) -> CurvePlot | None:

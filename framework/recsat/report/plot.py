@@ -62,24 +62,30 @@ class PlotPoint:
     """For screen readers and as the tooltip."""
 
 
-@dataclass(frozen=True)
-class Plot:
-    split: str
-    x_label: str
-    y_label: str
-    x_better: str
-    y_better: str
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """What every plot stands in: its size, where its axes lie, and their ticks."""
+
     x_ticks: list[Tick]
     y_ticks: list[Tick]
-    points: list[PlotPoint]
-    left_out: list[str]
-    """Arms that have no value on one of the axes."""
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
     right: int = WIDTH - RIGHT
     top: int = TOP
     bottom: int = HEIGHT - BOTTOM
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plot(Frame):
+    split: str
+    x_label: str
+    y_label: str
+    x_better: str
+    y_better: str
+    points: list[PlotPoint]
+    left_out: list[str]
+    """Arms that have no value on one of the axes."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from recsat.report.language import gettext
-from recsat.report.plot import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, Tick
+from recsat.report.plot import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, Frame
 from recsat.result.model import PredictionError, Result
 from recsat.result.numerals import number, share
 
@@ -25,23 +25,15 @@ class ReliabilityPoint:
     """For screen readers and as the tooltip."""
 
 
-@dataclass(frozen=True)
-class ReliabilityPlot:
+@dataclass(frozen=True, kw_only=True)
+class ReliabilityPlot(Frame):
     """Of one outcome on the test part of one split; both axes have one scale."""
 
     event: str
     split: str
     n: int
-    x_ticks: list[Tick]
-    y_ticks: list[Tick]
     diagonal: tuple[tuple[float, float], tuple[float, float]]
     points: list[ReliabilityPoint]
-    width: int = WIDTH
-    height: int = HEIGHT
-    left: int = LEFT
-    right: int = WIDTH - RIGHT
-    top: int = TOP
-    bottom: int = HEIGHT - BOTTOM
 
 
 def reliability_plots(result: Result) -> list[ReliabilityPlot]:
