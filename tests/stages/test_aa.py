@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from recsat.errors import RunError
@@ -54,3 +55,11 @@ def test_a_run_that_was_cut_short_is_refused(finished_run: Path, tmp_path: Path)
     shutil.copy(finished_run / "config.json", tmp_path)
     with pytest.raises(RunError, match=r"measures\.parquet is missing"):
         run_aa(open_run(tmp_path), n=20, seed=0)
+
+
+def test_values_of_an_older_version_are_refused(finished_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished_run, tmp_path / "run")
+    table = tmp_path / "run" / "measures.parquet"
+    pl.read_parquet(table).drop("draw").write_parquet(table)
+    with pytest.raises(RunError, match=r"does not say which draw .* Run it again"):
+        run_aa(open_run(tmp_path / "run"), n=20, seed=0)

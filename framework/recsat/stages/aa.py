@@ -7,6 +7,7 @@ from collections.abc import Callable
 import polars as pl
 
 from recsat.config.settings import RunConfig
+from recsat.errors import RunError
 from recsat.measure.aa import Alarms, divide_users, exchange_arms
 from recsat.measure.evaluate import EvaluatedSplit
 from recsat.measure.score import ALL
@@ -25,7 +26,8 @@ def run_aa(
 ) -> tuple[list[Alarms], list[str]]:
     """A/A of each split: of the pair that its verdict compares, and of the users of every arm; and why a split has no such pair.
 
-    ``expect`` is told how many worlds there are to be, ``advance`` of each part that is done. Raises RunError where ``evaluate`` has not finished.
+    ``expect`` is told how many worlds there are to be, ``advance`` of each part that is done. Raises RunError where ``evaluate`` has not finished, or was that of
+    an older version.
     """
     result, splits = read_evaluated(folder)
     settings = RunConfig.model_validate(result.config).measure
@@ -62,6 +64,10 @@ def run_aa(
 def read_evaluated(folder: RunFolder) -> tuple[Result, list[EvaluatedSplit]]:
     """The result that ``evaluate`` wrote, and each of its splits as it was when the verdicts were written."""
     per_user = folder.read_table("measures.parquet")
+    if "draw" not in per_user.columns:
+        raise RunError(
+            f"run {folder.run_id}: measures.parquet does not say which draw of a split a value is of, as older versions wrote it. Run it again."
+        )
     result = Result.model_validate(folder.read_json("evaluated.json"))
     return result, [_split(result, per_user, split) for split in result.splits]
 

@@ -100,7 +100,7 @@ def read_plan(path: Path) -> WrittenPlan:
         written = WrittenPlan.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         raise ConfigError(
-            f"measure.plan: {path} is no plan ({str(error).splitlines()[0]}). Write one with recsat plan --out {path}."
+            f"measure.plan: {path} is no plan ({str(error).splitlines()[0]}). Write one with recsat plan --out FILE."
         ) from error
     if written.plan.sha256 != written.sha256:
         raise ConfigError(
