@@ -41,6 +41,10 @@ class SavedArmError(RecsatError):
     """A fitted arm cannot be saved, or what is saved is damaged, in another format, of another arm or of other items."""
 
 
+class FeedbackError(RecsatError):
+    """The feedback log cannot be used, or an event contradicts one that it has."""
+
+
 class UnknownItem(DataError):
     """An item id that the catalogue does not have."""
 

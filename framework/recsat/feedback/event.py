@@ -1,0 +1,54 @@
+"""One event as a client reports it."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat
+
+FIRST_YEAR, LAST_YEAR = 1970, 9998
+
+
+def _text(value: str) -> str:
+    if "\x00" in value:
+        raise ValueError("must not contain the NUL character")
+    value.encode("utf-8")  # a lone surrogate of a JSON escape is no text; UnicodeEncodeError is a ValueError
+    return value
+
+
+def _in_range(moment: datetime) -> datetime:
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"must lie between the years {FIRST_YEAR} and {LAST_YEAR}")
+    return moment.astimezone(UTC)
+
+
+Id = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_text)]
+Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]
+Cell = str | bool | int | FiniteFloat
+
+
+class FeedbackEvent(BaseModel):
+    """What a user did with an item, in the words of the domain's events."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    event_id: Id = Field(
+        default_factory=lambda: uuid.uuid4().hex,
+        description="Names this event. The same id again, with the same content, changes nothing: send an event as often as it takes.",
+    )
+    user_id: Id = Field(description="Who.")
+    item_id: Id = Field(description="With which item.")
+    event: Id = Field(description="What happened, as the domain names its events: rating, purchase, play …")
+    value: FiniteFloat | None = Field(
+        None, description="The event's amount, such as stars or hours; empty where it has none."
+    )
+    timestamp: Moment | None = Field(None, description="When, with its zone. Empty: when the event first arrives.")
+    list_id: Id | None = Field(
+        None, description="The list that led to it, as recommend named it; empty where none did."
+    )
+    position: int | None = Field(None, ge=1, le=10_000, description="The item's place in that list, the first is 1.")
+    columns: dict[Id, Cell] = Field(
+        default_factory=dict, max_length=32, description="Further columns of the domain's events, by name."
+    )
