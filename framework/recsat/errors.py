@@ -41,6 +41,10 @@ class SavedArmError(RecsatError):
     """A fitted arm cannot be saved, or what is saved is damaged, in another format, of another arm or of other items."""
 
 
+class SavedModelError(RecsatError):
+    """A run has no model, or its model folder is damaged, in another format, or asks for what is not installed."""
+
+
 class UnknownItem(DataError):
     """An item id that the catalogue does not have."""
 

@@ -1,4 +1,4 @@
-"""``recsat recommend``: lists for some users from a finished run."""
+"""``recsat recommend``: lists from the model of a finished run."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ from typing import Annotated
 
 import typer
 
-from recsat.cli.consoles import output
+from recsat.cli.consoles import messages, output
 from recsat.cli.options import AsJson
 
 
 def recommend(
     users: Annotated[list[str], typer.Argument(metavar="USER...", help="User ids.")],
-    run: Annotated[str, typer.Option(metavar="FOLDER", help="A finished run.")] = "runs/latest",
-    arm: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The arm.", show_default="the one that led on the first split")
-    ] = None,
+    run: Annotated[str, typer.Option(metavar="FOLDER", help="A finished run, or a model folder.")] = "runs/latest",
     k: Annotated[
         int | None, typer.Option("--k", "-k", min=1, max=1000, help="Length of a list.", show_default="as in the run")
     ] = None,
@@ -30,14 +27,13 @@ def recommend(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Recommend to some users, with reasons, from a finished run."""
-    from recsat.plugins import load_plugins
-    from recsat.stages.serve import ServeConfig, serve
+    """Recommend to some users, with reasons, from the model of a finished run."""
+    from recsat.stages.model.loaded import Model
 
-    serve_config = ServeConfig(
-        run=run, users=users, arm=arm, k=k, include=include or [], exclude=exclude or [], kinds=kind or []
-    )
-    lists = serve(serve_config, load_plugins())
+    model = Model.load(run)
+    lists = model.recommend(users, k, include or (), exclude or (), kind or ())
+    for user in model.unknown(list(dict.fromkeys(users))):
+        messages().print(f"{user}: nothing is known of this user; the list is the fallback's.", markup=False)
     if as_json:
         output().print_json(data=lists.to_dicts())
         return
