@@ -1,7 +1,9 @@
 """recsat: evidence whether a language model makes a recommender's users more satisfied, and the recommendations that do.
 
-These are the public names. Importing them loads no torch, transformers, qdrant-client or Prefect.
+These are the public names. Importing them loads no torch, transformers, qdrant-client or Prefect; naming ``Model`` loads torch.
 """
+
+from typing import TYPE_CHECKING, Any
 
 from recsat.config.settings import RunConfig
 from recsat.contract.arm import ArmState, RatingPredictor, Reasons, Recommender, Saveable
@@ -33,8 +35,12 @@ from recsat.errors import (
     RecsatError,
     RunError,
     SavedArmError,
+    SavedModelError,
     StoreError,
 )
+
+if TYPE_CHECKING:
+    from recsat.stages.model.loaded import Model
 
 __version__ = "0.1.0"
 
@@ -55,6 +61,7 @@ __all__ = [
     "FilterContext",
     "Judged",
     "LearnedReranker",
+    "Model",
     "PluginError",
     "RatingPredictor",
     "Reasons",
@@ -70,6 +77,7 @@ __all__ = [
     "SatisfactionMetric",
     "Saveable",
     "SavedArmError",
+    "SavedModelError",
     "StoreError",
     "TextReranker",
     "TrainingData",
@@ -82,3 +90,11 @@ __all__ = [
     "read_table",
     "set_aside",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Model":
+        from recsat.stages.model.loaded import Model
+
+        return Model
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -45,6 +45,10 @@ class FeedbackError(RecsatError):
     """The feedback log cannot be used, or an event contradicts one that it has."""
 
 
+class SavedModelError(RecsatError):
+    """A run has no model, or its model folder is damaged, in another format, or asks for what is not installed."""
+
+
 class UnknownItem(DataError):
     """An item id that the catalogue does not have."""
 

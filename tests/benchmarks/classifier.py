@@ -19,9 +19,9 @@ from folds import folds, interval, prepared
 from recsat.rerank.classifier import ClassifierReranker, classifier_folder
 from recsat.rerank.greedy import ByScore
 from recsat.rerank.trade_off import by_user
-from recsat.stages.recommend import request_of
 from recsat.stages.trial.curves import scored_fold
 from recsat.stages.trial.inputs import embedded_inputs
+from recsat.stages.trial.request import request_of
 from recsat.stages.trial.rerank import bind_texts
 from recsat.stages.trial.tune import tune
 
@@ -40,7 +40,7 @@ def main() -> None:
     rank = {"reranker": "classifier", "reranker_parameters": {"model": str(options.model)}}
     same = {name: trained[name] for name in ("domain_config", "data", "seed")}
     context = prepared(trained["domain"], options.place, trained["splits"], rank=rank, **same)
-    request = request_of(context)
+    request = request_of(context.config, context.domain)
     reranker = ClassifierReranker(classifier_folder(options.model), options.depth)
     print("| split | arm | users | before | after | difference (95 %) |\n|---|---|---:|---:|---:|---|")
     for split, (validation, test) in folds(context).items():

@@ -24,8 +24,8 @@ from folds import folds, prepared
 
 from recsat.rerank.make import make_reranker
 from recsat.rerank.trade_off import by_user, chosen_point, sweep
-from recsat.stages.recommend import request_of
 from recsat.stages.trial.curves import scored_fold, with_trade_off
+from recsat.stages.trial.request import request_of
 from recsat.stages.trial.tune import tune
 
 N_BOOTSTRAP = 2000
@@ -37,7 +37,7 @@ def of_seed(
     """Per-user values of the plain order and of the chosen trade-offs on test, for every arm and reranker."""
     context = prepared(domain, place, [{"name": "warm", "protocol": "random"}], seed=seed)
     validation, test = folds(context)["warm"]
-    request = request_of(context)
+    request = request_of(context.config, context.domain)
     tables = []
     for name in arms:
         spec = context.plugins.recommenders(context.domain)[name]

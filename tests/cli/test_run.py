@@ -90,7 +90,7 @@ def test_a_run_goes_from_files_to_report_and_the_second_embeds_nothing(catalogue
     report.unlink(missing_ok=True)
     resumed = run(tmp_path, "--resume", str(folder.path))
     assert resumed.returncode == 0, resumed.stderr
-    assert [line.split(":")[0] for line in resumed.stderr.splitlines()[:2]] == ["evaluate", "report"]
+    assert [line.split(":")[0] for line in resumed.stderr.splitlines()[:3]] == ["evaluate", "model", "report"]
     assert (folder.path / "report.html").is_file()
 
 

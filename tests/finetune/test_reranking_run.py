@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from kept_models import kept_model
 
 from recsat import RunConfig
 from recsat.finetune.execute import finetune_run
@@ -17,7 +18,6 @@ from recsat.rerank.cross_encoder import CrossEncoder
 from recsat.run import RunFolder, execute
 from recsat.run.check import check_config
 from recsat.stages import PIPELINE
-from recsat.stages.serve import ServeConfig, serve
 from recsat_content.texts import describe_user
 
 DEPTH = 15
@@ -89,11 +89,11 @@ def test_every_arms_best_are_in_the_order_of_the_probabilities_given_what_was_kn
 
 
 def test_served_lists_are_told_by_everything_that_is_known_and_newcomers_get_the_fallback(
-    runs: tuple[Path, Path], trained: Path
+    runs: tuple[Path, Path], trained: Path, tmp_path: Path
 ) -> None:
     plugins = load_plugins(["content"])
     user = pl.read_parquet(runs[0] / "lists" / "warm.parquet")["user_id"][0]
-    deep, short = (serve(ServeConfig(run=str(run), users=[user, "nobody"], arm="ease"), plugins) for run in runs)
+    deep, short = (kept_model(run, "ease", plugins, tmp_path / run.name).recommend([user, "nobody"]) for run in runs)
     events = pl.read_parquet(runs[0] / "data" / "events.parquet")
     expected = by_hand(deep.filter(pl.col("user_id") == user), events, runs[0], trained)
     assert short.filter(pl.col("user_id") == user)["item_id"].to_list() == expected["item_id"].to_list()
@@ -102,12 +102,14 @@ def test_served_lists_are_told_by_everything_that_is_known_and_newcomers_get_the
     assert newcomer["item_id"].to_list() == deep.filter(pl.col("user_id") == "nobody")["item_id"].head(5).to_list()
 
 
-def test_serving_tests_nothing_and_so_takes_a_model_of_any_splits(runs: tuple[Path, Path], trained: Path) -> None:
+def test_serving_tests_nothing_and_so_takes_a_model_of_any_splits(
+    runs: tuple[Path, Path], trained: Path, tmp_path: Path
+) -> None:
     path = trained / "finetune" / "classifier" / "finetune.json"
     before = path.read_text()
     path.write_text(json.dumps(json.loads(before) | {"seed": 7, "data_fingerprint": "another"}))
     try:
-        served = serve(ServeConfig(run=str(runs[1]), users=["1"], arm="ease"), load_plugins(["content"]))
+        served = kept_model(runs[1], "ease", load_plugins(["content"]), tmp_path).recommend(["1"])
     finally:
         path.write_text(before)
     assert served.height == 5

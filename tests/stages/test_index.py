@@ -19,10 +19,10 @@ from recsat.plugins import load_plugins
 from recsat.run import RunFolder, StageContext
 from recsat.stages.index import opened_retriever, payload_fields, retriever_of
 from recsat.stages.prepare import read_split
-from recsat.stages.recommend import request_of
 from recsat.stages.trial.fold import Fold
 from recsat.stages.trial.fold import test_fold as final_fold
 from recsat.stages.trial.inputs import embedded_inputs
+from recsat.stages.trial.request import request_of
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_an_arms_own_vectors_are_published_beside_the_runs_and_retrieved_by(
     names = set(retriever.store.shape(arm_retriever.alias).vectors)
     assert set(hybrid.stored_vectors()) < names
     assert set(hybrid.queries(fold.users)) <= names
-    request = replace(request_of(context), n_candidates=20)
+    request = replace(request_of(context.config, context.domain), n_candidates=20)
     recommended = lists_of(fold, "hybrid", hybrid, request, retriever=arm_retriever)
     assert recommended.source.startswith("qdrant:")
     assert recommended.candidate_recall is not None

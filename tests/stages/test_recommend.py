@@ -16,11 +16,12 @@ from recsat.plugins import load_plugins
 from recsat.result.leading import may_lead
 from recsat.run import LogProgress, RunFolder, StageContext
 from recsat.stages.prepare import read_split
-from recsat.stages.recommend import able_arms, arms_of, fixed_parameters, request_of
+from recsat.stages.recommend import able_arms, arms_of, fixed_parameters
 from recsat.stages.split_lists import read_split_lists
 from recsat.stages.trial.fold import test_fold as final_fold
 from recsat.stages.trial.fold import validation_fold
 from recsat.stages.trial.inputs import embedded_inputs
+from recsat.stages.trial.request import request_of
 
 NO_EVENTS = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String})
 
@@ -108,7 +109,7 @@ def test_every_draw_has_lists_of_arms_that_have_not_seen_its_items(finished_run:
     assert tables.relevant.sort(pl.all()).equals(fold.relevant.sort(pl.all()))
     assert set(tables.relevant["item_id"]).isdisjoint(fold.known["item_id"])
     spec = context.plugins.recommenders(context.domain)["text"]
-    request = replace(request_of(context), explain=False)
+    request = replace(request_of(context.config, context.domain), explain=False)
     by_hand = lists_of(fold, "text", spec.make(**record.arms["text"].parameters).fit(fold.train), request).lists
     columns = ["user_id", "rank", "item_id"]
     assert tables.lists.filter(arm="text").select(columns).equals(by_hand.select(columns))

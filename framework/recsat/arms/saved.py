@@ -26,13 +26,14 @@ from safetensors.numpy import load_file, save_file
 from recsat.atomic import replacing_folder
 from recsat.contract.arm import ArmState, Recommender, Saveable
 from recsat.contract.interactions import Catalogue
+from recsat.contract.reranker import Reranker
 from recsat.embed.digest import sha256_of
 from recsat.errors import SavedArmError
 
 FORMAT: Final = 1
 """Raised with every change of these files, or of what an arm of recsat keeps in them."""
 DESCRIPTION, ARRAYS, SUMS = "arm.json", "arrays.safetensors", "SHA256SUMS"
-Arm = TypeVar("Arm", bound=Recommender)
+Arm = TypeVar("Arm", bound=Recommender | Reranker)
 
 
 @dataclass(frozen=True)
@@ -86,17 +87,16 @@ class Description(BaseModel):
     numbers: dict[str, Any]
 
 
-def save_arm(arm: Recommender, folder: Path, *, name: str, items: ArmItems) -> None:
+def save_arm(arm: Recommender | Reranker, folder: Path, *, name: str, items: ArmItems) -> None:
     """Writes a fitted arm, in one step in the place of what is in ``folder``. ``name`` is the arm's in the run.
+
+    A reranker that learns is saved in the same way.
 
     An array with the content of one of the run's item vectors is not written: its name and digest are. Raises SavedArmError for an
     arm that gives no state, or one of other things than numbers.
     """
     if not isinstance(arm, Saveable):
-        raise SavedArmError(
-            f"arm {name!r}: {type(arm).__name__} cannot be saved, for it has no state() and restore(). Write both (see recsat.Saveable), "
-            "or leave the arm out."
-        )
+        raise SavedArmError(not_saveable(name, arm))
     state = arm.state()
     for key, array in state.arrays.items():
         if array.dtype.kind not in "biuf":
@@ -124,6 +124,14 @@ def save_arm(arm: Recommender, folder: Path, *, name: str, items: ArmItems) -> N
         in_order = {key: array.T if key in by_columns else array for key, array in arrays.items()}
         save_file({key: np.asarray(array, order="C") for key, array in in_order.items()}, draft / ARRAYS)
         (draft / SUMS).write_bytes(_sums(draft))
+
+
+def not_saveable(name: str, arm: object) -> str:
+    """What is said of an arm that is no :class:`~recsat.Saveable`."""
+    return (
+        f"arm {name!r}: {type(arm).__name__} cannot be saved, for it has no state() and restore(). Write both (see recsat.Saveable), "
+        "or leave the arm out."
+    )
 
 
 def load_arm(arm: Arm, folder: Path, *, name: str, items: ArmItems) -> Arm:

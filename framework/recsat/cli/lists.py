@@ -1,20 +1,30 @@
-"""``recsat recommend``: lists for some users from a finished run."""
+"""``recsat recommend``: lists from the model of a finished run."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recsat.cli.consoles import output
+from recsat.cli.consoles import messages, output
 from recsat.cli.options import AsJson
+from recsat.errors import ConfigError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from recsat import Model
 
 
 def recommend(
-    users: Annotated[list[str], typer.Argument(metavar="USER...", help="User ids.")],
-    run: Annotated[str, typer.Option(metavar="FOLDER", help="A finished run.")] = "runs/latest",
-    arm: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The arm.", show_default="the one that led on the first split")
+    users: Annotated[list[str] | None, typer.Argument(metavar="USER...", help="User ids.", show_default=False)] = None,
+    run: Annotated[str, typer.Option(metavar="FOLDER", help="A finished run, or a model folder.")] = "runs/latest",
+    everybody: Annotated[
+        bool, typer.Option("--all", help="Everybody whom the model knows, into the file --out.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Parquet file for the lists of --all.", show_default=False)
     ] = None,
     k: Annotated[
         int | None, typer.Option("--k", "-k", min=1, max=1000, help="Length of a list.", show_default="as in the run")
@@ -30,17 +40,46 @@ def recommend(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Recommend to some users, with reasons, from a finished run."""
-    from recsat.plugins import load_plugins
-    from recsat.stages.serve import ServeConfig, serve
+    """Recommend to some users, with reasons, from the model of a finished run; or to everybody."""
+    if everybody == bool(users):
+        raise ConfigError("Name users, or say --all for everybody.")
+    if everybody == (out is None):
+        raise ConfigError("--all and --out FILE go together: everybody's lists go into a file.")
+    from recsat.stages.model.loaded import Model
 
-    serve_config = ServeConfig(
-        run=run, users=users, arm=arm, k=k, include=include or [], exclude=exclude or [], kinds=kind or []
-    )
-    lists = serve(serve_config, load_plugins())
+    model = Model.load(run)
+    if out is not None:
+        _write_all(model, out, k, include or [], exclude or [], kind or [])
+        return
+    users = list(dict.fromkeys(users or []))
+    lists = model.recommend(users, k, include or [], exclude or [], kind or [])
+    for user in model.unknown(users):
+        messages().print(f"{user}: nothing is known of this user; the list is the fallback's.", markup=False)
     if as_json:
         output().print_json(data=lists.to_dicts())
-        return
+    else:
+        _print_tables(lists)
+
+
+def _write_all(
+    model: Model, out: Path, k: int | None, include: list[str], exclude: list[str], kinds: list[str]
+) -> None:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from recsat.stages.model.all_lists import write_all_lists
+
+    columns = TextColumn("lists"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeRemainingColumn()
+    console = messages()
+    n_users = len(model.histories)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("lists", total=n_users)
+        n_rows = write_all_lists(
+            model, out, k=k, include=include, exclude=exclude, kinds=kinds, advance=lambda n: progress.advance(task, n)
+        )
+    output().print(f"{n_rows:,} rows for {n_users:,} users in {out}", markup=False, soft_wrap=True)
+
+
+def _print_tables(lists: pl.DataFrame) -> None:
     from rich.table import Table
     from rich.text import Text
 

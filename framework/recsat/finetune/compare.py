@@ -27,10 +27,11 @@ from recsat.report.markdown import escape
 from recsat.result.numerals import decimals_for, interval, number, p_value, signed
 from recsat.run.stage import StageContext, StageCounts
 from recsat.stages.prepare import read_split
-from recsat.stages.recommend import able_arms, request_of
+from recsat.stages.recommend import able_arms
 from recsat.stages.trial.evidence import evidence_of
 from recsat.stages.trial.fold import test_fold, validation_fold
 from recsat.stages.trial.inputs import RunInputs, encode_with, inputs_of
+from recsat.stages.trial.request import request_of
 from recsat.stages.trial.tune import tune
 
 MEASURES: Final = ("ndcg", "recall", "topic-ild", "novelty")
@@ -83,7 +84,7 @@ def _scores(
 ) -> dict[tuple[str, str], Values]:
     """One value a served user by (arm, measure), NaN where it has none."""
     tuning, judging = validation_fold(inputs, split), test_fold(inputs, split)
-    request = request_of(context)
+    request = request_of(context.config, context.domain)
     # Diversity by vectors is left out: each encoder would be judged by its own.
     evidence = replace(evidence_of(inputs, split, judging.users.id_series, judging.relevant), vectors=None)
     cache = EvaluationCache(evidence, request.k)

@@ -14,9 +14,9 @@ from recsat.embed.centre import centre
 from recsat.lists.make import lists_of
 from recsat.lists.request import Request
 from recsat.run.stage import StageContext
-from recsat.stages.recommend import request_of
 from recsat.stages.trial.fold import Fold, validation_fold
 from recsat.stages.trial.inputs import inputs_of
+from recsat.stages.trial.request import request_of
 from recsat.stages.trial.tune import validation_ndcg
 
 
@@ -46,5 +46,5 @@ def validation_of(context: StageContext, splits: Sequence[Split]) -> Validation:
     folds = {split.name: validation_fold(inputs, split) for split in splits if split.validation.height}
     return Validation(
         {name: fold for name, fold in folds.items() if fold.relevant.height},
-        replace(request_of(context), explain=False),
+        replace(request_of(context.config, context.domain), explain=False),
     )

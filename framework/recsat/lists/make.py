@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -54,9 +55,29 @@ class Recommended:
     """List places that the fallback arm had to fill."""
 
 
+class Audience(Protocol):
+    """Who is served, under which filters, and by whom else: all that lists depend on besides the arm and the request."""
+
+    @property
+    def catalogue(self) -> Catalogue: ...
+
+    @property
+    def users(self) -> UserBatch: ...
+
+    @property
+    def plan(self) -> FilterPlan:
+        """Of these users over this catalogue."""
+        ...
+
+    @property
+    def fallbacks(self) -> Sequence[Recommender]:
+        """Who fills a place that an arm leaves empty, in order."""
+        ...
+
+
 @dataclass(frozen=True)
 class Served:
-    """Who is served, from what is known, under which filters: all that lists depend on besides the arm and the request."""
+    """An :class:`Audience` of a split, or of everything that is known, with what arms learn from."""
 
     train: TrainingData
     """What arms learn from."""
@@ -65,62 +86,111 @@ class Served:
     known: pl.DataFrame
     """Events before the cut."""
 
+    @property
+    def catalogue(self) -> Catalogue:
+        return self.train.catalogue
+
     @cached_property
-    def fallbacks(self) -> list[Recommender]:
-        """Who fills a place that an arm leaves empty, in order: see :func:`~recsat.arms.profile_text.fallbacks_for`."""
+    def fallbacks(self) -> Sequence[Recommender]:
+        """See :func:`~recsat.arms.profile_text.fallbacks_for`."""
         return fallbacks_for(self.train)
 
 
-def lists_of(
-    served: Served,
-    arm: str,
+@dataclass(frozen=True)
+class Steps:
+    """How the lists of a block of B users came about, step after step."""
+
+    batch: UserBatch
+    permitted: Tensor
+    """What the filters leave, bool (B, n_items)."""
+    candidates: Tensor | None
+    """What retrieval gave, int64 (B, n_candidates), padded with -1; None where the whole catalogue is scored."""
+    scores: Tensor
+    """Exact scores of the candidates, or of the whole catalogue; -inf where nothing is permitted."""
+    exact: Tensor | None
+    """The best k of the whole catalogue, where there are candidates to be held against them; else None."""
+    places: Tensor
+    """Where in ``scores`` the list's items stand after the reranker, int64 (B, k)."""
+    lists: Lists
+    """With what the fallbacks filled."""
+
+    @property
+    def has_history(self) -> Tensor:
+        """(B,) bool: the arm serves these users, fallbacks alone the others."""
+        return torch.from_numpy(~self.batch.is_new).to(self.permitted.device)
+
+
+def steps_of(
+    audience: Audience,
     recommender: Recommender,
     request: Request,
     *,
     retriever: Retriever | None = None,
     fallbacks: Sequence[Recommender] | None = None,
-) -> Recommended:
-    """Lists of a fitted ``recommender`` for everybody who is ``served``; the one way in which lists are made.
-
-    An arm with query vectors takes its candidates from ``retriever``, filters pushed down, and rescores them exactly; any
-    other arm scores the whole catalogue in blocks. What a filter removed has no place among the scores, so no reranker can
-    put it back. A user without history, and a list that ends shorter than k, are served by the first of ``fallbacks`` (those of
-    ``served``) that has something to say (a finite score), and the reason says so.
-    """
-    users, plan, catalogue = served.users, served.plan, served.train.catalogue
-    fallbacks = served.fallbacks if fallbacks is None else fallbacks
+) -> Iterator[Steps]:
+    """Blocks of users from candidates to lists: what :func:`lists_of` puts into words."""
+    users, plan = audience.users, audience.plan
+    fallbacks = audience.fallbacks if fallbacks is None else fallbacks
     generator = torch.Generator().manual_seed(request.seed)
-    blocks: list[pl.DataFrame] = []
-    recalls: list[Tensor] = []
-    widths: list[Tensor] = []
-    n_filled = 0
-    source = "catalogue"
-    topics = catalogue_topics(catalogue.items, request.topics) if request.topics and request.explain else None
-    for rows in user_blocks(len(users), len(catalogue), request.user_block):
+    for rows in user_blocks(len(users), len(audience.catalogue), request.user_block):
         batch = users.take(rows)
         permitted = torch.from_numpy(plan.mask(rows)).to(request.device)
         candidates = None
         if retriever is not None and (queries := recommender.queries(batch)):
             candidates = _retrieved(recommender, queries, batch, retriever, plan, rows, request)
-            source = "qdrant:" + "+".join(queries)
         scores = permitted_scores(recommender, batch, candidates, permitted)
         known = torch.from_numpy(~batch.is_new).to(request.device)
+        exact = None
         if candidates is not None and known.any():
             exact = top_k(permitted_scores(recommender, batch, None, permitted), request.k, generator)
-            recalls.append(_overlap(exact[known], candidates[known]))
-            widths.append((candidates[known] != PADDING).sum(dim=1).to(torch.float32))
         places = _choose(batch, candidates, scores, request, generator)
         items = items_at(candidates, places).masked_fill(~known[:, None], PADDING)
         lists = _explained(recommender, batch, items, scores.gather(1, places.clamp(min=0)), request)
         for fallback in fallbacks:
             if (lists.items == PADDING).any():
                 lists = filled_by(fallback, lists, batch, permitted, known.cpu().numpy(), request, generator)
-        n_filled += int(lists.is_fallback.sum())
-        blocks.append(_table(arm, batch, lists, catalogue, topics, request))
+        yield Steps(batch, permitted, candidates, scores, exact, places, lists)
+
+
+def lists_of(
+    audience: Audience,
+    arm: str,
+    recommender: Recommender,
+    request: Request,
+    *,
+    retriever: Retriever | None = None,
+    fallbacks: Sequence[Recommender] | None = None,
+    topics: CatalogueTopics | None = None,
+) -> Recommended:
+    """Lists of a fitted ``recommender`` for everybody of the ``audience``; the one way in which lists are made.
+
+    An arm with query vectors takes its candidates from ``retriever``, filters pushed down, and rescores them exactly; any
+    other arm scores the whole catalogue in blocks. What a filter removed has no place among the scores, so no reranker can
+    put it back. A user without history, and a list that ends shorter than k, are served by the first of ``fallbacks`` (those of
+    the audience) that has something to say (a finite score), and the reason says so. ``topics`` are those of the catalogue, for
+    whoever makes many lists of it.
+    """
+    catalogue = audience.catalogue
+    blocks: list[pl.DataFrame] = []
+    recalls: list[Tensor] = []
+    widths: list[Tensor] = []
+    n_filled = 0
+    source = "catalogue"
+    if topics is None and request.topics and request.explain:
+        topics = catalogue_topics(catalogue.items, request.topics)
+    for steps in steps_of(audience, recommender, request, retriever=retriever, fallbacks=fallbacks):
+        candidates, known = steps.candidates, steps.has_history
+        if candidates is not None:
+            source = "qdrant:" + "+".join(recommender.queries(steps.batch))
+        if candidates is not None and steps.exact is not None:
+            recalls.append(_overlap(steps.exact[known], candidates[known]))
+            widths.append((candidates[known] != PADDING).sum(dim=1).to(torch.float32))
+        n_filled += int(steps.lists.is_fallback.sum())
+        blocks.append(_table(arm, steps.batch, steps.lists, catalogue, topics, request))
     return Recommended(
         lists=pl.concat(blocks) if blocks else pl.DataFrame(schema=LISTS_SCHEMA),
         source=source,
-        n_candidates=float(torch.cat(widths).mean()) if widths else float(plan.items.sum()),
+        n_candidates=float(torch.cat(widths).mean()) if widths else float(audience.plan.items.sum()),
         candidate_recall=float(torch.cat(recalls).mean()) if recalls else None,
         n_filled=n_filled,
     )

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from recsat.contract.arm import ArmState
 from recsat.contract.reranker import DEPTH, Example, RerankInput
 from recsat.errors import RunError
 from recsat.measure.discounts import discounts
 from recsat.rerank.gain import GainModel, fit_gains
 from recsat.rerank.greedy import Greedy, pool_of
 from recsat.rerank.msd import MaxSumDiversification
+from recsat.rerank.outcome import OutcomeModel
 
 if TYPE_CHECKING:
     from recsat.rerank.greedy import Pool
@@ -95,6 +97,19 @@ class DiversityBudget:
             middle = (low + high) / 2
             low, high = (middle, high) if expected(math.exp(middle)) >= enough else (low, middle)
         return learnt.at(math.exp(low))
+
+    def state(self) -> ArmState:
+        """What was learnt, the trade-off among it; the rest are settings."""
+        if self.gains is None:
+            raise RunError("reranker 'budget' has not been fitted, so there is nothing to save. Call fit first.")
+        gains = {"model": self.gains.model.numbers(), "spread": self.gains.spread, "share": self.gains.share}
+        return ArmState(numbers={"trade_off": self.trade_off, "gains": gains})
+
+    def restore(self, state: ArmState) -> DiversityBudget:
+        """A copy that has learnt what the one of ``state`` had."""
+        gains = state.numbers["gains"]
+        model = GainModel(OutcomeModel.of(gains["model"]), gains["spread"], gains["share"])
+        return replace(self, gains=model).at(state.numbers["trade_off"])
 
     def rerank(self, block: RerankInput, k: int) -> Tensor:
         pool, weighed = self._weighed(block, k)

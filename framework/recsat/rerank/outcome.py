@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,15 @@ class OutcomeModel:
         """Intercept and weights for features as they are."""
         slopes = self.weights[1:] / self.scale
         return float(self.weights[0] - slopes @ self.mean), slopes
+
+    def numbers(self) -> dict[str, list[float]]:
+        """As JSON can say it, every digit."""
+        return {"mean": self.mean.tolist(), "scale": self.scale.tolist(), "weights": self.weights.tolist()}
+
+    @classmethod
+    def of(cls, numbers: Mapping[str, Any]) -> OutcomeModel:
+        """The model whose :meth:`numbers` they were."""
+        return cls(**{name: np.array(numbers[name]) for name in ("mean", "scale", "weights")})
 
 
 def fit_outcome(features: Sequence[Array], happened: Sequence[NDArray[np.bool_]], *, l2: float = L2) -> OutcomeModel:

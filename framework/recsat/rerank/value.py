@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from recsat.contract.arm import ArmState
 from recsat.contract.reranker import DEPTH, Example, Reranker, RerankInput
 from recsat.errors import RunError
 from recsat.rerank.greedy import ByScore, Pool, needed, pool_of
@@ -63,6 +64,14 @@ class ExpectedValue:
                 "Raise validation_share, or leave rank.reranker out."
             )
         return replace(self, models={event: fit_outcome(features, blocks) for event, blocks in happened.items()})
+
+    def state(self) -> ArmState:
+        """What was learnt; the rest are settings."""
+        return ArmState(numbers={event: model.numbers() for event, model in self.models.items()})
+
+    def restore(self, state: ArmState) -> ExpectedValue:
+        """A copy that has learnt what the one of ``state`` had."""
+        return replace(self, models={event: OutcomeModel.of(numbers) for event, numbers in state.numbers.items()})
 
     def rerank(self, block: RerankInput, k: int) -> Tensor:
         pool = pool_of(block, self.depth, k)

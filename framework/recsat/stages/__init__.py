@@ -1,4 +1,4 @@
-"""The stages of a run, in order; and lists served from a finished run.
+"""The stages of a run, in order; and what comes after it: lists from its model.
 
 Importing this package loads no torch: each stage's module is imported when the stage runs.
 """
@@ -40,6 +40,12 @@ def _evaluate(context: StageContext) -> StageCounts:
     return evaluate(context)
 
 
+def _model(context: StageContext) -> StageCounts:
+    from recsat.stages.model.keep import model
+
+    return model(context)
+
+
 def _report(context: StageContext) -> StageCounts:
     from recsat.stages.report import report
 
@@ -51,6 +57,7 @@ EMBED: Final = Stage("embed", _embed)
 INDEX: Final = Stage("index", _index)
 RECOMMEND: Final = Stage("recommend", _recommend)
 EVALUATE: Final = Stage("evaluate", _evaluate)
+MODEL: Final = Stage("model", _model)
 REPORT: Final = Stage("report", _report)
-PIPELINE: Final = (PREPARE, EMBED, INDEX, RECOMMEND, EVALUATE, REPORT)
+PIPELINE: Final = (PREPARE, EMBED, INDEX, RECOMMEND, EVALUATE, MODEL, REPORT)
 """From files to report."""

@@ -10,13 +10,10 @@ from pydantic import JsonValue
 
 from recsat.contract.arm import Recommender
 from recsat.contract.domain import RecommenderSpec
-from recsat.contract.reranker import Reranker
 from recsat.data.split import Split
-from recsat.embed.device import pick_device
 from recsat.lists.candidates import StoreRetriever
 from recsat.lists.make import Recommended, lists_of
 from recsat.lists.request import Request
-from recsat.rerank.make import make_reranker
 from recsat.result.leading import leader, may_lead
 from recsat.result.model import PredictionError
 from recsat.run.stage import StageContext, StageCounts
@@ -27,6 +24,7 @@ from recsat.stages.trial.curves import CURVE_SCHEMA, CurveArm, curves
 from recsat.stages.trial.fold import Fold, test_fold, validation_fold
 from recsat.stages.trial.inputs import RunInputs, embedded_inputs
 from recsat.stages.trial.predictions import test_errors
+from recsat.stages.trial.request import request_of, reranker_of
 from recsat.stages.trial.rerank import PreparedRequest, with_reranker
 from recsat.stages.trial.tune import Tuned, settings_of, tune
 
@@ -55,31 +53,6 @@ def fixed_parameters(context: StageContext, name: str, spec: RecommenderSpec) ->
     fixed = context.config.parameters
     of_arm = name.removesuffix(f"-{spec.control}") if spec.control else name
     return fixed.get(name, fixed.get(of_arm, {}))
-
-
-def request_of(context: StageContext) -> Request:
-    """The run's way of asking for lists."""
-    rank = context.config.rank
-    return Request(
-        k=rank.k,
-        n_candidates=max(rank.n_candidates, rank.k),
-        device=pick_device(rank.device),
-        user_block=rank.user_block,
-        seed=context.config.seed,
-        templates=context.domain.reasons,
-        title=context.domain.title,
-        topics=context.domain.topics,
-    )
-
-
-def reranker_of(context: StageContext) -> Callable[[], Reranker] | None:
-    """Makes the run's reranker; None where it names none."""
-    rank = context.config.rank
-    if rank.reranker is None:
-        return None
-    available = context.plugins.rerankers(context.domain)
-    spec = context.plugins.select("reranker", available, [rank.reranker])[rank.reranker]
-    return lambda: make_reranker(spec, rank.reranker_parameters)
 
 
 def recommend(context: StageContext) -> StageCounts:
@@ -129,8 +102,8 @@ class SplitTrial:
     def __post_init__(self) -> None:
         self.tuning: Fold = validation_fold(self.inputs, self.split)
         self.judging: Fold = test_fold(self.inputs, self.split)
-        self.request = request_of(self.context)
-        self.make_reranker = reranker_of(self.context)
+        self.request = request_of(self.context.config, self.context.domain)
+        self.make_reranker = reranker_of(self.context.config, self.context.domain, self.context.plugins)
 
     def add(self, name: str, spec: RecommenderSpec) -> None:
         """Tunes the arm, fits it, makes its lists."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from kept_models import kept_model
 
 from recsat import RunConfig
 from recsat.errors import ConfigError
@@ -17,7 +18,6 @@ from recsat.run.check import check_config
 from recsat.run.progress import LogProgress
 from recsat.run.stage import StageContext
 from recsat.stages import PIPELINE
-from recsat.stages.serve import ServeConfig, serve
 
 
 def reranking(config: RunConfig, name: str, **parameters: object) -> RunConfig:
@@ -33,7 +33,7 @@ def ild(folder: Path) -> dict[str, float]:
 
 
 def test_a_run_that_names_a_reranker_has_more_diverse_lists_of_every_arm(
-    finished_run: Path, small_run_config: RunConfig
+    finished_run: Path, small_run_config: RunConfig, tmp_path: Path
 ) -> None:
     plain = ild(finished_run)
     config = reranking(small_run_config, "msd", trade_off=0.5)
@@ -41,8 +41,10 @@ def test_a_run_that_names_a_reranker_has_more_diverse_lists_of_every_arm(
     assert all(diversity > plain[arm] for arm, diversity in ild(folder).items())
     assert set(ild(folder)) == set(plain)
     user = pl.read_parquet(folder / "lists" / "warm.parquet")["user_id"][0]
-    served = serve(ServeConfig(run=str(folder), users=[user], arm="ease"), load_plugins(["content"]))
-    unranked = serve(ServeConfig(run=str(finished_run), users=[user], arm="ease"), load_plugins(["content"]))
+    plugins = load_plugins(["content"])
+    served, unranked = (
+        kept_model(run, "ease", plugins, tmp_path / run.name).recommend([user]) for run in (folder, finished_run)
+    )
     assert served["score"].is_sorted(descending=True)
     assert served["item_id"].to_list() != unranked["item_id"].to_list()
 

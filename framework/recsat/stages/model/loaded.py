@@ -1,0 +1,231 @@
+"""A model that answers: lists from a model folder, without a fit, a store or a write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from recsat.arms.market_popularity import MarketPopularity
+from recsat.arms.profile_text import ProfileText
+from recsat.arms.saved import ArmItems, load_arm
+from recsat.config.settings import RunConfig
+from recsat.config.sources import check_domain_config
+from recsat.contract.arm import Recommender
+from recsat.contract.domain import CandidateFilter, Domain
+from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
+from recsat.contract.reranker import LearnedReranker, TextReranker
+from recsat.errors import ConfigError, SavedModelError
+from recsat.lists.filters import FilterPlan, plan_filters
+from recsat.lists.make import Steps, lists_of, steps_of
+from recsat.lists.request import Request
+from recsat.lists.requests import request_filters
+from recsat.lists.topics import CatalogueTopics, catalogue_topics
+from recsat.plugins import Plugins, load_plugins
+from recsat.stages.model.card import ModelCard
+from recsat.stages.model.files import (
+    ARM,
+    FALLBACKS,
+    FILTERS,
+    HISTORIES,
+    ITEMS,
+    RERANKER,
+    USERS,
+    VECTORS,
+    ModelFiles,
+    open_model,
+)
+from recsat.stages.model.histories import Histories, histories_of
+from recsat.stages.model.rules import saved_filters
+from recsat.stages.model.tables import ModelTables
+from recsat.stages.trial.request import request_of, reranker_of
+
+FALLBACK_TYPES: Mapping[str, type[ProfileText] | type[MarketPopularity]] = {
+    one.__name__: one for one in (ProfileText, MarketPopularity)
+}
+MOST_PLACES = 1_000
+"""Longest list."""
+
+
+@dataclass(frozen=True)
+class ModelAudience:
+    """Who is served by a model in one request: see :class:`~recsat.lists.make.Audience`."""
+
+    catalogue: Catalogue
+    users: UserBatch
+    plan: FilterPlan
+    fallbacks: Sequence[Recommender]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """The arm that led in a run, fitted on everything that the run knew, with all that makes lists of it.
+
+    ::
+
+        model = Model.load("runs/latest")
+        model.recommend(["1", "2"], k=10, exclude=["318"])
+
+    Nothing is fitted, published or written. A model with other histories or another arm is ``dataclasses.replace`` of this one.
+    """
+
+    fingerprint: str
+    """SHA-256 over everything in the model folder."""
+    card: ModelCard
+    domain: Domain
+    catalogue: Catalogue
+    vectors: Mapping[str, NDArray[np.float32]]
+    """Item vectors by name, (n_items, d): those that arm, fallbacks and reranker read."""
+    histories: Histories
+    rules: Mapping[str, CandidateFilter]
+    """The run's filters by name, in their order, as the plugins give them."""
+    item_masks: pl.DataFrame
+    """A column for each of ``rules``: False where it removes the item for everybody."""
+    tables: ModelTables
+    arm: Recommender
+    fallbacks: Sequence[Recommender]
+    """Who fills a place that the arm leaves empty, in order."""
+    request: Request
+    """How the run asks for lists, its reranker included."""
+
+    @classmethod
+    def load(cls, path: str | Path, plugins: Plugins | None = None) -> Model:
+        """The model of a run, or of a model folder. ``plugins`` (None: those that are installed) must have its domain, arm and filters.
+
+        Raises :class:`~recsat.SavedModelError` where there is none, or a file is damaged or of another format;
+        :class:`~recsat.SavedArmError` for an arm of which that is true; :class:`~recsat.ConfigError` for what no plugin has.
+        """
+        files = open_model(Path(path))
+        card = files.card()
+        plugins = load_plugins() if plugins is None else plugins
+        config, domain = _config(files, card), plugins.domain(card.domain)
+        catalogue = Catalogue(files.table(ITEMS))
+        items = ArmItems(catalogue, files.arrays(VECTORS))
+        histories = histories_of(files.table(USERS), files.arrays(HISTORIES), len(catalogue))
+        spec = plugins.select("arm", plugins.recommenders(domain), [card.arm])[card.arm]
+        model = cls(
+            fingerprint=files.fingerprint,
+            card=card,
+            domain=domain,
+            catalogue=catalogue,
+            vectors=items.vectors,
+            histories=histories,
+            rules=plugins.filters_of_run(domain, card.filters),
+            item_masks=files.table(FILTERS),
+            tables=ModelTables(
+                files=files,
+                card=card,
+                domain=domain,
+                domain_config=check_domain_config(config, domain.config),
+                catalogue=catalogue,
+            ),
+            arm=load_arm(spec.make(**card.parameters), files.folder(ARM), name=card.arm, items=items),
+            fallbacks=[
+                load_arm(FALLBACK_TYPES[name](), files.folder(f"{FALLBACKS}/{name}"), name=name, items=items)
+                for name in card.fallbacks
+            ],
+            request=request_of(config, domain),
+        )
+        return model if card.reranker is None else _with_reranker(model, files, config, plugins, items)
+
+    def recommend(
+        self,
+        users: Sequence[str],
+        k: int | None = None,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        kinds: Sequence[str] = (),
+    ) -> pl.DataFrame:
+        """Lists (user_id, item_id, title, rank, score, arm, reason, fallback) for ``users``, best first.
+
+        ``k`` is the length of a list (None: as in the run). ``include`` has the item ids that alone may be shown and ``kinds`` the kinds
+        (empty: all), ``exclude`` the ids that must not be. The run's filters hold besides. A user who is not known gets the fallback's
+        list, and its reasons say so. Raises :class:`~recsat.errors.UnknownItem` for an id, or a kind, that the catalogue does not have,
+        and :class:`~recsat.ConfigError` for a ``k`` that is none.
+        """
+        audience = self.audience(users, include=include, exclude=exclude, kinds=kinds)
+        request = self.asking(audience.users, k)
+        lists = lists_of(audience, self.card.arm, self.arm, request, topics=self.topics).lists
+        titles = self.catalogue.items[self.domain.title].cast(pl.String).alias("title")
+        titles = titles.gather(self.catalogue.positions(lists["item_id"]))
+        return lists.with_columns(titles).select(
+            "user_id", "item_id", "title", "rank", "score", "arm", "reason", "fallback"
+        )
+
+    def steps(self, audience: ModelAudience, request: Request) -> Iterator[Steps]:
+        """How the lists of :meth:`recommend` come about, block by block: what filters leave, scores, the reranker's places, fallbacks."""
+        return steps_of(audience, self.arm, request)
+
+    def audience(
+        self,
+        users: Sequence[str],
+        *,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        kinds: Sequence[str] = (),
+    ) -> ModelAudience:
+        """``users``, each once, under the run's filters and those of the request."""
+        batch = self.histories.batch(list(dict.fromkeys(users)))
+        narrower = request_filters(self.catalogue, include=include, exclude=exclude, kinds=kinds)
+        plan = plan_filters({**self.filters, **narrower}, self.catalogue, batch.ids, self.tables.of_items)
+        return ModelAudience(self.catalogue, batch, plan, self.fallbacks)
+
+    def asking(self, users: UserBatch, k: int | None = None) -> Request:
+        """The run's request for lists of ``k`` items, with a reranker that reads told what it needs of ``users``."""
+        request, k = self.request, self.request.k if k is None else k
+        if not 1 <= k <= MOST_PLACES:
+            raise ConfigError(f"k must be from 1 to {MOST_PLACES}, not {k}.")
+        reranker = request.reranker
+        if isinstance(reranker, TextReranker):
+            reranker = reranker.with_texts(self.tables.item_texts, self.tables.texts_of(users))
+        return replace(request, k=k, n_candidates=max(request.n_candidates, k), reranker=reranker)
+
+    def unknown(self, users: Sequence[str]) -> list[str]:
+        """Those of ``users`` of whom nothing was known when the model was fitted."""
+        rows = self.histories.rows(users)
+        return [user for user, row in zip(users, rows.tolist(), strict=True) if row < 0]
+
+    @cached_property
+    def filters(self) -> Mapping[str, CandidateFilter]:
+        """``rules``, with what is saved in the place of what they would say of items and of what a user has seen."""
+        return saved_filters(self.rules, self.item_masks, self.histories, self.catalogue, lambda: self.tables.context)
+
+    @cached_property
+    def topics(self) -> CatalogueTopics | None:
+        """What reasons may name; None where the domain has no topics."""
+        column = self.domain.topics
+        return None if column is None else catalogue_topics(self.catalogue.items, column)
+
+    @cached_property
+    def train(self) -> TrainingData:
+        """What the arm was fitted on, with the item vectors that the model has."""
+        users, raters = self.histories.learnt_from, self.histories.raters
+        return TrainingData(self.catalogue, users, self.vectors, seed=self.card.seed, raters=raters)
+
+
+def _config(files: ModelFiles, card: ModelCard) -> RunConfig:
+    try:
+        return RunConfig.model_validate(card.config)
+    except ValidationError as error:
+        raise SavedModelError(
+            f"{files.path}: its settings are not those of this version of recsat. Install the one that wrote it, or run the run again."
+        ) from error
+
+
+def _with_reranker(model: Model, files: ModelFiles, config: RunConfig, plugins: Plugins, items: ArmItems) -> Model:
+    """``model`` with the run's reranker, as it had learnt."""
+    from recsat.stages.trial.examples import features_of
+
+    make = reranker_of(config, model.domain, plugins)
+    assert make is not None, "the card has the reranker of this configuration"
+    reranker = make()
+    if isinstance(reranker, LearnedReranker):
+        reranker = load_arm(reranker, files.folder(RERANKER), name=str(model.card.reranker), items=items)
+    features = features_of(model.train, model.domain.topics, model.request.device)
+    return replace(model, request=replace(model.request, reranker=reranker, features=features))

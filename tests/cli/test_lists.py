@@ -1,0 +1,69 @@
+"""recsat recommend: lists from the model of a run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+from typer.testing import Result
+
+from recsat.plugins import load_plugins
+from recsat.stages.model.loaded import Model
+
+
+def test_a_users_list_is_a_table_or_json(recsat: Callable[..., Result], finished_run: Path) -> None:
+    expected = Model.load(finished_run, load_plugins(["content"])).recommend(["2"], k=3)
+    table = recsat("recommend", "2", "--run", str(finished_run), "-k", "3")
+    assert table.exit_code == 0
+    assert table.stderr == ""
+    for word in ["2 · ", *expected["title"], *expected["reason"]]:
+        assert word in table.stdout
+    as_json = recsat("recommend", "2", "--run", str(finished_run / "model"), "-k", "3", "--json")
+    assert json.loads(as_json.stdout) == expected.to_dicts()
+
+
+def test_an_unknown_user_is_named(recsat: Callable[..., Result], finished_run: Path) -> None:
+    outcome = recsat("recommend", "[b]who[/b]", "2", "[b]who[/b]", "--run", str(finished_run), "-k", "1", "--json")
+    assert outcome.stderr == "[b]who[/b]: nothing is known of this user; the list is the fallback's.\n"
+    assert [row["fallback"] for row in json.loads(outcome.stdout)] == [True, False]
+
+
+def test_everybodys_lists_go_into_a_file(recsat: Callable[..., Result], finished_run: Path, tmp_path: Path) -> None:
+    target = tmp_path / "lists.parquet"
+    outcome = recsat("recommend", "--all", "--out", str(target), "--run", str(finished_run), "-k", "2")
+    lists = pl.read_parquet(target)
+    n_users = lists["user_id"].n_unique()
+    assert outcome.stdout == f"{lists.height:,} rows for {n_users} users in {target}\n"
+    assert lists.height == 2 * n_users
+
+
+def test_wrong_requests_are_refused(recsat: Callable[..., Result], finished_run: Path, tmp_path: Path) -> None:
+    def refusal(*arguments: str) -> str:
+        outcome = recsat("recommend", *arguments)
+        assert outcome.exit_code == 2
+        assert outcome.stderr.count("\n") == 1
+        return outcome.stderr
+
+    assert "Name users, or say --all" in refusal()
+    assert "Name users, or say --all" in refusal("1", "--all", "--out", "lists.parquet")
+    assert "--all and --out FILE go together" in refusal("--all")
+    assert "--all and --out FILE go together" in refusal("1", "--out", "lists.parquet")
+    assert "runs/latest is neither a run nor a model folder" in refusal("1")
+    shutil.copytree(finished_run, tmp_path / "old", ignore=shutil.ignore_patterns("model*"))
+    assert f"recsat run --resume {tmp_path / 'old'}" in refusal("1", "--run", str(tmp_path / "old"))
+
+
+def test_a_run_of_before_gets_its_model_by_resuming(
+    recsat: Callable[..., Result], finished_run: Path, tmp_path: Path
+) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(finished_run, old, ignore=shutil.ignore_patterns("model*"))
+    costs = json.loads((old / "stages.json").read_text())
+    (old / "stages.json").write_text(json.dumps([cost for cost in costs if cost["name"] != "model"]))
+    assert recsat("run", "--resume", str(old)).exit_code == 0
+    plugins = load_plugins(["content"])
+    lists = [Model.load(run, plugins).recommend(["1", "2"]) for run in (old, finished_run)]
+    assert lists[0].equals(lists[1])
