@@ -80,3 +80,9 @@ def test_no_feedback_is_no_events_in_the_same_columns() -> None:
     assert events.is_empty()
     assert faults.is_empty()
     assert dict(events.schema) == {**SHARED, "quantity": pl.Int64()}
+
+
+def test_a_domain_without_columns_of_its_own_gets_the_shared_ones(tmp_path: Path) -> None:
+    events, faults = as_events(reported(tmp_path, {"quantity": 1}), SHARED)
+    assert events.rows() == [("u0", "i", "buy", 0.0, NOON)]
+    assert faults.is_empty()

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import polars as pl
 
+from recsat.contract.dataset import no_quarantine
 from recsat.data.columns import UNIX, Column, typed_table
 from recsat.data.faults import FILE, ROW
 
@@ -22,8 +23,10 @@ def as_events(feedback: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> tupl
     The domain's further columns come from the events' ``columns`` and are null where an event has none; others that an event has are left
     out. Faults are rows of the quarantine table, whose ``row`` is the event's ``sequence``.
     """
-    cells = [json.loads(text) for text in feedback["columns"]]
     further = [name for name in schema if name not in SHARED]
+    if not further:
+        return feedback.select(list(schema)), no_quarantine()
+    cells = [json.loads(text) for text in feedback["columns"]]
     texts = {name: pl.Series([_text(row.get(name)) for row in cells], dtype=pl.String) for name in further}
     raw = feedback.select(*SHARED, pl.lit("feedback").alias(FILE), pl.col("sequence").alias(ROW)).with_columns(**texts)
     columns = {name: Column(kind=_kind(schema[name]), time_format=_time_format(texts[name])) for name in further}

@@ -5,6 +5,7 @@
     card.json              what the model is
     items.parquet          the catalogue; an item index is a row of it
     vectors.safetensors    the item vectors that the arm, the fallbacks or the reranker read
+    events.parquet         the columns of the domain's events, no rows
     users.parquet          everybody who is known, by id; histories.safetensors has their rows
     filters.parquet        a column for each filter: False where it removes the item for everybody
     known/*.parquet        the tables that filters and rerankers look at for a user; where there are such
@@ -34,7 +35,8 @@ from recsat.errors import SavedModelError
 from recsat.stages.model.card import FORMAT, ModelCard, ModelRecord
 
 CARD, SUMS, RECORD, FOLDER = "card.json", "SHA256SUMS", "model.json", "model"
-ITEMS, USERS, FILTERS, TEXTS = "items.parquet", "users.parquet", "filters.parquet", "known/texts.parquet"
+ITEMS, EVENTS, USERS, FILTERS = "items.parquet", "events.parquet", "users.parquet", "filters.parquet"
+TEXTS = "known/texts.parquet"
 VECTORS, HISTORIES = "vectors.safetensors", "histories.safetensors"
 ARM, FALLBACKS, RERANKER = "arm", "fallbacks", "reranker"
 ANEW: Final = "Copy it again, or run the run again."

@@ -143,17 +143,18 @@ def everybody(inputs: RunInputs) -> Histories:
     profile, profiles = _profiles(users, inputs)
     return Histories(
         ids,
-        seen=_and_nobody(_seen(dataset.events, ids, catalogue)),
-        history=_and_nobody(users.history),
-        times=None if users.times is None else _and_nobody(users.times),
-        ratings=None if users.ratings is None else _and_nobody(users.ratings),
+        seen=and_nobody(seen_matrix(dataset.events, ids, catalogue)),
+        history=and_nobody(users.history),
+        times=None if users.times is None else and_nobody(users.times),
+        ratings=None if users.ratings is None else and_nobody(users.ratings),
         markets=None if users.markets is None else np.append(users.markets, ""),
         profile=np.append(profile, NOBODY),
         profiles=profiles,
     )
 
 
-def _seen(events: pl.DataFrame, ids: pl.Series, catalogue: Catalogue) -> csr_array:
+def seen_matrix(events: pl.DataFrame, ids: pl.Series, catalogue: Catalogue) -> csr_array:
+    """(n_users, n_items) bool: pairs with any of ``events``; ``ids`` are sorted and have everybody of the events."""
     pairs = events.select("user_id", "item_id").unique().sort("user_id", "item_id")
     rows = ids.search_sorted(pairs["user_id"]).to_numpy()
     columns = catalogue.positions(pairs["item_id"])
@@ -173,7 +174,7 @@ def _profiles(users: UserBatch, inputs: RunInputs) -> tuple[NDArray[np.int64], N
     return profile, profiles
 
 
-def _and_nobody(matrix: csr_array) -> csr_array:
+def and_nobody(matrix: csr_array) -> csr_array:
     """With an empty row at the end."""
     indptr = np.append(matrix.indptr, matrix.indptr[-1])
     return csr_array((matrix.data, matrix.indices, indptr), shape=(matrix.shape[0] + 1, matrix.shape[1]))

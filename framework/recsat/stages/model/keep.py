@@ -21,6 +21,7 @@ from recsat.stages.model.card import EncoderCard, ModelCard, ModelRecord
 from recsat.stages.model.files import (
     ARM,
     CARD,
+    EVENTS,
     FALLBACKS,
     FILTERS,
     FOLDER,
@@ -172,6 +173,7 @@ def _write_tables(draft: Path, inputs: RunInputs, at_end: FilterContext, reranke
     """The catalogue, the histories, what filters say of items, and the tables that filters or a reranker look at for a user."""
     histories = everybody(inputs)
     inputs.catalogue.items.write_parquet(draft / ITEMS)
+    at_end.known.events.clear().write_parquet(draft / EVENTS)
     histories.users_table().write_parquet(draft / USERS)
     write_arrays(draft / HISTORIES, histories.arrays())
     pl.DataFrame(item_masks(inputs.filters, inputs.catalogue, at_end)).write_parquet(draft / FILTERS)

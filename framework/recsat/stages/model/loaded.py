@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from recsat.arms.saved import ArmItems, load_arm
 from recsat.config.settings import RunConfig
 from recsat.config.sources import check_domain_config
 from recsat.contract.arm import Recommender
-from recsat.contract.domain import CandidateFilter, Domain
+from recsat.contract.domain import CandidateFilter, Domain, FilterContext
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.contract.reranker import LearnedReranker, TextReranker
 from recsat.errors import ConfigError, SavedModelError
@@ -31,6 +32,7 @@ from recsat.plugins import Plugins, load_plugins
 from recsat.stages.model.card import ModelCard
 from recsat.stages.model.files import (
     ARM,
+    EVENTS,
     FALLBACKS,
     FILTERS,
     HISTORIES,
@@ -41,6 +43,7 @@ from recsat.stages.model.files import (
     ModelFiles,
     open_model,
 )
+from recsat.stages.model.fold_in import folded
 from recsat.stages.model.histories import Histories, histories_of
 from recsat.stages.model.rules import saved_filters
 from recsat.stages.model.tables import ModelTables
@@ -82,6 +85,8 @@ class Model:
     catalogue: Catalogue
     vectors: Mapping[str, NDArray[np.float32]]
     """Item vectors by name, (n_items, d): those that arm, fallbacks and reranker read."""
+    events_schema: Mapping[str, pl.DataType]
+    """Columns of the domain's events, and their types."""
     histories: Histories
     rules: Mapping[str, CandidateFilter]
     """The run's filters by name, in their order, as the plugins give them."""
@@ -93,6 +98,8 @@ class Model:
     """Who fills a place that the arm leaves empty, in order."""
     request: Request
     """How the run asks for lists, its reranker included."""
+    later: pl.DataFrame | None = None
+    """Events since, as far as they are folded in."""
 
     @classmethod
     def load(cls, path: str | Path, plugins: Plugins | None = None) -> Model:
@@ -115,6 +122,7 @@ class Model:
             domain=domain,
             catalogue=catalogue,
             vectors=items.vectors,
+            events_schema=files.table(EVENTS).schema,
             histories=histories,
             rules=plugins.filters_of_run(domain, card.filters),
             item_masks=files.table(FILTERS),
@@ -183,7 +191,7 @@ class Model:
             raise ConfigError(f"k must be from 1 to {MOST_PLACES}, not {k}.")
         reranker = request.reranker
         if isinstance(reranker, TextReranker):
-            reranker = reranker.with_texts(self.tables.item_texts, self.tables.texts_of(users))
+            reranker = reranker.with_texts(self.tables.item_texts, self.tables.texts_of(users, self.context.known))
         return replace(request, k=k, n_candidates=max(request.n_candidates, k), reranker=reranker)
 
     def unknown(self, users: Sequence[str]) -> list[str]:
@@ -191,10 +199,40 @@ class Model:
         rows = self.histories.rows(users)
         return [user for user, row in zip(users, rows.tolist(), strict=True) if row < 0]
 
+    def after(self, events: pl.DataFrame, users: Sequence[str] | None = None) -> Model:
+        """The model as if it had known later ``events`` of the domain; nothing is fitted but the popularity that fallbacks go by.
+
+        Events on items that the catalogue does not have are left aside. With ``users`` it serves these alone, at the price of theirs,
+        and popularity stays; without, everybody, and popularity moves. See :mod:`recsat.stages.model.fold_in`.
+        """
+        known = events.filter(pl.col("item_id").is_in(self.catalogue.items["item_id"].implode()))
+        model = replace(
+            self,
+            histories=folded(self.histories, known, self.domain, self.catalogue, users),
+            later=known if self.later is None else pl.concat([self.later, known]),
+        )
+        vars(model)["topics"] = self.topics  # of items alone
+        return (
+            model
+            if users is not None
+            else replace(model, fallbacks=[_popular_in(model, one) for one in self.fallbacks])
+        )
+
     @cached_property
     def filters(self) -> Mapping[str, CandidateFilter]:
         """``rules``, with what is saved in the place of what they would say of items and of what a user has seen."""
-        return saved_filters(self.rules, self.item_masks, self.histories, self.catalogue, lambda: self.tables.context)
+        return saved_filters(self.rules, self.item_masks, self.histories, self.catalogue, lambda: self.context)
+
+    @cached_property
+    def context(self) -> FilterContext:
+        """What filters look at for a user: what the run knew, and the events since."""
+        saved = self.tables.context
+        if self.later is None or self.later.is_empty():
+            return saved
+        last = self.later["timestamp"].max()
+        events = pl.concat([saved.known.events, self.later.select(saved.known.events.columns)])
+        now = max(saved.now, last) if isinstance(last, datetime) else saved.now
+        return replace(saved, known=replace(saved.known, events=events), now=now)
 
     @cached_property
     def topics(self) -> CatalogueTopics | None:
@@ -207,6 +245,13 @@ class Model:
         """What the arm was fitted on, with the item vectors that the model has."""
         users, raters = self.histories.learnt_from, self.histories.raters
         return TrainingData(self.catalogue, users, self.vectors, seed=self.card.seed, raters=raters)
+
+
+def _popular_in(model: Model, fallback: Recommender) -> Recommender:
+    """``fallback``, or where it counts users, one that counts those of ``model``."""
+    if isinstance(fallback, MarketPopularity):
+        return MarketPopularity(prior_users=fallback.prior_users).fit(model.train)
+    return fallback
 
 
 def _config(files: ModelFiles, card: ModelCard) -> RunConfig:

@@ -37,7 +37,7 @@ class ModelTables:
 
     @cached_property
     def context(self) -> FilterContext:
-        """What filters look at for a user."""
+        """What filters look at for a user, at the moment when the model was fitted."""
         users, exposures, ties = (
             self.files.optional_table(f"known/{name}.parquet") for name in ("users", "exposures", "ties")
         )
@@ -52,9 +52,8 @@ class ModelTables:
         """By item index."""
         return self.files.table(TEXTS)["text"].to_list()
 
-    def texts_of(self, users: UserBatch) -> Mapping[str, str]:
-        """What is known of ``users`` in the domain's words, by id; see :class:`~recsat.stages.trial.users.Texts`."""
-        known = self.context.known
+    def texts_of(self, users: UserBatch, known: Dataset) -> Mapping[str, str]:
+        """What is ``known`` of ``users`` in the domain's words, by id; see :class:`~recsat.stages.trial.users.Texts`."""
         inputs = RunInputs(dataset=known, catalogue=self.catalogue, domain=self.domain, filters={}, vectors={})
         return Texts(inputs, known.events, users).of_users
 

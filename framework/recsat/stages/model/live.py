@@ -1,0 +1,87 @@
+"""A model beside the feedback log: lists that know what their users did a moment ago."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from recsat.feedback.events import as_events
+from recsat.feedback.log import FeedbackLog
+from recsat.stages.model.loaded import Model
+
+logger = logging.getLogger(__name__)
+BLOCK: Final = 100_000
+"""Events that are read from the log at once."""
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A model with everybody's events of the log up to ``sequence`` folded in."""
+
+    model: Model
+    sequence: int
+
+
+class LiveModel:
+    """Lists of ``model`` that follow ``log``; may be used by several threads.
+
+    Each list is made from its users' events up to this moment. What concerns everybody, the popularity that users without a history are
+    served by, moves when :meth:`refresh` is called.
+
+    Events on items that the model does not have, and events that are none of the domain's, are left aside; the next run has the items.
+    """
+
+    def __init__(self, model: Model, log: FeedbackLog) -> None:
+        self._fitted = model
+        self._log = log
+        self._folded = Folded(model, 0)
+        self._refreshing = threading.Lock()
+        self.refresh()
+
+    @property
+    def model(self) -> Model:
+        """The model with everybody's events of the last refresh."""
+        return self._folded.model
+
+    @property
+    def sequence(self) -> int:
+        """Up to which event of the log everybody's are folded in."""
+        return self._folded.sequence
+
+    def refresh(self) -> int:
+        """Folds in what everybody did since the last refresh, popularity included; returns how many events that were."""
+        with self._refreshing:
+            folded, n_events = self._folded, 0
+            while len(feedback := self._log.since(folded.sequence, BLOCK)):
+                n_events += len(feedback)
+                folded = Folded(folded.model.after(self._events(feedback)), int(feedback["sequence"][-1]))
+            self._folded = folded
+        return n_events
+
+    def at(self, users: Sequence[str]) -> Model:
+        """The model as it serves ``users`` at this moment; of others it need know nothing."""
+        folded = self._folded
+        feedback = self._log.of_users(list(dict.fromkeys(users)), since=folded.sequence)
+        return folded.model if feedback.is_empty() else folded.model.after(self._events(feedback), users)
+
+    def recommend(
+        self,
+        users: Sequence[str],
+        k: int | None = None,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        kinds: Sequence[str] = (),
+    ) -> pl.DataFrame:
+        """As :meth:`Model.recommend`, from histories that have every event of the log."""
+        return self.at(users).recommend(users, k, include, exclude, kinds)
+
+    def _events(self, feedback: pl.DataFrame) -> pl.DataFrame:
+        events, faults = as_events(feedback, self._fitted.events_schema)
+        for row, column, value, reason in faults.select("row", "column", "value", "reason").head(3).iter_rows():
+            logger.warning("event %d of the feedback log is left aside: %s %r %s", row, column, value, reason)
+        return events

@@ -1,0 +1,149 @@
+"""Fold-in: histories with later events are those of a run that had known them, and lists follow the feedback log."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from kept_models import kept_model
+
+from recsat.arms.market_popularity import MarketPopularity
+from recsat.contract.arm import Recommender
+from recsat.feedback.event import FeedbackEvent
+from recsat.feedback.log import FeedbackLog
+from recsat.plugins import load_plugins
+from recsat.run.folder import open_run
+from recsat.run.stage import StageContext
+from recsat.stages.model.fold_in import folded
+from recsat.stages.model.histories import Histories, everybody
+from recsat.stages.model.live import LiveModel
+from recsat.stages.model.loaded import Model
+from recsat.stages.trial.inputs import RunInputs, embedded_inputs
+
+
+@pytest.fixture(scope="module")
+def inputs(finished_run: Path) -> RunInputs:
+    return embedded_inputs(StageContext.open(open_run(finished_run), load_plugins(["content"])))
+
+
+@pytest.fixture(scope="module")
+def model(finished_run: Path) -> Model:
+    return Model.load(finished_run, load_plugins(["content"]))
+
+
+def known_with(inputs: RunInputs, events: pl.DataFrame) -> RunInputs:
+    return replace(inputs, dataset=replace(inputs.dataset, events=events))
+
+
+def in_parts(inputs: RunInputs, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Events of a run cut at a moment; some users have no event before it, and some pairs come again after it."""
+    events = inputs.dataset.events.sort("timestamp", "user_id", "item_id")
+    cut = random.Random(seed).randrange(1, len(events))
+    again = (
+        events.head(cut)
+        .sample(min(cut, 20), seed=seed)
+        .with_columns(timestamp=pl.col("timestamp") + timedelta(days=20_000), value=5.0)
+    )
+    return events.head(cut), pl.concat([events.tail(len(events) - cut), again])
+
+
+def matrices(histories: Histories) -> dict[str, object]:
+    return {name: getattr(histories, name) for name in ("seen", "history", "times", "ratings")}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_histories_with_later_events_are_those_of_a_run_that_had_known_them(inputs: RunInputs, seed: int) -> None:
+    before, later = in_parts(inputs, seed)
+    expected = everybody(known_with(inputs, pl.concat([before, later])))
+    start = everybody(known_with(inputs, before))
+    histories = folded(start, later, inputs.domain, inputs.catalogue)
+    assert histories.ids.to_list() == expected.ids.to_list()
+    for name, matrix in matrices(expected).items():
+        assert (getattr(histories, name) != matrix).nnz == 0, name
+        assert getattr(histories, name).nnz == matrix.nnz, name  # type: ignore[attr-defined]
+    some = expected.ids.sample(5, seed=seed).to_list()
+    alone = folded(start, later, inputs.domain, inputs.catalogue, [*some, "nobody"])
+    assert alone.ids.to_list() == sorted(some)
+    assert (alone.batch(some).history != expected.batch(some).history).nnz == 0
+    assert (alone.batch(some).times != expected.batch(some).times).nnz == 0
+
+
+def test_a_rating_given_later_stands_in_the_place_of_the_earlier_one(inputs: RunInputs) -> None:
+    events = inputs.dataset.events
+    user, item = events.row(0)[:2]
+    again = events.head(1).with_columns(value=0.5)
+    histories = folded(everybody(inputs), again, inputs.domain, inputs.catalogue, [user])
+    ratings = histories.batch([user]).ratings
+    assert ratings is not None
+    assert ratings[[0], inputs.catalogue.positions([item])].tolist() == [0.5]
+
+
+@pytest.mark.parametrize("arm", ["text", "ease"])
+def test_lists_after_events_are_those_of_the_same_arm_with_the_longer_history(
+    finished_run: Path, tmp_path: Path, inputs: RunInputs, arm: str
+) -> None:
+    plugins = load_plugins(["content"])
+    model = kept_model(finished_run, arm, plugins, tmp_path)
+    later = inputs.dataset.events.filter(pl.col("user_id") == "2").with_columns(user_id=pl.lit("newcomer"))
+    lists = model.after(later, ["newcomer"]).recommend(["newcomer"])
+    known = model.recommend(["2"])
+    assert lists.drop("user_id").equals(known.drop("user_id"))
+    assert model.recommend(["newcomer"])["fallback"].all()
+
+
+def test_popularity_moves_with_everybodys_events(inputs: RunInputs, model: Model) -> None:
+    _, later = in_parts(inputs, 1)
+    new = later.with_columns(user_id="new " + pl.col("user_id"))
+    moved = model.after(new)
+    counted = [one for one in moved.fallbacks if isinstance(one, MarketPopularity)]
+    users = everybody(known_with(inputs, pl.concat([inputs.dataset.events, new]))).learnt_from
+    expected = np.asarray(users.history.sum(axis=0)).ravel() / len(users)
+    assert [one.share.tolist() for one in counted] == [expected.astype(np.float32).tolist()]
+    before: list[Recommender] = [one for one in model.fallbacks if isinstance(one, MarketPopularity)]
+    assert before[0] is not counted[0]
+    assert model.recommend(["nobody"])["item_id"].to_list() != moved.recommend(["nobody"])["item_id"].to_list()
+
+
+def reported(model: Model, user: str, items: list[str]) -> list[FeedbackEvent]:
+    now = datetime(2026, 11, 26, tzinfo=UTC)
+    return [
+        FeedbackEvent(user_id=user, item_id=item, event="rating", value=5.0, timestamp=now + timedelta(seconds=n))
+        for n, item in enumerate(items)
+    ]
+
+
+def test_the_next_list_knows_the_last_event(model: Model, tmp_path: Path) -> None:
+    with FeedbackLog(tmp_path) as log:
+        live = LiveModel(model, log)
+        first = live.recommend(["newcomer", "1"])
+        assert first.filter(pl.col("user_id") == "newcomer")["fallback"].all()
+        liked = model.recommend(["2"])["item_id"].to_list()[:3]
+        log.append(reported(model, "newcomer", liked))
+        second = live.recommend(["newcomer", "1"])
+        of_newcomer = second.filter(pl.col("user_id") == "newcomer")
+        assert not of_newcomer["fallback"].all()
+        assert set(of_newcomer["item_id"]).isdisjoint(liked)
+        assert of_newcomer["reason"].str.contains("because you liked").any()
+        of_others = pl.col("user_id") == "1"
+        assert second.filter(of_others).equals(first.filter(of_others))
+        assert live.sequence == 0
+        assert live.refresh() == 3
+        assert (live.sequence, live.refresh()) == (log.last, 0)
+        assert live.recommend(["newcomer", "1"]).equals(second)
+        assert live.model.unknown(["newcomer", "nobody"]) == ["nobody"]
+
+
+def test_what_cannot_be_folded_in_is_left_aside_and_the_rest_is_not(model: Model, tmp_path: Path) -> None:
+    with FeedbackLog(tmp_path) as log:
+        live = LiveModel(model, log)
+        log.append(reported(model, "newcomer", ["no such film"]))
+        assert live.recommend(["newcomer"])["fallback"].all()
+        liked = model.recommend(["2"])["item_id"].to_list()[:1]
+        log.append(reported(model, "newcomer", liked))
+        assert not live.recommend(["newcomer"])["fallback"].all()
+        assert live.refresh() == 2
