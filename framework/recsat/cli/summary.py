@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from recsat.cli.consoles import short_path
 from recsat.config.settings import Language
 from recsat.report.answers import missing_in_words, split_answers
 from recsat.report.headline import (
@@ -69,7 +70,7 @@ def print_summary(folder: Path, console: Console, language: Language | None = No
                 Text(gettext("Simulated data, which say nothing about people: %(source)s", source=source)),
                 soft_wrap=True,
             )
-        console.print(Text(gettext("Report: %(path)s", path=folder / "report.html")), soft_wrap=True)
+        console.print(Text(gettext("Report: %(path)s", path=short_path(folder / "report.html"))), soft_wrap=True)
 
 
 def _heading(info: MeasureInfo) -> str:

@@ -114,7 +114,9 @@ class StoreSettings(Settings):
     )
     url: str | None = Field(None, description="server: address of the Qdrant API; QDRANT_URL where this is empty.")
     directory: str = Field(
-        ".recsat/store", min_length=1, description="edge: folder of the embedded store; one process at a time."
+        ".recsat/store",
+        min_length=1,
+        description="edge: folder of the embedded store; one process at a time. Relative: below home.",
     )
     hnsw_ef: int = Field(
         256, ge=16, description="Search width of the HNSW graph, where the collection is large enough to have one."
@@ -233,8 +235,20 @@ class RunConfig(Settings):
     measure: MeasureSettings = Field(default_factory=MeasureSettings, description="Measures and intervals.")
     report: ReportSettings = Field(default_factory=ReportSettings, description="The report's language.")
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(42, description="Seed of everything random.")
-    runs_dir: str = Field("runs", min_length=1, description="Folder for run folders.")
-    cache_dir: str = Field(".recsat/cache", min_length=1, description="Folder for vectors of texts already embedded.")
+    home: str | None = Field(
+        None,
+        min_length=1,
+        description=(
+            "Folder of everything that outlives a run; written into a run's config.json as an absolute path. Empty: the working directory, unless "
+            "that is a temporary folder."
+        ),
+    )
+    runs_dir: str = Field("runs", min_length=1, description="Folder for run folders. Relative: below home.")
+    cache_dir: str = Field(
+        ".recsat/cache",
+        min_length=1,
+        description="Folder for vectors of texts already embedded. Relative: below home.",
+    )
 
     @field_validator("splits")
     @classmethod
