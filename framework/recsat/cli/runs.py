@@ -13,6 +13,9 @@ from recsat.cli.options import ConfigFile, Overrides
 from recsat.cli.run_folders import run_folder
 from recsat.errors import ConfigError
 
+ALERTED = 3
+"""Exit code of a run that is done, and worse than the one before it by a rule of ``alerts``."""
+
 if TYPE_CHECKING:
     from recsat.config.sources import LoadedConfig
     from recsat.plugins import Plugins
@@ -76,4 +79,5 @@ def _run(loaded: LoadedConfig, plugins: Plugins, resume: Path | None = None, key
         check_config(loaded.config, plugins, loaded.sources)
     with TerminalProgress(messages()) as progress:
         folder = execute(loaded.config, plugins, progress, stages=PIPELINE, resume=resume, key=key)
-    print_summary(folder, output())
+    if any(alert.raised for alert in print_summary(folder, output()).alerts):
+        raise typer.Exit(ALERTED)

@@ -36,6 +36,8 @@ UNBOUND: Final[Mapping[str, Any]] = {
     "runs_dir": True,
     "cache_dir": True,
     "report": True,
+    "series": True,
+    "alerts": True,
     "measure": {"plan", "n_sample_users", "curves", "curve_arm"},
     "rank": {"device", "user_block"},
     "encoder": {"device", "token_budget"},
