@@ -49,9 +49,7 @@ def small_run(data: Path, place: Path) -> RunConfig:
             "data": {"min_user_events": 3, "min_item_events": 3},
             "parameters": {"ease": {"l2": 50.0}},
             "measure": {"n_bootstrap": 200},
-            "runs_dir": str(place / "runs"),
-            "cache_dir": str(place / "cache"),
-            "store": {"directory": str(place / "store")},
+            "home": str(place),
         }
     )
 

@@ -7,12 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 
 from recsat import atomic
-from recsat.atomic import replacing, replacing_folder, write_text
+from recsat.atomic import new_folder, replacing, replacing_folder, write_text
 
 HALF = """
 import os, signal, sys
@@ -76,6 +78,36 @@ def test_the_content_is_on_the_disk_before_its_name_and_the_name_before_the_call
     monkeypatch.setattr(os, "fsync", watched)
     write_text(path, "new")
     assert synced == [(False, "old"), (True, "new")]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are brought to the disk by the system itself")
+@pytest.mark.parametrize("way", [replacing, replacing_folder, new_folder])
+def test_folders_that_are_made_on_the_way_are_on_the_disk_too(
+    way: Callable[[Path], AbstractContextManager[Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: set[Path] = set()
+    fsync = os.fsync
+
+    def watched(handle: int) -> None:
+        fsync(handle)
+        places = [tmp_path, *(path for path in tmp_path.rglob("*") if path.is_dir())]
+        synced.update(path for path in places if os.path.samestat(os.fstat(handle), path.stat()))
+
+    monkeypatch.setattr(os, "fsync", watched)
+    with way(tmp_path / "runs" / "deep" / "name") as draft:
+        draft.write_text("x") if way is replacing else (draft / "file").write_text("x")
+    assert {tmp_path, tmp_path / "runs", tmp_path / "runs" / "deep"} <= synced
+
+
+def test_a_new_folder_has_all_its_files_or_is_not_there_and_never_takes_a_name_that_is_in_use(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    killed_in("new_folder", "(draft / 'config').write_text('half of')", folder)
+    assert not folder.exists()
+    for content, refused in (("first", False), ("second", True)):
+        with pytest.raises(FileExistsError) if refused else nullcontext(), new_folder(folder) as draft:
+            (draft / "config").write_text(content)
+    assert (folder / "config").read_text() == "first"
+    assert len(list(tmp_path.iterdir())) == 2  # the run, and the draft of the killed one
 
 
 def test_two_writers_at_once_leave_one_whole_file(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from prefect.artifacts import create_markdown_artifact
 from recsat.finetune.execute import open_finetune, stages_left
 from recsat.finetune.settings import FinetuneConfig
 from recsat.plugins import load_plugins
-from recsat.run import RunFolder, run_stage
+from recsat.run import RunFolder, claimed, run_stage
 from recsat_flows.progress import PrefectProgress
 
 
@@ -36,8 +36,9 @@ def finetune(config: FinetuneConfig = DEFAULTS, resume: str | None = None) -> st
     """
     folder = open_finetune(config, None if resume is None else Path(resume))
     get_run_logger().info("run folder %s", folder.path)
-    for stage in stages_left(folder):
-        step(str(folder.path), stage.name)
+    with claimed(folder):
+        for stage in stages_left(folder):
+            step(str(folder.path), stage.name)
     for name in ("compare", "classifier"):
         report = folder.path / "finetune" / f"{name}.md"
         if report.exists():

@@ -9,7 +9,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from recsat import RunConfig
 from recsat.plugins import load_plugins
-from recsat.run import RunFolder, Stage, new_run, open_run, point_latest, run_stage, unfinished
+from recsat.run import RunFolder, Stage, claimed, new_run, open_run, point_latest, run_stage, unfinished
 from recsat.run.check import check_config
 from recsat.stages import PIPELINE
 from recsat_flows.progress import PrefectProgress
@@ -40,19 +40,21 @@ TASKS = {stage.name: task_of(stage) for stage in PIPELINE}
 
 
 @flow(name="recsat-pipeline", persist_result=False, result_serializer="json", validate_parameters=True)
-def pipeline(config: RunConfig = DEFAULTS, resume: str | None = None) -> str:
+def pipeline(config: RunConfig = DEFAULTS, resume: str | None = None, key: str | None = None) -> str:
     """From files to report: load, embed, index, recommend, evaluate, report.
 
     Args:
         config: What to run. Every field has a default; the domain's own settings go into domain_config.
         resume: Folder of a run that was cut short. Its own configuration is used, and its finished stages stand.
+        key: Name of the run's folder. A run of this key that was cut short goes on where it stopped.
     """
     if resume is None:
         check_config(config, load_plugins())  # a wrong name must not show after an hour of embedding
-    folder = new_run(config) if resume is None else open_run(Path(resume))
+    folder = new_run(config, key) if resume is None else open_run(Path(resume))
     get_run_logger().info("run folder %s", folder.path)
-    for stage in unfinished(folder, PIPELINE):
-        TASKS[stage.name](str(folder.path))
-    show_report(folder)
-    point_latest(folder)
+    with claimed(folder):
+        for stage in unfinished(folder, PIPELINE):
+            TASKS[stage.name](str(folder.path))
+        show_report(folder)
+        point_latest(folder)
     return str(folder.path)

@@ -28,7 +28,7 @@ def replacing(path: Path) -> Iterator[Path]:
     ...     path.read_text()
     '1 2 3'
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     draft = _beside(path)
     try:
         yield draft
@@ -48,12 +48,11 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     renames leaves no folder of the name, never one that is half of each.
     """
     draft, old = _beside(path), _beside(path)
-    draft.mkdir(parents=True)
+    make_folder(path.parent)
+    draft.mkdir()
     try:
         yield draft
-        for inner in draft.rglob("*"):
-            sync_folder(inner) if inner.is_dir() else sync_file(inner)
-        sync_folder(draft)
+        _sync_tree(draft)
         if path.exists():
             os.replace(path, old)
         os.replace(draft, path)
@@ -64,6 +63,39 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         raise
     sync_folder(path.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """An empty folder beside ``path`` to fill; it gets the name ``path`` where the block ends without an error.
+
+    Raises FileExistsError where the name is in use by then: of several writers exactly one gets it, and nobody sees a folder that is
+    half full.
+    """
+    draft = _beside(path)
+    make_folder(path.parent)
+    draft.mkdir()
+    try:
+        yield draft
+        _sync_tree(draft)
+        try:
+            os.rename(draft, path)
+        except OSError as error:
+            if path.exists():
+                raise FileExistsError(str(path)) from error
+            raise
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    sync_folder(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder and those above it that are missing; each one's name is on the disk when the call returns."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        sync_folder(folder.parent)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -91,6 +123,12 @@ def sync_folder(path: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _sync_tree(folder: Path) -> None:
+    for inner in folder.rglob("*"):
+        sync_folder(inner) if inner.is_dir() else sync_file(inner)
+    sync_folder(folder)
 
 
 def _beside(path: Path) -> Path:

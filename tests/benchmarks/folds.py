@@ -38,9 +38,7 @@ def prepared(domain: str, place: Path, splits: list[dict[str, Any]], **settings:
         {
             "domain": domain,
             "splits": splits,
-            "runs_dir": str(place / "runs"),
-            "cache_dir": str(place / "cache"),
-            "store": {"directory": str(place / "store")},
+            "home": str(place),
             **settings,
         }
     )

@@ -130,9 +130,8 @@ def finished(name: str, settings: dict[str, Any], work: Path) -> Path:
         {
             "measure": {"curves": False},
             **settings,
-            "runs_dir": str(work / name),
-            "cache_dir": str(work / "cache"),
-            "store": {"directory": str(work / "store")},
+            "home": str(work),
+            "runs_dir": name,
         }
     )
     folder = execute(config, load_plugins(), stages=PIPELINE)

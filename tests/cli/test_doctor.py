@@ -37,9 +37,9 @@ def check(plugins: Plugins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_here_all_is_well(plugins: Plugins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    checks = {check.name: check for check in diagnose(RunConfig(), plugins, {})}
+    checks = {check.name: check for check in diagnose(RunConfig(home=str(tmp_path)), plugins, {})}
     assert {name: check.status for name, check in checks.items() if check.status != "ok"} == {}
-    assert list(checks) == ["python", "torch", "plugins", "settings", "encoder", "store", "folders", "prefect"]
+    assert list(checks) == ["python", "torch", "plugins", "settings", "encoder", "home", "store", "folders", "prefect"]
     assert torch.__version__ in checks["torch"].message
     assert "384 dimensions" in checks["encoder"].message
     assert list(tmp_path.iterdir()) == []
@@ -61,6 +61,15 @@ def test_a_folder_without_a_model_fails(check: Callable[..., Check], tmp_path: P
     diagnosis = check("encoder", "encoder.name=transformer", f"encoder.model={tmp_path}")
     assert diagnosis.status == "fail"
     assert str(tmp_path) in diagnosis.message
+
+
+def test_a_temporary_folder_without_a_home_fails(
+    plugins: Plugins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    [home] = [check for check in diagnose(RunConfig(), plugins, {}) if check.name == "home"]
+    assert home.status == "fail"
+    assert "Set RECSAT_HOME" in home.message
 
 
 def test_a_store_that_a_run_has_open_fails(check: Callable[..., Check], tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ def catalogue(tmp_path: Path) -> Path:
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("RECSAT_", "PREFECT_API"))}
+    env["RECSAT_HOME"] = "."
     return subprocess.run(
         [sys.executable, "-c", CODE, "run", *arguments], cwd=folder, env=env, capture_output=True, text=True
     )

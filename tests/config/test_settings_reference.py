@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
 
 from recsat import RunConfig
 from recsat.config.faults import is_model, variants
@@ -67,6 +68,8 @@ def kind_of(annotation: Any, metadata: list[Any]) -> str:
 
 
 def as_text(default: Any) -> str:
+    if default is PydanticUndefined:
+        return "must be set"
     if isinstance(default, list):
         default = [item.model_dump() if isinstance(item, BaseModel) else item for item in default]
     return default if isinstance(default, str) else json.dumps(default)

@@ -56,6 +56,14 @@ def test_later_sources_win_key_by_key(tmp_path: Path) -> None:
     assert {key: loaded.sources[key] for key in expected} == expected
 
 
+def test_a_home_becomes_an_absolute_path_when_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_config(None, {"RECSAT_HOME": "here"}).config.home == str(tmp_path / "here")
+    assert load_config(None, {"HOME": "/root"}, ["home=~/there"]).config.home == str(Path("~/there").expanduser())
+    with pytest.raises(ConfigError, match=r"home: 's3://bucket/recsat' is an address"):
+        load_config(None, {}, ["home=s3://bucket/recsat"])
+
+
 def test_lists_are_replaced_whole_and_free_sections_merged() -> None:
     base = {"arms": ["popularity", "ease"], "parameters": {"ease": {"l2": 1}, "ials": {"factors": 8}}}
     loaded = load_config(None, {}, ["arms=[ease]", "parameters.ease.l2=2.5"], base)

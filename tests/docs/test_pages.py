@@ -48,6 +48,7 @@ class Shell:
             "PATH": f"{self.environment / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "COLUMNS": "110",
             "HOME": str(self.folder),
+            "RECSAT_HOME": str(self.folder),  # which lies in a temporary folder
             "PIP_NO_INDEX": "1",
             "PIP_NO_BUILD_ISOLATION": "false",  # pip's own word for: build with what is installed here
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",

@@ -146,9 +146,7 @@ def config(
 
     def make(**settings: Any) -> FinetuneConfig:
         encoder = small_run_config.encoder.model_copy(update={"name": "transformer", "model": str(tiny_bert)})
-        run = small_run_config.model_copy(
-            update={"encoder": encoder, "runs_dir": str(place / "runs"), "cache_dir": str(place / "cache")}
-        )
+        run = small_run_config.model_copy(update={"encoder": encoder, "home": str(place)})
         small = {"epochs": 2, "pairs_per_epoch": 96, "batch_size": 16, "learning_rate": 3e-3, "max_tokens": 32}
         return FinetuneConfig(run=run, finetune=FinetuneSettings.model_validate(small | settings))
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from recsat import ConfigError, RunConfig
+from recsat.config.home import at_home
 from recsat.embed.provenance import Provenance, refuse_leaks
 from recsat.plugins import load_plugins
 from recsat.run import execute
@@ -125,8 +126,9 @@ def test_what_the_settings_tell_shows_before_a_run_and_what_the_data_tell_in_its
     content = json.loads((model / "finetune.json").read_text())
     (model / "finetune.json").write_text(json.dumps(content | {"data": other.data.model_dump()}))
     check_config(other, plugins)
-    before = set(Path(other.runs_dir).iterdir()) if Path(other.runs_dir).exists() else set()
+    runs = Path(at_home(other).runs_dir)
+    before = set(runs.iterdir()) if runs.exists() else set()
     with pytest.raises(ConfigError, match="other data"):
         execute(other, plugins, stages=PIPELINE)
-    [folder] = set(Path(other.runs_dir).iterdir()) - before
-    assert {file.name for file in folder.iterdir()} == {"config.json", "plan.json"}
+    [folder] = set(runs.iterdir()) - before
+    assert {file.name for file in folder.iterdir() if not file.name.startswith(".")} == {"config.json", "plan.json"}

@@ -84,7 +84,7 @@ def test_an_encoder_that_is_no_transformer_cannot_be_fine_tuned() -> None:
 
 
 def test_a_run_that_is_no_fine_tuning_is_not_resumed_as_one(tmp_path: Path) -> None:
-    folder = new_run(RunConfig(runs_dir=str(tmp_path)))
+    folder = new_run(RunConfig(home=str(tmp_path)))
     with pytest.raises(RunError, match="is no fine-tuning run"):
         open_finetune(FinetuneConfig(), folder.path)
 
@@ -101,7 +101,7 @@ def test_a_run_that_is_no_fine_tuning_is_not_resumed_as_one(tmp_path: Path) -> N
 )
 def test_what_the_command_refuses_is_a_message(arguments: list[str], message: str, tmp_path: Path) -> None:
     done = CliRunner().invoke(
-        app, ["finetune", *arguments, *(["-s", f"runs_dir={tmp_path}"] if arguments[1:] != ["--resume", "."] else [])]
+        app, ["finetune", *arguments, *(["-s", f"home={tmp_path}"] if arguments[1:] != ["--resume", "."] else [])]
     )
     assert done.exit_code == 2
     assert message in " ".join(done.stderr.split())

@@ -37,8 +37,7 @@ def test_a_flow_run_leaves_a_model_and_shows_before_and_after(
     small_run_config: RunConfig, tiny_bert: Path, tmp_path: Path
 ) -> None:
     encoder = small_run_config.encoder.model_copy(update={"name": "transformer", "model": str(tiny_bert)})
-    places = {"runs_dir": str(tmp_path / "runs"), "cache_dir": str(tmp_path / "cache")}
-    run = small_run_config.model_copy(update={"encoder": encoder, **places})
+    run = small_run_config.model_copy(update={"encoder": encoder, "home": str(tmp_path)})
     settings = FinetuneSettings(epochs=1, pairs_per_epoch=32, batch_size=16, max_tokens=32, compare_arms=["text"])
 
     folder = Path(finetune(FinetuneConfig(run=run, finetune=settings)))

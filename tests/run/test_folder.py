@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,14 @@ import polars as pl
 import pytest
 
 from recsat import RunConfig
+from recsat.config.home import at_home
 from recsat.errors import RunError
 from recsat.result.model import StageCost
 from recsat.run import RunFolder, new_run, open_run, point_latest
 
 
 def config(tmp_path: Path) -> RunConfig:
-    return RunConfig(runs_dir=str(tmp_path / "runs"))
+    return RunConfig(home=str(tmp_path))
 
 
 def test_runs_started_in_one_second_have_folders_of_their_own(tmp_path: Path) -> None:
@@ -26,8 +28,57 @@ def test_runs_started_in_one_second_have_folders_of_their_own(tmp_path: Path) ->
 
 
 def test_the_configuration_comes_back_as_it_was(tmp_path: Path) -> None:
-    written = config(tmp_path).model_copy(update={"seed": 7})
+    written = at_home(config(tmp_path).model_copy(update={"seed": 7}))
     assert open_run(new_run(written).path).config() == written
+
+
+def test_one_key_is_one_folder(tmp_path: Path) -> None:
+    first, again = (new_run(config(tmp_path), "nightly.2026-11-26") for _ in range(2))
+    assert first == again
+    assert first.run_id == "nightly.2026-11-26"
+    assert new_run(config(tmp_path), "nightly.2026-11-27") != first
+
+
+def test_a_key_with_other_settings_is_refused_and_the_message_says_which(tmp_path: Path) -> None:
+    folder = new_run(config(tmp_path), "nightly")
+    before = (folder.path / "config.json").read_text()
+    other = config(tmp_path).model_copy(update={"seed": 7, "arms": ["ease"]})
+    with pytest.raises(RunError) as refusal:
+        new_run(other, "nightly")
+    assert "seed was 42 and is 7" in str(refusal.value)
+    assert 'is ["ease"]' in str(refusal.value)
+    assert "rank.k" not in str(refusal.value)
+    assert (folder.path / "config.json").read_text() == before
+
+
+@pytest.mark.parametrize("key", ["", "latest", "../up", "a/b", "-rf", ".hidden", "a b", "é", "x" * 101, "a\n"])
+def test_a_key_that_cannot_name_a_folder_is_refused(tmp_path: Path, key: str) -> None:
+    with pytest.raises(RunError, match="cannot be the name of a run folder"):
+        new_run(config(tmp_path), key)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_does_not_take_over_a_folder_that_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / "runs" / "mine").mkdir(parents=True)
+    (tmp_path / "runs" / "mine" / "thesis.txt").write_text("years")
+    with pytest.raises(RunError, match="is not a run folder"):
+        new_run(config(tmp_path), "mine")
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["mine"]
+
+
+def test_of_many_that_start_a_key_at_once_one_makes_the_folder(tmp_path: Path) -> None:
+    configs = [config(tmp_path).model_copy(update={"seed": seed}) for seed in range(16)]
+
+    def started(one: RunConfig) -> int | None:
+        try:
+            return new_run(one, "nightly").config().seed
+        except RunError:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        seeds = [seed for seed in pool.map(started, configs) if seed is not None]
+    assert len(seeds) == 1
+    assert new_run(config(tmp_path).model_copy(update={"seed": seeds[0]}), "nightly").config().seed == seeds[0]
 
 
 def test_latest_moves_to_the_newest_run(tmp_path: Path) -> None:

@@ -89,8 +89,7 @@ def test_ready_vectors_are_named_vectors_of_the_store_and_of_the_multimodal_arm(
         "arms": ["popularity", "aligned", "multimodal"],
         "splits": [{"name": "cold", "protocol": "cold-items"}],
         "parameters": {"aligned": {"l2": 3.0, "popularity_power": 0.0}, "multimodal": {"l2": 3.0}},
-        "runs_dir": str(tmp_path / "runs"),
-        "store": {"directory": str(tmp_path / "store")},
+        "home": str(tmp_path),
     }
     folder = open_run(execute(RunConfig.model_validate(settings), load_plugins([pictured]), stages=PIPELINE))
     arrays = folder.read_arrays("vectors/items.safetensors")
@@ -124,7 +123,7 @@ def test_pictures_become_vectors_of_the_image_encoder(
     settings = small_run_config.model_dump() | {
         "domain": "pictured",
         "domain_config": {"folder": str(data)},
-        "runs_dir": str(tmp_path / "runs"),
+        "home": str(tmp_path),
     }
     plugins = load_plugins(["pictured"])
     folder = new_run(RunConfig.model_validate(settings))

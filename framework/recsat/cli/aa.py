@@ -9,6 +9,7 @@ import typer
 
 from recsat.cli.consoles import messages, output
 from recsat.cli.options import AsJson
+from recsat.cli.run_folders import run_folder
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,7 +34,7 @@ def aa(
     with Progress(console=messages(), transient=True, disable=not messages().is_terminal) as progress:
         task = progress.add_task("A/A", total=None)
         alarms, lacks = run_aa(
-            open_run(run),
+            open_run(run_folder(run)),
             n=n,
             seed=seed,
             expect=lambda total: progress.update(task, total=total),

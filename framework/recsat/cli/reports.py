@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from recsat.cli.consoles import output
+from recsat.cli.run_folders import run_folder
 from recsat.errors import RunError
 
 
@@ -28,7 +29,7 @@ def report(
     chosen_language = next((one for one in LANGUAGES if one == language), None)
     if language is not None and chosen_language is None:
         raise RunError(f"--language {language}: the report has {' and '.join(LANGUAGES)}.")
-    folder = open_run(run)
+    folder = open_run(run_folder(run))
     if not folder.has(JSON):
         raise RunError(
             f"run folder {run}: {JSON} is missing, so the run is not finished. Go on with: recsat run --resume {run}"

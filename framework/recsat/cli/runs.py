@@ -10,7 +10,11 @@ import typer
 
 from recsat.cli.consoles import messages, output
 from recsat.cli.options import ConfigFile, Overrides
+from recsat.cli.run_folders import run_folder
 from recsat.errors import ConfigError
+
+ALERTED = 3
+"""Exit code of a run that is done, and worse than the one before it by a rule of ``alerts``."""
 
 if TYPE_CHECKING:
     from recsat.config.sources import LoadedConfig
@@ -43,19 +47,28 @@ def run(
             metavar="FOLDER", help="Go on with a run that was cut short, by its own settings.", show_default=False
         ),
     ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Name of the run's folder; the same key and settings go on where that run stopped.",
+            show_default="time, domain and settings",
+        ),
+    ] = None,
 ) -> None:
     """Run the whole job on your own data and settings: from files to report."""
     from recsat.config.sources import load_config
     from recsat.plugins import load_plugins
 
-    if resume is not None and (file is not None or overrides):
+    if resume is not None and (file is not None or overrides or key is not None):
         raise ConfigError(
-            "--resume goes on by the settings in the run's folder. Leave out -c and --set, or start a new run."
+            "--resume goes on by the settings in the run's folder. Leave out -c, --set and --key, or start a new run."
         )
-    _run(load_config(file, os.environ if resume is None else {}, overrides or ()), load_plugins(), resume)
+    loaded = load_config(file, os.environ if resume is None else {}, overrides or ())
+    _run(loaded, load_plugins(), None if resume is None else run_folder(resume), key)
 
 
-def _run(loaded: LoadedConfig, plugins: Plugins, resume: Path | None = None) -> None:
+def _run(loaded: LoadedConfig, plugins: Plugins, resume: Path | None = None, key: str | None = None) -> None:
     from recsat.cli.progress import TerminalProgress
     from recsat.cli.summary import print_summary
     from recsat.run import execute
@@ -65,5 +78,6 @@ def _run(loaded: LoadedConfig, plugins: Plugins, resume: Path | None = None) -> 
     if resume is None:
         check_config(loaded.config, plugins, loaded.sources)
     with TerminalProgress(messages()) as progress:
-        folder = execute(loaded.config, plugins, progress, stages=PIPELINE, resume=resume)
-    print_summary(folder, output())
+        folder = execute(loaded.config, plugins, progress, stages=PIPELINE, resume=resume, key=key)
+    if any(alert.raised for alert in print_summary(folder, output()).alerts):
+        raise typer.Exit(ALERTED)

@@ -8,7 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from recsat.cli.consoles import short_path
 from recsat.config.settings import Language
+from recsat.report.alerts import alert_in_words
 from recsat.report.answers import missing_in_words, split_answers
 from recsat.report.headline import (
     answer_in_words,
@@ -41,8 +43,8 @@ def summary_table(result: Result) -> Table:
     return table
 
 
-def print_summary(folder: Path, console: Console, language: Language | None = None) -> None:
-    """Reads ``result.json`` of a run folder and prints what matters of it, in ``language`` (None: as configured)."""
+def print_summary(folder: Path, console: Console, language: Language | None = None) -> Result:
+    """Reads ``result.json`` of a run folder, prints what matters of it, in ``language`` (None: as configured), and returns it."""
     result = Result.model_validate_json((folder / "result.json").read_bytes())
     with in_language(language or language_of(result)):
         console.print()
@@ -63,13 +65,17 @@ def print_summary(folder: Path, console: Console, language: Language | None = No
             console.print(Text(missing))
         if result.plan is not None:
             console.print(Text(plan_in_words(result.plan)))
+        for alert in result.alerts:
+            style = "bold red" if alert.raised else ""
+            console.print(Text(f"{alert_in_words(alert)} {alert.lack}".rstrip(), style=style), soft_wrap=True)
         if result.data.simulated:
             source = result.data.source
             console.print(
                 Text(gettext("Simulated data, which say nothing about people: %(source)s", source=source)),
                 soft_wrap=True,
             )
-        console.print(Text(gettext("Report: %(path)s", path=folder / "report.html")), soft_wrap=True)
+        console.print(Text(gettext("Report: %(path)s", path=short_path(folder / "report.html"))), soft_wrap=True)
+    return result
 
 
 def _heading(info: MeasureInfo) -> str:

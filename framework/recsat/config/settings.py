@@ -6,6 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
+from recsat.errors import did_you_mean
+
 
 class Settings(BaseModel):
     """Base of every section: unknown keys are refused."""
@@ -114,7 +116,9 @@ class StoreSettings(Settings):
     )
     url: str | None = Field(None, description="server: address of the Qdrant API; QDRANT_URL where this is empty.")
     directory: str = Field(
-        ".recsat/store", min_length=1, description="edge: folder of the embedded store; one process at a time."
+        ".recsat/store",
+        min_length=1,
+        description="edge: folder of the embedded store; one process at a time. Relative: below home.",
     )
     hnsw_ef: int = Field(
         256, ge=16, description="Search width of the HNSW graph, where the collection is large enough to have one."
@@ -207,6 +211,22 @@ class ReportSettings(Settings):
     )
 
 
+class AlertSettings(Settings):
+    """When a run is worse than the one before it: on the same users and held-out events, beyond chance."""
+
+    arm: str = Field(description="The arm that is held against itself in the run before.")
+    measure: Literal["ndcg", "precision", "recall", "map", "mrr", "hit"] = Field(
+        "ndcg", description="A measure of accuracy, at the run's k."
+    )
+    split: str | None = Field(None, description="The split. Empty: each of the run's splits on which the arm ranks.")
+    worse_by: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="How much worse it must be, as a share of the mean before: 0.05 is 5 %. The interval of the difference must lie below 0 too.",
+    )
+
+
 class RunConfig(Settings):
     """A whole run. Unknown keys are an error."""
 
@@ -232,9 +252,32 @@ class RunConfig(Settings):
     rank: RankSettings = Field(default_factory=RankSettings, description="Candidates, filters, reranking.")
     measure: MeasureSettings = Field(default_factory=MeasureSettings, description="Measures and intervals.")
     report: ReportSettings = Field(default_factory=ReportSettings, description="The report's language.")
+    series: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9._-]{0,100}$",
+        description=(
+            "Name of what is run again and again, such as nightly. Alerts and trends compare with earlier runs of the same domain and series."
+        ),
+    )
+    alerts: list[AlertSettings] = Field(
+        default_factory=list,
+        description="What to hold against the run before this one. Where one is raised, `recsat run` ends with exit code 3.",
+    )
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(42, description="Seed of everything random.")
-    runs_dir: str = Field("runs", min_length=1, description="Folder for run folders.")
-    cache_dir: str = Field(".recsat/cache", min_length=1, description="Folder for vectors of texts already embedded.")
+    home: str | None = Field(
+        None,
+        min_length=1,
+        description=(
+            "Folder of everything that outlives a run; written into a run's config.json as an absolute path. Empty: the working directory, unless "
+            "that is a temporary folder."
+        ),
+    )
+    runs_dir: str = Field("runs", min_length=1, description="Folder for run folders. Relative: below home.")
+    cache_dir: str = Field(
+        ".recsat/cache",
+        min_length=1,
+        description="Folder for vectors of texts already embedded. Relative: below home.",
+    )
 
     @field_validator("splits")
     @classmethod
@@ -244,3 +287,13 @@ class RunConfig(Settings):
         if twice:
             raise ValueError(f"two splits are called {twice[0]!r}: give each a name of its own")
         return splits
+
+    @model_validator(mode="after")
+    def _alerts_name_splits(self) -> Self:
+        names = [split.name for split in self.splits]
+        for alert in self.alerts:
+            if alert.split is not None and alert.split not in names:
+                raise ValueError(
+                    f"alerts: the run has no split {alert.split!r}. It has: {', '.join(names)}.{did_you_mean(alert.split, names)}"
+                )
+        return self

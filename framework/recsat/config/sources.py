@@ -19,6 +19,7 @@ from typing_extensions import TypeVar
 
 from recsat.config.faults import at, child, dotted, faults, is_model, sentence, variants
 from recsat.config.files import read_config_file, read_yaml, yaml_fault
+from recsat.config.home import absolute_home
 from recsat.config.settings import RunConfig
 from recsat.errors import ConfigError
 
@@ -89,6 +90,8 @@ def load_config(
             message = sentence(fault, path, model, spell=variable if by_variable else repr)
             messages.append(f"{setting_at_fault.origin}: {message}" if setting_at_fault else message)
         raise _config_error(messages) from error
+    if config.home is not None:
+        config = config.model_copy(update={"home": str(absolute_home(config.home))})
     sources = {key: _source(tuple(key.split(".")), in_force) for key, _ in values(config)}
     return LoadedConfig(config, sources)
 

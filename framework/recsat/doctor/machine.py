@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 from uuid import uuid4
 
+from recsat.config.home import at_home, places_of
 from recsat.config.settings import RunConfig
 from recsat.errors import ConfigError, RecsatError
 from recsat.plugins import Plugins
@@ -41,14 +42,16 @@ def diagnose(
     config: RunConfig, plugins: Plugins, env: Mapping[str, str], sources: Mapping[str, str] | None = None
 ) -> Iterator[Check]:
     """Every check in turn; a check that breaks is a ``fail`` and the next one goes on."""
+    places = places_of(config)
     checks: dict[str, Callable[[], Check]] = {
         "python": _python,
         "torch": lambda: _torch(config),
         "plugins": lambda: _plugins(plugins),
         "settings": lambda: _settings(config, plugins, sources),
         "encoder": lambda: check_encoder(config, plugins),
-        "store": lambda: _store(config),
-        "folders": lambda: _folders(config),
+        "home": lambda: _home(config),
+        "store": lambda: _store(places),
+        "folders": lambda: _folders(places),
         "prefect": lambda: _prefect(env),
     }
     for name, check in checks.items():
@@ -124,6 +127,10 @@ def check_encoder(config: RunConfig, plugins: Plugins) -> Check:
     return Check(
         "encoder", "ok", f"{name}, {encoder.dimension} dimensions, weights {weights}, {seconds:.1f} s to load and embed"
     )
+
+
+def _home(config: RunConfig) -> Check:
+    return Check("home", "ok", f"{at_home(config).home}")
 
 
 def _store(config: RunConfig) -> Check:

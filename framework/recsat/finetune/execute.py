@@ -9,6 +9,7 @@ from typing import Final
 from recsat.errors import RunError
 from recsat.finetune.settings import FinetuneConfig, FinetuneSettings
 from recsat.plugins import Plugins
+from recsat.run.claim import claimed
 from recsat.run.execute import run_stage, unfinished
 from recsat.run.folder import RunFolder, new_run, open_run
 from recsat.run.progress import Progress
@@ -71,6 +72,7 @@ def finetune_run(
     ``encoder.model``. It has seen nothing that a split of *this* run holds out: measure it with the same splits and seed.
     """
     folder = open_finetune(config, resume)
-    for stage in stages_left(folder):
-        run_stage(folder, stage, plugins, progress)
+    with claimed(folder):
+        for stage in stages_left(folder):
+            run_stage(folder, stage, plugins, progress)
     return folder.path

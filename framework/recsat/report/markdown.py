@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from recsat.config.settings import Language
+from recsat.report.alerts import alert_in_words
 from recsat.report.answers import dimension_label, missing_in_words, outcome_label, simulated_in_words, split_answers
 from recsat.report.fitness import facts, reason
 from recsat.report.headline import (
@@ -54,6 +55,7 @@ def _parts(result: Result) -> list[str]:
         ),
         whole(missing_in_words(result)),
         "" if result.plan is None else whole(plan_in_words(result.plan)),
+        "\n".join(f"- {whole(alert_in_words(one))} {whole(in_catalogue(one.lack))}".rstrip() for one in result.alerts),
         f"*{escape(result.domain)}, {escape(result.run_id)}, {escape(moment(result.created))}*",
     ]
     if result.data.simulated:

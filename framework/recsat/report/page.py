@@ -16,6 +16,7 @@ from pydantic import JsonValue
 
 from recsat.config.settings import Language
 from recsat.report import answers
+from recsat.report.alerts import alert_in_words
 from recsat.report.curve_plot import curve_plot
 from recsat.report.fitness import facts, reason
 from recsat.report.headline import answer_in_words, arms_on, confidence, headlines, not_measured, split_names
@@ -87,6 +88,7 @@ def _context(result: Result) -> dict[str, Any]:
         "stored_texts": {absent.reason for absent in result.not_measured}
         | {one.reason for one in result.fitness}
         | {one.lack for one in result.attributions}
+        | {one.lack for one in result.alerts}
         | {verdict.sentence for verdict in result.verdicts},
         "labels": answers.measure_labels(result),
         "verdicts": _verdicts(result.verdicts),
@@ -153,6 +155,7 @@ def _templates() -> jinja2.Environment:
     environment.filters["explained"] = _explained
     environment.install_gettext_callables(message, plural_message, newstyle=True)  # type: ignore[attr-defined]
     for function in (
+        alert_in_words,
         answers.dimension_label,
         answers.outcome_label,
         draws_in_words,

@@ -404,6 +404,45 @@ class WithinSlices(Part):
     """Slices in which the difference is shown to have the other sign than over everybody."""
 
 
+class RunComparison(Part):
+    """An arm of a run against itself in an earlier run, on the users and held-out pairs that both judge; see :mod:`recsat.measure.across_runs`."""
+
+    split: str
+    arm: str
+    measure: str
+    mean_before: float
+    mean_now: float
+    """Means over the users compared, on lists cut to what both runs could have listed: other numbers than either run's own."""
+    mean: float
+    """Of the paired differences, now minus before."""
+    low: float | None
+    high: float | None
+    p_adjusted: float | None = Field(ge=0, le=1)
+    """Holm-adjusted over all that is compared at once."""
+    significant: bool
+    """Whether the adjusted p-value reaches the level and the interval leaves out zero."""
+    detectable: float | None = Field(None, ge=0)
+    n_users: int = Field(ge=2)
+    n_pairs: int = Field(ge=1)
+    """Held-out pairs of a user and an item that both runs judge, over all draws."""
+
+
+class Alert(Part):
+    """A rule of ``alerts`` on one split, held against the run before this one."""
+
+    arm: str
+    measure: str
+    split: str
+    worse_by: float = Field(ge=0, lt=1)
+    previous: str | None
+    """The run before this one of the same domain and series; None where there is none."""
+    comparison: RunComparison | None = None
+    lack: str = ""
+    """Why there is no comparison."""
+    raised: bool
+    """Whether the arm is worse beyond chance, and by at least ``worse_by`` of its mean before."""
+
+
 class ListedItem(Part):
     item_id: str
     title: str
@@ -467,6 +506,8 @@ class Result(Part):
     """None in results that do not say."""
     within_slices: list[WithinSlices] = []
     """One for each split whose pair was compared."""
+    alerts: list[Alert] = []
+    """One for each rule of the configuration and split that it names."""
     sample_users: list[SampleUser] = []
     stages: list[StageCost]
     config: dict[str, JsonValue]

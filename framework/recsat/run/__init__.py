@@ -1,5 +1,6 @@
 """A run: its folder, the stages that are run over it, their progress and cost. Knows no stage by name."""
 
+from recsat.run.claim import claimed
 from recsat.run.execute import execute, run_stage, unfinished
 from recsat.run.folder import RunFolder, new_run, open_run, point_latest
 from recsat.run.progress import LogProgress, Progress
@@ -12,6 +13,7 @@ __all__ = [
     "Stage",
     "StageContext",
     "StageCounts",
+    "claimed",
     "execute",
     "new_run",
     "open_run",

@@ -46,8 +46,11 @@ def check_config(config: RunConfig, plugins: Plugins, sources: Mapping[str, str]
         with_source(origins, "rank.reranker", lambda: make_reranker(rerankers[name], rank.reranker_parameters))
     for setting, folder in models_of(config).items():
         with_source(origins, setting, lambda key=setting, at=folder: refuse_leak(key, at, config))  # type: ignore[misc]
+    of_run = dict.fromkeys([config.measure.baseline, *config.arms])
+    for i, alert in enumerate(config.alerts):
+        with_source(origins, f"alerts[{i}].arm", lambda arm=alert.arm: plugins.select("arm of this run", of_run, [arm]))  # type: ignore[misc]
     if config.measure.curve_arm is not None:
-        curve_arm, of_run = config.measure.curve_arm, dict.fromkeys([config.measure.baseline, *config.arms])
+        curve_arm = config.measure.curve_arm
         with_source(origins, "measure.curve_arm", lambda: plugins.select("arm of this run", of_run, [curve_arm]))
     return domain_config
 

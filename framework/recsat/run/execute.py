@@ -8,6 +8,7 @@ from pathlib import Path
 from recsat.config.settings import RunConfig
 from recsat.plugins import Plugins
 from recsat.result.model import StageCost
+from recsat.run.claim import claimed
 from recsat.run.folder import RunFolder, new_run, open_run, point_latest
 from recsat.run.meter import Meter
 from recsat.run.progress import LogProgress, Progress
@@ -54,13 +55,17 @@ def execute(
     *,
     stages: Sequence[Stage],
     resume: Path | None = None,
+    key: str | None = None,
 ) -> Path:
     """Runs ``stages`` in order, such as :data:`recsat.stages.PIPELINE`, the whole way from files to report.
 
-    Returns the run folder; ``latest`` beside it points to it. ``resume`` names the folder of a run that was cut short: its own configuration is used and its finished stages stand.
+    Returns the run folder; ``latest`` beside it points to it. ``resume`` names the folder of a run that was cut short: its own configuration is used and its
+    finished stages stand. With a ``key`` the folder is that of the key, and a run of it that was cut short goes on in the same way. Raises
+    :class:`~recsat.RunError` where another process works on the folder.
     """
-    folder = new_run(config) if resume is None else open_run(resume)
-    for stage in unfinished(folder, stages):
-        run_stage(folder, stage, plugins, progress)
-    point_latest(folder)
+    folder = new_run(config, key) if resume is None else open_run(resume)
+    with claimed(folder):
+        for stage in unfinished(folder, stages):
+            run_stage(folder, stage, plugins, progress)
+        point_latest(folder)
     return folder.path

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsat.atomic import replacing, sync_folder, write_bytes, write_text
+from recsat.atomic import new_folder, replacing, sync_folder, write_bytes, write_text
+from recsat.config.differences import differences
+from recsat.config.home import at_home
 from recsat.config.settings import RunConfig
 from recsat.errors import RunError
 from recsat.result.model import StageCost
+
+KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+LATEST: Final = "latest"
 
 
 @dataclass(frozen=True)
@@ -89,22 +95,51 @@ class RunFolder:
         return path
 
 
-def new_run(config: RunConfig) -> RunFolder:
-    """A fresh folder under ``config.runs_dir``, its configuration written; the name sorts by time and tells the domain."""
+def new_run(config: RunConfig, key: str | None = None) -> RunFolder:
+    """A fresh folder under ``runs_dir``, its configuration written with every place absolute (:func:`~recsat.config.home.at_home`).
+
+    Its name is the ``key``; without one it sorts by time and tells the domain. Where there is a run of this key already, that one's
+    folder is returned, so that what was cut short goes on; of two processes that start a key at once one makes the folder.
+    Raises :class:`RunError` where the run of this key has other settings, and says which.
+    """
+    settled = at_home(config)
+    if key is None:
+        return _fresh_run(settled)
+    if not KEY.fullmatch(key) or key == LATEST:
+        raise RunError(
+            f"key {key!r} cannot be the name of a run folder. Use up to 100 letters, digits, '.', '_' and '-', a letter or digit first; "
+            f"{LATEST!r} is taken."
+        )
+    path = Path(settled.runs_dir) / key
+    try:
+        return _created(path, settled)
+    except FileExistsError:
+        folder = open_run(path)
+    changed = differences(folder.config().model_dump(mode="json"), settled.model_dump(mode="json"))
+    if changed:
+        raise RunError(
+            f"run {key} is there with other settings ({'; '.join(changed)}). Choose another key, or go on by its own settings: "
+            f"recsat run --resume {folder.path}"
+        )
+    return folder
+
+
+def _fresh_run(config: RunConfig) -> RunFolder:
     digest = sha256(config.model_dump_json().encode()).hexdigest()[:6]
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     parent = Path(config.runs_dir)
-    parent.mkdir(parents=True, exist_ok=True)
     for attempt in range(100):
-        path = parent / (f"{stamp}-{config.domain}-{digest}" + (f"-{attempt}" if attempt else ""))
         try:
-            path.mkdir()
+            return _created(parent / (f"{stamp}-{config.domain}-{digest}" + (f"-{attempt}" if attempt else "")), config)
         except FileExistsError:
             continue
-        folder = RunFolder(path)
-        folder.write_json("config.json", config.model_dump(mode="json"))
-        return folder
     raise RunError(f"no free run folder under {parent} for {stamp}. Are a hundred runs started in one second?")
+
+
+def _created(path: Path, config: RunConfig) -> RunFolder:
+    with new_folder(path) as draft:
+        RunFolder(draft).write_json("config.json", config.model_dump(mode="json"))
+    return RunFolder(path)
 
 
 def open_run(path: Path) -> RunFolder:
@@ -116,7 +151,7 @@ def open_run(path: Path) -> RunFolder:
 
 def point_latest(folder: RunFolder) -> None:
     """Makes ``latest`` beside the run folder point to it, in one step."""
-    link = folder.path.parent / "latest"
+    link = folder.path.parent / LATEST
     temporary = folder.path.parent / f".latest-{folder.run_id}"
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(folder.run_id, target_is_directory=True)

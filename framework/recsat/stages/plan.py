@@ -15,6 +15,7 @@ from typing import Any, Final, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
+from recsat.config.differences import differences
 from recsat.config.settings import RunConfig
 from recsat.contract.domain import Dimension
 from recsat.errors import ConfigError
@@ -31,9 +32,12 @@ PAIR: Final = (
 FAMILY: Final = "the primary measures of a split, Holm; everything else is exploratory (Benjamini and Hochberg)"
 UNBOUND: Final[Mapping[str, Any]] = {
     "store": True,
+    "home": True,
     "runs_dir": True,
     "cache_dir": True,
     "report": True,
+    "series": True,
+    "alerts": True,
     "measure": {"plan", "n_sample_users", "curves", "curve_arm"},
     "rank": {"device", "user_block"},
     "encoder": {"device", "token_budget"},
@@ -72,12 +76,7 @@ class Plan(BaseModel):
 
     def differences(self, now: Plan) -> list[str]:
         """What ``now`` does otherwise, a line each."""
-        before, after = (dict(_flat(plan.model_dump(mode="json"))) for plan in (self, now))
-        return [
-            f"{key} was {_text(before, key)} and is {_text(after, key)}"
-            for key in dict.fromkeys([*before, *after])
-            if before.get(key) != after.get(key) or (key in before) != (key in after)
-        ]
+        return differences(self.model_dump(mode="json"), now.model_dump(mode="json"))
 
 
 class WrittenPlan(BaseModel):
@@ -129,16 +128,3 @@ def kept_plan(folder: RunFolder, config: RunConfig, plugins: Plugins) -> PlanRec
         registered=config.measure.plan is not None,
         differences=differences,
     )
-
-
-def _flat(value: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Dotted keys of everything that is no mapping."""
-    return [
-        leaf
-        for key, inner in value.items()
-        for leaf in (_flat(inner, f"{prefix}{key}.") if isinstance(inner, Mapping) else [(f"{prefix}{key}", inner)])
-    ]
-
-
-def _text(flat: Mapping[str, Any], key: str) -> str:
-    return json.dumps(flat[key], ensure_ascii=False) if key in flat else "not there"

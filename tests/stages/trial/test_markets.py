@@ -49,9 +49,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "arms": ["popularity"],
             "data": {"min_user_events": 1, "min_item_events": 1},
             "measure": {"n_bootstrap": 100, "curves": False},
-            "runs_dir": str(place / "runs"),
-            "cache_dir": str(place / "cache"),
-            "store": {"directory": str(place / "store")},
+            "home": str(place),
         }
     )
     return execute(config, load_plugins(["ecommerce"]), stages=PIPELINE)

@@ -1,0 +1,131 @@
+r"""Two runs, compared on what both of them judge.
+
+The day's data change who is judged and on what, so a figure of yesterday beside one of today says nothing. Here an arm's lists of both runs are held
+against the same pairs: those of a user and an item that *both* runs held out. So that neither run is judged on what the other could not have listed, items
+that one of them did not rank, and pairs that one of them knew already, are taken out of both lists, and the two lists of a user are cut to
+the length of the shorter one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsat.config.settings import MeasureSettings
+from recsat.measure.accuracy import ACCURACY, find_hits
+from recsat.measure.comparisons import compare, mean_over_draws
+from recsat.measure.measures import key_of
+from recsat.measure.significance import holm
+from recsat.result.model import RunComparison
+
+Values = NDArray[np.float64]
+PAIR = ["user_id", "item_id"]
+
+
+@dataclass(frozen=True)
+class JudgedLists:
+    """What a run listed on one draw of a split, and what it was judged on."""
+
+    lists: pl.DataFrame
+    """(user_id, item_id, rank, arm) of every arm."""
+    relevant: pl.DataFrame
+    """(user_id, item_id): held-out likes that the lists could have held."""
+    known: pl.DataFrame
+    """(user_id, item_id): pairs of any event before the cut."""
+    items: pl.Series
+    """Ids of the items that were ranked."""
+
+
+def on_common_ground(before: JudgedLists, now: JudgedLists) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """(relevant pairs of both, lists before, lists now); the lists are of the arms of both, cut as the module says, with ranks from 1."""
+    relevant = before.relevant.select(PAIR).join(now.relevant.select(PAIR), on=PAIR, how="semi").unique()
+    relevant = relevant.join(pl.concat([before.known, now.known]).select(PAIR), on=PAIR, how="anti")
+    arms = set(before.lists["arm"]) & set(now.lists["arm"])
+    first, second = (_listable(one.lists, before, now, arms) for one in (before, now))
+    by = ["arm", "user_id"]
+    length = first.group_by(by).len("n").join(second.group_by(by).len("m"), on=by)
+    length = length.select(*by, most=pl.min_horizontal("n", "m"))
+    cut_before, cut_now = (
+        one.join(length, on=by).filter(pl.col("rank") <= pl.col("most")).drop("most") for one in (first, second)
+    )
+    return relevant, cut_before, cut_now
+
+
+def _listable(lists: pl.DataFrame, before: JudgedLists, now: JudgedLists, arms: set[str]) -> pl.DataFrame:
+    both = before.items.filter(before.items.is_in(now.items.implode()))
+    listable = lists.select("arm", "user_id", "item_id", "rank").filter(
+        pl.col("arm").is_in(list(arms)) & pl.col("item_id").is_in(both.implode())
+    )
+    for judged in (before, now):
+        listable = listable.join(judged.known.select(PAIR), on=PAIR, how="anti")
+    return listable.with_columns(rank=pl.col("rank").rank("ordinal").over("arm", "user_id").cast(pl.Int64))
+
+
+def compare_runs(
+    draws: Sequence[tuple[JudgedLists, JudgedLists]],
+    split: str,
+    *,
+    arms: Sequence[str],
+    measures: Sequence[str],
+    k: int,
+    settings: MeasureSettings,
+    seed: int,
+) -> list[RunComparison]:
+    """Each of ``arms`` now against itself before, on each of ``measures`` (keys of :data:`~recsat.measure.accuracy.ACCURACY`) at ``k``.
+
+    ``draws`` are those that both runs have of the split. Intervals are those of :func:`~recsat.measure.comparisons.compare`, over users who have something
+    held out in both runs; p-values are Holm-adjusted over all that is compared here. Empty where fewer than two users do.
+    """
+    ground = [on_common_ground(before, now) for before, now in draws]
+    users = pl.concat([relevant["user_id"] for relevant, _, _ in ground]).unique().sort()
+    if len(users) < 2:
+        return []
+    shape = (len(users), len(arms) * len(measures), len(draws))
+    values_before, values_now = np.full(shape, np.nan), np.full(shape, np.nan)
+    for i, (relevant, lists_before, lists_now) in enumerate(ground):
+        judged = users.filter(users.is_in(relevant["user_id"].implode()))
+        rows = users.search_sorted(judged).to_numpy()
+        for values, lists in ((values_before, lists_before), (values_now, lists_now)):
+            for column, of_users in enumerate(_scores(lists, relevant, judged, arms, measures, k)):
+                values[rows, column, i] = of_users
+    differences = values_now - values_before
+    compared = compare(differences, settings=settings, seed=seed, family=shape[1])
+    p = holm(compared.p)
+    means_before, means_now = (np.nanmean(mean_over_draws(values), axis=0) for values in (values_before, values_now))
+    intervals, level = compared.intervals, 1 - settings.confidence
+    n_pairs = sum(relevant.height for relevant, _, _ in ground)
+    return [
+        RunComparison(
+            split=split,
+            arm=arm,
+            measure=key_of(name, k),
+            mean_before=float(means_before[at]),
+            mean_now=float(means_now[at]),
+            mean=float(intervals.mean[at]),
+            low=_known(intervals.low[at]),
+            high=_known(intervals.high[at]),
+            p_adjusted=_known(p[at]),
+            significant=bool(p[at] <= level and (intervals.low[at] > 0 or intervals.high[at] < 0)),
+            detectable=_known(compared.detectable[at]),
+            n_users=int(intervals.n_users[at]),
+            n_pairs=n_pairs,
+        )
+        for at, (arm, name) in enumerate((arm, name) for arm in arms for name in measures)
+    ]
+
+
+def _scores(
+    lists: pl.DataFrame, relevant: pl.DataFrame, users: pl.Series, arms: Sequence[str], measures: Sequence[str], k: int
+) -> Iterator[Values]:
+    for arm in arms:
+        hits = find_hits(lists.filter(pl.col("arm") == arm), relevant, users, k=k)
+        for name in measures:
+            yield ACCURACY[name](hits)
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

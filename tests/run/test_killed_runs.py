@@ -1,0 +1,112 @@
+"""A run that is killed in any stage goes on under its key, and finds what an undisturbed one finds."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recsat import RunConfig
+from recsat.plugins import load_plugins
+from recsat.run import RunFolder, execute
+from recsat.stages import PIPELINE
+
+KEY = "nightly.2026-11-26"
+CHILD = """
+import os, signal, sys
+from pathlib import Path
+from recsat import RunConfig
+from recsat.plugins import load_plugins
+from recsat.run import LogProgress, execute
+from recsat.stages import PIPELINE
+
+config, key, stage, event, n = sys.argv[1:]
+replace = os.replace
+
+class Killer(LogProgress):
+    running, left = "", int(n)
+
+    def stage(self, name, total=None):
+        self.running = name
+
+    def advance(self, n=1):
+        self.count("step")
+
+    def count(self, kind):
+        if (self.running, kind) == (stage, event):
+            self.left -= 1
+            if not self.left:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+killer = Killer()
+
+def counted(*arguments, **options):
+    killer.count("file")  # written beside its place, and not yet in it
+    return replace(*arguments, **options)
+
+os.replace = counted
+execute(RunConfig.model_validate_json(config), load_plugins(["content"]), killer, stages=PIPELINE, key=key)
+"""
+
+
+def config_in(place: Path, small: RunConfig) -> RunConfig:
+    """``small`` with one split and no curves, in a home of its own."""
+    measure = small.measure.model_copy(update={"n_bootstrap": 100, "curves": False})
+    return small.model_copy(update={"home": str(place), "splits": small.splits[:1], "measure": measure})
+
+
+def findings(folder: Path) -> dict[str, Any]:
+    """result.json but for the run's name, times, costs and places."""
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    for name in ("run_id", "created", "stages"):
+        del result[name]
+    del result["plan"]["written"]
+    for name in ("home", "runs_dir", "cache_dir", "store"):
+        del result["config"][name]
+    return dict(result)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(small_run_config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    config = config_in(tmp_path_factory.mktemp("undisturbed"), small_run_config)
+    return findings(execute(config, load_plugins(["content"]), stages=PIPELINE))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX's")
+@pytest.mark.parametrize(
+    ("stage", "event", "n"),
+    [
+        ("prepare", "file", 5),
+        ("embed", "step", 2),
+        ("embed", "file", 3),
+        ("index", "file", 1),
+        ("recommend", "step", 3),
+        ("recommend", "file", 3),
+        ("evaluate", "file", 2),
+        ("report", "file", 2),
+        ("report", "file", 4),
+    ],
+)
+def test_a_run_killed_in_a_stage_goes_on_by_its_key_to_the_same_result(
+    small_run_config: RunConfig, undisturbed: dict[str, Any], tmp_path: Path, stage: str, event: str, n: int
+) -> None:
+    config = config_in(tmp_path, small_run_config)
+    arguments = [config.model_dump_json(), KEY, stage, event, str(n)]
+    killed = subprocess.run([sys.executable, "-c", CHILD, *arguments], capture_output=True, text=True, timeout=300)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    finished = [cost.name for cost in RunFolder(tmp_path / "runs" / KEY).costs()]
+    assert finished == [one.name for one in PIPELINE][: len(finished)]
+    if event == "step" or n < 4:  # the last file of a stage that is replaced is the list of finished ones
+        assert stage not in finished
+
+    folder = execute(config, load_plugins(["content"]), stages=PIPELINE, key=KEY)
+    assert folder == tmp_path / "runs" / KEY
+    assert [cost.name for cost in RunFolder(folder).costs()] == [one.name for one in PIPELINE]
+    assert findings(folder) == undisturbed
+    assert (tmp_path / "runs" / "latest").resolve() == folder
