@@ -78,7 +78,7 @@ def serve(config: ServeConfig, plugins: Plugins) -> pl.DataFrame:
     request = replace(prepared.request, k=k, n_candidates=max(prepared.request.n_candidates, k))
     fitted = spec.make(**arm.parameters).fit(served.train)
     with opened_retriever(context) as retriever:
-        of_arm = None if spec.control else retriever_of(context, retriever, fitted, f"-serve-{arm.name}")
+        of_arm = None if spec.control else retriever_of(context, retriever, fitted)
         recommended = lists_of(served, arm.name, fitted, request, retriever=of_arm)
     titles = catalogue.items.select("item_id", pl.col(domain.title).cast(pl.String).alias("title"))
     lists = recommended.lists.join(titles, on="item_id", how="left", maintain_order="left")
