@@ -30,7 +30,19 @@ class EncoderError(RecsatError):
 
 
 class StoreError(RecsatError):
-    """A vector store refused an operation or cannot be opened."""
+    """A vector store refused an operation or cannot be opened.
+
+    ``transient``: the same call may succeed later, as after a dropped connection. ``retry_after``: seconds to wait that the
+    server named. ``status``: the server's HTTP status, where there was one.
+    """
+
+    def __init__(
+        self, message: str, *, transient: bool = False, retry_after: float | None = None, status: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.transient = transient
+        self.retry_after = retry_after
+        self.status = status
 
 
 class RunError(RecsatError):

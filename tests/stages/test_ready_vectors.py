@@ -98,9 +98,9 @@ def test_ready_vectors_are_named_vectors_of_the_store_and_of_the_multimodal_arm(
     assert len(arrays["image"]) == n_items
     assert not arrays["image"][0].any()
     with open_store(folder.config().store, folder.config().store.directory) as store:
-        [alias] = [name for name in store.aliases() if name == "recsat-pictured"]
-        assert dict(store.shape(alias).vectors) == {name: matrix.shape[1] for name, matrix in arrays.items()}
-        assert store.count(alias) == n_items
+        collection = folder.read_json("vectors/published.json")["collection"]
+        assert dict(store.shape(collection).vectors) == {name: matrix.shape[1] for name, matrix in arrays.items()}
+        assert store.count(collection) == n_items
     result = Result.model_validate(folder.read_json("result.json"))
     [arm_result] = [arm for arm in result.arms if arm.name == "multimodal" and arm.slice == "all"]
     assert "text_share" in arm_result.parameters

@@ -120,9 +120,47 @@ class StoreSettings(Settings):
         min_length=1,
         description="edge: folder of the embedded store; one process at a time. Relative: below home.",
     )
+    tenant: str = Field(
+        "default",
+        pattern=r"^[a-z0-9_]{1,32}$",
+        description="Whose collections these are: a part of every name, so that several teams can share a server.",
+    )
+    wait_s: float = Field(
+        600.0,
+        ge=0,
+        description="Seconds to wait for another process that has the embedded store open, or publishes the same collection.",
+    )
+    keep_days: float = Field(
+        7.0,
+        ge=0,
+        description="Collections of the domain that no alias serves and nobody has used for so many days are deleted.",
+    )
+    batch: int = Field(256, ge=1, le=10_000, description="Points sent in one request.")
+    timeout_s: int = Field(60, ge=1, le=86_400, description="server: seconds to wait for an answer.")
+    retries: int = Field(
+        4,
+        ge=0,
+        le=20,
+        description="server: how often a request is sent again after a fault that passes, such as status 503.",
+    )
+    ca_file: str | None = Field(
+        None, description="server: file with the certificates of the authority that signed the server's, for https."
+    )
+    grpc: bool = Field(False, description="server: send points and queries by gRPC instead of REST.")
+    grpc_port: int = Field(6334, ge=1, le=65_535, description="server: port of gRPC.")
+    quantisation: Literal["none", "int8"] = Field(
+        "none", description="int8: search by one byte a number and order by the whole vectors; a quarter of the memory."
+    )
+    on_disk: bool = Field(False, description="Read vectors from disk instead of holding them in memory.")
     hnsw_ef: int = Field(
         256, ge=16, description="Search width of the HNSW graph, where the collection is large enough to have one."
     )
+
+    @model_validator(mode="after")
+    def _grpc_reads_its_certificates_elsewhere(self) -> Self:
+        if self.grpc and self.ca_file:
+            raise ValueError("ca_file is for REST: with grpc, set GRPC_DEFAULT_SSL_ROOTS_FILE_PATH to the file instead")
+        return self
 
 
 class RankSettings(Settings):

@@ -140,14 +140,15 @@ def _store(config: RunConfig) -> Check:
     from recsat.store import open_store
 
     directory = Path(config.store.directory)
+    settings = config.store.model_copy(update={"wait_s": 0.0})  # says at once that a run has it open
     if config.store.backend == "edge" and directory.exists():
-        with open_store(config.store, directory):  # a run that has it open, or files that cannot be read, show here
+        with open_store(settings, directory):  # a run that has it open, or files that cannot be read, show here
             pass
     parent = _nearest(directory)
     with tempfile.TemporaryDirectory(prefix=".recsat-doctor-", dir=_writable(parent)) as probe:
         name = f"recsat-doctor-{uuid4().hex}"
         vectors = np.eye(3, 4, dtype=np.float32)
-        with open_store(config.store, probe) as store:
+        with open_store(settings, probe) as store:
             try:
                 store.ensure_collection(name, {"text": 4})
                 store.upsert_table(name, [1, 2, 3], {"text": vectors}, pl.DataFrame({"kind": ["a", "b", "c"]}))

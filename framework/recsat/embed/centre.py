@@ -41,6 +41,20 @@ def subtract_mean(vectors: NDArray[np.float32], mean: NDArray[np.float32]) -> ND
     return moved
 
 
+def drift(frozen: NDArray[np.float32], mean: NDArray[np.float32], vectors: NDArray[np.float32]) -> float:
+    r"""How far ``frozen`` lies from the ``mean`` of ``vectors``, in units of their spread.
+
+    .. math:: \frac{\lVert \bar v_f - \bar v \rVert}{\sqrt{\frac{1}{n} \sum_i \lVert v_i - \bar v \rVert^2}}
+
+    Zero rows count for nothing; 0 where nothing is spread. Raises DataError for means of another dimension.
+    """
+    if frozen.shape != mean.shape:
+        raise DataError(f"means have shapes {frozen.shape} and {mean.shape}. Compare means of one encoder.")
+    known = vectors[vectors.any(axis=1)].astype(np.float64)
+    spread = float(np.sqrt(np.mean(np.sum((known - mean) ** 2, axis=1)))) if len(known) else 0.0
+    return float(np.linalg.norm(frozen.astype(np.float64) - mean)) / spread if spread else 0.0
+
+
 def _check(vectors: NDArray[np.float32]) -> None:
     if vectors.ndim != 2:
         raise DataError(f"vectors have shape {vectors.shape}; give (texts, dimension).")

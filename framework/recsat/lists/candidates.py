@@ -16,10 +16,10 @@ from recsat.store.search import only
 
 @dataclass(frozen=True)
 class StoreRetriever:
-    """The nearest items behind an alias of a store; see :class:`recsat.lists.request.Retriever`."""
+    """The nearest items of a collection of a store; see :class:`recsat.lists.request.Retriever`."""
 
     store: VectorStore
-    alias: str
+    collection: str
     index: ItemIndex
     ef: int
 
@@ -32,7 +32,7 @@ class StoreRetriever:
         """
         hits = search(
             self.store,
-            self.alias,
+            self.collection,
             queries,
             index=self.index,
             limit=limit,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import get_args
 
 import numpy as np
@@ -13,10 +13,23 @@ from numpy.typing import NDArray
 
 from recsat.contract.arm import Recommender
 from recsat.contract.domain import CandidateFilter
+from recsat.embed.centre import drift, subtract_mean
 from recsat.lists.candidates import StoreRetriever
 from recsat.lists.filters import filter_fields
 from recsat.run.stage import StageContext, StageCounts
-from recsat.store import FieldType, ItemIndex, Published, VectorStore, open_store, publish
+from recsat.store import (
+    Checks,
+    FieldType,
+    ItemIndex,
+    Published,
+    VectorStore,
+    alias_of,
+    frozen_mean,
+    mean_text,
+    open_store,
+    publish,
+    sweep,
+)
 
 
 def payload_fields(filters: Mapping[str, CandidateFilter], items: pl.DataFrame) -> dict[str, FieldType]:
@@ -28,65 +41,103 @@ def payload_fields(filters: Mapping[str, CandidateFilter], items: pl.DataFrame) 
     return fields
 
 
+MAX_DRIFT = 0.1
+"""How far the mean of the catalogue's texts may have moved from the one that the index is centred by, in units of their spread, before the
+index is made anew. What that does to lists is measured in docs/decisions/0024-index.md."""
+
+_MEAN = "vectors/index-mean.safetensors"
+
+
 def publish_items(
     context: StageContext,
     store: VectorStore,
     advance: Callable[[int], None] | None = None,
     *,
-    suffix: str = "",
     arm_vectors: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> tuple[Published, ItemIndex]:
-    """Makes the domain's alias serve the run's vectors; does nothing where it already does.
+    """Makes the run's vectors searchable, in a collection named by its content; does nothing where they are already. No alias moves.
 
-    ``arm_vectors`` are an arm's own vectors beside them, under an alias that ends in ``suffix``.
+    ``arm_vectors`` are an arm's own vectors beside them, in a collection that lasts as long as somebody reads it.
     """
-    items = context.catalogue.items
+    config, items = context.config, context.catalogue.items
     fields = payload_fields(context.plugins.filters(context.domain), items)
-    index = ItemIndex.of(context.config.domain, items)
+    item_index = ItemIndex.of(config.domain, items)
+    mean = index_mean(context)
     published = publish(
         store,
-        f"recsat-{context.config.domain}{suffix}",
-        index.ids,
-        context.folder.read_arrays("vectors/items.safetensors") | dict(arm_vectors or {}),
+        config.domain,
+        item_index.ids,
+        _index_vectors(context, mean) | dict(arm_vectors or {}),
         items.select(*fields),
         payload_indexes=fields,
-        ef=context.config.store.hnsw_ef,
+        encoder=_encoder(context),
+        mean=mean_text(mean),
+        scratch=bool(arm_vectors),
+        batch=config.store.batch,
+        checks=Checks(ef=config.store.hnsw_ef),
         advance=advance,
     )
-    return published, index
+    return published, item_index
 
 
 def index(context: StageContext) -> StageCounts:
-    """Publishes the vectors blue/green; an unchanged catalogue is not published again."""
+    """Publishes the vectors under their content's name; points that the domain's last index has already are not sent again."""
+    config = context.config
     context.progress.expect(len(context.catalogue))
-    with open_store(context.config.store, context.config.store.directory) as store:
+    with open_store(config.store, config.store.directory) as store:
+        _freeze_mean(context, frozen_mean(store, config.domain, _encoder(context)))
         published, _ = publish_items(context, store, context.progress.advance)
-    context.folder.write_json(
-        "vectors/published.json",
-        {
-            "alias": published.alias,
-            "collection": published.collection,
-            "n_points": published.n_points,
-            "recall": published.recall,
-        },
-    )
+        sweep(store, config.domain, config.store.keep_days)
+        alias = alias_of(store, config.domain)
+    context.folder.write_json("vectors/published.json", {"alias": alias, **asdict(published)})
     return StageCounts(n_new=published.n_new, n_cached=published.n_reused)
 
 
-def retriever_of(
-    context: StageContext, shared: StoreRetriever, recommender: Recommender, suffix: str
-) -> StoreRetriever:
-    """``shared``, or for a fitted arm with vectors of its own one that serves these too, under an alias of their own."""
+def _encoder(context: StageContext) -> str:
+    return str(context.folder.read_json("vectors/encoder.json")["fingerprint"])
+
+
+def _freeze_mean(context: StageContext, frozen: NDArray[np.float32] | None) -> None:
+    """Writes the mean that the run's index is centred by: the one that the last index had, unless the catalogue's has moved too far from it."""
+    folder = context.folder
+    mean = folder.read_arrays("vectors/mean.safetensors")["mean"]
+    if frozen is not None and not np.array_equal(frozen, mean):
+        moved = drift(frozen, mean, folder.read_arrays("vectors/items.safetensors")["raw"])
+        if moved <= MAX_DRIFT:
+            mean = frozen
+        else:
+            context.progress.note(f"the mean of the texts moved by {moved:.2f} of their spread: the index is made anew")
+    folder.write_arrays(_MEAN, {"mean": mean})
+
+
+def index_mean(context: StageContext) -> NDArray[np.float32]:
+    """The mean that the run's index is centred by; the catalogue's own in a run of a version that froze none."""
+    folder = context.folder
+    return folder.read_arrays(_MEAN if folder.has(_MEAN) else "vectors/mean.safetensors")["mean"]
+
+
+def _index_vectors(context: StageContext, mean: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """The run's vectors as the index has them: its texts centred by ``mean``. Lists are scored from the run's own."""
+    vectors = context.folder.read_arrays("vectors/items.safetensors")
+    if not np.array_equal(mean, context.folder.read_arrays("vectors/mean.safetensors")["mean"]):
+        vectors["text"] = subtract_mean(vectors["raw"], mean)
+    return vectors
+
+
+def retriever_of(context: StageContext, shared: StoreRetriever, recommender: Recommender) -> StoreRetriever:
+    """``shared``, or for a fitted arm with vectors of its own one that serves these too, from a collection of their own."""
     arm_vectors = recommender.stored_vectors()
     if not arm_vectors:
         return shared
-    published, _ = publish_items(context, shared.store, suffix=suffix, arm_vectors=arm_vectors)
-    return replace(shared, alias=published.alias)
+    published, _ = publish_items(context, shared.store, arm_vectors=arm_vectors)
+    return replace(shared, collection=published.collection)
 
 
 @contextmanager
 def opened_retriever(context: StageContext) -> Iterator[StoreRetriever]:
-    """The store, serving this run's vectors: another run may have published since, and a store in memory starts empty."""
-    with open_store(context.config.store, context.config.store.directory) as store:
+    """The store with this run's vectors; they are published where they are missing, as in a store in memory. No alias is read or moved."""
+    config = context.config
+    with open_store(config.store, config.store.directory) as store:
         published, item_index = publish_items(context, store)
-        yield StoreRetriever(store, published.alias, item_index, context.config.store.hnsw_ef)
+        store.rest()
+        yield StoreRetriever(store, published.collection, item_index, config.store.hnsw_ef)

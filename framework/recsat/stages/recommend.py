@@ -158,8 +158,9 @@ class SplitTrial:
         prepared = with_reranker(inputs, request, self.make_reranker, name, spec, parameters, judging, split, tuning)
         fitted = spec.make(**parameters).fit(judging.train)
         # What a control reads is in no store.
-        retriever = None if spec.control else retriever_of(self.context, self.retriever, fitted, f"-{split}-{name}")
+        retriever = None if spec.control else retriever_of(self.context, self.retriever, fitted)
         recommended = lists_of(judging, name, fitted, prepared.request, retriever=retriever)
+        self.retriever.store.rest()  # another run may have the store while the next arm is fitted
         self.context.progress.advance()
         return prepared, fitted, recommended
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from qdrant_client import models
 
 from recsat.errors import StoreError
-from recsat.store.port import MAX_BATCH, CollectionShape, PointId
+from recsat.store.port import MAX_BATCH, CollectionShape, FieldType, PointId
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 
@@ -31,7 +31,14 @@ def check_name(name: str, what: str = "collection") -> str:
     return name
 
 
-def check_shape(name: str, vectors: Mapping[str, int]) -> None:
+def requested_shape(
+    name: str,
+    vectors: Mapping[str, int],
+    payload_indexes: Mapping[str, FieldType] | None,
+    distance: models.Distance,
+) -> CollectionShape:
+    """The shape that a collection is asked to have; raises StoreError for a name or dimensions that no engine takes."""
+    check_name(name)
     if not vectors:
         raise StoreError(f"collection {name!r}: no vectors. Give at least one name and its dimension.")
     for vector, dimension in vectors.items():
@@ -39,6 +46,7 @@ def check_shape(name: str, vectors: Mapping[str, int]) -> None:
             raise StoreError(
                 f"collection {name!r}, vector {vector!r}: dimension {dimension!r} is not possible. Use a name and 1 to 65536."
             )
+    return CollectionShape(dict(vectors), distance, dict(payload_indexes or {}))
 
 
 def normal_id(point: PointId, where: str) -> int | str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,12 +22,17 @@ from recsat.store.edge_filters import edge_filter
 from recsat.store.edge_shards import EdgeShards, OpenCollection, index_fields
 from recsat.store.hits import by_vector
 from recsat.store.identity import plain_id
+from recsat.store.layout import OVERSAMPLING, Layout
+from recsat.store.leases import FileLeases
+from recsat.store.opened import Opened
 from recsat.store.payload import payload_batches
 from recsat.store.port import DEFAULT_BATCH, Advance, CollectionShape, FieldType, Nearest, PointId, ScrollPage
 
+logger = logging.getLogger(__name__)
 
-class EdgeStore:
-    """``with EdgeStore(".recsat/store") as store: …``; one process for each directory.
+
+class EdgeStore(Opened):
+    """``with EdgeStore(".recsat/store") as store: …``; one process at a time for each directory, others wait up to ``wait_s``.
 
     The engine's write-ahead log is on: what was acknowledged survives ``kill -9``; :meth:`flush` guards against power loss.
     A graph (HNSW, ``hnsw_m`` links, ``hnsw_ef_construct`` wide) is built where the vectors of a collection take more than
@@ -37,41 +43,52 @@ class EdgeStore:
         self,
         directory: str | Path,
         *,
+        tenant: str = "default",
+        wait_s: float = 0.0,
         indexing_threshold_kb: int = 10_000,
         hnsw_m: int = 16,
         hnsw_ef_construct: int = 100,
+        layout: Layout | None = None,
     ) -> None:
         self.directory = Path(directory)
+        self.place = str(directory)
+        self.tenant = tenant
+        self.wait_s = wait_s
+        self.leases = FileLeases(self.directory)
         graph = edge.HnswIndexConfig(hnsw_m, hnsw_ef_construct, indexing_threshold_kb)
-        self._shards = EdgeShards(self.directory, graph, indexing_threshold_kb)
+        self.layout = layout or Layout()
+        self._shards = EdgeShards(self.directory, graph, indexing_threshold_kb, self.layout)
         self._lock = threading.RLock()
         self._closed = False
         # The system lets go of it when the process dies, however it dies.
         self._process_lock = FileLock(self.directory / "lock", thread_local=False)
+        self._hold()
+
+    def _hold(self) -> None:
+        """Has the directory for this process from here on; waits where another has it."""
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            self._process_lock.acquire(timeout=0)
+            try:
+                self._process_lock.acquire(timeout=0)
+            except Timeout:
+                if self.wait_s:
+                    holder = edge_folder.holder(self.directory)
+                    logger.info("%s: waiting up to %g s for process %s", self.directory, self.wait_s, holder)
+                self._process_lock.acquire(timeout=self.wait_s)
             (self.directory / "holder").write_text(f"{os.getpid()}\n")
         except Timeout as error:
+            waited = f" after {self.wait_s:g} s" if self.wait_s else ""
             raise StoreError(
-                f"{self.directory}: the store is open already, in process {edge_folder.holder(self.directory)} (this is process "
-                f"{os.getpid()}). One process may use a directory at a time: close it there, choose another directory, or use a "
-                "server (store.backend = server)."
+                f"{self.directory}: the store is open already, in process {edge_folder.holder(self.directory)}{waited} (this is process "
+                f"{os.getpid()}). One process may use a directory at a time: close it there, raise store.wait_s, choose another directory, or use a "
+                "server (store.backend = server).",
+                transient=True,
             ) from error
         except OSError as error:
             raise StoreError(
                 f"{self.directory}: the store cannot be opened ({error}). Choose a writable directory."
             ) from error
         edge_folder.sweep(self.directory)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self.directory)!r})"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
 
     def ensure_collection(
         self,
@@ -80,16 +97,13 @@ class EdgeStore:
         *,
         payload_indexes: Mapping[str, FieldType] | None = None,
         distance: models.Distance = models.Distance.DOT,
+        metadata: Mapping[str, Any] | None = None,
     ) -> bool:
-        checks.check_name(name)
-        checks.check_shape(name, vectors)
-        shape = CollectionShape(dict(vectors), distance, dict(payload_indexes or {}))
+        shape = checks.requested_shape(name, vectors, payload_indexes, distance)
         with self._lock, self._shards.refusals(name):
-            self._check_open()
             known = self.aliases().get(name, name)
-            is_new = known not in self.collections()
-            if is_new:
-                self._shards.create(name, shape)
+            if known not in self.collections():
+                self._shards.create(name, shape, metadata)
                 return True
             collection = self._collection(known)
             checks.check_same_shape(known, collection.shape, shape)
@@ -100,6 +114,25 @@ class EdgeStore:
             collection.shape = CollectionShape(collection.shape.vectors, collection.shape.distance, indexes)
             edge_folder.write_shape(self.directory / known, collection.shape)
             return False
+
+    def metadata(self, name: str) -> dict[str, Any]:
+        with self._lock:
+            return edge_folder.read_metadata(self.directory, self._real(name))
+
+    def set_metadata(self, name: str, metadata: Mapping[str, Any]) -> None:
+        with self._lock:
+            real = self._real(name)
+            merged = {**edge_folder.read_metadata(self.directory, real), **metadata}
+            edge_folder.write_metadata(self.directory / real, merged)
+
+    def copy_collection(self, source: str, name: str) -> bool:
+        checks.check_name(name)
+        with self._lock:
+            real = self._real(source)
+            if name in self.collections():
+                raise StoreError(f"collection {name!r} in {self.directory}: there is one already. Drop it first.")
+            self._shards.copy(real, name)
+        return True
 
     def shape(self, name: str) -> CollectionShape:
         return self._collection(name).shape
@@ -136,20 +169,28 @@ class EdgeStore:
     def flush(self) -> None:
         self._shards.flush()
 
-    def close(self) -> None:
+    def rest(self) -> None:
         with self._lock:
-            if self._closed:
+            if not self._process_lock.is_locked:
                 return
-            self._closed = True
             try:
                 self._shards.close()
             finally:
                 self._process_lock.release()
 
-    def upsert(self, name: str, points: Sequence[models.PointStruct]) -> None:
+    def close(self) -> None:
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self.leases.close()
+                self.rest()
+
+    def upsert(
+        self, name: str, points: Sequence[models.PointStruct], *, replace_where: models.Filter | None = None
+    ) -> None:
         collection = self._collection(name)
         ids, columns, payloads = checks.check_points(points, f"collection {name!r}", collection.shape.vectors)
-        self._write(name, collection, ids, columns, payloads)
+        self._write(name, collection, ids, columns, payloads, replace_where)
 
     def upsert_table(
         self,
@@ -180,6 +221,7 @@ class EdgeStore:
         ids: Sequence[int | str],
         columns: Mapping[str, NDArray[np.float32]],
         payloads: Sequence[dict[str, Any]],
+        replace_where: models.Filter | None = None,
     ) -> None:
         names = list(columns)
         rows = zip(*(columns[v].tolist() for v in names), strict=True)  # the engine reads lists faster than arrays
@@ -188,7 +230,7 @@ class EdgeStore:
             for point, row, payload in zip(ids, rows, payloads, strict=True)
         ]
         with collection.lock, self._shards.refusals(name):
-            collection.shard.update(edge.UpdateOperation.upsert_points(points))
+            collection.shard.update(edge.UpdateOperation.upsert_points(points, edge_filter(replace_where)))
 
     def delete(self, name: str, which: Sequence[PointId] | models.Filter) -> None:
         collection = self._collection(name)
@@ -221,12 +263,13 @@ class EdgeStore:
         where: models.Filter | None = None,
         limit: int = DEFAULT_BATCH,
         offset: PointId | None = None,
-        with_payload: bool = True,
+        with_payload: bool | Sequence[str] = True,
         with_vectors: bool = False,
     ) -> ScrollPage:
         collection = self._collection(name)
         start = None if offset is None else checks.normal_id(offset, f"collection {name!r}")
-        request = edge.ScrollRequest(start, limit, edge_filter(where), with_payload, with_vectors)
+        fields = with_payload if isinstance(with_payload, bool) else list(with_payload)
+        request = edge.ScrollRequest(start, limit, edge_filter(where), fields, with_vectors)
         with collection.lock, self._shards.refusals(name):
             points, following = collection.shard.scroll(request)
         return ScrollPage([_record(r) for r in points], None if following is None else plain_id(following))
@@ -244,7 +287,9 @@ class EdgeStore:
         collection = self._collection(name)
         rows, n = checks.check_queries(queries, limit, f"collection {name!r}", collection.shape.vectors)
         wheres = checks.filter_rows(where, n, f"collection {name!r}")
-        params = edge.SearchParams(hnsw_ef=ef, exact=exact)
+        small = edge.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
+        quantization = small if self.layout.quantisation == "int8" else None
+        params = edge.SearchParams(hnsw_ef=ef, exact=exact, quantization=quantization)
         with collection.lock, self._shards.refusals(name):
             translated = [edge_filter(f) for f in wheres] if isinstance(wheres, list) else [edge_filter(wheres)] * n
             requests = [
@@ -265,13 +310,21 @@ class EdgeStore:
     def _collection(self, name: str) -> OpenCollection:
         with self._lock:
             real = self.aliases().get(name, name)
-            if real not in self._shards and real not in self.collections():
-                raise checks.no_collection(name, self.collections(), self.aliases(), str(self.directory))
-            return self._shards.collection(real)
+            return self._shards.collection(real if real in self._shards else self._real(name))
+
+    def _real(self, name: str) -> str:
+        """A collection's own name, from it or an alias."""
+        real = self.aliases().get(name, name)
+        if real not in self.collections():
+            raise checks.no_collection(name, self.collections(), self.aliases(), str(self.directory))
+        return real
 
     def _check_open(self) -> None:
         if self._closed:
             raise StoreError(f"{self.directory}: the store is closed. Open it again with open_store.")
+        with self._lock:
+            if not self._process_lock.is_locked:
+                self._hold()
 
 
 def _record(point: Any) -> models.Record:

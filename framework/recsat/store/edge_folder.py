@@ -22,6 +22,8 @@ from recsat.store.port import CollectionShape
 
 _ALIASES = "aliases.json"
 _SHAPE = "collection.json"
+_METADATA = "metadata.json"
+_HOLE = bytes(1 << 16)
 
 
 def sweep(root: Path) -> None:
@@ -49,13 +51,48 @@ def collection_names(root: Path) -> list[str]:
     return sorted(p.parent.name for p in root.glob(f"*/{_SHAPE}") if not p.parent.name.startswith("."))
 
 
-def new_folder(root: Path, name: str, shape: CollectionShape) -> Path:
+def new_folder(root: Path, name: str, shape: CollectionShape, metadata: Mapping[str, Any] | None = None) -> Path:
     """A hidden folder for a collection that is being made; :func:`reveal` gives it its name."""
     hidden = root / f".new-{name}"
     shutil.rmtree(hidden, ignore_errors=True)
     (hidden / "shard").mkdir(parents=True)
     write_shape(hidden, shape)
+    write_metadata(hidden, metadata or {})
     return hidden
+
+
+def copy_shard(root: Path, source: str, name: str, shape: CollectionShape) -> Path:
+    """A hidden copy of a closed collection. The engine's files are mostly holes: 20,000 vectors of 384 numbers take 72 MB of 194."""
+    hidden = new_folder(root, name, shape)
+    write_metadata(hidden, read_metadata(root, source))
+    for path in sorted(shard_path(root, source).rglob("*")):
+        target = hidden / path.relative_to(root / source)
+        if path.is_dir():
+            target.mkdir(parents=True, exist_ok=True)
+        else:
+            _copy_file(path, target)
+    return hidden
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    with source.open("rb") as reader, target.open("wb") as writer:
+        while block := reader.read(len(_HOLE)):
+            if block == _HOLE[: len(block)]:
+                writer.seek(len(block), os.SEEK_CUR)
+            else:
+                writer.write(block)
+        writer.truncate(writer.tell())
+        writer.flush()
+        os.fsync(writer.fileno())
+
+
+def write_metadata(folder: Path, metadata: Mapping[str, Any]) -> None:
+    write_json(folder / _METADATA, metadata)
+
+
+def read_metadata(root: Path, name: str) -> dict[str, Any]:
+    path = root / name / _METADATA
+    return dict(_read_json(path)) if path.exists() else {}
 
 
 def reveal(hidden: Path, root: Path, name: str) -> None:

@@ -16,6 +16,7 @@ from qdrant_client import models
 
 from recsat.errors import StoreError
 from recsat.store import edge_build, edge_folder
+from recsat.store.layout import Layout
 from recsat.store.port import CollectionShape, FieldType
 
 _DISTANCES = {
@@ -45,10 +46,11 @@ class OpenCollection:
 class EdgeShards:
     """The collections of one directory by their own names, never by an alias. Safe from several threads."""
 
-    def __init__(self, directory: Path, graph: Any, threshold_kb: int) -> None:
+    def __init__(self, directory: Path, graph: Any, threshold_kb: int, layout: Layout) -> None:
         self._directory = directory
         self._graph = graph
         self._threshold_kb = threshold_kb
+        self._layout = layout
         self._open: dict[str, OpenCollection] = {}
         self._lock = threading.RLock()
 
@@ -56,14 +58,21 @@ class EdgeShards:
         """Whether it is open."""
         return name in self._open
 
-    def create(self, name: str, shape: CollectionShape) -> None:
+    def create(self, name: str, shape: CollectionShape, metadata: Mapping[str, Any] | None = None) -> None:
         """Makes an empty collection; it has its name when it is whole."""
-        hidden = edge_folder.new_folder(self._directory, name, shape)
+        hidden = edge_folder.new_folder(self._directory, name, shape, metadata)
         parameters = {
-            v: edge.EdgeVectorParams(size=d, distance=_DISTANCES[shape.distance]) for v, d in shape.vectors.items()
+            v: edge.EdgeVectorParams(size=d, distance=_DISTANCES[shape.distance], on_disk=self._layout.on_disk or None)
+            for v, d in shape.vectors.items()
         }
+        int8 = edge.ScalarQuantizationConfig(edge.ScalarType.Int8, always_ram=True)
         optimizers = edge.EdgeOptimizersConfig(indexing_threshold=self._threshold_kb, default_segment_number=1)
-        config = edge.EdgeConfig(vectors=parameters, hnsw_config=self._graph, optimizers=optimizers)
+        config = edge.EdgeConfig(
+            vectors=parameters,
+            hnsw_config=self._graph,
+            quantization_config=int8 if self._layout.quantisation == "int8" else None,
+            optimizers=optimizers,
+        )
         shard = edge.EdgeShard.create(str(hidden / "shard"), config)
         try:
             index_fields(shard, shape.payload_indexes)
@@ -80,6 +89,18 @@ class EdgeShards:
                     shard = edge.EdgeShard.load(str(edge_folder.shard_path(self._directory, name)))
                 self._open[name] = OpenCollection(edge_folder.read_shape(self._directory, name), shard)
             return self._open[name]
+
+    def copy(self, source: str, name: str) -> None:
+        """Makes ``name`` a copy of ``source``; it has its name when it is whole."""
+        collection = self.collection(source)
+        with collection.lock, self.refusals(source):
+            collection.shard.flush()
+            collection.shard.close()
+            try:
+                hidden = edge_folder.copy_shard(self._directory, source, name, collection.shape)
+            finally:
+                collection.shard = edge.EdgeShard.load(str(edge_folder.shard_path(self._directory, source)))
+        edge_folder.reveal(hidden, self._directory, name)
 
     def drop(self, name: str) -> None:
         """Closes it and removes its folder."""

@@ -8,14 +8,17 @@ Everything that an engine refuses comes out as :class:`recsat.StoreError`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol, Self, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, Self, TypeAlias
 from uuid import UUID
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from qdrant_client import models
+
+from recsat.store.layout import Layout
 
 FieldType: TypeAlias = Literal["keyword", "integer", "float", "bool", "datetime"]
 PointId: TypeAlias = int | str | UUID
@@ -55,8 +58,52 @@ class ScrollPage(NamedTuple):
     next_offset: PointId | None
 
 
+class Lease(Protocol):
+    """A right that others respect while it is held."""
+
+    def check(self) -> None:
+        """Raises StoreError where it ran out and another has it now."""
+        ...
+
+
+class Leases(Protocol):
+    """Who may change a name, and who reads which collection."""
+
+    def exclusive(self, name: str, wait_s: float) -> AbstractContextManager[Lease]:
+        """The sole right to change what ``name`` is; raises StoreError naming the holder where it is not free within ``wait_s``."""
+        ...
+
+    def use(self, collection: str) -> None:
+        """Say that this store reads ``collection``, until it is closed or its process ends."""
+        ...
+
+    def in_use(self, collection: str) -> bool:
+        """Whether a store that is open, here or in another process, reads ``collection``."""
+        ...
+
+
 class VectorStore(Protocol):
     """Collections of points: an id, named vectors, a payload. A context manager: leaving it closes it."""
+
+    @property
+    def tenant(self) -> str:
+        """Whose collections it publishes; see :mod:`recsat.store.ownership`."""
+        ...
+
+    @property
+    def wait_s(self) -> float:
+        """Seconds to wait where another has what is needed."""
+        ...
+
+    @property
+    def layout(self) -> Layout:
+        """How collections are kept that it makes."""
+        ...
+
+    @property
+    def leases(self) -> Leases:
+        """Leases that all processes respect which use this store."""
+        ...
 
     def ensure_collection(
         self,
@@ -65,10 +112,11 @@ class VectorStore(Protocol):
         *,
         payload_indexes: Mapping[str, FieldType] | None = None,
         distance: models.Distance = models.Distance.DOT,
+        metadata: Mapping[str, Any] | None = None,
     ) -> bool:
         """Make the collection, or see that the one of this name has the same vectors; True if it was made.
 
-        ``vectors`` maps names to dimensions. The distance is the inner product: vectors are stored as they should count.
+        ``metadata`` (JSON) is there from the moment that the collection is; one that is there keeps its own. ``vectors`` maps names to dimensions. The distance is the inner product: vectors are stored as they should count.
         Index payload fields now, not later: the graph of a filtered search is built around them.
         """
         ...
@@ -77,8 +125,25 @@ class VectorStore(Protocol):
         """What the collection was made for."""
         ...
 
-    def upsert(self, name: str, points: Sequence[models.PointStruct]) -> None:
-        """Add or replace up to 10,000 points; on return a killed process cannot lose them."""
+    def metadata(self, name: str) -> dict[str, Any]:
+        """What :meth:`ensure_collection` or :meth:`set_metadata` said of the collection; empty where nobody did."""
+        ...
+
+    def set_metadata(self, name: str, metadata: Mapping[str, Any]) -> None:
+        """Replace these keys of the collection's metadata in one step; others stay."""
+        ...
+
+    def copy_collection(self, source: str, name: str) -> bool:
+        """Make ``name`` a copy of ``source``, graphs and metadata too, without sending a point; False where this cannot be done here."""
+        ...
+
+    def upsert(
+        self, name: str, points: Sequence[models.PointStruct], *, replace_where: models.Filter | None = None
+    ) -> None:
+        """Add or replace up to 10,000 points; on return a killed process cannot lose them.
+
+        ``replace_where``: of points that are there already only those are replaced which match it, in one step with the look.
+        """
         ...
 
     def upsert_table(
@@ -115,10 +180,10 @@ class VectorStore(Protocol):
         where: models.Filter | None = None,
         limit: int = DEFAULT_BATCH,
         offset: PointId | None = None,
-        with_payload: bool = True,
+        with_payload: bool | Sequence[str] = True,
         with_vectors: bool = False,
     ) -> ScrollPage:
-        """A page of points in the order of their ids."""
+        """A page of points in the order of their ids; ``with_payload`` may name the fields that are read."""
         ...
 
     def nearest(
@@ -161,6 +226,10 @@ class VectorStore(Protocol):
 
     def flush(self) -> None:
         """Make everything acknowledged survive a power cut too."""
+        ...
+
+    def rest(self) -> None:
+        """Let other processes at an embedded store until the next call; does nothing elsewhere. Not while another thread uses it."""
         ...
 
     def close(self) -> None:
