@@ -32,7 +32,7 @@ class Sender:
         self.percent = 0.0
         self._stage = stage
         self._logger = logger
-        self._shown: tuple[UUID, float] | None = None
+        self._artifact: tuple[UUID, float] | None = None
         """The artifact, and the figure that it shows."""
         self._ended = threading.Event()
         task, flow = TaskRunContext.get(), FlowRunContext.get()
@@ -50,28 +50,30 @@ class Sender:
         self._thread.join(SECONDS_FOR_THE_LAST)
 
     def _send(self) -> None:
-        heard = True
+        is_connected = True
         while True:
             try:
                 with get_client(sync_client=True) as client:
                     self._show(client)
-                heard = True
+                is_connected = True
             except Exception as error:  # whatever keeps the server from hearing of it, the work goes on
-                if heard:
+                if is_connected:
                     self._logger.warning(
                         "the server cannot be told of the progress of %s, which goes on: %s: %s",
                         self._stage,
                         type(error).__name__,
                         error,
                     )
-                heard = False
-            if self._ended.is_set() and (not heard or self._shown is None or self._shown[1] == self.percent):
+                is_connected = False
+            if self._ended.is_set() and (
+                not is_connected or self._artifact is None or self._artifact[1] == self.percent
+            ):
                 return
             self._ended.wait(SECONDS_BETWEEN_UPDATES)
 
     def _show(self, client: SyncPrefectClient) -> None:
         percent = self.percent
-        if self._shown is None:
+        if self._artifact is None:
             artifact = client.create_artifact(
                 ArtifactCreate(
                     key=f"recsat-{self._stage}-progress",
@@ -82,10 +84,10 @@ class Sender:
                     task_run_id=self._task_run,
                 )
             )
-            self._shown = artifact.id, percent
-        elif self._shown[1] != percent:
-            client.update_artifact(self._shown[0], ArtifactUpdate(data=percent))
-            self._shown = self._shown[0], percent
+            self._artifact = artifact.id, percent
+        elif self._artifact[1] != percent:
+            client.update_artifact(self._artifact[0], ArtifactUpdate(data=percent))
+            self._artifact = self._artifact[0], percent
 
 
 class PrefectProgress:

@@ -122,10 +122,10 @@ def test_what_was_missed_is_caught_up_when_the_server_is_back(door: Door) -> Non
 def test_the_artifact_belongs_to_the_run_and_ends_where_the_stage_did() -> None:
     @flow(name="three-steps")
     def three_steps() -> None:
-        with PrefectProgress() as shown:
-            shown.stage("three-steps", total=3)
-            shown.advance(3)
-            shown.finish(COST)
+        with PrefectProgress() as stage_progress:
+            stage_progress.stage("three-steps", total=3)
+            stage_progress.advance(3)
+            stage_progress.finish(COST)
 
     state = three_steps(return_state=True)
     with get_client(sync_client=True) as client:
@@ -140,8 +140,8 @@ def test_the_artifact_belongs_to_the_run_and_ends_where_the_stage_did() -> None:
 def test_a_stage_that_fails_leaves_no_thread_behind() -> None:
     @flow(name="fails")
     def fails() -> None:
-        with PrefectProgress() as shown:
-            shown.stage("failing", total=3)
+        with PrefectProgress() as stage_progress:
+            stage_progress.stage("failing", total=3)
             raise ValueError
 
     fails(return_state=True)
