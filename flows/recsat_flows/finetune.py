@@ -19,7 +19,8 @@ def step(folder: str, stage: str) -> str:
     """One stage in this process. A retry goes on from the last checkpoint."""
     run = RunFolder(Path(folder))
     [work] = [unfinished for unfinished in stages_left(run) if unfinished.name == stage]
-    run_stage(run, work, load_plugins(), PrefectProgress())
+    with PrefectProgress() as progress:
+        run_stage(run, work, load_plugins(), progress)
     return folder
 
 

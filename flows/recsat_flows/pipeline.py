@@ -20,7 +20,8 @@ def task_of(stage: Stage) -> Task[[str], str]:
 
     @task(name=stage.name)
     def work(folder: str) -> str:
-        run_stage(RunFolder(Path(folder)), stage, load_plugins(), PrefectProgress())
+        with PrefectProgress() as progress:
+            run_stage(RunFolder(Path(folder)), stage, load_plugins(), progress)
         return folder
 
     return work

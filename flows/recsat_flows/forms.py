@@ -1,0 +1,161 @@
+"""The forms of the Prefect UI: for each domain a short one and one of everything, made from the installed plugins.
+
+A form is a pydantic model whose JSON schema the UI draws. A run's own model says ``domain: str`` and ``domain_config: object``; here the domain is
+locked, its settings are fields with description, bounds and default, and what can be chosen (arms, filters, rerankers, encoders) is a choice. Defaults
+are those of ``recsat demo``: the run of the form that nobody touched is the run of the command.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
+from pydantic.fields import FieldInfo
+
+from recsat import DomainConfig, RunConfig
+from recsat.config.settings import RankSettings, Settings
+from recsat.plugins import Plugins
+
+NONE: Literal["none"] = "none"
+"""How a form says that there is none: a choice cannot be empty."""
+QUICK_ARMS = ("popularity", "text", "ease", "hybrid")
+SHORT_FIELDS = ("folder", "layout")
+"""Settings of a domain that its short form has, where the domain has them."""
+
+
+class Form(BaseModel):
+    """Base of the short forms."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def demo_config(plugins: Plugins, domain: str) -> RunConfig:
+    """The run of ``recsat demo --domain NAME`` without anything set."""
+    return RunConfig.model_validate({"domain": domain, **plugins.domain(domain).demo})
+
+
+def expert_form(plugins: Plugins, name: str) -> type[RunConfig]:
+    """Every setting of a run of one domain."""
+    domain, demo = plugins.domain(name), demo_config(plugins, name)
+    arms = _choice(arm for arm, spec in plugins.recommenders(domain).items() if spec.control is None)
+    filters = _choice(plugins.filters(domain))
+    settings = domain.config.model_validate(demo.domain_config)
+    sections: dict[str, Any] = {
+        "domain": (Literal[name], Field(name, description=domain.description)),
+        "domain_config": (domain.config, Field(settings, description="The domain's own settings.")),
+        "arms": (list[arms], _as_in(RunConfig, "arms", demo.arms)),  # type: ignore[valid-type]
+        "encoder": _section(demo, "encoder", {"name": _choice(plugins.encoders())}),
+        "rank": _section(
+            demo,
+            "rank",
+            {
+                "filters": list[filters],  # type: ignore[valid-type]
+                "reranker": _choice([NONE, *plugins.rerankers(domain)]),
+            },
+        ),
+        "measure": _section(demo, "measure", {"baseline": arms, "curve_arm": _choice([NONE, *get_args(arms)])}),
+    }
+    fields: dict[str, Any] = {
+        key: sections.get(key) or (field.annotation, _as_in(RunConfig, key, getattr(demo, key)))
+        for key, field in RunConfig.model_fields.items()
+    }
+    return create_model(f"{_title(name)}Run", __base__=RunConfig, __doc__=f"A run of the domain {name}.", **fields)
+
+
+def short_form(plugins: Plugins, name: str) -> type[Form]:
+    """The few settings of a run that most runs differ by."""
+    domain, demo = plugins.domain(name), demo_config(plugins, name)
+    settings = domain.config.model_validate(demo.domain_config)
+    of_domain = {
+        key: (field.annotation, _as_in(domain.config, key, getattr(settings, key)))
+        for key in SHORT_FIELDS
+        if (field := domain.config.model_fields.get(key))
+    }
+    fields: dict[str, Any] = {
+        **of_domain,
+        "effort": (
+            Literal["quick", "full"],
+            Field(
+                "full",
+                description=f"quick: the first split alone, drawn once, and the arms {', '.join(_quick_arms(demo))}. full: everything that recsat demo does.",
+            ),
+        ),
+        "k": (int, _as_in(RankSettings, "k", demo.rank.k)),
+        "reranker": (
+            _choice([NONE, *plugins.rerankers(domain)]),
+            Field(
+                demo.rank.reranker or NONE,
+                description="What reorders every arm's candidates. none: the arm's own order.",
+            ),
+        ),
+    }
+    return create_model(f"{_title(name)}ShortRun", __base__=Form, __doc__=f"A run of the domain {name}.", **fields)
+
+
+def run_config(form: BaseModel, plugins: Plugins, domain: str) -> RunConfig:
+    """The run that a filled form of ``domain`` asks for; raises pydantic's ValidationError where its settings do not fit together."""
+    settings = form.model_dump(mode="json", exclude_unset=False)
+    if isinstance(form, RunConfig):
+        settings["rank"]["reranker"] = _or_none(settings["rank"]["reranker"])
+        settings["measure"]["curve_arm"] = _or_none(settings["measure"]["curve_arm"])
+        return RunConfig.model_validate(settings)
+    demo = demo_config(plugins, domain).model_dump(mode="json")
+    of_domain = {key: settings[key] for key in SHORT_FIELDS if key in settings}
+    demo["domain_config"] = _checked(plugins.domain(domain).config, {**demo["domain_config"], **of_domain})
+    demo["rank"] |= {"k": settings["k"], "reranker": _or_none(settings["reranker"])}
+    if of_domain.get("folder"):
+        demo["parameters"] = {}  # the demo's were tuned on its own sample
+    if settings["effort"] == "quick":
+        demo["arms"] = _quick_arms(demo_config(plugins, domain))
+        demo["splits"] = [{**demo["splits"][0], "repeats": 1}]
+        demo["measure"] |= {"curves": False, "curve_arm": None}
+        demo["parameters"] = {arm: values for arm, values in demo["parameters"].items() if arm in demo["arms"]}
+    return RunConfig.model_validate(demo)
+
+
+def _checked(model: type[DomainConfig], settings: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    return model.model_validate(settings).model_dump(mode="json")
+
+
+def _quick_arms(demo: RunConfig) -> list[str]:
+    baseline = [demo.measure.baseline]
+    return [arm for arm in demo.arms if arm in QUICK_ARMS or arm in baseline]
+
+
+def _or_none(choice: str) -> str | None:
+    return None if choice == NONE else choice
+
+
+def _choice(names: Any) -> Any:
+    return Literal[tuple(dict.fromkeys(names))]
+
+
+def _section(demo: RunConfig, key: str, choices: dict[str, Any]) -> Any:
+    """A section of the run with some of its fields narrowed to choices, and the demo's values as defaults."""
+    values: Settings = getattr(demo, key)
+    section = type(values)
+    fields: dict[str, Any] = {
+        name: (
+            choices.get(name, field.annotation),
+            _as_in(section, name, _or_choice(getattr(values, name), name in choices)),
+        )
+        for name, field in section.model_fields.items()
+    }
+    model = create_model(
+        f"{_title(demo.domain)}{section.__name__}", __base__=section, __doc__=section.__doc__, **fields
+    )
+    return (model, Field(model(), description=RunConfig.model_fields[key].description))
+
+
+def _or_choice(value: Any, is_choice: bool) -> Any:
+    return NONE if is_choice and value is None else value
+
+
+def _as_in(model: type[BaseModel], key: str, default: Any) -> FieldInfo:
+    """The field ``key`` of ``model`` with its description and bounds, and another default."""
+    field = model.model_fields[key]
+    return FieldInfo.merge_field_infos(field, default=default, default_factory=None)
+
+
+def _title(name: str) -> str:
+    return "".join(part.title() for part in name.replace("-", "_").split("_"))
