@@ -1,61 +1,75 @@
-"""The whole run as a Prefect flow: the same stages over the same folder as on the command line."""
+"""From files to report as flows: the same stages over the same folder as on the command line."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from prefect import Task, flow, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact
+from prefect import Flow, flow, get_run_logger
 
 from recsat import RunConfig
 from recsat.plugins import load_plugins
-from recsat.run import RunFolder, Stage, claimed, new_run, open_run, point_latest, run_stage, unfinished
+from recsat.run import RunFolder, Stage, claimed, new_run, open_run, point_latest, unfinished
 from recsat.run.check import check_config
-from recsat.stages import PIPELINE
-from recsat_flows.progress import PrefectProgress
-
-
-def task_of(stage: Stage) -> Task[[str], str]:
-    """The stage as a task in this process. Folders travel between tasks, never data."""
-
-    @task(name=stage.name)
-    def work(folder: str) -> str:
-        with PrefectProgress() as progress:
-            run_stage(RunFolder(Path(folder)), stage, load_plugins(), progress)
-        return folder
-
-    return work
-
-
-def show_report(folder: RunFolder) -> None:
-    """The Markdown report as an artifact of the flow run."""
-    create_markdown_artifact(
-        (folder.path / "report.md").read_text(encoding="utf-8"),
-        key="recsat-report",
-        description=f"Evaluation report of {folder.run_id}",
-    )
-
+from recsat.stages import EMBED, INDEX, PIPELINE, REPORT
+from recsat_flows.runs import in_series, run_key, run_name, turn_of
+from recsat_flows.showing import show_report
+from recsat_flows.steps import TASKS
 
 DEFAULTS = RunConfig()
-TASKS = {stage.name: task_of(stage) for stage in PIPELINE}
 
 
-@flow(name="recsat-pipeline", persist_result=False, result_serializer="json", validate_parameters=True)
-def pipeline(config: RunConfig = DEFAULTS, resume: str | None = None, key: str | None = None) -> str:
-    """From files to report: load, embed, index, recommend, evaluate, report.
+def through(last: Stage) -> tuple[Stage, ...]:
+    """The stages of a run up to ``last``."""
+    return PIPELINE[: PIPELINE.index(last) + 1]
 
-    Args:
-        config: What to run. Every field has a default; the domain's own settings go into domain_config.
-        resume: Folder of a run that was cut short. Its own configuration is used, and its finished stages stand.
-        key: Name of the run's folder. A run of this key that was cut short goes on where it stopped.
-    """
+
+def run_stages(
+    config: RunConfig, stages: Sequence[Stage], resume: str | None = None, key: str | None = None
+) -> RunFolder:
+    """Runs those of ``stages`` that have not finished, as tasks of the flow run, in the folder of the key; the key of the flow run where there is none."""
     if resume is None:
         check_config(config, load_plugins())  # a wrong name must not show after an hour of embedding
-    folder = new_run(config, key) if resume is None else open_run(Path(resume))
+        folder = new_run(in_series(config), key or run_key(config.domain))
+    else:
+        folder = open_run(Path(resume))
     get_run_logger().info("run folder %s", folder.path)
-    with claimed(folder):
-        for stage in unfinished(folder, PIPELINE):
+    with turn_of(folder.config()), claimed(folder):
+        for stage in unfinished(folder, stages):
             TASKS[stage.name](str(folder.path))
+        if REPORT in stages:
+            point_latest(folder)
+    if REPORT in stages:
         show_report(folder)
-        point_latest(folder)
-    return str(folder.path)
+    return folder
+
+
+def flow_of(name: str, stages: Sequence[Stage], description: str) -> Flow[..., str]:
+    """A flow over some of the stages."""
+
+    def run(config: RunConfig = DEFAULTS, resume: str | None = None, key: str | None = None) -> str:
+        """From files to what the flow is named after.
+
+        Args:
+            config: What to run. Every field has a default; the domain's own settings go into domain_config.
+            resume: Folder of a run that was cut short. Its own configuration is used, and its finished stages stand.
+            key: Name of the run's folder. A run of this key that was cut short goes on where it stopped. Empty: the flow run's own.
+        """
+        return str(run_stages(config, stages, resume, key).path)
+
+    return flow(
+        name=name,
+        description=description,
+        flow_run_name=run_name,
+        persist_result=False,
+        result_serializer="json",
+        validate_parameters=True,
+    )(run)
+
+
+embed = flow_of("embed", through(EMBED), "Read the data and embed what is new.")
+index = flow_of(
+    "index", through(INDEX), "Read, embed, and publish the vectors; production goes on reading what it reads."
+)
+evaluate = flow_of("evaluate", through(REPORT), "The whole run, from files to report, and its model.")
+pipeline = flow_of("pipeline", through(REPORT), "From files to report.")

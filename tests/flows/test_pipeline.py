@@ -13,11 +13,13 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.exceptions import ParameterTypeError
 
 from recsat import ConfigError, RunConfig
+from recsat.report.summary import render_summary
 from recsat.result.model import Result
 from recsat.stages import PIPELINE
 from recsat.stages.serve import ServeConfig
-from recsat_flows.pipeline import TASKS, pipeline
+from recsat_flows.pipeline import pipeline
 from recsat_flows.recommend import recommend
+from recsat_flows.steps import TASKS
 
 
 def artifact_data(key: str) -> object:
@@ -37,7 +39,8 @@ def test_a_flow_run_leaves_the_report_and_shows_it_as_an_artifact(small_run_conf
     assert [cost.name for cost in result.stages] == [stage.name for stage in PIPELINE[:-1]]
     assert {arm.name for arm in result.arms} == {"popularity", "text", "text-words", "ease"}
     assert (folder.parent / "latest").resolve() == folder.resolve()
-    assert artifact_data("recsat-report") == (folder / "report.md").read_text()
+    summary = artifact_data("recsat-content-by-hand")
+    assert summary == render_summary(result, str(folder / "report.html"))
     assert artifact_data("recsat-recommend-progress") == 100.0
 
 

@@ -55,7 +55,7 @@ def _parts(result: Result) -> list[str]:
         ),
         whole(missing_in_words(result)),
         "" if result.plan is None else whole(plan_in_words(result.plan)),
-        "\n".join(f"- {whole(alert_in_words(one))} {whole(in_catalogue(one.lack))}".rstrip() for one in result.alerts),
+        alerts_in_markdown(result),
         f"*{escape(result.domain)}, {escape(result.run_id)}, {escape(moment(result.created))}*",
     ]
     if result.data.simulated:
@@ -82,6 +82,13 @@ def _parts(result: Result) -> list[str]:
         )
     )
     return [part for part in parts if part]
+
+
+def alerts_in_markdown(result: Result) -> str:
+    """A line for each alert; empty where the run has no rules."""
+    return "\n".join(
+        f"- {whole(alert_in_words(one))} {whole(in_catalogue(one.lack))}".rstrip() for one in result.alerts
+    )
 
 
 def escape(text: str) -> str:
@@ -173,7 +180,7 @@ def _measures(result: Result, split: str, infos: Sequence[MeasureInfo]) -> str:
         rows.append(cells)
     way = {"higher": " ↑", "lower": " ↓", "neither": ""}
     heads = [gettext("Arm"), *(escape(in_catalogue(info.label)) + way[info.better] for info in infos)]
-    table = _table(heads, rows)
+    table = markdown_table(heads, rows)
     legend = gettext(
         "▲ better, ▼ worse, ◆ different from %(arm)s (significant, Holm); in brackets the %(level)s.",
         arm=escape(result.baseline),
@@ -217,7 +224,7 @@ def _predicted(result: Result) -> list[str]:
             gettext("Against the control"),
         ],
     ]
-    return [_table(head, rows) for head, rows in zip(heads, (ratings, of_exposures), strict=True) if rows]
+    return [markdown_table(head, rows) for head, rows in zip(heads, (ratings, of_exposures), strict=True) if rows]
 
 
 def _estimate(one: Estimate | None, places: int, *, with_sign: bool = False) -> str:
@@ -252,9 +259,11 @@ def _cost(result: Result) -> str:
     rows.append(
         ["**" + gettext("whole run") + "**", duration(sum(stage.seconds for stage in result.stages)), "", "", ""]
     )
-    return _table([gettext("Stage"), gettext("Time"), gettext("Peak memory"), gettext("New"), gettext("Cached")], rows)
+    return markdown_table(
+        [gettext("Stage"), gettext("Time"), gettext("Peak memory"), gettext("New"), gettext("Cached")], rows
+    )
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     written = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(row)} |" for row in written)

@@ -1,0 +1,93 @@
+"""What a flow run is in recsat's words: its name, the key of its run folder, and who waits for whom."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC
+
+from prefect import runtime
+from prefect.client.orchestration import get_client
+from prefect.concurrency.sync import concurrency
+from prefect.context import FlowRunContext
+from prefect.logging.loggers import get_run_logger
+
+from recsat import RunConfig
+
+BY_HAND = "by hand"
+"""In the place of a deployment's name."""
+
+
+def named_after(domain: str) -> Callable[[], str]:
+    """``flow_run_name`` of a flow of one domain: ``content · nightly · 2026-11-26``."""
+    return lambda: run_name(domain)
+
+
+def run_name(domain: str | None = None) -> str:
+    """The name of this flow run, with the domain of its configuration where none is given; may be called before the run starts."""
+    domain = domain or _domain_of(runtime.flow_run.parameters) or "recsat"
+    day = runtime.flow_run.scheduled_start_time.astimezone(UTC).strftime("%Y-%m-%d")
+    return f"{domain} · {runtime.deployment.name or BY_HAND} · {day}"
+
+
+def _domain_of(parameters: dict[str, object]) -> str | None:
+    config = parameters.get("config")
+    domain = config.get("domain") if isinstance(config, dict) else getattr(config, "domain", None)
+    return domain if isinstance(domain, str) else None
+
+
+def run_key(domain: str) -> str:
+    """The key of this flow run's folder.
+
+    Prefect keeps a flow run's id over retries, so that its Retry goes on where the run stopped. Of a run that a schedule started the key is the
+    deployment and the scheduled time, so that one that is started twice is one run.
+    """
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None or context.flow is None:
+        raise RuntimeError("a run has a key inside a flow run alone")
+    run, deployment = context.flow_run, runtime.deployment.name
+    if run.auto_scheduled and deployment and run.expected_start_time:
+        moment = run.expected_start_time.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+        return _plain(f"{domain}-{context.flow.name}-{deployment}")[:80] + f"-{moment}"
+    return f"{_plain(domain)}-{run.id}"
+
+
+def in_series(config: RunConfig) -> RunConfig:
+    """``config`` whose series, where it names none, is the deployment: what alerts and trends compare with."""
+    deployment = runtime.deployment.name
+    if config.series or not deployment:
+        return config
+    return config.model_copy(update={"series": _plain(f"{runtime.flow_run.flow_name}-{deployment}")[:100]})
+
+
+def report_key(domain: str) -> str:
+    """The key of the report artifact: of a domain and a deployment, so that its history is of one thing."""
+    return re.sub(r"[^a-z0-9]+", "-", f"recsat-{domain}-{runtime.deployment.name or BY_HAND}".lower()).strip("-")
+
+
+def limit_name(config: RunConfig) -> str:
+    """The global concurrency limit of the domain's state."""
+    return f"recsat-{config.store.tenant}-{config.domain}"
+
+
+@contextmanager
+def turn_of(config: RunConfig) -> Iterator[None]:
+    """Waits until no other flow run works on the domain's state, whichever deployment started it.
+
+    A deployment's own limit does not see other deployments. The library's locks hold without a server too; this one queues where people see it.
+    """
+    name = limit_name(config)
+    try:
+        with get_client(sync_client=True) as client:
+            client.upsert_global_concurrency_limit_by_name(name, 1)
+    except Exception as error:  # a key without the right to make limits: the library's locks still hold
+        get_run_logger().warning(
+            "the limit %s cannot be made (%s); runs of the domain are kept apart by their locks alone", name, error
+        )
+    with concurrency(name, occupy=1, strict=False, raise_on_lease_renewal_failure=False):
+        yield
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._") or "run"

@@ -1,0 +1,55 @@
+"""Stages as Prefect tasks: they exchange the run's folder and counts, never data."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from prefect import Task, task
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.tasks import exponential_backoff
+
+from recsat.errors import StoreError
+from recsat.plugins import load_plugins
+from recsat.run import RunFolder, Stage, run_stage
+from recsat.stages import PIPELINE
+from recsat_flows.progress import PrefectProgress
+
+ACCELERATOR = "recsat-accelerator"
+"""Tag of the tasks that encode or train: a limit on it keeps two of them from one device."""
+USES_ACCELERATOR = ("embed",)
+RETRIES = 3
+FIRST_DELAY_S = 10
+
+
+def may_pass(_: Task[Any, Any], __: TaskRun, state: State[Any]) -> bool:
+    """Whether a task's failure is one that may pass by itself: a store or a disk that was busy, a connection that broke, a time-out."""
+    error = state.result(raise_on_failure=False)
+    if isinstance(error, StoreError):
+        return error.transient
+    return isinstance(error, ConnectionError | TimeoutError | sqlite3.OperationalError)
+
+
+def task_of(stage: Stage) -> Task[[str], str]:
+    """The stage as a task in this process; what it had finished before a retry stands."""
+
+    @task(
+        name=stage.name,
+        tags={ACCELERATOR} if stage.name in USES_ACCELERATOR else set(),
+        retries=RETRIES,
+        retry_delay_seconds=exponential_backoff(FIRST_DELAY_S),
+        retry_jitter_factor=0.5,
+        retry_condition_fn=may_pass,
+        persist_result=False,
+    )
+    def work(folder: str) -> str:
+        with PrefectProgress() as progress:
+            run_stage(RunFolder(Path(folder)), stage, load_plugins(), progress)
+        return folder
+
+    return work
+
+
+TASKS = {stage.name: task_of(stage) for stage in PIPELINE}
+"""By the stage's name."""
