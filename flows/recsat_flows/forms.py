@@ -113,6 +113,14 @@ def run_config(form: BaseModel, plugins: Plugins, domain: str) -> RunConfig:
     return RunConfig.model_validate(demo)
 
 
+def form_values(config: RunConfig) -> dict[str, Any]:
+    """A run's configuration as the expert form of its domain takes it."""
+    values = config.model_dump(mode="json")
+    values["rank"]["reranker"] = config.rank.reranker or NONE
+    values["measure"]["curve_arm"] = config.measure.curve_arm or NONE
+    return values
+
+
 def _checked(model: type[DomainConfig], settings: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return model.model_validate(settings).model_dump(mode="json")
 

@@ -20,15 +20,17 @@ BY_HAND = "by hand"
 
 
 def named_after(domain: str) -> Callable[[], str]:
-    """``flow_run_name`` of a flow of one domain: ``content · nightly · 2026-11-26``."""
+    """``flow_run_name`` of a flow of one domain, see :func:`run_name`."""
     return lambda: run_name(domain)
 
 
 def run_name(domain: str | None = None) -> str:
-    """The name of this flow run, with the domain of its configuration where none is given; may be called before the run starts."""
+    """``content · nightly · 2026-11-26``: domain, deployment (the flow where the deployment is called as the domain), day; with the domain of its configuration where none is given; may be called before the run starts."""
     domain = domain or _domain_of(runtime.flow_run.parameters) or "recsat"
     day = runtime.flow_run.scheduled_start_time.astimezone(UTC).strftime("%Y-%m-%d")
-    return f"{domain} · {runtime.deployment.name or BY_HAND} · {day}"
+    deployment = runtime.deployment.name or BY_HAND
+    what = runtime.flow_run.flow_name if deployment == domain else deployment
+    return f"{domain} · {what} · {day}"
 
 
 def _domain_of(parameters: dict[str, object]) -> str | None:

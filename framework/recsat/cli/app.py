@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from importlib.metadata import entry_points
 from typing import Annotated, Any
 
 import typer
@@ -83,6 +84,10 @@ def recsat(
 
 for command in (demo, run, plan, report, recommend, score, aa, config, finetune, plugins, doctor, new_plugin):
     app.command()(command)
+
+
+for entry in entry_points(group="recsat.commands"):  # those of the flows, which the library does not know
+    app.command(entry.name)(entry.load())
 
 
 def main() -> None:
