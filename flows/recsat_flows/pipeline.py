@@ -41,7 +41,7 @@ TASKS = {stage.name: task_of(stage) for stage in PIPELINE}
 
 @flow(name="recsat-pipeline", persist_result=False, result_serializer="json", validate_parameters=True)
 def pipeline(config: RunConfig = DEFAULTS, resume: str | None = None) -> str:
-    """From files to report: load, embed, index, recommend, evaluate, report.
+    """From files to report: load, embed, index, recommend, evaluate, model, report.
 
     Args:
         config: What to run. Every field has a default; the domain's own settings go into domain_config.
