@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 from collections.abc import Callable
@@ -18,6 +19,7 @@ def test_a_users_list_is_a_table_or_json(recsat: Callable[..., Result], finished
     expected = Model.load(finished_run, load_plugins(["content"])).recommend(["2"], k=3)
     table = recsat("recommend", "2", "--run", str(finished_run), "-k", "3")
     assert table.exit_code == 0
+    assert gc.isenabled()
     assert table.stderr == ""
     for word in ["2 · ", *expected["title"], *expected["reason"]]:
         assert word in table.stdout
@@ -43,6 +45,7 @@ def test_everybodys_lists_go_into_a_file(recsat: Callable[..., Result], finished
 def test_wrong_requests_are_refused(recsat: Callable[..., Result], finished_run: Path, tmp_path: Path) -> None:
     def refusal(*arguments: str) -> str:
         outcome = recsat("recommend", *arguments)
+        assert gc.isenabled()
         assert outcome.exit_code == 2
         assert outcome.stderr.count("\n") == 1
         return outcome.stderr

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,9 +48,10 @@ def recommend(
         raise ConfigError("Name users, or say --all for everybody.")
     if everybody == (out is None):
         raise ConfigError("--all and --out FILE go together: everybody's lists go into a file.")
-    from recsat.stages.model.loaded import Model
+    with _without_collections():
+        from recsat.stages.model.loaded import Model
 
-    model = Model.load(run)
+        model = Model.load(run)
     if out is not None:
         _write_all(model, out, k, include or [], exclude or [], kind or [])
         return
@@ -59,6 +63,17 @@ def recommend(
         output().print_json(data=lists.to_dicts())
     else:
         _print_tables(lists)
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Nothing is garbage while PyTorch is imported and a model loaded, and to look for it was a sixth of the command's CPU time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _write_all(

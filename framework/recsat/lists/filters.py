@@ -173,7 +173,7 @@ def _pairs(name: str, pairs: pl.DataFrame, catalogue: Catalogue, user_ids: list[
     if not isinstance(pairs, pl.DataFrame) or not {"user_id", "item_id"} <= set(pairs.columns):
         raise PluginError(f"filter {name}: return a DataFrame with columns user_id and item_id.")
     rows = pl.DataFrame({"user_id": pl.Series(user_ids, dtype=pl.String), "row": np.arange(len(user_ids))})
-    columns = pl.DataFrame({"item_id": pl.Series(catalogue.ids, dtype=pl.String), "column": np.arange(len(catalogue))})
+    columns = catalogue.items.select("item_id").with_row_index("column")
     known = (
         pairs.lazy()
         .join(rows.lazy(), on="user_id")

@@ -22,7 +22,7 @@ def request_filters(
     An empty sequence asks for nothing. Raises :class:`UnknownItem` for an id, or a kind, that the catalogue does not have.
     """
     catalogue.positions([*include, *exclude])
-    present = catalogue.items["kind"].unique().sort().to_list()
+    present = catalogue.items["kind"].unique().sort().to_list() if kinds else []
     for kind in kinds:
         if kind not in present:
             raise UnknownItem(f"no item of the catalogue is of kind {kind!r}. It has: {', '.join(present)}.")

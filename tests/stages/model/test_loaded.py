@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pytest
 from kept_models import fitted_lists, kept_folder, kept_model
 
 import recsat
+from recsat.embed.digest import sha256_of
 from recsat.errors import ConfigError, SavedArmError, SavedModelError, UnknownItem
 from recsat.plugins import load_plugins
 from recsat.result.model import Result
@@ -159,3 +163,23 @@ def test_loading_and_recommending_write_nothing(finished_run: Path) -> None:
     before = state()
     Model.load(finished_run, load_plugins(["content"])).recommend(["1", "nobody"])
     assert state() == before
+
+
+def test_settings_of_another_version_are_refused(finished_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished_run / "model", tmp_path / "model")
+    card, sums = tmp_path / "model" / "card.json", tmp_path / "model" / "SHA256SUMS"
+    before = sha256_of(card)
+    content = json.loads(card.read_text())
+    card.write_text(json.dumps(content | {"config": content["config"] | {"of_tomorrow": 1}}))
+    sums.write_text(sums.read_text().replace(before, sha256_of(card)))
+    with pytest.raises(SavedModelError, match="its settings are not those of this version of recsat"):
+        Model.load(tmp_path, load_plugins(["content"]))
+
+
+def test_a_list_needs_neither_store_nor_encoder(finished_run: Path) -> None:
+    code = (
+        "import sys, recsat; print('torch' in sys.modules); recsat.Model.load(sys.argv[1]).recommend(['1', 'nobody']); "
+        "print([name for name in ('qdrant_client', 'qdrant_edge', 'transformers', 'sklearn', 'implicit', 'prefect') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(finished_run)], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["False", "[]"]

@@ -82,12 +82,25 @@ def keep_arm(context: StageContext, result: Result, arm: str, target: Path) -> M
             return ModelRecord(arm=arm, fingerprint=None, reason=not_saveable(str(name), part))
     recommender.fit(served.train)
     card = _card(context, result, arm, inputs, served, reranker is not None, at_end.now)
+    write_model(target, card, inputs, at_end, recommender, served.fallbacks, reranker)
+    return ModelRecord(arm=arm, fingerprint=ModelFiles(target).fingerprint)
+
+
+def write_model(
+    target: Path,
+    card: ModelCard,
+    inputs: RunInputs,
+    at_end: FilterContext,
+    recommender: Recommender,
+    fallbacks: Sequence[Recommender],
+    reranker: Reranker | None = None,
+) -> None:
+    """Writes a model folder, in one step in the place of what is there, of parts that were fitted on everything of ``inputs``."""
     with replacing_folder(target) as draft:
-        _write_arms(draft, card, inputs, recommender, served.fallbacks, reranker)
+        _write_arms(draft, card, inputs, recommender, fallbacks, reranker)
         _write_tables(draft, inputs, at_end, reranker)
         (draft / CARD).write_text(card.model_dump_json(indent=2), encoding="utf-8")
         write_sums(draft)
-    return ModelRecord(arm=arm, fingerprint=ModelFiles(target).fingerprint)
 
 
 def _learns(part: Recommender | Reranker) -> bool:

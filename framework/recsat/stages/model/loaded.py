@@ -45,7 +45,7 @@ from recsat.stages.model.files import (
 )
 from recsat.stages.model.fold_in import folded
 from recsat.stages.model.histories import Histories, histories_of
-from recsat.stages.model.rules import saved_filters
+from recsat.stages.model.rules import check_masks, saved_filters
 from recsat.stages.model.tables import ModelTables
 from recsat.stages.trial.request import request_of, reranker_of
 
@@ -116,6 +116,8 @@ class Model:
         items = ArmItems(catalogue, files.arrays(VECTORS))
         histories = histories_of(files.table(USERS), files.arrays(HISTORIES), len(catalogue))
         spec = plugins.select("arm", plugins.recommenders(domain), [card.arm])[card.arm]
+        rules, masks = plugins.filters_of_run(domain, card.filters), files.table(FILTERS)
+        check_masks(rules, masks)
         model = cls(
             fingerprint=files.fingerprint,
             card=card,
@@ -124,8 +126,8 @@ class Model:
             vectors=items.vectors,
             events_schema=files.table(EVENTS).schema,
             histories=histories,
-            rules=plugins.filters_of_run(domain, card.filters),
-            item_masks=files.table(FILTERS),
+            rules=rules,
+            item_masks=masks,
             tables=ModelTables(
                 files=files,
                 card=card,

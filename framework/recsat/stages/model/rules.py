@@ -30,6 +30,15 @@ def asks_of_users(rule: CandidateFilter) -> bool:
     return rule.allow is not None or (rule.exclude is not None and rule.exclude is not SEEN.exclude)
 
 
+def check_masks(filters: Mapping[str, CandidateFilter], masks: pl.DataFrame) -> None:
+    """Raises SavedModelError for a filter without a mask: one that always holds, and came after the model."""
+    missing = [name for name in filters if name not in masks.columns]
+    if missing:
+        raise SavedModelError(
+            f"filter {missing[0]!r} always holds, and is newer than the model. Run the run again to have a model that knows it."
+        )
+
+
 def saved_filters(
     filters: Mapping[str, CandidateFilter],
     masks: pl.DataFrame,
@@ -37,15 +46,7 @@ def saved_filters(
     catalogue: Catalogue,
     context: Callable[[], FilterContext],
 ) -> dict[str, CandidateFilter]:
-    """``filters`` with the item ``masks`` of their names, in their order; ``context`` is made when a filter asks of users.
-
-    Raises SavedModelError for a filter without a mask: one that always holds, and came after the model.
-    """
-    missing = [name for name in filters if name not in masks.columns]
-    if missing:
-        raise SavedModelError(
-            f"filter {missing[0]!r} always holds, and is newer than the model. Run the run again to have a model that knows it."
-        )
+    """``filters`` with the item ``masks`` of their names, in their order; ``context`` is made when a filter asks of users."""
 
     def saved(rule: CandidateFilter, mask: pl.Series) -> CandidateFilter:
         exclude, allow = rule.exclude, rule.allow
