@@ -193,6 +193,7 @@ def test_two_publishers_of_one_catalogue_over_the_wire_both_finish_and_send_it_o
     assert faults == []
     assert {r.collection for r in results} == {results[0].collection}
     assert sorted(r.n_new for r in results) == [0, N]
+    assert {r.recall for r in results} == {1.0, None}  # and builds it once
     assert sum(upserts(server)) == N
 
 
