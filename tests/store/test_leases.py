@@ -146,3 +146,28 @@ def test_two_stores_of_two_tenants_keep_their_leases_apart(wire: Callable[..., A
     assert {"recsat-a.leases", "recsat-b.leases"} <= set(stores[0].collections())
     for store in stores:
         store.close()
+
+
+def test_a_lease_that_is_given_back_while_it_is_renewed_stays_given_back(
+    wire: Callable[..., Any], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = wire()
+    with server.store() as store, server.store() as other:
+        leases = RecordLeases(store, ttl_s=0.2)
+        write = leases._write
+        renewing = threading.Event()
+
+        def slow(*of: Any) -> None:
+            if threading.current_thread().name == "recsat-leases":
+                renewing.set()
+                threading.Event().wait(0.3)
+            write(*of)
+
+        monkeypatch.setattr(leases, "_write", slow)
+        with leases.exclusive(name, 0.0):
+            renewing.wait()
+        monkeypatch.setattr(leases, "_ttl_s", 1e6)  # a record that is written from here on stays
+        threading.Event().wait(0.5)
+        with other.leases.exclusive(name, 0.0):
+            pass
+        leases.close()

@@ -201,13 +201,17 @@ class RecordLeases:
 
     def _renew(self) -> None:
         while not self._closed.wait(self._ttl_s / 4):
-            with self._lock:
-                records = list(self._records.items())
-            for point, record in records:
-                try:
-                    self._write(point, record)
-                except StoreError as error:  # check() says so where it matters
-                    logger.warning("the lease of %s could not be renewed: %s", record["lease"], error)
+            for point in list(self._records):
+                with self._lock:  # what is given back meanwhile must not be written again
+                    record = self._records.get(point)
+                    if record is not None:
+                        self._renew_one(point, record)
+
+    def _renew_one(self, point: int, record: dict[str, str]) -> None:
+        try:
+            self._write(point, record)
+        except StoreError as error:  # check() says so where it matters
+            logger.warning("the lease of %s could not be renewed: %s", record["lease"], error)
 
     def _release(self, points: list[int]) -> None:
         with self._lock:
