@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from recsat.embed.centre import centre, subtract_mean
+from recsat.embed.centre import centre, drift, subtract_mean
 from recsat.errors import DataError
 
 vector_tables = arrays(
@@ -62,3 +62,16 @@ def test_an_empty_table_stays_empty() -> None:
     vectors, mean = centre(np.empty((0, 4), dtype=np.float32))
     assert vectors.shape == (0, 4)
     np.testing.assert_array_equal(mean, np.zeros(4))
+
+
+def test_drift_is_a_distance_in_units_of_the_spread() -> None:
+    vectors = np.array(
+        [[1, 0], [-1, 0], [0, 1], [0, -1], [0, 0]], dtype=np.float32
+    )  # spread 1, the zero row counts for nothing
+    mean = np.zeros(2, dtype=np.float32)
+    assert drift(mean, mean, vectors) == 0
+    assert drift(np.array([0.3, 0.4], dtype=np.float32), mean, vectors) == pytest.approx(0.5)
+    assert drift(np.array([0.3, 0.4], dtype=np.float32), mean, 2 * vectors) == pytest.approx(0.25)
+    assert drift(mean, mean, np.zeros((3, 2), dtype=np.float32)) == 0
+    with pytest.raises(DataError, match="means of one encoder"):
+        drift(np.zeros(3, dtype=np.float32), mean, vectors)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +13,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from recsat import CandidateFilter
+from recsat import CandidateFilter, RunConfig
 from recsat.arms.hybrid.hybrid import Hybrid
 from recsat.arms.popularity import Popularity
+from recsat.embed.centre import centre, subtract_mean
 from recsat.lists.candidates import StoreRetriever
 from recsat.lists.make import lists_of
 from recsat.plugins import load_plugins
 from recsat.run import RunFolder, StageContext
-from recsat.stages.index import opened_retriever, payload_fields, retriever_of
+from recsat.stages.index import index, index_mean, opened_retriever, payload_fields, retriever_of
 from recsat.stages.prepare import read_split
 from recsat.stages.trial.fold import Fold
 from recsat.stages.trial.fold import test_fold as final_fold
@@ -123,6 +127,77 @@ def test_an_arm_without_vectors_shares_the_runs_collection(
     context: StageContext, retriever: StoreRetriever, fold: Fold
 ) -> None:
     assert retriever_of(context, retriever, Popularity().fit(fold.train)) is retriever
+
+
+def test_a_fresh_index_has_the_runs_own_vectors(context: StageContext, retriever: StoreRetriever) -> None:
+    arrays = context.folder.read_arrays
+    vectors = arrays("vectors/items.safetensors")
+    np.testing.assert_array_equal(index_mean(context), arrays("vectors/mean.safetensors")["mean"])
+    records = retriever.store.retrieve(retriever.collection, retriever.index.ids, with_vectors=True)
+    for name in ("raw", "text"):
+        stored = np.array([record.vector[name] for record in records])  # type: ignore[index,call-overload]
+        np.testing.assert_array_equal(stored, vectors[name])
+
+
+@pytest.mark.parametrize(("size", "n_sent"), [(0.5, 4), (20.0, 89)])
+def test_a_later_index_sends_what_changed_unless_the_mean_has_moved_too_far(
+    context: StageContext, tmp_path: Path, size: float, n_sent: int
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    shutil.copytree(context.folder.path, folder.path)
+    later = replace(in_store(context, tmp_path / "store"), folder=folder)
+    (folder.path / "vectors" / "index-mean.safetensors").unlink()
+    assert index(later).n_new == len(context.catalogue) == 89
+    first_mean = index_mean(later)
+    first = folder.read_json("vectors/published.json")["collection"]
+
+    arrays = folder.read_arrays("vectors/items.safetensors")
+    raw = arrays["raw"].copy()
+    raw[:4] += size * np.roll(raw[:4], 1, axis=1)  # four new titles
+    centred, mean = centre(raw)
+    folder.write_arrays("vectors/items.safetensors", arrays | {"raw": raw, "text": centred})
+    folder.write_arrays("vectors/mean.safetensors", {"mean": mean})
+    counts = index(later)
+    assert (counts.n_new, counts.n_cached) == (n_sent, 89 - n_sent)
+    second = folder.read_json("vectors/published.json")["collection"]
+    assert second != first
+    np.testing.assert_array_equal(
+        folder.read_arrays("vectors/items.safetensors")["text"], centred
+    )  # the run's own stay
+    frozen = n_sent == 4
+    np.testing.assert_array_equal(index_mean(later), first_mean if frozen else mean)
+    with opened_retriever(later) as retriever:
+        assert retriever.collection == second
+        [record] = retriever.store.retrieve(second, retriever.index.ids[5:6], with_vectors=True)
+    centred_by = first_mean if frozen else mean
+    np.testing.assert_array_equal(record.vector["text"], subtract_mean(raw[5:6], centred_by)[0])  # type: ignore[index,call-overload]
+
+
+@pytest.mark.slow
+def test_two_runs_of_one_domain_started_together_both_finish(small_run_config: RunConfig, tmp_path: Path) -> None:
+    store = {"directory": str(tmp_path / "store")}
+    config = RunConfig.model_validate(
+        small_run_config.model_dump()
+        | {"store": store, "runs_dir": str(tmp_path / "runs"), "cache_dir": str(tmp_path / "cache")}
+    )
+    (tmp_path / "run.yaml").write_text(config.model_dump_json())
+    main = "import sys; from recsat.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", main, "run", "--config", str(tmp_path / "run.yaml")]
+    others = [["--set", "seed=1"], ["--set", "data.min_item_events=9"]]  # the second has another catalogue
+    runs = [
+        subprocess.Popen([*command, *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for more in others
+    ]
+    for run in runs:
+        output, _ = run.communicate()
+        assert run.returncode == 0, output
+    folders = sorted(path for path in (tmp_path / "runs").iterdir() if not path.is_symlink())
+    assert len(folders) == 2
+    collections = {RunFolder(path).read_json("vectors/published.json")["collection"] for path in folders}
+    assert len(collections) == 2
+    with open_store(config.store, config.store.directory) as opened:
+        assert collections <= set(opened.collections())
+        assert opened.aliases() == {}
 
 
 def test_candidates_are_the_nearest_that_the_filters_permit(

@@ -16,7 +16,7 @@ import pytest
 import qdrant_edge
 
 from recsat.errors import StoreError
-from recsat.store import EdgeStore, ItemIndex, point_ids, search
+from recsat.store import EdgeStore, ItemIndex, Layout, point_ids, search
 
 ITEMS = pl.DataFrame({"item_id": [str(i) for i in range(3000)], "kind": "movie"})
 IDS = point_ids("test", ITEMS)
@@ -95,6 +95,93 @@ def test_a_second_open_in_another_process_is_refused_and_names_the_first(tmp_pat
     child.kill()
     child.communicate()
     EdgeStore(tmp_path).close()
+
+
+def test_a_second_open_waits_for_the_first_and_says_for_whom(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    child = start(
+        "import sys; from recsat.store import EdgeStore; s = EdgeStore(sys.argv[1]); print('open', flush=True); sys.stdin.read()",
+        str(tmp_path),
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "open\n"
+    threading.Timer(0.5, child.kill).start()
+    with EdgeStore(tmp_path, wait_s=60.0) as store:
+        assert store.collections() == []
+    child.communicate()
+    assert f"waiting up to 60 s for process {child.pid}" in caplog.text
+
+
+def test_a_wait_that_is_over_says_how_long_it_was(tmp_path: Path) -> None:
+    with EdgeStore(tmp_path), pytest.raises(StoreError, match=r"after 0\.2 s.*store\.wait_s") as caught:
+        EdgeStore(tmp_path, wait_s=0.2)
+    assert caught.value.transient
+
+
+def test_a_copy_has_points_graph_and_metadata_and_goes_its_own_way(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(0).normal(size=(3000, 32)).astype(np.float32)
+    with EdgeStore(tmp_path, indexing_threshold_kb=100) as store:
+        store.ensure_collection("movies", {"text": 32}, payload_indexes={"n": "integer"}, metadata={"of": "movies"})
+        store.upsert_table("movies", IDS, {"text": vectors}, pl.DataFrame({"n": range(3000)}))
+        store.build("movies")
+        assert store.copy_collection("movies", "films") is True
+        store.upsert_table("films", IDS[:4], {"text": -vectors[:4]}, pl.DataFrame({"n": [-1] * 4}))
+        store.delete("films", IDS[-1:])
+        store.build("films")
+        assert (store.count("movies"), store.count("films")) == (3000, 2999)
+        assert store.retrieve("movies", IDS[:1])[0].payload == {"n": 0}
+        assert store.retrieve("films", IDS[:1])[0].payload == {"n": -1}
+        assert store.shape("films") == store.shape("movies")
+        assert store.metadata("films") == {"of": "movies"}
+        best = store.nearest("films", {"text": -vectors[:4]}, 1)["text"].keys[:, 0].tolist()
+        assert best == IDS[:4]  # points that came after the graph are searched too
+        with pytest.raises(StoreError, match="there is one already"):
+            store.copy_collection("movies", "films")
+    sizes = {name: sum(p.stat().st_blocks for p in (tmp_path / name).rglob("*")) for name in ("movies", "films")}
+    assert sizes["films"] < 1.5 * sizes["movies"]  # holes stay holes
+    shard = qdrant_edge.EdgeShard.load(str(tmp_path / "films" / "shard"))
+    assert shard.info().indexed_vectors_count == 3000  # the graph is the source's: none was built
+    shard.close()
+
+
+def test_a_store_that_rests_lets_another_process_in_and_comes_back(tmp_path: Path) -> None:
+    with EdgeStore(tmp_path, wait_s=60.0) as store:
+        store.ensure_collection("movies", {"text": 4})
+        store.rest()
+        store.rest()
+        child = start(
+            """
+            import sys
+            from recsat.store import EdgeStore
+            with EdgeStore(sys.argv[1]) as store:
+                store.ensure_collection("films", {"text": 4})
+            """,
+            str(tmp_path),
+        )
+        child.communicate()
+        assert child.returncode == 0
+        assert store.collections() == ["films", "movies"]
+        store.upsert_table("movies", IDS[:2], {"text": np.ones((2, 4), dtype=np.float32)}, pl.DataFrame())
+        assert store.count("movies") == 2
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_vectors_of_one_byte_a_number_are_ordered_by_the_whole_ones(tmp_path: Path, on_disk: bool) -> None:
+    vectors = np.random.default_rng(0).normal(size=(3000, 32)).astype(np.float32)
+    layout = Layout("int8", on_disk)
+    assert layout.name == ("int8 on-disk" if on_disk else "int8")
+    with EdgeStore(tmp_path, indexing_threshold_kb=100, layout=layout) as store:
+        store.ensure_collection("movies", {"text": 32})
+        store.upsert_table("movies", IDS, {"text": vectors}, pl.DataFrame())
+        store.build("movies")
+        nearest = store.nearest("movies", {"text": vectors[:50]}, 20, ef=512)["text"]
+        exact = store.nearest("movies", {"text": vectors[:50]}, 20, exact=True)["text"]
+        np.testing.assert_allclose(nearest.scores[:, 0], exact.scores[:, 0], rtol=1e-6)
+        same = [np.isin(a, b).mean() for a, b in zip(nearest.keys, exact.keys, strict=True)]
+        assert np.mean(same) > 0.97
+    config = next((tmp_path / "movies" / "shard").rglob("*config.json")).read_text()
+    assert '"int8"' in config
+    assert list((tmp_path / "movies" / "shard").rglob("quantized*"))
 
 
 def test_points_and_aliases_outlive_the_process(tmp_path: Path) -> None:

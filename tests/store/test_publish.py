@@ -226,6 +226,9 @@ def test_a_key_that_may_only_read_reads_what_is_published(
     server = wire()
     with server.store() as store:
         collection = publish(store, name, **arguments()).collection
+        mark = Mark.of(store, collection)
+        assert mark is not None
+        store.set_metadata(collection, replace(mark, used=0.0).metadata())
     server.read_only = True
     with server.store() as store:
         assert publish(store, name, **arguments()).collection == collection
@@ -273,3 +276,14 @@ def test_reading_what_is_ready_renews_its_last_use_by_the_hour(store: VectorStor
     assert renewed.used >= mark.used
     publish(store, name, **arguments())
     assert Mark.of(store, collection) == renewed
+
+
+def test_a_mark_of_a_later_version_is_still_recsats_and_half_a_mark_is_not(store: VectorStore, name: str) -> None:
+    collection = publish(store, name, **arguments()).collection
+    mark = Mark.of(store, collection)
+    assert mark is not None
+    store.set_metadata(collection, {"recsat": {**mark.metadata()["recsat"], "later": 1}})  # type: ignore[dict-item]
+    assert Mark.of(store, collection) == mark
+    store.set_metadata(collection, {"recsat": {"tenant": "default"}})
+    with pytest.raises(StoreError, match="recsat did not make it"):
+        publish(store, name, **arguments())

@@ -149,15 +149,14 @@ def _store(config: RunConfig) -> Check:
         name = f"recsat-doctor-{uuid4().hex}"
         vectors = np.eye(3, 4, dtype=np.float32)
         with open_store(settings, probe) as store:
+            place = store.place
             try:
                 store.ensure_collection(name, {"text": 4})
                 store.upsert_table(name, [1, 2, 3], {"text": vectors}, pl.DataFrame({"kind": ["a", "b", "c"]}))
                 keys = store.nearest(name, {"text": vectors}, 1)["text"].keys[:, 0].tolist()
             finally:
                 store.drop_collection(name)
-    where = (
-        str(directory) if config.store.backend == "edge" else config.store.url or os.environ.get("QDRANT_URL", "memory")
-    )
+    where = str(directory) if config.store.backend == "edge" else place
     message = f"{config.store.backend}, {where}: three vectors written and found again"
     if keys != [1, 2, 3]:
         return Check(

@@ -115,7 +115,7 @@ class RecordLeases:
         self._collection = f"recsat-{store.tenant}.leases"
         self._owner = f"{socket.gethostname()} process {os.getpid()}"
         self._token = uuid.uuid4().hex
-        self._held: dict[int, dict[str, str]] = {}
+        self._records: dict[int, dict[str, str]] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._renewal: threading.Thread | None = None
@@ -152,7 +152,7 @@ class RecordLeases:
         self._closed.set()
         if self._renewal is not None:
             self._renewal.join()
-            self._release(list(self._held))
+            self._release(list(self._records))
 
     def holder(self, point: int) -> dict[str, object]:
         """The record as the server has it; empty where there is none, or where it has expired."""
@@ -194,24 +194,28 @@ class RecordLeases:
 
     def _hold(self, point: int, record: dict[str, str]) -> None:
         with self._lock:
-            self._held[point] = record
+            self._records[point] = record
             if self._renewal is None:
                 self._renewal = threading.Thread(target=self._renew, name="recsat-leases", daemon=True)
                 self._renewal.start()
 
     def _renew(self) -> None:
         while not self._closed.wait(self._ttl_s / 4):
-            with self._lock:
-                held = list(self._held.items())
-            for point, record in held:
-                try:
-                    self._write(point, record)
-                except StoreError as error:  # check() says so where it matters
-                    logger.warning("the lease of %s could not be renewed: %s", record["lease"], error)
+            for point in list(self._records):
+                with self._lock:  # what is given back meanwhile must not be written again
+                    record = self._records.get(point)
+                    if record is not None:
+                        self._renew_one(point, record)
+
+    def _renew_one(self, point: int, record: dict[str, str]) -> None:
+        try:
+            self._write(point, record)
+        except StoreError as error:  # check() says so where it matters
+            logger.warning("the lease of %s could not be renewed: %s", record["lease"], error)
 
     def _release(self, points: list[int]) -> None:
         with self._lock:
-            tokens = [self._held.pop(point)["token"] for point in points if point in self._held]
+            tokens = [self._records.pop(point)["token"] for point in points if point in self._records]
         if not tokens:
             return
         mine = models.FieldCondition(key="token", match=models.MatchAny(any=tokens))

@@ -41,7 +41,11 @@ class Mark:
     def of(cls, store: VectorStore, collection: str) -> Self | None:
         """The mark of a collection; None where it is not recsat's."""
         fields = store.metadata(collection).get(_KEY)
-        return cls(**fields) if isinstance(fields, dict) and set(fields) == set(cls.__annotations__) else None
+        if not isinstance(fields, dict) or not {"tenant", "domain", "name", "used"} <= set(fields):
+            return None
+        return cls(
+            **{key: value for key, value in fields.items() if key in cls.__annotations__}
+        )  # a later version may say more
 
     def metadata(self) -> dict[str, object]:
         """As a store keeps it."""

@@ -86,6 +86,11 @@ class VectorStore(Protocol):
     """Collections of points: an id, named vectors, a payload. A context manager: leaving it closes it."""
 
     @property
+    def place(self) -> str:
+        """Its address or directory, as it may be printed."""
+        ...
+
+    @property
     def tenant(self) -> str:
         """Whose collections it publishes; see :mod:`recsat.store.ownership`."""
         ...

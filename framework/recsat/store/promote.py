@@ -24,6 +24,7 @@ def promote(store: VectorStore, domain: str, collection: str) -> str | None:
     alias = alias_of(store, domain)
     with store.leases.exclusive(alias, store.wait_s) as lease:
         mark = _promotable(store, domain, collection)
+        store.leases.use(collection)  # no sweep takes it from here on
         before = store.aliases().get(alias)
         if before == collection:
             return before
@@ -65,14 +66,9 @@ def sweep(store: VectorStore, domain: str, keep_days: float) -> list[str]:
     Those of one arm of one run go as soon as nobody reads them. Returns the names. Collections without recsat's mark, and those of
     other tenants and domains, are never touched.
     """
-    served = set(store.aliases().values())
     oldest = time.time() - keep_days * 86_400
     marks = collections_of(store, domain)
-    return [
-        name
-        for name, mark in marks.items()
-        if name not in served and (mark.scratch or mark.used < oldest) and _drop_unused(store, name)
-    ]
+    return [name for name, mark in marks.items() if (mark.scratch or mark.used < oldest) and _drop_unused(store, name)]
 
 
 def _drop_unused(store: VectorStore, name: str) -> bool:

@@ -93,19 +93,15 @@ def _is_ready(store: VectorStore, collection: str, n: int) -> bool:
         )
     if mark.name != collection or not mark.ready or store.count(collection) != n:
         return False
-    _use(store, collection)
-    if time.time() - mark.used > _TOUCHED_AFTER_S:
-        store.set_metadata(collection, replace(mark, used=time.time()).metadata())
-    return collection in store.collections()
-
-
-def _use(store: VectorStore, collection: str) -> None:
     try:
         store.leases.use(collection)
+        if time.time() - mark.used > _TOUCHED_AFTER_S:
+            store.set_metadata(collection, replace(mark, used=time.time()).metadata())
     except StoreError as error:
         if error.status != 403:
             raise
         logger.warning("%s is read without a lease, because the key may only read: %s", collection, error)
+    return collection in store.collections()
 
 
 def _fill(
@@ -113,7 +109,7 @@ def _fill(
 ) -> Published:
     collection, n = mark.name, len(content.ids)
     stored = _begin(store, mark, content)
-    _use(store, collection)
+    store.leases.use(collection)
     rows = content.differing(stored)
     if advance is not None and len(rows) < n:
         advance(n - len(rows))
