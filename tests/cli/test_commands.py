@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import Result
 
 from recsat import ConfigError
@@ -117,9 +119,19 @@ def test_doctor_tells_what_to_do_and_ends_with_1(recsat: Recsat) -> None:
     assert list(Path().iterdir()) == []  # nothing is left behind
 
 
+def named(commands: typer.Typer) -> list[str]:
+    return [
+        command.name or command.callback.__name__.replace("_", "-")
+        for command in commands.registered_commands
+        if command.callback
+    ]
+
+
 def test_the_page_of_commands_has_every_command() -> None:
     page = (Path(__file__).parents[2] / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
-    listed = {line.split("`")[1].split()[1] for line in page.splitlines() if line.startswith("| `recsat ")}
-    assert listed == {
-        command.callback.__name__.replace("_", "-") for command in app.registered_commands if command.callback
+    groups = {
+        group.typer_instance.info.name: group.typer_instance for group in app.registered_groups if group.typer_instance
     }
+    known = set(named(app)) | {f"{group} {name}" for group, of_group in groups.items() for name in named(of_group)}
+    listed = [words.split() for words in re.findall(r"`recsat ([^`]+)`", page) if not words.startswith(("<", "-"))]
+    assert {f"{first} {rest[0]}" if first in groups else first for first, *rest in listed} == known

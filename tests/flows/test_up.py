@@ -126,11 +126,11 @@ def test_what_is_no_interval_is_refused(text: str) -> None:
 
 
 def test_a_port_in_use_is_named() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        with pytest.raises(ConfigError, match=f"port {taken.getsockname()[1]} is in use"):
-            require_free(taken.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        with pytest.raises(ConfigError, match=f"port {listener.getsockname()[1]} is in use"):
+            require_free(listener.getsockname()[1])
 
 
 def test_a_home_is_served_once_at_a_time(tmp_path: Path) -> None:

@@ -84,12 +84,12 @@ def days(rng: np.random.Generator, noise: tuple[float, float]) -> tuple[JudgedLi
     """
     taste = rng.normal(size=(N_USERS, N_ITEMS))
     likes = np.argsort(-(taste + rng.gumbel(size=taste.shape)), axis=1)[:, : 5 + WINDOW + PER_DAY]
-    made = []
+    runs = []
     for day in (0, 1):
         cut = 5 + day * PER_DAY
         score = taste + noise[day] * rng.normal(size=taste.shape)
         np.put_along_axis(score, likes[:, :cut], -np.inf, axis=1)
-        made.append(
+        runs.append(
             JudgedLists(
                 table_of(np.argsort(-score, axis=1)[:, :K]).with_columns(
                     arm=pl.lit("ease"), rank=pl.int_range(pl.len()).over("user_id") + 1
@@ -99,7 +99,7 @@ def days(rng: np.random.Generator, noise: tuple[float, float]) -> tuple[JudgedLi
                 pl.Series("item_id", [f"i{i}" for i in range(N_ITEMS)]),
             )
         )
-    return made[0], made[1]
+    return runs[0], runs[1]
 
 
 def table_of(items: NDArray[np.int64]) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from recsat import PluginError, RunConfig, RunError
+from recsat import ConfigError, RunConfig, RunError
 from recsat.config.home import at_home
 from recsat.plugins import load_plugins
 from recsat.result.model import Result
@@ -184,7 +184,7 @@ def test_an_alert_names_an_arm_and_a_split_of_the_run(small_run_config: RunConfi
     with pytest.raises(ValueError, match=r"the run has no split 'wram'.* Did you mean 'warm'"):
         RunConfig.model_validate({**small_run_config.model_dump(), "alerts": [{**ALERT, "split": "wram"}]})
     config = RunConfig.model_validate({**small_run_config.model_dump(), "alerts": [{**ALERT, "arm": "esae"}]})
-    with pytest.raises(PluginError, match=r"alerts\[0\]\.arm: .*Did you mean 'ease'"):
+    with pytest.raises(ConfigError, match=r"alerts\[0\]\.arm: .*Did you mean 'ease'"):
         check_config(config, load_plugins(["content"]))
 
 

@@ -8,16 +8,19 @@ from typing import Annotated, Any
 
 import typer
 from rich.logging import RichHandler
+from rich.text import Text
 from typer.core import TyperGroup
 
 from recsat.cli.aa import aa
-from recsat.cli.consoles import messages, output
+from recsat.cli.compare import compare
+from recsat.cli.consoles import cell, messages, output
 from recsat.cli.diagnosis import doctor
 from recsat.cli.finetune import finetune
 from recsat.cli.lists import recommend
 from recsat.cli.plans import plan
 from recsat.cli.plugin_list import plugins
 from recsat.cli.reports import report
+from recsat.cli.run_list import runs
 from recsat.cli.runs import demo, run
 from recsat.cli.scaffolding import new_plugin
 from recsat.cli.scoring import score
@@ -45,7 +48,7 @@ class Commands(TyperGroup):
                 raise
             console = messages()
             console.print("[bold red]Error:[/]", end=" ")
-            console.print(str(error), markup=False, soft_wrap=True)
+            console.print(Text("\n").join(map(cell, str(error).split("\n"))), soft_wrap=True)
             raise typer.Exit(REFUSED) from error
 
 
@@ -82,8 +85,9 @@ def recsat(
     logging.getLogger("recsat").setLevel(logging.DEBUG if debug else logging.WARNING)
 
 
-for command in (demo, run, plan, report, recommend, score, aa, config, finetune, plugins, doctor, new_plugin):
+for command in (demo, run, plan, report, recommend, score, aa, compare, config, finetune, plugins, doctor, new_plugin):
     app.command()(command)
+app.add_typer(runs)
 
 
 for entry in entry_points(group="recsat.commands"):  # those of the flows, which the library does not know

@@ -56,14 +56,14 @@ MOST_LISTED, MOST_HISTORY, MOST_TEXT = 20, 24, 300
 """What the page shows of sample users; result.json has all, and the page says so where it stops."""
 
 # A NUL or an escape sequence in a title is no text: it shows as the replacement character.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def render_page(result: Result, language: Language | None = None) -> str:
     """The whole report in ``language`` (None: as configured). Every text of the result is escaped; sizes are bounded, so the page stays under 3 MB."""
     with in_language(language or language_of(result)):
-        return _CONTROLS.sub(
-            "\N{REPLACEMENT CHARACTER}", _templates().get_template("page.html.j2").render(_context(result))
+        return CONTROLS.sub(
+            "\N{REPLACEMENT CHARACTER}", templates().get_template("page.html.j2").render(_context(result))
         )
 
 
@@ -71,14 +71,14 @@ def _context(result: Result) -> dict[str, Any]:
     names, lines = split_names(result), headlines(result)
     sizes = {split.name: split for split in result.splits}
     users = _sample(result.sample_users)
-    css, script = _asset("page.css"), _asset("page.js")
+    css, script = asset("page.css"), asset("page.js")
     return {
         "result": result,
         "language": current_language(),
         "explained_terms": set(),
         "css": css,
         "script": script,
-        "policy": _policy(css, script),
+        "policy": policy(css, script),
         "answer": answer_in_words(lines),
         "answers": (split_answers := answers.split_answers(result, lines)),
         "simulated": answers.simulated_in_words(),
@@ -121,18 +121,25 @@ def _context(result: Result) -> dict[str, Any]:
     }
 
 
-def _asset(name: str) -> Markup:
+def asset(name: str) -> Markup:
+    """A style sheet or script of the templates, as it stands."""
     return Markup(files("recsat.report").joinpath(f"templates/{name}").read_text(encoding="utf-8").strip())
 
 
-def _policy(css: str, script: str) -> str:
+def policy(css: str, script: str | None = None) -> str:
     """Allows this style sheet and this script, by their digests, and nothing else: no other script, no request."""
-    style, code = (b64encode(sha256(text.encode()).digest()).decode() for text in (css, script))
-    return f"default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{code}'; base-uri 'none'; form-action 'none'"
+    style = f"style-src {_digest(css)}"
+    code = "" if script is None else f"script-src {_digest(script)}; "
+    return f"default-src 'none'; {style}; {code}base-uri 'none'; form-action 'none'"
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
 @cache
-def _templates() -> jinja2.Environment:
+def templates() -> jinja2.Environment:
+    """Every page's: with autoescape, and an error where a name is not there."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("recsat.report"),
         extensions=["jinja2.ext.i18n"],

@@ -3,6 +3,7 @@
 from recsat.run.claim import claimed
 from recsat.run.execute import execute, run_stage, unfinished
 from recsat.run.folder import RunFolder, new_run, open_run, point_latest
+from recsat.run.history import read_history
 from recsat.run.progress import LogProgress, Progress
 from recsat.run.stage import Stage, StageContext, StageCounts
 
@@ -18,6 +19,7 @@ __all__ = [
     "new_run",
     "open_run",
     "point_latest",
+    "read_history",
     "run_stage",
     "unfinished",
 ]

@@ -95,10 +95,11 @@ def read_history(config: RunConfig) -> pl.DataFrame:
 def previous_run(folder: RunFolder, result: Result) -> RunFolder | None:
     """The last run before this one of the same domain and series whose folder is still there; None where there is none."""
     config, now = folder.config(), datetime.fromisoformat(result.created)
-    earlier = read_history(config).filter(
-        (pl.col("domain") == config.domain)
-        & (pl.col("series") == config.series)
-        & ((pl.col("time") < now) | ((pl.col("time") == now) & (pl.col("run") < folder.run_id)))
+    of_series = pl.DataFrame({"domain": [config.domain], "series": [config.series]})
+    earlier = (
+        read_history(config)
+        .join(of_series, on=["domain", "series"], how="semi", maintain_order="left")
+        .filter((pl.col("time") < now) | ((pl.col("time") == now) & (pl.col("run") < folder.run_id)))
     )
     places = [Path(place) for place in earlier["folder"].unique(maintain_order=True).reverse()]
     return next((RunFolder(place) for place in places if (place / "result.json").exists()), None)

@@ -44,7 +44,7 @@ def compare_folders(
     Lists are compared at the smaller ``rank.k`` of the two. Raises RunError where a run has no lists yet, or is of another domain.
     """
     old, new = before.config(), now.config()
-    if old.domain != new.domain:
+    if len({old.domain, new.domain}) > 1:
         raise RunError(
             f"run {before.run_id} is of domain {old.domain!r} and run {now.run_id} of {new.domain!r}: they have no users in common. "
             "Name runs of one domain."
