@@ -107,6 +107,7 @@ def test_a_second_open_waits_for_the_first_and_says_for_whom(tmp_path: Path, cap
     assert child.stdout.readline() == "open\n"
     threading.Timer(0.5, child.kill).start()
     with EdgeStore(tmp_path, wait_s=60.0) as store:
+        assert store._process_lock.is_locked
         assert store.collections() == []
     child.communicate()
     assert f"waiting up to 60 s for process {child.pid}" in caplog.text

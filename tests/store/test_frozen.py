@@ -31,6 +31,7 @@ def test_it_is_that_of_what_is_served_else_of_what_was_used_last_bit_for_bit(tmp
         np.testing.assert_array_equal(frozen_mean(store, "films", "another"), means[2])
         assert frozen_mean(store, "shop", "minilm") is None
         promote(store, "films", first)
+        published(store, np.zeros(5, dtype=np.float32))
         np.testing.assert_array_equal(frozen_mean(store, "films", "minilm"), means[0])
 
 
