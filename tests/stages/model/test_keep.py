@@ -137,4 +137,4 @@ def test_two_models_of_one_run_differ_in_nothing_but_the_card(finished_run: Path
     for digests in sums:
         del digests["card.json"]
     assert sums[0] == sums[1]
-    assert len(sums[0]) == 8
+    assert len(sums[0]) == 9
