@@ -2,7 +2,8 @@
 
 Run: ``OMP_NUM_THREADS=1 python tests/benchmarks/lists.py``, with ``--run FOLDER`` for the model of a run as well. Made-up films: users like 20 each,
 drawn by a Zipf law, 5,000 users or a quarter as many as items; ready vectors of 256 numbers, drawn at random. The filters are those of the content domain, all of
-which ask for something, and ``seen``. A list is the median over 50 users, each asked for alone, in one process; who is not known is another row.
+which ask for something, and ``seen``. A list is the median over 50 users, each asked for alone, in one process; who is not known is
+another column, and a list with an event of a moment ago folded in another.
 """
 
 from __future__ import annotations
@@ -21,10 +22,13 @@ import polars as pl
 
 from recsat import Dataset, Model, RunConfig
 from recsat.contract.interactions import Catalogue
+from recsat.feedback.event import FeedbackEvent
+from recsat.feedback.log import FeedbackLog
 from recsat.plugins import Plugins, load_plugins
 from recsat.result.model import DataSummary
 from recsat.stages.model.card import EncoderCard, ModelCard
 from recsat.stages.model.keep import write_model
+from recsat.stages.model.live import LiveModel
 from recsat.stages.trial.fold import filter_context, serve_known
 from recsat.stages.trial.inputs import RunInputs
 
@@ -117,25 +121,36 @@ def saved(arm: str, n_items: int, place: Path, plugins: Plugins) -> Path:
     return place / arm
 
 
-def rows(path: Path, plugins: Plugins) -> tuple[float, list[float], list[float]]:
-    """CPU seconds to load, and for one list each of known users, and of unknown ones."""
+def rows(path: Path, plugins: Plugins) -> tuple[float, list[float], list[float], list[float]]:
+    """CPU seconds to load, and for one list each of known users, of unknown ones, and of known ones with an event to fold in."""
     start = time.process_time()
     model = Model.load(path, plugins)
     loading = time.process_time() - start
     known = model.histories.ids.sample(N_ASKED, seed=0).to_list()
     model.recommend(known[:1])  # what is computed once for a model
 
-    def seconds(user: str) -> float:
+    def seconds(user: str, answers: Model | LiveModel = model) -> float:
         begin = time.process_time()
-        assert model.recommend([user], k=10)["reason"].null_count() == 0
+        assert answers.recommend([user], k=10)["reason"].null_count() == 0
         return time.process_time() - begin
 
-    return loading, [seconds(user) for user in known], [seconds(f"nobody {i}") for i in range(N_ASKED)]
+    with TemporaryDirectory() as folder, FeedbackLog(Path(folder)) as log:
+        live = LiveModel(model, log)
+        items = model.catalogue.ids
+        likes = [
+            FeedbackEvent(user_id=user, item_id=items[n], event="rating", value=5.0) for n, user in enumerate(known)
+        ]
+        log.append(likes)
+        folded = [seconds(user, live) for user in known]
+        assert live.sequence == 0  # each list folded its user's event in itself
+    return loading, [seconds(user) for user in known], [seconds(f"nobody {i}") for i in range(N_ASKED)], folded
 
 
 def line(name: str, n_items: int, path: Path, plugins: Plugins) -> str:
-    loading, known, unknown = rows(path, plugins)
-    milliseconds = [1_000 * value for value in (median(known), max(known), median(unknown))]
+    loading, known, unknown, folded = rows(path, plugins)
+    milliseconds = [
+        1_000 * value for value in (median(known), max(known), median(unknown), median(folded), max(folded))
+    ]
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) / 2**20
     return (
         f"| {name} | {n_items:,} | {size:.0f} | {loading:.2f} | "
@@ -163,7 +178,7 @@ def main() -> None:
     options = parser.parse_args()
     plugins = load_plugins(["content"])
     print(
-        "| arm | items | MiB | load, CPU s | a list, CPU ms | the slowest of 50 | unknown user |\n|---|---|---|---|---|---|---|"
+        "| arm | items | MiB | load, CPU s | a list, CPU ms | the slowest of 50 | unknown user | fold-in and list | the slowest of 50 |\n|---|---|---|---|---|---|---|---|---|"
     )
     if options.run is not None:
         card = Model.load(options.run, plugins).card
