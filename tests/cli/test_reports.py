@@ -10,7 +10,7 @@ from invented_result import make_result
 from typer.testing import Result
 
 from recsat.config.settings import RunConfig
-from recsat.run import RunFolder
+from recsat.run import RunFolder, read_history
 
 Recsat = Callable[..., Result]
 
@@ -21,7 +21,7 @@ def finished(tmp_path: Path) -> RunFolder:
     path = tmp_path / "runs" / "one"
     path.mkdir(parents=True)
     folder = RunFolder(path)
-    folder.write_json("config.json", RunConfig().model_dump(mode="json"))
+    folder.write_json("config.json", RunConfig(home=str(tmp_path)).model_dump(mode="json"))
     folder.write_json("result.json", make_result(hostile=False).model_dump(mode="json"))
     return folder
 
@@ -37,6 +37,12 @@ def test_the_report_is_written_in_the_language_that_is_named_and_its_numbers_sta
     assert "在 cold-items 上：是。" in done.stdout
     assert "报告：" in done.stdout
     assert finished.read_json("result.json") == before
+
+
+def test_a_run_that_is_not_in_the_history_comes_into_it(recsat: Recsat, finished: RunFolder) -> None:
+    assert read_history(finished.config()).is_empty()
+    recsat("report", str(finished.path))
+    assert set(read_history(finished.config())["run"]) == {"one"}
 
 
 def test_without_a_language_it_is_that_of_the_run(recsat: Recsat, finished: RunFolder) -> None:

@@ -19,6 +19,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.delenv("RECSAT_HOME", raising=False)
     monkeypatch.chdir(folder)
     return folder
 
@@ -72,3 +73,12 @@ def test_a_home_that_is_set_makes_a_temporary_folder_a_choice(
     monkeypatch.chdir(tempfile.gettempdir())
     folder = new_run(RunConfig(home=home.format(project=project)))
     assert folder.config().home == str(Path(home.format(project=project)).absolute())
+
+
+def test_the_variable_counts_for_settings_that_no_command_has_read(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tempfile.gettempdir())
+    monkeypatch.setenv("RECSAT_HOME", str(project / "home"))
+    assert new_run(RunConfig()).path.parent == project / "home" / "runs"
+    assert at_home(RunConfig(home=str(project))).home == str(project)

@@ -35,7 +35,7 @@ def compared(before: JudgedLists, now: JudgedLists, arms: tuple[str, ...] = ("ea
 
 def test_runs_are_judged_on_what_both_held_out_and_could_have_listed() -> None:
     before = judged("ann: a b c d; bob: a b", "ann: a d f; bob: b", known="bob: c")
-    now = judged("ann: d e b; bob: b g", "ann: d f; bob: b h", known="ann: a", items="b c d e f g")
+    now = judged("ann: d e b; bob: c b g", "ann: d f; bob: b h", known="ann: a", items="b c d e f g")
     relevant, first, second = on_common_ground(before, now)
     assert relevant.sort("user_id", "item_id").rows() == [("ann", "d"), ("ann", "f"), ("bob", "b")]
     # Of ann, a is known by now and no item of the later run; of bob, a is no item there.

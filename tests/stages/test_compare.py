@@ -14,12 +14,12 @@ import pytest
 from recsat import ConfigError, RunConfig, RunError
 from recsat.config.home import at_home
 from recsat.plugins import load_plugins
-from recsat.result.model import Result
+from recsat.result.model import Alert, Result, RunComparison
 from recsat.run import RunFolder, run_stage
 from recsat.run.check import check_config
 from recsat.run.history import HISTORY_SCHEMA, previous_run, read_history
 from recsat.stages import REPORT
-from recsat.stages.compare import compare_folders
+from recsat.stages.compare import compare_folders, judged_together
 
 MakeRun = Callable[..., RunFolder]
 
@@ -193,3 +193,35 @@ def test_what_was_written_is_json_that_the_result_reads_again(make_run: MakeRun)
     result = reported(folder)
     assert Result.model_validate(json.loads((folder.path / "result.json").read_text())) == result
     assert at_home(folder.config()) == folder.config()
+
+
+def held_against(p: float, low: float, high: float) -> Alert:
+    comparison = RunComparison(
+        split="warm", arm="ease", measure="ndcg@10", mean_before=0.4, mean_now=0.3, mean=-0.1, low=low, high=high,
+        p_adjusted=p, significant=False, n_users=50, n_pairs=90,
+    )  # fmt: skip
+    return Alert(
+        arm="ease",
+        measure="ndcg@10",
+        split="warm",
+        worse_by=0.0,
+        previous="sunday",
+        comparison=comparison,
+        raised=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("alerts", "raised"),
+    [
+        ([held_against(0.03, -0.2, -0.01)], [True]),
+        ([held_against(0.03, -0.2, -0.01)] * 2, [False, False]),
+        ([held_against(0.03, -0.2, -0.01), held_against(0.001, -0.2, -0.05)], [True, True]),
+        ([held_against(0.03, -0.2, 0.01)], [False]),
+        ([held_against(0.06, -0.2, -0.01)], [False]),
+    ],
+)
+def test_rules_of_one_run_are_one_family_and_the_interval_must_lie_below_0(
+    alerts: list[Alert], raised: list[bool]
+) -> None:
+    assert [alert.raised for alert in judged_together(alerts, 0.05)] == raised

@@ -19,12 +19,13 @@ def report(
         typer.Option(metavar="en|zh", help="Language of page, Markdown and summary.", show_default="as in the run"),
     ] = None,
 ) -> None:
-    """Write a finished run's report anew, such as in another language; its numbers stay as they are."""
+    """Write a finished run's report anew, such as in another language; its numbers stay as they are, and stand in the history."""
     from recsat.cli.summary import print_summary
     from recsat.report.language import LANGUAGES
     from recsat.report.write import JSON, write_report
     from recsat.result.model import Result
     from recsat.run.folder import open_run
+    from recsat.run.history import write_history
 
     chosen_language = next((one for one in LANGUAGES if one == language), None)
     if language is not None and chosen_language is None:
@@ -34,5 +35,7 @@ def report(
         raise RunError(
             f"run folder {run}: {JSON} is missing, so the run is not finished. Go on with: recsat run --resume {run}"
         )
-    write_report(Result.model_validate(folder.read_json(JSON)), folder.path, chosen_language)
+    result = Result.model_validate(folder.read_json(JSON))
+    write_report(result, folder.path, chosen_language)
+    write_history(folder, result)
     print_summary(folder.path, output(), chosen_language)

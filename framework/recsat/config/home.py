@@ -32,11 +32,11 @@ def absolute_home(home: str) -> Path:
 
 def is_temporary(config: RunConfig) -> bool:
     """Whether no home is set and the working directory, which would be it, lies in the system's folder for temporary files."""
-    return config.home is None and Path.cwd().resolve().is_relative_to(Path(tempfile.gettempdir()).resolve())
+    return _named_home(config) is None and Path.cwd().resolve().is_relative_to(Path(tempfile.gettempdir()).resolve())
 
 
 def at_home(config: RunConfig) -> RunConfig:
-    """``config`` with every place absolute: ``home``, by default the working directory, and the relative ones below it.
+    """``config`` with every place absolute: ``home``, or else ``RECSAT_HOME``, or else the working directory, and the relative ones below it.
 
     The places of a run stay what they are wherever it is gone on with; what is absolute already is left alone. Raises ConfigError
     where :func:`is_temporary` says that the state would be lost.
@@ -46,7 +46,7 @@ def at_home(config: RunConfig) -> RunConfig:
             f"state would be lost: no home is set, and the working directory {Path.cwd()} is in a folder for temporary files. Set RECSAT_HOME or "
             "home to a folder that stays, or home=. to keep everything here."
         )
-    home = absolute_home(config.home or ".")
+    home = absolute_home(_named_home(config) or ".")
 
     def below(path: str) -> str:
         return str(home / Path(path).expanduser())
@@ -64,3 +64,8 @@ def places_of(config: RunConfig) -> RunConfig:
 def state_folder(config: RunConfig, state: State) -> Path:
     """Where the runs of this home keep what they have in common. The folder need not exist yet."""
     return Path(places_of(config).home or ".") / ".recsat" / state
+
+
+def _named_home(config: RunConfig) -> str | None:
+    """The variable counts for settings that no command has read too: a worker has it in its environment, and the deployment's form does not."""
+    return config.home or os.environ.get("RECSAT_HOME") or None

@@ -100,7 +100,7 @@ def alerts_of(folder: RunFolder, result: Result) -> list[Alert]:
         for rule in config.alerts
         for split in _splits_of(rule, config, result)
     ]
-    return _judged_together(alerts, 1 - config.measure.confidence)
+    return judged_together(alerts, 1 - config.measure.confidence)
 
 
 def _held_against(previous: RunFolder | None, folder: RunFolder, rule: AlertSettings, split: str) -> Alert:
@@ -126,7 +126,7 @@ def _held_against(previous: RunFolder | None, folder: RunFolder, rule: AlertSett
     )
 
 
-def _judged_together(alerts: Sequence[Alert], level: float) -> list[Alert]:
+def judged_together(alerts: Sequence[Alert], level: float) -> list[Alert]:
     """``alerts`` with p-values that are Holm-adjusted over all of them, and raised where they reach ``level``."""
     p = holm(
         np.array(
