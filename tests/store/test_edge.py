@@ -98,7 +98,6 @@ def test_a_second_open_in_another_process_is_refused_and_names_the_first(tmp_pat
 
 
 def test_a_second_open_waits_for_the_first_and_says_for_whom(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO")
     child = start(
         "import sys; from recsat.store import EdgeStore; s = EdgeStore(sys.argv[1]); print('open', flush=True); sys.stdin.read()",
         str(tmp_path),

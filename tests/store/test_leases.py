@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from qdrant_wire import Fault
 
 from recsat.errors import StoreError
 from recsat.store import EdgeStore, QdrantStore, VectorStore
@@ -171,3 +172,22 @@ def test_a_lease_that_is_given_back_while_it_is_renewed_stays_given_back(
         with other.leases.exclusive(name, 0.0):
             pass
         leases.close()
+
+
+def test_two_that_make_a_collection_in_the_same_moment_both_have_it(
+    wire: Callable[..., Any], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = wire()
+    with server.store() as first, server.store() as second:
+        create = first._create
+
+        def late(*of: Any) -> None:
+            assert second.ensure_collection(name, {"text": 4}) is True
+            create(*of)
+
+        monkeypatch.setattr(first, "_create", late)
+        assert first.ensure_collection(name, {"text": 4}) is False
+        monkeypatch.undo()
+        server.faults = [Fault(422, "PUT /C")]
+        with pytest.raises(StoreError, match="told to fail"):
+            first.ensure_collection(f"{name}-b", {"text": 4})

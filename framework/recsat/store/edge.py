@@ -73,7 +73,7 @@ class EdgeStore(Opened):
             except Timeout:
                 if self.wait_s:
                     holder = edge_folder.holder(self.directory)
-                    logger.info("%s: waiting up to %g s for process %s", self.directory, self.wait_s, holder)
+                    logger.warning("%s: waiting up to %g s for process %s", self.directory, self.wait_s, holder)
                 self._process_lock.acquire(timeout=self.wait_s)
             (self.directory / "holder").write_text(f"{os.getpid()}\n")
         except Timeout as error:

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from qdrant_client import QdrantClient, models
+from qdrant_client.http.exceptions import UnexpectedResponse
 from qdrant_client.local.qdrant_local import QdrantLocal
 
 from recsat.errors import StoreError
@@ -82,10 +83,8 @@ class QdrantStore(Opened):
 
         def ensure() -> bool:
             real = self.aliases().get(name, name)
-            if is_new := not self._client.collection_exists(real):
-                self._create(real, shape, metadata)
-                indexed: Mapping[str, FieldType] = {}
-            else:
+            indexed: Mapping[str, FieldType] = {}
+            if not (is_new := self._is_created(real, shape, metadata)):
                 stored = self._read_shape(real)
                 checks.check_same_shape(real, stored, shape)
                 indexed = stored.payload_indexes
@@ -94,6 +93,18 @@ class QdrantStore(Opened):
             return is_new
 
         return self._request(name, ensure)
+
+    def _is_created(self, name: str, shape: CollectionShape, metadata: Mapping[str, Any] | None) -> bool:
+        """Makes the collection; False where it is there, also where another process made it in this moment or an answer was lost."""
+        if self._client.collection_exists(name):
+            return False
+        try:
+            self._create(name, shape, metadata)
+        except UnexpectedResponse:
+            if self._client.collection_exists(name):
+                return False
+            raise
+        return True
 
     def _create(self, name: str, shape: CollectionShape, metadata: Mapping[str, Any] | None) -> None:
         on_disk = self.layout.on_disk or None
@@ -378,7 +389,7 @@ class QdrantStore(Opened):
                     if not fault.transient or attempt == self._retries:
                         raise fault from error
             pause = self._pause(attempt, fault)
-            logger.info("%s; trying again in %.2g s", fault, pause)
+            logger.warning("%s; trying again in %.2g s", fault, pause)
             time.sleep(pause)
             attempt += 1
 
