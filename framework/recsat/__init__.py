@@ -1,8 +1,9 @@
 """recsat: evidence whether a language model makes a recommender's users more satisfied, and the recommendations that do.
 
-These are the public names. Importing them loads no torch, transformers, qdrant-client or Prefect; naming ``Model`` loads torch.
+These are the public names. Importing them loads no torch, transformers, qdrant-client or Prefect; naming ``Model`` or ``LiveModel`` loads torch.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from recsat.config.settings import RunConfig
@@ -31,6 +32,7 @@ from recsat.errors import (
     ConfigError,
     DataError,
     EncoderError,
+    FeedbackError,
     PluginError,
     RecsatError,
     RunError,
@@ -40,6 +42,9 @@ from recsat.errors import (
 )
 
 if TYPE_CHECKING:
+    from recsat.feedback.event import FeedbackEvent
+    from recsat.feedback.log import FeedbackLog
+    from recsat.stages.model.live import LiveModel
     from recsat.stages.model.loaded import Model
 
 __version__ = "0.1.0"
@@ -58,9 +63,13 @@ __all__ = [
     "EncoderError",
     "EncoderSpec",
     "Example",
+    "FeedbackError",
+    "FeedbackEvent",
+    "FeedbackLog",
     "FilterContext",
     "Judged",
     "LearnedReranker",
+    "LiveModel",
     "Model",
     "PluginError",
     "RatingPredictor",
@@ -92,9 +101,16 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "Model":
-        from recsat.stages.model.loaded import Model
+_LATER = {
+    "FeedbackEvent": "recsat.feedback.event",
+    "FeedbackLog": "recsat.feedback.log",
+    "LiveModel": "recsat.stages.model.live",
+    "Model": "recsat.stages.model.loaded",
+}
+"""Public names whose modules are imported when they are named."""
 
-        return Model
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
