@@ -25,11 +25,14 @@ def named_after(domain: str) -> Callable[[], str]:
 
 
 def run_name(domain: str | None = None) -> str:
-    """``content · nightly · 2026-11-26``: domain, deployment (the flow where the deployment is called as the domain), day; with the domain of its configuration where none is given; may be called before the run starts."""
+    """``content · nightly · 2026-11-26``: domain, deployment and day; of a deployment that is called as the domain, the flow.
+
+    The domain is that of the run's configuration where none is given. May be called before the run starts.
+    """
     domain = domain or _domain_of(runtime.flow_run.parameters) or "recsat"
     day = runtime.flow_run.scheduled_start_time.astimezone(UTC).strftime("%Y-%m-%d")
     deployment = runtime.deployment.name or BY_HAND
-    what = runtime.flow_run.flow_name if deployment == domain else deployment
+    what = deployment.removeprefix(domain).strip("-") or runtime.flow_run.flow_name
     return f"{domain} · {what} · {day}"
 
 

@@ -55,7 +55,7 @@ def test_a_run_whose_arm_cannot_be_saved_goes_on_and_says_why_it_has_no_model(
 
     monkeypatch.setattr(Plugins, "recommenders", bare)
     context = StageContext.open(open_run(tmp_path / "run"), load_plugins(["content"]))
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", logger="recsat"):
         assert MODEL.work(context).n_new == 0
     arm = Result.model_validate(context.folder.read_json("evaluated.json")).splits[0].leader
     words = rf"arm '{arm}': Bare cannot be saved, for it has no state\(\) and restore\(\)\. Write both"
