@@ -97,11 +97,11 @@ def ranks(arm: Recommender, users: UserBatch, target: NDArray[np.int64], seed: i
     jitter = np.random.default_rng(seed)
     result = np.zeros(len(users), dtype=np.int64)
     for first in range(0, len(users), 512):
-        batch, wanted = users.take(slice(first, first + 512)), torch.tensor(target[first : first + 512])[:, None]
+        batch, targets = users.take(slice(first, first + 512)), torch.tensor(target[first : first + 512])[:, None]
         scores = arm.score(batch)
-        at = scores.gather(1, wanted)
+        at = scores.gather(1, targets)
         scores = scores.masked_fill(torch.from_numpy(batch.history.toarray() > 0), float("-inf"))
-        scores.scatter_(1, wanted, at)
+        scores.scatter_(1, targets, at)
         ties = ((scores == at).sum(dim=1) - 1).numpy()
         result[first : first + 512] = 1 + (scores > at).sum(dim=1).numpy() + jitter.integers(0, ties + 1)
     return result
@@ -169,9 +169,9 @@ def main() -> None:
         fitted = time.process_time() - began
         values[name] = ranks(arm, users, target)
         hits = (values[name] <= K).astype(np.float64)
-        chosen = ", ".join(f"{key} {value}" for key, value in best[1].items())
+        parameters = ", ".join(f"{key} {value}" for key, value in best[1].items())
         lines.append(
-            f"| {name} | {with_interval(hits)} | {with_interval(ndcg(values[name]))} | {best[0]:.4f} | {chosen} | {fitted:.0f} | {tuned:.0f} |"
+            f"| {name} | {with_interval(hits)} | {with_interval(ndcg(values[name]))} | {best[0]:.4f} | {parameters} | {fitted:.0f} | {tuned:.0f} |"
         )
         print(lines[-1], flush=True)
     pairs = [

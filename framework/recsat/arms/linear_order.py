@@ -111,9 +111,9 @@ def add_text_weights(C: Tensor, vectors: NDArray[np.float32], l2: float, weight:
     E = torch.from_numpy(vectors)
     E64 = E.double()
     mapped = (E64 @ inverse(E64.T @ E64 + l2 * torch.eye(E.shape[1], dtype=torch.float64))).float()
-    own = (mapped * E).sum(dim=1)
-    C.addmm_(mapped, (E / (1 - own)[:, None]).T, alpha=weight)
-    C.diagonal().sub_(weight * own / (1 - own))
+    diagonal = (mapped * E).sum(dim=1)
+    C.addmm_(mapped, (E / (1 - diagonal)[:, None]).T, alpha=weight)
+    C.diagonal().sub_(weight * diagonal / (1 - diagonal))
 
 
 def _product(one: csr_array, other: csr_array) -> Tensor:
