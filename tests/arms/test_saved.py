@@ -49,6 +49,8 @@ EVERY_ARM: dict[str, tuple[Callable[..., Recommender], dict[str, Any]]] = {
     "aligned": (MAKE["aligned"], {"l2": 0.3, "popularity_power": 0.25}),
     "ease-text": (MAKE["ease-text"], {"l2": 20.0, "text_l2": 3.0}),
     "ials-text": (MAKE["ials-text"], {"factors": 8, "alpha": 3.0, "regularisation": 10.0}),
+    "linear-order": (MAKE["linear-order"], {"l2": 7.0, "together": 0.4, "step_decay": 2.0, "history_decay": None}),
+    "linear-order-text": (MAKE["linear-order-text"], {"prior": 9.0, "text_l2": 2.0, "history_decay": 1.5}),
     "hybrid": (MAKE["hybrid"], {"prior": 90.0, "rounds": 2}),
     "hybrid-large": (MAKE["hybrid"], {"dense_limit": 10, "rounds": 1}),
     "sequence": (MAKE["sequence"], {"width": 16, "n_heads": 4, "n_layers": 1, "length": 12, "epochs": 2}),

@@ -89,6 +89,20 @@ _ARMS: list[RecommenderSpec] = [
         reads="language model",
     ),
     RecommenderSpec(
+        name="linear-order",
+        description="What came before what, in closed form (SLIST); the latest of a history counts most.",
+        make=lazy("recsat.arms.linear_order:LinearOrder"),
+        grid={"l2": (20.0, 100.0, 500.0), "history_decay": (4.0, None)},
+    ),
+    RecommenderSpec(
+        name="linear-order-text",
+        description="The same drawn towards what the texts say, in closed form.",
+        make=lazy("recsat.arms.linear_order:LinearOrderText"),
+        grid={"prior": (30.0, 100.0, 300.0), "history_decay": (4.0, None)},
+        ranks_unseen_items=True,
+        reads="language model",
+    ),
+    RecommenderSpec(
         name="sequence",
         description="SASRec-style causal transformer over the history in order of time, on item vectors that begin as texts.",
         make=lazy("recsat.arms.sequence.sasrec:SequenceTransformer"),
@@ -105,7 +119,7 @@ _ARMS: list[RecommenderSpec] = [
     ),
 ]
 
-CLOSED_FORMS = frozenset({"text-raw", "text", "aligned", "ease-text", "ials-text", "hybrid"})
+CLOSED_FORMS = frozenset({"text-raw", "text", "aligned", "ease-text", "ials-text", "linear-order-text", "hybrid"})
 """Arms whose ``representation`` may be another than the run's encoder."""
 IN_PLACE: Mapping[Control, str] = {
     "words": "TF-IDF words in place of the language model",

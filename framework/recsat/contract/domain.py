@@ -166,7 +166,7 @@ class RecommenderSpec:
     name: str
     description: str
     make: Callable[..., Recommender]
-    grid: Mapping[str, Sequence[float | int | str | bool]] = field(default_factory=dict)
+    grid: Mapping[str, Sequence[float | int | str | bool | None]] = field(default_factory=dict)
     ranks_unseen_items: bool = False
     """True where the arm can order items that nobody has used yet; others are left out of cold-item splits."""
     predicts_ratings: bool = False
