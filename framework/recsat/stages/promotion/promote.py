@@ -226,8 +226,10 @@ def _why(rule: PromoteSettings, evidence: Sequence[Evidence], served: PromotedMo
 def _shortfall(one: Evidence) -> str:
     """What the evidence lacks, in one sentence."""
     other = "the served model's" if one.against == "served model" else "that of the lists that the run judged"
-    if one.reserve_low is None or one.reserve_high is None:
+    if one.difference is None:
         return f"{one.measure} cannot be compared with {other}: too few users have held-out events in common"
+    if one.reserve_low is None or one.reserve_high is None:
+        return f"{one.measure} cannot be told from {other}: the lists of too few users differ"
     if one.reserve_high < 0:
         return f"{one.measure} is worse than {other}" + (f" by more than {one.margin:.0%}" if one.margin else "")
     if not one.margin:
