@@ -15,6 +15,7 @@ from recsat.cli.aa import aa
 from recsat.cli.compare import compare
 from recsat.cli.consoles import cell, messages, output
 from recsat.cli.diagnosis import doctor
+from recsat.cli.feedback import feedback
 from recsat.cli.finetune import finetune
 from recsat.cli.lists import recommend
 from recsat.cli.plans import plan
@@ -87,7 +88,7 @@ def recsat(
 
 
 for command in (
-    demo, run, plan, report, recommend, promote, rollback, promoted, score, aa, compare, config, finetune, plugins, doctor, new_plugin
+    demo, run, plan, report, recommend, promote, rollback, promoted, feedback, score, aa, compare, config, finetune, plugins, doctor, new_plugin
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(runs)

@@ -30,6 +30,13 @@ class DataSettings(Settings):
         "raise",
         description="raise: stop at bad rows. quarantine: set them aside in quarantine.csv and count them in the report.",
     )
+    feedback: bool = Field(
+        False,
+        description=(
+            "Take the events of home's feedback log beside the domain's own. Those that are none of the domain's are set aside in quarantine.csv, those "
+            "on items that it does not have are counted."
+        ),
+    )
 
 
 class SplitSettings(Settings):
