@@ -291,6 +291,12 @@ class PromoteSettings(Settings):
         default_factory=dict,
         description="Further measures of accuracy that must not be worse, each with its own margin.",
     )
+    minimum_recall: float = Field(
+        0.95,
+        ge=0,
+        le=1,
+        description="Share of the exact lists that candidates from the index must contain, where the arm takes its candidates from there.",
+    )
 
 
 class RunConfig(Settings):

@@ -15,8 +15,6 @@ from recsat.store import VectorStore
 
 SAMPLE: Final = 50
 """Users who are asked for."""
-MINIMUM_RECALL: Final = 0.95
-"""Share of the exact lists that candidates from the index must contain, as when an index is published."""
 
 
 class Failed(RunError):
@@ -67,13 +65,13 @@ def whole_index(store: VectorStore, collection: str, n_items: int) -> str:
     return f"{n_points} points, as many as items"
 
 
-def recall_of_index(recall: float | None, arm: str) -> str:
+def recall_of_index(recall: float | None, arm: str, minimum: float) -> str:
     """``recall`` of candidates against exact lists; raises :class:`Failed` where it is too low. None: the arm asks the index for nothing."""
     if recall is None:
         return f"arm {arm} scores the whole catalogue"
-    if recall < MINIMUM_RECALL:
+    if recall < minimum:
         raise Failed(
-            f"the index has {recall:.3f} of the exact lists of arm {arm}, less than {MINIMUM_RECALL}. Raise store.hnsw_ef or "
-            "rank.n_candidates, and run again."
+            f"the index has {recall:.3f} of the exact lists of arm {arm}, less than promote.minimum_recall {minimum}. Raise "
+            "store.hnsw_ef or rank.n_candidates, and run again."
         )
     return f"candidates have {recall:.3f} of the exact lists"

@@ -164,7 +164,7 @@ def _examined(
     control = context.plugins.recommenders(context.domain)[model.card.arm].control
     index = None if control else retriever_of(context, retriever, model.arm)  # what a control reads is in no store
     as_kept, recommended = lists_of_fitted(model.arm, model.asking, inputs, split, index)
-    checks.append(recall_of_index(recommended.candidate_recall, model.card.arm))
+    checks.append(recall_of_index(recommended.candidate_recall, model.card.arm, rule.minimum_recall))
     if rule.policy == "always":
         return [], checks
     splits = [read_split(context.folder, settings.name, draw) for draw in range(1, settings.n_draws + 1)]
