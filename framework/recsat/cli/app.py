@@ -15,10 +15,12 @@ from recsat.cli.aa import aa
 from recsat.cli.compare import compare
 from recsat.cli.consoles import cell, messages, output
 from recsat.cli.diagnosis import doctor
+from recsat.cli.feedback import feedback
 from recsat.cli.finetune import finetune
 from recsat.cli.lists import recommend
 from recsat.cli.plans import plan
 from recsat.cli.plugin_list import plugins
+from recsat.cli.promotion import promote, promoted, rollback
 from recsat.cli.reports import report
 from recsat.cli.run_list import runs
 from recsat.cli.runs import demo, run
@@ -85,7 +87,9 @@ def recsat(
     logging.getLogger("recsat").setLevel(logging.DEBUG if debug else logging.WARNING)
 
 
-for command in (demo, run, plan, report, recommend, score, aa, compare, config, finetune, plugins, doctor, new_plugin):
+for command in (
+    demo, run, plan, report, recommend, promote, rollback, promoted, feedback, score, aa, compare, config, finetune, plugins, doctor, new_plugin
+):  # fmt: skip
     app.command()(command)
 app.add_typer(runs)
 

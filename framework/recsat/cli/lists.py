@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 
 from recsat.cli.consoles import messages, output
 from recsat.cli.options import AsJson
+from recsat.cli.run_folders import run_folder
 from recsat.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,7 +24,14 @@ if TYPE_CHECKING:
 
 def recommend(
     users: Annotated[list[str] | None, typer.Argument(metavar="USER...", help="User ids.", show_default=False)] = None,
-    run: Annotated[str, typer.Option(metavar="FOLDER", help="A finished run, or a model folder.")] = "runs/latest",
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="A finished run, or a model folder.",
+            show_default="the promoted model, else runs/latest",
+        ),
+    ] = None,
     everybody: Annotated[
         bool, typer.Option("--all", help="Everybody whom the model knows, into the file --out.")
     ] = False,
@@ -43,19 +52,27 @@ def recommend(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Recommend to some users, with reasons, from the model of a finished run; or to everybody."""
+    """Recommend to some users, with reasons, from the model that is served or that of a run; or to everybody.
+
+    What users did since is in their lists where the model's home has a feedback log.
+    """
     if everybody == bool(users):
         raise ConfigError("Name users, or say --all for everybody.")
     if everybody == (out is None):
         raise ConfigError("--all and --out FILE go together: everybody's lists go into a file.")
+    path = _served() if run is None else run_folder(run)
     with _without_collections():
+        from recsat.stages.model.live import following
         from recsat.stages.model.loaded import Model
 
-        model = Model.load(run)
+        model = Model.load(path)
+    users = list(dict.fromkeys(users or []))
+    with following(model) as live:
+        if live is not None:
+            model = live.model if everybody else live.at(users)
     if out is not None:
         _write_all(model, out, k, include or [], exclude or [], kind or [])
         return
-    users = list(dict.fromkeys(users or []))
     lists = model.recommend(users, k, include or [], exclude or [], kind or [])
     for user in model.unknown(users):
         messages().print(f"{user}: nothing is known of this user; the list is the fallback's.", markup=False)
@@ -63,6 +80,17 @@ def recommend(
         output().print_json(data=lists.to_dicts())
     else:
         _print_tables(lists)
+
+
+def _served() -> Path:
+    """The model that is served in this home, else the last run."""
+    from recsat.config.home import places_of
+    from recsat.config.sources import load_config
+    from recsat.stages.promotion.record import promoted_model
+
+    config = places_of(load_config(None, os.environ).config)
+    served = promoted_model(Path(config.home or "."), config.domain, config.store.tenant)
+    return run_folder(Path("runs/latest")) if served is None else served.path
 
 
 @contextmanager

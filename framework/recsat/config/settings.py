@@ -30,6 +30,13 @@ class DataSettings(Settings):
         "raise",
         description="raise: stop at bad rows. quarantine: set them aside in quarantine.csv and count them in the report.",
     )
+    feedback: bool = Field(
+        False,
+        description=(
+            "Take the events of home's feedback log beside the domain's own. Those that are none of the domain's are set aside in quarantine.csv, those "
+            "on items that it does not have are counted."
+        ),
+    )
 
 
 class SplitSettings(Settings):
@@ -249,19 +256,46 @@ class ReportSettings(Settings):
     )
 
 
+Accuracy = Literal["ndcg", "precision", "recall", "map", "mrr", "hit"]
+
+
 class AlertSettings(Settings):
     """When a run is worse than the one before it: on the same users and held-out events, beyond chance."""
 
     arm: str = Field(description="The arm that is held against itself in the run before.")
-    measure: Literal["ndcg", "precision", "recall", "map", "mrr", "hit"] = Field(
-        "ndcg", description="A measure of accuracy, at the run's k."
-    )
+    measure: Accuracy = Field("ndcg", description="A measure of accuracy, at the run's k.")
     split: str | None = Field(None, description="The split. Empty: each of the run's splits on which the arm ranks.")
     worse_by: float = Field(
         0.0,
         ge=0,
         lt=1,
         description="How much worse it must be, as a share of the mean before: 0.05 is 5 %. The interval of the difference must lie below 0 too.",
+    )
+
+
+class PromoteSettings(Settings):
+    """When a run's model may be served in the place of another: both on the same users and held-out events, paired."""
+
+    policy: Literal["always", "not-worse", "better"] = Field(
+        "not-worse",
+        description=(
+            "not-worse: the interval shows that it is not worse by more than the margin. better: the interval lies above 0. always: no comparison. "
+            "Index and model folder are checked in any case."
+        ),
+    )
+    margin: float = Field(
+        0.05, ge=0, lt=1, description="How much worse is as good: a share of the served model's mean, 0.05 is 5 %."
+    )
+    measure: Accuracy = Field("ndcg", description="What decides: a measure of accuracy, at the smaller k of both runs.")
+    guards: dict[Accuracy, Annotated[float, Field(ge=0, lt=1)]] = Field(
+        default_factory=dict,
+        description="Further measures of accuracy that must not be worse, each with its own margin.",
+    )
+    minimum_recall: float = Field(
+        0.95,
+        ge=0,
+        le=1,
+        description="Share of the exact lists that candidates from the index must contain, where the arm takes its candidates from there.",
     )
 
 
@@ -300,6 +334,9 @@ class RunConfig(Settings):
     alerts: list[AlertSettings] = Field(
         default_factory=list,
         description="What to hold against the run before this one. Where one is raised, `recsat run` ends with exit code 3.",
+    )
+    promote: PromoteSettings = Field(
+        default_factory=PromoteSettings, description="What `recsat promote` asks of the run's model."
     )
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(42, description="Seed of everything random.")
     home: str | None = Field(

@@ -21,9 +21,12 @@ from typing import Final, Self
 import polars as pl
 
 from recsat.atomic import sync_folder
+from recsat.config.home import state_folder
+from recsat.config.settings import RunConfig
 from recsat.errors import FeedbackError
 from recsat.feedback.event import FeedbackEvent
 
+FILE: Final = "events.sqlite"
 FORMAT: Final = 1
 """``user_version`` of the file, raised with every change of its tables."""
 WAIT_S: Final = 30.0
@@ -59,6 +62,16 @@ _COLUMNS: Final = ", ".join(SCHEMA)
 _CONTENT: Final = ", ".join(list(SCHEMA)[1:])
 
 
+def log_folder(config: RunConfig) -> Path:
+    """Where the home of ``config`` keeps the feedback of its tenant and domain; there need be none."""
+    return state_folder(config, "feedback") / f"{config.store.tenant}-{config.domain}"
+
+
+def has_log(folder: Path) -> bool:
+    """Whether ``folder`` has a log: to open one would make it."""
+    return (folder / FILE).is_file()
+
+
 @dataclass(frozen=True)
 class Appended:
     """What became of a batch of events."""
@@ -85,7 +98,7 @@ class FeedbackLog:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "events.sqlite"
+        self.path = folder / FILE
         self._turn = threading.Lock()
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -65,6 +65,36 @@ def _listable(lists: pl.DataFrame, before: JudgedLists, now: JudgedLists, arms: 
     return listable.with_columns(rank=pl.col("rank").rank("ordinal").over("arm", "user_id").cast(pl.Int64))
 
 
+@dataclass(frozen=True)
+class ScoresOfBoth:
+    """What each user's lists of two runs are worth on common ground; a column for each arm and measure, arm by arm."""
+
+    before: Values
+    """(n_users, n_arms · n_measures, n_draws); NaN where a user has nothing held out in a draw."""
+    now: Values
+    n_pairs: int
+    """Held-out pairs, over all draws."""
+
+
+def scores_of_both(
+    draws: Sequence[tuple[JudgedLists, JudgedLists]], *, arms: Sequence[str], measures: Sequence[str], k: int
+) -> ScoresOfBoth | None:
+    """Arguments as of :func:`compare_runs`; None where fewer than two users have something held out in both runs."""
+    ground = [on_common_ground(before, now) for before, now in draws]
+    users = pl.concat([relevant["user_id"] for relevant, _, _ in ground]).unique().sort()
+    if len(users) < 2:
+        return None
+    shape = (len(users), len(arms) * len(measures), len(draws))
+    values_before, values_now = np.full(shape, np.nan), np.full(shape, np.nan)
+    for i, (relevant, lists_before, lists_now) in enumerate(ground):
+        judged = users.filter(users.is_in(relevant["user_id"].implode()))
+        rows = users.search_sorted(judged).to_numpy()
+        for values, lists in ((values_before, lists_before), (values_now, lists_now)):
+            for column, of_users in enumerate(_scores(lists, relevant, judged, arms, measures, k)):
+                values[rows, column, i] = of_users
+    return ScoresOfBoth(values_before, values_now, sum(relevant.height for relevant, _, _ in ground))
+
+
 def compare_runs(
     draws: Sequence[tuple[JudgedLists, JudgedLists]],
     split: str,
@@ -80,24 +110,14 @@ def compare_runs(
     ``draws`` are those that both runs have of the split. Intervals are those of :func:`~recsat.measure.comparisons.compare`, over users who have something
     held out in both runs; p-values are Holm-adjusted over all that is compared here. Empty where fewer than two users do.
     """
-    ground = [on_common_ground(before, now) for before, now in draws]
-    users = pl.concat([relevant["user_id"] for relevant, _, _ in ground]).unique().sort()
-    if len(users) < 2:
+    scores = scores_of_both(draws, arms=arms, measures=measures, k=k)
+    if scores is None:
         return []
-    shape = (len(users), len(arms) * len(measures), len(draws))
-    values_before, values_now = np.full(shape, np.nan), np.full(shape, np.nan)
-    for i, (relevant, lists_before, lists_now) in enumerate(ground):
-        judged = users.filter(users.is_in(relevant["user_id"].implode()))
-        rows = users.search_sorted(judged).to_numpy()
-        for values, lists in ((values_before, lists_before), (values_now, lists_now)):
-            for column, of_users in enumerate(_scores(lists, relevant, judged, arms, measures, k)):
-                values[rows, column, i] = of_users
-    differences = values_now - values_before
-    compared = compare(differences, settings=settings, seed=seed, family=shape[1])
+    differences = scores.now - scores.before
+    compared = compare(differences, settings=settings, seed=seed, family=differences.shape[1])
     p = holm(compared.p)
-    means_before, means_now = (np.nanmean(mean_over_draws(values), axis=0) for values in (values_before, values_now))
+    means_before, means_now = (np.nanmean(mean_over_draws(values), axis=0) for values in (scores.before, scores.now))
     intervals, level = compared.intervals, 1 - settings.confidence
-    n_pairs = sum(relevant.height for relevant, _, _ in ground)
     return [
         RunComparison(
             split=split,
@@ -112,7 +132,7 @@ def compare_runs(
             significant=bool(p[at] <= level and (intervals.low[at] > 0 or intervals.high[at] < 0)),
             detectable=_known(compared.detectable[at]),
             n_users=int(intervals.n_users[at]),
-            n_pairs=n_pairs,
+            n_pairs=scores.n_pairs,
         )
         for at, (arm, name) in enumerate((arm, name) for arm in arms for name in measures)
     ]

@@ -14,6 +14,7 @@ from recsat.embed.provenance import refuse_leaks
 from recsat.measure.fitness import data_fitness
 from recsat.run.folder import RunFolder
 from recsat.run.stage import StageContext, StageCounts
+from recsat.stages.feedback import tables_with_feedback
 from recsat.stages.plan import write_plan
 
 SPREAD = 0.1
@@ -28,11 +29,13 @@ def prepare(context: StageContext) -> StageCounts:
     """
     folder, config, domain = context.folder, context.config, context.domain
     write_plan(folder, config, context.plugins)
+    with_feedback = tables_with_feedback(config, domain.load(context.domain_config))
     loaded = validate(
-        domain.load(context.domain_config),
+        with_feedback.dataset,
         on_bad_rows=config.data.on_bad_rows,
         describe_item=domain.describe_item,
     )
+    loaded = replace(loaded, quarantine=pl.concat([loaded.quarantine, with_feedback.faults]))
     data_fingerprint = fingerprint(loaded)
     refuse_leaks(config, data_fingerprint)
     dataset = core(
@@ -78,6 +81,8 @@ def prepare(context: StageContext) -> StageCounts:
             "n_quarantined": dataset.quarantine.height,
             "simulated": dataset.simulated,
             "source": dataset.source,
+            "feedback_until": with_feedback.until,
+            "feedback": with_feedback.counts,
         },
     )
     return StageCounts(n_new=dataset.events.height)

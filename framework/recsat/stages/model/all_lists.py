@@ -44,6 +44,7 @@ def write_all_lists(
         with FileLock(blocks / "lock", timeout=0):
             request = {
                 "model": model.fingerprint,
+                "n_later_events": 0 if model.later is None else model.later.height,
                 "k": k,
                 "include": list(include),
                 "exclude": list(exclude),

@@ -43,6 +43,8 @@ class ModelCard(BaseModel):
     data: DataSummary
     last_event: datetime
     """The moment at which filters look: the last known event."""
+    feedback_until: int = 0
+    """Up to which event of home's feedback log its events are among the data; 0: none of them."""
     seed: int
     encoder: EncoderCard
     reranker: str | None

@@ -151,6 +151,7 @@ def _card(
         data_fingerprint=result.data_fingerprint,
         data=result.data,
         last_event=last_event,
+        feedback_until=context.folder.read_json("data/summary.json").get("feedback_until", 0),
         seed=result.seed,
         encoder=EncoderCard.model_validate(context.folder.read_json("vectors/encoder.json")),
         reranker=context.config.rank.reranker if has_reranker else None,

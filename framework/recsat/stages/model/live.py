@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
+from recsat.config.settings import RunConfig
 from recsat.feedback.events import as_events
-from recsat.feedback.log import FeedbackLog
+from recsat.feedback.log import FeedbackLog, has_log, log_folder
 from recsat.stages.model.loaded import Model
 
 logger = logging.getLogger(__name__)
@@ -33,13 +35,13 @@ class LiveModel:
     Each list is made from its users' events up to this moment. What concerns everybody, the popularity that users without a history are
     served by, moves when :meth:`refresh` is called.
 
-    Events on items that the model does not have, and events that are none of the domain's, are left aside; the next run has the items.
+    Events that were among the data of its run (``card.feedback_until``) are not folded in again. Those on items that the model does not have, and events that are none of the domain's, are left aside; the next run has the items.
     """
 
     def __init__(self, model: Model, log: FeedbackLog) -> None:
         self._fitted = model
         self._log = log
-        self._folded = Folded(model, 0)
+        self._folded = Folded(model, model.card.feedback_until)
         self._refreshing = threading.Lock()
         self.refresh()
 
@@ -85,3 +87,14 @@ class LiveModel:
         for row, column, value, reason in faults.select("row", "column", "value", "reason").head(3).iter_rows():
             logger.warning("event %d of the feedback log is left aside: %s %r %s", row, column, value, reason)
         return events
+
+
+@contextmanager
+def following(model: Model) -> Iterator[LiveModel | None]:
+    """``model`` beside the feedback log of its home; None where there is no log, and none is made."""
+    folder = log_folder(RunConfig.model_validate(model.card.config))
+    if not has_log(folder):
+        yield None
+        return
+    with FeedbackLog(folder) as log:
+        yield LiveModel(model, log)

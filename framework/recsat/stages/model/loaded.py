@@ -47,6 +47,7 @@ from recsat.stages.model.fold_in import folded
 from recsat.stages.model.histories import Histories, histories_of
 from recsat.stages.model.rules import check_masks, saved_filters
 from recsat.stages.model.tables import ModelTables
+from recsat.stages.promotion.record import promoted_domains, promoted_model
 from recsat.stages.trial.request import request_of, reranker_of
 
 FALLBACK_TYPES: Mapping[str, type[ProfileText] | type[MarketPopularity]] = {
@@ -102,13 +103,19 @@ class Model:
     """Events since, as far as they are folded in."""
 
     @classmethod
-    def load(cls, path: str | Path, plugins: Plugins | None = None) -> Model:
-        """The model of a run, or of a model folder. ``plugins`` (None: those that are installed) must have its domain, arm and filters.
+    def load(
+        cls, path: str | Path, plugins: Plugins | None = None, *, domain: str | None = None, tenant: str = "default"
+    ) -> Model:
+        """The model of a run, of a model folder, or the one that is served in a home. ``plugins`` (None: those that are installed) must have its
+        domain, arm and filters; ``domain`` and ``tenant`` say which one of a home is meant (None: the only one).
 
         Raises :class:`~recsat.SavedModelError` where there is none, or a file is damaged or of another format;
         :class:`~recsat.SavedArmError` for an arm of which that is true; :class:`~recsat.ConfigError` for what no plugin has.
         """
-        files = open_model(Path(path))
+        return cls._of_folder(open_model(served_in(Path(path), domain, tenant) or Path(path)), plugins)
+
+    @classmethod
+    def _of_folder(cls, files: ModelFiles, plugins: Plugins | None) -> Model:
         card = files.card()
         plugins = load_plugins() if plugins is None else plugins
         config, domain = _config(files, card), plugins.domain(card.domain)
@@ -247,6 +254,17 @@ class Model:
         """What the arm was fitted on, with the item vectors that the model has."""
         users, raters = self.histories.learnt_from, self.histories.raters
         return TrainingData(self.catalogue, users, self.vectors, seed=self.card.seed, raters=raters)
+
+
+def served_in(path: Path, domain: str | None, tenant: str) -> Path | None:
+    """The model folder that is served in the home ``path``; None where it is no home, or nothing was promoted there."""
+    domains = promoted_domains(path, tenant)
+    if domain is None and len(domains) > 1:
+        raise ConfigError(f"home {path} serves models of {', '.join(domains)}. Name one: domain={domains[0]!r}.")
+    served = promoted_model(path, domain or domains[0], tenant) if domains else None
+    if served is None and domain is not None:
+        raise SavedModelError(f"no model of domain {domain!r} is served in {path}. Promote one: recsat promote RUN.")
+    return None if served is None else served.path
 
 
 def _popular_in(model: Model, fallback: Recommender) -> Recommender:

@@ -1,0 +1,77 @@
+"""What must be true of a model and of its index before they are served, whatever the policy."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from recsat.errors import RunError
+from recsat.run.stage import StageContext
+from recsat.stages.model.card import ModelRecord
+from recsat.stages.model.files import FOLDER, RECORD, ModelFiles, open_model
+from recsat.stages.model.loaded import Model
+from recsat.store import VectorStore
+
+SAMPLE: Final = 50
+"""Users who are asked for."""
+
+
+class Failed(RunError):
+    """A check does not hold; the message says which."""
+
+
+def whole_model(context: StageContext) -> tuple[ModelFiles, Model]:
+    """The model that the run kept, every file read and its own.
+
+    Raises SavedModelError or SavedArmError where it has none or a file is damaged, and :class:`Failed` where the folder holds another model than the
+    run recorded, or one of other items.
+    """
+    files = open_model(context.folder.path)
+    for name in files.sums:
+        files.checked(name)
+    record = ModelRecord.model_validate(context.folder.read_json(RECORD))
+    if files.fingerprint != record.fingerprint:
+        raise Failed(
+            f"run {context.folder.run_id}: {FOLDER}/ is not the model that the run recorded in {RECORD}. Run it again."
+        )
+    model = Model.load(files.path, context.plugins)
+    if model.catalogue.ids != context.catalogue.ids:
+        raise Failed(f"run {context.folder.run_id}: the model's items are not those of the run. Run it again.")
+    return files, model
+
+
+def makes_lists(model: Model, seed: int) -> str:
+    """Asks the model for lists of a sample of the users whom it knows; raises :class:`Failed` where its arm has none for any of them."""
+    ids = model.histories.ids
+    known = np.flatnonzero(np.diff(model.histories.history.indptr)[: len(ids)])
+    if not len(known):
+        raise Failed("the model knows no user with a history. Run again with data.")
+    rows = np.random.default_rng(seed).choice(known, size=min(SAMPLE, len(known)), replace=False)
+    lists = model.recommend(ids.gather(np.sort(rows)).to_list())
+    n_served = lists.filter(~lists["fallback"])["user_id"].n_unique()
+    if not n_served:
+        raise Failed(
+            f"the model has no list of arm {model.card.arm} for any of {len(rows)} users whom it knows. Run it again."
+        )
+    return f"lists for {n_served} of {len(rows)} known users"
+
+
+def whole_index(store: VectorStore, collection: str, n_items: int) -> str:
+    """Counts the points; raises :class:`Failed` where they are not as many as items."""
+    n_points = store.count(collection)
+    if n_points != n_items:
+        raise Failed(f"collection {collection!r} has {n_points} points and the catalogue {n_items} items. Run again.")
+    return f"{n_points} points, as many as items"
+
+
+def recall_of_index(recall: float | None, arm: str, minimum: float) -> str:
+    """``recall`` of candidates against exact lists; raises :class:`Failed` where it is too low. None: the arm asks the index for nothing."""
+    if recall is None:
+        return f"arm {arm} scores the whole catalogue"
+    if recall < minimum:
+        raise Failed(
+            f"the index has {recall:.3f} of the exact lists of arm {arm}, less than promote.minimum_recall {minimum}. Raise "
+            "store.hnsw_ef or rank.n_candidates, and run again."
+        )
+    return f"candidates have {recall:.3f} of the exact lists"

@@ -1,0 +1,267 @@
+"""Promotion, refusal and return over real runs; and what a kill leaves between any two steps."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from promotable_runs import promotable_run
+
+from recsat import RunError, SavedModelError
+from recsat.config.settings import PromoteSettings
+from recsat.plugins import Plugins, load_plugins
+from recsat.run.folder import RunFolder
+from recsat.run.retention import PIN, pin
+from recsat.stages.model.files import FOLDER, RECORD, ModelFiles
+from recsat.stages.model.loaded import Model
+from recsat.stages.promotion.promote import promote, rollback
+from recsat.stages.promotion.record import PromotionPlace, promoted_model
+from recsat.store import alias_of, open_store
+
+ALWAYS = PromoteSettings(policy="always")
+MakeRun = Callable[..., RunFolder]
+
+
+@pytest.fixture(scope="module")
+def plugins() -> Plugins:
+    return load_plugins(["content"])
+
+
+@pytest.fixture
+def make_run(finished_run: Path, tmp_path: Path, plugins: Plugins) -> MakeRun:
+    """``make_run("monday", "ease")``: a run of ``tmp_path`` that keeps this arm."""
+    return lambda name, arm, **change: promotable_run(finished_run, tmp_path, name, arm, plugins, **change)
+
+
+def alias_in(home: Path, run: RunFolder) -> str | None:
+    """What the alias of the index serves."""
+    store = run.config().store
+    with open_store(store, store.directory) as opened:
+        return opened.aliases().get(alias_of(opened, "content"))
+
+
+def place_in(home: Path) -> PromotionPlace:
+    return PromotionPlace.of(home, "content")
+
+
+def assert_settled(home: Path, run: RunFolder) -> None:
+    """Model, alias, pin and history say the same, and nothing is under way."""
+    place = place_in(home)
+    served = place.promoted()
+    assert served is not None
+    assert served.decision.run_id == run.run_id
+    assert Model.load(home).fingerprint == served.fingerprint == ModelFiles(run.path / FOLDER).fingerprint
+    assert alias_in(home, run) == served.decision.collection
+    assert place.moving() == []
+    assert place.history()[-1] == served.decision
+    assert run.has(PIN)
+    folders = {path.name for path in place.folder.iterdir() if path.is_dir()}
+    assert folders == {one.fingerprint for one in place.decisions()} | {place.decisions()[-1].served_before} - {None}
+
+
+def test_the_first_model_is_served_and_the_same_one_changes_nothing(
+    make_run: MakeRun, plugins: Plugins, tmp_path: Path
+) -> None:
+    run = make_run("one", "ease")
+    assert promoted_model(tmp_path, "content") is None
+    first = promote(run, plugins)
+    assert first.changed
+    assert first.decision.why == "the first model; it lists as its run judged it"
+    assert [one.against for one in first.decision.evidence] == ["judged lists"]
+    assert_settled(tmp_path, run)
+    again = promote(run, plugins)
+    assert not again.changed
+    assert again.decision == first.decision
+    assert len(place_in(tmp_path).history()) == 1
+
+
+def test_a_worse_model_is_refused_with_its_figures(make_run: MakeRun, plugins: Plugins, tmp_path: Path) -> None:
+    run = make_run("one", "ease")
+    promote(run, plugins)
+    outcome = promote(make_run("two", "popularity"), plugins)
+    assert not outcome.changed
+    decision = outcome.decision
+    assert decision.action == "refused"
+    assert decision.collection is None
+    [against_served, _] = decision.evidence
+    assert (against_served.against, against_served.holds) == ("served model", False)
+    assert against_served.mean_before is not None
+    assert against_served.mean_now is not None
+    assert against_served.mean_now < 0.95 * against_served.mean_before
+    assert decision.why.startswith("ndcg@10 ")
+    assert place_in(tmp_path).history()[-1] == decision
+    served = promoted_model(tmp_path, "content")
+    assert served is not None
+    assert served.decision.run_id == "one"
+    with pytest.raises(RunError, match="no earlier model is kept"):
+        rollback(run.config(), plugins)
+
+
+def test_an_equal_recipe_is_served_and_its_index_with_it(make_run: MakeRun, plugins: Plugins, tmp_path: Path) -> None:
+    one, two = make_run("one", "ease"), make_run("two", "ease", scale=-1.0)
+    promote(one, plugins)
+    before = alias_in(tmp_path, one)
+    outcome = promote(two, plugins)
+    assert outcome.changed
+    [against_served, _] = outcome.decision.evidence
+    assert against_served.difference == 0
+    assert against_served.reserve_low is not None
+    assert alias_in(tmp_path, one) != before
+    assert_settled(tmp_path, two)
+    assert one.has(PIN)
+
+
+def test_better_must_be_shown(make_run: MakeRun, plugins: Plugins) -> None:
+    promote(make_run("one", "ease"), plugins)
+    outcome = promote(make_run("two", "ease", scale=-1.0), plugins, PromoteSettings(policy="better"))
+    assert outcome.decision.action == "refused"
+    assert outcome.decision.why == "ndcg@10 cannot be told from the served model's: the lists of too few users differ"
+
+
+def test_guards_must_hold_too(make_run: MakeRun, plugins: Plugins) -> None:
+    promote(make_run("one", "ease"), plugins)
+    rule = PromoteSettings(measure="hit", margin=0.9, guards={"ndcg": 0.0})
+    outcome = promote(make_run("two", "popularity"), plugins, rule)
+    assert [(one.measure, one.holds) for one in outcome.decision.evidence[:2]] == [("hit@10", True), ("ndcg@10", False)]
+    assert outcome.decision.action == "refused"
+
+
+def test_a_model_with_shuffled_vectors_is_served_by_no_policy_but_always(
+    make_run: MakeRun, plugins: Plugins, tmp_path: Path
+) -> None:
+    broken = make_run("broken", "text", shuffled=True)
+    for policy in ("not-worse", "better"):
+        outcome = promote(broken, plugins, PromoteSettings.model_validate({"policy": policy}))
+        assert outcome.decision.action == "refused"
+        [evidence] = outcome.decision.evidence
+        assert (evidence.against, evidence.holds) == ("judged lists", False)
+    assert promoted_model(tmp_path, "content") is None
+    assert promote(broken, plugins, ALWAYS).changed
+
+
+@pytest.mark.parametrize("damage", ["byte", "file", "other"])
+def test_a_damaged_model_is_served_by_no_policy(
+    damage: str, make_run: MakeRun, plugins: Plugins, tmp_path: Path
+) -> None:
+    run = make_run("one", "ease")
+    target = run.path / FOLDER / "histories.safetensors"
+    if damage == "byte":
+        content = bytearray(target.read_bytes())
+        content[-1] ^= 1
+        target.write_bytes(content)
+    elif damage == "file":
+        target.unlink()
+    else:
+        run.write_json(RECORD, {**run.read_json(RECORD), "fingerprint": "0" * 64})
+    with pytest.raises((SavedModelError, RunError), match=r"damaged|has no|not the model"):
+        promote(run, plugins, ALWAYS)
+    assert promoted_model(tmp_path, "content") is None
+
+
+def test_going_back_takes_model_and_alias(make_run: MakeRun, plugins: Plugins, tmp_path: Path) -> None:
+    runs = [make_run(name, "ease", scale=scale) for name, scale in (("one", 1.0), ("two", -1.0), ("three", 2.0))]
+    for run in runs:
+        promote(run, plugins, ALWAYS)
+    for run in (runs[1], runs[0]):
+        outcome = rollback(runs[0].config(), plugins, "clicks fell")
+        assert (outcome.decision.action, outcome.decision.why) == ("rolled back", "clicks fell")
+        assert outcome.decision.evidence == []
+        assert_settled(tmp_path, run)
+    assert not runs[2].has(PIN)
+    with pytest.raises(RunError, match="nothing to go back to"):
+        rollback(runs[0].config(), plugins)
+    assert [one.action for one in place_in(tmp_path).history()] == ["promoted"] * 3 + ["rolled back"] * 2
+
+
+def test_an_index_that_was_swept_is_published_again(make_run: MakeRun, plugins: Plugins, tmp_path: Path) -> None:
+    one, two = make_run("one", "ease"), make_run("two", "ease", scale=-1.0)
+    collection = promote(one, plugins, ALWAYS).decision.collection
+    promote(two, plugins, ALWAYS)
+    store = two.config().store
+    with open_store(store, store.directory) as opened:
+        assert collection is not None
+        opened.drop_collection(collection)
+    rollback(one.config(), plugins)
+    assert_settled(tmp_path, one)
+
+
+def test_a_pin_of_somebody_stays_theirs(make_run: MakeRun, plugins: Plugins) -> None:
+    one, two = make_run("one", "ease"), make_run("two", "ease", scale=-1.0)
+    pin(two, "for the audit")
+    promote(one, plugins, ALWAYS)
+    promote(two, plugins, ALWAYS)
+    rollback(one.config(), plugins)
+    assert two.read_json(PIN)["why"] == "for the audit"
+
+
+def test_a_served_model_whose_run_is_gone_is_compared_with_nothing(
+    make_run: MakeRun, plugins: Plugins, tmp_path: Path
+) -> None:
+    promote(make_run("one", "ease"), plugins)
+    (tmp_path / "runs/one").rename(tmp_path / "elsewhere")
+    two = make_run("two", "ease", scale=-1.0)
+    with pytest.raises(RunError, match=r"run one, whose model is served, is gone"):
+        promote(two, plugins)
+    assert promote(two, plugins, ALWAYS).changed
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from recsat.config.settings import PromoteSettings
+from recsat.plugins import load_plugins
+from recsat.run import open_run
+from recsat.stages.promotion import promote as module
+from recsat.stages.promotion.record import PromotionPlace
+
+run, step, when = sys.argv[1:]
+owner = PromotionPlace if hasattr(PromotionPlace, step) else module
+work = getattr(owner, step)
+
+def killed(*arguments, **options):
+    if when == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    work(*arguments, **options)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(owner, step, killed)
+module.promote(open_run(Path(run)), load_plugins(["content"]), PromoteSettings(policy="always"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "when", "goes_on"),
+    [
+        ("_keep_model", "after", False),
+        ("begin", "after", False),
+        ("_pin", "after", False),
+        ("move_alias", "after", True),
+        ("finish", "after", True),
+        ("append", "after", True),
+    ],
+)
+def test_a_kill_between_two_steps_is_made_good(
+    step: str, when: str, goes_on: bool, make_run: MakeRun, plugins: Plugins, tmp_path: Path
+) -> None:
+    one, two = make_run("one", "ease"), make_run("two", "ease", scale=-1.0)
+    promote(one, plugins, ALWAYS)
+    child = subprocess.run([sys.executable, "-c", KILLED, str(two.path), step, when], check=False, timeout=300)
+    assert child.returncode == -signal.SIGKILL
+    served = promoted_model(
+        tmp_path, "content"
+    )  # a reader has one of the two, whole, before anybody has put anything right
+    assert served is not None
+    model = Model.load(tmp_path, plugins)
+    assert model.fingerprint == served.fingerprint
+    assert model.recommend(["2"], k=3).height == 3
+    same = promote(one, plugins, ALWAYS)  # whoever comes next, here with a model that may be served already
+    assert same.changed == goes_on
+    assert_settled(tmp_path, one)
+    assert promote(two, plugins, ALWAYS).changed
+    assert_settled(tmp_path, two)
+    actions = [one.run_id for one in place_in(tmp_path).history()]
+    assert actions == (["one", "two", "one", "two"] if goes_on else ["one", "two"])

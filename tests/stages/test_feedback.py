@@ -1,0 +1,106 @@
+"""Events of the feedback log as input of a run, and where fold-in starts after it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from promotable_runs import promotable_run
+
+from recsat import RunConfig
+from recsat.config.home import at_home
+from recsat.feedback.event import FeedbackEvent
+from recsat.feedback.log import FeedbackLog, has_log, log_folder
+from recsat.plugins import Plugins, load_plugins
+from recsat.run import new_run, run_stage
+from recsat.run.folder import RunFolder
+from recsat.stages import PREPARE
+from recsat.stages.feedback import tables_with_feedback
+from recsat.stages.model.live import following
+from recsat.stages.model.loaded import Model
+
+
+@pytest.fixture(scope="module")
+def plugins() -> Plugins:
+    return load_plugins(["content"])
+
+
+@pytest.fixture
+def config(small_run_config: RunConfig, tmp_path: Path) -> RunConfig:
+    data = small_run_config.data.model_copy(update={"feedback": True})
+    return at_home(small_run_config.model_copy(update={"home": str(tmp_path), "data": data}))
+
+
+def event(number: int, user: str, item: str, **further: object) -> FeedbackEvent:
+    fields = {"event_id": str(number), "user_id": user, "item_id": item, "event": "rating", "value": 5.0}
+    return FeedbackEvent.model_validate({**fields, "timestamp": f"2030-01-01T00:00:{number:02d}Z", **further})
+
+
+def prepared(config: RunConfig, plugins: Plugins) -> RunFolder:
+    folder = new_run(config)
+    run_stage(folder, PREPARE, plugins)
+    return folder
+
+
+def test_the_log_is_read_beside_the_domains_own_events(config: RunConfig, plugins: Plugins) -> None:
+    without = prepared(config, plugins)
+    assert without.read_json("data/summary.json")["feedback_until"] == 0
+    assert not has_log(log_folder(config))
+    items = without.read_table("data/items.parquet")["item_id"].head(3).to_list()
+    with FeedbackLog(log_folder(config)) as log:
+        log.append([event(n, "somebody-new", item) for n, item in enumerate(items)])
+        log.append([event(7, "1", "no-such-item"), event(8, "1", items[0], value=None)])
+    folder = prepared(config, plugins)
+    summary, before = folder.read_json("data/summary.json"), without.read_json("data/summary.json")
+    assert summary["feedback_until"] == 5
+    assert summary["feedback"]["n_unknown_items"] == 1
+    assert summary["fingerprint"] != before["fingerprint"]
+    events = folder.read_table("data/events.parquet")
+    assert events.filter(events["user_id"] == "somebody-new")["item_id"].to_list() == items
+    off = config.model_copy(update={"data": config.data.model_copy(update={"feedback": False})})
+    assert prepared(off, plugins).read_json("data/summary.json")["fingerprint"] == before["fingerprint"]
+
+
+def test_events_that_are_none_of_the_domains_are_set_aside_even_where_bad_rows_stop_a_run(
+    config: RunConfig, plugins: Plugins
+) -> None:
+    import polars as pl
+
+    domain = plugins.domain("content")
+    dataset = domain.load(domain.config.model_validate(config.domain_config))
+    hour = dataset.events.with_columns(hour=pl.lit(1, dtype=pl.Int64))
+    loaded = type(dataset)(items=dataset.items, events=hour)
+    items = dataset.items["item_id"].head(2).to_list()
+    with FeedbackLog(log_folder(config)) as log:
+        log.append([event(1, "1", items[0], columns={"hour": "noon"}), event(2, "1", items[1], columns={"hour": 12})])
+    result = tables_with_feedback(config, loaded)
+    assert result.counts == {"n_events": 1, "n_faults": 1, "n_unknown_items": 0}
+    assert result.faults.select("file", "row", "column", "value").row(0) == ("feedback", 1, "hour", "noon")
+    assert result.dataset.events["hour"][-1] == 12
+
+
+def test_fold_in_starts_where_the_run_stopped_reading(finished_run: Path, tmp_path: Path, plugins: Plugins) -> None:
+    run = promotable_run(finished_run, tmp_path, "one", "ease", plugins)
+    model = Model.load(run.path, plugins)
+    with following(model) as live:
+        assert live is None
+    assert not has_log(log_folder(run.config()))
+    items = model.catalogue.ids[:3]
+    with FeedbackLog(log_folder(run.config())) as log:
+        log.append([event(n, "somebody-new", item) for n, item in enumerate(items)])
+    with following(model) as live:
+        assert live is not None
+        assert live.sequence == 3
+        assert not live.at(["somebody-new"]).unknown(["somebody-new"])
+    run.write_json("data/summary.json", {**run.read_json("data/summary.json"), "feedback_until": 3})
+    from recsat.result.model import Result
+    from recsat.run.stage import StageContext
+    from recsat.stages.model.keep import keep_arm
+
+    result = Result.model_validate(run.read_json("evaluated.json"))
+    keep_arm(StageContext.open(run, plugins), result, "ease", tmp_path / "later")
+    later = Model.load(tmp_path / "later", plugins)
+    assert later.card.feedback_until == 3
+    with following(later) as live:
+        assert live is not None
+        assert live.model is later
