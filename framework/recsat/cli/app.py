@@ -24,6 +24,7 @@ from recsat.cli.run_list import runs
 from recsat.cli.runs import demo, run
 from recsat.cli.scaffolding import new_plugin
 from recsat.cli.scoring import score
+from recsat.cli.serving import serve
 from recsat.cli.settings import config
 from recsat.errors import RecsatError
 
@@ -85,7 +86,22 @@ def recsat(
     logging.getLogger("recsat").setLevel(logging.DEBUG if debug else logging.WARNING)
 
 
-for command in (demo, run, plan, report, recommend, score, aa, compare, config, finetune, plugins, doctor, new_plugin):
+for command in (
+    demo,
+    run,
+    plan,
+    report,
+    recommend,
+    serve,
+    score,
+    aa,
+    compare,
+    config,
+    finetune,
+    plugins,
+    doctor,
+    new_plugin,
+):
     app.command()(command)
 app.add_typer(runs)
 

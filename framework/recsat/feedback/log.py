@@ -21,7 +21,7 @@ from typing import Final, Self
 import polars as pl
 
 from recsat.atomic import sync_folder
-from recsat.errors import FeedbackError
+from recsat.errors import EventConflict, FeedbackError
 from recsat.feedback.event import FeedbackEvent
 
 FORMAT: Final = 1
@@ -133,8 +133,8 @@ class FeedbackLog:
     def append(self, events: Sequence[FeedbackEvent]) -> Appended:
         """Appends ``events`` in their order, all or none; they are on the disk when this returns.
 
-        Events that the log has already are left aside; one without a timestamp gets the time of its first arrival. Raises FeedbackError, and appends nothing, where an id is that of another event:
-        an event that came with other content.
+        Events that the log has already are left aside; one without a timestamp gets the time of its first arrival. Raises EventConflict, and appends
+        nothing, where an id is that of an event that came with other content.
         """
         arrival = datetime.now(UTC)
         with self._turn, self._errors(), self._transaction():
@@ -157,10 +157,15 @@ class FeedbackLog:
         if event.timestamp is None and "timestamp" in different:
             different.remove("timestamp")
         if different:
-            raise FeedbackError(
+            raise EventConflict(
                 f"event {event.event_id!r} is in the feedback log already, with another {' and '.join(different)}. Give every event an id of "
                 "its own."
             )
+
+    def check_writable(self) -> None:
+        """Takes a writer's turn and writes nothing; raises FeedbackError where there is none to be had."""
+        with self._turn, self._errors(), self._transaction():
+            pass
 
     @property
     def last(self) -> int:
