@@ -6,7 +6,7 @@ These are the public names. Importing them loads no torch, transformers, qdrant-
 from typing import TYPE_CHECKING, Any
 
 from recsat.config.settings import RunConfig
-from recsat.contract.arm import ArmState, RatingPredictor, Reasons, Recommender, Saveable
+from recsat.contract.arm import ArmState, RatingPredictor, Reasons, Recommender, Saveable, ScoredInParts
 from recsat.contract.dataset import Dataset
 from recsat.contract.domain import (
     CandidateFilter,
@@ -78,6 +78,7 @@ __all__ = [
     "Saveable",
     "SavedArmError",
     "SavedModelError",
+    "ScoredInParts",
     "StoreError",
     "TextReranker",
     "TrainingData",

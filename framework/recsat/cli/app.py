@@ -26,6 +26,7 @@ from recsat.cli.scaffolding import new_plugin
 from recsat.cli.scoring import score
 from recsat.cli.serving import serve
 from recsat.cli.settings import config
+from recsat.cli.why import why
 from recsat.errors import RecsatError
 
 REFUSED = 2
@@ -92,6 +93,7 @@ for command in (
     plan,
     report,
     recommend,
+    why,
     serve,
     score,
     aa,

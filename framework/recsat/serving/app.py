@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Annotated, Any, Final, ParamSpec, TypeVar
 
 import anyio
 import polars as pl
-from fastapi import FastAPI
+from fastapi import FastAPI, Query
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -30,11 +30,13 @@ from recsat.serving.messages import (
     Recommendations,
     RecommendedList,
     RecommendRequest,
+    WhyRequest,
 )
 from recsat.serving.metrics import CONTENT_TYPE, Metrics, forget_the_dead, forget_this_process
 from recsat.serving.problems import MEDIA_TYPE, Problem, Refusal, answer_problems
 from recsat.serving.settings import ServingSettings
 from recsat.serving.source import ModelSource
+from recsat.stages.model.explanation import Explanation
 from recsat.stages.model.loaded import Model
 
 P = ParamSpec("P")
@@ -139,6 +141,11 @@ class Service:
             ],
         )
 
+    def why(self, request: WhyRequest) -> Explanation:
+        self._check_narrowing(request.k, request.include, request.exclude)
+        live = self.current.live()
+        return live.why(request.user, request.item, request.k, request.include, request.exclude, request.kinds)
+
     def append(self, request: EventsRequest) -> Acknowledged:
         self._check("events", request.events, self.settings.max_events)
         appended = self._writer.append(request.events)
@@ -179,6 +186,11 @@ def _routes(app: FastAPI, service: Service) -> None:
         Send a batch again until it is acknowledged: an event_id that is there already changes nothing.
         """
         return _json(await anyio.to_thread.run_sync(service.append, request))
+
+    @app.get("/v1/why", responses=REFUSED, response_model=Explanation)
+    async def why(request: Annotated[WhyRequest, Query()]) -> Response:
+        """Why an item is in a user's list or is not, at which step it fell out, and what would have to change."""
+        return _json(await service.compute(service.why, request))
 
     @app.get("/healthz", responses={400: REFUSED["4XX"]})
     async def health() -> Health:

@@ -39,6 +39,19 @@ class RecommendRequest(BaseModel):
     kinds: Ids = Field(description="Kinds of items that alone may be listed; empty: all.")
 
 
+class WhyRequest(BaseModel):
+    """Whose list, which item, and the request that the list is of."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    user: Id = Field(description="User id.", examples=["1"])
+    item: Id = Field(description="Item id.", examples=["318"])
+    k: int | None = Field(None, ge=1, le=MOST_PLACES, description="Length of the list; empty: as in the model's run.")
+    include: Ids = Field(description="Item ids that alone may be listed; empty: all.")
+    exclude: Ids = Field(description="Item ids that must not be listed.")
+    kinds: Ids = Field(description="Kinds of items that alone may be listed; empty: all.")
+
+
 class ListedItem(BaseModel):
     """A place of a list."""
 

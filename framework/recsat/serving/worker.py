@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
+import threading
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Final
 
@@ -30,5 +34,19 @@ class WorkerOptions(BaseModel):
 def app() -> FastAPI:
     """The application of this process."""
     options = WorkerOptions.model_validate_json(os.environ[VARIABLE])
+    _end_with_parent()
     torch.set_num_threads(1)  # processes share the cores; threads of one that wait for each other only cost
     return create_app(FolderSource(options.model), options.log, options.settings, key=key_of())
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the one that started it was killed: it would keep the port, and nobody would watch it."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="recsat-parent", daemon=True).start()
