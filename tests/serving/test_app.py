@@ -17,6 +17,7 @@ from served_models import service, wait_until
 
 from recsat.feedback.log import FeedbackLog
 from recsat.plugins import load_plugins
+from recsat.stages.model.explanation import Explanation
 from recsat.stages.model.files import open_model
 from recsat.stages.model.loaded import Model
 
@@ -101,6 +102,47 @@ def test_what_everybody_did_moves_the_list_of_who_is_not_known(finished_run: Pat
         wait_until(lambda: popular() != before)
         assert popular()[0] == last
         assert "recsat_folded_sequence 100.0" in client.get("/metrics").text
+
+
+def test_why_answers_of_the_list_of_this_moment(client: TestClient, finished_run: Path) -> None:
+    lists = client.post("/v1/recommend", json={"users": ["3"], "k": 2}).json()["lists"]
+    best = lists[0]["items"][1]["item_id"]
+
+    def why(**query: Any) -> dict[str, Any]:
+        answer = client.get("/v1/why", params={"user": "3", "item": best, **query})
+        assert answer.status_code == 200
+        return dict(answer.json())
+
+    assert (why()["step"], why()["rank"]) == ("listed", 2)
+    assert why(k=1)["step"] == "k"
+    assert why(exclude=[best, "318"])["changes"][0]["filters"] == ["request.exclude"]
+    assert why(item="zzz")["step"] == "catalogue"
+    client.post("/v1/events", json={"events": [event(40, user_id="3", item_id=best)]}).raise_for_status()
+    answer = why()
+    assert answer["removals"][0]["name"] == "seen"
+    assert answer["sentences"][0].startswith("Filter seen removes it")
+    assert answer == Explanation.model_validate(without_words(answer)).model_dump()
+
+
+def without_words(answer: dict[str, Any]) -> dict[str, Any]:
+    """What the sentences are made of."""
+    return {name: value for name, value in answer.items() if name != "sentences"}
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"user": "1"}, "item: field required."),
+        ({"user": "1", "item": "318", "k": 51}, "k: at most 50 here, not 51."),
+        ({"user": "1", "item": "318", "k": "x"}, "k: input should be a valid integer"),
+        ({"user": "1", "item": "318", "exclude": "zzz"}, "item 'zzz' is not in the catalogue of "),
+        ({"user": "1", "item": "318", "of": "x"}, "of: extra inputs are not permitted."),
+    ],
+)
+def test_what_a_question_why_gets_wrong_is_one_sentence(
+    client: TestClient, query: dict[str, Any], expected: str
+) -> None:
+    assert detail(client.get("/v1/why", params=query), 422).startswith(expected)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ KEY = {"X-API-Key": "secret"}
 OPERATIONS = [
     ("POST", "/v1/recommend"),
     ("POST", "/v1/events"),
+    ("GET", "/v1/why"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),

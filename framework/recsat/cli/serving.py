@@ -42,7 +42,7 @@ def serve(
     """
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
-        raise ConfigError(f"recsat serve needs {', '.join(missing)}. Install them: pip install 'recsat[serve]'")
+        raise ConfigError(f"recsat serve needs {', '.join(missing)}. Install it: pip install 'recsat[serve]'")
     from recsat.serving.server import serve as serve_model
     from recsat.serving.settings import ServingSettings
 
