@@ -54,7 +54,11 @@ class SavedArmError(RecsatError):
 
 
 class FeedbackError(RecsatError):
-    """The feedback log cannot be used, or an event contradicts one that it has."""
+    """The feedback log cannot be used."""
+
+
+class EventConflict(FeedbackError):
+    """An event has the id of another one in the log."""
 
 
 class SavedModelError(RecsatError):

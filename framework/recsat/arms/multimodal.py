@@ -71,3 +71,12 @@ class MultimodalAligned(AlignedText):
         ends = np.cumsum([vectors.shape[1] for vectors in self.modalities.values()])[:-1]
         parts = np.split(self.query_vectors(users), ends, axis=1)
         return dict(zip(self.modalities, parts, strict=True))
+
+    def parts(self, users: UserBatch, items: NDArray[np.int64]) -> Mapping[str, NDArray[np.float32]]:
+        """The inner product of each modality."""
+        ends = np.cumsum([vectors.shape[1] for vectors in self.modalities.values()])[:-1]
+        queries, vectors = (np.split(array, ends, axis=-1) for array in (self.query_vectors(users), self.item_vectors))
+        return {
+            name: np.einsum("ud,und->un", query, of_items[items])
+            for name, query, of_items in zip(self.modalities, queries, vectors, strict=True)
+        }

@@ -26,7 +26,9 @@ from recsat.cli.run_list import runs
 from recsat.cli.runs import demo, run
 from recsat.cli.scaffolding import new_plugin
 from recsat.cli.scoring import score
+from recsat.cli.serving import serve
 from recsat.cli.settings import config
+from recsat.cli.why import why
 from recsat.errors import RecsatError
 
 REFUSED = 2
@@ -88,7 +90,7 @@ def recsat(
 
 
 for command in (
-    demo, run, plan, report, recommend, promote, rollback, promoted, feedback, score, aa, compare, config, finetune, plugins, doctor, new_plugin
+    demo, run, plan, report, recommend, why, promote, rollback, promoted, feedback, serve, score, aa, compare, config, finetune, plugins, doctor, new_plugin
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(runs)

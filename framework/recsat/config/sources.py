@@ -25,8 +25,8 @@ from recsat.errors import ConfigError
 
 Model = TypeVar("Model", bound=BaseModel)
 PREFIX = "RECSAT_"
-NOT_SETTINGS = frozenset({"RECSAT_DATA"})
-"""Variables that are no settings: the folder of data too large to bundle."""
+NOT_SETTINGS = frozenset({"RECSAT_API_KEY", "RECSAT_DATA", "RECSAT_SERVE"})
+"""Variables that are no settings: a service's key, the folder of data too large to bundle, what ``recsat serve`` says to its processes."""
 OF_OTHER_COMMANDS = frozenset({"finetune"})
 """Sections that a file or the environment may have for a command that reads more than a run: the others leave them alone."""
 

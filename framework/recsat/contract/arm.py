@@ -84,6 +84,18 @@ class RatingPredictor(Protocol):
         ...
 
 
+@runtime_checkable
+class ScoredInParts(Protocol):
+    """An arm that can say what its scores are made of."""
+
+    def parts(self, users: UserBatch, items: NDArray[np.int64]) -> Mapping[str, NDArray[np.float32]]:
+        """By name, what each part adds to the scores of ``items``, float32 (n_users, n); they add up to the score.
+
+        ``items`` is int64 (n_users, n) of item indices. A part that has no share in an item's score is 0 there.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class ArmState:
     """All that a fitted arm is, in two forms that a file can hold without code."""

@@ -23,7 +23,7 @@ import polars as pl
 from recsat.atomic import sync_folder
 from recsat.config.home import state_folder
 from recsat.config.settings import RunConfig
-from recsat.errors import FeedbackError
+from recsat.errors import EventConflict, FeedbackError
 from recsat.feedback.event import FeedbackEvent
 
 FILE: Final = "events.sqlite"
@@ -146,8 +146,8 @@ class FeedbackLog:
     def append(self, events: Sequence[FeedbackEvent]) -> Appended:
         """Appends ``events`` in their order, all or none; they are on the disk when this returns.
 
-        Events that the log has already are left aside; one without a timestamp gets the time of its first arrival. Raises FeedbackError, and appends nothing, where an id is that of another event:
-        an event that came with other content.
+        Events that the log has already are left aside; one without a timestamp gets the time of its first arrival. Raises EventConflict, and appends
+        nothing, where an id is that of an event that came with other content.
         """
         arrival = datetime.now(UTC)
         with self._turn, self._errors(), self._transaction():
@@ -170,10 +170,15 @@ class FeedbackLog:
         if event.timestamp is None and "timestamp" in different:
             different.remove("timestamp")
         if different:
-            raise FeedbackError(
+            raise EventConflict(
                 f"event {event.event_id!r} is in the feedback log already, with another {' and '.join(different)}. Give every event an id of "
                 "its own."
             )
+
+    def check_writable(self) -> None:
+        """Takes a writer's turn and writes nothing; raises FeedbackError where there is none to be had."""
+        with self._turn, self._errors(), self._transaction():
+            pass
 
     @property
     def last(self) -> int:

@@ -15,7 +15,7 @@ from scipy.sparse import csr_array, vstack
 from torch import Tensor
 
 from recsat.arms.saved import ArmItems, load_arm, save_arm
-from recsat.contract.arm import RatingPredictor, Reasons, Recommender, Saveable
+from recsat.contract.arm import RatingPredictor, Reasons, Recommender, Saveable, ScoredInParts
 from recsat.contract.interactions import TrainingData, UserBatch
 from recsat.testing.worlds import checkerboard, taste_groups, without_events_on
 
@@ -209,6 +209,20 @@ class RecommenderContract:
         nobody = _with_histories(np.zeros((1, len(train.catalogue)), dtype=np.float32))
         of_nobody = arm.predict_ratings(nobody, np.array([[0, 1]]))
         assert np.isfinite(of_nobody).all(), "a user who rated nothing gets a predicted rating that is not finite."
+
+    def test_the_parts_of_a_score_add_up_to_it(self) -> None:
+        for train in (self.world(), without_events_on(self.world(), slice(3))):
+            arm, users = self.make().fit(train), train.users
+            if not isinstance(arm, ScoredInParts):
+                pytest.skip("the arm does not say what its scores are made of")
+            items = np.tile(np.array([0, 1, 5, len(train.catalogue) - 1]), (len(users), 1))
+            parts = arm.parts(users, items)
+            for name, part in parts.items():
+                assert part.dtype == np.float32, f"part {name!r} is {part.dtype}; return float32."
+                assert part.shape == items.shape, f"part {name!r} has shape {part.shape}; return {items.shape}."
+            total = torch.from_numpy(np.sum(list(parts.values()), axis=0))
+            scores = arm.score(users).cpu().gather(1, torch.from_numpy(items))
+            _assert_close(total, scores, "the parts of a score do not add up to it.")
 
     def test_a_saved_and_loaded_arm_gives_the_same_answers(self) -> None:
         train = self.world()

@@ -180,6 +180,21 @@ class Hybrid(SavedByAttributes):
         scores = torch.where(self.warm, warm, c.offset * _lengths(users).sqrt()[:, None] + c.slope * unseen)
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
 
+    def parts(self, users: UserBatch, items: NDArray[np.int64]) -> Mapping[str, NDArray[np.float32]]:
+        """Of a warm item what is liked together with the history and what its text says; of an unseen one its text and its head start."""
+        c, places = self.blend_of_parts, torch.from_numpy(items)
+        warm, gain = self.warm[places], self.gain[places]
+        text = self.text_part.score(users).gather(1, places) / self.text_unit
+        taste = self.warm_part.score(users).gather(1, places) / self.warm_unit
+        unseen = self.unseen_part.score(users).gather(1, places) / self.unseen_unit
+        parts = {
+            "liked together": torch.where(warm, taste * gain, 0.0),
+            "text": torch.where(warm, c.blend * text * gain, 0.0),
+            "text of an unseen item": torch.where(warm, 0.0, c.slope * unseen),
+            "offset of an unseen item": torch.where(warm, 0.0, c.offset * _lengths(users).sqrt()[:, None]),
+        }
+        return {name: part.to(torch.float32).numpy() for name, part in parts.items()}
+
     def queries(self, users: UserBatch) -> Mapping[str, NDArray[np.float32]]:
         """The texts mapped to taste for what is unseen, and ``taste``, a short form of the item-item weights, for the rest."""
         text = self.unseen_part.queries(users)

@@ -14,6 +14,7 @@ import polars as pl
 from recsat.config.settings import RunConfig
 from recsat.feedback.events import as_events
 from recsat.feedback.log import FeedbackLog, has_log, log_folder
+from recsat.stages.model.explanation import Explanation
 from recsat.stages.model.loaded import Model
 
 logger = logging.getLogger(__name__)
@@ -81,6 +82,18 @@ class LiveModel:
     ) -> pl.DataFrame:
         """As :meth:`Model.recommend`, from histories that have every event of the log."""
         return self.at(users).recommend(users, k, include, exclude, kinds)
+
+    def why(
+        self,
+        user: str,
+        item: str,
+        k: int | None = None,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        kinds: Sequence[str] = (),
+    ) -> Explanation:
+        """As :meth:`Model.why`, of the list that :meth:`recommend` makes at this moment."""
+        return self.at([user]).why(user, item, k, include, exclude, kinds)
 
     def _events(self, feedback: pl.DataFrame) -> pl.DataFrame:
         events, faults = as_events(feedback, self._fitted.events_schema)

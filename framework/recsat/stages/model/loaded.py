@@ -30,6 +30,7 @@ from recsat.lists.requests import request_filters
 from recsat.lists.topics import CatalogueTopics, catalogue_topics
 from recsat.plugins import Plugins, load_plugins
 from recsat.stages.model.card import ModelCard
+from recsat.stages.model.explanation import Explanation
 from recsat.stages.model.files import (
     ARM,
     EVENTS,
@@ -175,6 +176,23 @@ class Model:
             "user_id", "item_id", "title", "rank", "score", "arm", "reason", "fallback"
         )
 
+    def why(
+        self,
+        user: str,
+        item: str,
+        k: int | None = None,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        kinds: Sequence[str] = (),
+    ) -> Explanation:
+        """Why ``item`` is in the list of ``user`` that :meth:`recommend` makes of the same request, or is not, and what would change that.
+
+        An item that the catalogue does not have is an answer (``step`` is ``catalogue``). Raises as :meth:`recommend` does.
+        """
+        from recsat.stages.model.why import explained
+
+        return explained(self, user, item, k, include=include, exclude=exclude, kinds=kinds)
+
     def steps(self, audience: ModelAudience, request: Request) -> Iterator[Steps]:
         """How the lists of :meth:`recommend` come about, block by block: what filters leave, scores, the reranker's places, fallbacks."""
         return steps_of(audience, self.arm, request)
@@ -188,9 +206,21 @@ class Model:
         kinds: Sequence[str] = (),
     ) -> ModelAudience:
         """``users``, each once, under the run's filters and those of the request."""
+        return self.under(users, self.rules_of_request(include=include, exclude=exclude, kinds=kinds))
+
+    def rules_of_request(
+        self, *, include: Sequence[str] = (), exclude: Sequence[str] = (), kinds: Sequence[str] = ()
+    ) -> dict[str, CandidateFilter]:
+        """The run's filters by name, and those of a request."""
+        return {
+            **self.filters,
+            **request_filters(self.catalogue, include=include, exclude=exclude, kinds=kinds),
+        }
+
+    def under(self, users: Sequence[str], filters: Mapping[str, CandidateFilter]) -> ModelAudience:
+        """``users``, each once, under these ``filters`` alone."""
         batch = self.histories.batch(list(dict.fromkeys(users)))
-        narrower = request_filters(self.catalogue, include=include, exclude=exclude, kinds=kinds)
-        plan = plan_filters({**self.filters, **narrower}, self.catalogue, batch.ids, self.tables.of_items)
+        plan = plan_filters(filters, self.catalogue, batch.ids, self.tables.of_items)
         return ModelAudience(self.catalogue, batch, plan, self.fallbacks)
 
     def asking(self, users: UserBatch, k: int | None = None) -> Request:

@@ -1,0 +1,46 @@
+"""``recsat why``: why an item is in a user's list, or is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recsat.cli.consoles import cell, output
+from recsat.cli.options import AsJson
+from recsat.cli.run_folders import run_folder
+
+
+def why(
+    user: Annotated[str, typer.Argument(metavar="USER", help="User id.")],
+    item: Annotated[str, typer.Argument(metavar="ITEM", help="Item id.")],
+    run: Annotated[Path, typer.Option(metavar="FOLDER", help="A finished run, or a model folder.")] = Path(
+        "runs/latest"
+    ),
+    k: Annotated[
+        int | None, typer.Option("--k", "-k", min=1, max=1000, help="Length of a list.", show_default="as in the run")
+    ] = None,
+    include: Annotated[
+        list[str] | None, typer.Option(metavar="ITEM", help="Only these items; may be repeated.", show_default=False)
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="ITEM", help="Not these items; may be repeated.", show_default=False)
+    ] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(metavar="KIND", help="Only these kinds; may be repeated.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say at which step an item came into a user's list or fell out of it, and what would have to change."""
+    from recsat.stages.model.loaded import Model
+
+    explanation = Model.load(run_folder(run)).why(user, item, k, include or [], exclude or [], kind or [])
+    console = output()
+    if as_json:
+        console.print_json(data=explanation.model_dump(mode="json"))
+        return
+    title = "" if explanation.title is None else f" · {explanation.title}"
+    console.print(cell(f"{user} · {item}{title}"), style="bold", soft_wrap=True)
+    for sentence in explanation.sentences:
+        console.print(cell(sentence), soft_wrap=True)

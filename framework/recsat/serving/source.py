@@ -1,0 +1,36 @@
+"""Which model is served now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from recsat.stages.model.files import open_model
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A model folder and the fingerprint that it has now."""
+
+    fingerprint: str
+    path: Path
+
+
+class ModelSource(Protocol):
+    """Names the model to serve; asked every few seconds, and so cheap."""
+
+    def current(self) -> ModelVersion:
+        """Raises :class:`~recsat.SavedModelError` where there is none."""
+        ...
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """The model of a run or of a model folder; of ``runs/latest``, whichever run that is by now."""
+
+    path: Path
+
+    def current(self) -> ModelVersion:
+        files = open_model(self.path)
+        return ModelVersion(files.fingerprint, files.path)
