@@ -37,6 +37,10 @@ KINDS = (
     Kind("pipeline"),
     Kind("pipeline_expert"),
     Kind("evaluate", cron=NIGHT, active=False),
+    Kind("promote"),
+    Kind("feedback", every=timedelta(minutes=5), active=False),
+    Kind("recommend"),
+    Kind("finetune", queue=GPU_QUEUE),
 )
 
 

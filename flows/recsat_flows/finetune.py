@@ -12,9 +12,11 @@ from recsat.finetune.settings import FinetuneConfig
 from recsat.plugins import load_plugins
 from recsat.run import RunFolder, claimed, run_stage
 from recsat_flows.progress import PrefectProgress
+from recsat_flows.runs import run_name
+from recsat_flows.steps import ACCELERATOR, retried
 
 
-@task(name="finetune-stage", task_run_name="{stage}")
+@task(name="finetune-stage", task_run_name="{stage}", tags={ACCELERATOR}, **retried())
 def step(folder: str, stage: str) -> str:
     """One stage in this process. A retry goes on from the last checkpoint."""
     run = RunFolder(Path(folder))
@@ -27,14 +29,8 @@ def step(folder: str, stage: str) -> str:
 DEFAULTS = FinetuneConfig()
 
 
-@flow(name="recsat-finetune", persist_result=False, result_serializer="json", validate_parameters=True)
-def finetune(config: FinetuneConfig = DEFAULTS, resume: str | None = None) -> str:
-    """Fit the text encoder to the domain's own interactions, and compare before and after.
-
-    Args:
-        config: What to train on and how. The model is written to finetune/model of the run folder that is returned.
-        resume: Folder of a training that was cut short. Its own settings are used, and it goes on from its checkpoint.
-    """
+def train(config: FinetuneConfig, resume: str | None = None) -> str:
+    """Trains in the flow run that calls, and shows before and after; the run folder."""
     folder = open_finetune(config, None if resume is None else Path(resume))
     get_run_logger().info("run folder %s", folder.path)
     with claimed(folder):
@@ -49,3 +45,14 @@ def finetune(config: FinetuneConfig = DEFAULTS, resume: str | None = None) -> st
                 description=f"Fine-tuning {folder.run_id}",
             )
     return str(folder.path)
+
+
+@flow(name="finetune", flow_run_name=run_name, persist_result=False, result_serializer="json", validate_parameters=True)
+def finetune(config: FinetuneConfig = DEFAULTS, resume: str | None = None) -> str:
+    """Fit the text encoder to the domain's own interactions, and compare before and after.
+
+    Args:
+        config: What to train on and how. The model is written to finetune/model of the run folder that is returned.
+        resume: Folder of a training that was cut short. Its own settings are used, and it goes on from its checkpoint.
+    """
+    return train(config, resume)

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from recsat import DomainConfig, RunConfig
 from recsat.config.settings import RankSettings, Settings
+from recsat.finetune.settings import FinetuneConfig
 from recsat.plugins import Plugins
 
 NONE: Literal["none"] = "none"
@@ -90,6 +91,83 @@ def short_form(plugins: Plugins, name: str) -> type[Form]:
         ),
     }
     return create_model(f"{_title(name)}ShortRun", __base__=Form, __doc__=f"A run of the domain {name}.", **fields)
+
+
+def promote_form(plugins: Plugins, name: str) -> type[Form]:
+    """Which run's model is to be served, and who decides."""
+    fields: dict[str, Any] = {
+        "run": (
+            str,
+            Field(
+                "latest",
+                min_length=1,
+                description="A finished run of this domain, by its name or folder. latest: the last one.",
+            ),
+        ),
+        "policy": (
+            Literal["as in the run", "not-worse", "better", "always"],
+            Field(
+                "as in the run",
+                description="not-worse: not worse by more than the margin. better: shown to be better. always: no comparison.",
+            ),
+        ),
+        "ask": (bool, Field(True, description="Where the evidence refuses, pause and ask a person.")),
+        "hours": (
+            float,
+            Field(
+                24.0,
+                gt=0,
+                le=24 * 30,
+                description="How long to wait for the answer; what is served stays where none comes.",
+            ),
+        ),
+    }
+    return create_model(f"{_title(name)}Promotion", __base__=Form, __doc__=f"A model of the domain {name}.", **fields)
+
+
+def lists_form(plugins: Plugins, name: str) -> type[Form]:
+    """Lists for some users, or everybody."""
+    kinds = plugins.domain(name).kinds
+    fields: dict[str, Any] = {
+        "users": (list[str], Field([], description="User ids. Empty: everybody whom the model knows.")),
+        "k": (int | None, Field(None, ge=1, le=1000, description="Length of a list. Empty: as in the run.")),
+        "include": (list[str], Field([], description="Item ids that alone may be shown. Empty: all.")),
+        "exclude": (list[str], Field([], description="Item ids that must not be shown.")),
+        "kinds": (list[_choice(kinds)], Field([], description="Kinds of item that are asked for. Empty: all.")),  # type: ignore[misc]
+        "run": (
+            str,
+            Field(
+                "",
+                description="A finished run, by its name or folder. Empty: the model that is served, else the last run.",
+            ),
+        ),
+        "target": (
+            str,
+            Field(
+                "lists.parquet",
+                pattern=r"^[\w.-]+\.parquet$",
+                description="File for the lists, in the folder lists of home.",
+            ),
+        ),
+    }
+    return create_model(f"{_title(name)}Lists", __base__=Form, __doc__=f"Lists of the domain {name}.", **fields)
+
+
+def feedback_form(plugins: Plugins, name: str) -> type[Form]:
+    """Lists that follow what users do."""
+    fields: dict[str, Any] = {
+        "k": (int | None, Field(None, ge=1, le=1000, description="Length of a list. Empty: as in the run.")),
+    }
+    return create_model(f"{_title(name)}Feedback", __base__=Form, __doc__=f"Feedback of the domain {name}.", **fields)
+
+
+def finetune_form(plugins: Plugins, name: str) -> type[FinetuneConfig]:
+    """A training of the encoder on one domain."""
+    form = expert_form(plugins, name)
+    fields: dict[str, Any] = {"run": (form, Field(form(), description="The run whose data are learnt from."))}
+    return create_model(
+        f"{_title(name)}Training", __base__=FinetuneConfig, __doc__=f"A training on the domain {name}.", **fields
+    )
 
 
 def run_config(form: BaseModel, plugins: Plugins, domain: str) -> RunConfig:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC
+from typing import Any
 
 from prefect import runtime
 from prefect.client.orchestration import get_client
@@ -37,9 +38,14 @@ def run_name(domain: str | None = None) -> str:
 
 
 def _domain_of(parameters: dict[str, object]) -> str | None:
-    config = parameters.get("config")
-    domain = config.get("domain") if isinstance(config, dict) else getattr(config, "domain", None)
-    return domain if isinstance(domain, str) else None
+    """That of a run's configuration, or of the run inside a training's."""
+    config: Any = parameters.get("config")
+    for _ in range(2):
+        domain = config.get("domain") if isinstance(config, dict) else getattr(config, "domain", None)
+        if isinstance(domain, str):
+            return domain
+        config = config.get("run") if isinstance(config, dict) else getattr(config, "run", None)
+    return None
 
 
 def run_key(domain: str) -> str:

@@ -31,17 +31,24 @@ def may_pass(_: Task[Any, Any], __: TaskRun, state: State[Any]) -> bool:
     return isinstance(error, ConnectionError | TimeoutError | sqlite3.OperationalError)
 
 
+def retried() -> dict[str, Any]:
+    """How a task is tried again: what may pass, with back-off and jitter; results stay in the process."""
+    return {
+        "retries": RETRIES,
+        "retry_delay_seconds": exponential_backoff(FIRST_DELAY_S),
+        "retry_jitter_factor": 0.5,
+        "retry_condition_fn": may_pass,
+        "persist_result": False,
+    }
+
+
 def task_of(stage: Stage) -> Task[[str], str]:
     """The stage as a task in this process; what it had finished before a retry stands."""
 
     @task(
         name=stage.name,
         tags={ACCELERATOR} if stage.name in USES_ACCELERATOR else set(),
-        retries=RETRIES,
-        retry_delay_seconds=exponential_backoff(FIRST_DELAY_S),
-        retry_jitter_factor=0.5,
-        retry_condition_fn=may_pass,
-        persist_result=False,
+        **retried(),
     )
     def work(folder: str) -> str:
         with PrefectProgress() as progress:

@@ -20,7 +20,7 @@ from recsat_flows import by_domain
 def test_prefect_finds_every_flow_by_its_entry_point(name: str) -> None:
     kind = next(
         kind
-        for kind in by_domain.LAST
+        for kind in by_domain.KINDS
         if name.startswith(f"{kind}_") and name.removeprefix(f"{kind}_") in by_domain.domains()
     )
     loaded = load_flow_from_entrypoint(f"recsat_flows.by_domain.{name}")

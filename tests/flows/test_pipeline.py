@@ -6,7 +6,6 @@ import json
 import shutil
 from pathlib import Path
 
-import polars as pl
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
@@ -16,9 +15,7 @@ from recsat import ConfigError, RunConfig
 from recsat.report.summary import render_summary
 from recsat.result.model import Result
 from recsat.stages import PIPELINE
-from recsat.stages.serve import ServeConfig
 from recsat_flows.pipeline import pipeline
-from recsat_flows.recommend import recommend
 from recsat_flows.steps import TASKS
 
 
@@ -59,18 +56,6 @@ def test_a_resumed_flow_runs_only_what_is_missing(
     assert Path(pipeline(small_run_config, resume=str(folder))).resolve() == folder.resolve()
     assert (folder / "report.html").exists()
     assert (folder / "lists" / "warm.parquet").stat().st_mtime_ns == before
-
-
-@pytest.mark.server
-@pytest.mark.usefixtures("prefect")
-def test_lists_for_some_users_are_written_and_shown(finished_run: Path, tmp_path: Path) -> None:
-    target = tmp_path / "lists.parquet"
-    recommend(ServeConfig(run=str(finished_run), users=["1", "2"], k=3), str(target))
-    lists = pl.read_parquet(target)
-    assert lists.group_by("user_id").len().sort("user_id").rows() == [("1", 3), ("2", 3)]
-    rows = artifact_data("recsat-lists")
-    assert isinstance(rows, str)
-    assert [row["item_id"] for row in json.loads(rows)] == lists["item_id"].to_list()
 
 
 @pytest.mark.server

@@ -1,4 +1,4 @@
-"""The stages of a run, in order; and what comes after it: lists from its model.
+"""The stages of a run, in order.
 
 Importing this package loads no torch: each stage's module is imported when the stage runs.
 """

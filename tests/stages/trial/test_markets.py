@@ -15,8 +15,8 @@ from recsat.run import execute
 from recsat.run.folder import open_run
 from recsat.run.stage import StageContext
 from recsat.stages import PIPELINE
+from recsat.stages.model.loaded import Model
 from recsat.stages.prepare import read_split
-from recsat.stages.serve import ServeConfig, serve
 from recsat.stages.trial.fold import validation_fold
 from recsat.stages.trial.inputs import embedded_inputs
 
@@ -56,7 +56,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def lists(run: Path, user: str) -> pl.DataFrame:
-    return serve(ServeConfig(run=str(run), users=[user], k=4), load_plugins(["ecommerce"]))
+    return Model.load(run, load_plugins(["ecommerce"])).recommend([user], k=4)
 
 
 def test_a_newcomer_is_served_by_what_is_bought_in_their_market_and_told_so(run: Path) -> None:

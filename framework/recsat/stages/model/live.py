@@ -103,9 +103,9 @@ class LiveModel:
 
 
 @contextmanager
-def following(model: Model) -> Iterator[LiveModel | None]:
-    """``model`` beside the feedback log of its home; None where there is no log, and none is made."""
-    folder = log_folder(RunConfig.model_validate(model.card.config))
+def following(model: Model, config: RunConfig | None = None) -> Iterator[LiveModel | None]:
+    """``model`` beside the feedback log of the home of ``config`` (None: of its run's); None where there is no log, and none is made."""
+    folder = log_folder(config or RunConfig.model_validate(model.card.config))
     if not has_log(folder):
         yield None
         return

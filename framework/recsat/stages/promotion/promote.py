@@ -52,10 +52,12 @@ class Outcome:
     changed: bool
 
 
-def promote(folder: RunFolder, plugins: Plugins, rule: PromoteSettings | None = None) -> Outcome:
+def promote(
+    folder: RunFolder, plugins: Plugins, rule: PromoteSettings | None = None, why: str | None = None
+) -> Outcome:
     """Serves the model of a finished run in the place of what is served, if the evidence lets it.
 
-    ``rule`` stands for the run's own ``promote``. A refusal by the evidence is an outcome, written with its figures; nothing is
+    ``rule`` stands for the run's own ``promote``; ``why`` for the sentence that the evidence gives, where a person decides. A refusal by the evidence is an outcome, written with its figures; nothing is
     done where the model is served already. Raises :class:`~recsat.RecsatError` where the run has no model, where index or model folder fail a
     check, and where another process promotes.
     """
@@ -76,7 +78,7 @@ def promote(folder: RunFolder, plugins: Plugins, rule: PromoteSettings | None = 
             action="refused" if failing else "promoted",
             time=datetime.now(UTC),
             policy=rule.policy,
-            why=_why(rule, evidence, served),
+            why=_why(rule, evidence, served) if why is None else why,
             fingerprint=files.fingerprint,
             arm=model.card.arm,
             run_id=folder.run_id,
@@ -92,6 +94,14 @@ def promote(folder: RunFolder, plugins: Plugins, rule: PromoteSettings | None = 
         _keep_model(files, place.model_folder(files.fingerprint))
         _move(place, store, config.domain, [*place.decisions(), decision])
     return Outcome(decision, changed=True)
+
+
+def keep(config: RunConfig, refused: Decision, why: str) -> Decision:
+    """Writes down that a person was asked about a refusal, and keeps what is served."""
+    decision = refused.model_copy(update={"id": uuid.uuid4().hex, "time": datetime.now(UTC), "why": why})
+    with _decided(config) as (place, _):
+        place.append(decision)
+    return decision
 
 
 def rollback(config: RunConfig, plugins: Plugins, why: str = "by hand") -> Outcome:
