@@ -83,7 +83,7 @@ def promote_or_ask(folder: RunFolder, policy: str | None, *, ask: bool, hours: f
     """Promotes, or where the evidence refuses and ``ask`` is true pauses the flow run for a person's answer."""
     decision, changed = decide(str(folder.path), policy, None)
     if decision.action == "refused" and ask:
-        decision, changed = _asked(folder, decision, hours)
+        decision, changed = _asking(folder, decision, hours)
     get_run_logger().info("%s: %s", decision.action, decision.why)
     event = "recsat.model.promoted" if changed else "recsat.model.refused" if decision.action == "refused" else None
     if event:
@@ -91,7 +91,7 @@ def promote_or_ask(folder: RunFolder, policy: str | None, *, ask: bool, hours: f
     return decision
 
 
-def _asked(folder: RunFolder, refused: Decision, hours: float) -> tuple[Decision, bool]:
+def _asking(folder: RunFolder, refused: Decision, hours: float) -> tuple[Decision, bool]:
     question = Answer.with_initial_data(description=_question(folder, refused))
     try:
         answer = pause_flow_run(wait_for_input=question, timeout=int(hours * 3600))

@@ -21,7 +21,11 @@ from prefect.exceptions import ParameterTypeError
 from recsat.errors import ConfigError, RunError
 from recsat.feedback.event import FeedbackEvent
 from recsat.feedback.log import FeedbackLog
+from recsat.plugins import load_plugins
+from recsat.result.model import Result
 from recsat.run.folder import RunFolder, open_run
+from recsat.run.stage import StageContext
+from recsat.stages import REPORT
 from recsat.stages.model.refresh import current_lists
 from recsat.stages.promotion.promote import Outcome
 from recsat.stages.promotion.record import Decision, PromotionPlace, promoted_model
@@ -163,6 +167,10 @@ def test_where_the_evidence_refuses_a_person_is_asked_and_the_answer_is_kept(
     assert [policy for policy, _ in refusing.calls] == policies
     word = "published" if publish == "publish" else "kept"
     assert history(home)[-1].why == f"{word} by hand: the old index is broken"
+    folder = run_of("content", "latest")
+    REPORT.work(StageContext.open(folder, load_plugins()))
+    decisions = Result.model_validate(folder.read_json("result.json")).decisions
+    assert (decisions[0].why, decisions[0].action) == (f"{word} by hand: the old index is broken", action)
 
 
 @pytest.mark.server

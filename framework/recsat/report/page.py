@@ -18,6 +18,7 @@ from recsat.config.settings import Language
 from recsat.report import answers
 from recsat.report.alerts import alert_in_words
 from recsat.report.curve_plot import curve_plot
+from recsat.report.decisions import decision_in_words
 from recsat.report.fitness import facts, reason
 from recsat.report.headline import answer_in_words, arms_on, confidence, headlines, not_measured, split_names
 from recsat.report.language import (
@@ -89,6 +90,7 @@ def _context(result: Result) -> dict[str, Any]:
         | {one.reason for one in result.fitness}
         | {one.lack for one in result.attributions}
         | {one.lack for one in result.alerts}
+        | {one.why for one in result.decisions}
         | {verdict.sentence for verdict in result.verdicts},
         "labels": answers.measure_labels(result),
         "verdicts": _verdicts(result.verdicts),
@@ -163,6 +165,7 @@ def templates() -> jinja2.Environment:
     environment.install_gettext_callables(message, plural_message, newstyle=True)  # type: ignore[attr-defined]
     for function in (
         alert_in_words,
+        decision_in_words,
         answers.dimension_label,
         answers.outcome_label,
         draws_in_words,

@@ -6,7 +6,7 @@ from recsat.report.answers import split_answers
 from recsat.report.dot_plot import as_data_uri, dot_plot
 from recsat.report.headline import answer_in_words, arms_on, headlines, lead_measure, mean_of, split_names
 from recsat.report.language import gettext, in_catalogue, in_language, language_of
-from recsat.report.markdown import alerts_in_markdown, escape, markdown_table, whole
+from recsat.report.markdown import alerts_in_markdown, decisions_in_markdown, escape, markdown_table, whole
 from recsat.report.tables import interval_in_words
 from recsat.result.model import ArmResult, MeasureInfo, Result
 from recsat.result.numerals import decimals_for, moment, number
@@ -19,6 +19,7 @@ def render_summary(result: Result, page: str) -> str:
         parts = [
             whole(answer_in_words(lines)),
             alerts_in_markdown(result),
+            decisions_in_markdown(result),
             "\n".join(
                 f"- **{escape(one.split)}: {one.outcome}.** {whole(one.text)}" for one in split_answers(result, lines)
             ),

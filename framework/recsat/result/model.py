@@ -443,6 +443,19 @@ class Alert(Part):
     """Whether the arm is worse beyond chance, and by at least ``worse_by`` of its mean before."""
 
 
+class ModelDecision(Part):
+    """What was decided of a model of this home's domain: promoted, refused, rolled back to."""
+
+    action: Literal["promoted", "refused", "rolled back"]
+    run: str
+    arm: str
+    created: str
+    """When, ISO 8601."""
+    policy: str
+    why: str
+    """One sentence, in a person's words where a person decided."""
+
+
 class ListedItem(Part):
     item_id: str
     title: str
@@ -508,6 +521,8 @@ class Result(Part):
     """One for each split whose pair was compared."""
     alerts: list[Alert] = []
     """One for each rule of the configuration and split that it names."""
+    decisions: list[ModelDecision] = []
+    """The last decisions before this run about which model is served, the newest first."""
     sample_users: list[SampleUser] = []
     stages: list[StageCost]
     config: dict[str, JsonValue]

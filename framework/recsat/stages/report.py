@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Final
+
+from recsat.config.settings import RunConfig
 from recsat.report.write import write_report
-from recsat.result.model import Result
+from recsat.result.model import ModelDecision, Result
 from recsat.run.history import write_history
 from recsat.run.stage import StageContext, StageCounts
 from recsat.stages.compare import alerts_of
+from recsat.stages.promotion.record import PromotionPlace
+
+DECISIONS_SHOWN: Final = 3
+
+
+def last_decisions(config: RunConfig) -> list[ModelDecision]:
+    """What was decided last about the model that the domain serves, the newest first."""
+    place = PromotionPlace.of(Path(config.home or "."), config.domain, config.store.tenant)
+    return [
+        ModelDecision(
+            action=one.action,
+            run=one.run_id,
+            arm=one.arm,
+            created=one.time.isoformat(),
+            policy=one.policy,
+            why=one.why,
+        )
+        for one in reversed(place.history()[-DECISIONS_SHOWN:])
+    ]
 
 
 def report(context: StageContext) -> StageCounts:
     """Writes report.html, report.md and result.json from what ``evaluate`` found, with the stages' costs and the alerts added, and the run's rows in the history."""
     folder = context.folder
     evaluated = Result.model_validate(folder.read_json("evaluated.json"))
-    result = evaluated.model_copy(update={"stages": folder.costs(), "alerts": alerts_of(folder, evaluated)})
+    result = evaluated.model_copy(
+        update={
+            "stages": folder.costs(),
+            "alerts": alerts_of(folder, evaluated),
+            "decisions": last_decisions(folder.config()),
+        }
+    )
     write_report(result, folder.path)
     write_history(folder, result)
     return StageCounts(n_new=1)
