@@ -2,7 +2,7 @@
 
 Run: ``OMP_NUM_THREADS=1 python tests/benchmarks/serving.py``, with ``--run FOLDER`` for the model of a run as well. The films of lists.py, 2,000 items and
 5,000 users with 20 likes each; a request is ten items with reasons for one user under six filters. The load comes from a second process over
-connections that stay open. *Lists a second of a core* are 1 / CPU seconds of the service for each; percentiles are wall time at the client,
+connections that stay open. *A second of a core* is 1 / CPU seconds of the service for each; percentiles are wall time at the client,
 which shares the machine. implicit scores and cuts by what was liked, and gives neither reasons nor filters.
 """
 
@@ -179,7 +179,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, help="a run, or a model folder, to measure as well")
     run = parser.parse_args().run
     plugins = load_plugins(["content"])
-    print("| what | CPU ms | lists a second of a core | a second here | p50 ms | p99 ms |")
+    print("| what | CPU ms | a second of a core | a second here | p50 ms | p99 ms |")
     print("|---|---|---|---|---|---|")
     with TemporaryDirectory() as folder:
         place = Path(folder)
