@@ -27,7 +27,7 @@ def test_it_says_at_which_step_an_item_fell_out(recsat: Callable[..., Result], f
     answer = json.loads(recsat("why", "1", tenth["item_id"], "-k", "3", "--run", str(finished_run), "--json").stdout)
     assert (answer["step"], answer["changes"][0]["k"], answer["sentences"]) == ("k", 10, lines[1:])
     excluded = recsat("why", "1", tenth["item_id"], "--exclude", tenth["item_id"], "--run", str(finished_run))
-    assert "The request (exclude) removes it" in excluded.stdout
+    assert "It is removed by the request's exclude" in excluded.stdout
     assert "has no item 'zzz'" in recsat("why", "1", "zzz", "--run", str(finished_run)).stdout
 
 

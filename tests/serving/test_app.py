@@ -120,7 +120,7 @@ def test_why_answers_of_the_list_of_this_moment(client: TestClient, finished_run
     client.post("/v1/events", json={"events": [event(40, user_id="3", item_id=best)]}).raise_for_status()
     answer = why()
     assert answer["removals"][0]["name"] == "seen"
-    assert answer["sentences"][0].startswith("Filter seen removes it")
+    assert answer["sentences"][0].startswith("It is removed by filter seen")
     assert answer == Explanation.model_validate(without_words(answer)).model_dump()
 
 

@@ -41,7 +41,8 @@ class Gate:
             except Refusal as refusal:
                 await problem(refusal.status, refusal.detail, refusal.headers)(scope, receive, measured_send)
             else:
-                await self._app(scope, _replayed(body, receive), measured_send)
+                if body is not None:
+                    await self._app(scope, _replayed(body, receive), measured_send)
 
     def _check_caller(self, path: str, headers: Headers) -> None:
         if path in PROBES:
@@ -64,8 +65,8 @@ class Gate:
                 {"WWW-Authenticate": "Bearer"},
             )
 
-    async def _body(self, headers: Headers, receive: Receive) -> bytes:
-        """All of it: it is small, and what is too long is refused before it is read."""
+    async def _body(self, headers: Headers, receive: Receive) -> bytes | None:
+        """All of it, since it is small, and what is too long is refused before it is read; None where the caller went away."""
         too_long = Refusal(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"The body has more than {self._max_bytes} bytes. Send several smaller requests.",
@@ -75,13 +76,15 @@ class Gate:
         if length.isdecimal() and int(length[:20]) > self._max_bytes:
             raise too_long
         body = bytearray()
-        while (message := await receive())["type"] == "http.request":
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
             body += message.get("body", b"")
             if len(body) > self._max_bytes:
                 raise too_long
             if not message.get("more_body", False):
-                break
-        return bytes(body)
+                return bytes(body)
 
     @contextmanager
     def _measured(self, scope: Scope, send: Send) -> Iterator[Send]:

@@ -18,6 +18,7 @@ from recsat.arms.hybrid.holdout import hold_out
 from recsat.arms.hybrid.hybrid import RIDGE_ROUNDS, RIDGES, Hybrid, best_penalty
 from recsat.arms.linear.sessions import session_gram
 from recsat.contract.interactions import TrainingData, UserBatch
+from recsat.testing.worlds import taste_groups, without_events_on
 
 
 def timed(history: csr_array, seed: int = 0) -> csr_array:
@@ -210,3 +211,20 @@ def test_nobody_and_nothing_are_fitted_without_a_fault(blocks: TrainingData) -> 
 def test_splits_that_leave_nothing_are_refused(parameters: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="held_out must lie inside"):
         Hybrid(**parameters)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dense_limit", [20_000, 1])
+def test_the_parts_of_a_score_add_up_whatever_the_blend(dense_limit: int) -> None:
+    """In worlds as even as those of the contract fit leaves popularity out, and the head start at 0."""
+    train = without_events_on(taste_groups(), slice(3))
+    arm = Hybrid(dense_limit=dense_limit).fit(train)
+    arm.blend_of_parts = Blend(blend=0.3, popularity=-0.1, offset=0.7, slope=1.5)
+    arm.gain = torch.linspace(0.5, 2, len(train.catalogue))
+    items = np.tile(np.arange(len(train.catalogue)), (len(train.users), 1))
+    parts = arm.parts(train.users, items)
+    np.testing.assert_allclose(sum(parts.values()), arm.score(train.users).numpy(), rtol=1e-4, atol=1e-4)
+    unseen = [name for name in parts if "unseen" in name]
+    for name, part in parts.items():
+        of_others = part[:, 3:] if name in unseen else part[:, :3]
+        assert not of_others.any(), f"{name} is of other items"
+        assert part.any(), name

@@ -165,7 +165,9 @@ def test_every_removing_filter_is_named_and_together_they_are_the_cause(models: 
     assert explanation.step == "filter"
     assert explanation.changes[0].filters == ["seen", "odd", "request.exclude"]
     assert explanation.changes[0].place is not None
-    assert explanation.sentences[0] == "Filter seen removes it: Items that the user has already had any event with."
+    assert (
+        explanation.sentences[0] == "It is removed by filter seen: Items that the user has already had any event with."
+    )
     assert (
         model.why(user, model.recommend([user])["item_id"][0], exclude=[model.recommend([user])["item_id"][0]]).step
         == "request"
@@ -184,6 +186,34 @@ def test_who_is_not_known_is_served_by_a_fallback_that_is_named(models: dict[str
     assert not explanation.has_history
     assert explanation.because is None
     assert "Nothing is known that this user liked: a fallback makes the list." in explanation.sentences
+
+
+def test_places_that_a_fallback_fills_follow_those_of_the_arm(models: dict[str, Model]) -> None:
+    model = models["ease"]
+
+    class OfThree(type(model.arm)):  # type: ignore[misc]
+        """Has a score for the first three permitted items alone."""
+
+        def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
+            scores: Tensor = super().score(users, candidates)
+            return scores.masked_fill(~torch.isin(torch.arange(scores.shape[1]), places), float("-inf"))
+
+    best = model.recommend(["2"], k=3)["item_id"]
+    places = torch.from_numpy(model.catalogue.positions(best))
+    arm = OfThree()
+    vars(arm).update(vars(model.arm))
+    model = replace(model, arm=arm)
+    lists = model.recommend(["2"], k=12)
+    assert lists["fallback"].to_list() == [False] * 3 + [True] * 9
+    for item, rank in zip(lists["item_id"], lists["rank"], strict=True):
+        explanation = model.why("2", item, k=12)
+        assert explanation.rank == rank
+        assert explanation.scorer == ("ease" if rank <= 3 else "MarketPopularity")
+        assert explanation.place is not None
+        assert explanation.place <= rank <= explanation.place + explanation.ties
+    after = model.why("2", lists["item_id"][11], k=5)
+    assert after.step == "k"
+    assert after.changes[0].rank is not None
 
 
 def test_equal_scores_are_said_to_be_chance(models: dict[str, Model]) -> None:

@@ -19,6 +19,12 @@ class Removal(_Answer):
     name: str = Field(description="As in rank.filters; those of the request begin with request.")
     description: str
 
+    @property
+    def origin(self) -> str:
+        """What a sentence calls it."""
+        part = self.name.removeprefix("request.")
+        return f"filter {self.name}" if part == self.name else f"the request's {part}"
+
 
 class Part(_Answer):
     """What a part of the arm adds to the score."""
@@ -85,7 +91,7 @@ class Explanation(_Answer):
             case "catalogue":
                 return [f"The model's catalogue has no item {self.item_id!r}. A run whose data have it can list it."]
             case "filter" | "request":
-                return [f"{_of(removal)} removes it: {removal.description}" for removal in self.removals]
+                return [f"It is removed by {removal.origin}: {removal.description}" for removal in self.removals]
             case "score":
                 return ["Neither the arm nor a fallback has a score for it."]
             case "shortlist":
@@ -116,11 +122,6 @@ class Explanation(_Answer):
             without = f"without it the score would be {_number(self.because.score)} and the rank {self.because.place}"
             sentences.append(f"Of what the user liked, {self.because.title} speaks most for it: {without}.")
         return sentences
-
-
-def _of(removal: Removal) -> str:
-    request = removal.name.removeprefix("request.")
-    return f"Filter {removal.name}" if request == removal.name else f"The request ({request})"
 
 
 def _in_words(change: Change) -> str:

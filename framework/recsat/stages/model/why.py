@@ -228,8 +228,8 @@ def _changes(
         names = [removal.name for removal in removals]
         fewer = {name: rule for name, rule in filters.items() if name not in names}
         after = standing_of(model, user, standing.position, fewer, request)
-        text = f"Without {' and '.join(names)}"
-        yield Change(what=text, place=after.place, rank=after.rank, filters=names)
+        text = " and ".join(removal.origin for removal in removals)
+        yield Change(what=f"Without {text}", place=after.place, rank=after.rank, filters=names)
     elif step == "reranker":
         after = standing_of(model, user, standing.position, filters, replace(request, reranker=None))
         yield Change(what="Without the reranker", place=after.place, rank=after.rank, without_reranker=True)
