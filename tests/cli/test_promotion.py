@@ -36,9 +36,9 @@ def test_a_model_is_served_refused_and_taken_back(
     ]
     assert recsat("promote", "three", **home).exit_code == 0
     assert recsat("rollback", "--why", "[b]clicks[/b] fell", **home).exit_code == 0
-    shown = recsat("promoted", **home).stdout
-    assert "rolled back: ease of run one" in shown
-    assert "[b]clicks[/b] fell" in shown
+    page = recsat("promoted", **home).stdout
+    assert "rolled back: ease of run one" in page
+    assert "[b]clicks[/b] fell" in page
     data = json.loads(recsat("promoted", "--json", **home).stdout)
     assert [one["action"] for one in data["history"]] == ["promoted", "refused", "promoted", "rolled back"]
     assert data["served"]["run_id"] == "one"
