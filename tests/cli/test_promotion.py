@@ -62,7 +62,9 @@ def test_wrong_choices_are_refused(recsat: Callable[..., Result], finished_run: 
         (("--margin", "2"), "--margin: "),
         (("--measure", "gini"), "--measure: "),
         (("--guard", "recall"), "--guard recall: name a measure and its margin"),
-        (("--guard", "gini=0.1"), "gini"),
+        (("--guard", "gini=0.1"), "--guard gini"),
+        (("--guard", "recall=x"), "--guard recall: "),
+        (("--guard", "ndcg=0.1"), "ndcg is the measure that decides"),
     ):
         outcome = recsat("promote", str(finished_run), *choice)
         assert outcome.exit_code == 2, choice
