@@ -266,6 +266,7 @@ def page(tallies: Mapping[int, Tally], n_seeds: int, n_days: int, minutes: float
 Made by `python tests/benchmarks/promotion.py --out docs/coverage-promotion.md`: {n_seeds} simulated worlds of 240 items that do not change, {n_days} days each.
 Every day the log is longer by a day, the arms ({", ".join(NAMES)}) are tuned, and the one that leads on validation is held against what is served, under
 `not-worse` with the default margin of {PromoteSettings().margin:.0%} ([decision 27](decisions/0027-promotion.md)). A model that is not refused is served from then on.
+Until the first one is, there is nothing to hold a model against, and the day is not counted.
 
 {chr(10).join(f"{part}{chr(10)}" for part in parts)}
 Bar, with {SIZES[0]} users: at most {BAR:.0%} of the days refused, no broken model let through. {minutes:.0f} CPU minutes.

@@ -31,9 +31,9 @@ def test_what_a_user_did_is_in_the_next_list(recsat: Callable[..., Result], fini
     assert json.loads(again.stdout) == {"new": 0, "repeated": 1, "sequence": 1}
     after = listed()
     assert before[0] not in after
-    preview = recsat("feedback", "--show", **home).stdout
-    assert "events: 1" in preview
-    assert before[0] in preview
+    page = recsat("feedback", "--show", **home).stdout
+    assert "events: 1" in page
+    assert before[0] in page
 
 
 def test_wrong_requests_are_refused(recsat: Callable[..., Result], tmp_path: Path) -> None:

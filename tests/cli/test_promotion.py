@@ -36,9 +36,9 @@ def test_a_model_is_served_refused_and_taken_back(
     ]
     assert recsat("promote", "three", **home).exit_code == 0
     assert recsat("rollback", "--why", "[b]clicks[/b] fell", **home).exit_code == 0
-    preview = recsat("promoted", **home).stdout
-    assert "rolled back: ease of run one" in preview
-    assert "[b]clicks[/b] fell" in preview
+    page = recsat("promoted", **home).stdout
+    assert "rolled back: ease of run one" in page
+    assert "[b]clicks[/b] fell" in page
     data = json.loads(recsat("promoted", "--json", **home).stdout)
     assert [one["action"] for one in data["history"]] == ["promoted", "refused", "promoted", "rolled back"]
     assert data["served"]["run_id"] == "one"
@@ -62,7 +62,9 @@ def test_wrong_choices_are_refused(recsat: Callable[..., Result], finished_run: 
         (("--margin", "2"), "--margin: "),
         (("--measure", "gini"), "--measure: "),
         (("--guard", "recall"), "--guard recall: name a measure and its margin"),
-        (("--guard", "gini=0.1"), "gini"),
+        (("--guard", "gini=0.1"), "--guard gini"),
+        (("--guard", "recall=x"), "--guard recall: "),
+        (("--guard", "ndcg=0.1"), "ndcg is the measure that decides"),
     ):
         outcome = recsat("promote", str(finished_run), *choice)
         assert outcome.exit_code == 2, choice

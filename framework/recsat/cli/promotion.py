@@ -119,10 +119,8 @@ def _rule(rule: PromoteSettings, choices: dict[str, Any]) -> PromoteSettings:
         return type(rule).model_validate({**rule.model_dump(), **choices})
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
-        raise ConfigError(
-            f"--{name.replace('guards.', 'guard ')}: {first['msg']}, and it is {first['input']!r}."
-        ) from error
+        option = " ".join(map(str, first["loc"])).replace("guards", "guard") or "guard"
+        raise ConfigError(f"--{option}: {first['msg']}") from error
 
 
 def _guards(guards: list[str] | None) -> dict[str, str] | None:

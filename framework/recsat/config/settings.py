@@ -298,6 +298,14 @@ class PromoteSettings(Settings):
         description="Share of the exact lists that candidates from the index must contain, where the arm takes its candidates from there.",
     )
 
+    @model_validator(mode="after")
+    def _guards_are_other_measures(self) -> Self:
+        if self.measure in self.guards:
+            raise ValueError(
+                f"guards: {self.measure} is the measure that decides, by margin. Leave it out of the guards."
+            )
+        return self
+
 
 class RunConfig(Settings):
     """A whole run. Unknown keys are an error."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from promotable_runs import promotable_run
 
-from recsat import RunError, SavedModelError
+from recsat import RunError, SavedArmError, SavedModelError
 from recsat.config.settings import PromoteSettings
 from recsat.plugins import Plugins, load_plugins
 from recsat.run.folder import RunFolder
@@ -143,21 +143,27 @@ def test_a_model_with_shuffled_vectors_is_served_by_no_policy_but_always(
     assert promote(broken, plugins, ALWAYS).changed
 
 
-@pytest.mark.parametrize("damage", ["byte", "file", "other"])
+def damaged(target: Path) -> None:
+    content = bytearray(target.read_bytes())
+    content[-1] ^= 1
+    target.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", ["byte", "arm", "file", "other"])
 def test_a_damaged_model_is_served_by_no_policy(
     damage: str, make_run: MakeRun, plugins: Plugins, tmp_path: Path
 ) -> None:
     run = make_run("one", "ease")
     target = run.path / FOLDER / "histories.safetensors"
     if damage == "byte":
-        content = bytearray(target.read_bytes())
-        content[-1] ^= 1
-        target.write_bytes(content)
+        damaged(target)
+    elif damage == "arm":
+        damaged(run.path / FOLDER / "arm/arrays.safetensors")
     elif damage == "file":
         target.unlink()
     else:
         run.write_json(RECORD, {**run.read_json(RECORD), "fingerprint": "0" * 64})
-    with pytest.raises((SavedModelError, RunError), match=r"damaged|has no|not the model"):
+    with pytest.raises((SavedModelError, SavedArmError, RunError), match=r"damaged|has no|not the model"):
         promote(run, plugins, ALWAYS)
     assert promoted_model(tmp_path, "content") is None
 
@@ -175,6 +181,21 @@ def test_going_back_takes_model_and_alias(make_run: MakeRun, plugins: Plugins, t
     with pytest.raises(RunError, match="nothing to go back to"):
         rollback(runs[0].config(), plugins)
     assert [one.action for one in place_in(tmp_path).history()] == ["promoted"] * 3 + ["rolled back"] * 2
+
+
+def test_a_damaged_model_is_not_gone_back_to_and_what_is_served_stays(
+    make_run: MakeRun, plugins: Plugins, tmp_path: Path
+) -> None:
+    one, two = make_run("one", "ease"), make_run("two", "ease", scale=-1.0)
+    promote(one, plugins, ALWAYS)
+    promote(two, plugins, ALWAYS)
+    copy = place_in(tmp_path).model_folder(ModelFiles(one.path / FOLDER).fingerprint)
+    damaged(copy / "arm/arrays.safetensors")
+    with pytest.raises(SavedArmError, match="damaged"):
+        rollback(one.config(), plugins)
+    assert_settled(tmp_path, two)
+    assert promote(one, plugins, ALWAYS).changed  # its own folder is whole, and is copied again
+    assert Model.load(tmp_path, plugins).recommend(["2"], k=3).height == 3
 
 
 def test_an_index_that_was_swept_is_published_again(make_run: MakeRun, plugins: Plugins, tmp_path: Path) -> None:

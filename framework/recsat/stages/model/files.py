@@ -30,6 +30,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from recsat.arms.saved import SUMS as ARM_SUMS
+from recsat.arms.saved import read_description
 from recsat.embed.digest import sha256_of
 from recsat.errors import SavedModelError
 from recsat.stages.model.card import FORMAT, ModelCard, ModelRecord
@@ -92,6 +93,16 @@ class ModelFiles:
         if sha256_of(path) != self.sums[name]:
             raise SavedModelError(f"model folder {self.path} is damaged: {name} is not what {SUMS} says. {ANEW}")
         return path
+
+    def check_all(self) -> None:
+        """Reads every file against its digest, those inside ``arm``, ``fallbacks`` and ``reranker`` too.
+
+        Raises SavedModelError, or SavedArmError, for the first that is missing or damaged.
+        """
+        for name in self.sums:
+            path = self.checked(name)
+            if path.name == ARM_SUMS and path.parent != self.path:
+                read_description(path.parent)
 
     def _bytes(self, name: str) -> bytes:
         try:

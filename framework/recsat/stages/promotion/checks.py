@@ -28,8 +28,7 @@ def whole_model(context: StageContext) -> tuple[ModelFiles, Model]:
     run recorded, or one of other items.
     """
     files = open_model(context.folder.path)
-    for name in files.sums:
-        files.checked(name)
+    files.check_all()
     record = ModelRecord.model_validate(context.folder.read_json(RECORD))
     if files.fingerprint != record.fingerprint:
         raise Failed(

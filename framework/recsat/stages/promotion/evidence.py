@@ -148,7 +148,7 @@ def weigh(
     nothing is corrected for (intersection-union test: Berger, Technometrics 1982). Where nobody can be compared by, nothing holds.
     """
     margins = {**rule.guards, rule.measure: rule.margin}
-    names = [rule.measure, *(name for name in rule.guards if name != rule.measure)]
+    names = [rule.measure, *rule.guards]
     is_better = rule.policy == "better" and against == "served model"
     if is_better:
         margins[rule.measure] = 0.0

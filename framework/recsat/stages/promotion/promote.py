@@ -21,7 +21,7 @@ import polars as pl
 from recsat.atomic import replacing_folder
 from recsat.config.home import places_of
 from recsat.config.settings import PromoteSettings, RunConfig
-from recsat.errors import RunError, SavedModelError
+from recsat.errors import RunError, SavedArmError, SavedModelError
 from recsat.lists.candidates import StoreRetriever
 from recsat.measure.across_runs import JudgedLists
 from recsat.plugins import Plugins
@@ -117,9 +117,7 @@ def rollback(config: RunConfig, plugins: Plugins, why: str = "by hand") -> Outco
                 f"{config.domain}: {what}, so there is nothing to go back to. recsat promoted shows what was decided."
             )
         current, earlier = decisions[-1], decisions[-2]
-        files = ModelFiles(place.model_folder(earlier.fingerprint))
-        for name in files.sums:
-            files.checked(name)
+        ModelFiles(place.model_folder(earlier.fingerprint)).check_all()
         collection = _index_of(earlier, store, plugins)
         decision = earlier.model_copy(
             update={
@@ -175,6 +173,7 @@ def _examined(
     index = None if control else retriever_of(context, retriever, model.arm)  # what a control reads is in no store
     as_kept, recommended = lists_of_fitted(model.arm, model.asking, inputs, split, index)
     checks.append(recall_of_index(recommended.candidate_recall, model.card.arm, rule.minimum_recall))
+    retriever.store.rest()  # a run may have the store while lists are compared
     if rule.policy == "always":
         return [], checks
     splits = [read_split(context.folder, settings.name, draw) for draw in range(1, settings.n_draws + 1)]
@@ -256,11 +255,11 @@ def _keep_model(files: ModelFiles, target: Path) -> None:
 
 
 def _is_whole(folder: Path) -> bool:
-    files = ModelFiles(folder)
     try:
-        return bool([files.checked(name) for name in files.sums])
-    except SavedModelError:
+        ModelFiles(folder).check_all()
+    except (SavedModelError, SavedArmError):
         return False
+    return True
 
 
 def _move(place: PromotionPlace, store: VectorStore, domain: str, decisions: Sequence[Decision]) -> None:
