@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 
 from recsat.cli.consoles import messages, output
 from recsat.cli.options import AsJson
-from recsat.cli.run_folders import run_folder
+from recsat.cli.run_folders import run_folder, served_folder
 from recsat.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def recommend(
         raise ConfigError("Name users, or say --all for everybody.")
     if everybody == (out is None):
         raise ConfigError("--all and --out FILE go together: everybody's lists go into a file.")
-    path = _served() if run is None else run_folder(run)
+    path = served_folder() if run is None else run_folder(run)
     with _without_collections():
         from recsat.stages.model.live import following
         from recsat.stages.model.loaded import Model
@@ -80,17 +79,6 @@ def recommend(
         output().print_json(data=lists.to_dicts())
     else:
         _print_tables(lists)
-
-
-def _served() -> Path:
-    """The model that is served in this home, else the last run."""
-    from recsat.config.home import places_of
-    from recsat.config.sources import load_config
-    from recsat.stages.promotion.record import promoted_model
-
-    config = places_of(load_config(None, os.environ).config)
-    served = promoted_model(Path(config.home or "."), config.domain, config.store.tenant)
-    return run_folder(Path("runs/latest")) if served is None else served.path
 
 
 @contextmanager

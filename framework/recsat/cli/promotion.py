@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,14 +10,14 @@ import typer
 
 from recsat.cli.consoles import cell, output
 from recsat.cli.options import AsJson
-from recsat.cli.run_folders import run_folder
+from recsat.cli.run_folders import home_config, run_folder
 from recsat.cli.runs import ALERTED
 from recsat.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from recsat.config.settings import PromoteSettings, RunConfig
+    from recsat.config.settings import PromoteSettings
     from recsat.stages.promotion.record import Decision, Evidence
 
 Domain = Annotated[str | None, typer.Option(metavar="NAME", help="Of this domain.", show_default="as set")]
@@ -78,7 +77,7 @@ def rollback(
     from recsat.plugins import load_plugins
     from recsat.stages.promotion.promote import rollback as go_back
 
-    outcome = go_back(_home(domain), load_plugins(), why)
+    outcome = go_back(home_config(domain), load_plugins(), why)
     if as_json:
         output().print_json(data=outcome.decision.model_dump(mode="json"))
     else:
@@ -89,7 +88,7 @@ def promoted(domain: Domain = None, as_json: AsJson = False) -> None:
     """What is served, since when and why, and every decision before."""
     from recsat.stages.promotion.record import PromotionPlace
 
-    config = _home(domain)
+    config = home_config(domain)
     place = PromotionPlace.of(Path(config.home or "."), config.domain, config.store.tenant)
     served, history = place.promoted(), place.history()
     if as_json:
@@ -131,13 +130,6 @@ def _guards(guards: list[str] | None) -> dict[str, str] | None:
     if bare:
         raise ConfigError(f"--guard {bare[0]}: name a measure and its margin, such as --guard recall=0.05.")
     return {name: share for name, _, share in pairs}
-
-
-def _home(domain: str | None) -> RunConfig:
-    from recsat.config.home import places_of
-    from recsat.config.sources import load_config
-
-    return places_of(load_config(None, os.environ, [] if domain is None else [f"domain={domain}"]).config)
 
 
 def _print(decision: Decision) -> None:

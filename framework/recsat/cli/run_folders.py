@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from recsat.config.settings import RunConfig
+
+
+def home_config(domain: str | None = None) -> RunConfig:
+    """Settings as the environment has them, with every place absolute; of ``domain`` where it is given."""
+    from recsat.config.home import places_of
+    from recsat.config.sources import load_config
+
+    return places_of(load_config(None, os.environ, [] if domain is None else [f"domain={domain}"]).config)
+
+
+def served_folder() -> Path:
+    """The model that is served in this home, else the last run."""
+    from recsat.stages.promotion.record import promoted_model
+
+    config = home_config()
+    served = promoted_model(Path(config.home or "."), config.domain, config.store.tenant)
+    return run_folder(Path("runs/latest")) if served is None else served.path
 
 
 def run_folder(name: Path) -> Path:
     """The run folder that a person names: by its path, by its path below home, or by its own name there; ``name`` itself where there is none."""
-    from recsat.config.home import places_of
-    from recsat.config.sources import load_config
-
-    config = places_of(load_config(None, os.environ).config)
+    config = home_config()
     places = (name, Path(config.home or ".") / name, Path(config.runs_dir) / name)
     return next((place for place in places if (place / "config.json").exists()), name)

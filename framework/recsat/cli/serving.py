@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from recsat.cli.run_folders import run_folder
+from recsat.cli.run_folders import home_config, run_folder
 from recsat.errors import ConfigError
 
 NEEDED = ("fastapi", "uvicorn", "prometheus_client")
@@ -16,8 +16,16 @@ NEEDED = ("fastapi", "uvicorn", "prometheus_client")
 
 def serve(
     run: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="A finished run, or a model folder; followed where it changes.")
-    ] = Path("runs/latest"),
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="A finished run, or a model folder; followed where it changes.",
+            show_default="what is promoted, else runs/latest",
+        ),
+    ] = None,
+    domain: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Serve what is promoted of this domain.", show_default="as set")
+    ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; others than this machine's need a key.")
     ] = "127.0.0.1",
@@ -49,4 +57,15 @@ def serve(
     settings = ServingSettings(
         max_users=max_users, max_k=max_k, max_events=max_events, max_bytes=max_bytes, refresh_s=refresh
     )
-    serve_model(run_folder(run), feedback, settings, host, port, workers)
+    from recsat.serving.source import FolderSource, HomeSource
+
+    if run is not None and domain is not None:
+        raise ConfigError("--run and --domain name two models. Name one.")
+    config = home_config(domain)
+    fallback = run_folder(Path("runs/latest")).absolute()
+    source: FolderSource | HomeSource = HomeSource(
+        Path(config.home or "."), config.domain, config.store.tenant, fallback
+    )
+    if run is not None:
+        source = FolderSource(run_folder(run).absolute())
+    serve_model(source, feedback, settings, host, port, workers)

@@ -9,15 +9,20 @@ import typer
 
 from recsat.cli.consoles import cell, output
 from recsat.cli.options import AsJson
-from recsat.cli.run_folders import run_folder
+from recsat.cli.run_folders import run_folder, served_folder
 
 
 def why(
     user: Annotated[str, typer.Argument(metavar="USER", help="User id.")],
     item: Annotated[str, typer.Argument(metavar="ITEM", help="Item id.")],
-    run: Annotated[Path, typer.Option(metavar="FOLDER", help="A finished run, or a model folder.")] = Path(
-        "runs/latest"
-    ),
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="A finished run, or a model folder.",
+            show_default="the promoted model, else runs/latest",
+        ),
+    ] = None,
     k: Annotated[
         int | None, typer.Option("--k", "-k", min=1, max=1000, help="Length of a list.", show_default="as in the run")
     ] = None,
@@ -33,9 +38,12 @@ def why(
     as_json: AsJson = False,
 ) -> None:
     """Say at which step an item came into a user's list or fell out of it, and what would have to change."""
+    from recsat.stages.model.live import following
     from recsat.stages.model.loaded import Model
 
-    explanation = Model.load(run_folder(run)).why(user, item, k, include or [], exclude or [], kind or [])
+    model = Model.load(served_folder() if run is None else run_folder(run))
+    with following(model) as live:
+        explanation = (live or model).why(user, item, k, include or [], exclude or [], kind or [])
     console = output()
     if as_json:
         console.print_json(data=explanation.model_dump(mode="json"))

@@ -10,8 +10,9 @@ from recsat.config.home import state_folder
 from recsat.config.settings import RunConfig
 from recsat.errors import ConfigError
 from recsat.serving.settings import ServingSettings, check_host, key_of
+from recsat.serving.source import FolderSource, HomeSource
 from recsat.stages.model.card import ModelCard
-from recsat.stages.model.files import open_model
+from recsat.stages.model.files import ModelFiles
 
 WAIT_S = 30
 """How long requests in progress may go on after the service is told to end."""
@@ -30,17 +31,19 @@ def feedback_folder(card: ModelCard) -> Path:
     return state_folder(config, "feedback") / f"{config.store.tenant}-{config.domain}"
 
 
-def serve(run: Path, log: Path | None, settings: ServingSettings, host: str, port: int, workers: int) -> None:
-    """Serves the model of ``run`` until a signal ends it; requests in progress are answered first.
+def serve(
+    source: FolderSource | HomeSource, log: Path | None, settings: ServingSettings, host: str, port: int, workers: int
+) -> None:
+    """Serves what ``source`` names until a signal ends it; requests in progress are answered first.
 
     Raises ConfigError for a host that others reach without a key, SavedModelError where there is no model.
     """
     check_host(host, key_of())
-    card = open_model(run).card()
+    card = ModelFiles(source.current().path).card()
     log = feedback_folder(card) if log is None else log
     from recsat.serving.worker import VARIABLE, WorkerOptions  # after what may refuse: these take a second to import
 
-    options = WorkerOptions(model=run.absolute(), log=log.absolute(), settings=settings)
+    options = WorkerOptions(source=source, log=log.absolute(), settings=settings)
     with TemporaryDirectory(prefix="recsat-metrics-") as figures:
         os.environ[VARIABLE] = options.model_dump_json()
         if workers > 1:

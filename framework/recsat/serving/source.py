@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from recsat.stages.model.files import open_model
+from recsat.stages.promotion.record import promoted_model
 
 
 @dataclass(frozen=True)
@@ -34,3 +35,19 @@ class FolderSource:
     def current(self) -> ModelVersion:
         files = open_model(self.path)
         return ModelVersion(files.fingerprint, files.path)
+
+
+@dataclass(frozen=True)
+class HomeSource:
+    """What is promoted in a home; before the first promotion the model of ``fallback``, such as ``runs/latest``."""
+
+    home: Path
+    domain: str
+    tenant: str
+    fallback: Path
+
+    def current(self) -> ModelVersion:
+        promoted = promoted_model(self.home, self.domain, self.tenant)
+        if promoted is None:
+            return FolderSource(self.fallback).current()
+        return ModelVersion(promoted.fingerprint, promoted.path)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from recsat.serving.app import create_app
 from recsat.serving.settings import ServingSettings, key_of
-from recsat.serving.source import FolderSource
+from recsat.serving.source import FolderSource, HomeSource
 
 VARIABLE: Final = "RECSAT_SERVE"
 
@@ -26,7 +26,7 @@ class WorkerOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    model: Path
+    source: FolderSource | HomeSource
     log: Path
     settings: ServingSettings
 
@@ -36,7 +36,7 @@ def app() -> FastAPI:
     options = WorkerOptions.model_validate_json(os.environ[VARIABLE])
     _end_with_parent()
     torch.set_num_threads(1)  # processes share the cores; threads of one that wait for each other only cost
-    return create_app(FolderSource(options.model), options.log, options.settings, key=key_of())
+    return create_app(options.source, options.log, options.settings, key=key_of())
 
 
 def _end_with_parent() -> None:
