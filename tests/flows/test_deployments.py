@@ -12,7 +12,7 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.settings import PREFECT_API_URL
 
 from recsat.plugins import load_plugins
-from recsat_flows.deployments import GPU_QUEUE, KINDS, POOL, deploy, deployments, make_pool
+from recsat_flows.deployments import FOR_ALL, GPU_QUEUE, KINDS, POOL, deploy, deployments, make_pool
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def deployed(prefect: None, tmp_path: Path) -> None:
 
 def test_every_installed_domain_has_every_kind() -> None:
     names = {one.full_name for one in deployments()}
-    assert len(names) == len(KINDS) * len(load_plugins().domains())
+    assert len(names) == len(KINDS) * len(load_plugins().domains()) + len(FOR_ALL)
     assert {"pipeline/content", "pipeline-expert/game", "evaluate/social"} <= names
 
 
@@ -38,7 +38,7 @@ def test_deployed_forms_are_those_of_the_installed_plugins() -> None:
             stored = client.read_deployment_by_name(one.full_name)
             assert stored.parameter_openapi_schema == one.schema()
             assert stored.enforce_parameter_schema
-            assert stored.tags == ["recsat", one.domain]
+            assert stored.tags == one.tags
             assert (stored.work_pool_name, stored.concurrency_options is not None) == (POOL, True)
         assert client.read_work_queue_by_name(GPU_QUEUE, work_pool_name=POOL).concurrency_limit == 1
 
