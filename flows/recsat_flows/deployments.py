@@ -76,8 +76,8 @@ class Deployment:
         return load_flow_from_entrypoint(self.entrypoint)
 
     def schema(self) -> dict[str, Any]:
-        """The form: the JSON schema of the flow's parameters."""
-        return self.flow().parameters.model_dump(exclude_none=True)
+        """The form: the JSON schema of the flow's parameters, closed, so that the server refuses a parameter that the flow does not have."""
+        return {**self.flow().parameters.model_dump(exclude_none=True), "additionalProperties": False}
 
 
 def deployments(names: list[str] | None = None) -> list[Deployment]:

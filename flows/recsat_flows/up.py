@@ -63,6 +63,8 @@ class Place:
             "PREFECT_SERVER_API_HOST": HOST,
             "PREFECT_SERVER_API_PORT": str(self.port),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            # in memory, as by default, a restart would leave the turns of what ran taken for ever
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
             "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
             "PREFECT_CLIENT_MAX_RETRIES": "15",
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",

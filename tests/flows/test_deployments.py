@@ -85,3 +85,17 @@ def test_what_the_ui_sends_is_refused_with_the_name_of_the_field(
     )
     assert answer.status_code == 409
     assert field in answer.text
+
+
+@pytest.mark.server
+@pytest.mark.usefixtures("deployed")
+def test_a_parameter_that_the_flow_does_not_have_is_refused_by_name() -> None:
+    with get_client(sync_client=True) as client:
+        deployment_id = client.read_deployment_by_name("pipeline/content").id
+    answer = httpx.post(
+        f"{PREFECT_API_URL.value()}/deployments/{deployment_id}/create_flow_run",
+        json={"parameters": {"confg": {"k": 5}}, "state": {"type": "SCHEDULED"}},
+        timeout=60,
+    )
+    assert answer.status_code == 409
+    assert "confg" in answer.text
