@@ -9,9 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recsat_flows.by_domain import domain_flow, domains
+from recsat_flows.by_domain import domains
 
 if TYPE_CHECKING:
+    from prefect import Flow
     from prefect.client.orchestration import SyncPrefectClient
 
 POOL, QUEUE, GPU_QUEUE = "recsat", "default", "gpu"
@@ -22,7 +23,7 @@ NIGHT, ZONE = "0 2 * * *", "UTC"
 
 @dataclass(frozen=True)
 class Kind:
-    """A deployment that every domain has: the flow ``recsat_flows.by_domain.<name>_<domain>``."""
+    """What a flow is deployed with: the flow ``recsat_flows.by_domain.<name>_<domain>`` of a domain, or ``recsat_flows.<name>.<name>`` for all of them."""
 
     name: str
     queue: str = QUEUE
@@ -42,36 +43,51 @@ KINDS = (
     Kind("recommend"),
     Kind("finetune", queue=GPU_QUEUE),
 )
+"""Deployments that every domain has."""
+FOR_ALL = (Kind("recommend"), Kind("finetune", queue=GPU_QUEUE), Kind("resume_crashed"))
+"""Deployments that there is one of, whose form names the domain, or that need none."""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """One kind for one domain."""
+    """One kind for one domain; None: for all."""
 
     kind: Kind
-    domain: str
+    domain: str | None
+
+    @property
+    def name(self) -> str:
+        return self.domain or "recsat"
 
     @property
     def entrypoint(self) -> str:
-        return f"recsat_flows.by_domain.{self.kind.name}_{self.domain}"
+        kind = self.kind.name
+        return f"recsat_flows.{kind}.{kind}" if self.domain is None else f"recsat_flows.by_domain.{kind}_{self.domain}"
 
     @property
     def full_name(self) -> str:
         """As Prefect's commands name it: ``<flow>/<deployment>``."""
-        return f"{self.kind.name.replace('_', '-')}/{self.domain}"
+        return f"{self.flow().name}/{self.name}"
 
     @property
     def tags(self) -> list[str]:
-        return ["recsat", self.domain]
+        """``recsat`` is on what goes on by itself after a crash."""
+        return ["recsat-service"] if self.domain is None else ["recsat", self.domain]
+
+    def flow(self) -> Flow[..., Any]:
+        from prefect.flows import load_flow_from_entrypoint
+
+        return load_flow_from_entrypoint(self.entrypoint)
 
     def schema(self) -> dict[str, Any]:
-        """The form: the JSON schema of the flow's parameters."""
-        return domain_flow(self.kind.name, self.domain).parameters.model_dump(exclude_none=True)
+        """The form: the JSON schema of the flow's parameters, closed, so that the server refuses a parameter that the flow does not have."""
+        return {**self.flow().parameters.model_dump(exclude_none=True), "additionalProperties": False}
 
 
 def deployments(names: list[str] | None = None) -> list[Deployment]:
-    """Those of some domains; None: of all that are installed."""
-    return [Deployment(kind, domain) for domain in (domains() if names is None else names) for kind in KINDS]
+    """Those of some domains; None: of all that are installed. And those that there is one of."""
+    of_domains = [Deployment(kind, domain) for domain in (domains() if names is None else names) for kind in KINDS]
+    return [*of_domains, *(Deployment(kind, None) for kind in FOR_ALL)]
 
 
 def make_pool(client: SyncPrefectClient) -> None:
@@ -106,7 +122,7 @@ def deploy(
 
     kind = deployment.kind
     interval = every or kind.every
-    flow = domain_flow(kind.name, deployment.domain)
+    flow = deployment.flow()
     schedules = []
     if interval is not None:
         schedules = [
@@ -118,7 +134,7 @@ def deploy(
         schedules = [DeploymentScheduleCreate(schedule=CronSchedule(cron=kind.cron, timezone=ZONE), active=kind.active)]
     client.create_deployment(
         flow_id=client.create_flow_from_name(flow.name),
-        name=deployment.domain,
+        name=deployment.name,
         entrypoint=deployment.entrypoint,
         path=str(home),
         pull_steps=[{"prefect.deployments.steps.set_working_directory": {"directory": str(home)}}],

@@ -16,6 +16,8 @@ from prefect.logging.loggers import get_run_logger
 
 from recsat import RunConfig
 
+LEASE_S = 60
+"""How long the turn of a process that was killed stays its own: the shortest that Prefect gives."""
 BY_HAND = "by hand"
 """In the place of a deployment's name."""
 
@@ -96,7 +98,7 @@ def turn_of(config: RunConfig) -> Iterator[None]:
         get_run_logger().warning(
             "the limit %s cannot be made (%s); runs of the domain are kept apart by their locks alone", name, error
         )
-    with concurrency(name, occupy=1, strict=False, raise_on_lease_renewal_failure=False):
+    with concurrency(name, occupy=1, strict=False, lease_duration=LEASE_S, raise_on_lease_renewal_failure=False):
         yield
 
 

@@ -28,6 +28,8 @@ from recsat.errors import ConfigError
 HOST = "127.0.0.1"
 SECONDS_TO_START = 180
 SECONDS_TO_STOP = 30
+SERVER_AUTH, COMMAND_AUTH = "PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"
+"""Environment variables, user:password: what the server asks for, and what its clients answer."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Place:
         return f"http://{HOST}:{self.reports_port}"
 
     def environment(self) -> dict[str, str]:
-        """What server, worker and runs are started with, beside what this process has."""
+        """What server, worker and runs are started with, beside what this process has. No secret: it is kept in the deployments."""
         return {
             "RECSAT_HOME": str(self.home),
             "RECSAT_REPORTS_URL": self.reports,
@@ -61,12 +63,20 @@ class Place:
             "PREFECT_SERVER_API_HOST": HOST,
             "PREFECT_SERVER_API_PORT": str(self.port),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            # in memory, as by default, a restart would leave the turns of what ran taken for ever
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
             "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
             "PREFECT_CLIENT_MAX_RETRIES": "15",
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
             "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
             "DO_NOT_TRACK": "1",
         }
+
+
+def authentication() -> dict[str, str]:
+    """For the commands, what PREFECT_SERVER_API_AUTH_STRING asks of them, where it is set. In the environment of processes alone."""
+    credentials = os.environ.get(SERVER_AUTH)
+    return {COMMAND_AUTH: credentials} if credentials else {}
 
 
 def up(
@@ -226,7 +236,7 @@ class Processes:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, **self._place.environment()},
+                env={**os.environ, **self._place.environment(), **authentication()},
                 cwd=self._place.home,
                 start_new_session=True,  # ctrl-C is for this process, which stops them in order
             )
@@ -264,7 +274,7 @@ def _start(
     processes.start("server", ["prefect", "server", "start", "--host", HOST, "--port", str(place.port)])
     _wait_for_health(place, processes, stopping)
     typer.echo("deploying ...", err=True)
-    os.environ.update(place.environment())
+    os.environ.update(place.environment() | authentication())
     _deploy_all(place, domains, interval, parameters)
     processes.start(
         "worker", ["prefect", "worker", "start", "--pool", "recsat", "--type", "process", "--name", "recsat-up"]
@@ -297,12 +307,14 @@ def _deploy_all(
     place: Place, names: Sequence[str] | None, interval: timedelta | None, parameters: Mapping[str, Mapping[str, Any]]
 ) -> None:
     from prefect.client.orchestration import get_client
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
+    from recsat_flows import automations
     from recsat_flows.deployments import deploy, deployments, make_pool
 
     environment = {key: value for key, value in place.environment().items() if not key.startswith("PREFECT_SERVER")}
-    with temporary_settings({PREFECT_API_URL: place.api}), get_client(sync_client=True) as client:
+    settings = {PREFECT_API_URL: place.api, PREFECT_API_AUTH_STRING: os.environ.get(COMMAND_AUTH)}
+    with temporary_settings(settings), get_client(sync_client=True) as client:
         make_pool(client)
         for deployment in deployments(None if not names else list(names)):
             is_scheduled = deployment.kind.name == "evaluate"
@@ -312,8 +324,10 @@ def _deploy_all(
                 home=place.home,
                 environment=environment,
                 every=interval if is_scheduled else None,
-                parameters=parameters.get(deployment.domain) if is_scheduled else None,
+                parameters=parameters.get(deployment.name) if is_scheduled else None,
             )
+        for sentence in automations.apply(client):
+            typer.echo(sentence, err=True)
 
 
 def _say(place: Place, domains: Sequence[str] | None, every: str | None) -> None:

@@ -235,3 +235,29 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, name: str, content:
 def test_a_pattern_that_cannot_give_a_date_is_refused(tmp_path: Path, form: str) -> None:
     with pytest.raises(DataError, match=f"timestamp_format '{form}' is not a pattern for dates"):
         cell(tmp_path, "2024-01-01", Column(kind="time", time_format=form))
+
+
+def test_a_folder_of_partitions_is_a_table_with_the_folders_names_as_columns(tmp_path: Path) -> None:
+    columns = {"user_id": Column(), "event": Column(), "timestamp": Column(kind="time")}
+    for event, user, day in (("click", "u2", 2), ("rating", "u1", 1)):
+        part = tmp_path / "events.parquet" / f"event={event}"
+        part.mkdir(parents=True)
+        pl.DataFrame({"user_id": [user], "timestamp": [datetime(2026, 1, day)]}).write_parquet(part / "part-0.parquet")
+    (tmp_path / "events.parquet" / "_SUCCESS").touch()
+    assert find_table(tmp_path, "events") == tmp_path / "events.parquet"
+    rows, faults = read_table((tmp_path, "events"), columns)
+    assert faults.is_empty()
+    assert rows.select("user_id", "event", "_row").rows() == [("u2", "click", 1), ("u1", "rating", 2)]
+
+
+def test_a_folder_without_a_part_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "events.parquet" / "_temporary").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"events\.parquet: the folder has no part that ends in \.parquet"):
+        read_table((tmp_path, "events"), EVENTS)
+
+
+def test_a_folder_beside_a_file_of_one_table_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "events.parquet").mkdir()
+    write(tmp_path / "events.csv", "user_id\n")
+    with pytest.raises(DataError, match=r"events\.csv and events\.parquet are both there"):
+        find_table(tmp_path, "events")

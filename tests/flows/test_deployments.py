@@ -12,7 +12,7 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.settings import PREFECT_API_URL
 
 from recsat.plugins import load_plugins
-from recsat_flows.deployments import GPU_QUEUE, KINDS, POOL, deploy, deployments, make_pool
+from recsat_flows.deployments import FOR_ALL, GPU_QUEUE, KINDS, POOL, deploy, deployments, make_pool
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def deployed(prefect: None, tmp_path: Path) -> None:
 
 def test_every_installed_domain_has_every_kind() -> None:
     names = {one.full_name for one in deployments()}
-    assert len(names) == len(KINDS) * len(load_plugins().domains())
+    assert len(names) == len(KINDS) * len(load_plugins().domains()) + len(FOR_ALL)
     assert {"pipeline/content", "pipeline-expert/game", "evaluate/social"} <= names
 
 
@@ -38,7 +38,7 @@ def test_deployed_forms_are_those_of_the_installed_plugins() -> None:
             stored = client.read_deployment_by_name(one.full_name)
             assert stored.parameter_openapi_schema == one.schema()
             assert stored.enforce_parameter_schema
-            assert stored.tags == ["recsat", one.domain]
+            assert stored.tags == one.tags
             assert (stored.work_pool_name, stored.concurrency_options is not None) == (POOL, True)
         assert client.read_work_queue_by_name(GPU_QUEUE, work_pool_name=POOL).concurrency_limit == 1
 
@@ -85,3 +85,17 @@ def test_what_the_ui_sends_is_refused_with_the_name_of_the_field(
     )
     assert answer.status_code == 409
     assert field in answer.text
+
+
+@pytest.mark.server
+@pytest.mark.usefixtures("deployed")
+def test_a_parameter_that_the_flow_does_not_have_is_refused_by_name() -> None:
+    with get_client(sync_client=True) as client:
+        deployment_id = client.read_deployment_by_name("pipeline/content").id
+    answer = httpx.post(
+        f"{PREFECT_API_URL.value()}/deployments/{deployment_id}/create_flow_run",
+        json={"parameters": {"confg": {"k": 5}}, "state": {"type": "SCHEDULED"}},
+        timeout=60,
+    )
+    assert answer.status_code == 409
+    assert "confg" in answer.text

@@ -20,13 +20,13 @@ logger = logging.getLogger(__name__)
 
 
 def find_table(folder: Path, name: str) -> Path | None:
-    """The file ``name`` with any suffix that can be read, in ``folder``; None where there is none.
+    """The file ``name`` with any suffix that can be read, in ``folder``, or the folder ``<name>.parquet`` of parts, as Spark writes it; None where there is none.
 
     Raises DataError where ``folder`` does not exist or has more than one such file.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder. Check the path; it is taken from {Path.cwd()}.")
-    paths = [folder / f"{name}{suffix}" for suffix in _READERS if (folder / f"{name}{suffix}").is_file()]
+    paths = [path for suffix in _READERS if _is_table(path := folder / f"{name}{suffix}")]
     if len(paths) > 1:
         raise DataError(f"{folder}: {' and '.join(path.name for path in paths)} are both there. Keep one.")
     return paths[0] if paths else None
@@ -38,12 +38,13 @@ def read_table(source: Path | tuple[Path, str], columns: Mapping[str, Column]) -
     ``source`` is a file, or a folder and a table's name as for :func:`find_table`. The rows have ``columns`` in their
     types (see :class:`Column`) and ``_file`` and ``_row``, which validation needs to name a place and drops afterwards;
     other columns of the file are left out. Rows are counted as a spreadsheet does: the header of a CSV is row 1. Parquet
-    and JSON lines have no header, so their first row is 1. The faults have the shape of ``Dataset.quarantine``: put them there.
+    and JSON lines have no header, so their first row is 1; rows of a folder of Parquet parts are counted through its parts in the order of
+    their names, and what the folders' names say (``day=2026-11-26``) is a column. The faults have the shape of ``Dataset.quarantine``: put them there.
 
     Raises DataError where nothing can be read at all: a missing file, an unknown format, a missing column.
     """
     path = source if isinstance(source, Path) else _named(*source)
-    if not path.is_file():
+    if not _is_table(path):
         raise DataError(_missing(path.parent, path.name))
     raw = _read(path)
     present = _present(path, raw.columns, columns)
@@ -60,7 +61,9 @@ def _named(folder: Path, name: str) -> Path:
 
 
 def _missing(folder: Path, name: str) -> str:
-    there = sorted(path.name for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+    there = (
+        sorted(path.name for path in folder.iterdir() if path.is_file() or _is_table(path)) if folder.is_dir() else []
+    )
     listed = f"The folder has {', '.join(there[:20])}." if there else "The folder is empty, or does not exist."
     return f"{folder / name}: there is no such file. {listed}{did_you_mean(name, there)}"
 
@@ -85,6 +88,18 @@ def _csv(path: Path) -> pl.DataFrame:
     return pl.read_csv(path, infer_schema=False)
 
 
+def _parquet(path: Path) -> pl.DataFrame:
+    if not path.is_dir():
+        return pl.read_parquet(path)
+    if not any(path.rglob("*.parquet")):
+        raise DataError(f"{path.name}: the folder has no part that ends in .parquet. Was it written to the end?")
+    return pl.read_parquet(path / "**" / "*.parquet", hive_partitioning=True)
+
+
+def _is_table(path: Path) -> bool:
+    return path.is_file() or (path.suffix == ".parquet" and path.is_dir())
+
+
 def _json_lines(path: Path) -> pl.DataFrame:
     return pl.read_ndjson(path, infer_schema_length=None)
 
@@ -92,7 +107,7 @@ def _json_lines(path: Path) -> pl.DataFrame:
 _READERS: Mapping[str, tuple[Callable[[Path], pl.DataFrame], int]] = {
     ".csv": (_csv, 2),
     ".csv.gz": (_csv, 2),
-    ".parquet": (pl.read_parquet, 1),
+    ".parquet": (_parquet, 1),
     ".jsonl": (_json_lines, 1),
     ".jsonl.gz": (_json_lines, 1),
 }

@@ -1,0 +1,64 @@
+"""Embedding in shards: threads, and a real Dask cluster of two processes, leave what one process leaves."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recsat import ConfigError, RunConfig
+from recsat.plugins import load_plugins
+from recsat.run import RunFolder, execute
+from recsat.stages import EMBED, PIPELINE, PREPARE
+from recsat_flows.shards import Runner, embed_in_shards
+
+THROUGH_EMBED = PIPELINE[: PIPELINE.index(EMBED) + 1]
+
+
+def config_in(place: Path, small: RunConfig) -> RunConfig:
+    return small.model_copy(update={"home": str(place), "splits": small.splits[:1]})
+
+
+@pytest.fixture(scope="module")
+def alone(small_run_config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run whose texts one process embedded."""
+    config = config_in(tmp_path_factory.mktemp("alone"), small_run_config)
+    return RunFolder(execute(config, load_plugins(["content"]), stages=THROUGH_EMBED))
+
+
+@pytest.mark.server
+@pytest.mark.slow
+@pytest.mark.usefixtures("prefect")
+@pytest.mark.parametrize("runner", ["threads", "dask"])
+def test_shards_leave_the_vectors_of_one_process_and_the_stage_finds_them(
+    small_run_config: RunConfig, alone: RunFolder, tmp_path: Path, runner: Runner
+) -> None:
+    if runner == "dask":
+        pytest.importorskip("prefect_dask", reason="recsat[dask] is not installed")
+    config = config_in(tmp_path, small_run_config)
+    folder = execute(config, load_plugins(["content"]), stages=[PREPARE], key="sharded")
+    n_texts = RunFolder(folder).read_table("data/texts.parquet")["text"].n_unique()
+    assert embed_in_shards(folder, 2, runner) == {"new": n_texts, "cached": 0}
+    assert embed_in_shards(folder, 2) == {"new": 0, "cached": n_texts}
+    execute(config, load_plugins(["content"]), stages=THROUGH_EMBED, key="sharded")
+    cost = RunFolder(folder).costs()[-1]
+    assert (cost.name, cost.n_new) == ("embed", 0)
+    together, single = (run.read_arrays("vectors/items.safetensors") for run in (RunFolder(folder), alone))
+    assert set(together) == set(single)
+    for name, vectors in single.items():
+        np.testing.assert_allclose(together[name], vectors, atol=2e-6)
+
+
+def test_what_cannot_be_is_refused() -> None:
+    with pytest.raises(ConfigError, match="n_shards is 0"):
+        embed_in_shards(Path("runs/x"), 0)
+    with pytest.raises(ConfigError, match="threads have no address"):
+        embed_in_shards(Path("runs/x"), 2, address="tcp://127.0.0.1:8786")
+
+
+def test_a_runner_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "prefect_ray", None)
+    with pytest.raises(ConfigError, match=r"pip install 'recsat\[ray\]'"):
+        embed_in_shards(Path("runs/x"), 2, "ray")
