@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recsat_flows.by_domain import domains
+from recsat_flows.steps import ACCELERATOR
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -44,8 +45,8 @@ KINDS = (
     Kind("finetune", queue=GPU_QUEUE),
 )
 """Deployments that every domain has."""
-FOR_ALL = (Kind("recommend"), Kind("finetune", queue=GPU_QUEUE), Kind("resume_crashed"))
-"""Deployments that there is one of, whose form names the domain, or that need none."""
+FOR_ALL = (Kind("resume_crashed"),)
+"""Deployments that there is one of, because they are about no domain."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def deployments(names: list[str] | None = None) -> list[Deployment]:
 
 
 def make_pool(client: SyncPrefectClient) -> None:
-    """The work pool of local processes and its queues, as they are where they are there."""
+    """The work pool of local processes and its queues, as they are where they are there; and that one task at a time uses the accelerator."""
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
@@ -101,6 +102,7 @@ def make_pool(client: SyncPrefectClient) -> None:
         client.read_work_queue_by_name(GPU_QUEUE, work_pool_name=POOL)
     except ObjectNotFound:
         client.create_work_queue(name=GPU_QUEUE, concurrency_limit=GPU_LIMIT, work_pool_name=POOL)
+    client.create_concurrency_limit(tag=ACCELERATOR, concurrency_limit=GPU_LIMIT)
 
 
 def deploy(

@@ -39,7 +39,7 @@ def test_prefect_yaml_has_every_domain_the_night_and_the_queue_of_the_accelerato
         assert by_entry[f"evaluate_{domain}"]["schedules"] == [
             {"cron": "0 2 * * *", "timezone": "UTC", "active": False}
         ]
-    assert by_entry["finetune"]["work_pool"] == {"name": "recsat", "work_queue_name": "gpu"}
+    assert by_entry["finetune_content"]["work_pool"] == {"name": "recsat", "work_queue_name": "gpu"}
     assert {entry["concurrency_limit"]["limit"] for entry in listed} == {1}
 
 
