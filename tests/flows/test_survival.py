@@ -1,0 +1,249 @@
+"""What kills a run, and what is left afterwards: a real server, a real worker, real kills, on a small sample."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolUpdate
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.objects import FlowRun
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import AwaitingRetry
+
+from recsat import RunConfig
+from recsat.plugins import load_plugins
+from recsat.run import RunFolder, execute
+from recsat.stages import PIPELINE
+from recsat_flows.deployments import POOL, deploy, deployments, make_pool
+from recsat_flows.forms import expert_form, run_config
+from recsat_flows.resume_crashed import SECONDS_TO_SETTLE
+
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX's")]
+
+FORM: dict[str, Any] = {
+    "domain_config": {"sample_users": 60},
+    "arms": ["popularity", "text", "ease"],
+    "splits": [{"name": "warm", "protocol": "random"}],
+    "measure": {"curves": False, "n_bootstrap": 100, "controls": []},
+}
+
+
+def until(condition: Callable[[], Any], seconds: float, pause: float = 0.2) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(pause)
+    return value
+
+
+def findings(folder: Path) -> dict[str, Any]:
+    """result.json but for the run's name, times, costs and places; and the collection, whose name is its content's."""
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    for name in ("run_id", "created", "stages"):
+        del result[name]
+    for name in ("home", "runs_dir", "cache_dir", "store", "series"):
+        del result["config"][name]
+    result["plan"].pop("written")
+    collection = json.loads((folder / "vectors" / "published.json").read_text(encoding="utf-8"))["collection"]
+    return {**result, "collection": collection.rpartition("-")[2]}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the library finds with the same form."""
+    plugins = load_plugins()
+    form = {**FORM, "home": str(tmp_path_factory.mktemp("undisturbed"))}
+    config: RunConfig = run_config(expert_form(plugins, "social").model_validate(form), plugins, "social")
+    return findings(execute(config, plugins, stages=PIPELINE))
+
+
+@contextmanager
+def worker(home: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker of the test's server, in a session of its own; what is left of it is ended."""
+    environment = {
+        **os.environ,
+        "PREFECT_API_URL": PREFECT_API_URL.value() or "",
+        "PREFECT_HOME": str(home / "prefect"),
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        "RECSAT_HOME": str(home),
+    }
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
+    with log.open("ab") as file:
+        process = subprocess.Popen(
+            command, stdout=file, stderr=subprocess.STDOUT, env=environment, cwd=home, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(process.pid).children(recursive=True):
+                child.kill()
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A whole server: the one of other tests has no services, and so nothing that takes a dead run's turn from it."""
+    place = tmp_path_factory.mktemp("server")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}/api"
+    environment = {**os.environ, "PREFECT_HOME": str(place), "PREFECT_SERVER_API_PORT": str(port)}
+    with (place / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=place,
+            start_new_session=True,
+        )
+    try:
+        until(lambda: is_healthy(address), 180)
+        yield address
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def is_healthy(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/health", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.fixture
+def client(api: str) -> Iterator[SyncPrefectClient]:
+    with temporary_settings({PREFECT_API_URL: api}), get_client(sync_client=True) as connected:
+        yield connected
+
+
+@pytest.fixture
+def home(client: SyncPrefectClient, tmp_path: Path) -> Path:
+    """A home with the deployments of one domain."""
+    make_pool(client)
+    for one in deployments(["social"]):
+        deploy(client, one, home=tmp_path, environment={"RECSAT_HOME": str(tmp_path)})
+    return tmp_path
+
+
+def submitted(client: SyncPrefectClient, name: str, tenant: str = "default", **parameters: Any) -> FlowRun:
+    deployment = client.read_deployment_by_name(name)
+    form = {**FORM, "store": {"tenant": tenant}}
+    return client.create_flow_run_from_deployment(deployment.id, parameters={"config": form, **parameters})
+
+
+def allow_at_once(client: SyncPrefectClient, name: str, n: int) -> None:
+    """So many runs of the deployment, and of the pool, at once."""
+    client.update_deployment(client.read_deployment_by_name(name).id, DeploymentUpdate(concurrency_limit=n))
+    client.update_work_pool(POOL, WorkPoolUpdate(concurrency_limit=n))
+
+
+def wait_for(client: SyncPrefectClient, run: FlowRun, home: Path) -> None:
+    """Until the run is completed; whatever else it ends as fails the test with the worker's log."""
+    ended = until(lambda: (state := state_of(client, run)) in {"COMPLETED", "FAILED", "CRASHED"} and state, 300)
+    assert ended == "COMPLETED", (home / "worker.log").read_text()
+
+
+def state_of(client: SyncPrefectClient, run: FlowRun) -> str:
+    state = client.read_flow_run(run.id).state
+    return "" if state is None else state.type.value
+
+
+def finished(home: Path, key: str) -> list[str]:
+    with suppress(OSError, ValueError):
+        return [cost.name for cost in RunFolder(home / "runs" / key).costs()]
+    return []
+
+
+def kill_in(home: Path, key: str, stage: str) -> None:
+    """kill -9 of the process that has the run folder, as soon as the stage before ``stage`` is done."""
+    before = [one.name for one in PIPELINE][[one.name for one in PIPELINE].index(stage) - 1]
+    until(lambda: before in finished(home, key), 120, pause=0.005)
+    os.kill(int((home / "runs" / key / ".claim-holder").read_text()), signal.SIGKILL)
+    assert stage not in finished(home, key)
+
+
+def test_runs_killed_in_a_stage_and_retried_find_what_an_undisturbed_one_finds(
+    client: SyncPrefectClient, home: Path, undisturbed: dict[str, Any]
+) -> None:
+    allow_at_once(client, "pipeline-expert/social", 3)
+    with worker(home, home / "worker.log"):
+        runs = {
+            stage: submitted(client, "pipeline-expert/social", stage) for stage in ("embed", "index", "evaluate")
+        }  # each with a tenant, and so a turn, of its own
+        stood: dict[str, list[str]] = {}
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(lambda item: kill_in(home, f"social-{item[1].id}", item[0]), runs.items()))
+        until(lambda: {state_of(client, run) for run in runs.values()} == {"CRASHED"}, 60)
+        time.sleep(SECONDS_TO_SETTLE)
+        for stage, run in runs.items():
+            stood[stage] = finished(home, f"social-{run.id}")
+            client.set_flow_run_state(run.id, AwaitingRetry(), force=True)  # what the UI's Retry sends
+        for run in runs.values():
+            wait_for(client, run, home)
+    for stage, run in runs.items():
+        key = f"social-{run.id}"
+        assert client.read_flow_run(run.id).run_count == 2
+        assert stage not in stood[stage]
+        assert finished(home, key)[: len(stood[stage])] == stood[stage]
+        assert findings(home / "runs" / key) == undisturbed
+    names = {path.name for path in (home / "runs").iterdir() if not path.is_symlink()}
+    assert names == {f"social-{run.id}" for run in runs.values()}
+
+
+def test_a_fresh_start_under_the_key_of_a_killed_run_goes_on_too(
+    client: SyncPrefectClient, home: Path, undisturbed: dict[str, Any]
+) -> None:
+    with worker(home, home / "worker.log"):
+        run = submitted(client, "pipeline-expert/social", key="by-hand")
+        kill_in(home, "by-hand", "index")
+        until(lambda: state_of(client, run) == "CRASHED", 60)
+        stood = finished(home, "by-hand")
+        again = submitted(client, "pipeline-expert/social", key="by-hand")
+        wait_for(client, again, home)
+    assert finished(home, "by-hand")[: len(stood)] == stood
+    assert findings(home / "runs" / "by-hand") == undisturbed
+
+
+def work_of(client: SyncPrefectClient, run: FlowRun) -> tuple[datetime, datetime]:
+    """When the run's first stage began, and its last one ended."""
+    of_run = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
+    stages = until(
+        lambda: (read := client.read_task_runs(flow_run_filter=of_run)) and all(one.end_time for one in read) and read,
+        30,
+    )
+    return min(one.start_time for one in stages), max(one.end_time for one in stages)
+
+
+def test_two_deployments_of_one_domain_take_turns_and_both_are_right(
+    client: SyncPrefectClient, home: Path, undisturbed: dict[str, Any]
+) -> None:
+    with worker(home, home / "worker.log"):
+        runs = [submitted(client, name) for name in ("pipeline-expert/social", "evaluate/social")]
+        for run in runs:
+            wait_for(client, run, home)
+    for run in runs:
+        assert findings(home / "runs" / f"social-{run.id}") == undisturbed
+    first, second = sorted(work_of(client, run) for run in runs)
+    assert first[1] <= second[0]
