@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from recsat.errors import DiskFull, RecsatError, says_no_room
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -34,8 +36,9 @@ def replacing(path: Path) -> Iterator[Path]:
         yield draft
         sync_file(draft)
         os.replace(draft, path)
-    except BaseException:
+    except BaseException as error:
         draft.unlink(missing_ok=True)
+        _explain(path, error)
         raise
     sync_folder(path.parent)
 
@@ -56,10 +59,11 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         if path.exists():
             os.replace(path, old)
         os.replace(draft, path)
-    except BaseException:
+    except BaseException as error:
         if old.exists() and not path.exists():
             os.replace(old, path)
         shutil.rmtree(draft, ignore_errors=True)
+        _explain(path, error)
         raise
     sync_folder(path.parent)
     shutil.rmtree(old, ignore_errors=True)
@@ -129,6 +133,14 @@ def _sync_tree(folder: Path) -> None:
     for inner in folder.rglob("*"):
         sync_folder(inner) if inner.is_dir() else sync_file(inner)
     sync_folder(folder)
+
+
+def _explain(path: Path, error: BaseException) -> None:
+    """Raises DiskFull, with the cause, where there was no room for ``path``."""
+    if says_no_room(error) and not isinstance(error, RecsatError):
+        raise DiskFull(
+            f"{path}: there is no room to write it ({error}). What was there is as it was: free some space, or raise the limit, and go on with the same run."
+        ) from error
 
 
 def _beside(path: Path) -> Path:

@@ -5,6 +5,7 @@ One small tree: catch :class:`RecsatError` for all of it. Errors of libraries un
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -63,6 +64,26 @@ class EventConflict(FeedbackError):
 
 class SavedModelError(RecsatError):
     """A run has no model, or its model folder is damaged, in another format, or asks for what is not installed."""
+
+
+class DiskFull(RecsatError):
+    """A file could not be written for want of room; what was in its place is still there."""
+
+
+_NO_ROOM = re.compile(
+    r"\b(?:os error|code:|Errno) (?:27|28|122)\b|No space left on device|Disk quota exceeded|File too large|database or disk is full"
+    r"|Invalid thrift: transport error"  # all that polars says where the end of a Parquet file cannot be written
+)
+
+
+def says_no_room(error: BaseException) -> bool:
+    """Whether an error of the system or of a library underneath says that a disk, a quota or the largest size of a file is reached.
+
+    >>> import errno
+    >>> says_no_room(OSError(errno.ENOSPC, "No space left on device")), says_no_room(OSError(errno.EACCES, "Permission denied"))
+    (True, False)
+    """
+    return _NO_ROOM.search(str(error)) is not None
 
 
 class UnknownItem(DataError):

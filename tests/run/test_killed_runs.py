@@ -89,6 +89,8 @@ def undisturbed(small_run_config: RunConfig, tmp_path_factory: pytest.TempPathFa
         ("recommend", "step", 3),
         ("recommend", "file", 3),
         ("evaluate", "file", 2),
+        ("model", "file", 1),
+        ("model", "file", 6),
         ("report", "file", 2),
         ("report", "file", 4),
         ("report", "file", 5),

@@ -14,7 +14,7 @@ from typing import Any
 import qdrant_edge as edge
 from qdrant_client import models
 
-from recsat.errors import StoreError
+from recsat.errors import StoreError, says_no_room
 from recsat.store import edge_build, edge_folder
 from recsat.store.layout import Layout
 from recsat.store.port import CollectionShape, FieldType
@@ -159,9 +159,11 @@ class EdgeShards:
         except StoreError:
             raise
         except Exception as error:
+            remedy = "Mend the request; if the files are damaged, drop the collection and publish again."
+            if says_no_room(error):
+                remedy = "Free some space, or raise the limit, and go on with the same run: what is there already is not sent again."
             raise StoreError(
-                f"collection {name!r} in {self._directory}: the embedded engine refused: {error}. "
-                "Mend the request; if the files are damaged, drop the collection and publish again."
+                f"collection {name!r} in {self._directory}: the embedded engine refused: {error}. {remedy}"
             ) from error
 
 

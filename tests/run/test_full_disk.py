@@ -1,0 +1,78 @@
+"""A disk, a quota or a limit that is reached: one clear error, nothing half taken for whole, and the same run goes on when there is room."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recsat import RunConfig
+from recsat.plugins import load_plugins
+from recsat.run import execute
+from recsat.run.folder import RunFolder
+from recsat.stages import PIPELINE
+
+CHILD = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write beyond the limit is an error then, as on a full disk
+limit = int(sys.argv[3])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+from recsat import RunConfig
+from recsat.errors import RecsatError
+from recsat.plugins import load_plugins
+from recsat.run import execute
+from recsat.stages import PIPELINE
+try:
+    execute(RunConfig.model_validate_json(sys.argv[1]), load_plugins(["content"]), stages=PIPELINE, key=sys.argv[2])
+except RecsatError as error:
+    print(f"refused: {error}")
+    sys.exit(7)
+"""
+KEY = "full"
+
+
+def findings(folder: Path) -> dict[str, Any]:
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    for name in ("run_id", "created", "stages"):
+        del result[name]
+    del result["plan"]["written"]
+    for name in ("home", "runs_dir", "cache_dir", "store"):
+        del result["config"][name]
+    return dict(result)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX has the limit on a file's size")
+def test_whatever_has_no_room_says_so_and_the_run_goes_on_to_the_same_result(
+    small_run_config: RunConfig, tmp_path: Path
+) -> None:
+    measure = small_run_config.measure.model_copy(update={"n_bootstrap": 100, "curves": False})
+    small = small_run_config.model_copy(update={"splits": small_run_config.splits[:1], "measure": measure})
+    undisturbed = findings(
+        execute(small.model_copy(update={"home": str(tmp_path / "a")}), load_plugins(["content"]), stages=PIPELINE)
+    )
+    config = small.model_copy(update={"home": str(tmp_path / "b")})
+    folder = RunFolder(tmp_path / "b" / "runs" / KEY)
+    messages = {}
+    for limit in (500, 4_000, 30_000, 100_000, 250_000, 400_000):
+        child = subprocess.run(
+            [sys.executable, "-c", CHILD, config.model_dump_json(), KEY, str(limit)],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert child.returncode in (0, 7), child.stderr
+        if child.returncode == 0:
+            break
+        messages[limit] = child.stdout.strip()
+        assert re.search(r"[Ff]ree some space", messages[limit]), messages[limit]
+        assert not list((tmp_path / "b").rglob("*.tmp"))
+    assert len(messages) >= 3
+    assert execute(config, load_plugins(["content"]), stages=PIPELINE, key=KEY) == folder.path
+    assert findings(folder.path) == undisturbed
