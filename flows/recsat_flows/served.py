@@ -55,15 +55,18 @@ def run_of(domain: str, name: str) -> RunFolder:
     config = home_of(domain)
     runs = Path(config.runs_dir)
     if name == "latest":
-        finished = [path.parent for path in runs.glob("*/result.json") if not path.parent.is_symlink()]
-        of_domain = [path for path in finished if open_run(path).config().domain == domain]
+        finished: dict[str, list[Path]] = {}
+        for path in runs.glob("*/result.json"):
+            if not path.parent.is_symlink():
+                finished.setdefault(open_run(path.parent).config().domain, []).append(path.parent)
+        of_domain = finished.get(domain)
         if not of_domain:
             raise RunError(f"{runs} has no finished run of domain {domain!r}. Run its pipeline first.")
         return open_run(max(of_domain, key=lambda path: (path / "result.json").stat().st_mtime_ns))
     folder = open_run(
         next((place for place in (Path(name), runs / name) if (place / "config.json").exists()), Path(name))
     )
-    if folder.config().domain != domain:
+    if {folder.config().domain} - {domain}:
         raise ConfigError(
             f"run {folder.run_id} is of domain {folder.config().domain!r}, not {domain!r}. Name one of this domain."
         )

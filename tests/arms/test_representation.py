@@ -73,6 +73,7 @@ def test_every_arm_says_what_it_reads() -> None:
     assert {name for name, what in reads.items() if what == "nothing"} == {
         "popularity",
         "item-knn",
+        "linear-order",
         "ease",
         "ials",
         "mf",

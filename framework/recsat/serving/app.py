@@ -41,8 +41,15 @@ from recsat.stages.model.loaded import Model
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def _body(media_type: str, schema: dict[str, str]) -> dict[str, Any]:
+    """A body as OpenAPI describes it."""
+    return dict(content={media_type: {"schema": schema}})  # noqa: C408  # a keyword: as a text it would be a domain's name
+
+
 REFUSED: Final[dict[int | str, dict[str, Any]]] = {
-    status: {"description": text, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+    status: {"description": text, **_body(MEDIA_TYPE, {"$ref": "#/components/schemas/Problem"})}
     for status, text in {"4XX": "The request is refused.", "503": "Not now; later."}.items()
 }
 FINGERPRINT: Final = 12
@@ -205,7 +212,7 @@ def _routes(app: FastAPI, service: Service) -> None:
 
     @app.get(
         "/metrics",
-        responses={**REFUSED, 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+        responses={**REFUSED, 200: _body("text/plain", {"type": "string"})},
         response_class=Response,
     )
     async def metrics() -> Response:
