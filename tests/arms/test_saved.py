@@ -31,6 +31,7 @@ from recsat.arms.text import TextSimilarity
 from recsat.builtin.arms import RECOMMENDERS
 from recsat.contract.arm import Recommender
 from recsat.contract.interactions import Catalogue, TrainingData
+from recsat.errors import DiskFull
 from recsat.testing.recommender_contract import answers_of
 from recsat.testing.worlds import rated, taste_groups, without_events_on
 
@@ -384,7 +385,7 @@ def test_a_full_disk_leaves_what_was_saved(tmp_path: Path, monkeypatch: pytest.M
         raise OSError("No space left on device")
 
     monkeypatch.setattr("recsat.arms.saved.save_file", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DiskFull, match="No space left"):
         save_arm(fitted("popularity"), tmp_path / "arm", name="popularity", items=ITEMS)
     assert loaded("ease", tmp_path / "arm")
     assert [path.name for path in tmp_path.iterdir()] == ["arm"]

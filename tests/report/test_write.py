@@ -9,6 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from recsat.errors import DiskFull
 from recsat.report.write import write_report
 from recsat.result.model import Result
 from recsat.result.schema import SCHEMA_FILE
@@ -42,6 +43,6 @@ def test_a_failed_write_leaves_the_old_report_and_no_scraps(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DiskFull, match="No space left"):
         write_report(result.model_copy(update={"run_id": "second"}), tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
