@@ -28,8 +28,9 @@ ARGS ?=
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
+# State stays in the clone, also in one below /tmp, where recsat by itself asks for a home.
 demo: $(VENV)/.installed ## Run the whole job on the bundled sample: from files to runs/latest/report.html
-	$(BIN)/recsat demo $(ARGS)
+	RECSAT_HOME="$${RECSAT_HOME:-.}" $(BIN)/recsat demo $(ARGS)
 
 test: $(VENV)/.installed ## Run the tests
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n auto --dist loadscope $(ARGS)
