@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recsat_flows.by_domain import domains
-from recsat_flows.steps import ACCELERATOR
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -92,7 +91,7 @@ def deployments(names: list[str] | None = None) -> list[Deployment]:
 
 
 def make_pool(client: SyncPrefectClient) -> None:
-    """The work pool of local processes and its queues, as they are where they are there; and that one task at a time uses the accelerator."""
+    """The work pool of local processes and its queues, as they are where they are there."""
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
@@ -102,7 +101,6 @@ def make_pool(client: SyncPrefectClient) -> None:
         client.read_work_queue_by_name(GPU_QUEUE, work_pool_name=POOL)
     except ObjectNotFound:
         client.create_work_queue(name=GPU_QUEUE, concurrency_limit=GPU_LIMIT, work_pool_name=POOL)
-    client.create_concurrency_limit(tag=ACCELERATOR, concurrency_limit=GPU_LIMIT)
 
 
 def deploy(

@@ -12,11 +12,11 @@ from recsat.finetune.settings import FinetuneConfig
 from recsat.plugins import load_plugins
 from recsat.run import RunFolder, claimed, run_stage
 from recsat_flows.progress import PrefectProgress
-from recsat_flows.runs import run_name
-from recsat_flows.steps import ACCELERATOR, retried
+from recsat_flows.runs import accelerators, run_name, turns
+from recsat_flows.steps import retried
 
 
-@task(name="finetune-stage", task_run_name="{stage}", tags={ACCELERATOR}, **retried())
+@task(name="finetune-stage", task_run_name="{stage}", **retried())
 def step(folder: str, stage: str) -> str:
     """One stage in this process. A retry goes on from the last checkpoint."""
     run = RunFolder(Path(folder))
@@ -33,7 +33,7 @@ def train(config: FinetuneConfig, resume: str | None = None) -> str:
     """Trains in the flow run that calls, and shows before and after; the run folder."""
     folder = open_finetune(config, None if resume is None else Path(resume))
     get_run_logger().info("run folder %s", folder.path)
-    with claimed(folder):
+    with turns(accelerators(folder.config().encoder.device)), claimed(folder):
         for stage in stages_left(folder):
             step(str(folder.path), stage.name)
     for name in ("compare", "classifier"):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from prefect import Flow, flow, get_run_logger
+from prefect import flow, get_run_logger
 
 from recsat import RunConfig
 from recsat.plugins import load_plugins
 from recsat.run import RunFolder, Stage, claimed, new_run, open_run, point_latest, unfinished
 from recsat.run.check import check_config
-from recsat.stages import EMBED, INDEX, PIPELINE, REPORT
+from recsat.stages import PIPELINE, REPORT
 from recsat_flows.runs import in_series, run_key, run_name, turn_of
 from recsat_flows.showing import show_report
 from recsat_flows.steps import TASKS
@@ -44,32 +44,13 @@ def run_stages(
     return folder
 
 
-def flow_of(name: str, stages: Sequence[Stage], description: str) -> Flow[..., str]:
-    """A flow over some of the stages."""
+@flow(name="pipeline", flow_run_name=run_name, persist_result=False, result_serializer="json", validate_parameters=True)
+def pipeline(config: RunConfig = DEFAULTS, resume: str | None = None, key: str | None = None) -> str:
+    """From files to report, for any domain; :mod:`recsat_flows.by_domain` has the flows with a domain's own form.
 
-    def run(config: RunConfig = DEFAULTS, resume: str | None = None, key: str | None = None) -> str:
-        """From files to what the flow is named after.
-
-        Args:
-            config: What to run. Every field has a default; the domain's own settings go into domain_config.
-            resume: Folder of a run that was cut short. Its own configuration is used, and its finished stages stand.
-            key: Name of the run's folder. A run of this key that was cut short goes on where it stopped. Empty: the flow run's own.
-        """
-        return str(run_stages(config, stages, resume, key).path)
-
-    return flow(
-        name=name,
-        description=description,
-        flow_run_name=run_name,
-        persist_result=False,
-        result_serializer="json",
-        validate_parameters=True,
-    )(run)
-
-
-embed = flow_of("embed", through(EMBED), "Read the data and embed what is new.")
-index = flow_of(
-    "index", through(INDEX), "Read, embed, and publish the vectors; production goes on reading what it reads."
-)
-evaluate = flow_of("evaluate", through(REPORT), "The whole run, from files to report, and its model.")
-pipeline = flow_of("pipeline", through(REPORT), "From files to report.")
+    Args:
+        config: What to run. Every field has a default; the domain's own settings go into domain_config.
+        resume: Folder of a run that was cut short. Its own configuration is used, and its finished stages stand.
+        key: Name of the run's folder. A run of this key that was cut short goes on where it stopped. Empty: the flow run's own.
+    """
+    return str(run_stages(config, PIPELINE, resume, key).path)

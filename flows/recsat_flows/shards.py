@@ -12,13 +12,12 @@ from typing import Any, Literal
 import polars as pl
 from prefect import flow, get_run_logger, task
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
-from prefect.tasks import exponential_backoff
 
 from recsat.embed.cache import embed_texts
 from recsat.errors import ConfigError
 from recsat.plugins import load_plugins
 from recsat.run import RunFolder
-from recsat_flows.steps import ACCELERATOR, FIRST_DELAY_S, RETRIES, may_pass
+from recsat_flows.steps import retried
 
 Runner = Literal["threads", "dask", "ray"]
 
@@ -26,12 +25,7 @@ Runner = Literal["threads", "dask", "ray"]
 @task(
     name="embed-shard",
     task_run_name="embed-shard {shard} of {n_shards}",
-    tags={ACCELERATOR},
-    retries=RETRIES,
-    retry_delay_seconds=exponential_backoff(FIRST_DELAY_S),
-    retry_jitter_factor=0.5,
-    retry_condition_fn=may_pass,
-    persist_result=False,
+    **retried(),
 )
 def embed_shard(folder: str, shard: int, n_shards: int) -> dict[str, int]:
     """Embeds every ``n_shards``-th distinct text of the run, from ``shard`` on, into the run's cache; ``new`` and ``cached`` texts."""

@@ -1,4 +1,8 @@
-"""Stages as Prefect tasks: they exchange the run's folder and counts, never data."""
+"""Stages as Prefect tasks: they exchange the run's folder and counts, never data.
+
+No task has a tag: Prefect asks the server for a slot before a task that has one, and a run would stand still while the server is away. What must not
+run beside each other takes its turn once, when the flow starts (:mod:`recsat_flows.runs`).
+"""
 
 from __future__ import annotations
 
@@ -16,9 +20,6 @@ from recsat.run import RunFolder, Stage, run_stage
 from recsat.stages import PIPELINE
 from recsat_flows.progress import PrefectProgress
 
-ACCELERATOR = "recsat-accelerator"
-"""Tag of the tasks that encode or train: a limit on it keeps two of them from one device."""
-USES_ACCELERATOR = ("embed",)
 RETRIES = 3
 FIRST_DELAY_S = 10
 
@@ -47,7 +48,6 @@ def task_of(stage: Stage) -> Task[[str], str]:
 
     @task(
         name=stage.name,
-        tags={ACCELERATOR} if stage.name in USES_ACCELERATOR else set(),
         **retried(),
     )
     def work(folder: str) -> str:
