@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from findings import findings
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolUpdate
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
@@ -52,16 +53,10 @@ def until(condition: Callable[[], Any], seconds: float, pause: float = 0.2) -> A
     return value
 
 
-def findings(folder: Path) -> dict[str, Any]:
-    """result.json but for the run's name, times, costs and places; and the collection, whose name is its content's."""
-    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    for name in ("run_id", "created", "stages"):
-        del result[name]
-    for name in ("home", "runs_dir", "cache_dir", "store", "series"):
-        del result["config"][name]
-    result["plan"].pop("written")
+def findings_and_index(folder: Path) -> dict[str, Any]:
+    """What the run found, whatever its series; and the collection, whose name is its content's."""
     collection = json.loads((folder / "vectors" / "published.json").read_text(encoding="utf-8"))["collection"]
-    return {**result, "collection": collection.rpartition("-")[2]}
+    return {**findings(folder, "series"), "collection": collection.rpartition("-")[2]}
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +65,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     plugins = load_plugins()
     form = {**FORM, "home": str(tmp_path_factory.mktemp("undisturbed"))}
     config: RunConfig = run_config(expert_form(plugins, "social").model_validate(form), plugins, "social")
-    return findings(execute(config, plugins, stages=PIPELINE))
+    return findings_and_index(execute(config, plugins, stages=PIPELINE))
 
 
 @contextmanager
@@ -207,7 +202,7 @@ def test_runs_killed_in_a_stage_and_retried_find_what_an_undisturbed_one_finds(
         assert client.read_flow_run(run.id).run_count == 2
         assert stage not in stood[stage]
         assert finished(home, key)[: len(stood[stage])] == stood[stage]
-        assert findings(home / "runs" / key) == undisturbed
+        assert findings_and_index(home / "runs" / key) == undisturbed
     names = {path.name for path in (home / "runs").iterdir() if not path.is_symlink()}
     assert names == {f"social-{run.id}" for run in runs.values()}
 
@@ -223,7 +218,7 @@ def test_a_fresh_start_under_the_key_of_a_killed_run_goes_on_too(
         again = submitted(client, "pipeline-expert/social", key="by-hand")
         wait_for(client, again, home)
     assert finished(home, "by-hand")[: len(stood)] == stood
-    assert findings(home / "runs" / "by-hand") == undisturbed
+    assert findings_and_index(home / "runs" / "by-hand") == undisturbed
 
 
 def work_of(client: SyncPrefectClient, run: FlowRun) -> tuple[datetime, datetime]:
@@ -244,6 +239,6 @@ def test_two_deployments_of_one_domain_take_turns_and_both_are_right(
         for run in runs:
             wait_for(client, run, home)
     for run in runs:
-        assert findings(home / "runs" / f"social-{run.id}") == undisturbed
+        assert findings_and_index(home / "runs" / f"social-{run.id}") == undisturbed
     first, second = sorted(work_of(client, run) for run in runs)
     assert first[1] <= second[0]

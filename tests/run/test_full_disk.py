@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+from findings import findings
 
 from recsat import RunConfig
 from recsat.plugins import load_plugins
@@ -34,16 +33,6 @@ except RecsatError as error:
     sys.exit(7)
 """
 KEY = "full"
-
-
-def findings(folder: Path) -> dict[str, Any]:
-    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    for name in ("run_id", "created", "stages"):
-        del result[name]
-    del result["plan"]["written"]
-    for name in ("home", "runs_dir", "cache_dir", "store"):
-        del result["config"][name]
-    return dict(result)
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from findings import findings
 
 from recsat import RunConfig
 from recsat.plugins import load_plugins
@@ -58,17 +58,6 @@ def config_in(place: Path, small: RunConfig) -> RunConfig:
     """``small`` with one split and no curves, in a home of its own."""
     measure = small.measure.model_copy(update={"n_bootstrap": 100, "curves": False})
     return small.model_copy(update={"home": str(place), "splits": small.splits[:1], "measure": measure})
-
-
-def findings(folder: Path) -> dict[str, Any]:
-    """result.json but for the run's name, times, costs and places."""
-    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    for name in ("run_id", "created", "stages"):
-        del result[name]
-    del result["plan"]["written"]
-    for name in ("home", "runs_dir", "cache_dir", "store"):
-        del result["config"][name]
-    return dict(result)
 
 
 @pytest.fixture(scope="module")

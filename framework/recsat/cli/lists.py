@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from recsat.cli.consoles import messages, output
-from recsat.cli.options import AsJson
+from recsat.cli.options import AsJson, Excluded, Included, Length, OfKinds, ServedRun
 from recsat.cli.run_folders import run_folder, served_folder
 from recsat.errors import ConfigError
 
@@ -23,32 +23,17 @@ if TYPE_CHECKING:
 
 def recommend(
     users: Annotated[list[str] | None, typer.Argument(metavar="USER...", help="User ids.", show_default=False)] = None,
-    run: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="A finished run, or a model folder.",
-            show_default="the promoted model, else runs/latest",
-        ),
-    ] = None,
+    run: ServedRun = None,
     everybody: Annotated[
         bool, typer.Option("--all", help="Everybody whom the model knows, into the file --out.")
     ] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Parquet file for the lists of --all.", show_default=False)
     ] = None,
-    k: Annotated[
-        int | None, typer.Option("--k", "-k", min=1, max=1000, help="Length of a list.", show_default="as in the run")
-    ] = None,
-    include: Annotated[
-        list[str] | None, typer.Option(metavar="ITEM", help="Only these items; may be repeated.", show_default=False)
-    ] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option(metavar="ITEM", help="Not these items; may be repeated.", show_default=False)
-    ] = None,
-    kind: Annotated[
-        list[str] | None, typer.Option(metavar="KIND", help="Only these kinds; may be repeated.", show_default=False)
-    ] = None,
+    k: Length = None,
+    include: Included = None,
+    exclude: Excluded = None,
+    kind: OfKinds = None,
     as_json: AsJson = False,
 ) -> None:
     """Recommend to some users, with reasons, from the model that is served or that of a run; or to everybody.

@@ -22,3 +22,27 @@ Overrides = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
+ServedRun = Annotated[
+    Path | None,
+    typer.Option(
+        "--run",
+        metavar="FOLDER",
+        help="A finished run, or a model folder.",
+        show_default="the promoted model, else runs/latest",
+    ),
+]
+Length = Annotated[
+    int | None, typer.Option("--k", "-k", min=1, max=1000, help="Length of a list.", show_default="as in the run")
+]
+Included = Annotated[
+    list[str] | None,
+    typer.Option("--include", metavar="ITEM", help="Only these items; may be repeated.", show_default=False),
+]
+Excluded = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", metavar="ITEM", help="Not these items; may be repeated.", show_default=False),
+]
+OfKinds = Annotated[
+    list[str] | None,
+    typer.Option("--kind", metavar="KIND", help="Only these kinds; may be repeated.", show_default=False),
+]

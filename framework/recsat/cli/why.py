@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from recsat.cli.consoles import cell, output
-from recsat.cli.options import AsJson
+from recsat.cli.options import AsJson, Excluded, Included, Length, OfKinds, ServedRun
 from recsat.cli.run_folders import run_folder, served_folder
 
 
 def why(
     user: Annotated[str, typer.Argument(metavar="USER", help="User id.")],
     item: Annotated[str, typer.Argument(metavar="ITEM", help="Item id.")],
-    run: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="A finished run, or a model folder.",
-            show_default="the promoted model, else runs/latest",
-        ),
-    ] = None,
-    k: Annotated[
-        int | None, typer.Option("--k", "-k", min=1, max=1000, help="Length of a list.", show_default="as in the run")
-    ] = None,
-    include: Annotated[
-        list[str] | None, typer.Option(metavar="ITEM", help="Only these items; may be repeated.", show_default=False)
-    ] = None,
-    exclude: Annotated[
-        list[str] | None, typer.Option(metavar="ITEM", help="Not these items; may be repeated.", show_default=False)
-    ] = None,
-    kind: Annotated[
-        list[str] | None, typer.Option(metavar="KIND", help="Only these kinds; may be repeated.", show_default=False)
-    ] = None,
+    run: ServedRun = None,
+    k: Length = None,
+    include: Included = None,
+    exclude: Excluded = None,
+    kind: OfKinds = None,
     as_json: AsJson = False,
 ) -> None:
     """Say at which step an item came into a user's list or fell out of it, and what would have to change."""

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from recsat.config.home import state_folder
 from recsat.config.settings import RunConfig
 from recsat.errors import ConfigError
+from recsat.feedback.log import log_folder
 from recsat.serving.settings import ServingSettings, check_host, key_of
 from recsat.serving.source import FolderSource, HomeSource
 from recsat.stages.model.card import ModelCard
@@ -28,7 +28,7 @@ def feedback_folder(card: ModelCard) -> Path:
         raise ConfigError(
             f"the home of this model, {config.home}, is not on this machine. Name a folder for what users do: --feedback FOLDER."
         )
-    return state_folder(config, "feedback") / f"{config.store.tenant}-{config.domain}"
+    return log_folder(config)
 
 
 def serve(
