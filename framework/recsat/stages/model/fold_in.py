@@ -26,16 +26,20 @@ def folded(
     Of ``users`` alone where they are named (those of whom nothing is known are left out), else of everybody. A rating among ``events``
     stands in the place of an earlier one.
     """
-    everybody = pl.concat([histories.ids, events["user_id"]])
-    if users is not None:
-        everybody = everybody.filter(everybody.is_in(pl.Series(users, dtype=pl.String).implode()))
-    ids = everybody.unique().sort()
-    before = histories.at(histories.rows(ids.to_list()), ids.to_list())
+    if users is None:
+        ids = pl.concat([histories.ids, events["user_id"]]).unique().sort()
+    else:
+        named = pl.Series("user_id", users, dtype=pl.String).unique().sort()
+        ids = named.filter(
+            pl.Series(histories.rows(named.to_list()) != NOBODY) | named.is_in(events["user_id"].implode())
+        )
+    rows = histories.rows(ids.to_list())
+    before = histories.at(rows, ids.to_list())
     since = events.filter(pl.col("user_id").is_in(ids.implode()))
     later = with_ratings(
         user_batch(since.filter(domain.positive), before.ids, catalogue), since, domain.rating, catalogue
     )
-    rows = histories.rows(ids.to_list()) % (len(histories) + 1)
+    rows = rows % (len(histories) + 1)  # the last one is empty
     markets = None if before.markets is None else np.append(before.markets, "")
     times = None if before.times is None else _times(before, later)
     ratings = before.ratings
