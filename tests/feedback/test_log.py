@@ -141,6 +141,14 @@ def test_nothing_acknowledged_is_lost_over_twenty_kills(tmp_path: Path) -> None:
     assert counts.height >= acknowledged
 
 
+def test_what_is_acknowledged_survives_a_power_cut_too(tmp_path: Path) -> None:
+    """By what SQLite promises of these two settings; a kill alone does not tell them from weaker ones."""
+    with FeedbackLog(tmp_path) as log:
+        log.append([play("1")])
+        settings = [log._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
+    assert settings == ["wal", 2]
+
+
 def test_the_log_is_append_only(tmp_path: Path) -> None:
     with FeedbackLog(tmp_path) as log:
         log.append([play("1")])

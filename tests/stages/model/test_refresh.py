@@ -28,6 +28,10 @@ def like(user: str, item: str) -> FeedbackEvent:
     return FeedbackEvent(user_id=user, item_id=item, event="rating", value=5.0)
 
 
+def current_list_of(folder: Path, user: str) -> list[str]:
+    return current_lists(folder).filter(pl.col("user_id") == user)["item_id"].to_list()
+
+
 def test_everybody_gets_a_list_first_and_then_those_who_did_something(model: Model, tmp_path: Path) -> None:
     folder = tmp_path / "lists"
     with FeedbackLog(tmp_path / "log") as log:
@@ -36,10 +40,12 @@ def test_everybody_gets_a_list_first_and_then_those_who_did_something(model: Mod
         assert current_lists(folder).equals(model.recommend(model.histories.ids.to_list(), k=3).sort("user_id", "rank"))
         assert refresh_lists(model, log, folder, k=3) == refresh.Refreshed(0, 0, 0, is_new_model=False)
         liked = model.recommend(["2"], k=2)["item_id"].to_list()
-        log.append([like("newcomer", liked[0]), like("1", liked[1]), like("newcomer", liked[1])])
+        before = current_list_of(folder, "1")
+        log.append([like("newcomer", liked[0]), like("1", before[0]), like("newcomer", liked[1])])
         second = refresh_lists(model, log, folder, k=3)
         assert (second.n_events, second.n_users, second.sequence) == (3, 2, log.last)
         lists, live = current_lists(folder), LiveModel(model, log)
+        assert before[0] not in current_list_of(folder, "1")
         for user in ("newcomer", "1", "2"):
             expected = live.recommend([user], k=3)["item_id"].to_list()
             assert lists.filter(pl.col("user_id") == user)["item_id"].to_list() == expected
