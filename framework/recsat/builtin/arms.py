@@ -82,11 +82,11 @@ _ARMS: list[RecommenderSpec] = [
     ),
     RecommenderSpec(
         name="hybrid",
-        description="Item-item weights with a text prior on warm items, their texts mapped to taste on unseen ones, on one learnt scale.",
-        make=lazy("recsat.arms.hybrid.hybrid:Hybrid"),
-        grid={"l2": (30.0, 100.0), "prior": (150.0, 400.0)},
+        description="A learnt sum of what is liked together, what follows what, texts and popularity; all choices made on likes held out inside.",
+        make=lazy("recsat.arms.hybrid.hybrid:Hybrid", representation="both"),
         ranks_unseen_items=True,
         reads="language model",
+        reads_besides=("words",),
     ),
     RecommenderSpec(
         name="linear-order",
@@ -142,6 +142,7 @@ def _with_controls(spec: RecommenderSpec) -> Iterator[RecommenderSpec]:
             make=partial(spec.make, representation=control),
             reads="words" if control == "words" else "language model",
             control=control,
+            reads_besides=(),
         )
 
 

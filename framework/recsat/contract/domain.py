@@ -177,6 +177,8 @@ class RecommenderSpec:
     """Set for an arm that is another one with the control in place of the language model; ``words`` may lead, the other two never do."""
     controls: tuple[Control, ...] = ()
     """The controls that the same plugin registers besides, each as ``<name>-<control>``; a run adds those of ``measure.controls``."""
+    reads_besides: tuple[Control, ...] = ()
+    """Control vectors that the arm reads beside the run's own; they are made whatever ``measure.controls`` says."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -106,6 +106,9 @@ class TrainingData:
     raters: UserBatch | None = None
     """Every user with a known rating, with ``ratings``: also those who liked nothing, who are not among ``users``. None where the domain
     names no ratings."""
+    protocol: str | None = None
+    """How what is judged was held out (:attr:`recsat.config.settings.SplitSettings.protocol`), so that an arm can choose on likes held out
+    in the same way; None where it is not known."""
 
     @cached_property
     def popularity(self) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ def training_data(
 ) -> TrainingData:
     """Training data of dense ``histories`` (users × items, 0 or 1).
 
-    ``vectors`` (n_items, d) stand for the item vectors ``raw`` and ``text``; None: there are none.
+    ``vectors`` (n_items, d) stand for the item vectors ``raw``, ``text`` and ``words``; None: there are none.
     """
     n_users, n_items = histories.shape
     items = pl.DataFrame(
@@ -28,9 +28,8 @@ def training_data(
         }
     )
     users = UserBatch(ids=[f"u{u}" for u in range(n_users)], history=csr_array(histories.astype(np.float32)))
-    return TrainingData(
-        Catalogue(items), users, {} if vectors is None else {"raw": vectors, "text": vectors}, seed=seed
-    )
+    named = {} if vectors is None else dict.fromkeys(("raw", "text", "words"), vectors)
+    return TrainingData(Catalogue(items), users, named, seed=seed)
 
 
 def checkerboard() -> TrainingData:

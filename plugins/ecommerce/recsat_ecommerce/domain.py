@@ -69,7 +69,6 @@ ECOMMERCE = Domain(
             "ease-text": {"l2": 100.0, "prior": 200.0, "text_l2": 1.0},
             "item-knn": {"n_neighbours": 50},
             "ials": {"factors": 128, "regularisation": 10.0},
-            "hybrid": {"l2": 100.0, "prior": 150.0},
         },
         "measure": {"curve_arm": "hybrid"},
     },

@@ -14,7 +14,7 @@ from recsat.arms.linear.padded import PADDING, at_candidates
 from recsat.contract.interactions import TrainingData
 from recsat.errors import RunError
 
-Representation = Literal["model", "words", "permuted", "masked"]
+Representation = Literal["model", "words", "permuted", "masked", "both"]
 """What reads the texts for an arm: the run's encoder; words without a model; and two controls, the encoder's vectors handed to other
 items, and its vectors of texts without their names."""
 TEXT_VECTORS: Mapping[Representation, str] = {

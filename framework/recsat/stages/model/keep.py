@@ -74,7 +74,7 @@ def keep_arm(context: StageContext, result: Result, arm: str, target: Path) -> M
     inputs = embedded_inputs(context)
     known = context.dataset.events
     at_end = filter_context(inputs, known)
-    served = serve_known(inputs, [], known, at_end)
+    served = serve_known(inputs, [], known, at_end, protocol=result.splits[0].protocol)
     reranker = _reranker(context, inputs, spec, parameters, served, first)
     recommender = spec.make(**parameters)
     for name, part in ((arm, recommender), (context.config.rank.reranker, reranker)):

@@ -67,11 +67,12 @@ def serve_known(
     *,
     filters: Mapping[str, CandidateFilter] | None = None,
     universe: pl.Series | None = None,
+    protocol: str | None = None,
 ) -> Served:
     """``user_ids`` served when the ``known`` events are all that has happened.
 
     ``filters`` stand for those of the run where they are given; ``universe`` has the ids of the items that can be candidates at
-    all (None: the whole catalogue).
+    all (None: the whole catalogue); ``protocol`` is that of the split whose part this is.
     """
     catalogue, domain = inputs.catalogue, inputs.domain
     liked = known.filter(domain.positive)
@@ -85,6 +86,7 @@ def serve_known(
         inputs.vectors,
         seed=inputs.seed,
         raters=raters_of(known, domain.positive, domain.rating, catalogue),
+        protocol=protocol,
     )
     users = with_ratings(with_profiles(histories(user_ids), inputs), known, domain.rating, catalogue)
     plan = plan_filters(
@@ -109,7 +111,7 @@ def _fold(
     relevant = held_out.filter(inputs.domain.positive).select("user_id", "item_id").unique()
     users = relevant["user_id"].unique().sort()
     context = filter_context(inputs, known, Withheld(later, split.protocol))
-    served = serve_known(inputs, users.to_list(), known, context, universe=universe)
+    served = serve_known(inputs, users.to_list(), known, context, universe=universe, protocol=split.protocol)
     return Fold(
         served.train,
         served.users,
