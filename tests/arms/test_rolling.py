@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
-from recsat.arms.rolling import ndcg_of_order, ndcg_of_scores, surest, windows
+from recsat.arms.rolling import ndcg_of_order, ndcg_of_scores, simplest, surest, windows
 from recsat.contract.interactions import TrainingData
 from recsat.testing.worlds import fashions, training_data
 
@@ -111,3 +111,17 @@ def test_an_order_is_judged_as_its_scores_on_a_whole_world() -> None:
 )
 def test_the_first_setting_stays_unless_another_is_surely_better(values: list[list[float]], setting: int) -> None:
     assert surest(np.array(values)) == setting
+
+
+@pytest.mark.parametrize(
+    ("values", "setting"),
+    [
+        ([[0.1, 0.1, 0.1], [0.2, 0.2, 0.2]], 1),
+        ([[0.2, 0.2, 0.2], [0.2, 0.2, 0.2]], 0),  # of equals the simpler one
+        ([[0.1, 0.1, 0.1], [0.5, 0.1, 0.0]], 0),  # better by chance
+        ([[0.1, 0.1, 0.1], [0.2, 0.2, 0.3], [0.3, 0.3, 0.2]], 1),  # the best is no better than a simpler one
+        ([[0.1, 0.1], [0.2, 0.2]], 0),  # two windows have no error
+    ],
+)
+def test_the_simplest_setting_that_is_as_good_as_the_best_is_taken(values: list[list[float]], setting: int) -> None:
+    assert simplest(np.array(values)) == setting

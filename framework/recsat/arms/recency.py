@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from recsat.arms.rolling import ndcg_of_order, ndcg_of_scores, surest, windows
+from recsat.arms.rolling import ndcg_of_order, ndcg_of_scores, simplest, surest, windows
 from recsat.contract.arm import Recommender
 from recsat.contract.interactions import TrainingData
 
@@ -79,8 +79,8 @@ def half_lives(train: TrainingData) -> list[float]:
 
 
 def choose_half_life(train: TrainingData) -> float | None:
-    """The half-life of likes by which popularity ranks best on :func:`~recsat.arms.rolling.windows` before the cut; None, plain popularity, unless another is
-    surely better (:func:`~recsat.arms.rolling.surest`). Everybody who liked something new in a window is judged.
+    """The half-life of likes by which popularity ranks best on :func:`~recsat.arms.rolling.windows` before the cut, or the longest that ranks
+    as well up to one standard error (:func:`~recsat.arms.rolling.simplest`); None is plain popularity. Everybody who liked something new in a window is judged.
     """
     settings = [None, *half_lives(train)]
     if len(settings) == 1:
@@ -94,7 +94,7 @@ def choose_half_life(train: TrainingData) -> float | None:
         counts = [window.train.popularity if one is None else decayed_counts(times, now, one) for one in settings]
         orders = [np.lexsort((ties, -of_setting)) for of_setting in counts]
         values.append([ndcg_of_order(order, window.users, window.liked).mean() for order in orders])
-    return settings[surest(np.array(values).T)] if values else None
+    return settings[simplest(np.array(values).T)] if values else None
 
 
 def choose_gain(

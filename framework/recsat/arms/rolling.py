@@ -137,11 +137,27 @@ def _ndcg(hits: NDArray[np.bool_], n_liked: NDArray[np.int64]) -> NDArray[np.flo
     return np.asarray(hits @ discounts[: hits.shape[1]] / ideal, dtype=np.float64)
 
 
+def simplest(values: NDArray[np.float64]) -> int:
+    r"""The first setting that is within one standard error of the best: :math:`\bar d \le s_d / \sqrt n`.
+
+    ``values`` is (n_settings, n_windows), settings from simple to special and larger better; d are the differences of the best from a setting, window by window.
+    Breiman et al., Classification and Regression Trees (1984), section 3.4.3, paired. With fewer than :data:`FEWEST_WINDOWS` the first stays.
+
+    >>> simplest(np.array([[0.1, 0.2, 0.1], [0.2, 0.3, 0.3], [0.2, 0.4, 0.2]]))
+    1
+    """
+    n = values.shape[1]
+    if n < FEWEST_WINDOWS:
+        return 0
+    losses = values[values.mean(axis=1).argmax()] - values
+    return int(np.argmax(losses.mean(axis=1) <= losses.std(axis=1, ddof=1) / np.sqrt(n)))
+
+
 def surest(values: NDArray[np.float64], standard_errors: float = STANDARD_ERRORS) -> int:
     r"""The setting whose gain over the first, the simplest one, is surest: the largest :math:`\bar d - z \cdot s_d / \sqrt n`; the first where none is above 0.
 
-    ``values`` is (n_settings, n_windows), larger is better, and d are a setting's differences from the first, window by window. A rule of
-    standard errors (Breiman et al., Classification and Regression Trees, 1984, section 3.4.3), paired. With fewer than :data:`FEWEST_WINDOWS` the first stays.
+    ``values`` is (n_settings, n_windows), larger is better, and d are a setting's differences from the first, window by window. It asks more than
+    :func:`simplest`: for choices in which the first does no harm. With fewer than :data:`FEWEST_WINDOWS` windows the first stays.
 
     >>> surest(np.array([[0.1, 0.1, 0.1], [0.2, 0.3, 0.2], [0.9, 0.0, 0.1]]))
     1
