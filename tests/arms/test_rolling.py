@@ -25,20 +25,23 @@ def liked_at(first: list[list[float]], last: list[list[float]] | None = None) ->
 
 def test_a_window_knows_what_was_before_it_and_judges_by_what_came_later() -> None:
     train = liked_at([[1, 2, 0, 9], [3, 0, 8, 0], [0, 0, 7, 0]])
-    [window] = windows(train, [0.5])  # of 1 2 3 7 8 9 the higher median is 7
+    [window] = windows(train, origins=[0.5])  # of 1 2 3 7 8 9 the higher median is 7
     assert window.train.now == 7.0
     assert window.train.users.history.toarray().tolist() == [[1, 1, 0, 0], [1, 0, 0, 0]]
     assert window.train.users.ids == ["u0", "u1"]  # whoever had liked nothing is nobody to learn from
     assert window.users.ids == ["u0", "u1", "u2"]
     assert window.liked.toarray().tolist() == [[False, False, False, True], [False, False, True, False], [False, False, True, False]]  # fmt: skip
     assert window.users.now == 7.0
-    assert window.with_history.users.ids == ["u0", "u1"]
-    assert window.with_history.liked.toarray().tolist() == window.liked.toarray()[:2].tolist()
+    [of_known] = windows(train, "with history", origins=[0.5])
+    assert of_known.users.ids == ["u0", "u1"]
+    assert of_known.liked.toarray().tolist() == window.liked.toarray()[:2].tolist()
+    [of_new] = windows(train, "new", origins=[0.5])
+    assert of_new.users.ids == ["u2"]
 
 
 def test_what_was_liked_before_and_again_later_is_known_since_the_first_time() -> None:
     train = liked_at([[1, 2, 7], [3, 8, 0]], [[9, 2, 7], [4, 8, 0]])
-    [window] = windows(train, [0.6])
+    [window] = windows(train, origins=[0.6])
     times = window.train.users.times
     assert times is not None
     assert (window.train.now, times.toarray().tolist()) == (7.0, [[1, 2, 0], [4, 0, 0]])
@@ -74,17 +77,17 @@ def test_there_are_no_windows_without_times_without_a_moment_and_in_one_moment()
 
 
 def test_windows_begin_later_and_later_and_the_same_users_are_drawn_each_time() -> None:
-    train = fashions(n_users=900)
+    train = fashions(n_users=1500)
     one, other = list(windows(train)), list(windows(train))
     assert [window.users.ids for window in one] == [window.users.ids for window in other]
-    assert len(one[0].users) == 600
+    assert len(one[0].users) == 1000
     moments = [window.train.now for window in one]
     assert moments == sorted(set(moments))
     assert [window.users.ids for window in windows(replace(train, seed=9))] != [window.users.ids for window in one]
 
 
 def test_scores_and_an_order_are_judged_alike_and_as_by_hand() -> None:
-    [window] = windows(liked_at([[1, 9, 0, 0], [0, 8, 2, 9]]), [0.5])
+    [window] = windows(liked_at([[1, 9, 0, 0], [0, 8, 2, 9]]), origins=[0.5])
     scores = torch.tensor([[9.0, 1.0, 3.0, 2.0]])
     by_hand = [1 / np.log2(4), (1 / np.log2(3) + 1 / np.log2(4)) / (1 + 1 / np.log2(3))]  # items 2, 3, 1 and 0, 3, 1
     np.testing.assert_allclose(ndcg_of_scores(scores.expand(2, -1), window.users, window.liked), by_hand)
@@ -106,6 +109,8 @@ def test_an_order_is_judged_as_its_scores_on_a_whole_world() -> None:
         ([[0.1, 0.1, 0.1], [0.2, 0.2, 0.2], [0.2, 0.2, 0.2]], 1),  # of equals the simpler one
         ([[0.1, 0.1, 0.1], [0.5, 0.1, 0.0]], 0),  # better by chance
         ([[0.1, 0.1, 0.1], [0.5, 0.1, 0.0], [0.12, 0.11, 0.12]], 2),
+        ([[0.1, 0.1, 0.1], [0.2, 0.11, 0.11]], 0),  # above one error, not above two
+        ([[0.1, 0.1, 0.1], [0.3, 0.2, 0.2], [0.5, 0.2, 0.2]], 1),
         ([[0.1, 0.1], [0.2, 0.2]], 0),  # two windows have no error
     ],
 )

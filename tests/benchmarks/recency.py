@@ -39,7 +39,8 @@ HEADER = """# What it is worth that arms know the time
 Made by `python tests/benchmarks/recency.py --out docs/recency.md`. Each set is cut in time so that the share in the first column lies after the cut; users and
 items are those of the 5-core, and items that a user liked before the cut are out. Whatever is chosen, the half-life of likes and the gain, is chosen inside `fit` on five windows that
 begin where 50, 60, 70, 80 and 90 % of the likes before the cut are known and end at the cut: the longest half-life within one standard error of the best (plain popularity is the longest), and
-the gain with the largest mean less two standard errors between windows, none where that is not above 0. These two rules, exponential decay in the place of a window, and windows that all end at
+the gain with the largest mean less one standard error between windows, none where no setting's mean is above two. Users of all kinds choose the half-life of the arm, those without a history that of the
+fallback, those with one the gain. These two rules, exponential decay in the place of a window, and windows that all end at
 the cut were chosen on these very cuts, so the table says less about other data than it seems to. EASE has its default ridge (200). Values are nDCG@10, means over users; differences are paired over users, with symmetric bootstrap-t
 intervals of 95 %, none of them corrected for the number of rows.
 

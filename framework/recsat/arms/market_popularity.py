@@ -43,7 +43,7 @@ class MarketPopularity(SavedByAttributes):
     Journal of Documentation 1977). Whoever asks for some kinds gets the best of those, since filters act before the list is cut.
 
     On a timeline a like is worth half as much for every half-life of its age, in a market and everywhere, and the scores are no longer shares; ``half_life`` is as in
-    :class:`~recsat.arms.recent_popularity.RecentPopularity`.
+    :class:`~recsat.arms.recent_popularity.RecentPopularity`, but "auto" chooses it for users without a history, whom a fallback serves.
     """
 
     def __init__(self, *, prior_users: float = 10.0, half_life: HalfLife = "auto") -> None:
@@ -57,7 +57,7 @@ class MarketPopularity(SavedByAttributes):
         self.seconds: float | None = None
 
     def fit(self, train: TrainingData) -> Self:
-        self.seconds = half_life_seconds(self.half_life, train)
+        self.seconds = half_life_seconds(self.half_life, train, "new")
         return self._count(train)
 
     def recounted(self, train: TrainingData) -> Self:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from recsat.arms.rolling import ndcg_of_order, ndcg_of_scores, simplest, surest, windows
+from recsat.arms.rolling import Judged, ndcg_of_order, ndcg_of_scores, simplest, surest, windows
 from recsat.contract.arm import Recommender
 from recsat.contract.interactions import TrainingData
 
@@ -78,15 +78,15 @@ def half_lives(train: TrainingData) -> list[float]:
     return [span / 2**k for k in range(HALVINGS) if span / 2**k >= DAY]
 
 
-def choose_half_life(train: TrainingData) -> float | None:
+def choose_half_life(train: TrainingData, judged: Judged = "everybody") -> float | None:
     """The half-life of likes by which popularity ranks best on :func:`~recsat.arms.rolling.windows` before the cut, or the longest that ranks
-    as well up to one standard error (:func:`~recsat.arms.rolling.simplest`); None is plain popularity. Everybody who liked something new in a window is judged.
+    as well up to one standard error (:func:`~recsat.arms.rolling.simplest`); None is plain popularity. ``judged`` are those whom it is to serve.
     """
     settings = [None, *half_lives(train)]
     if len(settings) == 1:
         return None
     values = []
-    for window in windows(train):
+    for window in windows(train, judged):
         now, times = window.train.now, window.train.users.times
         assert now is not None
         assert times is not None
@@ -112,16 +112,13 @@ def choose_gain(
     """
     settings = [Recency(), *(Recency(one, gamma, c) for gamma in sorted(gammas) for one in half_lives(train)[1:])]
     values = []
-    for window in windows(train) if len(settings) > 1 else ():
-        judged = window.with_history
-        if not len(judged.users):
-            continue
-        scores = fit(judged.train).score(judged.users)
-        gains = [one.gains(judged.train) for one in settings]
+    for window in windows(train, "with history") if len(settings) > 1 else ():
+        scores = fit(window.train).score(window.users)
+        gains = [one.gains(window.train) for one in settings]
         values.append(
             [
                 ndcg_of_scores(
-                    scores if of_setting is None else scores * torch.from_numpy(of_setting), judged.users, judged.liked
+                    scores if of_setting is None else scores * torch.from_numpy(of_setting), window.users, window.liked
                 ).mean()
                 for of_setting in gains
             ]

@@ -14,6 +14,7 @@ from torch import Tensor
 from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.padded import at_candidates
 from recsat.arms.recency import DAY, choose_half_life, like_weights
+from recsat.arms.rolling import Judged
 from recsat.contract.arm import Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 
@@ -67,10 +68,10 @@ def check_half_life(half_life: HalfLife) -> None:
         raise ValueError(f"half_life must be a number of days above 0, auto or none, not {half_life!r}")
 
 
-def half_life_seconds(half_life: HalfLife, train: TrainingData) -> float | None:
-    """The setting in seconds, "auto" chosen on ``train``; None where likes count alike."""
+def half_life_seconds(half_life: HalfLife, train: TrainingData, judged: Judged = "everybody") -> float | None:
+    """The setting in seconds, "auto" chosen on ``train`` for those who are ``judged``; None where likes count alike."""
     if isinstance(half_life, str):
-        return choose_half_life(train)
+        return choose_half_life(train, judged)
     return None if half_life is None else half_life * DAY
 
 

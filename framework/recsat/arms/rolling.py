@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import torch
@@ -17,12 +17,14 @@ from recsat.contract.interactions import TrainingData, UserBatch
 ORIGINS: Final = (0.5, 0.6, 0.7, 0.8, 0.9)
 """Shares of the likes, in time, that are known where the windows begin. Each is judged by everything up to the cut, since nobody knows for how long
 a fit will serve: the first window looks far ahead, the last one near."""
-MOST_USERS: Final = 600
+MOST_USERS: Final = 1_000
 """Users who are judged in a window, at most; more are drawn at random."""
 PLACES: Final = 10
-STANDARD_ERRORS: Final = 2.0
 FEWEST_WINDOWS: Final = 3
 """Below it no error between windows can be told."""
+
+
+Judged = Literal["everybody", "with history", "new"]
 
 
 @dataclass(frozen=True)
@@ -36,15 +38,14 @@ class Window:
     liked: csr_array
     """(n_users, n_items) bool: what they liked up to the cut and had not liked before, at least one item each."""
 
-    @property
-    def with_history(self) -> Window:
-        """The same of those users who had liked something before."""
-        rows = np.flatnonzero(~self.users.is_new)
-        return replace(self, users=self.users.take(rows), liked=self.liked[rows])
 
-
-def windows(train: TrainingData, origins: Sequence[float] = ORIGINS) -> Iterator[Window]:
+def windows(
+    train: TrainingData,
+    judged: Judged = "everybody",
+    origins: Sequence[float] = ORIGINS,
+) -> Iterator[Window]:
     """A window for each of ``origins``, as far as likes lie on both sides of its moment; none without times or a moment ``now``.
+    ``judged`` says who counts: everybody, or those of whom something was known where the window begins, or nothing.
 
     A pair that was liked several times counts as known from its first time on (``first_times``), and its last time before the window
     is the last of all where that is earlier, else the first. Users are drawn by ``train.seed``.
@@ -53,7 +54,7 @@ def windows(train: TrainingData, origins: Sequence[float] = ORIGINS) -> Iterator
     if users.times is None or train.now is None or not users.history.nnz:
         return
     last, first = users.times.data, _aligned(users)
-    moments = np.quantile(first, origins, method="higher")
+    moments = np.quantile(np.concatenate([first, last]), origins, method="higher")
     for place, moment in enumerate(moments):
         if place and moment == moments[place - 1]:
             continue
@@ -61,17 +62,22 @@ def windows(train: TrainingData, origins: Sequence[float] = ORIGINS) -> Iterator
         if not known.any():
             continue
         before = _at(users, known, np.where(last < moment, last, first)[known], float(moment))
-        earlier = replace(train, users=before, raters=None, now=float(moment))
-        yield from _window(earlier, _pattern(users, ~known), train.seed + place)
+        earlier, liked = replace(train, users=before, raters=None, now=float(moment)), _pattern(users, ~known)
+        of_kind = {
+            "everybody": np.ones(len(before), dtype=np.bool_),
+            "with history": ~before.is_new,
+            "new": before.is_new,
+        }
+        rows = np.flatnonzero((np.diff(liked.indptr) > 0) & of_kind[judged])
+        yield from _window(earlier, liked, rows, train.seed + place)
 
 
-def _window(train: TrainingData, liked: csr_array, seed: int) -> Iterator[Window]:
-    rows = np.flatnonzero(np.diff(liked.indptr))
+def _window(train: TrainingData, liked: csr_array, rows: NDArray[np.int64], seed: int) -> Iterator[Window]:
     if len(rows) > MOST_USERS:
         rows = np.sort(np.random.default_rng(seed).permutation(rows)[:MOST_USERS])
-    judged, has_history = train.users.take(rows), np.flatnonzero(~train.users.is_new)
-    if len(rows) and len(has_history):
-        yield Window(replace(train, users=train.users.take(has_history)), judged, liked[rows])
+    has_history = np.flatnonzero(~train.users.is_new)
+    if len(rows):
+        yield Window(replace(train, users=train.users.take(has_history)), train.users.take(rows), liked[rows])
 
 
 def _aligned(users: UserBatch) -> NDArray[np.float64]:
@@ -153,11 +159,13 @@ def simplest(values: NDArray[np.float64]) -> int:
     return int(np.argmax(losses.mean(axis=1) <= losses.std(axis=1, ddof=1) / np.sqrt(n)))
 
 
-def surest(values: NDArray[np.float64], standard_errors: float = STANDARD_ERRORS) -> int:
-    r"""The setting whose gain over the first, the simplest one, is surest: the largest :math:`\bar d - z \cdot s_d / \sqrt n`; the first where none is above 0.
+def surest(values: NDArray[np.float64]) -> int:
+    r"""The setting whose gain over the first, the simplest one, is surest, by :math:`\bar d - s_d / \sqrt n`; the first unless some setting's gain is
+    above two standard errors, :math:`\bar d > 2 s_d / \sqrt n`.
 
     ``values`` is (n_settings, n_windows), larger is better, and d are a setting's differences from the first, window by window. It asks more than
-    :func:`simplest`: for choices in which the first does no harm. With fewer than :data:`FEWEST_WINDOWS` windows the first stays.
+    :func:`simplest`: for choices in which the first does no harm, and among settings so many that one is always a little better by chance. With fewer
+    than :data:`FEWEST_WINDOWS` windows the first stays.
 
     >>> surest(np.array([[0.1, 0.1, 0.1], [0.2, 0.3, 0.2], [0.9, 0.0, 0.1]]))
     1
@@ -166,5 +174,5 @@ def surest(values: NDArray[np.float64], standard_errors: float = STANDARD_ERRORS
     if n < FEWEST_WINDOWS:
         return 0
     gains = values - values[0]
-    lower = gains.mean(axis=1) - standard_errors * gains.std(axis=1, ddof=1) / np.sqrt(n)
-    return int(np.argmax(lower))  # the first has 0, and of equals the first stays
+    mean, error = gains.mean(axis=1), gains.std(axis=1, ddof=1) / np.sqrt(n)
+    return int(np.argmax(mean - error)) if (mean > 2 * error).any() else 0
