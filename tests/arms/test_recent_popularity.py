@@ -85,7 +85,7 @@ def test_later_events_move_the_counts_and_not_the_half_life(tmp_path: Path) -> N
     moved = loaded.recounted(replace(train, users=early, now=50 * DAY))
     expected = RecentPopularity(half_life=arm.seconds / DAY).fit(replace(train, users=early, now=50 * DAY))
     torch.testing.assert_close(moved.scores, expected.scores)
-    assert scores_of(arm, train) == before != scores_of(moved, train)
+    assert scores_of(loaded, train) == before != scores_of(moved, train), "the arm that was asked stays"
 
 
 def test_the_fallback_counts_alike_in_a_market_and_everywhere() -> None:
@@ -101,6 +101,22 @@ def test_the_fallback_counts_alike_in_a_market_and_everywhere() -> None:
     assert int(in_mt.argmax()) == 2
     reasons = arm.explain(new.take(slice(2, 3)), np.array([[0, 1, 2, 3]]))
     assert reasons.code.tolist() == [["no-history-market", "recent", "recent", "new"]]
+
+
+def test_the_fallback_s_half_life_is_chosen_for_users_without_a_history() -> None:
+    """Regulars like the same few items at all times, newcomers what is in fashion."""
+    newcomers, rng = fashions(), np.random.default_rng(0)
+    assert newcomers.users.times is not None
+    weights = 1 / np.arange(1, 41)
+    days = np.zeros((900, 40))
+    for user in range(900):
+        items = rng.choice(40, 8, replace=False, p=weights / weights.sum())
+        days[user, items] = [rng.uniform(1, 20), *rng.uniform(1, 100, 7)]
+    train = trained(np.concatenate([newcomers.users.times.toarray() / DAY, days]))
+    arm, fallback = RecentPopularity().fit(train), MarketPopularity().fit(train)
+    assert fallback.seconds is not None
+    assert fallback.seconds < 30 * DAY
+    assert arm.seconds is None or arm.seconds > fallback.seconds
 
 
 @pytest.mark.parametrize("half_life", [0, -1.0, "soon"])
