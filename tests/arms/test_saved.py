@@ -39,7 +39,8 @@ MAKE = {spec.name: spec.make for spec in RECOMMENDERS if spec.control is None}
 EVERY_ARM: dict[str, tuple[Callable[..., Recommender], dict[str, Any]]] = {
     # Settings that are none's default: an arm that is loaded into a plain one must bring its own.
     "popularity": (MAKE["popularity"], {}),
-    "market-popularity": (MarketPopularity, {"prior_users": 3.0}),
+    "popularity-recent": (MAKE["popularity-recent"], {"half_life": 0.3}),
+    "market-popularity": (MarketPopularity, {"prior_users": 3.0, "half_life": 0.2}),
     "profile": (ProfileText, {}),
     "text-raw": (MAKE["text-raw"], {}),
     "text": (MAKE["text"], {}),
@@ -83,7 +84,9 @@ def world() -> TrainingData:
         for name, width in (("picture", 5), ("sound", 4), ("words", 8))
     }
     raw = train.vectors["raw"] + np.float32(0.5)
-    return rated(replace(train, users=users, vectors={"raw": raw, "text": train.vectors["text"], **vectors}))
+    return rated(
+        replace(train, users=users, now=1_600_100_000.0, vectors={"raw": raw, "text": train.vectors["text"], **vectors})
+    )
 
 
 WORLD = world()

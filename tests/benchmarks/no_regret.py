@@ -12,7 +12,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ PROTOCOLS = {
 }
 SINGLE = (
     "popularity",
+    "popularity-recent",
     "item-knn",
     "ease",
     "ials",
@@ -80,10 +81,10 @@ def part(
 ) -> Part:
     everybody = known["user_id"].unique().sort().to_list()
     users = later.join(known, on="user_id", how="semi")["user_id"].unique().sort().to_list()
-    train = TrainingData(
-        one.catalogue, user_batch(known, everybody, one.catalogue), vectors, seed=seed, protocol=protocol
-    )
-    batch = user_batch(known, users, one.catalogue)
+    now = later["timestamp"].min().timestamp() if protocol == "timeline" else None
+    of_all = replace(user_batch(known, everybody, one.catalogue), now=now)
+    train = TrainingData(one.catalogue, of_all, vectors, seed=seed, protocol=protocol, now=now)
+    batch = replace(user_batch(known, users, one.catalogue), now=now)
     relevant = user_batch(later, users, one.catalogue).history.toarray() > 0
     allowed = np.broadcast_to(
         True if universe is None else one.catalogue.items["item_id"].is_in(universe.implode()).to_numpy(),
@@ -95,12 +96,12 @@ def part(
 def ndcg(arm: Recommender, one: Part, seed: int = 0) -> Values:
     """nDCG@10 of each user, NaN where nothing could be found; ties are drawn."""
     relevant = one.relevant & one.allowed
-    drawn = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     gains = []
     for first in range(0, len(one.users), 512):
         rows = slice(first, first + 512)
         scores = arm.score(one.users.take(rows)).masked_fill(torch.from_numpy(~one.allowed[rows]), float("-inf"))
-        order = torch.rand(scores.shape, generator=drawn).argsort(dim=1)
+        order = torch.rand(scores.shape, generator=generator).argsort(dim=1)
         top = torch.sort(scores.gather(1, order), dim=1, descending=True, stable=True).indices[:, :K]
         hits = torch.from_numpy(relevant[rows]).gather(1, order.gather(1, top))
         gains.append(hits.double().numpy() @ discounts(K)[: top.shape[1]])

@@ -79,7 +79,7 @@ def _unix(column: str) -> pl.Expr:
     return pl.from_epoch(column, "s").dt.cast_time_unit("us").dt.replace_time_zone("UTC").alias("timestamp")
 
 
-def _spoken(column: str) -> pl.Expr:
+def _in_words(column: str) -> pl.Expr:
     """A list written with bars, as words."""
     return pl.col(column).fill_null("").str.replace_all("|", ", ", literal=True)
 
@@ -89,7 +89,7 @@ def _movielens() -> tuple[pl.DataFrame, pl.DataFrame]:
     movies = _table("movielens-latest-small/movies", movieId=pl.String)
     return (
         ratings.filter(pl.col("rating") >= 4).select(_unix("timestamp"), user_id="userId", item_id="movieId"),
-        movies.select(item_id="movieId", text=pl.concat_str("title", pl.lit(". "), _spoken("genres"))),
+        movies.select(item_id="movieId", text=pl.concat_str("title", pl.lit(". "), _in_words("genres"))),
     )
 
 
@@ -107,7 +107,11 @@ def _online_retail() -> tuple[pl.DataFrame, pl.DataFrame]:
 def _steam_catalogue(item: str) -> pl.DataFrame:
     games = _table("steam-catalog-2018/games", item_id=pl.String)
     text = pl.concat_str(
-        pl.col("title").fill_null(pl.col("app_name")), pl.lit(". "), _spoken("genres"), pl.lit(". "), _spoken("tags")
+        pl.col("title").fill_null(pl.col("app_name")),
+        pl.lit(". "),
+        _in_words("genres"),
+        pl.lit(". "),
+        _in_words("tags"),
     )
     return games.select(pl.col("item_id").alias(item), text=text).drop_nulls()
 
@@ -126,7 +130,7 @@ def _steam_reviews() -> tuple[pl.DataFrame, pl.DataFrame]:
 def _steam_200k() -> tuple[pl.DataFrame, pl.DataFrame]:
     played = _table("steam-200k/play", user_id=pl.String, game_id=pl.String).filter(pl.col("hours") >= 1)
     games = _table("steam-200k/games", game_id=pl.String)
-    text = pl.concat_str("title", pl.lit(". "), _spoken("genres"), pl.lit(". "), _spoken("tags"))
+    text = pl.concat_str("title", pl.lit(". "), _in_words("genres"), pl.lit(". "), _in_words("tags"))
     return played.select("user_id", item_id="game_id"), games.select(item_id="game_id", text=text)
 
 

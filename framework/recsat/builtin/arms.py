@@ -18,6 +18,12 @@ _ARMS: list[RecommenderSpec] = [
         ranks_unseen_items=True,  # as the baseline of every split; unseen items tie and are drawn at random
     ),
     RecommenderSpec(
+        name="popularity-recent",
+        description="Most liked of late first, the same for everybody; without times, popularity.",
+        make=lazy("recsat.arms.recent_popularity:RecentPopularity"),
+        ranks_unseen_items=True,  # as the baseline of a timeline
+    ),
+    RecommenderSpec(
         name="text-raw",
         description="The textbook way: mean of the liked items' text vectors, cosine.",
         make=lazy("recsat.arms.text:TextSimilarity", vector="raw"),

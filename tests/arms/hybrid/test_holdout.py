@@ -41,14 +41,14 @@ def test_what_is_held_out_and_what_is_left_make_the_history(data: TrainingData) 
 def test_a_window_has_what_came_in_it_and_nothing_later_is_known(data: TrainingData) -> None:
     assert data.users.times is not None
     split = latest(data, 0.3, 0.15)
-    held = split.hidden_likes.toarray() > 0
+    judged = split.hidden_likes.toarray() > 0
     times = data.users.times.toarray()
     assert split.train.users.times is not None
     opening = split.train.users.times.data.max()
-    assert times[held].min() > opening
-    later = (times > times[held].max()).sum()
+    assert times[judged].min() > opening
+    later = (times > times[judged].max()).sum()
     assert abs(later - 0.15 * data.users.history.nnz) <= 2
-    assert abs(held.sum() - 0.15 * data.users.history.nnz) <= 2
+    assert abs(judged.sum() - 0.15 * data.users.history.nnz) <= 2
     assert (latest(data, 0.15, 0.0).hidden_likes.toarray() > 0)[times == times.max()].all()
 
 
@@ -56,10 +56,10 @@ def test_a_window_has_what_came_in_it_and_nothing_later_is_known(data: TrainingD
 def test_last_likes_are_one_of_each_user_and_what_follows_is_not_known(data: TrainingData, back: int) -> None:
     assert data.users.times is not None
     split = last_likes(data, back, rng())
-    times, held = data.users.times.toarray(), split.hidden_likes.toarray() > 0
+    times, judged = data.users.times.toarray(), split.hidden_likes.toarray() > 0
     for user in range(60):
         in_order = np.sort(times[user][times[user] > 0])
-        assert times[user][held[user]].tolist() == [in_order[-1 - back]]
+        assert times[user][judged[user]].tolist() == [in_order[-1 - back]]
         known = split.train.users.history.toarray()[user] > 0
         assert (times[user][known] < in_order[-1 - back]).all()
 
@@ -69,8 +69,8 @@ def test_likes_of_one_moment_are_drawn_among(data: TrainingData) -> None:
     times = data.users.times.copy()
     times.data[:] = 5.0
     tied = replace(data, users=replace(data.users, times=times))
-    held = last_likes(tied, 0, rng()).hidden_likes
-    place = [list(data.users.history[[user]].indices).index(held[[user]].indices[0]) for user in range(60)]
+    judged = last_likes(tied, 0, rng()).hidden_likes
+    place = [list(data.users.history[[user]].indices).index(judged[[user]].indices[0]) for user in range(60)]
     assert len(set(place)) > 3, "not always the first or the last by id"
 
 

@@ -53,13 +53,14 @@ def hold_outs(train: TrainingData, *, share: float, rounds: int, rng: np.random.
 def hold_out(train: TrainingData, *, share: float, rng: np.random.Generator, of_items: float | None = None) -> HoldOut:
     """Hides ``of_items`` of the warm items altogether (None: ``share``), and ``share`` of each user's likes of the other items.
 
-    A user's number of held-out likes is rounded by chance, so that short histories take part as well.
+    A user's number of judged-out likes is rounded by chance, so that short histories take part as well.
     """
     history = train.users.history
     warm = np.flatnonzero(train.warm)
     hidden = np.zeros(history.shape[1], dtype=bool)
     hidden[rng.permutation(warm)[: round((share if of_items is None else of_items) * len(warm))]] = True
     of_hidden = hidden[history.indices]
+    train = replace(train, now=None)  # likes of all times are held out
     hidden_likes = of_hidden | _some_of_each_row(history, ~of_hidden, share, rng)
     return _without(train, hidden_likes, ~hidden_likes)
 
@@ -69,7 +70,8 @@ def latest(train: TrainingData, share: float, later: float) -> HoldOut:
     assert train.users.times is not None
     times = train.users.times.data
     opening, end = np.quantile(times, [1 - share, 1 - later], method="lower")
-    return _without(train, (times >= opening) & ((times < end) | (later == 0)), times < opening)
+    judged = (times >= opening) & ((times < end) | (later == 0))
+    return _without(replace(train, now=float(opening)), judged, times < opening)
 
 
 def last_likes(train: TrainingData, back: int, rng: np.random.Generator) -> HoldOut:
@@ -83,16 +85,17 @@ def last_likes(train: TrainingData, back: int, rng: np.random.Generator) -> Hold
     return _without(train, from_end == back, from_end > back)
 
 
-def _without(train: TrainingData, held: NDArray[np.bool_], known: NDArray[np.bool_]) -> HoldOut:
+def _without(train: TrainingData, judged: NDArray[np.bool_], known: NDArray[np.bool_]) -> HoldOut:
     """Masks over the stored likes: those that are judged, and those that remain."""
-    times = train.users.times
+    times, first_times = train.users.times, train.users.first_times
     users = replace(
         train.users,
         history=_only(train.users.history, known),
         times=None if times is None else _only(times, known),
+        first_times=None if first_times is None else _only(first_times, known),
     )
     left = replace(train, users=users)
-    return HoldOut(left, _only(train.users.history, held), train.warm & ~left.warm)
+    return HoldOut(left, _only(train.users.history, judged), train.warm & ~left.warm)
 
 
 def _some_of_each_row(

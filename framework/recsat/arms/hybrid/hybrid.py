@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, replace
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ from torch import Tensor
 from recsat.arms.attributes import SavedByAttributes, packed, unpacked
 from recsat.arms.hybrid.holdout import hold_outs
 from recsat.arms.hybrid.merge import Heads, Merge, fit_merge, heads
-from recsat.arms.hybrid.parts import ItemItem, Level, ScoredPart, roots
+from recsat.arms.hybrid.parts import ItemItem, Level, Liked, LikedOfLate, ScoredPart, roots
 from recsat.arms.hybrid.search import Parts, search
 from recsat.arms.hybrid.short_form import LowRankItemItem, factorise, latest_neighbours
 from recsat.arms.hybrid.stack import Stack, fit_stack
@@ -26,6 +27,7 @@ from recsat.arms.linear.inner_products import Representation
 from recsat.arms.linear.item_item import ItemItemRecommender
 from recsat.arms.linear.padded import at_candidates, dense, reasons_by
 from recsat.arms.linear_order import LinearOrder
+from recsat.arms.recency import Recency, choose_half_life, half_lives
 from recsat.contract.arm import ArmState, Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 
@@ -37,6 +39,10 @@ TEXTS_READ: Mapping[Representation, tuple[str, ...]] = {
     "permuted": ("permuted",),
     "masked": ("masked",),
     "both": ("text", "words"),
+}
+LEVELS: Mapping[str, Callable[[float | None], Liked | LikedOfLate]] = {
+    "popularity": lambda half_life: Liked(),
+    "recent popularity": lambda half_life: Liked() if half_life is None else LikedOfLate(half_life),
 }
 ENOUGH_USERS = 1_500
 FEW_USERS = 300
@@ -79,13 +85,19 @@ class Hybrid(SavedByAttributes):
         if representation not in TEXTS_READ:
             raise ValueError(f"representation must be one of {', '.join(TEXTS_READ)}, not {representation!r}")
         self.representation = representation
+        self.half_life: float | None = None
+        self.half_lives: list[float] = []
 
     def fit(self, train: TrainingData) -> Self:
         rng = np.random.default_rng(train.seed)
         vectors = list(TEXTS_READ[self.representation])
         trials = self._trials(train, rng)
         by_time = train.protocol in ("timeline", "last-n", None) and train.users.times is not None
-        parts = search(trials, vectors, dense=len(train.catalogue) <= self.dense_limit, by_time=by_time)
+        dense_fits = len(train.catalogue) <= self.dense_limit
+        follows_time = train.protocol == "timeline"
+        self.half_life = choose_half_life(train, "with history") if follows_time else None
+        self.half_lives = half_lives(train)[1:] if follows_time else []
+        parts = search(trials, vectors, dense=dense_fits, by_time=by_time, half_life=self.half_life)
         self.warm_stack, self.unseen_stack, self.merge = self._learn(trials, parts)
         del trials
         self._fit_parts(train, parts, rng)
@@ -104,7 +116,7 @@ class Hybrid(SavedByAttributes):
         return trials
 
     def _learn(self, trials: Sequence[Trial], parts: Parts) -> tuple[Stack, Stack, Merge]:
-        gains = [{"popularity": _centred_log(trial.train.popularity)} for trial in trials]
+        gains = [self._log_gains(trial.train) for trial in trials]
         of_warm = [
             trial.candidates({name: trial.of(recipe) for name, recipe in parts.warm.items()}, gain, unseen=False)
             for trial, gain in zip(trials, gains, strict=True)
@@ -122,20 +134,19 @@ class Hybrid(SavedByAttributes):
         equal = Stack(dict.fromkeys(parts.unseen, 1.0))
         unseen = fit_stack(of_unseen, n_errors=2 * self.n_errors, start=equal) if of_unseen else equal
         merged = [
-            self._heads(trial, parts, one, gain["popularity"], warm, unseen)
+            self._heads(trial, parts, one, _product(gain, warm.powers), warm, unseen)
             for trial, one, gain in zip(trials, scores, gains, strict=True)
         ]
         return warm, unseen, fit_merge(merged)
 
     @staticmethod
     def _heads(
-        trial: Trial, parts: Parts, scores: Mapping[str, Tensor], log_popularity: Tensor, warm: Stack, unseen: Stack
+        trial: Trial, parts: Parts, scores: Mapping[str, Tensor], gain: Tensor, warm: Stack, unseen: Stack
     ) -> Heads:
         of_warm = _summed({name: trial.of(parts.warm[name]).float() for name in warm.weights}, warm)
-        gain = torch.exp(warm.powers.get("popularity", 0.0) * log_popularity[torch.from_numpy(trial.columns)])
         of_unseen = _summed({name: scores[name].float() for name in unseen.weights}, unseen)
         return heads(
-            trial.in_units(of_warm * gain, unseen=False),
+            trial.in_units(of_warm * gain[torch.from_numpy(trial.columns)], unseen=False),
             trial.in_units(of_unseen, unseen=True),
             trial.warm,
             trial.listed_unseen,
@@ -151,13 +162,16 @@ class Hybrid(SavedByAttributes):
         warm, unseen = _Summed(users, columns), _Summed(users, columns)
         fits = SharedFits(train)
         for name, weight in self.unseen_stack.weights.items():
-            unseen.add(fits.fitted(parts.unseen[name]), weight, ~train.warm if (~train.warm).any() else train.warm)
+            unseen.add(
+                name, fits.fitted(parts.unseen[name]), weight, ~train.warm if (~train.warm).any() else train.warm
+            )
         for name, weight in self.warm_stack.weights.items():
-            warm.add(fits.fitted(parts.warm[name]), weight, train.warm)
-        self.gain = torch.exp(self.warm_stack.powers.get("popularity", 0.0) * _centred_log(train.popularity))
+            warm.add(name, fits.fitted(parts.warm[name]), weight, train.warm)
+        self.gain = _product(self._log_gains(train), self.warm_stack.powers)
         warm.scale_by_spread(self.gain, train.warm)
         unseen.scale_by_spread(torch.ones(len(train.catalogue)), ~train.warm if (~train.warm).any() else train.warm)
         self.together, self.order, self.level = warm.together, warm.order, warm.level
+        self.level_scales = {name: scale for name, (scale, _) in warm.levels.items()}
         self.factors, self.factors_scale = warm.factors, warm.factors_scale
         self.texts, self.unseen_texts = list(warm.texts.values()), list(unseen.texts.values())
         self.low_rank: LowRankItemItem | None = None
@@ -170,6 +184,26 @@ class Hybrid(SavedByAttributes):
                 weights += torch.from_numpy(text.map) @ torch.from_numpy(text.item_vectors).T
             self.low_rank = factorise(weights * self.gain * self.warm, seed=train.seed)
 
+    def _log_gains(self, train: TrainingData) -> dict[str, Tensor]:
+        """Logarithms of what scores may be multiplied with, by name, (n_items,) each: popularity, and recency for each half-life."""
+        gains = {"popularity": _centred_log(train.popularity)}
+        for place, half_life in enumerate(self.half_lives):
+            gain = Recency(half_life, 1.0).gains(train)
+            of_one = torch.zeros(len(train.warm)) if gain is None else torch.from_numpy(gain).log()
+            gains[f"recency {place}"] = of_one - of_one[torch.from_numpy(train.warm)].mean().nan_to_num()
+        return gains
+
+    def recounted(self, train: TrainingData) -> Self:
+        """The arm at the moment of ``train``: popularity, recent popularity and recency are counted anew."""
+        later = copy(self)
+        later.gain = _product(self._log_gains(train), self.warm_stack.powers)
+        later.level = self._level(train)
+        return later
+
+    def _level(self, train: TrainingData) -> Tensor | None:
+        levels = [scale * LEVELS[name](self.half_life).fit(train).values for name, scale in self.level_scales.items()]
+        return sum(levels[1:], start=levels[0]) if levels else None
+
     @property
     def summary(self) -> str:
         """What was learnt, in one line."""
@@ -179,7 +213,8 @@ class Hybrid(SavedByAttributes):
         return f"warm: {warm}{' × ' + powers if powers else ''}; unseen: {self.merge.offset:g} + {self.merge.slope:g} ({unseen})"
 
     def attributes(self) -> dict[str, Any]:
-        values = {name: value for name, value in vars(self).items() if not isinstance(value, (Stack, Merge, list))}
+        values = {name: value for name, value in vars(self).items() if not isinstance(value, (Stack, Merge))}
+        del values["texts"], values["unseen_texts"]
         values["stacks"] = {"warm": asdict(self.warm_stack), "unseen": asdict(self.unseen_stack)}
         values["merge"] = asdict(self.merge)
         for name in ("together", "order", "factors"):
@@ -305,10 +340,15 @@ class _Summed:
         self.order: LinearOrder | None = None
         self.factors: IalsText | None = None
         self.factors_scale = 0.0
-        self.level: Tensor | None = None
+        self.levels: dict[str, tuple[float, Level]] = {}
         self.texts: dict[str, TextMap] = {}
 
-    def add(self, part: ScoredPart, weight: float, judged: NDArray[np.bool_]) -> None:
+    @property
+    def level(self) -> Tensor | None:
+        values = [scale * level.values for scale, level in self.levels.values()]
+        return sum(values[1:], start=values[0]) if values else None
+
+    def add(self, name: str, part: ScoredPart, weight: float, judged: NDArray[np.bool_]) -> None:
         """``judged`` are the items over which the spread is taken."""
         out = self.met | torch.from_numpy(~judged[self.columns])
         scale = weight / spread(scores_at(part, self.users, self.columns), self.users, out)
@@ -326,7 +366,7 @@ class _Summed:
                     summed.append((1.0, self.texts[part.vector]))
                 self.texts[part.vector] = TextMap.summed(summed)
             case Level():
-                self.level = part.values * scale if self.level is None else self.level + part.values * scale
+                self.levels[name] = scale, part
             case IalsText():
                 self.factors, self.factors_scale = part, scale
             case _:
@@ -348,13 +388,20 @@ class _Summed:
             if part is not None:
                 part.weights = part.weights / unit
         self.texts = {vector: TextMap.summed([(1 / unit, text)]) for vector, text in self.texts.items()}
-        self.level = None if self.level is None else self.level / unit
+        self.levels = {name: (scale / unit, level) for name, (scale, level) in self.levels.items()}
         self.factors_scale /= unit
 
 
 def _summed(scores: Mapping[str, Tensor], stack: Stack) -> Tensor:
     named = list(stack.weights.items())
     return sum((weight * scores[name] for name, weight in named[1:]), start=named[0][1] * scores[named[0][0]])
+
+
+def _product(log_gains: Mapping[str, Tensor], powers: Mapping[str, float]) -> Tensor:
+    """What scores are multiplied with, (n_items,)."""
+    return torch.exp(
+        sum((power * log_gains[name] for name, power in powers.items()), start=0 * log_gains["popularity"])
+    )
 
 
 def _centred_log(popularity: NDArray[np.float32]) -> Tensor:

@@ -17,6 +17,7 @@ from recsat.arms.ials_text import IalsText
 from recsat.arms.linear.inner_products import item_vectors
 from recsat.arms.linear.item_item import ItemItemRecommender
 from recsat.arms.linear_order import LinearOrder
+from recsat.arms.recency import decayed_counts
 from recsat.contract.arm import ArmState
 from recsat.contract.interactions import TrainingData, UserBatch
 
@@ -161,6 +162,19 @@ class Liked:
 
 
 @dataclass(frozen=True)
+class LikedOfLate:
+    """Recent popularity: log(1 + likes, each halved every ``half_life`` seconds before now); all likes where the data have no moment."""
+
+    half_life: float
+
+    def fit(self, train: TrainingData) -> Level:
+        times = train.users.times
+        if times is None or train.now is None:
+            return Liked().fit(train)
+        return Level(torch.log1p(torch.from_numpy(decayed_counts(times, train.now, self.half_life))))
+
+
+@dataclass(frozen=True)
 class Level:
     r"""A value of each item, times √(history length) as other parts grow with it: :math:`s_{ui} = \sqrt{|H_u|}\, b_i`."""
 
@@ -189,8 +203,9 @@ def mean_likes(train: TrainingData) -> float:
 def text_unit(train: TrainingData, vector: str) -> float:
     """Mean eigenvalue of EᵀE."""
     E = item_vectors(train, vector, "hybrid")
-    squares: float = np.square(E).sum().item()
-    return max(squares / E.shape[1], 1e-6)
+    length = float(np.linalg.norm(E))
+    unit: float = length * length / E.shape[1]
+    return max(unit, 1e-6)
 
 
 def roots(users: UserBatch) -> Tensor:

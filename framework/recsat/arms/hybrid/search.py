@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from recsat.arms.aligned import AlignedText
-from recsat.arms.hybrid.parts import Aligned, Carried, Factors, Liked, Likeness, Order, Recipe, Together
+from recsat.arms.hybrid.parts import Aligned, Carried, Factors, Liked, LikedOfLate, Likeness, Order, Recipe, Together
 from recsat.arms.hybrid.text_map import TextMap
 from recsat.arms.hybrid.trial import Trial
 from recsat.arms.linear.order import moments_of
@@ -40,10 +40,15 @@ class Parts:
     unseen: Mapping[str, Recipe]
 
 
-def search(trials: Sequence[Trial], vectors: Sequence[str], *, dense: bool, by_time: bool) -> Parts:
-    """``vectors`` are the item vectors that may be read; ``dense``: item-item weights fit; ``by_time``: what comes next is judged."""
+def search(
+    trials: Sequence[Trial], vectors: Sequence[str], *, dense: bool, by_time: bool, half_life: float | None = None
+) -> Parts:
+    """``vectors`` are the item vectors that may be read; ``dense``: item-item weights fit; ``by_time``: what comes next is judged;
+    ``half_life`` is that of recent popularity, in seconds, where there is one."""
     first = _first(trials)
     warm: dict[str, Recipe] = {"popularity": Liked()}
+    if half_life is not None:
+        warm["recent popularity"] = LikedOfLate(half_life)
     unseen: dict[str, Recipe] = {}
     source = None
     if dense:
@@ -64,9 +69,9 @@ def search(trials: Sequence[Trial], vectors: Sequence[str], *, dense: bool, by_t
 
 def best_of(trials: Sequence[Trial], recipes: Iterable[AnyRecipe]) -> AnyRecipe:
     """The recipe with the best nDCG@10 among warm items, mean over users; the first of those that are level."""
-    tried = list(recipes)
-    values = [_mean(trial.ndcg(trial.of(recipe)) for trial in trials) for recipe in tried]
-    return tried[int(np.argmax(values))]
+    settings = list(recipes)
+    values = [_mean(trial.ndcg(trial.of(recipe)) for trial in trials) for recipe in settings]
+    return settings[int(np.argmax(values))]
 
 
 def _climbed(trials: Sequence[Trial], recipes: Sequence[AnyRecipe], *, start: int) -> AnyRecipe:
@@ -161,9 +166,9 @@ def _first(trials: Sequence[Trial]) -> Sequence[Trial]:
 
 
 def _keep(trials: Sequence[Trial], recipes: Iterable[Recipe]) -> None:
-    kept = tuple(recipes)
+    wanted = tuple(recipes)
     for trial in trials:
-        trial.forget(*kept)
+        trial.forget(*wanted)
 
 
 def _has_order(trial: Trial) -> bool:

@@ -15,7 +15,8 @@ N_BEST = 50
 """Items of each part that a sum of parts chooses from."""
 WEIGHTS = (0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 2.5, 4.0)
 POWERS = (-0.2, -0.1, -0.05, 0.05, 0.1, 0.2, 0.4)
-GAINS = (0.25, 0.5, 1.0)
+GAMMAS = (0.25, 0.5, 1.0, 2.0)
+"""Powers of a gain by recency, the one that only lifts."""
 MOST_STEPS = 12
 
 
@@ -90,33 +91,39 @@ def fit_stack(rounds: Sequence[Candidates], *, n_errors: float = 1.0, start: Sta
     names, gains = list(rounds[0].parts), list(rounds[0].log_gains)
     current = start or max((Stack({name: 1.0}) for name in names), key=lambda one: mean_of(one, rounds))
     for _ in range(MOST_STEPS):
-        tried = [*_reweighted(current, names), *_with_gains(current, gains)]
+        moves = [*_reweighted(current, names), *_with_gains(current, gains)]
         base = values_of(current, rounds)
-        steps = [(*gain_of(values_of(one, rounds), base), one) for one in tried]
-        sure = [step for step in steps if step[0] > n_errors * step[1]]
+        steps = [(*gain_of(values_of(one, rounds), base), one) for one in moves]
+        sure = [step for step in steps if step[0] > _errors(step[2], current, n_errors) * step[1]]
         if not sure:
             break
         current = max(sure, key=lambda step: step[0])[2]
     return current
 
 
+def _errors(stack: Stack, current: Stack, n_errors: float) -> float:
+    """A gain by recency must be twice as sure: it is tried for many half-lives, and the time that it follows may be over."""
+    return n_errors if set(stack.powers) - {"popularity"} <= set(current.powers) else 2 * n_errors
+
+
 def _reweighted(stack: Stack, names: Sequence[str]) -> list[Stack]:
     first = next(iter(stack.weights))
-    tried = [
+    moves = [
         replace(stack, weights={**stack.weights, name: weight})
         for name in names
         for weight in WEIGHTS
         if name != first and stack.weights.get(name) != weight
     ]
     left = [{k: w for k, w in stack.weights.items() if k != name} for name in stack.weights]
-    return tried + [replace(stack, weights=weights) for weights in left if weights]
+    return moves + [replace(stack, weights=weights) for weights in left if weights]
 
 
 def _with_gains(stack: Stack, gains: Sequence[str]) -> list[Stack]:
+    others = {name: power for name, power in stack.powers.items() if name == "popularity"}
     return [
-        replace(stack, powers={**stack.powers, gain: power})
+        replace(stack, powers={**(stack.powers if gain == "popularity" else others), gain: power})
         for gain in gains
-        for power in (POWERS if gain == "popularity" else GAINS)
+        for power in (POWERS if gain == "popularity" else GAMMAS)
         if stack.powers.get(gain) != power
     ]
 
