@@ -169,6 +169,8 @@ def main() -> None:
         missing = [arm for arm in options.arms if arm not in values or arm in options.again]
         if protocol == "cold":
             missing = [arm for arm in missing if arm not in READS_NOTHING_OF_UNSEEN]
+        if protocol != "timeline":
+            missing = [arm for arm in missing if arm != "popularity-recent"]
         if missing:
             if name not in read_already:
                 one = read(name)
@@ -203,6 +205,8 @@ def rows(options: argparse.Namespace) -> Iterator[str]:
         pooled = {
             arm: np.concatenate([np.array(one[arm]["ndcg"], dtype=float) for one in by_seed]) for arm in by_seed[0]
         }
+        if set(pooled) <= {"hybrid"} or "hybrid" not in pooled:
+            continue
         best = max((arm for arm in pooled if arm != "hybrid"), key=lambda arm: float(np.nanmean(pooled[arm])))
         mean, low, high = gap(pooled["hybrid"], pooled[best])
         value = float(np.nanmean(pooled[best]))

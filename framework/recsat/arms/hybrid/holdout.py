@@ -53,7 +53,7 @@ def hold_outs(train: TrainingData, *, share: float, rounds: int, rng: np.random.
 def hold_out(train: TrainingData, *, share: float, rng: np.random.Generator, of_items: float | None = None) -> HoldOut:
     """Hides ``of_items`` of the warm items altogether (None: ``share``), and ``share`` of each user's likes of the other items.
 
-    A user's number of judged-out likes is rounded by chance, so that short histories take part as well.
+    A user's number of held-out likes is rounded by chance, so that short histories take part as well.
     """
     history = train.users.history
     warm = np.flatnonzero(train.warm)

@@ -166,9 +166,9 @@ def _first(trials: Sequence[Trial]) -> Sequence[Trial]:
 
 
 def _keep(trials: Sequence[Trial], recipes: Iterable[Recipe]) -> None:
-    wanted = tuple(recipes)
+    of_these = tuple(recipes)
     for trial in trials:
-        trial.forget(*wanted)
+        trial.forget(*of_these)
 
 
 def _has_order(trial: Trial) -> bool:
