@@ -43,6 +43,7 @@ class EaseText(ItemItemRecommender):
         session_share: float = 0.0,
         session_seconds: float = 600.0,
         representation: Representation = "model",
+        words_share: float = 0.5,
     ) -> None:
         if l2 + prior <= 0 or min(l2, prior) < 0:
             raise ValueError(f"l2 and prior must not be negative and one must be above 0, not {l2} and {prior}")
@@ -59,9 +60,10 @@ class EaseText(ItemItemRecommender):
         self.text_l2 = text_l2
         self.length_power = length_power
         self.text_vectors = text_vectors_name(representation)
+        self.words_share = words_share
 
     def fit(self, train: TrainingData) -> Self:
-        E = item_vectors(train, self.text_vectors, "ease-text")
+        E = item_vectors(train, self.text_vectors, "ease-text", self.words_share)
         gram = gram_of(train, self.length_power, self.session_share, self.session_seconds)
         self.weights = drawn_towards_texts(gram, self.l2, self.prior, E, self.text_l2).to(torch.float32)
         return self

@@ -152,4 +152,24 @@ def _with_controls(spec: RecommenderSpec) -> Iterator[RecommenderSpec]:
         )
 
 
-RECOMMENDERS: list[RecommenderSpec] = [with_control for spec in _ARMS for with_control in _with_controls(spec)]
+def _with_words_beside(spec: RecommenderSpec) -> RecommenderSpec:
+    """The arm on the encoder's vectors with the words' beside them, a ridge for each."""
+    return replace(
+        spec,
+        name=f"{spec.name}-both",
+        description=f"{spec.description.rstrip('.')}; TF-IDF words beside the language model.",
+        make=partial(spec.make, representation="both"),
+        grid={
+            **{name: values[:: max(1, len(values) // 2)] for name, values in spec.grid.items()},
+            "words_share": WORDS_SHARES,
+        },
+        reads_besides=("words",),
+    )
+
+
+WORDS_SHARES = (0.5, 0.2, 0.8)
+WORDS_BESIDE = ("aligned", "ease-text", "ials-text")
+RECOMMENDERS: list[RecommenderSpec] = [
+    *(with_control for spec in _ARMS for with_control in _with_controls(spec)),
+    *(_with_words_beside(spec) for spec in _ARMS if spec.name in WORDS_BESIDE),
+]
