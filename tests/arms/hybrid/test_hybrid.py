@@ -210,3 +210,19 @@ def test_a_part_alone_in_the_stack_ranks_as_the_part(blocks: TrainingData) -> No
         arm._fit_parts(blocks, parts, np.random.default_rng(0))
         ours, alone = arm.score(blocks.users), recipe.fit(blocks).score(blocks.users)
         assert (ours.argsort(dim=1)[:, -5:] == alone.argsort(dim=1)[:, -5:]).float().mean() > 0.99, name
+
+
+def test_of_a_large_catalogue_one_setting_of_each_kind_is_tried(
+    blocks: TrainingData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recsat.arms.hybrid.search.LARGE", 10)
+    history = blocks.users.history
+    seconds = np.random.default_rng(0).permutation(history.nnz).astype(float)
+    times = csr_array((seconds, history.indices, history.indptr), shape=history.shape)
+    train = replace(blocks, users=replace(blocks.users, times=times), protocol="last-n")
+    fitted = Hybrid().fit(train)
+    names = {"popularity", "together text", "order", "order text", "aligned text", "likeness text"}
+    assert set(fitted.warm_stack.weights) <= names
+    group = torch.arange(60) % 3
+    scores = fitted.score(train.users).masked_fill(torch.from_numpy(history.toarray() > 0), float("-inf"))
+    assert (scores.argmax(dim=1) % 3 == group).float().mean() > 0.8

@@ -27,6 +27,8 @@ DECAYS: tuple[float | None, ...] = (4.0, 2.0, 8.0, None)
 RIDGES = (5.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 CARRIED_L2 = (0.3, 0.03, 3.0)
 FACTORS_L2 = (30.0, 10.0)
+LARGE = 5_000
+"""With more items a fit takes long enough that one setting of each kind is tried, the middle of its grid."""
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 ENOUGH_USERS = 400
 """Settings are tried on as many of the first trials as have so many users; the rest see the best alone."""
@@ -46,18 +48,19 @@ def search(
     """``vectors`` are the item vectors that may be read; ``dense``: item-item weights fit; ``by_time``: what comes next is judged;
     ``half_life`` is that of recent popularity, in seconds, where there is one."""
     first = _first(trials)
+    large = any(len(trial.train.catalogue) > LARGE for trial in first)
     warm: dict[str, Recipe] = {"popularity": Liked()}
     if half_life is not None:
         warm["recent popularity"] = LikedOfLate(half_life)
     unseen: dict[str, Recipe] = {}
     source = None
     if dense:
-        together, source = _together(first, vectors)
+        together, source = _middle_together(vectors) if large else _together(first, vectors)
         warm |= together
         if by_time and any(_has_order(trial) for trial in first):
-            warm |= _order(first, vectors)
+            warm |= _middle_order(first, vectors) if large else _order(first, vectors)
     factors = [Factors(vectors[0], regularisation) for regularisation in FACTORS_L2]
-    if any(map(len, trials)):
+    if any(map(len, trials)) and not (dense and large):
         warm["factors"] = best_of(first, factors) if dense else factors[0]
     for vector in vectors:
         warm[f"aligned {vector}"], unseen[f"aligned {vector}"] = _aligned(trials, vector)
@@ -102,6 +105,17 @@ def _together(trials: Sequence[Trial], vectors: Sequence[str]) -> tuple[dict[str
         family["together in sessions"] = replace(best, session_share=SESSION_SHARE)
     _keep(trials, family.values())
     return family, best
+
+
+def _middle_together(vectors: Sequence[str]) -> tuple[dict[str, Recipe], Together]:
+    best = Together(1.5, 0.5, prior=8.5, vector=vectors[0])
+    return {f"together {vectors[0]}": best}, best
+
+
+def _middle_order(trials: Sequence[Trial], vectors: Sequence[str]) -> dict[str, Recipe]:
+    """Decays are chosen as ever, on the weights with the first prior: they need no other fit."""
+    best = _with_decay(trials, Order(3.0, prior=6.0, vector=vectors[0]))
+    return {"order": replace(best, prior=0.0, vector=None), f"order {vectors[0]}": best}
 
 
 def _order(trials: Sequence[Trial], vectors: Sequence[str]) -> dict[str, Recipe]:

@@ -17,6 +17,8 @@ from recsat.contract.interactions import TrainingData, UserBatch
 
 CELLS = 2**23  # user-item scores of one part that a trial looks at: more users or items are sampled
 
+FEWEST_USERS = 1_500
+
 
 class SharedFits:
     """Fits recipes on one set of training data; what several have in common is made once, the latest of each kind kept."""
@@ -110,7 +112,7 @@ def sample(
     n_users, n_items = train.users.history.shape
     columns = np.sort(rng.permutation(n_items)[:20_000])
     users = np.arange(n_users) if eligible is None else np.flatnonzero(eligible)
-    return np.sort(rng.permutation(users)[: max(1, CELLS // max(len(columns), 1))]), columns
+    return np.sort(rng.permutation(users)[: max(FEWEST_USERS, CELLS // max(len(columns), 1))]), columns
 
 
 def scores_at(part: ScoredPart, users: UserBatch, columns: NDArray[np.int64]) -> Tensor:
