@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from recsat.config.settings import RunConfig
+from recsat.contract.dataset import Dataset
+from recsat.errors import ConfigError, DataError, PluginError
 from recsat.plugins import Plugins
 from recsat.result.model import StageCost
 from recsat.run.claim import claimed
 from recsat.run.folder import RunFolder, new_run, open_run, point_latest
+from recsat.run.input import write_input
 from recsat.run.meter import Meter
 from recsat.run.progress import LogProgress, Progress
 from recsat.run.stage import Stage, StageContext
@@ -56,16 +60,27 @@ def execute(
     stages: Sequence[Stage],
     resume: Path | None = None,
     key: str | None = None,
+    data: Dataset | None = None,
 ) -> Path:
     """Runs ``stages`` in order, such as :data:`recsat.stages.PIPELINE`, the whole way from files to report.
 
     Returns the run folder; ``latest`` beside it points to it. ``resume`` names the folder of a run that was cut short: its own configuration is used and its
-    finished stages stand. With a ``key`` the folder is that of the key, and a run of it that was cut short goes on in the same way. Raises
-    :class:`~recsat.RunError` where another process works on the folder.
+    finished stages stand. With a ``key`` the folder is that of the key, and a run of it that was cut short goes on in the same way. A new run
+    starts from ``data``, which are then kept in its folder, or from what its domain loads (None).
+
+    Raises :class:`~recsat.RunError` where another process works on the folder. A run whose settings or data are refused leaves no folder.
     """
-    folder = new_run(config, key) if resume is None else open_run(resume)
-    with claimed(folder):
-        for stage in unfinished(folder, stages):
-            run_stage(folder, stage, plugins, progress)
-        point_latest(folder)
+    if resume is not None:
+        folder = open_run(resume)
+    else:
+        folder = new_run(config, key, write=lambda draft: None if data is None else write_input(draft, data))
+    try:
+        with claimed(folder):
+            for stage in unfinished(folder, stages):
+                run_stage(folder, stage, plugins, progress)
+            point_latest(folder)
+    except (ConfigError, DataError, PluginError):
+        if resume is None and not folder.costs():
+            shutil.rmtree(folder.path, ignore_errors=True)
+        raise
     return folder.path

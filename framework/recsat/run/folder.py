@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -20,6 +20,7 @@ from recsat.atomic import new_folder, replacing, sync_folder, write_bytes, write
 from recsat.config.differences import differences
 from recsat.config.home import at_home
 from recsat.config.settings import RunConfig
+from recsat.data.spreadsheets import without_formulas
 from recsat.errors import RunError
 from recsat.result.model import StageCost
 
@@ -49,7 +50,7 @@ class RunFolder:
 
     def write_csv(self, name: str, table: pl.DataFrame) -> None:
         with replacing(self.path / name) as draft:
-            table.write_csv(draft)
+            without_formulas(table).write_csv(draft)
 
     def write_text(self, name: str, text: str) -> None:
         write_text(self.path / name, text)
@@ -95,8 +96,12 @@ class RunFolder:
         return path
 
 
-def new_run(config: RunConfig, key: str | None = None) -> RunFolder:
+def new_run(
+    config: RunConfig, key: str | None = None, *, write: Callable[[RunFolder], None] = lambda draft: None
+) -> RunFolder:
     """A fresh folder under ``runs_dir``, its configuration written with every place absolute (:func:`~recsat.config.home.at_home`).
+
+    ``write`` puts further files there before the folder has its name.
 
     Its name is the ``key``; without one it sorts by time and tells the domain. Where there is a run of this key already, that one's
     folder is returned, so that what was cut short goes on; of two processes that start a key at once one makes the folder.
@@ -104,7 +109,7 @@ def new_run(config: RunConfig, key: str | None = None) -> RunFolder:
     """
     settled = at_home(config)
     if key is None:
-        return _fresh_run(settled)
+        return _fresh_run(settled, write)
     if not KEY.fullmatch(key) or key == LATEST:
         raise RunError(
             f"key {key!r} cannot be the name of a run folder. Use up to 100 letters, digits, '.', '_' and '-', a letter or digit first; "
@@ -112,7 +117,7 @@ def new_run(config: RunConfig, key: str | None = None) -> RunFolder:
         )
     path = Path(settled.runs_dir) / key
     try:
-        return _created(path, settled)
+        return _created(path, settled, write)
     except FileExistsError:
         folder = open_run(path)
     changed = differences(folder.config().model_dump(mode="json"), settled.model_dump(mode="json"))
@@ -124,20 +129,22 @@ def new_run(config: RunConfig, key: str | None = None) -> RunFolder:
     return folder
 
 
-def _fresh_run(config: RunConfig) -> RunFolder:
+def _fresh_run(config: RunConfig, write: Callable[[RunFolder], None]) -> RunFolder:
     digest = sha256(config.model_dump_json().encode()).hexdigest()[:6]
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     parent = Path(config.runs_dir)
     for attempt in range(100):
         try:
-            return _created(parent / (f"{stamp}-{config.domain}-{digest}" + (f"-{attempt}" if attempt else "")), config)
+            name = f"{stamp}-{config.domain}-{digest}" + (f"-{attempt}" if attempt else "")
+            return _created(parent / name, config, write)
         except FileExistsError:
             continue
     raise RunError(f"no free run folder under {parent} for {stamp}. Are a hundred runs started in one second?")
 
 
-def _created(path: Path, config: RunConfig) -> RunFolder:
+def _created(path: Path, config: RunConfig, write: Callable[[RunFolder], None]) -> RunFolder:
     with new_folder(path) as draft:
+        write(RunFolder(draft))
         RunFolder(draft).write_json("config.json", config.model_dump(mode="json"))
     return RunFolder(path)
 

@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +32,7 @@ from safetensors.numpy import load_file, save_file
 
 from recsat.arms.saved import SUMS as ARM_SUMS
 from recsat.arms.saved import read_description
+from recsat.atomic import replacing_folder
 from recsat.embed.digest import sha256_of
 from recsat.errors import SavedModelError
 from recsat.stages.model.card import FORMAT, ModelCard, ModelRecord
@@ -126,6 +128,21 @@ def open_model(path: Path) -> ModelFiles:
             f"Make what is missing with recsat run --resume {path}."
         )
     raise SavedModelError(f"{path} is neither a run nor a model folder. Name one, such as runs/latest.")
+
+
+def copy_model(files: ModelFiles, fingerprint: str, target: Path) -> Path:
+    """The folder ``target`` with the files of a model, each checked; SavedModelError where it has something else, or the model is another one by now."""
+    target = target.expanduser().absolute()
+    if target.exists() and not (target / CARD).is_file() and not (target.is_dir() and not any(target.iterdir())):
+        raise SavedModelError(f"{target} is there and no model folder. Name a new folder, or an earlier model's.")
+    current = ModelFiles(files.path)
+    if current.fingerprint != fingerprint:
+        raise SavedModelError(f"model folder {files.path} has another model by now. Load it again, and save that.")
+    current.check_all()
+    if target != files.path:
+        with replacing_folder(target) as draft:
+            shutil.copytree(files.path, draft, dirs_exist_ok=True)
+    return target
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
