@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recsat.cli.consoles import output
+from recsat.cli.exit_codes import ExitCode
 from recsat.cli.options import AsJson
 from recsat.config.settings import Control
 
@@ -40,7 +41,7 @@ def plugins(as_json: AsJson = False) -> None:
             )
         console.print(table)
     if any(record.status == "failed" for record in records):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAULTY)
 
 
 def brief(names: Sequence[str]) -> list[str]:

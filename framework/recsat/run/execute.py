@@ -6,9 +6,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from recsat.config.home import at_home
 from recsat.config.settings import RunConfig
 from recsat.contract.dataset import Dataset
-from recsat.errors import ConfigError, DataError, PluginError
+from recsat.errors import ConfigError, DataError, PluginError, StoreError
 from recsat.plugins import Plugins
 from recsat.result.model import StageCost
 from recsat.run.claim import claimed
@@ -68,8 +69,11 @@ def execute(
     finished stages stand. With a ``key`` the folder is that of the key, and a run of it that was cut short goes on in the same way. A new run
     starts from ``data``, which are then kept in its folder, or from what its domain loads (None).
 
-    Raises :class:`~recsat.RunError` where another process works on the folder. A run whose settings or data are refused leaves no folder.
+    Raises :class:`~recsat.RunError` where another process works on the folder. A run whose settings or data are refused leaves no folder; what
+    stops it otherwise has a note with the command by which it goes on.
     """
+    progress = progress or LogProgress()
+    look_at_store(config if resume is None else open_run(resume).config(), progress)
     if resume is not None:
         folder = open_run(resume)
     else:
@@ -79,8 +83,32 @@ def execute(
             for stage in unfinished(folder, stages):
                 run_stage(folder, stage, plugins, progress)
             point_latest(folder)
-    except (ConfigError, DataError, PluginError):
-        if resume is None and not folder.costs():
+    except BaseException as error:
+        if resume is None and isinstance(error, ConfigError | DataError | PluginError) and not folder.costs():
             shutil.rmtree(folder.path, ignore_errors=True)
+        else:
+            error.add_note(f"Go on with: recsat run --resume {folder.path}")
         raise
     return folder.path
+
+
+def look_at_store(config: RunConfig, progress: Progress) -> None:
+    """Says at the start of a run what it would meet much later: that another process has the embedded store open.
+
+    Raises :class:`~recsat.StoreError` where the run would not wait for it.
+    """
+    if config.store.backend != "edge":
+        return
+    from recsat.store.in_use import process_that_has
+
+    directory = Path(at_home(config).store.directory)
+    process = process_that_has(directory)
+    if process is None:
+        return
+    message = f"{directory}: process {process} has the store open"
+    if config.store.wait_s == 0:
+        raise StoreError(
+            f"{message}, and store.wait_s is 0. Wait until it has ended, raise store.wait_s, or choose another store.directory.",
+            transient=True,
+        )
+    progress.note(f"{message}; where this run needs it, it waits up to {config.store.wait_s:g} s.")
