@@ -58,7 +58,7 @@ class RunResult:
     def load(cls, folder: str | Path) -> RunResult:
         """The result of a finished run, such as ``runs/latest``; raises :class:`~recsat.RunError` where there is none."""
         run = open_run(Path(folder))
-        return cls(run.path, Result.model_validate(run.read_json(JSON)))
+        return cls(run.path, run.read_as(JSON, Result))
 
     @property
     def answer(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -27,7 +26,7 @@ def plugins(as_json: AsJson = False) -> None:
     console = output()
     if as_json:
         rows = [asdict(record) for record in records]
-        console.print(json.dumps(rows, indent=2, ensure_ascii=False), markup=False, soft_wrap=True)
+        console.print_json(data=rows)
     else:
         table = Table("plugin", "distribution", "status", "gives", box=None, pad_edge=False, header_style="bold")
         for record in records:

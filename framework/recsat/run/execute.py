@@ -80,9 +80,11 @@ def execute(
         folder = new_run(config, key, write=lambda draft: None if data is None else write_input(draft, data))
     try:
         with claimed(folder):
-            for stage in unfinished(folder, stages):
+            missing = unfinished(folder, stages)
+            for stage in missing:
                 run_stage(folder, stage, plugins, progress)
-            point_latest(folder)
+            if missing or resume is None:  # an old run that is looked at again is not the latest
+                point_latest(folder)
     except BaseException as error:
         if resume is None and isinstance(error, ConfigError | DataError | PluginError) and not folder.costs():
             shutil.rmtree(folder.path, ignore_errors=True)

@@ -35,6 +35,7 @@ from recsat.arms.saved import read_description
 from recsat.atomic import replacing_folder
 from recsat.embed.digest import sha256_of
 from recsat.errors import SavedModelError
+from recsat.run.folder import RunFolder
 from recsat.stages.model.card import FORMAT, ModelCard, ModelRecord
 
 CARD, SUMS, RECORD, FOLDER = "card.json", "SHA256SUMS", "model.json", "model"
@@ -72,7 +73,10 @@ class ModelFiles:
             ) from error
 
     def table(self, name: str) -> pl.DataFrame:
-        return pl.read_parquet(self.checked(name))
+        try:
+            return pl.read_parquet(self.checked(name), glob=False)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise SavedModelError(f"{self.path / name} cannot be read ({error}). {ANEW}") from error
 
     def optional_table(self, name: str) -> pl.DataFrame | None:
         return self.table(name) if name in self.sums else None
@@ -90,8 +94,10 @@ class ModelFiles:
     def checked(self, name: str) -> Path:
         """The path of a file whose content is what was written."""
         path = self.path / name
-        if name not in self.sums or not path.is_file():
+        if not path.is_file():
             raise SavedModelError(f"model folder {self.path} has no {name}. {ANEW}")
+        if name not in self.sums:
+            raise SavedModelError(f"model folder {self.path} is damaged: {SUMS} does not list {name}. {ANEW}")
         if sha256_of(path) != self.sums[name]:
             raise SavedModelError(f"model folder {self.path} is damaged: {name} is not what {SUMS} says. {ANEW}")
         return path
@@ -118,8 +124,10 @@ def open_model(path: Path) -> ModelFiles:
     for folder in (path, path / FOLDER):
         if (folder / CARD).is_file():
             return ModelFiles(folder.resolve())
+    if (path / FOLDER).is_dir():
+        raise SavedModelError(f"model folder {path / FOLDER} has no {CARD}. {ANEW}")
     if (path / RECORD).is_file():
-        record = ModelRecord.model_validate_json((path / RECORD).read_bytes())
+        record = RunFolder(path).read_as(RECORD, ModelRecord)
         if record.fingerprint is None:
             raise SavedModelError(f"run {path} keeps no model: {record.reason}")
     if (path / "config.json").is_file():

@@ -51,7 +51,7 @@ def model(context: StageContext, arm: str | None = None) -> StageCounts:
 
     A run whose arm cannot be saved is judged as any other; its model.json says why it has no model.
     """
-    result = Result.model_validate(context.folder.read_json("evaluated.json"))
+    result = context.folder.read_as("evaluated.json", Result)
     first = result.splits[0]
     assert first.leader is not None, "the stage evaluate names it"
     context.progress.expect(1)
@@ -156,7 +156,7 @@ def _card(
         last_event=last_event,
         feedback_until=context.folder.read_json("data/summary.json").get("feedback_until", 0),
         seed=result.seed,
-        encoder=EncoderCard.model_validate(context.folder.read_json("vectors/encoder.json")),
+        encoder=context.folder.read_as("vectors/encoder.json", EncoderCard),
         reranker=context.config.rank.reranker if has_reranker else None,
         filters=list(inputs.filters),
         fallbacks=[type(fallback).__name__ for fallback in served.fallbacks],
