@@ -92,6 +92,15 @@ def test_data_that_are_refused_leave_no_run(recsat: Recsat) -> None:
     assert list(Path("runs").iterdir()) == []
 
 
+@pytest.mark.parametrize("place", ["file", "file/runs", "x" * 300])
+def test_a_folder_of_runs_that_cannot_be_is_refused(recsat: Recsat, place: str) -> None:
+    Path("file").write_text("mine")
+    done = recsat("demo", "-s", f"runs_dir={place}", RECSAT_HOME=".")
+    assert "cannot be written" in done.stderr
+    assert done.exit_code == ExitCode.REFUSED
+    assert [path.name for path in Path().iterdir()] == ["file"]
+
+
 def test_what_is_stopped_names_the_command_by_which_it_goes_on(recsat: Recsat, monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(context: object) -> None:
         raise KeyboardInterrupt
