@@ -24,7 +24,7 @@ from recsat.config.home import at_home
 from recsat.config.settings import RunConfig
 from recsat.data.spreadsheets import without_formulas
 from recsat.embed.digest import sha256_of_large_file
-from recsat.errors import RunError
+from recsat.errors import ConfigError, NotWritable, RunError
 from recsat.result.model import Part, StageCost
 
 KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -242,9 +242,12 @@ def _fresh_run(config: RunConfig, write: Callable[[RunFolder], None]) -> RunFold
 
 
 def _created(path: Path, config: RunConfig, write: Callable[[RunFolder], None]) -> RunFolder:
-    with new_folder(path) as draft:
-        write(RunFolder(draft))
-        RunFolder(draft).write_json("config.json", config.model_dump(mode="json"))
+    try:
+        with new_folder(path) as draft:
+            write(RunFolder(draft))
+            RunFolder(draft).write_json("config.json", config.model_dump(mode="json"))
+    except NotWritable as error:
+        raise ConfigError(f"runs_dir: no run folder can be made in {config.runs_dir[:200]}: {error}") from error
     return RunFolder(path)
 
 
