@@ -246,8 +246,14 @@ def _created(path: Path, config: RunConfig, write: Callable[[RunFolder], None]) 
         with new_folder(path) as draft:
             write(RunFolder(draft))
             RunFolder(draft).write_json("config.json", config.model_dump(mode="json"))
-    except NotWritable as error:
-        raise ConfigError(f"runs_dir: no run folder can be made in {config.runs_dir[:200]}: {error}") from error
+    except FileExistsError:
+        raise
+    except (NotWritable, OSError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        raise ConfigError(
+            f"runs_dir: no run folder can be made in {config.runs_dir[:200]}: {getattr(cause, 'strerror', cause)}. Set runs_dir or home to a folder "
+            "that can be written."
+        ) from error
     return RunFolder(path)
 
 
