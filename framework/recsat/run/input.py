@@ -36,7 +36,8 @@ def write_input(folder: RunFolder, data: Dataset) -> None:
                     f"{name}: the table cannot be written ({error}). Make it with recsat.Dataset.from_frames."
                 ) from error
             files[name] = FileRecord.of(folder.path / _file(name))
-    facts = {one.name: getattr(data, one.name) for one in fields(data) if one.name not in TABLES}
+    values = {one.name: getattr(data, one.name) for one in fields(data) if one.name not in TABLES}
+    facts = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
     folder.write_json(RECORD, InputRecord(files=files, facts=facts).model_dump(mode="json"))
 
 
