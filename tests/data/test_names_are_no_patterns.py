@@ -18,11 +18,11 @@ OTHERS = {"shop[1]": "shop1", "b?": "bx", "films*": "films-2", "[!a]": "b", "{a,
 
 def write(table: pl.DataFrame, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    {".parquet": table.write_parquet, ".jsonl": table.write_ndjson}[path.suffix](path)
+    {".csv": table.write_csv, ".parquet": table.write_parquet, ".jsonl": table.write_ndjson}[path.suffix](path)
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("suffix", [".parquet", ".jsonl"])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
 def test_the_named_folder_is_read_and_not_its_neighbour(tmp_path: Path, name: str, suffix: str) -> None:
     write(pl.DataFrame({"item_id": ["right"]}), tmp_path / name / f"items{suffix}")
     write(pl.DataFrame({"item_id": ["wrong"]}), tmp_path / OTHERS[name] / f"items{suffix}")

@@ -86,7 +86,7 @@ def _read(path: Path) -> pl.DataFrame:
 
 
 def _csv(path: Path) -> pl.DataFrame:
-    return pl.read_csv(path, infer_schema=False)
+    return pl.read_csv(path, infer_schema=False, glob=False)
 
 
 def _parquet(path: Path) -> pl.DataFrame:
@@ -139,7 +139,7 @@ def _why(path: Path, error: Exception) -> str:
 def _longer_row(path: Path) -> str:
     """Names the first line with more separators than the header, quoted parts aside."""
     lines = pl.read_csv(
-        path, has_header=False, separator="\x01", quote_char=None, new_columns=["line"], infer_schema=False
+        path, has_header=False, separator="\x01", quote_char=None, new_columns=["line"], infer_schema=False, glob=False
     )
     counts = lines.select(pl.col("line").str.replace_all(r'"[^"]*"', "").str.count_matches(",")).to_series()
     row = (counts > counts[0]).arg_max()
