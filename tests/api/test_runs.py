@@ -126,6 +126,8 @@ def test_a_fitted_arm_recommends_and_is_saved(readers: Dataset, tmp_path: Path) 
     with pytest.raises(recsat.SavedModelError, match="thesis is there and no model folder"):
         model.save(tmp_path / "thesis")
     assert (tmp_path / "thesis" / "years.txt").read_text() == "work"
+    with pytest.raises(recsat.SavedModelError, match="has another model by now"):
+        dataclasses.replace(model, fingerprint="0" * 64).save(tmp_path / "copy")
     later = model.after(readers.events.head(1).drop("_file", "_row"))
     with pytest.raises(recsat.SavedModelError, match="later events is not saved"):
         later.save(tmp_path / "later")
