@@ -71,7 +71,9 @@ def test_what_is_refused_is_a_message_and_exit_code_2(recsat: Recsat, arguments:
     assert list(Path().iterdir()) == []  # refused before anything was written
 
 
-@pytest.mark.parametrize("arguments", [[], ["--set", "rank.k=5"], ["--set", "domain=game"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["-s", "rank.k=5"], ["-s", "domain=game"], ["-s", "domain_config.languages=[en]"]]
+)
 def test_a_run_without_data_is_refused_and_says_what_to_give(recsat: Recsat, arguments: list[str]) -> None:
     done = recsat("run", *arguments)
     assert "no data are named" in done.stderr

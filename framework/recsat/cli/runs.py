@@ -69,7 +69,8 @@ def run(
 
 def _refuse_without_data(config: RunConfig, plugins: Plugins) -> None:
     """A domain that reads a folder where none is named, and reads its bundled sample without one, is not asked for its sample by ``recsat run``."""
-    if config.domain_config or "folder" not in plugins.domain(config.domain).config.model_fields:
+    named = {"folder", "layout"} & config.domain_config.keys()
+    if named or "folder" not in plugins.domain(config.domain).config.model_fields:
         return
     raise ConfigError(
         f"no data are named, and recsat run is for your own. Name their folder: --set domain_config.folder=FOLDER, or domain_config in a file "
