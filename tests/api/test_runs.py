@@ -40,7 +40,10 @@ def test_settings_may_be_a_run_config(readers: Dataset) -> None:
         ({"settings": {"rank": {"kk": 3}}}, r"rank\.kk is no setting\. Did you mean 'rank\.k'\?"),
         ({"splits": "timelime"}, "must be one of timeline, last-n"),
         ({"settings": 3}, "settings is a int. Give a mapping"),
-        ({"settings": {"domain": "game"}}, "domain is 'game', and data are of 'content'"),
+        (
+            {"settings": {"domain": "game"}},
+            'settings are of another domain than the data: domain was "content" and is "game"',
+        ),
     ],
 )
 def test_wrong_settings_are_refused_in_one_line(readers: Dataset, arguments: dict[str, Any], message: str) -> None:

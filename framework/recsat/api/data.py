@@ -12,6 +12,7 @@ import polars as pl
 
 from recsat.api.frames import polars_frame
 from recsat.config.faults import faults, sentence
+from recsat.config.settings import RunConfig
 from recsat.contract.dataset import Dataset
 from recsat.contract.domain import Domain, DomainConfig
 from recsat.data.faults import FILE
@@ -48,14 +49,14 @@ def dataset_of_frames(
     exposures: Any = None,
     ties: Any = None,
     *,
-    domain: str,
+    domain: str | None,
     **settings: Any,
 ) -> Dataset:
     """See :meth:`recsat.Dataset.from_frames`.
 
     The frames go through the domain's reader as Parquet files, so that one rule holds for both.
     """
-    spec = load_plugins().domain(domain)
+    spec = load_plugins().domain(domain or RunConfig.model_fields["domain"].default)
     if not {"folder", "layout"} & spec.config.model_fields.keys():
         raise ConfigError(f"domain {domain!r} reads no folder of tables, so it takes no frames. Use recsat.load.")
     tables = {"items": items, "events": events, "users": users, "exposures": exposures, "ties": ties}

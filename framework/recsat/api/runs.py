@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import JsonValue, ValidationError
 
 from recsat.api.run_result import RunResult
+from recsat.config.differences import differences
 from recsat.config.faults import faults, sentence
 from recsat.config.settings import RunConfig
 from recsat.contract.dataset import Dataset
@@ -94,9 +95,9 @@ def run_config(
     if not data.domain:
         raise DataError("data name no domain. Make them with recsat.load or recsat.Dataset.from_frames.")
     tree = _plain(settings)
-    domain = tree.get("domain", data.domain)
-    if domain != data.domain and isinstance(settings, Mapping):
-        raise ConfigError(f"settings: domain is {domain!r}, and data are of {data.domain!r}. Leave it out.")
+    other = differences({"domain": data.domain}, {"domain": tree.get("domain", data.domain)})
+    if other and isinstance(settings, Mapping):
+        raise ConfigError(f"settings are of another domain than the data: {other[0]}. Leave domain out.")
     tree |= {"domain": data.domain, "domain_config": {**tree.get("domain_config", {}), **data.domain_config}}
     if arms is not None:
         tree["arms"] = [arms] if isinstance(arms, str) else list(arms)

@@ -57,10 +57,10 @@ class Dataset:
         exposures: Any = None,
         ties: Any = None,
         *,
-        domain: str = "content",
+        domain: str | None = None,
         **settings: Any,
     ) -> Dataset:
-        """The data of ``domain`` from polars or pandas frames, by the rules by which its files are read.
+        """The data of ``domain`` (None: the one that a run takes) from polars or pandas frames, by the rules by which its files are read.
 
         ``items`` needs ``item_id`` and what the domain's README asks for, such as ``title``; ``events`` needs ``user_id``, ``item_id``, ``event``
         and ``timestamp``. ``settings`` are the domain's own, such as ``timestamp_format="unix"``. Rows that cannot be read are in
