@@ -66,6 +66,26 @@ def test_only_arms_that_order_unseen_items_are_tried_where_only_these_are_ranked
     assert able_arms(arms, "mixed") == arms
 
 
+@pytest.mark.parametrize(
+    ("baseline", "protocol", "first"),
+    [
+        ("auto", "timeline", "popularity-recent"),
+        ("auto", "last-n", "popularity"),
+        ("auto", "random", "popularity"),
+        ("popularity", "timeline", "popularity"),
+        ("ease", "timeline", "ease"),
+    ],
+)
+def test_the_baseline_comes_first_that_of_a_timeline_knows_the_time(baseline: str, protocol: str, first: str) -> None:
+    plugins = load_plugins(["content"])
+    config = RunConfig.model_validate({"arms": ["popularity", "ease"], "measure": {"baseline": baseline}})
+    context = StageContext(RunFolder(Path()), config, plugins, plugins.domain("content"), LogProgress())
+    nothing = pl.DataFrame()
+    split = Split(name="s", protocol=protocol, description="", train=nothing, validation=nothing, test=nothing)
+    assert list(arms_of(context, split)) == list(dict.fromkeys([first, "popularity", "ease"]))
+    assert config.measure.on(protocol).baseline == first
+
+
 def test_every_text_arm_is_judged_with_words_as_well_and_what_a_run_fixes_of_it_holds_for_both() -> None:
     plugins = load_plugins(["content"])
     config = RunConfig.model_validate(

@@ -87,7 +87,8 @@ class RunResult:
             },
             schema_overrides=dict.fromkeys(("split", "arm"), pl.String),
         )
-        note = f"▲ better, ▼ worse than {self.result.baseline} (significant, Holm)"
+        baselines = " / ".join(dict.fromkeys(self.result.baseline_on(name) for name in splits))
+        note = f"▲ better, ▼ worse than {baselines} (significant, Holm)"
         return ResultTable(pl.DataFrame(rows, schema=FIGURES), display, note)
 
     def lists(self, arm: str, split: str | None = None) -> ResultTable:

@@ -31,8 +31,9 @@ def check_config(config: RunConfig, plugins: Plugins, sources: Mapping[str, str]
     with_source(origins, "rank.filters", lambda: plugins.select("filter", filters, config.rank.filters))
     arms = plugins.recommenders(domain)
     with_source(origins, "arms", lambda: plugins.select("arm", arms, config.arms))
-    with_source(origins, "measure.baseline", lambda: plugins.select("arm", arms, [config.measure.baseline]))
-    if not may_lead(arms[config.measure.baseline].control):
+    baselines = dict.fromkeys(config.measure.on(split.protocol).baseline for split in config.splits)
+    with_source(origins, "measure.baseline", lambda: plugins.select("arm", arms, list(baselines)))
+    if config.measure.baseline in arms and not may_lead(arms[config.measure.baseline].control):
         raise ConfigError(
             f"measure.baseline: {config.measure.baseline!r} is a control that is there to fail. Choose an arm, such as popularity."
         )
@@ -46,7 +47,7 @@ def check_config(config: RunConfig, plugins: Plugins, sources: Mapping[str, str]
         with_source(origins, "rank.reranker", lambda: make_reranker(rerankers[name], rank.reranker_parameters))
     for setting, folder in models_of(config).items():
         with_source(origins, setting, lambda key=setting, at=folder: refuse_leak(key, at, config))  # type: ignore[misc]
-    of_run = dict.fromkeys([config.measure.baseline, *config.arms])
+    of_run = dict.fromkeys([*baselines, *config.arms])
     for i, alert in enumerate(config.alerts):
         with_source(origins, f"alerts[{i}].arm", lambda arm=alert.arm: plugins.select("arm of this run", of_run, [arm]))  # type: ignore[misc]
     if config.measure.curve_arm is not None:

@@ -39,7 +39,7 @@ def able_arms(arms: dict[str, RecommenderSpec], protocol: str) -> dict[str, Reco
 def arms_of(context: StageContext, split: Split) -> dict[str, RecommenderSpec]:
     """The run's arms that can say something on this split, the baseline first, each with the controls that the run asks for."""
     available = context.plugins.recommenders(context.domain)
-    names = list(dict.fromkeys([context.config.measure.baseline, *context.config.arms]))
+    names = list(dict.fromkeys([context.config.measure.on(split.protocol).baseline, *context.config.arms]))
     arms = context.plugins.select("arm", available, names)
     for name, spec in list(arms.items()):
         for control in context.config.measure.controls:
@@ -168,7 +168,7 @@ class SplitTrial:
     def leader(self) -> str:
         """The arm that leads among those that were added."""
         ndcg = {name: self.lists[name].validation_ndcg for name, spec in self.specs.items() if may_lead(spec.control)}
-        name = leader(ndcg, self.context.config.measure.baseline)
+        name = leader(ndcg, self.context.config.measure.on(self.split.protocol).baseline)
         assert name is not None, "the baseline ranks on every split"
         return name
 
