@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from urllib.parse import unquote
 
 import polars as pl
 
@@ -85,15 +86,28 @@ def _read(path: Path) -> pl.DataFrame:
 
 
 def _csv(path: Path) -> pl.DataFrame:
-    return pl.read_csv(path, infer_schema=False)
+    return pl.read_csv(path, infer_schema=False, glob=False)
 
 
 def _parquet(path: Path) -> pl.DataFrame:
     if not path.is_dir():
-        return pl.read_parquet(path)
-    if not any(path.rglob("*.parquet")):
+        return pl.read_parquet(path, glob=False)
+    parts = sorted(path.rglob("*.parquet"))
+    if not parts:
         raise DataError(f"{path.name}: the folder has no part that ends in .parquet. Was it written to the end?")
-    return pl.read_parquet(path / "**" / "*.parquet", hive_partitioning=True)
+    return pl.concat([_part(part, part.relative_to(path)) for part in parts])
+
+
+def _part(part: Path, below: Path) -> pl.DataFrame:
+    """One part, with the columns that the folders ``below`` the table say (``day=2026-11-26``), as texts; those above it say nothing."""
+    pairs = [folder.partition("=") for folder in below.parts[:-1] if "=" in folder]
+    columns = [
+        pl.lit(None if value == _HIVE_NULL else unquote(value), pl.String).alias(name) for name, _, value in pairs
+    ]
+    return pl.read_parquet(part, glob=False, hive_partitioning=False).with_columns(columns)
+
+
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
 def _is_table(path: Path) -> bool:
@@ -101,7 +115,8 @@ def _is_table(path: Path) -> bool:
 
 
 def _json_lines(path: Path) -> pl.DataFrame:
-    return pl.read_ndjson(path, infer_schema_length=None)
+    with path.open("rb") as file:  # a path would be taken for a pattern
+        return pl.read_ndjson(file, infer_schema_length=None)
 
 
 _READERS: Mapping[str, tuple[Callable[[Path], pl.DataFrame], int]] = {
@@ -124,7 +139,7 @@ def _why(path: Path, error: Exception) -> str:
 def _longer_row(path: Path) -> str:
     """Names the first line with more separators than the header, quoted parts aside."""
     lines = pl.read_csv(
-        path, has_header=False, separator="\x01", quote_char=None, new_columns=["line"], infer_schema=False
+        path, has_header=False, separator="\x01", quote_char=None, new_columns=["line"], infer_schema=False, glob=False
     )
     counts = lines.select(pl.col("line").str.replace_all(r'"[^"]*"', "").str.count_matches(",")).to_series()
     row = (counts > counts[0]).arg_max()
