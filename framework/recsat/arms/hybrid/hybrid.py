@@ -97,7 +97,14 @@ class Hybrid(SavedByAttributes):
         follows_time = train.protocol == "timeline"
         self.half_life = choose_half_life(train, "with history") if follows_time else None
         self.half_lives = half_lives(train)[1:] if follows_time else []
-        parts = search(trials, vectors, dense=dense_fits, by_time=by_time, half_life=self.half_life)
+        parts = search(
+            trials,
+            vectors,
+            dense=dense_fits,
+            by_time=by_time,
+            half_life=self.half_life,
+            unseen_alone=train.protocol == "cold-items",
+        )
         self.warm_stack, self.unseen_stack, self.merge = self._learn(trials, parts)
         del trials
         self._fit_parts(train, parts, rng)

@@ -44,10 +44,17 @@ class Parts:
 
 
 def search(
-    trials: Sequence[Trial], vectors: Sequence[str], *, dense: bool, by_time: bool, half_life: float | None = None
+    trials: Sequence[Trial],
+    vectors: Sequence[str],
+    *,
+    dense: bool,
+    by_time: bool,
+    half_life: float | None = None,
+    unseen_alone: bool = False,
 ) -> Parts:
     """``vectors`` are the item vectors that may be read; ``dense``: item-item weights fit; ``by_time``: what comes next is judged;
-    ``half_life`` is that of recent popularity, in seconds, where there is one."""
+    ``half_life`` is that of recent popularity, in seconds, where there is one; ``unseen_alone``: no list has a warm item, so that one part will do
+    for these."""
     first = _first(trials)
     large = any(len(trial.train.catalogue) > LARGE for trial in first)
     warm: dict[str, Recipe] = {"popularity": Liked()}
@@ -57,12 +64,14 @@ def search(
     source = None
     if dense:
         together, source = _middle_together(vectors) if large else _together(first, vectors)
-        warm |= together
+        warm |= {"together": source} if unseen_alone else together
         if by_time and any(_has_order(trial) for trial in first):
             warm |= _middle_order(first, vectors) if large else _order(first, vectors)
     factors = [Factors(vectors[0], regularisation) for regularisation in FACTORS_L2]
-    if any(map(len, trials)) and not (dense and large):
-        warm["factors"] = best_of(first, factors) if dense else factors[0]
+    if not dense:
+        warm["factors"] = factors[0]
+    elif any(map(len, trials)) and not (large or unseen_alone):
+        warm["factors"] = best_of(first, factors)
     for vector in vectors:
         warm[f"aligned {vector}"], unseen[f"aligned {vector}"] = _aligned(trials, vector)
         warm[f"likeness {vector}"] = unseen[f"likeness {vector}"] = Likeness(vector)
