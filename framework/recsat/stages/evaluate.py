@@ -227,7 +227,7 @@ def _result(context: StageContext, parts: Parts) -> Result:
         baseline=config.measure.baseline,
         seed=config.seed,
         data_fingerprint=summary["fingerprint"],
-        data=DataSummary(**{name: summary[name] for name in DataSummary.model_fields}),
+        data=DataSummary(**{name: summary[name] for name in DataSummary.model_fields if name in summary}),
         splits=parts.splits,
         arms=arms,
         arm_infos=[

@@ -10,7 +10,7 @@ from recsat_ecommerce.config import EcommerceConfig
 from recsat_ecommerce.filters import FILTERS
 from recsat_ecommerce.metrics import METRICS
 from recsat_ecommerce.tables import read_tables
-from recsat_ecommerce.texts import LIKED, describe_item, describe_user
+from recsat_ecommerce.texts import LIKED, describe_item, describe_user, liked_by
 
 
 def load(config: EcommerceConfig) -> Dataset:
@@ -19,8 +19,7 @@ def load(config: EcommerceConfig) -> Dataset:
     if config.layout == "open-bandit":
         return bandit.read_bandit(folder or bandit.SAMPLE, config.campaign, config.policies)
     if config.layout == "tables":
-        assert folder is not None, "the config model sees to it"
-        return read_tables(folder, config.timestamp_format)
+        return read_tables(config)
     return retail.read_retail(folder or retail.SAMPLE, config.timestamp_format)
 
 
@@ -32,6 +31,8 @@ ECOMMERCE = Domain(
     describe_item=describe_item,
     describe_user=describe_user,
     positive=LIKED,
+    positive_of=liked_by,
+    events=("view", "click", "add_to_cart", "purchase", "rating", "remove_from_cart", "wishlist", "hide", "report"),
     kinds=("product",),
     topics="topics",
     market="market",

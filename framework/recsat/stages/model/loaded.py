@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from recsat.contract.arm import Recommender
 from recsat.contract.domain import CandidateFilter, Domain, FilterContext
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.contract.reranker import LearnedReranker, TextReranker
+from recsat.data.moments import latest
 from recsat.errors import ConfigError, SavedModelError
 from recsat.lists.filters import FilterPlan, plan_filters
 from recsat.lists.make import Steps, lists_of, steps_of
@@ -120,6 +120,8 @@ class Model:
         card = files.card()
         plugins = load_plugins() if plugins is None else plugins
         config, domain = _config(files, card), plugins.domain(card.domain)
+        domain_config = check_domain_config(config, domain.config)
+        domain = domain.configured(domain_config)
         catalogue = Catalogue(files.table(ITEMS))
         items = ArmItems(catalogue, files.arrays(VECTORS))
         histories = histories_of(files.table(USERS), files.arrays(HISTORIES), len(catalogue))
@@ -140,7 +142,7 @@ class Model:
                 files=files,
                 card=card,
                 domain=domain,
-                domain_config=check_domain_config(config, domain.config),
+                domain_config=domain_config,
                 catalogue=catalogue,
             ),
             arm=load_arm(spec.make(**card.parameters), files.folder(ARM), name=card.arm, items=items),
@@ -268,9 +270,9 @@ class Model:
         saved = self.tables.context
         if self.later is None or self.later.is_empty():
             return saved
-        last = self.later["timestamp"].max()
+        last = latest(self.later["timestamp"])
         events = pl.concat([saved.known.events, self.later.select(saved.known.events.columns)])
-        now = max(saved.now, last) if isinstance(last, datetime) else saved.now
+        now = max(saved.now, last) if last is not None else saved.now
         return replace(saved, known=replace(saved.known, events=events), now=now)
 
     @cached_property

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from recsat.contract.domain import CandidateFilter, FilterContext
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch, user_batch
+from recsat.data.moments import latest
 from recsat.data.split import Split
 from recsat.lists.filters import FilterPlan, plan_filters
 from recsat.lists.make import Served
@@ -126,8 +127,8 @@ def filter_context(inputs: RunInputs, known: pl.DataFrame, withheld: Withheld | 
     Nothing later than the last of them, and nothing that reveals what is ``withheld`` (None: everything is known); the
     quarantine, which has rows of any part, is left out.
     """
-    last = known["timestamp"].max()
-    now = last if isinstance(last, datetime) else datetime.now(UTC)
+    last = latest(known["timestamp"])
+    now = datetime.now(UTC) if last is None else last
     dataset = inputs.dataset
     ties, exposures = (
         None if table is None else known_so_far(table, other, known, now, withheld)
