@@ -85,6 +85,12 @@ def test_topics_in_two_cases_are_named() -> None:
     assert note == "items: topics has 'Drama' (2 items) and 'drama' (1 items), which count as different"
 
 
+def test_events_in_the_future_are_named() -> None:
+    later = datetime.now(UTC) + timedelta(days=400)
+    (note,) = noted_oddities(replace(DATA, events=DATA.events.with_columns(timestamp=pl.lit(later))), KNOWN, None)
+    assert note == f"events: 3 of 3 lie in the future, the last at {later:%Y-%m-%d}"
+
+
 def test_a_date_far_after_the_others_is_named() -> None:
     late = events(["view"] * 200).with_columns(
         timestamp=pl.when(pl.col("user_id") == "u0").then(datetime(2026, 1, 1, tzinfo=UTC)).otherwise("timestamp")

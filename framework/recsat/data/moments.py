@@ -82,11 +82,11 @@ def far_ones(moments: pl.Series) -> int:
     """How many of the latest moments lie further after the rest than a quarter of the time that the rest spans, and a month.
 
     One date in the future is a slip of somebody's pen, and a run that took it for now would call every item old. At most one in
-    :data:`N_LATE` is left out, of fewer than a hundred none.
+    :data:`N_LATE` is left out, of fewer than twenty none.
     """
     sound = moments.drop_nulls()
     n = len(sound)
-    if n < 100:
+    if n < 20:
         return 0
     most = max(1, n // N_LATE)
     latest, first = sound.top_k(most + 1).sort(descending=True).to_list(), sound.min()

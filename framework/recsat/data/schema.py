@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC as UTC_ZONE
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import polars as pl
 
@@ -26,7 +26,7 @@ FIXES: Mapping[str, tuple[str, str]] = {
     DUPLICATE: ("is a duplicate", "Keep one row for each id."),
     NOT_FINITE: ("is not a finite number", "Leave the cell empty where there is no value."),
     NO_POSITION: ("is not a position", "Count positions from 1."),
-    NO_MOMENT: ("lies before 1970 or in the future", "Mend it, or leave the cell empty where the time is not known."),
+    NO_MOMENT: ("lies before 1970 or after 2099", "Mend it, or leave the cell empty where the time is not known."),
     NO_PROBABILITY: (
         "is not a probability above 0 and up to 1",
         "Log the probability with which the item was shown there.",
@@ -34,8 +34,8 @@ FIXES: Mapping[str, tuple[str, str]] = {
 }
 
 
-EPOCH, A_DAY = datetime(1970, 1, 1, tzinfo=UTC_ZONE), timedelta(days=1)
-"""Nothing that users did was logged before the one; clocks and zones are off by less than the other."""
+EPOCH, CENTURY = datetime(1970, 1, 1, tzinfo=UTC_ZONE), datetime(2100, 1, 1, tzinfo=UTC_ZONE)
+"""Nothing that users did was logged outside these years."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ _HOLDS: Mapping[str, Callable[[pl.Expr], pl.Expr]] = {
     DUPLICATE: lambda cell: cell.is_first_distinct() | cell.is_null(),
     NOT_FINITE: lambda cell: cell.is_finite(),
     NO_POSITION: lambda cell: cell >= 1,
-    NO_MOMENT: lambda cell: (cell >= EPOCH) & (cell <= datetime.now(UTC_ZONE) + A_DAY),
+    NO_MOMENT: lambda cell: (cell >= EPOCH) & (cell < CENTURY),
     NO_PROBABILITY: lambda cell: (cell > 0) & (cell <= 1),
 }
 """What a cell must be by the name of its check. An empty cell is a fault of the first alone."""
