@@ -121,7 +121,7 @@ class TrainingData:
 def user_batch(events: pl.DataFrame, user_ids: Sequence[str], catalogue: Catalogue) -> UserBatch:
     """Histories of ``user_ids`` from liked ``events`` (user_id, item_id, timestamp); a user without events has an empty row.
 
-    Repeated events on one item count once, at their last time. Events of other users are left aside; an item outside the
+    Repeated events on one item count once, at their last time. Where no event has a time, ``position`` of the events stands for it. Events of other users are left aside; an item outside the
     catalogue raises :class:`UnknownItem`.
     """
     from scipy.sparse import csr_array
@@ -132,7 +132,7 @@ def user_batch(events: pl.DataFrame, user_ids: Sequence[str], catalogue: Catalog
         events.lazy()
         .join(order.lazy(), on="user_id", how="inner")
         .group_by("row", "item_id")
-        .agg(pl.col("timestamp").max())
+        .agg(pl.col("timestamp").max(), *(pl.col("position").max() for _ in range("position" in events.columns)))
         .sort("row", "item_id")
         .collect()
     )
@@ -141,6 +141,8 @@ def user_batch(events: pl.DataFrame, user_ids: Sequence[str], catalogue: Catalog
     shape = (len(ids), len(catalogue))
     history = csr_array((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=shape)
     seconds = pairs["timestamp"].dt.epoch("us").cast(pl.Float64) / 1e6
+    if seconds.is_null().all() and "position" in pairs.columns:
+        seconds = pairs["position"].cast(pl.Float64)
     times = None
     if seconds.null_count() == 0 and len(rows):
         times = csr_array((seconds.to_numpy(), (rows, columns)), shape=shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
 import polars as pl
 
 from recsat.contract.dataset import Dataset
@@ -12,7 +13,7 @@ from recsat.contract.domain import FilterContext
 from recsat.data.core import core
 from recsat.data.fingerprint import fingerprint
 from recsat.data.moments import latest
-from recsat.data.split import Split, split_events
+from recsat.data.split import TIES, Split, in_order_of_time, split_events
 from recsat.data.validate import validate
 from recsat.embed.provenance import refuse_leaks
 from recsat.errors import ConfigError, did_you_mean
@@ -52,7 +53,10 @@ def prepare(context: StageContext) -> StageCounts:
         min_user_events=config.data.min_user_events,
         min_item_events=config.data.min_item_events,
     )
-    dataset = replace(dataset, items=dataset.items.sort("item_id"))
+    # Whoever sorts by time from here on finds events of one moment in an order that says nothing.
+    fixed = dataset.events.sort("user_id", "item_id", "event", "value", "timestamp", nulls_last=True)
+    events = in_order_of_time(fixed, np.random.default_rng([config.seed, TIES]))
+    dataset = replace(dataset, items=dataset.items.sort("item_id"), events=events)
     folder.write_table("data/items.parquet", dataset.items)
     folder.write_table("data/events.parquet", dataset.events)
     folder.write_table("data/users.parquet", dataset.users)

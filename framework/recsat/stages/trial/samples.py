@@ -75,7 +75,7 @@ def _sample(
 ) -> SampleUser:
     mine = pl.col("user_id") == user
     liked = evidence.history.filter(mine & domain.positive)
-    latest = liked.sort("timestamp", "item_id", descending=[True, False], nulls_last=True)
+    latest = liked.reverse().sort("timestamp", descending=True, nulls_last=True, maintain_order=True)
     latest = latest.unique("item_id", keep="first", maintain_order=True).head(N_HISTORY)
     hits = evidence.relevant.filter(mine)["item_id"].implode()
     items = evidence.items
