@@ -112,8 +112,8 @@ def split_events(
 def in_order_of_time(events: pl.DataFrame, rng: np.random.Generator, *first: str) -> pl.DataFrame:
     """``events``, which are in a fixed order, by ``first``, time and ``position``; of those that have the same, in an order that is drawn."""
     position = [name for name in ("position",) if name in events.columns]
-    drawn = events.with_columns(_drawn=rng.random(events.height))
-    return drawn.sort(*first, "timestamp", *position, "_drawn", nulls_last=True).drop("_drawn")
+    with_ties = events.with_columns(_drawn=rng.random(events.height))
+    return with_ties.sort(*first, "timestamp", *position, "_drawn", nulls_last=True).drop("_drawn")
 
 
 def _require_time(events: pl.DataFrame, settings: SplitSettings) -> None:

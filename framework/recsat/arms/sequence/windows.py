@@ -19,8 +19,8 @@ def in_order(users: UserBatch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     if users.times is None:
         order = np.lexsort((history.indices, rows))
     else:
-        drawn = np.random.default_rng(0).permutation(history.shape[1])
-        order = np.lexsort((drawn[history.indices], users.times.data, rows))
+        tie_break = np.random.default_rng(0).permutation(history.shape[1])
+        order = np.lexsort((tie_break[history.indices], users.times.data, rows))
     return rows[order], history.indices[order].astype(np.int64)
 
 
