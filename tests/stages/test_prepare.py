@@ -88,10 +88,10 @@ def test_a_split_that_cannot_answer_is_noted_at_once(small_run_config: RunConfig
 def test_a_word_of_a_filters_setting_that_no_item_has_is_refused(small_run_config: RunConfig, tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text("item_id,title,language\na,A,en\nb,B,fr\n", encoding="utf-8")
     (tmp_path / "events.csv").write_text("user_id,item_id,event,value\nu,a,rating,5\nv,b,rating,5\n", encoding="utf-8")
-    own = {"layout": "tables", "folder": str(tmp_path), "languages": ["EN", "fr", "xx"]}
+    settings = {"layout": "tables", "folder": str(tmp_path), "languages": ["EN", "fr", "xx"]}
     rank = small_run_config.rank.model_copy(update={"filters": ["seen", "content.language"]})
     config = small_run_config.model_copy(
-        update={"domain_config": own, "rank": rank, "runs_dir": str(tmp_path / "runs")}
+        update={"domain_config": settings, "rank": rank, "runs_dir": str(tmp_path / "runs")}
     )
     with pytest.raises(ConfigError) as error:
         run_stage(new_run(config), PREPARE, load_plugins(["content"]))

@@ -18,6 +18,7 @@ from recsat.cli.diagnosis import doctor
 from recsat.cli.feedback import feedback
 from recsat.cli.finetune import finetune
 from recsat.cli.lists import recommend
+from recsat.cli.own_data import init
 from recsat.cli.plans import plan
 from recsat.cli.plugin_list import plugins
 from recsat.cli.promotion import promote, promoted, rollback
@@ -90,7 +91,7 @@ def recsat(
 
 
 for command in (
-    demo, run, plan, report, recommend, why, promote, rollback, promoted, feedback, serve, score, aa, compare, config, finetune, plugins, doctor, new_plugin
+    init, demo, run, plan, report, recommend, why, promote, rollback, promoted, feedback, serve, score, aa, compare, config, finetune, plugins, doctor, new_plugin
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(runs)

@@ -24,8 +24,8 @@ class TableSettings(Settings):
     columns: dict[str, str] = Field(
         default_factory=dict,
         description=(
-            "The file's name of a column, by recsat's: item_id: ISBN. A file without a header has column_1, column_2 and so on. "
-            "Columns that are not named here have recsat's names."
+            "The file's name of a column, by recsat's: item_id: ISBN. A file without a header has column_1, column_2 and so on; what lies within "
+            "another column of Parquet or JSON lines has a point in its name, items.item_id. Columns that are not named here have recsat's names."
         ),
         examples=[{"item_id": "ISBN", "title": "Book-Title"}],
     )
@@ -73,6 +73,13 @@ class TableSettings(Settings):
         examples=[{"event": "rating"}],
     )
 
+    distinct: bool = Field(
+        False,
+        description=(
+            "items, users: the file has many rows for one id, as where products are described in every event. The first of each counts, and rows without an id do not."
+        ),
+    )
+
     @field_validator("separator")
     @classmethod
     def _one_sign(cls, separator: str | None) -> str | None:
@@ -101,6 +108,9 @@ class EventSettings(TableSettings):
         default_factory=dict,
         description="The domain's name of an event, by the file's: view_item: view. Events that are not named here keep their names.",
         examples=[{"view_item": "view", "order": "purchase"}],
+    )
+    only_named: bool = Field(
+        False, description="Leave out events that event_names does not name, such as page views; they are counted."
     )
 
 

@@ -235,6 +235,8 @@ class Domain:
     - ``positive``: a boolean polars expression over events: what counts as liked. ``positive_of(config)`` is the same where the domain's
       settings decide it; what ``describe_user`` is handed then says it in the column ``liked``.
     - ``events``: names of the events that the domain knows; others count as seen, and are named. Empty: any.
+    - ``event_synonyms``: what others call these events; ``columns``: by table, those that the domain's own layout has; ``signs``: words in names
+      of files, columns and events that speak for the domain. By them ``recsat init`` reads a folder of foreign files.
     - ``topics``: the list-of-strings item column whose values stand for diversity and calibration.
     - ``title``: the item column that people read in lists.
     - ``units``: unit of ``value`` for each event that has one (``{"rating": "stars"}``); ``worth``: what one event is worth.
@@ -260,6 +262,9 @@ class Domain:
     positive: pl.Expr
     kinds: tuple[str, ...]
     events: tuple[str, ...] = ()
+    event_synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    signs: tuple[str, ...] = ()
     positive_of: Callable[[Any], pl.Expr] | None = None
     topics: str | None = None
     title: str = "title"

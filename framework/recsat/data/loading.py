@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 import polars as pl
 
-from recsat.config.tables import Tables, TableSettings
+from recsat.config.tables import EventSettings, Tables, TableSettings
 from recsat.contract.dataset import Dataset, no_quarantine
 from recsat.data.columns import UTC, Column
 from recsat.data.faults import FILE, ROW, faults_at, with_origin
@@ -21,6 +21,7 @@ TableName: TypeAlias = Literal["items", "events", "users", "exposures", "ties"]
 PUBLISHERS = "RECSAT_DATA"
 """The environment variable that names the folder of data too large, or not free enough, to bundle."""
 ID, TIME = Column(), Column(kind="time")
+KEYS: Mapping[str, str] = {"items": "item_id", "users": "user_id"}
 USERS: Mapping[str, Column] = {"user_id": ID}
 EVENTS: Mapping[str, Column] = {
     "user_id": ID,
@@ -76,7 +77,11 @@ def read_dataset(
         try:
             if columns is None or not (name in ("items", "events") or settings.path or find_table(folder, name)):
                 continue
-            read[name], bad = read_table((folder, name), _timed(columns, time_format), settings, notes)
+            table, bad = read_table((folder, name), _timed(columns, time_format), settings, notes)
+            if settings.distinct and name in KEYS:
+                bad = bad.filter(pl.col("column") != settings.columns.get(KEYS[name], KEYS[name]))
+                table = table.drop_nulls(KEYS[name]).unique(KEYS[name], keep="first", maintain_order=True)
+            read[name] = table
             faults.append(bad)
         except DataError as error:
             refused += [
@@ -90,9 +95,10 @@ def read_dataset(
         read["items"] = _with_column(read["items"], name, pl.String())
     nobody = pl.DataFrame(schema={"user_id": pl.String, FILE: pl.String, ROW: pl.Int64})
     event_table = _with_column(_with_column(read["events"], "value", pl.Float64()), "timestamp", UTC)
+    event_table = _named_events(event_table, written.events, notes)
     return Dataset(
         items=read["items"],
-        events=_named_events(event_table, written.events.event_names),
+        events=event_table,
         users=read.get("users", nobody),
         exposures=read.get("exposures"),
         ties=None if "ties" not in read else _with_column(read["ties"], "timestamp", UTC),
@@ -112,15 +118,22 @@ def _timed(columns: Mapping[str, Column], time_format: str | None) -> dict[str, 
     }
 
 
-def _named_events(events: pl.DataFrame, names: Mapping[str, str]) -> pl.DataFrame:
+def _named_events(events: pl.DataFrame, settings: EventSettings, notes: list[str]) -> pl.DataFrame:
     """``events`` by the domain's names. Raises DataError where no event has one of the file's names."""
-    there = events["event"].unique()
+    names, there = settings.event_names, events["event"].unique()
     absent = [name for name in names if name not in there]
     if absent:
         listed = ", ".join(map(repr, there.drop_nulls().sort().head(20)))
         raise DataError(
             f"event_names: no event is called {absent[0]!r}; they are called {listed}.{did_you_mean(absent[0], there.drop_nulls())}"
         )
+    if settings.only_named:
+        others = events.filter(~pl.col("event").is_in(list(names)).fill_null(value=False))
+        counts = others["event"].value_counts(sort=True)
+        if others.height:
+            listed = ", ".join(f"{name} {n:,}" for name, n in counts.head(5).iter_rows())
+            notes.append(f"events: {others.height:,} that event_names does not name are left out ({listed})")
+        events = events.filter(pl.col("event").is_in(list(names)))
     return events.with_columns(pl.col("event").replace(dict(names)))
 
 

@@ -19,7 +19,7 @@ from recsat.contract.dataset import no_quarantine
 from recsat.data.columns import Column, typed_table, with_defaults
 from recsat.data.faults import FILE, ROW
 from recsat.data.ragged import long_row, malformed_quote, short_rows, swallowed_rows
-from recsat.data.text_file import read_text_file, text_format
+from recsat.data.text_file import TextFormat, read_text_file, text_format
 from recsat.errors import DataError, did_you_mean
 
 logger = logging.getLogger(__name__)
@@ -139,32 +139,63 @@ def _missing(folder: Path, name: str) -> str:
     return f"{folder / name}: there is no such file. {listed}{did_you_mean(name, there)}"
 
 
+def read_cells(path: Path, settings: TableSettings, names: Sequence[str]) -> tuple[pl.DataFrame, TextFormat | None]:
+    """The cells of a file as they are stored, and how it is written where it is a text file; ``names`` are the columns that are looked for.
+
+    Raises DataError, in one line, where nothing can be read.
+    """
+    suffix = next((suffix for suffix in _READERS if path.name.endswith(suffix)), None)
+    suffix = ".parquet" if path.is_dir() else suffix
+    if suffix is None and path.suffix in (".xlsx", ".xls"):
+        raise DataError(f"{path.name}: this format cannot be read. Use one of {', '.join(SUFFIXES)}.")
+    try:
+        if suffix is not None:
+            return _READERS[suffix](path), None
+        return read_text_file(path, settings, names)
+    except pl.exceptions.NoDataError as error:
+        raise DataError(f"{path.name}: the file is empty. Its first row must name the columns.") from error
+    except (pl.exceptions.PolarsError, OSError, EOFError) as error:
+        raise DataError(f"{path.name}: {_why(path, settings, names, error)}") from error
+
+
 def _read(
     path: Path, settings: TableSettings, columns: Mapping[str, Column], notes: list[str]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The file as it is, with :data:`ROW`, and faults of its rows; empty lines are left out and counted."""
-    suffix = next((suffix for suffix in _READERS if path.name.endswith(suffix)), None)
-    if suffix is None and path.suffix in (".json", ".xlsx", ".xls"):
-        raise DataError(f"{path.name}: this format cannot be read. Use one of {', '.join(SUFFIXES)}.")
-    if suffix is None and not path.is_file():
-        raise DataError(f"{path.name}: this format cannot be read. Use one of {', '.join(SUFFIXES)}.")
-    try:
-        if suffix is not None:
-            raw, form = _READERS[suffix](path), None
-        else:
-            raw, form = read_text_file(path, settings, [column.source or name for name, column in columns.items()])
-    except pl.exceptions.NoDataError as error:
-        raise DataError(f"{path.name}: the file is empty. Its first row must name the columns.") from error
-    except (pl.exceptions.PolarsError, OSError, EOFError) as error:
-        raise DataError(f"{path.name}: {_why(path, settings, columns, error)}") from error
+    sources = [column.source or name for name, column in columns.items()]
+    raw, form = read_cells(path, settings, sources)
     raw = raw.with_row_index(ROW, offset=1 if form is None else form.row).cast({ROW: pl.Int64})
     filled = raw.filter(pl.any_horizontal(pl.all().exclude(ROW).is_not_null())) if raw.width > 1 else raw
     if form is None:
-        return filled, no_quarantine()
+        return within(filled, sources), no_quarantine()
     if form.words:
         notes.append(f"{path.name}: read as {form.words}")
     faults = pl.concat([short_rows(path, form, filled), swallowed_rows(path, form, filled)])
     return filled.join(faults, left_on=ROW, right_on="row", how="anti", maintain_order="left"), faults
+
+
+def within(table: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """``table`` with a column for each of ``names`` that lies within another: ``items.item_id`` of a list of structs makes a row of each of these.
+
+    Of several lists, whose elements nothing pairs, only one can be taken apart; DataError says so.
+    """
+    paths = {name: name.split(".") for name in names if "." in name and name not in table.columns}
+    heads = {parts[0] for parts in paths.values() if parts[0] in table.columns}
+    lists = sorted(head for head in heads if isinstance(table.schema[head], pl.List))
+    if len(lists) > 1:
+        raise DataError(f"columns within {' and '.join(lists)}: both are lists, and only one can make rows.")
+    rows = table.explode(lists[0]) if lists else table
+    for name, (head, *inner) in paths.items():
+        dtype: object = rows.schema.get(head)
+        column = pl.col(head)
+        for part in inner:
+            fields = {field.name: field.dtype for field in dtype.fields} if isinstance(dtype, pl.Struct) else {}
+            if part not in fields:
+                break
+            column, dtype = column.struct.field(part), fields[part]
+        else:
+            rows = rows.with_columns(column.alias(name))
+    return rows
 
 
 def _parquet(path: Path) -> pl.DataFrame:
@@ -176,7 +207,14 @@ def _parquet(path: Path) -> pl.DataFrame:
 
 
 def _is_table(path: Path) -> bool:
-    return path.is_file() or (path.suffix == ".parquet" and path.is_dir())
+    return path.is_file() or (path.is_dir() and (path.suffix == ".parquet" or any(path.rglob("*.parquet"))))
+
+
+def _json(path: Path) -> pl.DataFrame:
+    """One array of rows, or a row a line."""
+    with path.open("rb") as stream:
+        is_array = stream.read(64).lstrip().startswith(b"[")
+    return pl.read_json(path, infer_schema_length=None) if is_array else _json_lines(path)
 
 
 def _json_lines(path: Path) -> pl.DataFrame:
@@ -190,17 +228,19 @@ _READERS: Mapping[str, Callable[[Path], pl.DataFrame]] = {
     ".jsonl": _json_lines,
     ".jsonl.gz": _json_lines,
     ".ndjson": _json_lines,
+    ".json": _json,
+    ".json.gz": _json_lines,
 }
 
 
-def _why(path: Path, settings: TableSettings, columns: Mapping[str, Column], error: Exception) -> str:
+def _why(path: Path, settings: TableSettings, names: Sequence[str], error: Exception) -> str:
     first_line = str(error).partition("\n")[0].rstrip(".")
-    if path.suffix in (".parquet", ".jsonl", ".ndjson") or path.name.endswith(".jsonl.gz"):
+    if path.is_dir() or path.name.endswith(tuple(_READERS)):
         return f"it cannot be read: {first_line}."
     if "utf-8" in str(error).lower():
         return "it is not UTF-8 all through. Set encoding."
     if "found more fields" in str(error) or "could not parse" in str(error):
-        form = text_format(path, settings, [column.source or name for name, column in columns.items()])
+        form = text_format(path, settings, names)
         return long_row(path, form) if "found more fields" in str(error) else malformed_quote(path, form)
     return f"it cannot be read: {first_line}."
 

@@ -9,7 +9,7 @@ from recsat_content.config import ContentConfig
 from recsat_content.filters import FILTERS
 from recsat_content.metrics import METRICS
 from recsat_content.sample import SAMPLE, read_movielens
-from recsat_content.tables import read_tables
+from recsat_content.tables import ITEMS, read_tables
 from recsat_content.texts import LIKED, describe_item, describe_user, liked_by
 
 
@@ -29,6 +29,33 @@ CONTENT = Domain(
     positive=LIKED,
     positive_of=liked_by,
     events=("rating", "play", "complete", "click", "view", "skip", "hide", "report"),
+    event_synonyms={
+        "play": ("watch", "listen", "view_video", "video_start", "start", "stream", "video_play", "video started"),
+        "complete": ("finish", "finished", "completed", "video_complete", "watched", "read", "video completed"),
+        "rating": ("rate", "rated", "review"),
+        "click": ("select_content",),
+        "view": ("impression", "open"),
+        "skip": ("skipped",),
+        "hide": ("not_interested", "dislike", "thumbs_down"),
+    },
+    columns={"items": tuple(ITEMS)},
+    signs=(
+        "movie",
+        "film",
+        "book",
+        "isbn",
+        "video",
+        "track",
+        "song",
+        "artist",
+        "article",
+        "news",
+        "genres",
+        "watch",
+        "listen",
+        "play",
+        "channel",
+    ),
     kinds=("movie", "track", "article"),
     topics="genres",
     rating="rating",

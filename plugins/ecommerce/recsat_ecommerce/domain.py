@@ -9,7 +9,7 @@ from recsat_ecommerce import bandit, retail
 from recsat_ecommerce.config import EcommerceConfig
 from recsat_ecommerce.filters import FILTERS
 from recsat_ecommerce.metrics import METRICS
-from recsat_ecommerce.tables import read_tables
+from recsat_ecommerce.tables import ITEMS, USERS, read_tables
 from recsat_ecommerce.texts import LIKED, describe_item, describe_user, liked_by
 
 
@@ -33,6 +33,34 @@ ECOMMERCE = Domain(
     positive=LIKED,
     positive_of=liked_by,
     events=("view", "click", "add_to_cart", "purchase", "rating", "remove_from_cart", "wishlist", "hide", "report"),
+    event_synonyms={
+        "view": ("view_item", "product_view", "product viewed", "pageview", "detail", "pv"),
+        "add_to_cart": ("cart", "addtocart", "product added", "add_to_basket"),
+        "remove_from_cart": ("product removed",),
+        "purchase": ("order", "buy", "transaction", "checkout", "order completed", "sale"),
+        "wishlist": ("add_to_wishlist", "favorite", "fav"),
+        "click": ("select_item", "product clicked"),
+        "rating": ("rate", "rated", "review"),
+        "hide": ("not_interested",),
+    },
+    columns={"items": tuple(ITEMS), "users": tuple(USERS)},
+    signs=(
+        "product",
+        "sku",
+        "asin",
+        "price",
+        "brand",
+        "cart",
+        "purchase",
+        "order",
+        "invoice",
+        "quantity",
+        "revenue",
+        "shop",
+        "store",
+        "customer",
+        "item_name",
+    ),
     kinds=("product",),
     topics="topics",
     market="market",

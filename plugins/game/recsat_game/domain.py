@@ -9,7 +9,7 @@ from recsat_game import steam
 from recsat_game.config import GameConfig
 from recsat_game.filters import FILTERS
 from recsat_game.metrics import METRICS
-from recsat_game.tables import read_tables
+from recsat_game.tables import ITEMS, USERS, read_tables
 from recsat_game.texts import LIKED, describe_item, describe_user, liked_by
 
 
@@ -39,6 +39,15 @@ GAMES = Domain(
     positive=LIKED,
     positive_of=liked_by,
     events=("purchase", "play", "spend", "invite", "view", "click", "hide", "report", "refund"),
+    event_synonyms={
+        "purchase": ("buy", "bought", "own"),
+        "play": ("played", "session", "playtime"),
+        "spend": ("iap", "in_app_purchase", "spend_virtual_currency"),
+        "invite": ("invited",),
+        "refund": ("refunded",),
+    },
+    columns={"items": tuple(ITEMS), "users": tuple(USERS)},
+    signs=("game", "steam", "player", "playtime", "hours", "app", "level", "developer", "platforms"),
     kinds=("game", "item", "friend"),
     topics="topics",
     filters=FILTERS,

@@ -7,7 +7,7 @@ from recsat_social import deezer, lastfm
 from recsat_social.config import SocialConfig
 from recsat_social.filters import FILTERS
 from recsat_social.metrics import METRICS
-from recsat_social.tables import read_tables
+from recsat_social.tables import ITEMS, USERS, read_tables
 from recsat_social.texts import LIKED, describe_item, describe_user, liked_by
 
 
@@ -38,6 +38,16 @@ SOCIAL = Domain(
     positive=LIKED,
     positive_of=liked_by,
     events=("follow", "like", "share", "play", "message", "view", "click", "comment", "hide", "report", "unfollow"),
+    event_synonyms={
+        "follow": ("followed", "friend", "add_friend"),
+        "like": ("liked", "favourite", "favorite", "upvote", "heart"),
+        "share": ("repost", "retweet"),
+        "play": ("listen",),
+        "hide": ("not_interested", "mute"),
+        "unfollow": ("unfriend",),
+    },
+    columns={"items": tuple(ITEMS), "users": tuple(USERS)},
+    signs=("follow", "friend", "post", "share", "like", "repost", "tweet", "follower", "trust"),
     kinds=("friend", "content"),
     topics="topics",
     filters=FILTERS,
