@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from recsat.cli.consoles import cell, short_path
+from recsat.cli.consoles import short_path
 from recsat.config.settings import Language
 from recsat.report.alerts import alert_in_words
 from recsat.report.answers import missing_in_words, split_answers
@@ -68,8 +68,6 @@ def print_summary(folder: Path, console: Console, language: Language | None = No
         for alert in result.alerts:
             style = "bold red" if alert.raised else ""
             console.print(Text(f"{alert_in_words(alert)} {alert.lack}".rstrip(), style=style), soft_wrap=True)
-        for note in result.data.notes:
-            console.print(cell(note), soft_wrap=True)
         if result.data.simulated:
             source = result.data.source
             console.print(

@@ -184,7 +184,7 @@ def rescale_ratings(data: Dataset, scale: Sequence[float] | None, stars: int = 5
     return replace(
         data,
         events=events,
-        notes=(*data.notes, f"events: ratings of {low:g} to {high:g} are read as {stars} stars of {high:g}"),
+        notes=(*data.notes, f"events: ratings of {low:g} to {high:g} are read as up to {stars} stars"),
     )
 
 
