@@ -22,6 +22,7 @@ from recsat.lists.filters import FilterPlan
 from recsat.lists.fusion import reciprocal_rank_fusion
 from recsat.lists.reasons import sentences_of
 from recsat.lists.request import Request, Retriever
+from recsat.lists.returned import checked_places, checked_reasons
 from recsat.lists.select import top_k
 from recsat.lists.shortlist import items_at, permitted_scores, shortlist, user_blocks
 from recsat.lists.topics import CatalogueTopics, catalogue_topics
@@ -224,7 +225,9 @@ def _choose(
     if request.reranker is None:
         return top_k(scores, request.k, generator)
     block = shortlist(batch, candidates, scores, request, generator)
-    return items_at(block.places, request.reranker.rerank(block.input, request.k))
+    reranked = request.reranker.rerank(block.input, request.k)
+    n_users, n_candidates = block.input.candidates.shape
+    return items_at(block.places, checked_places(request.reranker, reranked, n_users, n_candidates, request.k))
 
 
 def _overlap(exact: Tensor, candidates: Tensor) -> Tensor:
@@ -237,7 +240,7 @@ def _overlap(exact: Tensor, candidates: Tensor) -> Tensor:
 def _explained(recommender: Recommender, batch: UserBatch, listed: Tensor, scores: Tensor, request: Request) -> Lists:
     items = listed.cpu().numpy()
     if request.explain:
-        reasons = recommender.explain(batch, items)
+        reasons = checked_reasons(recommender, recommender.explain(batch, items), items)
     else:
         reasons = Reasons(np.full(items.shape, ""), np.full(items.shape, PADDING, dtype=np.int64))
     return Lists(items, scores.cpu().numpy(), reasons.code, reasons.item, np.zeros(items.shape, dtype=bool))

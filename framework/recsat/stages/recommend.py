@@ -24,6 +24,7 @@ from recsat.stages.index import opened_retriever, retriever_of
 from recsat.stages.prepare import read_split
 from recsat.stages.split_lists import ArmLists, ListTables, SplitLists, write_split_lists
 from recsat.stages.trial.curves import CURVE_SCHEMA, CurveArm, curves
+from recsat.stages.trial.fitting import fitted_arm
 from recsat.stages.trial.fold import Fold, test_fold, validation_fold
 from recsat.stages.trial.inputs import RunInputs, embedded_inputs
 from recsat.stages.trial.predictions import test_errors
@@ -191,7 +192,7 @@ class SplitTrial:
     ) -> tuple[PreparedRequest, Recommender, Recommended]:
         split = self.split.name
         prepared = with_reranker(inputs, request, self.make_reranker, name, spec, parameters, judging, split, tuning)
-        fitted = spec.make(**parameters).fit(judging.train)
+        fitted = fitted_arm(spec, parameters, judging.train)
         # What a control reads is in no store.
         retriever = None if spec.control else retriever_of(self.context, self.retriever, fitted)
         recommended = lists_of(judging, name, fitted, prepared.request, retriever=retriever)
