@@ -184,7 +184,11 @@ def within(table: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     lists = sorted(head for head in heads if isinstance(table.schema[head], pl.List))
     if len(lists) > 1:
         raise DataError(f"columns within {' and '.join(lists)}: both are lists, and only one can make rows.")
-    rows = table.explode(lists[0]) if lists else table
+    # A row whose list is empty stays, with nothing in these columns: whoever needs them refuses it by its row.
+    rows = table
+    if lists:
+        elements = pl.col(lists[0])
+        rows = table.with_columns(pl.when(elements.list.len() > 0).then(elements)).explode(lists[0])
     for name, (head, *inner) in paths.items():
         dtype: object = rows.schema.get(head)
         column = pl.col(head)
