@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +121,17 @@ def test_a_folder_without_users_and_items_says_what_it_has(place: Path) -> None:
     done = CliRunner().invoke(app, ["init", "d"])
     assert done.exit_code == 2
     assert not (place / "recsat.yaml").exists()
+
+
+def test_a_terminal_that_lacks_a_sign_shows_another_and_goes_on(place: Path) -> None:
+    (place / "books").mkdir()
+    FOLDERS["book-crossing"][0](place / "books")
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "PYTHONIO"))
+    }
+    environment |= {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    script = "import sys; from recsat.cli.app import main; sys.argv = ['recsat', 'init', 'books']; main()"
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert b"Caf? Drama n? 0" in done.stdout
+    assert "recsat.yaml" in done.stdout.decode("ascii")

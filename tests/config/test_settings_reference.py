@@ -21,7 +21,7 @@ HEAD = """# Settings
 Every setting of a run, with its default. [Set up a run](../how-to/configure.md) says how to give them. `domain_config` holds
 the domain's own settings: `recsat config` lists them with their values.
 """
-OWN = """
+OWN_TABLES = """
 # Your own tables
 
 Domains that read your own files have `domain_config.tables`, with a section for each of `items`, `events`, `users`, `exposures` and `ties`; those of
@@ -32,7 +32,10 @@ BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 
 def page() -> str:
     return (
-        HEAD + "".join(sections(RunConfig, "")) + OWN + "".join(sections(EventSettings, "domain_config.tables.events."))
+        HEAD
+        + "".join(sections(RunConfig, ""))
+        + OWN_TABLES
+        + "".join(sections(EventSettings, "domain_config.tables.events."))
     )
 
 

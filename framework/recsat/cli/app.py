@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 from importlib.metadata import entry_points
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -103,4 +105,7 @@ for entry in entry_points(group="recsat.commands"):  # those of the flows, which
 
 def main() -> None:
     """Entry point of the script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without some sign shows another one, and goes on
     app()

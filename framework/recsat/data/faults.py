@@ -85,7 +85,7 @@ def causes(faults: pl.DataFrame) -> list[str]:
     groups = (
         faults.with_columns(_cause=pl.col("reason").str.replace(r"row \d+", "another row"))
         .group_by(one_cause, maintain_order=True)
-        .agg(pl.len().alias("_n"), pl.all().head(N_EXAMPLES))
+        .agg(pl.len().alias("_n"), pl.col("reason").n_unique().alias("_n_reasons"), pl.all().head(N_EXAMPLES))
     )
     lines = []
     for group in groups.iter_rows(named=True):
@@ -94,9 +94,8 @@ def causes(faults: pl.DataFrame) -> list[str]:
             lines += sentences(pl.DataFrame([alone], schema=QUARANTINE_SCHEMA))
             continue
         examples = _examples(group["row"], group["value"])
-        lines.append(
-            f"{group['file']}, {group['_n']:,} rows: {group['column']} {group['_cause']} {examples}. {group['fix']}"
-        )
+        cause = group["reason"][0] if group["_n_reasons"] == 1 else group["_cause"]
+        lines.append(f"{group['file']}, {group['_n']:,} rows: {group['column']} {cause} {examples}. {group['fix']}")
     return lines
 
 

@@ -20,7 +20,7 @@ from recsat.atomic import new_folder, replacing, sync_folder, write_bytes, write
 from recsat.config.differences import differences
 from recsat.config.home import at_home
 from recsat.config.settings import RunConfig
-from recsat.errors import RunError
+from recsat.errors import ConfigError, RunError, says_no_room
 from recsat.result.model import StageCost
 
 KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -137,8 +137,17 @@ def _fresh_run(config: RunConfig) -> RunFolder:
 
 
 def _created(path: Path, config: RunConfig) -> RunFolder:
-    with new_folder(path) as draft:
-        RunFolder(draft).write_json("config.json", config.model_dump(mode="json"))
+    try:
+        with new_folder(path) as draft:
+            RunFolder(draft).write_json("config.json", config.model_dump(mode="json"))
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if says_no_room(error):
+            raise
+        raise ConfigError(
+            f"runs_dir: no run folder can be made in {config.runs_dir[:200]}: {error.strerror}. Set runs_dir or home to a folder that can be written."
+        ) from error
     return RunFolder(path)
 
 
