@@ -310,6 +310,13 @@ def test_a_moment_that_cannot_have_been_is_a_fault(moment: datetime) -> None:
         validate(data, "raise")
 
 
+@pytest.mark.parametrize("column", ["user_id", "item_id"])
+def test_a_word_for_nothing_is_no_id_of_a_table_made_in_memory(column: str) -> None:
+    data = replace(DATA, events=DATA.events.with_columns(pl.lit("nan").alias(column)))
+    with pytest.raises(DataError, match=rf"events, row 1: {column} 'nan' reads like a missing value\."):
+        validate(data, "raise")
+
+
 def test_a_catalogue_without_any_text_is_one_of_ids_and_said() -> None:
     data = replace(DATA, items=DATA.items.with_columns(title=pl.lit(" ")))
     assert "items: none has a text" in validate(data, "raise", describe_item=titles).notes[-1]

@@ -14,6 +14,7 @@ DEFAULT_REASONS: Mapping[str, str] = {
     "popular": "popular now",
     "new": "new, nobody has tried it yet",
     "taste": "fits what you liked so far",
+    "tied": "nothing tells it from the others: all score alike",
     "profile": "fits what you told about yourself",
     "no-history": "popular now; nothing is known of your taste yet",
     "no-history-market": "popular in {market}; nothing is known of your taste yet",

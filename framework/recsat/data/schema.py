@@ -10,7 +10,7 @@ from datetime import datetime
 import polars as pl
 
 from recsat.contract.dataset import no_quarantine
-from recsat.data.columns import UTC
+from recsat.data.columns import MISSING_WORDS, UTC
 from recsat.data.faults import faults_at
 from recsat.errors import DataError, did_you_mean
 
@@ -88,6 +88,19 @@ def table_faults(name: str, table: pl.DataFrame) -> pl.DataFrame:
         _HOLDS[check](pl.col(c)).fill_null(value=True).not_().alias(f"{c} {check}") for c, check in checks
     )
     faults = [_of_rows(table, c, check, broken[f"{c} {check}"]) for c, check in checks if broken[f"{c} {check}"].any()]
+    return pl.concat(faults) if faults else no_quarantine()
+
+
+def word_faults(name: str, table: pl.DataFrame) -> pl.DataFrame:
+    """Faults of ids that are a word for nothing, which is what becomes of a missing id that was made a text."""
+    ids = [column for column, rule in TABLES[name].items() if rule in (ID, KEY) and column in table.columns]
+    is_word = {column: table[column].is_in(list(MISSING_WORDS)).fill_null(value=False) for column in ids}
+    fix = "Fill it in, or take the row out."
+    faults = [
+        faults_at(table.filter(rows), column, "reads like a missing value", fix)
+        for column, rows in is_word.items()
+        if rows.any()
+    ]
     return pl.concat(faults) if faults else no_quarantine()
 
 

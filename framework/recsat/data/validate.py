@@ -11,7 +11,7 @@ import polars as pl
 from recsat.contract.dataset import Dataset, no_quarantine
 from recsat.data.faults import FILE, ROW, faults_at, refuse, with_origin, without_origin
 from recsat.data.oddities import noted_oddities, refused_oddities
-from recsat.data.schema import TABLES, table_faults
+from recsat.data.schema import TABLES, table_faults, word_faults
 from recsat.errors import DataError, PluginError
 
 OnBadRows = Literal["raise", "quarantine"]
@@ -42,6 +42,9 @@ def validate(
     _require_dataset(dataset)
     tables = {name: with_origin(getattr(dataset, name), name) for name in TABLES if getattr(dataset, name) is not None}
     faults = {name: table_faults(name, table) for name, table in tables.items()}
+    for name in tables:
+        if FILE not in getattr(dataset, name).columns:  # of a file's cells this was asked when they were read
+            faults[name] = pl.concat([faults[name], word_faults(name, tables[name])])
     if describe_item is not None:
         faults["items"] = pl.concat([faults["items"], _text_faults(tables["items"], describe_item)])
     ordered = {name: table.select([*TABLES[name], pl.exclude(TABLES[name])]) for name, table in tables.items()}

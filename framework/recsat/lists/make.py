@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -147,6 +147,9 @@ def steps_of(
         places = _choose(batch, candidates, scores, request, generator)
         items = items_at(candidates, places).masked_fill(~known[:, None], PADDING)
         lists = _explained(recommender, batch, items, scores.gather(1, places.clamp(min=0)), request)
+        lists = (
+            replace(lists, codes=np.where(_tied(scores)[:, None], "tied", lists.codes)) if request.explain else lists
+        )
         for fallback in fallbacks:
             if (lists.items == PADDING).any():
                 lists = filled_by(fallback, lists, batch, permitted, known.cpu().numpy(), request, generator)
@@ -228,6 +231,15 @@ def _choose(
     reranked = request.reranker.rerank(block.input, request.k)
     n_users, n_candidates = block.input.candidates.shape
     return items_at(block.places, checked_places(request.reranker, reranked, n_users, n_candidates, request.k))
+
+
+def _tied(scores: Tensor) -> NDArray[np.bool_]:
+    """Users of whom the arm scores everything alike, (B,): whatever it says of an item, it says of all of them."""
+    finite = torch.isfinite(scores)
+    largest = scores.masked_fill(~finite, float("-inf")).amax(dim=1)
+    smallest = scores.masked_fill(~finite, float("inf")).amin(dim=1)
+    tied: NDArray[np.bool_] = ((largest == smallest) & (finite.sum(dim=1) > 1)).cpu().numpy()
+    return tied
 
 
 def _overlap(exact: Tensor, candidates: Tensor) -> Tensor:
