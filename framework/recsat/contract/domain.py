@@ -79,6 +79,8 @@ class FilterContext:
     known: Dataset
     config: Any
     now: datetime
+    rejections: tuple[str, ...] = ()
+    """The domain's events by which users say that they do not want an item."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,6 +237,7 @@ class Domain:
     - ``positive``: a boolean polars expression over events: what counts as liked. ``positive_of(config)`` is the same where the domain's
       settings decide it; what ``describe_user`` is handed then says it in the column ``liked``.
     - ``events``: names of the events that the domain knows; others count as seen, and are named. Empty: any.
+    - ``rejections``: events by which a user says that they do not want an item; the filter ``rejected`` removes it then.
     - ``event_synonyms``: what others call these events; ``columns``: by table, those that the domain's own layout has; ``signs``: words in names
       of files, columns and events that speak for the domain. By them ``recsat init`` reads a folder of foreign files.
     - ``topics``: the list-of-strings item column whose values stand for diversity and calibration.
@@ -262,6 +265,7 @@ class Domain:
     positive: pl.Expr
     kinds: tuple[str, ...]
     events: tuple[str, ...] = ()
+    rejections: tuple[str, ...] = ()
     event_synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     signs: tuple[str, ...] = ()

@@ -31,6 +31,10 @@ EVENTS: Mapping[str, Column] = {
     "value": Column(kind="number", required=False, unreadable="row"),
     "timestamp": Column(kind="time", required=False, unreadable="row"),
     "position": Column(kind="integer", required=False, unreadable="row"),
+    # Kept beside the events, for metrics and for whoever reads the run's tables.
+    "quantity": Column(kind="number", required=False),
+    "order_id": Column(required=False),
+    "session_id": Column(required=False),
 }
 EXPOSURES: Mapping[str, Column] = {
     "user_id": ID,
@@ -40,6 +44,8 @@ EXPOSURES: Mapping[str, Column] = {
     "policy": ID,
     "propensity": Column(kind="number"),
     "click": Column(kind="boolean"),
+    "surface": Column(required=False),
+    "session_id": Column(required=False),
 }
 TIES: Mapping[str, Column] = {"user_id": ID, "other_id": ID, "timestamp": Column(kind="time", required=False)}
 

@@ -29,6 +29,7 @@ CONTENT = Domain(
     positive=LIKED,
     positive_of=liked_by,
     events=("rating", "play", "complete", "click", "view", "skip", "hide", "report"),
+    rejections=("skip", "hide", "report"),
     event_synonyms={
         "play": ("watch", "listen", "view_video", "video_start", "start", "stream", "video_play", "video started"),
         "complete": ("finish", "finished", "completed", "video_complete", "watched", "read", "video completed"),

@@ -33,6 +33,7 @@ ECOMMERCE = Domain(
     positive=LIKED,
     positive_of=liked_by,
     events=("view", "click", "add_to_cart", "purchase", "rating", "remove_from_cart", "wishlist", "hide", "report"),
+    rejections=("remove_from_cart", "hide", "report"),
     event_synonyms={
         "view": ("view_item", "product_view", "product viewed", "pageview", "detail", "pv"),
         "add_to_cart": ("cart", "addtocart", "product added", "add_to_basket"),

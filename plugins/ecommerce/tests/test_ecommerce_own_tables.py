@@ -16,3 +16,18 @@ def test_ratings_count_as_liked_where_it_is_said_from_which_one_on(tmp_path: Pat
         data = ECOMMERCE.load(config)
         assert data.events.filter(ECOMMERCE.configured(config).positive)["item_id"].to_list() == liked
         assert ECOMMERCE.describe_item(data.items).to_list() == ["", ""]
+
+
+def test_quantity_order_and_session_are_kept_and_so_is_where_something_was_shown(tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("item_id,title\na,A\n", encoding="utf-8")
+    (tmp_path / "events.csv").write_text(
+        "user_id,item_id,event,value,quantity,order_id,session_id\nu,a,purchase,5,2,o1,s1\n", encoding="utf-8"
+    )
+    (tmp_path / "exposures.csv").write_text(
+        "user_id,item_id,position,timestamp,policy,propensity,click,surface\nu,a,1,2024-01-01,p,0.5,yes,home\n",
+        encoding="utf-8",
+    )
+    data = ECOMMERCE.load(EcommerceConfig(layout="tables", folder=str(tmp_path)))
+    assert data.events.select("quantity", "order_id", "session_id").rows() == [(2.0, "o1", "s1")]
+    assert data.exposures is not None
+    assert data.exposures["surface"].to_list() == ["home"]

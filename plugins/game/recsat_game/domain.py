@@ -39,6 +39,7 @@ GAMES = Domain(
     positive=LIKED,
     positive_of=liked_by,
     events=("purchase", "play", "spend", "invite", "view", "click", "hide", "report", "refund"),
+    rejections=("hide", "report", "refund"),
     event_synonyms={
         "purchase": ("buy", "bought", "own"),
         "play": ("played", "session", "playtime"),

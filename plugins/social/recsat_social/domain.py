@@ -38,6 +38,7 @@ SOCIAL = Domain(
     positive=LIKED,
     positive_of=liked_by,
     events=("follow", "like", "share", "play", "message", "view", "click", "comment", "hide", "report", "unfollow"),
+    rejections=("hide", "report", "unfollow"),
     event_synonyms={
         "follow": ("followed", "friend", "add_friend"),
         "like": ("liked", "favourite", "favorite", "upvote", "heart"),

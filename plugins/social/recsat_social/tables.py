@@ -12,7 +12,7 @@ from recsat.people import name_people, person, refuse_person_ids
 from recsat_social.config import SocialConfig
 from recsat_social.people import everybody, follow_events, ties_of, with_people
 
-WITH_PEOPLE = ("follow", "message")
+WITH_PEOPLE = ("follow", "message", "unfollow")
 ITEMS = {
     "item_id": Column(),
     "title": Column(required=False),
@@ -86,4 +86,4 @@ def _with_ties(events: pl.DataFrame, ties: pl.DataFrame | None, *, mutual: bool)
         )
     more = pairs.unique(["user_id", "other_id"], keep="first", maintain_order=True)
     more = follow_events(more).join(follows, on=["user_id", "item_id"], how="anti", maintain_order="left")
-    return pl.concat([events, more.select(events.columns)])
+    return pl.concat([events, more], how="diagonal")

@@ -138,6 +138,7 @@ def filter_context(inputs: RunInputs, known: pl.DataFrame, withheld: Withheld | 
         known=replace(dataset, events=known, exposures=exposures, ties=ties, quarantine=dataset.quarantine.clear()),
         config=inputs.domain_config,
         now=now,
+        rejections=inputs.domain.rejections,
     )
 
 
