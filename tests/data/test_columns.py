@@ -17,12 +17,12 @@ MOMENT = datetime(2024, 1, 2, tzinfo=UTC)
 EPOCH = 1_704_153_600
 
 
-def read(cells: pl.Series, **column: Any) -> tuple[list[Any], list[str], list[str]]:
+def read(cells: pl.Series, name: str = "x", **column: Any) -> tuple[list[Any], list[str], list[str]]:
     """Values, faults and notes of one column."""
-    raw = pl.DataFrame({"x": cells}).with_columns(pl.lit("t").alias(FILE), pl.int_range(1, pl.len() + 1).alias(ROW))
+    raw = pl.DataFrame({name: cells}).with_columns(pl.lit("t").alias(FILE), pl.int_range(1, pl.len() + 1).alias(ROW))
     notes: list[str] = []
-    table, faults = typed_table(raw, {"x": Column(**column)}, [FILE, ROW], notes)
-    return table["x"].to_list(), sentences(faults), notes
+    table, faults = typed_table(raw, {name: Column(**column)}, [FILE, ROW], notes)
+    return table[name].to_list(), sentences(faults), notes
 
 
 @pytest.mark.parametrize(
@@ -89,14 +89,20 @@ def test_an_id_that_was_rounded_is_a_fault(number: float) -> None:
 @pytest.mark.parametrize("word", ["nan", "NaN", "null", "None", "N/A", "#N/A", "<NA>", "NaT", r"\N"])
 def test_a_word_for_nothing_is_no_id_and_no_optional_value(word: str) -> None:
     cells = pl.Series(["a", word])
-    values, (fault,), _ = read(cells)
+    values, (fault,), _ = read(cells, name="user_id")
     assert values == ["a"]
-    assert fault.startswith(f"t, row 2: x '{word}' reads like a missing value.")
-    assert fault.endswith("set missing of the table to {x: []}.")
+    assert fault.startswith(f"t, row 2: user_id '{word}' reads like a missing value.")
+    assert fault.endswith("set missing of the table to {user_id: []}.")
     values, faults, notes = read(cells, required=False)
-    assert (values, faults, notes) == (["a", None], [], [f"t: x: 1 cell that mean nothing ('{word}') are missing"])
+    assert (values, faults, notes) == (["a", None], [], [f"t: x: 1 cell that may mean nothing ('{word}') are missing"])
     assert read(cells, missing=())[:2] == (["a", word], [])
     assert read(cells, missing=("a",))[0] == [None, word]
+
+
+def test_a_title_that_reads_like_nothing_stays_and_is_said() -> None:
+    values, faults, notes = read(pl.Series(["Heat", "None"]), name="title")
+    assert (values, faults) == (["Heat", "None"], [])
+    assert notes == ["t: title: 1 cell that may mean nothing ('None') stay as they are"]
 
 
 def test_words_for_nothing_are_nothing_in_numbers_too() -> None:

@@ -63,7 +63,7 @@ class TableSettings(Settings):
         default_factory=dict,
         description=(
             "By column: words that mean an empty cell. Where a column is not named these are nan, null, None, N/A and the like, "
-            "which are refused where an id or a name is needed; an empty list makes values of them."
+            "which are refused as ids and events; an empty list makes values of them."
         ),
         examples=[{"value": ["0"]}],
     )

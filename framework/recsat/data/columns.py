@@ -81,21 +81,20 @@ def typed(raw: pl.DataFrame, name: str, column: Column, notes: list[str]) -> tup
     """The column ``name`` of ``raw`` (its source column, with origin) in its type, its faults, and which rows these cost."""
     source = column.source or name
     nothing = pl.repeat(value=False, n=raw.height, dtype=pl.Boolean, eager=True)
-    cells, is_word = _without_words(_plain(raw[source], column.kind), column)
     place = raw[FILE][0] if raw.height else ""
-    if (
-        is_word.any()
-        and column.kind == "text"
-        and column.required
-        and column.default is None
-        and column.missing is None
-    ):
-        fix = f"Fill it in or take the row out. Where it is a value, set missing of the table to {{{name}: []}}."
-        return cells, faults_at(raw.filter(is_word), source, "reads like a missing value", fix), is_word
+    plain = _plain(raw[source], column.kind)
+    cells, is_word = _without_words(plain, column)
     if is_word.any() and column.missing is None:
-        notes.append(
-            f"{place}: {source}: {_counted(int(is_word.sum()), 'cell')} that mean nothing ({_examples(raw[source].filter(is_word))}) are missing"
+        examples = (
+            f"{_counted(int(is_word.sum()), 'cell')} that may mean nothing ({_examples(raw[source].filter(is_word))})"
         )
+        is_needed = column.kind == "text" and ((column.required and column.default is None) or name == "title")
+        if is_needed and (name.endswith("_id") or name == "event"):
+            fix = f"Fill it in or take the row out. Where it is a value, set missing of the table to {{{name}: []}}."
+            return cells, faults_at(raw.filter(is_word), source, "reads like a missing value", fix), is_word
+        # A film may be called None; where there may be no value at all, the word is likelier to say that.
+        notes.append(f"{place}: {source}: {examples} {'stay as they are' if is_needed else 'are missing'}")
+        cells = plain if is_needed else cells
     read = _READERS[column.kind](cells, column)
     if read.note:
         notes.append(f"{place}: {source} {read.note}")
