@@ -78,7 +78,7 @@ def _other_items(dataset: Dataset) -> Iterator[str]:
             dataset.items["item_id"].drop_nulls().unique().sort(),
         )
         # One id that is not there is a slip in one row, and told of that row.
-        if len(ids) > 1 and not ids.is_in(items.implode()).any():
+        if len(ids) > 1 and len(items) and not ids.is_in(items.implode()).any():
             yield (
                 f"{name}: none of its {len(ids):,} item_ids is among the {len(items):,} of items: {_place(table)} has {ids[0]!r}, "
                 f"{_place(dataset.items)} has {items[0]!r}. Write ids alike in both."
