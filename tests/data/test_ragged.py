@@ -41,6 +41,11 @@ def test_prose_of_several_lines_is_no_fault(tmp_path: Path) -> None:
     ) == (["1", "2"], [])
 
 
+def test_a_list_within_a_text_is_no_row(tmp_path: Path) -> None:
+    text = 'id,name,note\n1,a,"Colours\nin no order\nred,green,blue"\n2,b,\n'
+    assert read(tmp_path, text) == (["1", "2"], [])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -34,6 +34,7 @@ def read(path: Path, content: bytes, **settings: object) -> tuple[list[tuple[obj
         ("item_id::title\n1::A|B\n", "A|B", "'::'-separated"),
         ("sep=;\nitem_id;title\n1;A\n", "A", "semicolon-separated"),
         ("item_id,title\n1,A;B\n", "A;B", None),
+        ("item_id,title,from;to\n1,A,2;3\n", "A", None),
         ('"item_id";"title"\n1;"A;B"\n', "A;B", "semicolon-separated"),
         (" item_id , title \n1,A\n", "A", None),
     ],
