@@ -105,6 +105,12 @@ def test_events_without_an_item_and_events_of_no_domain_are_left_out(place: Path
 def test_a_domain_can_be_named(place: Path) -> None:
     _, settings = initial(place, "amazon-without-header", "--domain", "content")
     assert settings["domain"] == "content"
+    assert settings["domain_config"]["tables"]["events"]["columns"] == {
+        "item_id": "column_1",
+        "user_id": "column_2",
+        "value": "column_3",
+        "timestamp": "column_4",
+    }
 
 
 def test_settings_are_not_written_over(place: Path) -> None:
