@@ -37,6 +37,8 @@ def init(
 ) -> None:
     """Look at a folder of your files, guess what they are, show it, and write the settings of a run."""
     from recsat.atomic import write_text
+    from recsat.data.faults import causes
+    from recsat.data.validate import validate
     from recsat.plugins import load_plugins
     from recsat.scaffold.guess import guess
 
@@ -55,15 +57,24 @@ def init(
     spec = plugins.domain(guessed.domain)
     try:
         data: Dataset = spec.load(spec.config.model_validate(guessed.settings["domain_config"]))
+        _show(data)
+        sound = validate(
+            data, "quarantine", describe_item=spec.describe_item, events_of_domain=spec.events, topics=spec.topics
+        )
     except DataError as error:
-        raise DataError(f"{out} is written, and the files cannot be read by it yet:\n{error}") from error
-    _show(data)
+        raise DataError(f"{out} is written, and a run of it would be refused:\n{error}") from error
+    for line in (*sound.notes, *causes(sound.quarantine)):
+        console.print(cell(line), style="yellow", soft_wrap=True)
+    if sound.quarantine.height:
+        console.print(
+            "A run stops at these rows, or goes on without them: --set data.on_bad_rows=quarantine", soft_wrap=True
+        )
     console.print(cell(f"Wrote {out}. Next: recsat run -c {out}"), soft_wrap=True)
 
 
 def _show(data: Dataset) -> None:
-    """Three rows of each table as it was read, and what is wrong or odd."""
-    from recsat.data.faults import causes, without_origin
+    """Three rows of each table as it was read."""
+    from recsat.data.faults import without_origin
 
     console = output()
     for name in ("items", "events", "users", "exposures", "ties"):
@@ -78,8 +89,6 @@ def _show(data: Dataset) -> None:
         for row in preview.iter_rows():
             table.add_row(*(cell(_text(value)) for value in row))
         console.print(table)
-    for line in (*data.notes, *causes(data.quarantine)):
-        console.print(cell(line), style="yellow", soft_wrap=True)
 
 
 def _text(value: Any) -> str:

@@ -300,6 +300,9 @@ class _Settled:
             splits.append({"name": "timeline", "protocol": "timeline"})
         elif "position" in self.columns:
             splits.append({"name": "last", "protocol": "last-n", "n_last": 1})
+            self.reasons.append(
+                f"events: they have no time, and {self.columns['position']!r} is the place of each among its user's"
+            )
         splits.append({"name": "warm", "protocol": "random"})
         arms = ["popularity", "item-knn", "ease", *(["text", "hybrid"] if has_text else [])]
         return {"splits": splits, "arms": arms, **self._core()}

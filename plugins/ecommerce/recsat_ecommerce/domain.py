@@ -32,7 +32,17 @@ ECOMMERCE = Domain(
     describe_user=describe_user,
     positive=LIKED,
     positive_of=liked_by,
-    events=("view", "click", "add_to_cart", "purchase", "rating", "remove_from_cart", "wishlist", "hide", "report"),
+    events=(
+        "purchase",
+        "view",
+        "click",
+        "add_to_cart",
+        "rating",
+        "remove_from_cart",
+        "wishlist",
+        "hide",
+        "report",
+    ),
     rejections=("remove_from_cart", "hide", "report"),
     event_synonyms={
         "view": ("view_item", "product_view", "product viewed", "pageview", "detail", "pv"),
