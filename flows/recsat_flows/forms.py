@@ -54,7 +54,11 @@ def expert_form(plugins: Plugins, name: str) -> type[RunConfig]:
                 "reranker": _choice([NONE, *plugins.rerankers(domain)]),
             },
         ),
-        "measure": _section(demo, "measure", {"baseline": arms, "curve_arm": _choice([NONE, *get_args(arms)])}),
+        "measure": _section(
+            demo,
+            "measure",
+            {"baseline": _choice(["auto", *get_args(arms)]), "curve_arm": _choice([NONE, *get_args(arms)])},
+        ),
     }
     fields: dict[str, Any] = {
         key: sections.get(key) or (field.annotation, _as_in(RunConfig, key, getattr(demo, key)))
@@ -204,8 +208,7 @@ def _checked(model: type[DomainConfig], settings: dict[str, JsonValue]) -> dict[
 
 
 def _quick_arms(demo: RunConfig) -> list[str]:
-    baseline = [demo.measure.baseline]
-    return [arm for arm in demo.arms if arm in QUICK_ARMS or arm in baseline]
+    return [arm for arm in demo.arms if arm in QUICK_ARMS or arm == demo.measure.baseline]
 
 
 def _or_none(choice: str) -> str | None:

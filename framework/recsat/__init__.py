@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from recsat.config.settings import RunConfig
-from recsat.contract.arm import ArmState, RatingPredictor, Reasons, Recommender, Saveable, ScoredInParts
+from recsat.contract.arm import ArmState, RatingPredictor, Reasons, Recommender, Recounted, Saveable, ScoredInParts
 from recsat.contract.dataset import Dataset
 from recsat.contract.domain import (
     CandidateFilter,
@@ -79,6 +79,7 @@ __all__ = [
     "Reasons",
     "Recommender",
     "RecommenderSpec",
+    "Recounted",
     "RecsatError",
     "RerankInput",
     "Reranker",

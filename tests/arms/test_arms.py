@@ -8,7 +8,7 @@ import pytest
 
 from recsat.builtin.arms import RECOMMENDERS
 from recsat.testing import RecommenderContract
-from recsat.testing.worlds import checkerboard, rated, taste_groups
+from recsat.testing.worlds import checkerboard, fashions, rated, taste_groups
 
 QUICK = {
     "sequence": {"width": 32, "n_layers": 1, "length": 20, "epochs": 25}
@@ -19,6 +19,8 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     # alpha above 1 changes the normal equations with the history; a large catalogue has another warm part
     "ials, weighted": ("ials", {"factors": 6, "alpha": 8.0}),
     "hybrid, large catalogue": ("hybrid", {"dense_limit": 10}),
+    "popularity-recent, in fashion": ("popularity-recent", {}),
+    "ease, in fashion": ("ease", {"l2": 10.0, "recency": "auto"}),
 }
 
 
@@ -29,7 +31,9 @@ class TestArms(RecommenderContract):
         self.make = lambda: SPECS[name].make(**parameters)
         if SPECS[name].predicts_ratings:
             self.world, self.checkerboard = lambda: rated(taste_groups()), lambda: rated(checkerboard())  # type: ignore[method-assign]
-        if name == "popularity":
+        if request.param.endswith("in fashion"):  # where what is liked changes with time
+            self.world = fashions  # type: ignore[method-assign]
+        if name in ("popularity", "popularity-recent"):
             self.personal, self.reasons = False, "none"
         elif name.startswith("text"):  # these name the likest of the items that lower it
             self.reasons = "any"

@@ -39,7 +39,8 @@ MAKE = {spec.name: spec.make for spec in RECOMMENDERS if spec.control is None}
 EVERY_ARM: dict[str, tuple[Callable[..., Recommender], dict[str, Any]]] = {
     # Settings that are none's default: an arm that is loaded into a plain one must bring its own.
     "popularity": (MAKE["popularity"], {}),
-    "market-popularity": (MarketPopularity, {"prior_users": 3.0}),
+    "popularity-recent": (MAKE["popularity-recent"], {"half_life": 0.3}),
+    "market-popularity": (MarketPopularity, {"prior_users": 3.0, "half_life": 0.2}),
     "profile": (ProfileText, {}),
     "text-raw": (MAKE["text-raw"], {}),
     "text": (MAKE["text"], {}),
@@ -52,7 +53,7 @@ EVERY_ARM: dict[str, tuple[Callable[..., Recommender], dict[str, Any]]] = {
     "ials-text": (MAKE["ials-text"], {"factors": 8, "alpha": 3.0, "regularisation": 10.0}),
     "linear-order": (MAKE["linear-order"], {"l2": 7.0, "together": 0.4, "step_decay": 2.0, "history_decay": None}),
     "linear-order-text": (MAKE["linear-order-text"], {"prior": 9.0, "text_l2": 2.0, "history_decay": 1.5}),
-    "hybrid": (MAKE["hybrid"], {"prior": 90.0, "rounds": 2}),
+    "hybrid": (MAKE["hybrid"], {"n_errors": 0.5, "rounds": 2}),
     "hybrid-large": (MAKE["hybrid"], {"dense_limit": 10, "rounds": 1}),
     "sequence": (MAKE["sequence"], {"width": 16, "n_heads": 4, "n_layers": 1, "length": 12, "epochs": 2}),
     "multimodal": (MAKE["multimodal"], {"weights": {"text": 0.6, "picture": 0.4, "sound": 0.0}}),
@@ -79,10 +80,13 @@ def world() -> TrainingData:
     profiles = rng.standard_normal((60, 8)).astype(np.float32)
     users = replace(train.users, times=times, markets=markets, profile_vectors=profiles)
     vectors = {
-        name: rng.standard_normal((30, width)).astype(np.float32) for name, width in (("picture", 5), ("sound", 4))
+        name: rng.standard_normal((30, width)).astype(np.float32)
+        for name, width in (("picture", 5), ("sound", 4), ("words", 8))
     }
     raw = train.vectors["raw"] + np.float32(0.5)
-    return rated(replace(train, users=users, vectors={"raw": raw, "text": train.vectors["text"], **vectors}))
+    return rated(
+        replace(train, users=users, now=1_600_100_000.0, vectors={"raw": raw, "text": train.vectors["text"], **vectors})
+    )
 
 
 WORLD = world()
@@ -164,7 +168,7 @@ def test_vectors_that_the_run_does_not_keep_are_written_with_the_arm(tmp_path: P
 def test_a_loaded_arm_shares_the_vectors_of_the_run(folders: Path) -> None:
     arm = loaded("hybrid", folders / "hybrid")
     assert isinstance(arm, Hybrid)
-    assert arm.text_part.item_vectors is WORLD.vectors["text"]
+    assert arm.unseen_texts[0].item_vectors is WORLD.vectors["text"]
 
 
 def test_loading_leaves_the_global_random_numbers_as_they_are(folders: Path) -> None:

@@ -31,7 +31,7 @@ Values = NDArray[np.float64]
 ARMS: Mapping[str, dict[str, Any]] = {
     "text": {},
     "aligned": {"l2": 5.0, "popularity_power": 0.25},
-    "hybrid": {"l2": 30.0, "prior": 150.0},
+    "hybrid": {},
 }
 PROTOCOLS = ("cold-items", "mixed")
 N_RUNS, N_DRAWS, BAR, FIRST_SEED = 20, 5, 17, 100

@@ -62,6 +62,8 @@ CANDIDATES: Mapping[str, Candidate] = {
     "linear-order": Candidate("linear-order", {"l2": (20.0, 50.0, 150.0)}, DECAYS),
     "linear-order-text-words": Candidate("linear-order-text-words", {"prior": (30.0, 100.0, 200.0)}, DECAYS),
     "linear-order-text": Candidate("linear-order-text", {"prior": (30.0, 100.0, 200.0)}, DECAYS),
+    "hybrid-words": Candidate("hybrid-words", {}),
+    "hybrid": Candidate("hybrid", {}),
 }
 
 
@@ -146,7 +148,7 @@ def main() -> None:
         """What is known when the last ``after`` items of each user are not, its users, and the next item of each."""
         known = histories(events.filter(pl.col("back") >= after), n_users, n_items)
         target = events.filter(pl.col("back") == after - 1).sort("user")["item"].to_numpy()
-        return TrainingData(catalogue, known, vectors, seed=0), known, target
+        return TrainingData(catalogue, known, vectors, seed=0, protocol="last-n"), known, target
 
     values: dict[str, NDArray[np.int64]] = {}
     lines = []
@@ -155,7 +157,8 @@ def main() -> None:
         began = time.process_time()
         train, users, target = train_on(2)
         best: tuple[float, dict[str, float | None]] = (-1.0, {})
-        for setting in settings_of(candidate.grid):
+        points = settings_of(candidate.grid) if candidate.grid or candidate.at_scoring else ()
+        for setting in points:
             arm = specs[candidate.arm].make(**candidate.fixed, **setting).fit(train)
             for late in settings_of(candidate.at_scoring):
                 vars(arm).update(late)
@@ -171,7 +174,7 @@ def main() -> None:
         hits = (values[name] <= K).astype(np.float64)
         parameters = ", ".join(f"{key} {value}" for key, value in best[1].items())
         lines.append(
-            f"| {name} | {with_interval(hits)} | {with_interval(ndcg(values[name]))} | {best[0]:.4f} | {parameters} | {fitted:.0f} | {tuned:.0f} |"
+            f"| {name} | {with_interval(hits)} | {with_interval(ndcg(values[name]))} | {f'{best[0]:.4f}' if best[1] else '–'} | {parameters} | {fitted:.0f} | {tuned:.0f} |"
         )
         print(lines[-1], flush=True)
     pairs = [
@@ -179,6 +182,9 @@ def main() -> None:
         ("linear-order-text-words", "linear-order"),
         ("linear-order-text", "linear-order"),
         ("linear-order-text", "linear-order-text-words"),
+        ("hybrid", "ease"),
+        ("hybrid", "linear-order-text"),
+        ("hybrid", "hybrid-words"),
     ]
     gaps = [
         f"| {one} − {other} | {difference((values[one] <= K) * 1.0, (values[other] <= K) * 1.0)} | {difference(ndcg(values[one]), ndcg(values[other]))} |"

@@ -23,7 +23,7 @@ from recsat.run.stage import StageContext
 from recsat.stages.trial.fold import Fold, test_fold
 from recsat.stages.trial.inputs import RunInputs, embedded_inputs
 
-ARMS: Mapping[str, dict[str, Any]] = {"popularity": {}, "ease": {"l2": 100.0}, "hybrid": {"l2": 30.0, "prior": 150.0}}
+ARMS: Mapping[str, dict[str, Any]] = {"popularity": {}, "ease": {"l2": 100.0}, "hybrid": {}}
 PROTOCOLS: Mapping[str, dict[str, Any]] = {
     "timeline": {"protocol": "timeline"},
     **{

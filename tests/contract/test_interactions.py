@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -31,6 +33,12 @@ def test_rows_follow_the_users_asked_for_and_repeats_count_once_at_their_last_ti
     assert batch.history.toarray().tolist() == [[0, 0, 1], [0, 0, 0], [1, 0, 0]]
     assert batch.times is not None
     assert batch.times.toarray().tolist() == [[0, 0, 7], [0, 0, 0], [9, 0, 0]]
+    assert batch.first_times is not None
+    assert batch.first_times.toarray().tolist() == [[0, 0, 7], [0, 0, 0], [5, 0, 0]]
+    part = replace(batch, now=12.0).take(np.array([2, 0]))
+    assert part.now == 12.0
+    assert part.first_times is not None
+    assert part.first_times.toarray().tolist() == [[5, 0, 0], [0, 0, 7]]
 
 
 def test_no_events_give_empty_rows() -> None:

@@ -239,6 +239,7 @@ def test_two_deployments_of_one_domain_take_turns_and_both_are_right(
         for run in runs:
             wait_for(client, run, home)
     for run in runs:
-        assert findings_and_index(home / "runs" / f"social-{run.id}") == undisturbed
+        # The one that comes second says what the first has promoted meanwhile.
+        assert {**findings_and_index(home / "runs" / f"social-{run.id}"), "decisions": []} == undisturbed
     first, second = sorted(work_of(client, run) for run in runs)
     assert first[1] <= second[0]

@@ -79,3 +79,21 @@ def test_recsats_own_words_have_known_placeholders_alone() -> None:
 )
 def test_braces_that_are_no_placeholder_are_found(template: str, unknown: list[str]) -> None:
     assert unknown_placeholders(template) == unknown
+
+
+def test_numbers_are_said_in_words_and_nothing_where_there_are_none() -> None:
+    codes = np.array(["recent", "recent", "no-history-recent", "recent"])
+    sentences = sentences_of(
+        codes,
+        np.full(4, -1),
+        TITLES,
+        {"recent": "{people} in {days}"},
+        people=np.array([1, 12_000, 3, 0]),
+        days=np.array([14, 1, 7, 0]),
+    )
+    assert sentences.to_list() == [
+        "one person in 14 days",
+        "12000 people in day",
+        "liked by 3 people in the last 7 days; nothing is known of your taste yet",
+        "recent",
+    ]

@@ -8,7 +8,8 @@ import pytest
 
 from recsat.report.markdown import render_markdown
 from recsat.report.page import render_page
-from recsat.report.tables import all_lines, draws_in_words, interval_in_words, slice_table, split_tables
+from recsat.report.plot import accuracy_diversity_plot
+from recsat.report.tables import all_lines, draws_in_words, interval_in_words, main_table, slice_table, split_tables
 from recsat.result.model import ArmResult, Difference, Measure, Result
 
 NO_SPREAD = "no spread: nothing can be said"
@@ -149,3 +150,18 @@ def test_a_split_that_is_drawn_several_times_says_over_what_its_means_are(result
     }
     assert f"candidate items. {sentence}</p>" in render_page(result)
     assert render_markdown(result).count(sentence) == 1
+
+
+def test_every_split_is_held_against_the_baseline_of_its_own(result: Result) -> None:
+    first, *others = result.splits
+    of_time = result.model_copy(update={"splits": [first.model_copy(update={"baseline": "ease"}), *others]})
+    assert of_time.baselines == ["ease", "popularity"]
+    for split, baseline in ((first.name, "ease"), (others[0].name, "popularity")):
+        assert of_time.baseline_on(split) == baseline
+        assert [row.arm for row in main_table(of_time, split).rows if row.is_baseline] == [baseline]
+        plot = accuracy_diversity_plot(of_time, split)
+        assert plot is not None
+        assert [point.arm for point in plot.points if point.is_baseline] == [baseline]
+    assert "different from ease" in render_markdown(of_time)
+    assert "different from popularity" in render_markdown(of_time)
+    assert result.baselines == ["popularity"]

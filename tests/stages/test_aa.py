@@ -27,7 +27,8 @@ def test_the_splits_read_again_give_the_verdicts_of_the_run(finished_run: Path) 
             if arm.slice == "all" and may_lead(infos[arm.name].control)
         }
         language = {name for name in ndcg if infos[name].reads == "language model"}
-        again += verdicts(split, ndcg, language, settings=folder.config().measure, seed=folder.config().seed)
+        measure = folder.config().measure.model_copy(update={"baseline": result.baseline_on(split.split)})
+        again += verdicts(split, ndcg, language, settings=measure, seed=folder.config().seed)
     assert {one.outcome for one in again} > {"not measured"}
     assert again == result.verdicts
 

@@ -70,6 +70,26 @@ def test_only_arms_that_order_unseen_items_are_tried_where_only_these_are_ranked
     assert able_arms(arms, "mixed") == arms
 
 
+@pytest.mark.parametrize(
+    ("baseline", "protocol", "first"),
+    [
+        ("auto", "timeline", "popularity-recent"),
+        ("auto", "last-n", "popularity"),
+        ("auto", "random", "popularity"),
+        ("popularity", "timeline", "popularity"),
+        ("ease", "timeline", "ease"),
+    ],
+)
+def test_the_baseline_comes_first_that_of_a_timeline_knows_the_time(baseline: str, protocol: str, first: str) -> None:
+    plugins = load_plugins(["content"])
+    config = RunConfig.model_validate({"arms": ["popularity", "ease"], "measure": {"baseline": baseline}})
+    context = StageContext(RunFolder(Path()), config, plugins, plugins.domain("content"), LogProgress())
+    nothing = pl.DataFrame()
+    split = Split(name="s", protocol=protocol, description="", train=nothing, validation=nothing, test=nothing)
+    assert list(arms_of(context, split)) == list(dict.fromkeys([first, "popularity", "ease"]))
+    assert config.measure.on(protocol).baseline == first
+
+
 def test_every_text_arm_is_judged_with_words_as_well_and_what_a_run_fixes_of_it_holds_for_both() -> None:
     plugins = load_plugins(["content"])
     config = RunConfig.model_validate(
@@ -146,10 +166,9 @@ def test_arms_that_read_are_left_out_where_all_items_look_alike(
     of_run = {name: arms[name] for name in ("popularity", "ease", "text", "text-words")}
     assert list(legible_arms(context, of_run)) == expected
     if n_vectors == 1:
-        measure = context.config.measure.model_copy(update={"baseline": "text"})
-        of_text = replace(context, config=context.config.model_copy(update={"measure": measure}))
+        of_text = {"text": arms["text"], **of_run}
         with pytest.raises(ConfigError, match=r"measure\.baseline: 'text' reads, and all .*: they are alike\. Choose"):
-            legible_arms(of_text, of_run)
+            legible_arms(context, of_text)
 
 
 def test_filters_that_leave_nothing_are_refused_with_what_each_removed() -> None:

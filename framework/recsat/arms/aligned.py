@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from typing import Self
 
@@ -28,7 +28,8 @@ class AlignedText(SavedByAttributes):
     M is the closed-form ridge of :func:`~recsat.arms.linear.bilinear.fit_bilinear`, user rows weighted by history length to
     the power -2·``length_power`` (row divided by its square root at the default), warm items by popularity to the power
     -``popularity_power``. An item needs a text and no event, so unseen items are ranked. The score is an inner product
-    with the stored vectors of the texts: retrieval needs no second index. ``representation`` says what reads the texts.
+    with the stored vectors of the texts: retrieval needs no second index. ``representation`` says what reads the texts; where it is ``both``,
+    ``words_share`` is the words' (:func:`~recsat.arms.linear.inner_products.item_vectors`).
 
     With ``prior`` M is drawn towards another map in the place of 0, for a catalogue that has few events yet: ``"identity"``
     for plain cosine of texts, or a file of :func:`~recsat.arms.linear.transfer.save_mapping` with what was learnt elsewhere.
@@ -44,6 +45,7 @@ class AlignedText(SavedByAttributes):
         popularity_power: float = 0.0,
         prior: str | None = None,
         representation: Representation = "model",
+        words_share: float = 0.5,
     ) -> None:
         if l2 <= 0:
             raise ValueError(f"l2 must be above 0, not {l2}: without it M is not unique")
@@ -52,6 +54,7 @@ class AlignedText(SavedByAttributes):
         self.popularity_power = popularity_power
         self.prior = prior
         self.text_vectors = self.vector = text_vectors_name(representation)
+        self.words_share = words_share
 
     def fit(self, train: TrainingData) -> Self:
         moments = self.moments(train)
@@ -61,7 +64,7 @@ class AlignedText(SavedByAttributes):
 
     def moments(self, train: TrainingData) -> Moments:
         """What the arm learns from."""
-        self.item_vectors = item_vectors(train, self.text_vectors, "aligned")
+        self.item_vectors = item_vectors(train, self.text_vectors, "aligned", self.words_share)
         popularity = train.popularity.astype(np.float64)
         return bilinear_moments(
             train.users.history,
@@ -87,6 +90,10 @@ class AlignedText(SavedByAttributes):
         moments = self.moments(train)
         l2 = penalty / moments.unit if moments.unit > 0 else self.l2
         return next(self.path(moments, [l2]))
+
+    def stored_vectors(self) -> Mapping[str, NDArray[np.float32]]:
+        """Those that no run has: both blocks side by side."""
+        return {"both": self.item_vectors} if self.vector == "both" else {}
 
     def query_vectors(self, users: UserBatch) -> NDArray[np.float32]:
         sums = np.asarray(users.history @ self.item_vectors, dtype=np.float32)

@@ -43,6 +43,7 @@ class EaseText(ItemItemRecommender):
         session_share: float = 0.0,
         session_seconds: float = 600.0,
         representation: Representation = "model",
+        words_share: float = 0.5,
     ) -> None:
         if l2 + prior <= 0 or min(l2, prior) < 0:
             raise ValueError(f"l2 and prior must not be negative and one must be above 0, not {l2} and {prior}")
@@ -59,20 +60,38 @@ class EaseText(ItemItemRecommender):
         self.text_l2 = text_l2
         self.length_power = length_power
         self.text_vectors = text_vectors_name(representation)
+        self.words_share = words_share
 
     def fit(self, train: TrainingData) -> Self:
-        E = item_vectors(train, self.text_vectors, "ease-text")
-        history, times = train.users.history, train.users.times
-        user_weights = length_weights(history, self.length_power)
-        gram = weighted_gram(history, user_weights)
-        if self.session_share > 0 and times is not None:
-            near = session_gram(history, times, user_weights, seconds=self.session_seconds)
-            gram = (1 - self.session_share) * gram + self.session_share * torch.from_numpy(near.toarray())
-        P = inverse(gram + (self.l2 + self.prior) * torch.eye(len(gram), dtype=gram.dtype))
-        B = self.prior * times_text_weights(P, E, self.text_l2) - (self.l2 + self.prior) * P
-        B.diagonal().add_(1.0)  # P G = I - (λ + β) P spares a product
-        self.weights = without_own(B, P).to(torch.float32)
+        E = item_vectors(train, self.text_vectors, "ease-text", self.words_share)
+        gram = gram_of(train, self.length_power, self.session_share, self.session_seconds)
+        self.weights = drawn_towards_texts(gram, self.l2, self.prior, E, self.text_l2).to(torch.float32)
         return self
+
+
+def drawn_towards_texts(
+    gram: Tensor, l2: float, prior: float, vectors: NDArray[np.float32] | None, text_l2: float = 1.0
+) -> Tensor:
+    """W of :class:`EaseText` from XᵀD_wX, in its precision; ``vectors`` may be None where ``prior`` is 0, and W is that of EASE."""
+    P = inverse(gram + (l2 + prior) * torch.eye(len(gram), dtype=gram.dtype))
+    if vectors is None or prior == 0:
+        W = P / -P.diagonal()
+        W.fill_diagonal_(0.0)
+        return W
+    B = times_text_weights(P, vectors, text_l2).mul_(prior).sub_(P, alpha=l2 + prior)
+    B.diagonal().add_(1.0)  # P G = I - (λ + β) P spares a product
+    return without_own(B, P)
+
+
+def gram_of(train: TrainingData, length_power: float, session_share: float, session_seconds: float) -> Tensor:
+    """XᵀD_wX of :class:`EaseText`, with the share of likes close in time, float64."""
+    history, times = train.users.history, train.users.times
+    user_weights = length_weights(history, length_power)
+    gram = weighted_gram(history, user_weights)
+    if session_share > 0 and times is not None:
+        near = session_gram(history, times, user_weights, seconds=session_seconds)
+        gram = (1 - session_share) * gram + session_share * torch.from_numpy(near.toarray())
+    return gram
 
 
 def weighted_gram(history: csr_array, user_weights: NDArray[np.float64]) -> Tensor:

@@ -42,6 +42,7 @@ class IalsText(SavedByAttributes):
         map_l2: float = 100.0,
         iterations: int = 8,
         representation: Representation = "model",
+        words_share: float = 0.5,
     ) -> None:
         if factors < 1 or iterations < 1:
             raise ValueError(f"factors and iterations must be at least 1, not {factors} and {iterations}")
@@ -55,9 +56,10 @@ class IalsText(SavedByAttributes):
         self.map_l2 = map_l2
         self.iterations = iterations
         self.text_vectors = text_vectors_name(representation)
+        self.words_share = words_share
 
     def fit(self, train: TrainingData) -> Self:
-        E = torch.from_numpy(item_vectors(train, self.text_vectors, "ials-text"))
+        E = torch.from_numpy(item_vectors(train, self.text_vectors, "ials-text", self.words_share))
         warm = torch.from_numpy(train.warm)
         history = train.users.history
         liked_by = csr_array(history.T.tocsr())

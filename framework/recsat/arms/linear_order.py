@@ -44,6 +44,7 @@ class LinearOrder(ItemItemRecommender):
         prior: float = 0.0,
         text_l2: float = 1.0,
         representation: Representation = "model",
+        words_share: float = 0.5,
     ) -> None:
         if not 0 <= together <= 1:
             raise ValueError(
@@ -61,6 +62,7 @@ class LinearOrder(ItemItemRecommender):
         self.prior = prior
         self.text_l2 = text_l2
         self.text_vectors = text_vectors_name(representation)
+        self.words_share = words_share
 
     def fit(self, train: TrainingData) -> Self:
         users = train.users
@@ -70,7 +72,9 @@ class LinearOrder(ItemItemRecommender):
         A = at_once + (1 - self.together) * _product(S, S)
         C = at_once.add_(_product(S, T), alpha=1 - self.together)
         if self.prior > 0:
-            add_text_weights(C, item_vectors(train, self.text_vectors, "linear-order"), self.text_l2, self.prior)
+            add_text_weights(
+                C, item_vectors(train, self.text_vectors, "linear-order", self.words_share), self.text_l2, self.prior
+            )
         A.diagonal().add_(self.l2 + self.prior)
         self.weights = torch.cholesky_solve(C, torch.linalg.cholesky(A))
         return self

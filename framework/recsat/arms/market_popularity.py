@@ -1,7 +1,9 @@
-"""Popularity in the user's own market."""
+"""Popularity in the user's own market, of late."""
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -12,6 +14,14 @@ from torch import Tensor
 
 from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.padded import at_candidates
+from recsat.arms.recent_popularity import (
+    HalfLife,
+    check_half_life,
+    half_life_seconds,
+    reasons_of_popularity,
+    recent_likers,
+    weighted_history,
+)
 from recsat.contract.arm import Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 
@@ -31,18 +41,33 @@ class MarketPopularity(SavedByAttributes):
     The score is an estimate of how likely the user is to like the item, on one scale for items of every kind: a kind is neither
     held back by being large nor lifted by being small, and a list in this order has the most likes to be expected (Robertson,
     Journal of Documentation 1977). Whoever asks for some kinds gets the best of those, since filters act before the list is cut.
+
+    On a timeline a like is worth half as much for every half-life of its age, in a market and everywhere, and the scores are no longer shares; ``half_life`` is as in
+    :class:`~recsat.arms.recent_popularity.RecentPopularity`, but "auto" chooses it for users without a history, whom a fallback serves.
     """
 
-    def __init__(self, *, prior_users: float = 10.0) -> None:
+    def __init__(self, *, prior_users: float = 10.0, half_life: HalfLife = "auto") -> None:
         if prior_users <= 0:
             raise ValueError(
                 f"prior_users must be above 0, not {prior_users}: a market of nobody has no shares of its own"
             )
+        check_half_life(half_life)
         self.prior_users = prior_users
+        self.half_life = half_life
+        self.seconds: float | None = None
 
     def fit(self, train: TrainingData) -> Self:
-        users = train.users
-        self.share = train.popularity / max(len(users), 1)
+        self.seconds = half_life_seconds(self.half_life, train, "new")
+        return self._count(train)
+
+    def recounted(self, train: TrainingData) -> Self:
+        return copy.copy(self)._count(train)
+
+    def _count(self, train: TrainingData) -> Self:
+        users, likes = train.users, weighted_history(train, self.seconds)
+        self.likers = train.popularity
+        self.recent, self.days = recent_likers(train, self.seconds)
+        self.share = np.asarray(likes.sum(axis=0), dtype=np.float32).ravel() / max(len(users), 1)
         markets = np.full(len(users), "") if users.markets is None else users.markets
         known = np.flatnonzero(markets != "")
         self.names, market = np.unique(markets[known], return_inverse=True)
@@ -50,29 +75,29 @@ class MarketPopularity(SavedByAttributes):
         of_market = csr_array(
             (np.ones(len(known), dtype=np.float32), (market, known)), shape=(len(self.names), len(users))
         )
-        self.counts = csr_array(of_market @ users.history)
+        self.counts = csr_array(of_market @ likes)
+        self.likers_of_market = csr_array(of_market @ users.history)
         return self
 
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
-        counts, sizes = self._of_market(users)
+        counts, sizes = self._of_market(users, self.counts)
         scores = torch.from_numpy((counts + self.prior_users * self.share) / (sizes[:, None] + self.prior_users))
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
 
-    def _of_market(self, users: UserBatch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """n_mi, (n_users, n_items), and n_m, (n_users,), of each user's market; 0 where it is not known."""
+    def _of_market(self, users: UserBatch, by_market: csr_array) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The row of ``by_market``, (n_users, n_items), and n_m, (n_users,), of each user's market; 0 where it is not known."""
         counts = np.zeros((len(users), len(self.share)), dtype=np.float32)
         sizes = np.zeros(len(users), dtype=np.float32)
         if users.markets is not None and len(self.names):
             place = np.searchsorted(self.names, users.markets).clip(max=len(self.names) - 1)
             known = self.names[place] == users.markets
-            counts[known] = self.counts[place[known]].toarray()
+            counts[known] = by_market[place[known]].toarray()
             sizes[known] = self.sizes[place[known]]
         return counts, sizes
 
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
-        """``no-history-market`` where nothing is known of the user but a market in which the item is liked; else as popularity."""
-        counts = np.take_along_axis(self._of_market(users)[0], items.clip(min=0), axis=1)
-        is_new = users.is_new[:, None]
-        plain = np.where(self.share[items] == 0, "new", "popular")
-        code = np.where(is_new & (counts >= FEW), "no-history-market", plain)
-        return Reasons(code=code, item=np.full(items.shape, -1, dtype=np.int64))
+        """``no-history-market`` where nothing is known of the user but a market in which the item is liked; else as popularity of late."""
+        likers = np.take_along_axis(self._of_market(users, self.likers_of_market)[0], items.clip(min=0), axis=1)
+        in_market = users.is_new[:, None] & (likers >= FEW)
+        everywhere = reasons_of_popularity(self.likers[items] > 0, self.recent[items], self.days)
+        return replace(everywhere, code=np.where(in_market, "no-history-market", everywhere.code))

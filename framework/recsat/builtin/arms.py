@@ -18,6 +18,12 @@ _ARMS: list[RecommenderSpec] = [
         ranks_unseen_items=True,  # as the baseline of every split; unseen items tie and are drawn at random
     ),
     RecommenderSpec(
+        name="popularity-recent",
+        description="Most liked of late first, the same for everybody; without times, popularity.",
+        make=lazy("recsat.arms.recent_popularity:RecentPopularity"),
+        ranks_unseen_items=True,  # as the baseline of a timeline
+    ),
+    RecommenderSpec(
         name="text-raw",
         description="The textbook way: mean of the liked items' text vectors, cosine.",
         make=lazy("recsat.arms.text:TextSimilarity", vector="raw"),
@@ -82,11 +88,11 @@ _ARMS: list[RecommenderSpec] = [
     ),
     RecommenderSpec(
         name="hybrid",
-        description="Item-item weights with a text prior on warm items, their texts mapped to taste on unseen ones, on one learnt scale.",
-        make=lazy("recsat.arms.hybrid.hybrid:Hybrid"),
-        grid={"l2": (30.0, 100.0), "prior": (150.0, 400.0)},
+        description="A learnt sum of what is liked together, what follows what, texts and popularity; all choices made on likes held out inside.",
+        make=lazy("recsat.arms.hybrid.hybrid:Hybrid", representation="both"),
         ranks_unseen_items=True,
         reads="language model",
+        reads_besides=("words",),
     ),
     RecommenderSpec(
         name="linear-order",
@@ -142,7 +148,28 @@ def _with_controls(spec: RecommenderSpec) -> Iterator[RecommenderSpec]:
             make=partial(spec.make, representation=control),
             reads="words" if control == "words" else "language model",
             control=control,
+            reads_besides=(),
         )
 
 
-RECOMMENDERS: list[RecommenderSpec] = [with_control for spec in _ARMS for with_control in _with_controls(spec)]
+def _with_words_beside(spec: RecommenderSpec) -> RecommenderSpec:
+    """The arm on the encoder's vectors with the words' beside them, a ridge for each."""
+    return replace(
+        spec,
+        name=f"{spec.name}-both",
+        description=f"{spec.description.rstrip('.')}; TF-IDF words beside the language model.",
+        make=partial(spec.make, representation="both"),
+        grid={
+            **{name: values[:: max(1, len(values) // 2)] for name, values in spec.grid.items()},
+            "words_share": WORDS_SHARES,
+        },
+        reads_besides=("words",),
+    )
+
+
+WORDS_SHARES = (0.5, 0.2, 0.8)
+WORDS_BESIDE = ("aligned", "ease-text", "ials-text")
+RECOMMENDERS: list[RecommenderSpec] = [
+    *(with_control for spec in _ARMS for with_control in _with_controls(spec)),
+    *(_with_words_beside(spec) for spec in _ARMS if spec.name in WORDS_BESIDE),
+]

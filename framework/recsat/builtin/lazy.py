@@ -8,7 +8,7 @@ from typing import Any
 
 
 def lazy(path: str, **fixed: Any) -> Callable[..., Any]:
-    """A function that calls ``module:name`` with ``fixed`` and whatever parameters it gets.
+    """A function that calls ``module:name`` with whatever parameters it gets, and ``fixed`` where it does not get them.
 
     >>> lazy("fractions:Fraction", denominator=4)(numerator=3)
     Fraction(3, 4)
@@ -16,6 +16,6 @@ def lazy(path: str, **fixed: Any) -> Callable[..., Any]:
     module, _, name = path.partition(":")
 
     def make(**parameters: Any) -> Any:
-        return getattr(import_module(module), name)(**fixed, **parameters)
+        return getattr(import_module(module), name)(**{**fixed, **parameters})
 
     return make

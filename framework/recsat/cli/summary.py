@@ -51,7 +51,7 @@ def print_summary(folder: Path, console: Console, language: Language | None = No
         console.print(summary_table(result))
         console.print(
             Text(
-                gettext("▲ better, ▼ worse than %(arm)s (significant, Holm)", arm=result.baseline),
+                gettext("▲ better, ▼ worse than %(arm)s (significant, Holm)", arm=" / ".join(result.baselines)),
                 style="dim",
             )
         )

@@ -197,7 +197,12 @@ def _words() -> list[Control]:
 class MeasureSettings(Settings):
     """What is measured and how sure it must be."""
 
-    baseline: str = Field("popularity", description="The arm that every other arm is compared with, user by user.")
+    baseline: str = Field(
+        "auto",
+        description=(
+            "The arm that every other arm is compared with, user by user. auto: popularity-recent where the split is a timeline, else popularity."
+        ),
+    )
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Level of the intervals.")
     n_bootstrap: int = Field(1000, ge=100, le=100_000, description="Bootstrap resamples over users.")
     winsorise: float = Field(
@@ -242,6 +247,12 @@ class MeasureSettings(Settings):
     curve_arm: str | None = Field(
         None, description="The arm of these curves. Empty: the best one on the validation part of each split."
     )
+
+    def on(self, protocol: str) -> MeasureSettings:
+        """These settings for a split of ``protocol``: ``baseline`` is the name of an arm."""
+        if self.baseline != "auto":
+            return self
+        return self.model_copy(update={"baseline": "popularity-recent" if protocol == "timeline" else "popularity"})
 
 
 Language = Literal["en", "zh"]

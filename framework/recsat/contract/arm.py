@@ -21,11 +21,14 @@ class Reasons:
     """Why each recommended item is shown, aligned with a (n_users, k) table of item indices.
 
     ``code`` names the template (``"because"``, ``"popular"``, ``"similar"`` …); ``item`` is the history item that
-    contributes most, or -1 where the code needs none.
+    contributes most, or -1 where the code needs none. ``n`` is how many people the reason counts and ``days`` over how many
+    days, both 0 where it counts nobody; None: nowhere.
     """
 
     code: NDArray[np.str_]
     item: NDArray[np.int64]
+    n: NDArray[np.int64] | None = None
+    days: NDArray[np.int64] | None = None
 
 
 class Recommender(ABC):
@@ -93,6 +96,15 @@ class ScoredInParts(Protocol):
 
         ``items`` is int64 (n_users, n) of item indices. A part that has no share in an item's score is 0 there.
         """
+        ...
+
+
+@runtime_checkable
+class Recounted(Protocol):
+    """An arm part of whose state is counted and not learnt, so that it follows later events without another fit."""
+
+    def recounted(self, train: TrainingData) -> Self:
+        """The arm when ``train`` is all that has happened, at its moment ``now``; what was learnt stays, and so does ``self``."""
         ...
 
 

@@ -214,6 +214,8 @@ class RecommenderSpec:
     """Set for an arm that is another one with the control in place of the language model; ``words`` may lead, the other two never do."""
     controls: tuple[Control, ...] = ()
     """The controls that the same plugin registers besides, each as ``<name>-<control>``; a run adds those of ``measure.controls``."""
+    reads_besides: tuple[Control, ...] = ()
+    """Control vectors that the arm reads beside the run's own; they are made whatever ``measure.controls`` says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,7 +250,7 @@ class Domain:
       users without a row, or tables without the column, have no market.
     - ``reasons``: words for why an item is shown, keyed by the arm's reason code, e.g. ``{"because": "because you liked {title}"}``.
       ``{title}`` is the history item, ``{topic}`` a topic that the listed item has in common with it (or with the liked history),
-      ``{market}`` the user's market.
+      ``{market}`` the user's market, ``{people}`` how many people the reason counts (``12 people``) and ``{days}`` over how long (``14 days``).
     - ``demo``: settings of a run on the bundled sample, laid over the defaults by ``recsat demo``.
     - ``item_vectors(items, config)``: ready vectors beside the text's, by name: ``{"image": (n_items, d)}``, row by row the
       items', a row of zeros where an item has none. They become named vectors of the store and of the ``multimodal`` arm.

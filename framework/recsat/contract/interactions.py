@@ -55,12 +55,17 @@ class UserBatch:
     """(n_users, n_items) float32, 1 where the user liked the item."""
     times: csr_array | None = None
     """Same pattern, float64 seconds since 1970 of the last such event; None where the data have no time."""
+    first_times: csr_array | None = None
+    """Same pattern, of the first such event; None where it is not known. Scores need no such thing: it is for arms that look at an earlier moment
+    in ``fit``, at which an item that was liked again later was liked already."""
     profile_vectors: NDArray[np.float32] | None = None
     """(n_users, d) unit-length vectors of describe_user texts; None where they were not embedded."""
     markets: NDArray[np.str_] | None = None
     """(n_users,) the market of each, "" where it is not known; None where the domain names no markets."""
     ratings: csr_array | None = None
     """(n_users, n_items) float64, what each user rated, liked or not; a rating of 0 is stored. None where the domain names no ratings."""
+    now: float | None = None
+    """The moment at which lists are made, seconds since 1970; None as in :class:`TrainingData`."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -87,9 +92,11 @@ class UserBatch:
             ids=ids,
             history=self.history[rows],
             times=None if self.times is None else self.times[rows],
+            first_times=None if self.first_times is None else self.first_times[rows],
             profile_vectors=None if self.profile_vectors is None else self.profile_vectors[rows],
             markets=None if self.markets is None else self.markets[rows],
             ratings=None if self.ratings is None else self.ratings[rows],
+            now=self.now,
         )
 
 
@@ -106,6 +113,12 @@ class TrainingData:
     raters: UserBatch | None = None
     """Every user with a known rating, with ``ratings``: also those who liked nothing, who are not among ``users``. None where the domain
     names no ratings."""
+    protocol: str | None = None
+    """How what is judged was held out (:attr:`recsat.config.settings.SplitSettings.protocol`), so that an arm can choose on likes held out
+    in the same way; None where it is not known."""
+    now: float | None = None
+    """The moment before which everything is known and after which nothing is, seconds since 1970: the cut of a timeline, and in a model that
+    is kept its last event. None where there is no such moment: other splits hold out events of all times, and data without times of none."""
 
     @cached_property
     def popularity(self) -> NDArray[np.float32]:
@@ -121,18 +134,25 @@ class TrainingData:
 def user_batch(events: pl.DataFrame, user_ids: Sequence[str], catalogue: Catalogue) -> UserBatch:
     """Histories of ``user_ids`` from liked ``events`` (user_id, item_id, timestamp); a user without events has an empty row.
 
-    Repeated events on one item count once, at their last time. Where no event has a time, ``position`` of the events stands for it. Events of other users are left aside; an item outside the
+    Repeated events on one item count once, at their last time; ``first_times`` has their first. Where no event has a time, ``position`` of the
+    events stands for it. Events of other users are left aside; an item outside the
     catalogue raises :class:`UnknownItem`.
     """
     from scipy.sparse import csr_array
 
     ids = list(user_ids)
     order = pl.DataFrame({"user_id": pl.Series(ids, dtype=pl.String), "row": np.arange(len(ids), dtype=np.int64)})
+    position = pl.col("position")
+    positions = (
+        [position.max().alias("last_position"), position.min().alias("first_position")]
+        if "position" in events.columns
+        else []
+    )
     pairs = (
         events.lazy()
         .join(order.lazy(), on="user_id", how="inner")
         .group_by("row", "item_id")
-        .agg(pl.col("timestamp").max(), *(pl.col("position").max() for _ in range("position" in events.columns)))
+        .agg(pl.col("timestamp").max(), pl.col("timestamp").min().alias("first"), *positions)
         .sort("row", "item_id")
         .collect()
     )
@@ -140,10 +160,11 @@ def user_batch(events: pl.DataFrame, user_ids: Sequence[str], catalogue: Catalog
     columns = catalogue.positions(pairs["item_id"])
     shape = (len(ids), len(catalogue))
     history = csr_array((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=shape)
-    seconds = pairs["timestamp"].dt.epoch("us").cast(pl.Float64) / 1e6
-    if seconds.is_null().all() and "position" in pairs.columns:
-        seconds = pairs["position"].cast(pl.Float64)
-    times = None
-    if seconds.null_count() == 0 and len(rows):
-        times = csr_array((seconds.to_numpy(), (rows, columns)), shape=shape)
-    return UserBatch(ids=ids, history=history, times=times)
+    if pairs["timestamp"].is_null().all() and positions:
+        moments = {name: pairs[name].cast(pl.Float64) for name in ("last_position", "first_position")}
+    else:
+        moments = {name: pairs[name].dt.epoch("us").cast(pl.Float64) / 1e6 for name in ("timestamp", "first")}
+    if not len(rows) or any(of_pairs.null_count() for of_pairs in moments.values()):
+        return UserBatch(ids=ids, history=history)
+    last, first = (csr_array((of_pairs.to_numpy(), (rows, columns)), shape=shape) for of_pairs in moments.values())
+    return UserBatch(ids=ids, history=history, times=last, first_times=first)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-PLACEHOLDERS = ("title", "topic", "market")
-"""What a template may name: the history item, a topic of the listed item that the history has too, the user's market."""
+PLACEHOLDERS = ("title", "topic", "market", "people", "days")
+"""What a template may name: the history item, a topic of the listed item that the history has too, the user's market, and of those whom the reason
+counts how many (``12 people``) and over how long (``14 days``)."""
 DEFAULT_REASONS: Mapping[str, str] = {
     "because": "because you liked {title}",
     "similar": "similar to {title}, which you liked",
     "topic": "more {topic}, which you liked before",
     "popular": "popular now",
+    "recent": "liked by {people} in the last {days}",
     "new": "new, nobody has tried it yet",
     "taste": "fits what you liked so far",
     "tied": "nothing tells it from the others: all score alike",
     "profile": "fits what you told about yourself",
     "no-history": "popular now; nothing is known of your taste yet",
+    "no-history-recent": "liked by {people} in the last {days}; nothing is known of your taste yet",
     "no-history-market": "popular in {market}; nothing is known of your taste yet",
     "filled": "popular now; the list would have been too short",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsat.arms.linear.padded import PADDING
-from recsat.contract.arm import Recommender
+from recsat.contract.arm import Reasons, Recommender
 from recsat.contract.interactions import UserBatch
 from recsat.lists.request import Request
 from recsat.lists.select import top_k
@@ -26,6 +26,10 @@ class Lists:
     codes: NDArray[np.str_]
     because: NDArray[np.int64]
     is_fallback: NDArray[np.bool_]
+    people: NDArray[np.int64]
+    """How many the reason counts, 0 where it counts nobody."""
+    days: NDArray[np.int64]
+    """Over how many days."""
 
 
 def filled_by(
@@ -42,7 +46,8 @@ def filled_by(
     ``known`` (B,) says who has a history: for the others, and for lists that end short, the reason is another.
     """
     spare = _spare(fallback, batch, lists.items, permitted, request, generator)
-    return _filled(lists, spare, _reason_codes(fallback, batch, spare, known))
+    reasons = fallback.explain(batch, spare)
+    return _filled(lists, spare, replace(reasons, code=_reason_codes(reasons.code, known)))
 
 
 def _spare(
@@ -64,17 +69,15 @@ def _spare(
     )
 
 
-def _reason_codes(
-    fallback: Recommender, batch: UserBatch, spare: NDArray[np.int64], known: NDArray[np.bool_]
-) -> NDArray[np.str_]:
-    """Reason codes of the fallback's items, (B, k): its own, or for plain popularity why it was needed."""
-    codes = fallback.explain(batch, spare).code
-    needed = np.where(known, "filled", "no-history")[:, None]
-    return np.where(np.isin(codes, ("popular", "new")), needed, codes)
+def _reason_codes(codes: NDArray[np.str_], known: NDArray[np.bool_]) -> NDArray[np.str_]:
+    """Reason codes of the fallback's items, (B, k): its ``codes``, or for popularity why it was needed."""
+    is_known = known[:, None]
+    plain = np.where(np.isin(codes, ("popular", "new")), np.where(is_known, "filled", "no-history"), codes)
+    return np.where(codes == "recent", np.where(is_known, "filled", "no-history-recent"), plain)
 
 
-def _filled(lists: Lists, spare: NDArray[np.int64], codes: NDArray[np.str_]) -> Lists:
-    """``lists`` closed up, and their empty places filled in order from ``spare``; ``codes`` (B, k) say why."""
+def _filled(lists: Lists, spare: NDArray[np.int64], reasons: Reasons) -> Lists:
+    """``lists`` closed up, and their empty places filled in order from ``spare``; ``reasons`` (B, k) say why."""
     k = lists.items.shape[1]
     items = np.concatenate([lists.items, spare], axis=1)
     order = np.argsort(items == PADDING, axis=1, kind="stable")[:, :k]
@@ -86,7 +89,9 @@ def _filled(lists: Lists, spare: NDArray[np.int64], codes: NDArray[np.str_]) -> 
     return Lists(
         items=np.take_along_axis(items, order, axis=1),
         scores=ordered(lists.scores, np.float32(np.nan)),
-        codes=ordered(lists.codes, codes),
+        codes=ordered(lists.codes, reasons.code),
         because=ordered(lists.because, PADDING),
         is_fallback=ordered(lists.is_fallback, True),
+        people=ordered(lists.people, 0 if reasons.n is None else reasons.n),
+        days=ordered(lists.days, 0 if reasons.days is None else reasons.days),
     )

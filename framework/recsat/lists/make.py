@@ -255,7 +255,16 @@ def _explained(recommender: Recommender, batch: UserBatch, listed: Tensor, score
         reasons = checked_reasons(recommender, recommender.explain(batch, items), items)
     else:
         reasons = Reasons(np.full(items.shape, ""), np.full(items.shape, PADDING, dtype=np.int64))
-    return Lists(items, scores.cpu().numpy(), reasons.code, reasons.item, np.zeros(items.shape, dtype=bool))
+    nothing = np.zeros(items.shape, dtype=np.int64)
+    return Lists(
+        items,
+        scores.cpu().numpy(),
+        reasons.code,
+        reasons.item,
+        is_fallback=np.zeros(items.shape, dtype=bool),
+        people=nothing if reasons.n is None else reasons.n,
+        days=nothing if reasons.days is None else reasons.days,
+    )
 
 
 def _table(
@@ -293,4 +302,13 @@ def _in_words(
         codes = np.where((codes == "taste") & shared.is_not_null().to_numpy(), "topic", codes)
     markets = None if batch.markets is None else pl.Series(batch.markets[row], dtype=pl.String).replace("", None)
     titles = catalogue.items[request.title] if request.title in catalogue.items.columns else catalogue.items["item_id"]
-    return sentences_of(codes, because, titles, request.templates, topics=shared, markets=markets)
+    return sentences_of(
+        codes,
+        because,
+        titles,
+        request.templates,
+        topics=shared,
+        markets=markets,
+        people=lists.people[row, place],
+        days=lists.days[row, place],
+    )

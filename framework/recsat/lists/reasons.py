@@ -19,11 +19,13 @@ def sentences_of(
     *,
     topics: pl.Series | None = None,
     markets: pl.Series | None = None,
+    people: NDArray[np.int64] | None = None,
+    days: NDArray[np.int64] | None = None,
 ) -> pl.Series:
     """One sentence for each code.
 
     ``{title}`` stands for the title of the history item, ``titles`` at ``items`` (-1: "an item you liked"); ``{topic}`` and
-    ``{market}`` for what ``topics`` and ``markets`` have at that place. ``templates`` are the domain's own, before
+    ``{market}`` for what ``topics`` and ``markets`` have at that place; ``{people}`` and ``{days}`` for the numbers there, 0 and None being nothing to say. ``templates`` are the domain's own, before
     :data:`DEFAULT_REASONS`. A template one of whose placeholders has nothing to say there gives way to the default one, and
     a code without a template that can be filled is shown as it is.
     """
@@ -36,6 +38,8 @@ def sentences_of(
             "title": named,
             "topic": nothing if topics is None else topics,
             "market": nothing if markets is None else markets,
+            "people": nothing if people is None else _counted(people, "people", one="one person"),
+            "days": nothing if days is None else _counted(days, "days", one="day"),
         }
     ).with_columns(pl.when(pl.col("item") >= 0).then(pl.col("title")).fill_null("an item you liked").alias("title"))
     sentence = pl.col("code")
@@ -43,6 +47,13 @@ def sentences_of(
         sentences = [_filled(words[code]) for words in (templates, DEFAULT_REASONS) if code in words]
         sentence = pl.when(pl.col("code") == code).then(pl.coalesce(*sentences, "code")).otherwise(sentence)
     return known.select(reason=sentence).to_series()
+
+
+def _counted(numbers: NDArray[np.int64], plural: str, *, one: str) -> pl.Series:
+    """``12 people``, or ``one`` for 1; null for 0."""
+    n = pl.Series("n", numbers, dtype=pl.Int64)
+    words = pl.when(pl.col("n") == 1).then(pl.lit(one)).when(pl.col("n") > 1).then(pl.format(f"{{}} {plural}", "n"))
+    return n.to_frame().select(words).to_series()
 
 
 def _filled(template: str) -> pl.Expr:

@@ -135,7 +135,9 @@ def leading(result: Result, arms: Sequence[ArmResult]) -> ArmResult | None:
         ndcg = {arm.name: arm.validation_ndcg for arm in arms if arm.name not in failing}
         if None in ndcg.values():
             return None
-        name = leader({arm: value for arm, value in ndcg.items() if value is not None}, result.baseline)
+        name = leader(
+            {arm: value for arm, value in ndcg.items() if value is not None}, result.baseline_on(arms[0].split)
+        )
     return next((arm for arm in arms if arm.name == name), None)
 
 

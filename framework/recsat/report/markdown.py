@@ -175,7 +175,7 @@ def _measures(result: Result, split: str, infos: Sequence[MeasureInfo]) -> str:
     places = {name: decimals_for(m.mean for m in values if m is not None) for name, values in measures_by_name.items()}
     rows, baseline = [], gettext("baseline")
     for i, arm in enumerate(arms):
-        cells = [escape(arm.name) + (f" ({baseline})" if arm.name == result.baseline else "")]
+        cells = [escape(arm.name) + (f" ({baseline})" if arm.name == result.baseline_on(split) else "")]
         for info in infos:
             measure = measures_by_name[info.name][i]
             if measure is None or measure.mean is None:
@@ -190,7 +190,7 @@ def _measures(result: Result, split: str, infos: Sequence[MeasureInfo]) -> str:
     table = markdown_table(heads, rows)
     legend = gettext(
         "▲ better, ▼ worse, ◆ different from %(arm)s (significant, Holm); in brackets the %(level)s.",
-        arm=escape(result.baseline),
+        arm=escape(result.baseline_on(split)),
         level=confidence(result),
     )
     return "\n\n".join([table, legend, *(whole(remark) for remark in remarks(result, split, arms, infos))])

@@ -132,7 +132,7 @@ def accuracy_diversity_plot(result: Result, split: str) -> Plot | None:
             arm=name,
             label=label,
             kind=kind_of(result, name),
-            is_baseline=name == result.baseline,
+            is_baseline=name == result.baseline_on(split),
             x=xs[1],
             y=ys[1],
             x_low=xs[0],

@@ -45,7 +45,7 @@ def _of_split(result: Result, split: str, lead: MeasureInfo) -> list[str]:
         return []
     label = in_catalogue(lead.label)
     picture = dot_plot(arms, lead.name, f"{label}, {split}")
-    rows = _rows(arms, lead, result.baseline)
+    rows = _rows(arms, lead, result.baseline_on(split))
     return [
         f"### {escape(split)}",
         markdown_table([gettext("Arm"), escape(label)], rows),

@@ -126,8 +126,9 @@ def split_tables(result: Result, split: str, slice_name: str = "all") -> list[Ta
 def main_table(result: Result, split: str) -> Table:
     """The few measures that stand for all, of the best arms of a split and the baseline, best first."""
     arms = arms_on(result, split)
-    best = [arm for arm in arms if arm.name != result.baseline][: MOST_ROWS - 1]
-    arms = [arm for arm in arms if arm in best or arm.name == result.baseline]
+    baseline = result.baseline_on(split)
+    best = [arm for arm in arms if arm.name != baseline][: MOST_ROWS - 1]
+    arms = [arm for arm in arms if arm in best or arm.name == baseline]
     infos = [info for info in main_measures(result) if any(info.name in arm.measures for arm in arms)]
     return _table(result, "", arms, [(info, arms) for info in infos], [_column(info) for info in infos])
 
@@ -329,7 +330,7 @@ def _table(
         Row(
             arm=arm.name,
             kind=kind_of(result, arm.name),
-            is_baseline=arm.name == result.baseline,
+            is_baseline=arm.name == result.baseline_on(arm.split),
             cells=[column[i] for column in cells_by_column],
         )
         for i, arm in enumerate(rows)
@@ -343,7 +344,8 @@ def _cells(result: Result, info: MeasureInfo, arms: Sequence[ArmResult], reasons
     values = [m for m in measures if m is not None]
     places = decimals_for(m.mean for m in values)
     ends = [x for m in values for x in (m.low, m.mean, m.high) if x is not None]
-    baseline = next((m.mean for arm, m in zip(arms, measures, strict=True) if m and arm.name == result.baseline), None)
+    pairs = zip(arms, measures, strict=True)
+    baseline = next((m.mean for arm, m in pairs if m and arm.name == result.baseline_on(arm.split)), None)
     means = [m.mean for m in values if m.mean is not None]
     alike = not means or math.isclose(min(means), max(means), rel_tol=1e-9)
     top = None if info.better == "neither" or alike else (max if info.better == "higher" else min)(means)

@@ -67,7 +67,7 @@ def comparison_in_words(comparison: Comparison) -> str:
 
 
 def _against_baseline(result: Result, verdict: Verdict, lead: Comparison) -> str:
-    baseline = result.baseline
+    baseline = result.baseline_on(verdict.split)
     if verdict.against_baseline is not None:
         return gettext(
             "Against the baseline %(arm)s (%(value)s), exploratory: %(comparison)s.",

@@ -276,6 +276,8 @@ class SplitSummary(Part):
     """How often it was drawn: means and intervals are over these draws."""
     leader: str | None = None
     """The arm that leads on the validation part; None in results that do not say."""
+    baseline: str | None = None
+    """The arm that every other arm is compared with here; None in results that do not say: the result's."""
 
 
 class FitnessFact(Part):
@@ -495,6 +497,7 @@ class Result(Part):
     created: str
     domain: str
     baseline: str
+    """That of the first split."""
     seed: int
     data_fingerprint: str
     data: DataSummary
@@ -529,3 +532,12 @@ class Result(Part):
     stages: list[StageCost]
     config: dict[str, JsonValue]
     versions: dict[str, str]
+
+    def baseline_on(self, split: str) -> str:
+        """The arm that every other arm of ``split`` is compared with."""
+        return next((one.baseline for one in self.splits if one.name == split and one.baseline), self.baseline)
+
+    @property
+    def baselines(self) -> list[str]:
+        """Those of all splits, each once."""
+        return list(dict.fromkeys([self.baseline_on(split.name) for split in self.splits] or [self.baseline]))

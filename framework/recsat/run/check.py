@@ -34,7 +34,8 @@ def check_config(config: RunConfig, plugins: Plugins, sources: Mapping[str, str]
     filters, arms, rerankers = plugins.filters(domain), plugins.recommenders(domain), plugins.rerankers(domain)
     messages.each("rank.filters", config.rank.filters, lambda names: plugins.select("filter", filters, names))
     messages.each("arms", config.arms, lambda names: plugins.select("arm", arms, names))
-    messages.checked("measure.baseline", lambda: _select_baseline(plugins, arms, config.measure.baseline))
+    baselines = dict.fromkeys(config.measure.on(split.protocol).baseline for split in config.splits)
+    messages.checked("measure.baseline", lambda: _select_baselines(plugins, arms, list(baselines)))
     for name, fixed in config.parameters.items():
         if messages.checked(f"parameters.{name}", lambda arm=name: plugins.select("arm", arms, [arm])):  # type: ignore[misc]
             messages.checked(f"parameters.{name}", lambda spec=arms[name], values=fixed: _make(spec, values))  # type: ignore[misc]
@@ -45,7 +46,7 @@ def check_config(config: RunConfig, plugins: Plugins, sources: Mapping[str, str]
             messages.checked("rank.reranker", lambda: make_reranker(rerankers[name], rank.reranker_parameters))
     for setting, folder in models_of(config).items():
         messages.checked(setting, lambda key=setting, at=folder: refuse_leak(key, at, config))  # type: ignore[misc]
-    of_run = dict.fromkeys([config.measure.baseline, *config.arms])
+    of_run = dict.fromkeys([*baselines, *config.arms])
     for i, alert in enumerate(config.alerts):
         messages.checked(f"alerts[{i}].arm", lambda arm=alert.arm: plugins.select("arm of this run", of_run, [arm]))  # type: ignore[misc]
     if config.measure.curve_arm is not None:
@@ -96,10 +97,11 @@ def _lines(message: str) -> list[str]:
     return rest or [head]
 
 
-def _select_baseline(plugins: Plugins, arms: Mapping[str, RecommenderSpec], name: str) -> None:
-    plugins.select("arm", arms, [name])
-    if not may_lead(arms[name].control):
-        raise ConfigError(f"{name!r} is a control that is there to fail. Choose an arm, such as popularity.")
+def _select_baselines(plugins: Plugins, arms: Mapping[str, RecommenderSpec], names: list[str]) -> None:
+    plugins.select("arm", arms, names)
+    controls = [name for name in names if not may_lead(arms[name].control)]
+    if controls:
+        raise ConfigError(f"{controls[0]!r} is a control that is there to fail. Choose an arm, such as popularity.")
 
 
 def with_source(sources: Mapping[str, str], key: str, check: Callable[[], T]) -> T:

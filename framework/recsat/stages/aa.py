@@ -46,7 +46,7 @@ def run_aa(
             split,
             validation_ndcg,
             {name for name in validation_ndcg if infos[name].reads == "language model"},
-            settings=settings,
+            settings=settings.model_copy(update={"baseline": result.baseline_on(split.split)}),
             n=n,
             seed=seed,
             run_seed=result.seed,

@@ -76,10 +76,11 @@ def control_vectors(
 
 
 def controls_of(context: StageContext) -> list[Control]:
-    """Those that ``measure.controls`` asks for, and those of arms that the run names."""
+    """Those that ``measure.controls`` asks for, and those that arms of the run are or read."""
     available = context.plugins.recommenders(context.domain)
-    named = [available[name].control for name in context.config.arms if name in available]
-    return list(dict.fromkeys([*context.config.measure.controls, *(control for control in named if control)]))
+    named = [available[name] for name in context.config.arms if name in available]
+    of_arms = [control for spec in named for control in (spec.control, *spec.reads_besides) if control]
+    return list(dict.fromkeys([*context.config.measure.controls, *of_arms]))
 
 
 def masked_texts(context: StageContext) -> pl.Series:

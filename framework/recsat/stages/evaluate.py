@@ -116,6 +116,7 @@ def _draw(context: StageContext, inputs: RunInputs, split: Split) -> tuple[Split
 
 def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, n_draws: int, parts: Parts) -> None:
     config = context.config
+    measure = config.measure.on(split.protocol)
     record, draw = _draw(context, inputs, split)
     further = [
         _draw(context, inputs, read_split(context.folder, split.name, number))[1] for number in range(2, n_draws + 1)
@@ -127,7 +128,7 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, n_dr
         evidence,
         further,
         metrics=context.plugins.metrics(context.domain),
-        settings=config.measure,
+        settings=measure,
         k=config.rank.k,
         seed=config.seed,
         parameters={name: arm.parameters for name, arm in record.arms.items()},
@@ -135,7 +136,7 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, n_dr
     )
     parts.evaluated.append(evaluated)
     parts.fitness.append(DataFitness.model_validate(context.folder.read_json(f"splits/{split.name}/fitness.json")))
-    parts.splits.append(_summary(split, record, n_draws, len(evidence.users), len(inputs.catalogue)))
+    parts.splits.append(_summary(split, record, n_draws, len(evidence.users), len(inputs.catalogue), measure.baseline))
     parts.filters += _filters(record)
     parts.retrieval += _retrieval(record)
     parts.curves += _curves(context, split)
@@ -152,19 +153,19 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, n_dr
             reads,
             with_history=[one.evidence.known_likes["user_id"].unique() for one in (draw, *further)],
             reranker=config.rank.reranker,
-            settings=config.measure,
+            settings=measure,
             seed=config.seed,
         )
     )
     with_model = {name for name, what in reads.items() if what == "language model"}
-    of_split = verdicts(evaluated, leading, with_model, settings=config.measure, seed=config.seed)
+    of_split = verdicts(evaluated, leading, with_model, settings=measure, seed=config.seed)
     parts.verdicts += of_split
     accuracy = next(verdict.primary for verdict in of_split if verdict.dimension == "accuracy")
     if accuracy is not None:
-        parts.within_slices.append(within_slices(evaluated, accuracy, settings=config.measure, seed=config.seed))
+        parts.within_slices.append(within_slices(evaluated, accuracy, settings=measure, seed=config.seed))
 
 
-def _summary(split: Split, record: SplitLists, n_draws: int, n_users: int, n_items: int) -> SplitSummary:
+def _summary(split: Split, record: SplitLists, n_draws: int, n_users: int, n_items: int, baseline: str) -> SplitSummary:
     return SplitSummary(
         name=split.name,
         protocol=split.protocol,
@@ -176,6 +177,7 @@ def _summary(split: Split, record: SplitLists, n_draws: int, n_users: int, n_ite
         n_draws=n_draws,
         n_candidate_items=n_items if split.test_items is None else len(split.test_items),
         leader=record.leader,
+        baseline=baseline,
     )
 
 
@@ -234,7 +236,7 @@ def _result(context: StageContext, parts: Parts) -> Result:
         run_id=context.folder.run_id,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         domain=config.domain,
-        baseline=config.measure.baseline,
+        baseline=str(parts.splits[0].baseline),
         seed=config.seed,
         data_fingerprint=summary["fingerprint"],
         data=DataSummary(

@@ -43,7 +43,7 @@ def able_arms(arms: dict[str, RecommenderSpec], protocol: str) -> dict[str, Reco
 def arms_of(context: StageContext, split: Split) -> dict[str, RecommenderSpec]:
     """The run's arms that can say something on this split, the baseline first, each with the controls that the run asks for."""
     available = context.plugins.recommenders(context.domain)
-    names = list(dict.fromkeys([context.config.measure.baseline, *context.config.arms]))
+    names = list(dict.fromkeys([context.config.measure.on(split.protocol).baseline, *context.config.arms]))
     arms = context.plugins.select("arm", available, names)
     for name, spec in list(arms.items()):
         for control in context.config.measure.controls:
@@ -53,7 +53,7 @@ def arms_of(context: StageContext, split: Split) -> dict[str, RecommenderSpec]:
 
 
 def legible_arms(context: StageContext, arms: dict[str, RecommenderSpec]) -> dict[str, RecommenderSpec]:
-    """``arms`` without those that read, where all items look alike to them: their scores would tie, and the order of ties is no recommendation.
+    """``arms``, the baseline first, without those that read, where all items look alike to them: their scores would tie, and the order of ties is no recommendation.
 
     Raises ConfigError where the baseline is such an arm.
     """
@@ -67,14 +67,19 @@ def legible_arms(context: StageContext, arms: dict[str, RecommenderSpec]) -> dic
         name: spec
         for name, spec in arms.items()
         # A control says something of the arm that it is the control of, and of nothing else.
-        if spec.reads not in blind and not (spec.control and arms[name.removesuffix(f"-{spec.control}")].reads in blind)
+        if spec.reads not in blind and _controlled(name, spec, arms).reads not in blind
     }
-    baseline = context.config.measure.baseline
+    baseline = next(iter(arms))
     if baseline not in able:
         raise ConfigError(
             f"measure.baseline: {baseline!r} reads, and all items look alike to it: {'; '.join(legibility_notes(context))}. Choose popularity."
         )
     return able
+
+
+def _controlled(name: str, spec: RecommenderSpec, arms: Mapping[str, RecommenderSpec]) -> RecommenderSpec:
+    """The arm of which ``spec`` is the control, where it is one of an arm of the run; else itself."""
+    return arms.get(name.removesuffix(f"-{spec.control}"), spec) if spec.control else spec
 
 
 def legibility_notes(context: StageContext) -> list[str]:
@@ -204,7 +209,7 @@ class SplitTrial:
     def leader(self) -> str:
         """The arm that leads among those that were added."""
         ndcg = {name: self.lists[name].validation_ndcg for name, spec in self.specs.items() if may_lead(spec.control)}
-        name = leader(ndcg, self.context.config.measure.baseline)
+        name = leader(ndcg, self.context.config.measure.on(self.split.protocol).baseline)
         assert name is not None, "the baseline ranks on every split"
         return name
 

@@ -17,7 +17,7 @@ def training_data(
 ) -> TrainingData:
     """Training data of dense ``histories`` (users × items, 0 or 1).
 
-    ``vectors`` (n_items, d) stand for the item vectors ``raw`` and ``text``; None: there are none.
+    ``vectors`` (n_items, d) stand for the item vectors ``raw``, ``text`` and ``words``; None: there are none.
     """
     n_users, n_items = histories.shape
     items = pl.DataFrame(
@@ -28,9 +28,8 @@ def training_data(
         }
     )
     users = UserBatch(ids=[f"u{u}" for u in range(n_users)], history=csr_array(histories.astype(np.float32)))
-    return TrainingData(
-        Catalogue(items), users, {} if vectors is None else {"raw": vectors, "text": vectors}, seed=seed
-    )
+    named = {} if vectors is None else dict.fromkeys(("raw", "text", "words"), vectors)
+    return TrainingData(Catalogue(items), users, named, seed=seed)
 
 
 def checkerboard() -> TrainingData:
@@ -56,9 +55,21 @@ def taste_groups() -> TrainingData:
 
 def without_events_on(train: TrainingData, items: slice) -> TrainingData:
     """The same world in which nobody has used ``items`` yet."""
-    histories = train.users.history.toarray()
-    histories[:, items] = 0
-    return replace(train, users=replace(train.users, history=csr_array(histories)))
+    unused = np.zeros(len(train.catalogue), dtype=np.bool_)
+    unused[items] = True
+
+    def used(matrix: csr_array | None) -> csr_array | None:
+        if matrix is None:
+            return None
+        mask = ~unused[matrix.indices]
+        indptr = np.concatenate([[0], np.cumsum(mask)])[matrix.indptr]
+        return csr_array((matrix.data[mask], matrix.indices[mask], indptr), shape=matrix.shape)
+
+    users = train.users
+    history = used(users.history)
+    assert history is not None
+    left = replace(users, history=history, times=used(users.times), first_times=used(users.first_times))
+    return replace(train, users=left)
 
 
 def rated(train: TrainingData) -> TrainingData:
@@ -71,3 +82,33 @@ def rated(train: TrainingData) -> TrainingData:
     values = np.where(liked[row, column], 5.0, 1.0)
     users = replace(train.users, ratings=csr_array((values, (row, column)), shape=liked.shape))
     return replace(train, users=users, raters=users)
+
+
+def fashions(n_users: int = 300, seed: int = 3) -> TrainingData:
+    """Users of two tastes, who like on a day of their own what is in fashion on it: item i, of the taste i mod 2, is liked around day 2.5 i of 100; seeded.
+
+    What was liked most is of no use after the cut, day 100: whoever comes then likes the last items.
+    """
+    rng = np.random.default_rng(seed)
+    n_items, day = 40, 86_400.0
+    rows, columns, times = [], [], []
+    for user in range(n_users):
+        for moment in np.sort(rng.uniform(0, 100, 2)):
+            weights = np.exp(-(((2.5 * np.arange(n_items) - moment) / 12) ** 2)) * np.where(
+                np.arange(n_items) % 2 == user % 2, 1.0, 0.2
+            )
+            for item in rng.choice(n_items, 4, replace=False, p=weights / weights.sum()):
+                rows.append(user)
+                columns.append(item)
+                times.append((moment + rng.uniform(0, 0.01)) * day)
+    pairs = (
+        pl.DataFrame({"row": rows, "column": columns, "time": times})
+        .group_by("row", "column")
+        .agg(last=pl.col("time").max(), first=pl.col("time").min())
+        .sort("row", "column")
+    )
+    place, shape = (pairs["row"].to_numpy(), pairs["column"].to_numpy()), (n_users, n_items)
+    train = training_data(csr_array((np.ones(pairs.height, dtype=np.float32), place), shape=shape).toarray(), seed=seed)
+    last, first = (csr_array((pairs[name].to_numpy(), place), shape=shape) for name in ("last", "first"))
+    users = replace(train.users, times=last, first_times=first, now=100 * day)
+    return replace(train, users=users, now=100 * day)

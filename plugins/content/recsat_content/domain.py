@@ -76,9 +76,6 @@ CONTENT = Domain(
             {"name": "cold", "protocol": "cold-items", "test_share": 0.2},
         ],
         "arms": ["popularity", "text-raw", "text", "item-knn", "ials", "ease", "mf", "aligned", "hybrid"],
-        # The defaults, found on validation parts of other seeds; the hybrid's own calibration is learnt in every fit. Aligned text is
-        # tuned, for a model's vectors and for words: the control has to be tuned as well as what it controls.
-        "parameters": {"hybrid": {"l2": 30.0, "prior": 150.0}},
         "measure": {"curve_arm": "hybrid"},
     },
 )

@@ -13,6 +13,8 @@ import pytest
 from kept_models import kept_model
 
 from recsat.arms.market_popularity import MarketPopularity
+from recsat.arms.recency import DAY
+from recsat.arms.recent_popularity import RecentPopularity
 from recsat.contract.arm import Recommender
 from recsat.feedback.event import FeedbackEvent
 from recsat.feedback.log import FeedbackLog
@@ -23,6 +25,7 @@ from recsat.stages.model.fold_in import folded
 from recsat.stages.model.histories import Histories, everybody
 from recsat.stages.model.live import LiveModel
 from recsat.stages.model.loaded import Model
+from recsat.stages.trial.fold import filter_context, last_moment, serve_known
 from recsat.stages.trial.inputs import RunInputs, embedded_inputs
 
 
@@ -101,9 +104,12 @@ def test_popularity_moves_with_everybodys_events(inputs: RunInputs, model: Model
     new = later.with_columns(user_id="new " + pl.col("user_id"))
     moved = model.after(new)
     counted = [one for one in moved.fallbacks if isinstance(one, MarketPopularity)]
-    users = everybody(known_with(inputs, pl.concat([inputs.dataset.events, new]))).learnt_from
-    expected = np.asarray(users.history.sum(axis=0)).ravel() / len(users)
-    assert [one.share.tolist() for one in counted] == [expected.astype(np.float32).tolist()]
+    events = pl.concat([inputs.dataset.events, new])
+    whole = serve_known(known_with(inputs, events), [], events, filter_context(inputs, events), now=last_moment(events))
+    seconds = counted[0].seconds
+    assert seconds is not None, "films have their time"
+    expected = MarketPopularity(half_life=seconds / DAY).fit(whole.train)
+    np.testing.assert_allclose(counted[0].share, expected.share, rtol=1e-6)
     before: list[Recommender] = [one for one in model.fallbacks if isinstance(one, MarketPopularity)]
     assert before[0] is not counted[0]
     assert model.recommend(["nobody"])["item_id"].to_list() != moved.recommend(["nobody"])["item_id"].to_list()
@@ -147,3 +153,37 @@ def test_what_cannot_be_folded_in_is_left_aside_and_the_rest_is_not(model: Model
         log.append(reported(model, "newcomer", liked))
         assert not live.recommend(["newcomer"])["fallback"].all()
         assert live.refresh() == 2
+
+
+def test_the_moment_of_lists_is_that_of_the_last_known_event(inputs: RunInputs, model: Model, tmp_path: Path) -> None:
+    last = last_moment(inputs.dataset.events)
+    assert last is not None
+    assert model.now == model.train.now == model.audience(["1"]).users.now == last.timestamp()
+    with FeedbackLog(tmp_path) as log:
+        live = LiveModel(model, log)
+        reports = reported(model, "newcomer", model.catalogue.ids[:1])
+        log.append(reports)
+        reported_at = reports[0].timestamp.timestamp()
+        assert live.at(["newcomer"]).now == reported_at
+        assert live.model.now == last.timestamp()
+        live.refresh()
+        assert live.model.now == live.model.train.now == reported_at
+    assert replace(model, histories=replace(model.histories, times=None)).now is None
+
+
+def test_what_is_liked_now_leads_the_next_lists_of_everybody(finished_run: Path, model: Model, tmp_path: Path) -> None:
+    plugins = load_plugins(["content"])
+    arm = kept_model(finished_run, "ease", plugins, tmp_path / "models")
+    popular = replace(arm, arm=RecentPopularity(half_life=30).fit(arm.train))
+    late = popular.arm.score(popular.train.users)[0].argmin()
+    item = model.catalogue.ids[int(late)]
+    with FeedbackLog(tmp_path / "log") as log:
+        live = LiveModel(popular, log)
+        for user in ("a", "b", "c", "d"):
+            log.append(reported(model, user, [item]))
+        known, nobody = "1", "nobody"
+        assert item not in set(live.recommend([known, nobody], k=1)["item_id"])
+        live.refresh()
+        lists = live.recommend([known, nobody], k=1)
+    assert lists["item_id"].to_list() == [item, item]
+    assert lists.filter(pl.col("user_id") == known)["reason"].to_list() == ["liked by 4 people in the last 30 days"]

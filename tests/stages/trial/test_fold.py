@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, get_args
 
 import numpy as np
@@ -65,6 +66,22 @@ def contexts(split: Split, dataset: Dataset) -> Iterator[tuple[FilterContext, Fo
 def pairs(table: pl.DataFrame | None, other: str) -> set[tuple[str, str]]:
     assert table is not None
     return set(table.select("user_id", other).iter_rows())
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_arms_know_the_moment_of_a_cut_and_of_no_other_split(protocol: str) -> None:
+    settings: dict[str, Any] = {"protocol": protocol, "n_last": 1, "test_share": 0.25, "validation_share": 0.25}
+    split = split_events(LIKES, DOMAIN.positive, SplitSettings(**settings), seed=1)
+    for _, fold, later in contexts(split, with_rows_of_every_event(LIKES)):
+        assert fold.train.now == fold.users.now == fold.train.users.now
+        if protocol != "timeline":
+            assert fold.train.now is None
+            continue
+        assert fold.train.now is not None
+        cut = datetime.fromtimestamp(fold.train.now, UTC)
+        assert fold.known["timestamp"].max() < cut  # type: ignore[operator]
+        assert cut == later["timestamp"].min()
+        assert fold.train.users.first_times is not None
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

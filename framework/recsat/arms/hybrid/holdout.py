@@ -1,43 +1,101 @@
-"""A validation split made inside fit: some items hidden, some likes held out."""
+"""Validation splits made inside fit, held out as what is judged will be."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from recsat.arms.linear.order import moments_of
 from recsat.contract.interactions import TrainingData
+
+WINDOWS = (0.15, 0.3, 0.45)
+"""Shares of the likes that lie after the rolling cuts of a timeline; each window ends where the one before it begins."""
 
 
 @dataclass(frozen=True)
 class HoldOut:
-    """``train`` without what was held out; ``held`` (n_users, n_items) is what was; ``hidden`` marks the items left without events."""
+    """``train`` without what was held out; ``hidden_likes`` (n_users, n_items) is what was; ``hidden`` marks the items that were left
+    without events so that unseen items are judged, and are there in the lists where ``lists_hidden``."""
 
     train: TrainingData
     hidden_likes: csr_array
     hidden: NDArray[np.bool_]
+    lists_hidden: bool = True
 
 
-def hold_out(train: TrainingData, *, share: float, rng: np.random.Generator) -> HoldOut:
-    """Hides ``share`` of the warm items altogether, and ``share`` of each user's likes of the other items.
+def hold_outs(train: TrainingData, *, share: float, rounds: int, rng: np.random.Generator) -> Iterator[HoldOut]:
+    """``rounds`` of them at most, by ``train.protocol``.
+
+    - ``timeline``: windows in time, one after the other back from the end; items first liked in a window are unseen before it.
+    - ``last-n``: the last like of each user, then the last but one, … .
+    - ``random``: a ``share`` of each user's likes; half of that share of the items is hidden besides, to learn how unseen items are
+      ranked among themselves, and is in no list of the others.
+    - any other, or none: a ``share`` of the items, and of each user's other likes.
+
+    Where there is no time, what would be cut by it is held out as for ``random``.
+    """
+    timed = train.users.times is not None
+    for place in range(rounds):
+        if train.protocol == "timeline" and timed and place < len(WINDOWS):
+            yield latest(train, WINDOWS[place], WINDOWS[place - 1] if place else 0.0)
+        elif train.protocol == "last-n" and timed:
+            yield last_likes(train, place, rng)
+        elif train.protocol in ("random", "last-n", "timeline"):
+            yield replace(hold_out(train, share=share, of_items=share / 2, rng=rng), lists_hidden=False)
+        else:
+            yield hold_out(train, share=share, rng=rng)
+
+
+def hold_out(train: TrainingData, *, share: float, rng: np.random.Generator, of_items: float | None = None) -> HoldOut:
+    """Hides ``of_items`` of the warm items altogether (None: ``share``), and ``share`` of each user's likes of the other items.
 
     A user's number of held-out likes is rounded by chance, so that short histories take part as well.
     """
     history = train.users.history
     warm = np.flatnonzero(train.warm)
     hidden = np.zeros(history.shape[1], dtype=bool)
-    hidden[rng.permutation(warm)[: round(share * len(warm))]] = True
+    hidden[rng.permutation(warm)[: round((share if of_items is None else of_items) * len(warm))]] = True
     of_hidden = hidden[history.indices]
+    train = replace(train, now=None)  # likes of all times are held out
     hidden_likes = of_hidden | _some_of_each_row(history, ~of_hidden, share, rng)
-    times = train.users.times
+    return _without(train, hidden_likes, ~hidden_likes)
+
+
+def latest(train: TrainingData, share: float, later: float) -> HoldOut:
+    """Likes in the window that begins where ``share`` of all likes are to come and ends where ``later`` of them are; what follows is left out."""
+    assert train.users.times is not None
+    times = train.users.times.data
+    opening, end = np.quantile(times, [1 - share, 1 - later], method="lower")
+    judged = (times >= opening) & ((times < end) | (later == 0))
+    return _without(replace(train, now=float(opening)), judged, times < opening)
+
+
+def last_likes(train: TrainingData, back: int, rng: np.random.Generator) -> HoldOut:
+    """The like of each user that has ``back`` likes after it, those of one moment in an order that is drawn; what follows is left out."""
+    history = train.users.history
+    rows = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
+    moments = moments_of(history, train.users.times)
+    order = np.lexsort((rng.random(len(rows)), moments, rows))
+    from_end = np.empty(len(rows), dtype=np.int64)
+    from_end[order] = (np.cumsum(np.bincount(rows, minlength=history.shape[0])) - 1)[rows[order]] - np.arange(len(rows))
+    return _without(train, from_end == back, from_end > back)
+
+
+def _without(train: TrainingData, judged: NDArray[np.bool_], known: NDArray[np.bool_]) -> HoldOut:
+    """Masks over the stored likes: those that are judged, and those that remain."""
+    times, first_times = train.users.times, train.users.first_times
     users = replace(
         train.users,
-        history=_only(history, ~hidden_likes),
-        times=None if times is None else _only(times, ~hidden_likes),
+        history=_only(train.users.history, known),
+        times=None if times is None else _only(times, known),
+        first_times=None if first_times is None else _only(first_times, known),
     )
-    return HoldOut(replace(train, users=users), _only(history, hidden_likes), hidden)
+    left = replace(train, users=users)
+    return HoldOut(left, _only(train.users.history, judged), train.warm & ~left.warm)
 
 
 def _some_of_each_row(
@@ -57,6 +115,6 @@ def _some_of_each_row(
 
 
 def _only(matrix: csr_array, mask: NDArray[np.bool_]) -> csr_array:
-    """The stored entries where ``kept`` holds."""
+    """The stored entries where ``mask`` holds."""
     indptr = np.concatenate([[0], np.cumsum(mask)])[matrix.indptr]
     return csr_array((matrix.data[mask], matrix.indices[mask], indptr), shape=matrix.shape)

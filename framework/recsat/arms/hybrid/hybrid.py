@@ -1,283 +1,407 @@
-"""The leading arm: item-item weights on warm items, texts mapped to taste on unseen ones, on one learnt scale."""
+"""The default arm: a stack of parts on warm items, another on unseen ones, every choice made on likes held out inside ``fit``."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any, Protocol, Self
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import asdict, replace
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recsat.arms.aligned import AlignedText
 from recsat.arms.attributes import SavedByAttributes, packed, unpacked
-from recsat.arms.ease_text import EaseText
-from recsat.arms.hybrid.blend import Blend, HiddenScores, K, fit_blend, ndcg_of_hits, spread
-from recsat.arms.hybrid.cold_start import ContentToCollaborative
-from recsat.arms.hybrid.holdout import HoldOut, hold_out
+from recsat.arms.hybrid.holdout import hold_outs
+from recsat.arms.hybrid.merge import Heads, Merge, fit_merge, heads
+from recsat.arms.hybrid.parts import ItemItem, Level, Liked, LikedOfLate, ScoredPart, roots
+from recsat.arms.hybrid.search import Parts, search
 from recsat.arms.hybrid.short_form import LowRankItemItem, factorise, latest_neighbours
+from recsat.arms.hybrid.stack import Stack, fit_stack
+from recsat.arms.hybrid.text_map import TextMap
+from recsat.arms.hybrid.trial import SharedFits, Trial, sample, scores_at, spread
 from recsat.arms.ials_text import IalsText
-from recsat.arms.linear.inner_products import Representation, item_vectors, text_vectors_name
+from recsat.arms.linear.inner_products import Representation
 from recsat.arms.linear.item_item import ItemItemRecommender
 from recsat.arms.linear.padded import at_candidates, dense, reasons_by
+from recsat.arms.linear_order import LinearOrder
+from recsat.arms.recency import Recency, choose_half_life, half_lives
 from recsat.contract.arm import ArmState, Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 
 logger = logging.getLogger(__name__)
 
-CELLS = 2**24  # user-item scores that calibration looks at: more users or items are sampled
-RIDGES = (5.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # the first is taken where nothing tells them apart
-RIDGE_ROUNDS = 6  # two leave as much to chance as lies between neighbours of RIDGES
-
-
-class ScoredPart(Protocol):
-    """What the hybrid needs of an arm."""
-
-    def queries(self, users: UserBatch) -> Mapping[str, NDArray[np.float32]]: ...
-
-    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor: ...
-
-    def state(self) -> ArmState: ...
-
-    def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
-        """What the score of list place k loses when history place h is taken away, (B, H, k)."""
-        ...
+TEXTS_READ: Mapping[Representation, tuple[str, ...]] = {
+    "model": ("text",),
+    "words": ("words",),
+    "permuted": ("permuted",),
+    "masked": ("masked",),
+    "both": ("text", "words"),
+}
+LEVELS: Mapping[str, Callable[[float | None], Liked | LikedOfLate]] = {
+    "popularity": lambda half_life: Liked(),
+    "recent popularity": lambda half_life: Liked() if half_life is None else LikedOfLate(half_life),
+}
+ENOUGH_USERS = 1_500
+FEW_USERS = 300
+"""With fewer in all windows of time, likes held out at random are looked at as well."""
+MOST_ROUNDS = 4
 
 
 class Hybrid(SavedByAttributes):
-    r"""Warm items by EASE with a text prior, blended with aligned text; unseen items by :class:`~recsat.arms.hybrid.cold_start.ContentToCollaborative`.
+    r"""A learned sum of what is liked together, of what follows what, of texts and of popularity.
 
-    Above ``dense_limit`` items iALS with a text prior and plain aligned text take their places.
+    .. math:: s_{ui} = \begin{cases} \bigl(\sum_p w_p\, s^{(p)}_{ui} / \sigma_p\bigr) \prod_g x_{gi}^{a_g} & i \text{ warm} \\
+              \text{offset} \cdot \sqrt{|H_u|} + \text{slope} \cdot \sum_q v_q\, s^{(q)}_{ui} / \sigma_q & i \text{ unseen} \end{cases}
 
-    The formula is :class:`~recsat.arms.hybrid.blend.Blend`'s. Its four numbers are learnt inside ``fit``: in each
-    of ``rounds`` seeded splits a share ``held_out`` of the items and of the other likes is taken away, both arms are
-    fitted on the rest, and the numbers that rank the held-out likes best are kept. Then both arms are fitted on everything.
-    Offsets learnt so assume that an unseen item is as likely to be liked as any other.
+    The parts p are EASE without and with a text prior (:class:`~recsat.arms.hybrid.parts.Together`), order in closed form
+    (:class:`~recsat.arms.hybrid.parts.Order`; where time matters to what is judged), aligned text, plain likeness of texts and popularity; q are texts
+    alone: aligned, plain, and scores carried along texts. σ is a part's spread. Each part's settings, which parts count and how much
+    (:func:`~recsat.arms.hybrid.stack.fit_stack`), powers of popularity, offset and slope are chosen on splits inside the training data that hold out
+    as ``train.protocol`` does (:func:`~recsat.arms.hybrid.holdout.hold_outs`); each single part is inside the family. Then the parts that count are fitted on everything.
 
-    The ridge of aligned text is found in like manner (:func:`best_penalty`), unless ``aligned_l2`` fixes it: what suits 600 users
-    of films is a hundred times too much for 4,000 of a gift shop.
-
-    Likes close in time count more in the item-item weights where the data have times (``session_share``).
+    Above ``dense_limit`` items iALS with a text prior takes the place of item-item weights. ``representation`` says what reads the texts.
     """
 
     def __init__(
         self,
         *,
-        l2: float = 30.0,
-        prior: float = 150.0,
-        text_l2: float = 1.0,
-        aligned_l2: float | None = None,
-        session_share: float = 0.5,
-        session_seconds: float = 600.0,
         held_out: float = 0.2,
-        rounds: int = 4,
+        rounds: int = MOST_ROUNDS,
+        n_errors: float = 1.0,
         dense_limit: int = 20_000,
         representation: Representation = "model",
     ) -> None:
         if not 0 < held_out < 1 or rounds < 1:
             raise ValueError(f"held_out must lie inside (0, 1) and rounds be at least 1, not {held_out} and {rounds}")
-        self.l2 = l2
-        self.prior = prior
-        self.text_l2 = text_l2
-        self.aligned_l2 = aligned_l2
-        self.session_share = session_share
-        self.session_seconds = session_seconds
+        if n_errors < 0:
+            raise ValueError(f"n_errors must not be negative, not {n_errors}: it is how sure a step must be")
         self.held_out = held_out
         self.rounds = rounds
+        self.n_errors = n_errors
         self.dense_limit = dense_limit
-        text_vectors_name(representation)
+        if representation not in TEXTS_READ:
+            raise ValueError(f"representation must be one of {', '.join(TEXTS_READ)}, not {representation!r}")
         self.representation = representation
+        self.half_life: float | None = None
+        self.half_lives: list[float] = []
 
     def fit(self, train: TrainingData) -> Self:
         rng = np.random.default_rng(train.seed)
-        splits = (hold_out(train, share=self.held_out, rng=rng) for _ in range(self.rounds))
-        self.penalty = best_penalty(train, self.held_out, rng, self.representation) if self.aligned_l2 is None else None
-        self.blend_of_parts: Blend = fit_blend([self._evidence(split, rng) for split in splits])
-        self.warm_part, self.text_part, self.unseen_part = self._parts(train)
-        logger.info("hybrid: learnt %s, l2 of aligned text %s", self.blend_of_parts, self.text_part.l2)
-        rows, columns = _sample(train, rng)
-        users, columns = train.users.take(rows), columns[train.warm[columns]]
-        self.warm_unit, self.text_unit, self.unseen_unit = (
-            _unit(_at(part, users, columns), users, columns)
-            for part in (self.warm_part, self.text_part, self.unseen_part)
-        )
-        self.warm = torch.from_numpy(train.warm)
-        self.gain = torch.exp(self.blend_of_parts.popularity * _centred_log(train.popularity))
-        self.low_rank: LowRankItemItem | None = None
-        if isinstance(self.warm_part, ItemItemRecommender):
-            self.low_rank = factorise(self.warm_part.weights * self.gain, seed=train.seed)
+        vectors = list(TEXTS_READ[self.representation])
+        trials = self._trials(train, rng)
+        by_time = train.protocol in ("timeline", "last-n", None) and train.users.times is not None
+        dense_fits = len(train.catalogue) <= self.dense_limit
+        follows_time = train.protocol == "timeline"
+        self.half_life = choose_half_life(train, "with history") if follows_time else None
+        self.half_lives = half_lives(train)[1:] if follows_time else []
+        parts = search(trials, vectors, dense=dense_fits, by_time=by_time, half_life=self.half_life)
+        self.warm_stack, self.unseen_stack, self.merge = self._learn(trials, parts)
+        del trials
+        self._fit_parts(train, parts, rng)
+        logger.info("hybrid: %s", self.summary)
         return self
 
-    def _parts(self, train: TrainingData) -> tuple[ScoredPart, AlignedText, ScoredPart]:
-        """The arms that rank warm items, that are blended with them, and that rank unseen items."""
-        if self.penalty is None:
-            aligned = AlignedText(l2=self.aligned_l2 or RIDGES[0], representation=self.representation).fit(train)
-        else:
-            aligned = AlignedText(l2=RIDGES[0], representation=self.representation).fit_penalised(train, self.penalty)
-        if len(train.catalogue) > self.dense_limit:
-            return IalsText(representation=self.representation).fit(train), aligned, aligned
-        ease = EaseText(
-            l2=self.l2,
-            prior=self.prior,
-            text_l2=self.text_l2,
-            session_share=self.session_share,
-            session_seconds=self.session_seconds,
-            representation=self.representation,
-        ).fit(train)
-        rows, columns = _sample(train, np.random.default_rng(train.seed))
-        users = train.users.take(rows)
-        return ease, aligned, ContentToCollaborative.fit(train, aligned, ease, users, columns[train.warm[columns]])
+    def _trials(self, train: TrainingData, rng: np.random.Generator) -> list[Trial]:
+        trials: list[Trial] = []
+        for split in hold_outs(train, share=self.held_out, rounds=self.rounds, rng=rng):
+            trials.append(Trial(split, rng))
+            if sum(map(len, trials)) >= ENOUGH_USERS:
+                break
+        if train.protocol in ("timeline", "last-n") and sum(map(len, trials)) < FEW_USERS:
+            at_random = replace(train, protocol="random")
+            trials += [Trial(split, rng) for split in hold_outs(at_random, share=self.held_out, rounds=2, rng=rng)]
+        return trials
 
-    def _evidence(self, split: HoldOut, rng: np.random.Generator) -> HiddenScores:
-        warm_part, text_part, unseen_part = self._parts(split.train)
-        rows, columns = _sample(split.train, rng)
-        rows = rows[~split.train.users.is_new[rows]]
-        users, hidden_likes = split.train.users.take(rows), split.hidden_likes[rows]
-        warm, hidden = columns[split.train.warm[columns]], columns[split.hidden[columns]]
-        per_user = _lengths(users).sqrt()[:, None]
-        of_warm = [_at(part, users, warm) for part in (warm_part, text_part, unseen_part)]
-        units = [_unit(scores, users, warm) * per_user for scores in of_warm]
-        return HiddenScores(
-            warm_scores=(of_warm[0] / units[0]).masked_fill_(dense(users.history[:, warm]) > 0, float("-inf")),
-            text_scores=of_warm[1] / units[1],
-            log_popularity=_centred_log(split.train.popularity)[torch.from_numpy(warm)],
-            warm_liked=dense(hidden_likes[:, warm]),
-            hidden_scores=_at(unseen_part, users, hidden) / units[2],
-            hidden_liked=dense(hidden_likes[:, hidden]),
+    def _learn(self, trials: Sequence[Trial], parts: Parts) -> tuple[Stack, Stack, Merge]:
+        gains = [self._log_gains(trial.train) for trial in trials]
+        of_warm = [
+            trial.candidates({name: trial.of(recipe) for name, recipe in parts.warm.items()}, gain, unseen=False)
+            for trial, gain in zip(trials, gains, strict=True)
+        ]
+        warm = fit_stack(of_warm, n_errors=self.n_errors)
+        scores = [
+            {name: trial.normalised(trial.fitted(recipe), unseen=True) for name, recipe in parts.unseen.items()}
+            for trial in trials
+        ]
+        of_unseen = [
+            trial.candidates(one, {}, unseen=True)
+            for trial, one in zip(trials, scores, strict=True)
+            if bool(trial.hidden.any())
+        ]
+        equal = Stack(dict.fromkeys(parts.unseen, 1.0))
+        unseen = fit_stack(of_unseen, n_errors=2 * self.n_errors, start=equal) if of_unseen else equal
+        merged = [
+            self._heads(trial, parts, one, _product(gain, warm.powers), warm, unseen)
+            for trial, one, gain in zip(trials, scores, gains, strict=True)
+        ]
+        return warm, unseen, fit_merge(merged)
+
+    @staticmethod
+    def _heads(
+        trial: Trial, parts: Parts, scores: Mapping[str, Tensor], gain: Tensor, warm: Stack, unseen: Stack
+    ) -> Heads:
+        of_warm = _summed({name: trial.of(parts.warm[name]).float() for name in warm.weights}, warm)
+        of_unseen = _summed({name: scores[name].float() for name in unseen.weights}, unseen)
+        return heads(
+            trial.in_units(of_warm * gain[torch.from_numpy(trial.columns)], unseen=False),
+            trial.in_units(of_unseen, unseen=True),
+            trial.warm,
+            trial.listed_unseen,
+            trial.met,
+            trial.liked,
         )
 
+    def _fit_parts(self, train: TrainingData, parts: Parts, rng: np.random.Generator) -> None:
+        """Those that count, on everything; parts of one kind become one."""
+        rows, columns = sample(train, rng, ~train.users.is_new)
+        users = train.users.take(rows)
+        self.warm = torch.from_numpy(train.warm)
+        warm, unseen = _Summed(users, columns), _Summed(users, columns)
+        fits = SharedFits(train)
+        for name, weight in self.unseen_stack.weights.items():
+            unseen.add(
+                name, fits.fitted(parts.unseen[name]), weight, ~train.warm if (~train.warm).any() else train.warm
+            )
+        for name, weight in self.warm_stack.weights.items():
+            warm.add(name, fits.fitted(parts.warm[name]), weight, train.warm)
+        self.gain = _product(self._log_gains(train), self.warm_stack.powers)
+        warm.scale_by_spread(self.gain, train.warm)
+        unseen.scale_by_spread(torch.ones(len(train.catalogue)), ~train.warm if (~train.warm).any() else train.warm)
+        self.together, self.order, self.level = warm.together, warm.order, warm.level
+        self.level_scales = {name: scale for name, (scale, _) in warm.levels.items()}
+        self.factors, self.factors_scale = warm.factors, warm.factors_scale
+        self.texts, self.unseen_texts = list(warm.texts.values()), list(unseen.texts.values())
+        self.low_rank: LowRankItemItem | None = None
+        if len(train.catalogue) <= self.dense_limit:
+            weights = torch.zeros(len(train.catalogue), len(train.catalogue))
+            for part in (self.together, self.order):
+                if part is not None:
+                    weights += part.weights
+            for text in self.texts:
+                weights += torch.from_numpy(text.map) @ torch.from_numpy(text.item_vectors).T
+            self.low_rank = factorise(weights * self.gain * self.warm, seed=train.seed)
+
+    def _log_gains(self, train: TrainingData) -> dict[str, Tensor]:
+        """Logarithms of what scores may be multiplied with, by name, (n_items,) each: popularity, and recency for each half-life."""
+        gains = {"popularity": _centred_log(train.popularity)}
+        for place, half_life in enumerate(self.half_lives):
+            gain = Recency(half_life, 1.0).gains(train)
+            of_one = torch.zeros(len(train.warm)) if gain is None else torch.from_numpy(gain).log()
+            gains[f"recency {place}"] = of_one - of_one[torch.from_numpy(train.warm)].mean().nan_to_num()
+        return gains
+
+    def recounted(self, train: TrainingData) -> Self:
+        """The arm at the moment of ``train``: popularity, recent popularity and recency are counted anew."""
+        later = copy(self)
+        later.gain = _product(self._log_gains(train), self.warm_stack.powers)
+        later.level = self._level(train)
+        return later
+
+    def _level(self, train: TrainingData) -> Tensor | None:
+        levels = [scale * LEVELS[name](self.half_life).fit(train).values for name, scale in self.level_scales.items()]
+        return sum(levels[1:], start=levels[0]) if levels else None
+
+    @property
+    def summary(self) -> str:
+        """What was learnt, in one line."""
+        warm = ", ".join(f"{weight:g} {name}" for name, weight in self.warm_stack.weights.items())
+        powers = ", ".join(f"{name}^{power:g}" for name, power in self.warm_stack.powers.items())
+        unseen = ", ".join(f"{weight:g} {name}" for name, weight in self.unseen_stack.weights.items())
+        return f"warm: {warm}{' × ' + powers if powers else ''}; unseen: {self.merge.offset:g} + {self.merge.slope:g} ({unseen})"
+
     def attributes(self) -> dict[str, Any]:
-        values = {**vars(self), "blend_of_parts": asdict(self.blend_of_parts)}
-        values |= {name: getattr(self, name).state() for name in ("warm_part", "text_part", "unseen_part")}
-        if self.low_rank is None:
-            del values["unseen_part"]  # it is text_part
-        else:
-            values["low_rank"] = packed(vars(self.low_rank))
+        values = {name: value for name, value in vars(self).items() if not isinstance(value, (Stack, Merge))}
+        del values["texts"], values["unseen_texts"]
+        values["stacks"] = {"warm": asdict(self.warm_stack), "unseen": asdict(self.unseen_stack)}
+        values["merge"] = asdict(self.merge)
+        for name in ("together", "order", "factors"):
+            part = values[name]
+            values[name] = None if part is None else part.state()
+        for name in ("texts", "unseen_texts"):
+            values |= {f"{name} {text.vector}": text.state() for text in getattr(self, name)}
+        values["low_rank"] = None if self.low_rank is None else packed(vars(self.low_rank))
         return values
 
     def restore(self, state: ArmState) -> Self:
         values = unpacked(state)
-        is_dense = values["low_rank"] is not None
-        values["blend_of_parts"] = Blend(**values["blend_of_parts"])
-        values["text_part"] = AlignedText().restore(values["text_part"])
-        values["warm_part"] = (EaseText() if is_dense else IalsText()).restore(values["warm_part"])
-        if is_dense:
+        stacks = values.pop("stacks")
+        self.warm_stack, self.unseen_stack = Stack(**stacks["warm"]), Stack(**stacks["unseen"])
+        values["merge"] = Merge(**values["merge"])
+        makers: Mapping[str, Any] = {"together": ItemItem, "order": LinearOrder, "factors": IalsText}
+        for name, make in makers.items():
+            if values[name] is not None:
+                values[name] = make().restore(values[name])
+        for name in ("texts", "unseen_texts"):
+            keys = [key for key in values if key.startswith(f"{name} ")]
+            values[name] = [TextMap(**unpacked(values.pop(key))) for key in keys]
+        if values["low_rank"] is not None:
             values["low_rank"] = LowRankItemItem(**unpacked(values["low_rank"]))
-            values["unseen_part"] = ContentToCollaborative(**unpacked(values["unseen_part"]))
-        else:
-            values["unseen_part"] = values["text_part"]
         vars(self).update(values)
         return self
 
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
-        c = self.blend_of_parts
-        text = self.text_part.score(users) / self.text_unit
-        warm = (self.warm_part.score(users) / self.warm_unit + c.blend * text) * self.gain
-        unseen = self.unseen_part.score(users) / self.unseen_unit
-        scores = torch.where(self.warm, warm, c.offset * _lengths(users).sqrt()[:, None] + c.slope * unseen)
+        warm = sum(self._warm_scores(users).values(), start=torch.zeros(len(users), len(self.warm)))
+        unseen = self.merge.offset * roots(users)[:, None] + self.merge.slope * self._unseen_scores(users)
+        scores = torch.where(self.warm, warm * self.gain, unseen)
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
 
-    def parts(self, users: UserBatch, items: NDArray[np.int64]) -> Mapping[str, NDArray[np.float32]]:
-        """Of a warm item what is liked together with the history and what its text says; of an unseen one its text and its head start."""
-        c, places = self.blend_of_parts, torch.from_numpy(items)
-        warm, gain = self.warm[places], self.gain[places]
-        text = self.text_part.score(users).gather(1, places) / self.text_unit
-        taste = self.warm_part.score(users).gather(1, places) / self.warm_unit
-        unseen = self.unseen_part.score(users).gather(1, places) / self.unseen_unit
-        parts = {
-            "liked together": torch.where(warm, taste * gain, 0.0),
-            "text": torch.where(warm, c.blend * text * gain, 0.0),
-            "text of an unseen item": torch.where(warm, 0.0, c.slope * unseen),
-            "offset of an unseen item": torch.where(warm, 0.0, c.offset * _lengths(users).sqrt()[:, None]),
+    def _warm_scores(self, users: UserBatch) -> dict[str, Tensor]:
+        """By name, (n_users, n_items) each, before the gain."""
+        scores = {
+            "liked together": [] if self.together is None else [self.together.score(users)],
+            "taste": [] if self.factors is None else [self.factors_scale * self.factors.score(users)],
+            "in this order": [] if self.order is None else [self.order.score(users)],
+            "text": [text.score(users) for text in self.texts],
+            "popularity": [] if self.level is None else [Level(self.level).score(users)],
         }
+        return {name: sum(some[1:], start=some[0]) for name, some in scores.items() if some}
+
+    def _unseen_scores(self, users: UserBatch) -> Tensor:
+        return sum((text.score(users) for text in self.unseen_texts), start=torch.zeros(len(users), len(self.warm)))
+
+    def parts(self, users: UserBatch, items: NDArray[np.int64]) -> Mapping[str, NDArray[np.float32]]:
+        """Of a warm item what is liked together with the history, what follows it, what its text says and how popular it is; of an unseen one
+        its text and its head start."""
+        places = torch.from_numpy(items)
+        is_warm, gain = self.warm[places], self.gain[places]
+        parts = {
+            name: torch.where(is_warm, scores.gather(1, places) * gain, 0.0)
+            for name, scores in self._warm_scores(users).items()
+        }
+        unseen = self.merge.slope * self._unseen_scores(users).gather(1, places)
+        parts["text of an unseen item"] = torch.where(is_warm, 0.0, unseen)
+        parts["offset of an unseen item"] = torch.where(is_warm, 0.0, self.merge.offset * roots(users)[:, None])
         return {name: part.to(torch.float32).numpy() for name, part in parts.items()}
 
     def queries(self, users: UserBatch) -> Mapping[str, NDArray[np.float32]]:
-        """The texts mapped to taste for what is unseen, and ``taste``, a short form of the item-item weights, for the rest."""
-        text = self.unseen_part.queries(users)
+        """The texts mapped to taste for what is unseen, and ``taste``, a short form of all that ranks warm items, for the rest."""
+        texts = {text.vector: text.query_vectors(users) for text in (self.texts if self.low_rank is None else ())}
+        texts |= {text.vector: text.query_vectors(users) for text in self.unseen_texts}
+        if self.factors is not None:
+            texts["factors"] = self.factors.query_vectors(users)
         if self.low_rank is None:
-            return text
-        return {**text, "taste": np.asarray(users.history @ self.low_rank.history, dtype=np.float32)}
+            return texts
+        taste = np.asarray(users.history @ self.low_rank.history, dtype=np.float32)
+        return {**texts, "taste": np.hstack([taste, roots(users).numpy()[:, None]])}
 
     def stored_vectors(self) -> Mapping[str, NDArray[np.float32]]:
-        return {} if self.low_rank is None else {"taste": self.low_rank.items}
+        stored = {} if self.factors is None else {"factors": self.factors.item_factors}
+        queried = [*self.unseen_texts, *(self.texts if self.low_rank is None else ())]
+        stored |= {text.vector: text.item_vectors for text in queried if text.vector != "text"}
+        if self.low_rank is None:
+            return stored
+        level = torch.zeros(len(self.warm)) if self.level is None else self.level * self.gain
+        return {
+            **stored,
+            "taste": np.hstack([self.low_rank.items, torch.where(self.warm, level, 0.0).numpy()[:, None]]),
+        }
 
     def neighbours(self, users: UserBatch, n: int) -> NDArray[np.int64] | None:
         """The strongest neighbours of the user's last items."""
         return None if self.low_rank is None else latest_neighbours(self.low_rank.neighbours, users, n)
 
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
-        """The history item without which the score would be lowest, both parts together.
+        """The history item without which the score would be lowest, all parts together.
 
         An unseen item's score also loses a step of the offset, which may be negative: an item is named only where its text
         speaks for the listed one, and for more than that step.
         """
-        c = self.blend_of_parts
         places = torch.from_numpy(items).clamp(min=0)
-        text = self.text_part.losses(users, items) / self.text_unit
-        warm = (self.warm_part.losses(users, items) / self.warm_unit + c.blend * text) * self.gain[places][:, None, :]
-        n = _lengths(users)[:, None, None]
-        step = c.offset * (n.sqrt() - (n - 1).clamp(min=0).sqrt())
-        unseen = c.slope * self.unseen_part.losses(users, items) / self.unseen_unit
-        unseen = torch.where(unseen > 0, unseen + step, 0.0)
+        parts: list[ScoredPart] = [part for part in (self.together, self.order, *self.texts) if part is not None]
+        if self.level is not None:
+            parts.append(Level(self.level))
+        of_warm = [part.losses(users, items) for part in parts]
+        if self.factors is not None:
+            of_warm.append(self.factors_scale * self.factors.losses(users, items))
+        warm = sum(of_warm[1:], start=of_warm[0])
+        n = torch.from_numpy(users.lengths.astype(np.float32))[:, None, None]
+        step = self.merge.offset * (n.sqrt() - (n - 1).clamp(min=0).sqrt())
+        text = sum(
+            (part.losses(users, items) for part in self.unseen_texts[1:]),
+            start=self.unseen_texts[0].losses(users, items),
+        )
+        unseen = torch.where(text > 0, self.merge.slope * text + step, 0.0)
         is_warm = self.warm[places]
         named = np.where(is_warm.numpy(), "because", "similar")
-        return reasons_by(torch.where(is_warm[:, None, :], warm, unseen), users, items, named)
+        losses = torch.where(is_warm[:, None, :], warm * self.gain[places][:, None, :], unseen)
+        return reasons_by(losses, users, items, named)
 
 
-def best_penalty(
-    train: TrainingData, share: float, rng: np.random.Generator, representation: Representation = "model"
-) -> float:
-    """The penalty, l2 times its unit, with which aligned text ranks items that were hidden from it best among themselves.
+class _Summed:
+    """Parts, each fitted, brought to units of its spread and weighted; those of one kind are added up."""
 
-    That of :data:`RIDGES` with the best nDCG@10 of their likes, mean over :data:`RIDGE_ROUNDS` drawings of ``share`` of the items.
-    The penalty and not l2 is what is kept for the whole data: how large M is to be expected does not depend on how many events are
-    known. 0 where there are none.
-    """
-    totals, units = np.zeros(len(RIDGES)), np.zeros(RIDGE_ROUNDS)
-    for drawing in range(RIDGE_ROUNDS):
-        split = hold_out(train, share=share, rng=rng)
-        rows, columns = _sample(split.train, rng)
-        users, hidden = split.train.users.take(rows), columns[split.hidden[columns]]
-        liked = dense(split.hidden_likes[rows][:, hidden])
-        arm = AlignedText(representation=representation)
-        vectors = torch.from_numpy(item_vectors(train, arm.text_vectors, "hybrid")[hidden])
-        moments = arm.moments(split.train)
-        units[drawing] = moments.unit
-        for place, fitted in enumerate(arm.path(moments, RIDGES)):
-            scores = torch.from_numpy(fitted.query_vectors(users)) @ vectors.T
-            top = scores.topk(min(K, len(hidden)), dim=1).indices
-            totals[place] += ndcg_of_hits(liked.gather(1, top), liked.sum(dim=1))
-    return float(RIDGES[int(totals.argmax())] * units.mean())
+    def __init__(self, users: UserBatch, columns: NDArray[np.int64]) -> None:
+        self.users, self.columns = users, columns
+        self.met = dense(users.history[:, columns]) > 0
+        self.together: ItemItem | None = None
+        self.order: LinearOrder | None = None
+        self.factors: IalsText | None = None
+        self.factors_scale = 0.0
+        self.levels: dict[str, tuple[float, Level]] = {}
+        self.texts: dict[str, TextMap] = {}
+
+    @property
+    def level(self) -> Tensor | None:
+        values = [scale * level.values for scale, level in self.levels.values()]
+        return sum(values[1:], start=values[0]) if values else None
+
+    def add(self, name: str, part: ScoredPart, weight: float, judged: NDArray[np.bool_]) -> None:
+        """``judged`` are the items over which the spread is taken."""
+        out = self.met | torch.from_numpy(~judged[self.columns])
+        scale = weight / spread(scores_at(part, self.users, self.columns), self.users, out)
+        match part:
+            case LinearOrder():
+                part.weights = part.weights * scale if self.order is None else self.order.weights + part.weights * scale
+                self.order = part
+            case ItemItemRecommender():
+                self.together = ItemItem(
+                    part.weights * scale if self.together is None else self.together.weights + part.weights * scale
+                )
+            case TextMap():
+                summed = [(scale, part)]
+                if part.vector in self.texts:
+                    summed.append((1.0, self.texts[part.vector]))
+                self.texts[part.vector] = TextMap.summed(summed)
+            case Level():
+                self.levels[name] = scale, part
+            case IalsText():
+                self.factors, self.factors_scale = part, scale
+            case _:
+                raise TypeError(f"{type(part).__name__} is no part of the hybrid")
+
+    def scale_by_spread(self, gain: Tensor, judged: NDArray[np.bool_]) -> None:
+        """Brings the sum, times ``gain``, to units of its own spread over ``judged`` items."""
+        parts: list[ScoredPart] = [
+            part for part in (self.together, self.order, *self.texts.values()) if part is not None
+        ]
+        if self.level is not None:
+            parts.append(Level(self.level))
+        scores = [scores_at(part, self.users, self.columns) for part in parts]
+        if self.factors is not None:
+            scores.append(self.factors_scale * scores_at(self.factors, self.users, self.columns))
+        total = sum(scores[1:], start=scores[0]) * gain[torch.from_numpy(self.columns)]
+        unit = spread(total, self.users, self.met | torch.from_numpy(~judged[self.columns]))
+        for part in (self.together, self.order):
+            if part is not None:
+                part.weights = part.weights / unit
+        self.texts = {vector: TextMap.summed([(1 / unit, text)]) for vector, text in self.texts.items()}
+        self.levels = {name: (scale / unit, level) for name, (scale, level) in self.levels.items()}
+        self.factors_scale /= unit
 
 
-def _sample(train: TrainingData, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Users and items to calibrate on: all of them while they make no more than :data:`CELLS` scores."""
-    n_users, n_items = train.users.history.shape
-    columns = np.sort(rng.permutation(n_items)[:20_000])
-    rows = np.sort(rng.permutation(n_users)[: max(1, CELLS // max(len(columns), 1))])
-    return rows, columns
+def _summed(scores: Mapping[str, Tensor], stack: Stack) -> Tensor:
+    named = list(stack.weights.items())
+    return sum((weight * scores[name] for name, weight in named[1:]), start=named[0][1] * scores[named[0][0]])
 
 
-def _at(part: ScoredPart, users: UserBatch, columns: NDArray[np.int64]) -> Tensor:
-    """Scores of ``columns`` for each user, (n_users, n_columns); whole rows at a time, which beats gathering the items' vectors."""
-    places = torch.from_numpy(columns)
-    step = max(1, CELLS // max(1, users.history.shape[1]))
-    blocks = [part.score(users.take(slice(start, start + step)))[:, places] for start in range(0, len(users), step)]
-    return torch.cat(blocks) if blocks else torch.zeros(0, len(columns))
-
-
-def _lengths(users: UserBatch) -> Tensor:
-    return torch.from_numpy(users.lengths.astype(np.float32))
-
-
-def _unit(scores: Tensor, users: UserBatch, columns: NDArray[np.int64]) -> float:
-    """:func:`~recsat.arms.hybrid.blend.spread` of the scores of items in ``columns`` that the users have not met."""
-    unmet = dense(users.history[:, columns]) == 0
-    return spread(scores[unmet][:, None], _lengths(users)[:, None].expand_as(scores)[unmet])
+def _product(log_gains: Mapping[str, Tensor], powers: Mapping[str, float]) -> Tensor:
+    """What scores are multiplied with, (n_items,)."""
+    return torch.exp(
+        sum((power * log_gains[name] for name, power in powers.items()), start=0 * log_gains["popularity"])
+    )
 
 
 def _centred_log(popularity: NDArray[np.float32]) -> Tensor:

@@ -14,14 +14,15 @@ from recsat.arms.linear.padded import PADDING, at_candidates
 from recsat.contract.interactions import TrainingData
 from recsat.errors import RunError
 
-Representation = Literal["model", "words", "permuted", "masked"]
-"""What reads the texts for an arm: the run's encoder; words without a model; and two controls, the encoder's vectors handed to other
-items, and its vectors of texts without their names."""
+Representation = Literal["model", "words", "permuted", "masked", "both"]
+"""What reads the texts for an arm: the run's encoder; words without a model; two controls, the encoder's vectors handed to other
+items, and its vectors of texts without their names; and both, the encoder's vectors with the words' beside them."""
 TEXT_VECTORS: Mapping[Representation, str] = {
     "model": "text",
     "words": "words",
     "permuted": "permuted",
     "masked": "masked",
+    "both": "both",
 }
 """The centred item vectors of each representation, by the name that training data and store give them."""
 
@@ -33,8 +34,17 @@ def text_vectors_name(representation: Representation) -> str:
     return TEXT_VECTORS[representation]
 
 
-def item_vectors(train: TrainingData, name: str, arm: str) -> NDArray[np.float32]:
-    """The item vectors called ``name``; raises :class:`RunError` that names the arm and the stage that is missing."""
+def item_vectors(train: TrainingData, name: str, arm: str, words_share: float = 0.5) -> NDArray[np.float32]:
+    r"""The item vectors called ``name``; raises :class:`RunError` that names the arm and the stage that is missing.
+
+    ``both`` are :math:`[\sqrt{1 - s}\, e^{\text{text}}, \sqrt{s}\, e^{\text{words}}]` with s = ``words_share``: inner products are the weighted mean of those of
+    the two blocks, and a ridge on them is a ridge for each block, in the ratio of the shares.
+    """
+    if name == "both":
+        if not 0 <= words_share <= 1:
+            raise ValueError(f"words_share must lie in [0, 1], not {words_share}")
+        text, words = (item_vectors(train, block, arm) for block in ("text", "words"))
+        return np.hstack([np.float32(np.sqrt(1 - words_share)) * text, np.float32(np.sqrt(words_share)) * words])
     if name not in train.vectors:
         raise RunError(
             f"{arm} arm: the training data have no item vectors named {name!r}. Run the embed stage first, or leave the arm out."

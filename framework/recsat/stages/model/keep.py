@@ -39,7 +39,7 @@ from recsat.stages.model.files import (
 from recsat.stages.model.histories import everybody
 from recsat.stages.model.rules import asks_of_users, item_masks
 from recsat.stages.prepare import read_split
-from recsat.stages.trial.fold import filter_context, serve_known, validation_fold
+from recsat.stages.trial.fold import filter_context, last_moment, serve_known, validation_fold
 from recsat.stages.trial.inputs import RunInputs, embedded_inputs
 from recsat.stages.trial.request import request_of, reranker_of
 from recsat.stages.trial.rerank import with_reranker
@@ -74,7 +74,8 @@ def keep_arm(context: StageContext, result: Result, arm: str, target: Path) -> M
     inputs = embedded_inputs(context)
     known = context.dataset.events
     at_end = filter_context(inputs, known)
-    served = serve_known(inputs, [], known, at_end)
+    protocol = result.splits[0].protocol
+    served = serve_known(inputs, [], known, at_end, protocol=protocol, now=last_moment(known))
     reranker = _reranker(context, inputs, spec, parameters, served, first)
     recommender = spec.make(**parameters)
     for name, part in ((arm, recommender), (context.config.rank.reranker, reranker)):

@@ -17,11 +17,11 @@ from recsat.arms.profile_text import ProfileText
 from recsat.arms.saved import ArmItems, load_arm
 from recsat.config.settings import RunConfig
 from recsat.config.sources import check_domain_config
-from recsat.contract.arm import Recommender
+from recsat.contract.arm import Recommender, Recounted
 from recsat.contract.domain import CandidateFilter, Domain, FilterContext
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.contract.reranker import LearnedReranker, TextReranker
-from recsat.data.moments import latest
+from recsat.data.moments import LIKELY, latest
 from recsat.errors import ConfigError, SavedModelError
 from recsat.lists.filters import FilterPlan, plan_filters
 from recsat.lists.make import Steps, lists_of, steps_of
@@ -223,7 +223,7 @@ class Model:
         """``users``, each once, under these ``filters`` alone."""
         batch = self.histories.batch(list(dict.fromkeys(users)))
         plan = plan_filters(filters, self.catalogue, batch.ids, self.tables.of_items)
-        return ModelAudience(self.catalogue, batch, plan, self.fallbacks)
+        return ModelAudience(self.catalogue, replace(batch, now=self.now), plan, self.fallbacks)
 
     def asking(self, users: UserBatch, k: int | None = None) -> Request:
         """The run's request for lists of ``k`` items, with a reranker that reads told what it needs of ``users``."""
@@ -241,10 +241,11 @@ class Model:
         return [user for user, row in zip(users, rows.tolist(), strict=True) if row < 0]
 
     def after(self, events: pl.DataFrame, users: Sequence[str] | None = None) -> Model:
-        """The model as if it had known later ``events`` of the domain; nothing is fitted but the popularity that fallbacks go by.
+        """The model as if it had known later ``events`` of the domain; nothing is fitted, and what arm and fallbacks count moves.
 
         Events on items that the catalogue does not have are left aside. With ``users`` it serves these alone, at the price of theirs,
-        and popularity stays; without, everybody, and popularity moves. See :mod:`recsat.stages.model.fold_in`.
+        and counts stay; without, everybody, and popularity and recency move (:class:`~recsat.contract.arm.Recounted`). See
+        :mod:`recsat.stages.model.fold_in`.
         """
         known = events.filter(pl.col("item_id").is_in(self.catalogue.items["item_id"].implode()))
         model = replace(
@@ -253,11 +254,17 @@ class Model:
             later=known if self.later is None else pl.concat([self.later, known]),
         )
         vars(model)["topics"] = self.topics  # of items alone
-        return (
-            model
-            if users is not None
-            else replace(model, fallbacks=[_popular_in(model, one) for one in self.fallbacks])
-        )
+        return model if users is not None else model.recounted()
+
+    def recounted(self) -> Model:
+        """The model whose arm and fallbacks have counted anew what is known now."""
+
+        def moved(arm: Recommender) -> Recommender:
+            return arm.recounted(self.train) if isinstance(arm, Recounted) else arm
+
+        model = replace(self, arm=moved(self.arm), fallbacks=[moved(one) for one in self.fallbacks])
+        vars(model)["topics"] = self.topics
+        return model
 
     @cached_property
     def filters(self) -> Mapping[str, CandidateFilter]:
@@ -285,7 +292,18 @@ class Model:
     def train(self) -> TrainingData:
         """What the arm was fitted on, with the item vectors that the model has."""
         users, raters = self.histories.learnt_from, self.histories.raters
-        return TrainingData(self.catalogue, users, self.vectors, seed=self.card.seed, raters=raters)
+        return TrainingData(self.catalogue, users, self.vectors, seed=self.card.seed, raters=raters, now=self.now)
+
+    @cached_property
+    def now(self) -> float | None:
+        """The moment at which lists are made, seconds since 1970: that of the last known event; None where events have no times."""
+        times = self.histories.times
+        if (
+            times is None or not times.nnz or float(times.data.max()) < LIKELY[0]
+        ):  # positions stand for times that no event has
+            return None
+        last = None if self.later is None else latest(self.later["timestamp"])
+        return max([self.card.last_event, *([] if last is None else [last])]).timestamp()
 
 
 def served_in(path: Path, domain: str | None, tenant: str) -> Path | None:
@@ -297,13 +315,6 @@ def served_in(path: Path, domain: str | None, tenant: str) -> Path | None:
     if served is None and domain is not None:
         raise SavedModelError(f"no model of domain {domain!r} is served in {path}. Promote one: recsat promote RUN.")
     return None if served is None else served.path
-
-
-def _popular_in(model: Model, fallback: Recommender) -> Recommender:
-    """``fallback``, or where it counts users, one that counts those of ``model``."""
-    if isinstance(fallback, MarketPopularity):
-        return MarketPopularity(prior_users=fallback.prior_users).fit(model.train)
-    return fallback
 
 
 def _config(files: ModelFiles, card: ModelCard) -> RunConfig:

@@ -68,17 +68,23 @@ def serve_known(
     *,
     filters: Mapping[str, CandidateFilter] | None = None,
     universe: pl.Series | None = None,
+    protocol: str | None = None,
+    now: datetime | None = None,
 ) -> Served:
-    """``user_ids`` served when the ``known`` events are all that has happened.
+    """``user_ids`` served when the ``known`` events are all that has happened, at the moment ``now`` where there is one (see
+    :class:`~recsat.contract.interactions.TrainingData`).
 
     ``filters`` stand for those of the run where they are given; ``universe`` has the ids of the items that can be candidates at
-    all (None: the whole catalogue).
+    all (None: the whole catalogue); ``protocol`` is that of the split whose part this is.
     """
     catalogue, domain = inputs.catalogue, inputs.domain
     liked = known.filter(domain.positive)
 
+    moment = None if now is None else now.timestamp()
+
     def histories(ids: Sequence[str]) -> UserBatch:
-        return with_markets(user_batch(liked, ids, catalogue), inputs.dataset.users, domain.market)
+        batch = replace(user_batch(liked, ids, catalogue), now=moment)
+        return with_markets(batch, inputs.dataset.users, domain.market)
 
     train = TrainingData(
         catalogue,
@@ -86,6 +92,8 @@ def serve_known(
         inputs.vectors,
         seed=inputs.seed,
         raters=raters_of(known, domain.positive, domain.rating, catalogue),
+        protocol=protocol,
+        now=moment,
     )
     users = with_ratings(with_profiles(histories(user_ids), inputs), known, domain.rating, catalogue)
     plan = plan_filters(
@@ -110,7 +118,8 @@ def _fold(
     relevant = held_out.filter(inputs.domain.positive).select("user_id", "item_id").unique()
     users = relevant["user_id"].unique().sort()
     context = filter_context(inputs, known, Withheld(later, split.protocol))
-    served = serve_known(inputs, users.to_list(), known, context, universe=universe)
+    now = cut_of(later) if split.protocol == "timeline" else None
+    served = serve_known(inputs, users.to_list(), known, context, universe=universe, protocol=split.protocol, now=now)
     return Fold(
         served.train,
         served.users,
@@ -119,6 +128,19 @@ def _fold(
         relevant=_reachable(relevant, served.plan, users, inputs.catalogue),
         held_out=held_out,
     )
+
+
+def cut_of(later: pl.DataFrame) -> datetime:
+    """The cut of a timeline: the moment that opens its ``later`` part, of which the earlier one has no event."""
+    cut = later["timestamp"].min()
+    assert isinstance(cut, datetime), "a timeline has times, and events after its cut"
+    return cut
+
+
+def last_moment(events: pl.DataFrame) -> datetime | None:
+    """When the last of ``events`` was; None where one has no time."""
+    last = events["timestamp"].max()
+    return last if isinstance(last, datetime) and not events["timestamp"].null_count() else None
 
 
 def filter_context(inputs: RunInputs, known: pl.DataFrame, withheld: Withheld | None = None) -> FilterContext:

@@ -1,0 +1,213 @@
+"""The parts that the hybrid may be made of. Their settings are in units of the data, so that one grid serves data of any size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsat.arms.aligned import AlignedText
+from recsat.arms.ease_text import drawn_towards_texts, gram_of
+from recsat.arms.hybrid.text_map import TextMap, carried
+from recsat.arms.ials_text import IalsText
+from recsat.arms.linear.inner_products import item_vectors
+from recsat.arms.linear.item_item import ItemItemRecommender
+from recsat.arms.linear_order import LinearOrder
+from recsat.arms.recency import decayed_counts
+from recsat.contract.arm import ArmState
+from recsat.contract.interactions import TrainingData, UserBatch
+
+SESSION_SECONDS = 600.0
+
+
+class ScoredPart(Protocol):
+    """What the hybrid needs of a fitted part. Scores are sums over the history, but for the weights that moments get by their age."""
+
+    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor: ...
+
+    def state(self) -> ArmState: ...
+
+    def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
+        """What the score of list place k loses when history place h is taken away, (B, H, k)."""
+        ...
+
+
+class ItemItem(ItemItemRecommender):
+    """Item-item weights that are given."""
+
+    def __init__(self, weights: Tensor | None = None) -> None:
+        if weights is not None:
+            self.weights = weights
+
+    def fit(self, train: TrainingData) -> Self:
+        return self
+
+
+class Recipe(Protocol):
+    """How a part is fitted to whatever data; equal recipes give equal parts."""
+
+    def fit(self, train: TrainingData) -> ScoredPart: ...
+
+
+@dataclass(frozen=True)
+class Together:
+    """EASE, drawn towards what the texts of ``vector`` say where ``prior`` is above 0; see :class:`~recsat.arms.ease_text.EaseText`."""
+
+    l2: float
+    """In mean likes of a liked item, as ``prior``."""
+    length_power: float
+    prior: float = 0.0
+    vector: str | None = None
+    session_share: float = 0.0
+    text_l2: float = 0.2
+    """In mean eigenvalues of the texts' Gram matrix."""
+
+    def fit(self, train: TrainingData) -> ItemItem:
+        return self.solve(train, self.gram(train))
+
+    def gram(self, train: TrainingData) -> Tensor:
+        """float32; what recipes of one ``length_power`` and ``session_share`` have in common."""
+        return gram_of(train, self.length_power, self.session_share, SESSION_SECONDS).float()
+
+    def solve(self, train: TrainingData, gram: Tensor) -> ItemItem:
+        unit = mean_likes(train)
+        if self.vector is None:
+            return ItemItem(drawn_towards_texts(gram, self.l2 * unit, 0.0, None))
+        E = item_vectors(train, self.vector, "hybrid")
+        text_l2 = self.text_l2 * text_unit(train, self.vector)
+        return ItemItem(drawn_towards_texts(gram, self.l2 * unit, self.prior * unit, E, text_l2))
+
+
+@dataclass(frozen=True)
+class Order:
+    """What came before what; see :class:`~recsat.arms.linear_order.LinearOrder`. Units as in :class:`Together`."""
+
+    l2: float
+    prior: float = 0.0
+    vector: str | None = None
+    history_decay: float | None = 4.0
+
+    def fit(self, train: TrainingData) -> LinearOrder:
+        unit = mean_likes(train)
+        arm = LinearOrder(l2=self.l2 * unit, prior=self.prior * unit, history_decay=self.history_decay)
+        if self.vector is not None:
+            arm.text_vectors = self.vector
+            arm.text_l2 = 0.2 * text_unit(train, self.vector)
+        return arm.fit(train)
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """Texts mapped to taste; ``penalty`` is absolute, for how large a map is to be expected does not depend on how many events are known."""
+
+    penalty: float
+    vector: str
+
+    def fit(self, train: TrainingData) -> TextMap:
+        arm = AlignedText(l2=1.0)
+        arm.text_vectors = arm.vector = self.vector
+        fitted = arm.fit_penalised(train, self.penalty)
+        return TextMap(fitted.item_vectors, self.vector, (fitted.item_vectors @ fitted.mapping).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Plain likeness of texts."""
+
+    vector: str
+
+    def fit(self, train: TrainingData) -> TextMap:
+        E = item_vectors(train, self.vector, "hybrid")
+        return TextMap(E, self.vector, E)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """The scores of ``source``, carried along texts; ``l2`` in mean eigenvalues of the texts' Gram matrix."""
+
+    source: Together
+    vector: str
+    l2: float
+
+    def fit(self, train: TrainingData) -> TextMap:
+        return self.of(self.source.fit(train).weights, train)
+
+    def of(self, weights: Tensor, train: TrainingData) -> TextMap:
+        return carried(item_vectors(train, self.vector, "hybrid"), self.vector, weights, train.warm, self.l2)
+
+
+@dataclass(frozen=True)
+class Factors:
+    """iALS with a prior from the texts of ``vector``; see :class:`~recsat.arms.ials_text.IalsText`."""
+
+    vector: str
+    regularisation: float = 30.0
+
+    def fit(self, train: TrainingData) -> IalsText:
+        arm = IalsText(regularisation=self.regularisation)
+        arm.text_vectors = self.vector
+        return arm.fit(train)
+
+
+@dataclass(frozen=True)
+class Liked:
+    """Popularity: log(1 + likes) of an item, the same for everybody."""
+
+    def fit(self, train: TrainingData) -> Level:
+        return Level(torch.log1p(torch.from_numpy(train.popularity)))
+
+
+@dataclass(frozen=True)
+class LikedOfLate:
+    """Recent popularity: log(1 + likes, each halved every ``half_life`` seconds before now); all likes where the data have no moment."""
+
+    half_life: float
+
+    def fit(self, train: TrainingData) -> Level:
+        times = train.users.times
+        if times is None or train.now is None:
+            return Liked().fit(train)
+        return Level(torch.log1p(torch.from_numpy(decayed_counts(times, train.now, self.half_life))))
+
+
+@dataclass(frozen=True)
+class Level:
+    r"""A value of each item, times √(history length) as other parts grow with it: :math:`s_{ui} = \sqrt{|H_u|}\, b_i`."""
+
+    values: Tensor
+
+    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
+        return roots(users)[:, None] * self.values
+
+    def state(self) -> ArmState:
+        return ArmState({"values": self.values.numpy()})
+
+    def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
+        """A history shorter by one has a smaller root, whichever item is gone."""
+        n = torch.from_numpy(users.lengths.astype(np.float32))
+        step = n.sqrt() - (n - 1).clamp(min=0).sqrt()
+        width = max(1, int(users.lengths.max(initial=0)))
+        return (step[:, None] * self.values[torch.from_numpy(items).clamp(min=0)])[:, None, :].expand(-1, width, -1)
+
+
+def mean_likes(train: TrainingData) -> float:
+    """Mean number of likes of the items that have any; 1 where none has."""
+    warm = train.popularity[train.warm]
+    return float(warm.mean()) if len(warm) else 1.0
+
+
+def text_unit(train: TrainingData, vector: str) -> float:
+    """Mean eigenvalue of EᵀE."""
+    E = item_vectors(train, vector, "hybrid")
+    length = float(np.linalg.norm(E))
+    unit: float = length * length / E.shape[1]
+    return max(unit, 1e-6)
+
+
+def roots(users: UserBatch) -> Tensor:
+    """√(history length) of each user, (n_users,)."""
+    return torch.from_numpy(np.sqrt(users.lengths).astype(np.float32))

@@ -1,0 +1,196 @@
+"""Finds, on held-out likes, the settings of each part; what the parts are worth together is for the stack to say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recsat.arms.aligned import AlignedText
+from recsat.arms.hybrid.parts import Aligned, Carried, Factors, Liked, LikedOfLate, Likeness, Order, Recipe, Together
+from recsat.arms.hybrid.text_map import TextMap
+from recsat.arms.hybrid.trial import Trial
+from recsat.arms.linear.order import moments_of
+
+L2 = (1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)
+"""Ridges of item-item weights, in mean likes of a liked item; climbed from the third."""
+TOTALS, SHARES = (1.0, 3.0), (0.85, 0.5)
+"""Ridge and text prior together, in the ridge that is best without texts; and the prior's share of them."""
+SESSION_SHARE = 0.5
+ORDER_L2 = (3.0, 1.0, 10.0)
+ORDER_PRIORS = (2.0, 6.0)
+DECAYS: tuple[float | None, ...] = (4.0, 2.0, 8.0, None)
+RIDGES = (5.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+CARRIED_L2 = (0.3, 0.03, 3.0)
+FACTORS_L2 = (30.0, 10.0)
+LARGE = 5_000
+"""With more items a fit takes long enough that one setting of each kind is tried, the middle of its grid."""
+AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
+ENOUGH_USERS = 400
+"""Settings are tried on as many of the first trials as have so many users; the rest see the best alone."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The best recipe of each part, by name: those that rank warm items, and those that rank unseen ones."""
+
+    warm: Mapping[str, Recipe]
+    unseen: Mapping[str, Recipe]
+
+
+def search(
+    trials: Sequence[Trial], vectors: Sequence[str], *, dense: bool, by_time: bool, half_life: float | None = None
+) -> Parts:
+    """``vectors`` are the item vectors that may be read; ``dense``: item-item weights fit; ``by_time``: what comes next is judged;
+    ``half_life`` is that of recent popularity, in seconds, where there is one."""
+    first = _first(trials)
+    large = any(len(trial.train.catalogue) > LARGE for trial in first)
+    warm: dict[str, Recipe] = {"popularity": Liked()}
+    if half_life is not None:
+        warm["recent popularity"] = LikedOfLate(half_life)
+    unseen: dict[str, Recipe] = {}
+    source = None
+    if dense:
+        together, source = _middle_together(vectors) if large else _together(first, vectors)
+        warm |= together
+        if by_time and any(_has_order(trial) for trial in first):
+            warm |= _middle_order(first, vectors) if large else _order(first, vectors)
+    factors = [Factors(vectors[0], regularisation) for regularisation in FACTORS_L2]
+    if any(map(len, trials)) and not (dense and large):
+        warm["factors"] = best_of(first, factors) if dense else factors[0]
+    for vector in vectors:
+        warm[f"aligned {vector}"], unseen[f"aligned {vector}"] = _aligned(trials, vector)
+        warm[f"likeness {vector}"] = unseen[f"likeness {vector}"] = Likeness(vector)
+        if source is not None:
+            unseen[f"carried {vector}"] = _carried(first, source, vector)
+    return Parts(warm, unseen)
+
+
+def best_of(trials: Sequence[Trial], recipes: Iterable[AnyRecipe]) -> AnyRecipe:
+    """The recipe with the best nDCG@10 among warm items, mean over users; the first of those that are level."""
+    settings = list(recipes)
+    values = [_mean(trial.ndcg(trial.of(recipe)) for trial in trials) for recipe in settings]
+    return settings[int(np.argmax(values))]
+
+
+def _climbed(trials: Sequence[Trial], recipes: Sequence[AnyRecipe], *, start: int) -> AnyRecipe:
+    """The best of ``recipes`` in their order, from ``start`` on uphill."""
+    place = start
+    while True:
+        beside = recipes[max(0, place - 1) : place + 2]
+        best = best_of(trials, sorted(beside, key=lambda one: one != recipes[place]))
+        if best == recipes[place]:
+            return best
+        place = recipes.index(best)
+
+
+def _together(trials: Sequence[Trial], vectors: Sequence[str]) -> tuple[dict[str, Recipe], Together]:
+    """Item-item weights without texts, with each of ``vectors`` for a prior, and with likes close in time; and the best of them."""
+    plain = _climbed(trials, [Together(l2, 0.5) for l2 in L2], start=2)
+    plain = best_of(trials, [plain, *(replace(plain, length_power=0.0, l2=plain.l2 * step) for step in (1.0, 3.0))])
+    family: dict[str, Recipe] = {"together": plain}
+    priors = [
+        replace(plain, l2=plain.l2 * total * (1 - share), prior=plain.l2 * total * share, vector=vectors[0])
+        for total in TOTALS
+        for share in SHARES
+    ]
+    of_first = best_of(trials, priors)
+    family |= {f"together {vector}": replace(of_first, vector=vector) for vector in vectors}
+    best = best_of(trials, [plain, *(replace(of_first, vector=vector) for vector in vectors)])
+    if any(trial.train.users.times is not None for trial in trials):
+        family["together in sessions"] = replace(best, session_share=SESSION_SHARE)
+    _keep(trials, family.values())
+    return family, best
+
+
+def _middle_together(vectors: Sequence[str]) -> tuple[dict[str, Recipe], Together]:
+    best = Together(1.5, 0.5, prior=8.5, vector=vectors[0])
+    return {f"together {vectors[0]}": best}, best
+
+
+def _middle_order(trials: Sequence[Trial], vectors: Sequence[str]) -> dict[str, Recipe]:
+    """Decays are chosen as ever, on the weights with the first prior: they need no other fit."""
+    best = _with_decay(trials, Order(3.0, prior=6.0, vector=vectors[0]))
+    return {"order": replace(best, prior=0.0, vector=None), f"order {vectors[0]}": best}
+
+
+def _order(trials: Sequence[Trial], vectors: Sequence[str]) -> dict[str, Recipe]:
+    plain = _with_decay(trials, best_of(trials, [Order(l2) for l2 in ORDER_L2]))
+    family: dict[str, Recipe] = {"order": plain}
+    for vector in vectors:
+        family[f"order {vector}"] = best_of(
+            trials, [replace(plain, prior=plain.l2 * prior, vector=vector) for prior in ORDER_PRIORS]
+        )
+    return family
+
+
+def _with_decay(trials: Sequence[Trial], recipe: Recipe) -> Order:
+    """Other decays of the history need no other fit."""
+    assert isinstance(recipe, Order)
+    totals = np.zeros(len(DECAYS))
+    for trial in trials:
+        fitted = recipe.fit(trial.train)
+        for place, decay in enumerate(DECAYS):
+            fitted.history_decay = decay
+            totals[place] += float(torch.nansum(trial.ndcg(trial.normalised(fitted))))
+    return replace(recipe, history_decay=DECAYS[int(totals.argmax())])
+
+
+def _aligned(trials: Sequence[Trial], vector: str) -> tuple[Aligned, Aligned]:
+    """With the penalties that rank warm items best, and hidden ones; means over the trials of what each ridge is in absolute terms."""
+    warm, unseen, units = np.zeros(len(RIDGES)), np.zeros(len(RIDGES)), []
+    for trial in trials:
+        arm = AlignedText(l2=RIDGES[0])
+        arm.text_vectors = vector
+        moments = arm.moments(trial.train)
+        units.append(moments.unit)
+        for place, fitted in enumerate(arm.path(moments, RIDGES)):
+            part = TextMap(fitted.item_vectors, vector, (fitted.item_vectors @ fitted.mapping).astype(np.float32))
+            warm[place] += float(torch.nansum(trial.ndcg(trial.normalised(part))))
+            if bool(trial.hidden.any()):
+                unseen[place] += float(torch.nansum(trial.ndcg(trial.normalised(part, unseen=True), unseen=True)))
+    unit = float(np.mean(units))
+    of_warm, of_unseen = (RIDGES[int(totals.argmax())] * unit for totals in (warm, unseen))
+    return Aligned(of_warm, vector), Aligned(of_unseen, vector)
+
+
+def _carried(trials: Sequence[Trial], source: Together, vector: str) -> Carried:
+    totals = np.zeros(len(CARRIED_L2))
+    for trial in trials:
+        if not bool(trial.hidden.any()):
+            continue
+        for place, l2 in enumerate(CARRIED_L2):
+            part = trial.fitted(Carried(source, vector, l2))
+            totals[place] += float(torch.nansum(trial.ndcg(trial.normalised(part, unseen=True), unseen=True)))
+    return Carried(source, vector, CARRIED_L2[int(totals.argmax())])
+
+
+def _first(trials: Sequence[Trial]) -> Sequence[Trial]:
+    """As many of the first as have :data:`ENOUGH_USERS`, at least one."""
+    total = 0
+    for n, trial in enumerate(trials, start=1):
+        total += len(trial)
+        if total >= ENOUGH_USERS:
+            return trials[:n]
+    return trials
+
+
+def _keep(trials: Sequence[Trial], recipes: Iterable[Recipe]) -> None:
+    of_these = tuple(recipes)
+    for trial in trials:
+        trial.forget(*of_these)
+
+
+def _has_order(trial: Trial) -> bool:
+    users = trial.train.users
+    return bool((moments_of(users.history, users.times) > 0).any())
+
+
+def _mean(values: Iterable[Tensor]) -> float:
+    together = torch.cat(list(values))
+    judged = together[~torch.isnan(together)]
+    return float(judged.mean()) if len(judged) else 0.0

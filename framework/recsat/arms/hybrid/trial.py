@@ -1,0 +1,131 @@
+"""One hold-out on which the hybrid tries its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsat.arms.hybrid.holdout import HoldOut
+from recsat.arms.hybrid.parts import Carried, ItemItem, Recipe, ScoredPart, Together, roots
+from recsat.arms.hybrid.stack import Candidates, K, candidates, ndcg_of_hits
+from recsat.arms.linear.padded import dense
+from recsat.contract.interactions import TrainingData, UserBatch
+
+CELLS = 2**23  # user-item scores of one part that a trial looks at: more users or items are sampled
+
+FEWEST_USERS = 1_500
+
+
+class SharedFits:
+    """Fits recipes on one set of training data; what several have in common is made once, the latest of each kind kept."""
+
+    def __init__(self, train: TrainingData) -> None:
+        self.train = train
+        self._grams: dict[tuple[float, float], Tensor] = {}
+        self._weights: tuple[Together, Tensor] | None = None
+
+    def fitted(self, recipe: Recipe) -> ScoredPart:
+        match recipe:
+            case Together():
+                return ItemItem(self.weights(recipe))
+            case Carried():
+                return recipe.of(self.weights(recipe.source), self.train)
+            case _:
+                return recipe.fit(self.train)
+
+    def weights(self, recipe: Together) -> Tensor:
+        if self._weights is None or self._weights[0] != recipe:
+            key = recipe.length_power, recipe.session_share
+            if key not in self._grams:
+                self._grams[key] = recipe.gram(self.train)
+            self._weights = recipe, recipe.solve(self.train, self._grams[key]).weights
+        return self._weights[1]
+
+
+class Trial:
+    """Fits recipes on what a hold-out left, and keeps their scores, in units of their spread, of a sample of users and items."""
+
+    def __init__(self, split: HoldOut, rng: np.random.Generator) -> None:
+        self.train = split.train
+        with_history = ~self.train.users.is_new & (np.diff(split.hidden_likes.indptr) > 0)
+        rows, self.columns = sample(self.train, rng, with_history)
+        self.users = self.train.users.take(rows)
+        self.rows = torch.from_numpy(rows)
+        self.liked = dense(split.hidden_likes[rows][:, self.columns])
+        self.met = dense(self.users.history[:, self.columns]) > 0
+        self.warm = torch.from_numpy(self.train.warm[self.columns])
+        self.hidden = torch.from_numpy(split.hidden[self.columns])
+        listed = ~self.train.warm if split.lists_hidden else ~self.train.warm & ~split.hidden
+        self.listed_unseen = torch.from_numpy(listed[self.columns])
+        self.scores: dict[Recipe, Tensor] = {}
+        self.fitted = SharedFits(self.train).fitted
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def normalised(self, part: ScoredPart, *, unseen: bool = False) -> Tensor:
+        """Scores in units of their spread, over √(history length), half precision."""
+        scores = scores_at(part, self.users, self.columns) / roots(self.users)[:, None]
+        return self.in_units(scores, unseen=unseen).half()
+
+    def in_units(self, scores: Tensor, *, unseen: bool) -> Tensor:
+        """``scores`` over √(history length), (n_users, n_columns), in units of their spread among warm or among hidden items."""
+        unit = spread(
+            scores * roots(self.users)[:, None], self.users, self.met | ~(self.hidden if unseen else self.warm)
+        )
+        return scores / unit
+
+    def of(self, recipe: Recipe) -> Tensor:
+        """The normalised scores of ``recipe``, kept until :meth:`forget`."""
+        if recipe not in self.scores:
+            self.scores[recipe] = self.normalised(self.fitted(recipe))
+        return self.scores[recipe]
+
+    def forget(self, *recipes: Recipe) -> None:
+        """Keeps no other scores than those of ``recipes``."""
+        self.scores = {recipe: scores for recipe, scores in self.scores.items() if recipe in recipes}
+
+    def ndcg(self, scores: Tensor, *, unseen: bool = False) -> Tensor:
+        """nDCG@10 of each user among warm items, or among those hidden; nan where nothing is to be found."""
+        out = self.out(unseen=unseen)
+        top = scores.float().masked_fill(out, float("-inf")).topk(min(K, scores.shape[1]), dim=1).indices
+        liked = self.liked.masked_fill(out, 0.0)
+        return ndcg_of_hits(liked.gather(1, top), liked.sum(dim=1))
+
+    def out(self, *, unseen: bool) -> Tensor:
+        """What is in no list, (n_users, n_columns)."""
+        return (self.met | ~self.warm) if not unseen else (~self.hidden).expand_as(self.met)
+
+    def candidates(self, parts: Mapping[str, Tensor], log_gains: Mapping[str, Tensor], *, unseen: bool) -> Candidates:
+        of_columns = {name: gain[torch.from_numpy(self.columns)] for name, gain in log_gains.items()}
+        return candidates(parts, of_columns, self.liked, self.out(unseen=unseen), self.rows)
+
+
+def sample(
+    train: TrainingData, rng: np.random.Generator, eligible: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """``eligible`` users and items to calibrate on: all of them while they make no more than :data:`CELLS` scores."""
+    n_users, n_items = train.users.history.shape
+    columns = np.sort(rng.permutation(n_items)[:20_000])
+    users = np.arange(n_users) if eligible is None else np.flatnonzero(eligible)
+    return np.sort(rng.permutation(users)[: max(FEWEST_USERS, CELLS // max(len(columns), 1))]), columns
+
+
+def scores_at(part: ScoredPart, users: UserBatch, columns: NDArray[np.int64]) -> Tensor:
+    """Scores of ``columns`` for each user, (n_users, n_columns); whole rows at a time, which beats gathering the items' vectors."""
+    places = torch.from_numpy(columns)
+    step = max(1, CELLS // max(1, users.history.shape[1]))
+    blocks = [part.score(users.take(slice(start, start + step)))[:, places] for start in range(0, len(users), step)]
+    return torch.cat(blocks) if blocks else torch.zeros(0, len(columns))
+
+
+def spread(scores: Tensor, users: UserBatch, out: Tensor) -> float:
+    """Standard deviation of scores over √(history length), of what is not ``out`` and of users with a history; 1 where all are equal."""
+    used = ~out & torch.from_numpy(~users.is_new)[:, None]
+    values = (scores / roots(users).clamp(min=1)[:, None])[used]
+    deviation = float(values.std(correction=0)) if len(values) else 0.0
+    return deviation if deviation > 0 and np.isfinite(deviation) else 1.0

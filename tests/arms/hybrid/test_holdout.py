@@ -1,0 +1,93 @@
+"""Hold-outs inside fit look like the split that will judge: random, hidden items, windows in time, last likes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_array
+
+from recsat.arms.hybrid.holdout import WINDOWS, hold_out, hold_outs, last_likes, latest
+from recsat.contract.interactions import TrainingData
+
+
+@pytest.fixture
+def data(blocks: TrainingData) -> TrainingData:
+    history = blocks.users.history
+    seconds = np.random.default_rng(0).permutation(history.nnz).astype(float) + 1
+    times = csr_array((seconds, history.indices, history.indptr), shape=history.shape)
+    return replace(blocks, users=replace(blocks.users, times=times))
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(3)
+
+
+def test_what_is_held_out_and_what_is_left_make_the_history(data: TrainingData) -> None:
+    split = hold_out(data, share=0.3, rng=rng())
+    left, held_out = split.train.users.history.toarray(), split.hidden_likes.toarray()
+    np.testing.assert_array_equal(left + held_out, data.users.history.toarray())
+    assert split.hidden.sum() == round(0.3 * data.warm.sum())
+    assert left[:, split.hidden].sum() == 0
+    others = ~split.hidden
+    n = (left + held_out)[:, others].sum(axis=1)
+    assert (np.abs(held_out[:, others].sum(axis=1) - 0.3 * n) < 1).all()
+    assert split.train.users.times is not None
+    np.testing.assert_array_equal(split.train.users.times.indices, split.train.users.history.indices)
+    np.testing.assert_array_equal((split.train.users.times.toarray() > 0), left > 0)
+
+
+def test_a_window_has_what_came_in_it_and_nothing_later_is_known(data: TrainingData) -> None:
+    assert data.users.times is not None
+    split = latest(data, 0.3, 0.15)
+    judged = split.hidden_likes.toarray() > 0
+    times = data.users.times.toarray()
+    assert split.train.users.times is not None
+    opening = split.train.users.times.data.max()
+    assert times[judged].min() > opening
+    later = (times > times[judged].max()).sum()
+    assert abs(later - 0.15 * data.users.history.nnz) <= 2
+    assert abs(judged.sum() - 0.15 * data.users.history.nnz) <= 2
+    assert (latest(data, 0.15, 0.0).hidden_likes.toarray() > 0)[times == times.max()].all()
+
+
+@pytest.mark.parametrize("back", [0, 1])
+def test_last_likes_are_one_of_each_user_and_what_follows_is_not_known(data: TrainingData, back: int) -> None:
+    assert data.users.times is not None
+    split = last_likes(data, back, rng())
+    times, judged = data.users.times.toarray(), split.hidden_likes.toarray() > 0
+    for user in range(60):
+        in_order = np.sort(times[user][times[user] > 0])
+        assert times[user][judged[user]].tolist() == [in_order[-1 - back]]
+        known = split.train.users.history.toarray()[user] > 0
+        assert (times[user][known] < in_order[-1 - back]).all()
+
+
+def test_likes_of_one_moment_are_drawn_among(data: TrainingData) -> None:
+    assert data.users.times is not None
+    times = data.users.times.copy()
+    times.data[:] = 5.0
+    tied = replace(data, users=replace(data.users, times=times))
+    judged = last_likes(tied, 0, rng()).hidden_likes
+    place = [list(data.users.history[[user]].indices).index(judged[[user]].indices[0]) for user in range(60)]
+    assert len(set(place)) > 3, "not always the first or the last by id"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "lists_hidden", "hidden"),
+    [("random", False, 3), ("mixed", True, 6), ("cold-items", True, 6), (None, True, 6)],
+)
+def test_hold_outs_by_protocol(data: TrainingData, protocol: str, lists_hidden: bool, hidden: int) -> None:
+    splits = list(hold_outs(replace(data, protocol=protocol), share=0.2, rounds=2, rng=rng()))
+    assert [split.lists_hidden for split in splits] == [lists_hidden] * 2
+    assert [int(split.hidden.sum()) for split in splits] == [hidden] * 2
+
+
+def test_rolling_windows_for_a_timeline_and_random_ones_where_there_is_no_time(data: TrainingData) -> None:
+    timeline = replace(data, protocol="timeline")
+    splits = list(hold_outs(timeline, share=0.2, rounds=3, rng=rng()))
+    n_known = [split.train.users.history.nnz / data.users.history.nnz for split in splits]
+    np.testing.assert_allclose(n_known, [1 - share for share in WINDOWS], atol=0.02)
+    without = replace(timeline, users=replace(timeline.users, times=None))
+    assert all(not split.lists_hidden for split in hold_outs(without, share=0.2, rounds=2, rng=rng()))

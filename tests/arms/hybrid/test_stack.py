@@ -1,0 +1,85 @@
+"""Which parts make a list: found where they do, left out where they are noise, by a ranking measure that a peer computes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import ndcg_score
+from torch import Tensor
+
+from recsat.arms.hybrid.stack import Candidates, Stack, candidates, fit_stack, gain_of, ndcg_of_hits, values_of
+from recsat.measure.draws import drawn_means
+
+
+def world(truth: Stack, seed: int, n_users: int = 600, n_items: int = 60) -> Candidates:
+    """Likes are the five best by ``truth`` with noise: what the stack ought to find again."""
+    draw = torch.Generator().manual_seed(seed)
+    parts = {name: torch.randn(n_users, n_items, generator=draw) for name in ("a", "b", "noise")}
+    gains = {"popularity": torch.linspace(-2, 2, n_items)}
+    scores = sum((w * parts[name] for name, w in truth.weights.items()), start=torch.zeros(n_users, n_items))
+    for name, power in truth.powers.items():
+        scores = scores * torch.exp(power * gains[name])
+    noisy = scores + 0.5 * torch.randn(n_users, n_items, generator=draw)
+    liked = torch.zeros_like(noisy).scatter_(1, noisy.topk(5).indices, 1.0)
+    return candidates(parts, gains, liked, torch.zeros_like(liked, dtype=torch.bool), torch.arange(n_users))
+
+
+def test_parts_that_make_the_likes_are_found_with_their_weights() -> None:
+    stack = fit_stack([world(Stack({"a": 1.0, "b": 0.5}), 0), world(Stack({"a": 1.0, "b": 0.5}), 1)])
+    assert stack.weights["b"] / stack.weights["a"] == pytest.approx(0.5, abs=0.25)
+    assert stack.weights.get("noise", 0.0) < 0.3 * stack.weights["a"]
+
+
+def test_a_power_of_a_gain_is_found() -> None:
+    stack = fit_stack([world(Stack({"a": 1.0}, {"popularity": 0.4}), 0)], n_errors=2)
+    assert stack.powers["popularity"] >= 0.2
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_noise_is_rarely_bought(seed: int) -> None:
+    stack = fit_stack([world(Stack({"a": 1.0}), seed)], n_errors=2)
+    assert stack.weights.get("noise", 0.0) + stack.weights.get("b", 0.0) <= 0.2 * stack.weights["a"]
+
+
+def test_a_start_is_kept_where_nothing_is_sure() -> None:
+    start = Stack({"a": 1.0, "noise": 1.0})
+    few = world(Stack({"a": 1.0}), 0, n_users=3)
+    assert fit_stack([few], n_errors=20, start=start) == start
+
+
+def test_the_value_is_ndcg_by_a_peer_and_what_is_out_is_in_no_list() -> None:
+    draw = torch.Generator().manual_seed(5)
+    scores, liked = torch.rand(20, 200, generator=draw), (torch.rand(20, 200, generator=draw) < 0.1).float()
+    out = torch.rand(20, 200, generator=draw) < 0.5
+    one = candidates({"a": scores}, {}, liked, out, torch.arange(20))
+    values = one.ndcg(Stack({"a": 1.0}))
+    for user in range(20):
+        here = ~out[user]
+        expected = ndcg_score(liked[user][here][None].numpy(), scores[user][here][None].numpy(), k=10)
+        assert float(values[user]) == pytest.approx(expected, abs=1e-5)
+
+
+def test_users_without_a_like_are_not_judged() -> None:
+    assert torch.isnan(ndcg_of_hits(torch.zeros(1, 10), torch.zeros(1))).all()
+    one = world(Stack({"a": 1.0}), 0, n_users=2)
+    empty = Candidates(one.parts, one.log_gains, one.liked * 0, one.n_liked * 0, one.users)
+    assert fit_stack([empty]) == Stack({"a": 1.0})
+
+
+def test_the_error_of_a_gain_is_that_of_means_over_draws() -> None:
+    rng = np.random.default_rng(0)
+    gap = rng.normal(size=(50, 3)) + rng.normal(size=3)
+    mean, error = gain_of(torch.from_numpy(gap), torch.zeros(50, 3, dtype=torch.float64))
+    peer = drawn_means(gap[:, None, :], confidence=0.95)
+    assert mean == pytest.approx(peer.intervals.mean[0])
+    assert error == pytest.approx(peer.error[0], rel=0.02)  # which has n / (n - 1) besides
+
+
+def test_values_are_by_user_of_the_whole_data() -> None:
+    one = world(Stack({"a": 1.0}), 0, n_users=4)
+    moved = Candidates(one.parts, one.log_gains, one.liked, one.n_liked, torch.tensor([3, 0, 5, 1]))
+    values: Tensor = values_of(Stack({"a": 1.0}), [one, moved])
+    assert values.shape == (6, 2)
+    torch.testing.assert_close(values[[3, 0, 5, 1], 1], values[:4, 0])
+    assert torch.isnan(values[4:, 0]).all()

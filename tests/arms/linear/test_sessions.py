@@ -1,0 +1,40 @@
+"""Pairs of likes that count by how close in time they are."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+
+from recsat.arms.linear.sessions import session_gram
+from recsat.contract.interactions import TrainingData
+
+
+def timed(history: csr_array, seed: int = 0) -> csr_array:
+    seconds = np.random.default_rng(seed).uniform(0, 2000, history.nnz)
+    return csr_array((seconds, history.indices, history.indptr), shape=history.shape)
+
+
+def test_pairs_count_by_time_and_by_place_between_them() -> None:
+    history = csr_array(np.array([[1, 1, 0, 1], [0, 1, 1, 0]], dtype=np.float32))
+    times = csr_array((np.array([100.0, 160.0, 220.0, 5.0, 5.0]), history.indices, history.indptr), shape=history.shape)
+    G = session_gram(history, times, np.array([2.0, 1.0]), seconds=60.0, window=3).toarray()
+    next_to, two_apart = 2 * np.exp(-1) * 3 / 4, 2 * np.exp(-2) * 2 / 4
+    expected = [[2, next_to, 0, two_apart], [next_to, 3, 0.75, next_to], [0, 0.75, 1, 0], [two_apart, next_to, 0, 2]]
+    np.testing.assert_allclose(G, expected)
+
+
+@given(st.integers(0, 1000), st.sampled_from([1, 4, 50]))
+def test_the_time_weighted_gram_stays_positive_semidefinite(seed: int, window: int) -> None:
+    rng = np.random.default_rng(seed)
+    history = csr_array((rng.random((8, 12)) < 0.5).astype(np.float32))
+    G = session_gram(history, timed(history, seed), rng.random(8), seconds=300.0, window=window).toarray()
+    np.testing.assert_array_equal(G, G.T)
+    assert np.linalg.eigvalsh(G).min() > -0.01  # pairs whose decay is below e^-7 are left out
+
+
+def test_without_decay_or_window_the_time_weighted_gram_is_the_gram(blocks: TrainingData) -> None:
+    history = blocks.users.history
+    G = session_gram(history, timed(history), np.ones(60), seconds=1e12, window=10**4)
+    np.testing.assert_allclose(G.toarray(), (history.T @ history).toarray(), rtol=1e-2)

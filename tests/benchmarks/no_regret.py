@@ -1,0 +1,231 @@
+"""The default arm against the best single arm of the same cell: several sets, protocols and seeds; writes docs/no-regret.md.
+
+Run: ``RECSAT_DATA=… python tests/benchmarks/no_regret.py --out docs/no-regret.md``. Single arms take their parameters from the validation part, the default arm finds its
+own inside ``fit``. Judged are users with a history, by nDCG@10 of what they went on to like among the items that they had not liked before. Values of cells that were measured
+before are read from ``--results`` and not measured again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from public_sets import SETS, PublicSet, read, vectors_of
+
+from recsat.config.settings import SplitSettings
+from recsat.contract.arm import Recommender
+from recsat.contract.interactions import TrainingData, UserBatch, user_batch
+from recsat.data.split import Split, split_events
+from recsat.measure.differences import difference_intervals
+from recsat.measure.discounts import discounts
+from recsat.plugins import load_plugins
+
+Values = NDArray[np.float64]
+K = 10
+PROTOCOLS = {
+    "warm": SplitSettings(name="warm", protocol="random", test_share=0.2),
+    "cold": SplitSettings(name="cold", protocol="cold-items", test_share=0.2),
+    "both": SplitSettings(name="both", protocol="mixed", test_share=0.2),
+    "timeline": SplitSettings(name="timeline", protocol="timeline", test_share=0.2),
+    "last": SplitSettings(name="last", protocol="last-n", n_last=1),
+}
+SINGLE = (
+    "popularity",
+    "popularity-recent",
+    "item-knn",
+    "ease",
+    "ials",
+    "text",
+    "text-words",
+    "aligned",
+    "aligned-words",
+    "ease-text",
+    "ease-text-words",
+    "linear-order",
+    "linear-order-text",
+)
+READS_NOTHING_OF_UNSEEN = ("item-knn", "ease", "ials", "linear-order")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Who is judged on what: ``known`` events before, ``later`` likes after, among the items of ``universe`` (None: all)."""
+
+    train: TrainingData
+    users: UserBatch
+    relevant: NDArray[np.bool_]
+    allowed: NDArray[np.bool_]
+
+
+def part(
+    one: PublicSet,
+    vectors: Mapping[str, Any],
+    known: pl.DataFrame,
+    later: pl.DataFrame,
+    universe: pl.Series | None,
+    protocol: str,
+    seed: int,
+) -> Part:
+    everybody = known["user_id"].unique().sort().to_list()
+    users = later.join(known, on="user_id", how="semi")["user_id"].unique().sort().to_list()
+    now = later["timestamp"].min().timestamp() if protocol == "timeline" else None
+    of_all = replace(user_batch(known, everybody, one.catalogue), now=now)
+    train = TrainingData(one.catalogue, of_all, vectors, seed=seed, protocol=protocol, now=now)
+    batch = replace(user_batch(known, users, one.catalogue), now=now)
+    relevant = user_batch(later, users, one.catalogue).history.toarray() > 0
+    allowed = np.broadcast_to(
+        True if universe is None else one.catalogue.items["item_id"].is_in(universe.implode()).to_numpy(),
+        relevant.shape,
+    )
+    return Part(train, batch, relevant, allowed & (batch.history.toarray() == 0))
+
+
+def ndcg(arm: Recommender, one: Part, seed: int = 0) -> Values:
+    """nDCG@10 of each user, NaN where nothing could be found; ties are drawn."""
+    relevant = one.relevant & one.allowed
+    generator = torch.Generator().manual_seed(seed)
+    gains = []
+    for first in range(0, len(one.users), 512):
+        rows = slice(first, first + 512)
+        scores = arm.score(one.users.take(rows)).masked_fill(torch.from_numpy(~one.allowed[rows]), float("-inf"))
+        order = torch.rand(scores.shape, generator=generator).argsort(dim=1)
+        top = torch.sort(scores.gather(1, order), dim=1, descending=True, stable=True).indices[:, :K]
+        hits = torch.from_numpy(relevant[rows]).gather(1, order.gather(1, top))
+        gains.append(hits.double().numpy() @ discounts(K)[: top.shape[1]])
+    ideal = np.concatenate([[0.0], np.cumsum(discounts(K))])[relevant.sum(axis=1).clip(max=K)]
+    return np.where(ideal > 0, np.concatenate(gains) / np.where(ideal > 0, ideal, 1), np.nan)
+
+
+def settings_of(grid: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    for values in product(*grid.values()):
+        yield dict(zip(grid, values, strict=True))
+
+
+def tuned(spec: Any, validation: Part) -> dict[str, Any]:
+    """The point of the arm's grid that is best on the validation part."""
+    points = list(settings_of(spec.grid))
+    if len(points) < 2:
+        return points[0]
+    values = [float(np.nanmean(ndcg(spec.make(**point).fit(validation.train), validation))) for point in points]
+    return points[int(np.argmax(values))]
+
+
+def parts_of(one: PublicSet, vectors: Mapping[str, Any], protocol: str, seed: int) -> tuple[Part, Part]:
+    settings = PROTOCOLS[protocol]
+    events = one.events.drop_nulls("timestamp") if settings.protocol in ("timeline", "last-n") else one.events
+    split: Split = split_events(events, pl.lit(True), settings, seed)
+    known = pl.concat([split.train, split.validation])
+    return (
+        part(one, vectors, split.train, split.validation, split.validation_items, settings.protocol, seed),
+        part(one, vectors, known, split.test, split.test_items, settings.protocol, seed),
+    )
+
+
+def cells(names: Sequence[str], protocols: Sequence[str], seeds: Sequence[int]) -> Iterator[tuple[str, str, int]]:
+    for name, protocol, seed in product(names, protocols, seeds):
+        has_order = SETS[name][2] or name == "scientific"
+        if (protocol == "timeline" and not SETS[name][2]) or (protocol == "last" and not has_order):
+            continue
+        yield name, protocol, seed
+
+
+def gap(one: Values, other: Values) -> tuple[float, float, float]:
+    judged = ~np.isnan(one)
+    interval = difference_intervals((one - other)[judged][:, None], confidence=0.95, n_bootstrap=1000, seed=0)
+    return float(interval.mean[0]), float(interval.low[0]), float(interval.high[0])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", nargs="*", default=list(SETS))
+    parser.add_argument("--protocols", nargs="*", default=list(PROTOCOLS))
+    parser.add_argument("--seeds", nargs="*", type=int, default=[42])
+    parser.add_argument("--arms", nargs="*", default=[*SINGLE, "hybrid"])
+    parser.add_argument("--again", nargs="*", default=[], help="arms that are measured anew")
+    parser.add_argument("--cache", type=Path, default=Path(".recsat/cache"))
+    parser.add_argument("--results", type=Path, default=Path("no-regret"))
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    options.results.mkdir(parents=True, exist_ok=True)
+    plugins = load_plugins()
+    specs = plugins.recommenders(plugins.domain("content"))
+    read_already: dict[str, tuple[PublicSet, Mapping[str, Any]]] = {}
+    for name, protocol, seed in cells(options.sets, options.protocols, options.seeds):
+        place = options.results / f"{name}-{protocol}-{seed}.json"
+        values: dict[str, Any] = json.loads(place.read_text()) if place.exists() else {}
+        missing = [arm for arm in options.arms if arm not in values or arm in options.again]
+        if protocol == "cold":
+            missing = [arm for arm in missing if arm not in READS_NOTHING_OF_UNSEEN]
+        if protocol != "timeline":
+            missing = [arm for arm in missing if arm != "popularity-recent"]
+        if missing:
+            if name not in read_already:
+                one = read(name)
+                read_already[name] = one, vectors_of(one, options.cache)
+            validation, test = parts_of(*read_already[name], protocol, seed)
+        for arm in missing:
+            began = time.process_time()
+            point = {} if arm == "hybrid" else tuned(specs[arm], validation)
+            fitted = specs[arm].make(**point).fit(test.train)
+            seconds = time.process_time() - began
+            values[arm] = {"parameters": point, "seconds": seconds, "ndcg": ndcg(fitted, test).tolist()}
+            learnt = getattr(fitted, "summary", "")
+            print(
+                f"{name} {protocol} {seed} {arm}: {np.nanmean(values[arm]['ndcg']):.4f} {point} {seconds:.0f} s {learnt}",
+                flush=True,
+            )
+            place.write_text(json.dumps(values))
+    table = list(rows(options))
+    page = PAGE + "\n".join(table) + "\n"
+    print(page)
+    if options.out:
+        options.out.write_text(page)
+
+
+def rows(options: argparse.Namespace) -> Iterator[str]:
+    """A row for each set and protocol: seeds are pooled, a user of a seed is one value."""
+    for name, protocol in product(options.sets, options.protocols):
+        files = [options.results / f"{name}-{protocol}-{seed}.json" for seed in options.seeds]
+        if not all(file.exists() for file in files):
+            continue
+        by_seed = [json.loads(file.read_text()) for file in files]
+        pooled = {
+            arm: np.concatenate([np.array(one[arm]["ndcg"], dtype=float) for one in by_seed]) for arm in by_seed[0]
+        }
+        if set(pooled) <= {"hybrid"} or "hybrid" not in pooled:
+            continue
+        best = max((arm for arm in pooled if arm != "hybrid"), key=lambda arm: float(np.nanmean(pooled[arm])))
+        mean, low, high = gap(pooled["hybrid"], pooled[best])
+        value = float(np.nanmean(pooled[best]))
+        verdict = "above" if low > 0 else "**below**" if high < 0 else "level"
+        seconds = np.mean([one["hybrid"]["seconds"] for one in by_seed])
+        judged = int((~np.isnan(pooled[best])).sum())
+        yield (
+            f"| {name} | {protocol} | {judged:,} | {best} {value:.4f} | {np.nanmean(pooled['hybrid']):.4f} | {mean:+.4f} ({low:+.4f} to {high:+.4f}) | {mean / value:+.1%} | {verdict} | {seconds:.0f} |"
+        )
+
+
+PAGE = """# Does the default arm ever lose?
+
+Made by `RECSAT_DATA=… python tests/benchmarks/no_regret.py --out docs/no-regret.md`. In each cell the default arm is beside the *best single arm of that cell*, chosen by the test part itself,
+which is in that arm's favour. nDCG@10 of users with a history; differences paired, 95 %, symmetric bootstrap-t over users.
+
+| set | split | users judged | best single arm | default arm | difference | relative | | fit, CPU s |
+|---|---|---:|---|---:|---|---:|---|---:|
+"""
+
+if __name__ == "__main__":
+    main()
