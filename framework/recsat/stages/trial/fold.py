@@ -138,9 +138,8 @@ def cut_of(later: pl.DataFrame) -> datetime:
 
 
 def last_moment(events: pl.DataFrame) -> datetime | None:
-    """When the last of ``events`` was; None where one has no time."""
-    last = events["timestamp"].max()
-    return last if isinstance(last, datetime) and not events["timestamp"].null_count() else None
+    """When the last of ``events`` was, one date far after all others aside; None where one has no time."""
+    return None if events["timestamp"].null_count() else latest(events["timestamp"])
 
 
 def filter_context(inputs: RunInputs, known: pl.DataFrame, withheld: Withheld | None = None) -> FilterContext:
