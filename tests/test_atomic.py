@@ -15,6 +15,7 @@ import pytest
 
 from recsat import atomic
 from recsat.atomic import new_folder, replacing, replacing_folder, write_text
+from recsat.errors import NotWritable
 
 HALF = """
 import os, signal, sys
@@ -55,7 +56,7 @@ def test_an_error_before_the_end_changes_nothing_and_leaves_nothing(tmp_path: Pa
     path = tmp_path / "state.json"
     write_text(path, "old")
     for way, target in ((replacing, path), (replacing_folder, tmp_path / "model")):
-        with pytest.raises(NotADirectoryError), way(target) as draft:
+        with pytest.raises(NotWritable), way(target) as draft:
             (tmp_path / "state.json" / draft.name).write_text("half of")
     assert [inner.name for inner in tmp_path.iterdir()] == ["state.json"]
     assert path.read_text() == "old"
@@ -121,3 +122,24 @@ def test_two_writers_at_once_leave_one_whole_file(tmp_path: Path) -> None:
 
 def test_the_example_is_true() -> None:
     assert doctest.testmod(atomic).failed == 0
+
+
+def too_long(folder: Path) -> Path:
+    return folder / ("x" * 300)
+
+
+def below_a_file(folder: Path) -> Path:
+    (folder / "file").write_text("mine")
+    return folder / "file" / "state" / "one"
+
+
+@pytest.mark.parametrize("way", [replacing, replacing_folder, new_folder])
+@pytest.mark.parametrize("place", [too_long, below_a_file])
+def test_what_cannot_be_written_is_one_clear_error(
+    tmp_path: Path, way: Callable[[Path], AbstractContextManager[Path]], place: Callable[[Path], Path]
+) -> None:
+    path = place(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(NotWritable, match=r"cannot be written: .*name another folder"), way(path) as draft:
+        draft.mkdir(exist_ok=True) if way is not replacing else draft.write_text("new")
+    assert sorted(tmp_path.rglob("*")) == before

@@ -22,7 +22,7 @@ REPORTS_URL = "RECSAT_REPORTS_URL"
 
 
 def result_of(folder: RunFolder) -> Result:
-    return Result.model_validate(folder.read_json("result.json"))
+    return folder.read_as("result.json", Result)
 
 
 def page_of(folder: RunFolder) -> str:

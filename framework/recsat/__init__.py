@@ -1,6 +1,14 @@
 """recsat: evidence whether a language model makes a recommender's users more satisfied, and the recommendations that do.
 
 These are the public names. Importing them loads no torch, transformers, qdrant-client or Prefect; naming ``Model`` or ``LiveModel`` loads torch.
+
+    import recsat
+
+    data = recsat.load("content", folder="my-data")
+    result = recsat.run(data, arms=["ease", "hybrid"], splits="timeline")
+    result.table()
+    model = recsat.fit(data, arm="hybrid")
+    model.recommend(["42"], k=10)
 """
 
 from importlib import import_module
@@ -44,6 +52,10 @@ from recsat.errors import (
 )
 
 if TYPE_CHECKING:
+    from recsat.api.data import load
+    from recsat.api.run_result import RunResult
+    from recsat.api.runs import fit, run
+    from recsat.api.tables import ReportPage, ResultTable
     from recsat.feedback.event import FeedbackEvent
     from recsat.feedback.log import FeedbackLog
     from recsat.stages.model.live import LiveModel
@@ -81,12 +93,15 @@ __all__ = [
     "RecommenderSpec",
     "Recounted",
     "RecsatError",
+    "ReportPage",
     "RerankInput",
     "Reranker",
     "RerankerSpec",
+    "ResultTable",
     "Rule",
     "RunConfig",
     "RunError",
+    "RunResult",
     "SatisfactionMetric",
     "Saveable",
     "SavedArmError",
@@ -98,12 +113,15 @@ __all__ = [
     "UserBatch",
     "field",
     "find_table",
+    "fit",
     "hookimpl",
     "likes",
+    "load",
     "publisher_folder",
     "read_dataset",
     "read_table",
     "rescale_ratings",
+    "run",
     "set_aside",
 ]
 
@@ -113,11 +131,18 @@ _LATER = {
     "FeedbackLog": "recsat.feedback.log",
     "LiveModel": "recsat.stages.model.live",
     "Model": "recsat.stages.model.loaded",
+    "ReportPage": "recsat.api.tables",
+    "ResultTable": "recsat.api.tables",
+    "RunResult": "recsat.api.run_result",
+    "fit": "recsat.api.runs",
+    "load": "recsat.api.data",
 }
 """Public names whose modules are imported when they are named."""
 
 
 def __getattr__(name: str) -> Any:
+    if name == "run":  # the room of this name, which can be called
+        return import_module("recsat.run")
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,14 +6,15 @@ folder's entry is brought to the disk as well: without the last step a power cut
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from recsat.errors import DiskFull, RecsatError, says_no_room
+from recsat.errors import DiskFull, NotWritable, RecsatError, says_no_room
 
 
 @contextmanager
@@ -30,14 +31,15 @@ def replacing(path: Path) -> Iterator[Path]:
     ...     path.read_text()
     '1 2 3'
     """
-    make_folder(path.parent)
     draft = _beside(path)
     try:
+        make_folder(path.parent)
         yield draft
         sync_file(draft)
         os.replace(draft, path)
     except BaseException as error:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
         _explain(path, error)
         raise
     sync_folder(path.parent)
@@ -51,16 +53,16 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     renames leaves no folder of the name, never one that is half of each.
     """
     draft, old = _beside(path), _beside(path)
-    make_folder(path.parent)
-    draft.mkdir()
     try:
+        make_folder(path.parent)
+        draft.mkdir()
         yield draft
         _sync_tree(draft)
         if path.exists():
             os.replace(path, old)
         os.replace(draft, path)
     except BaseException as error:
-        if old.exists() and not path.exists():
+        if os.path.exists(old) and not os.path.exists(path):
             os.replace(old, path)
         shutil.rmtree(draft, ignore_errors=True)
         _explain(path, error)
@@ -77,9 +79,9 @@ def new_folder(path: Path) -> Iterator[Path]:
     half full.
     """
     draft = _beside(path)
-    make_folder(path.parent)
-    draft.mkdir()
     try:
+        make_folder(path.parent)
+        draft.mkdir()
         yield draft
         _sync_tree(draft)
         try:
@@ -88,15 +90,16 @@ def new_folder(path: Path) -> Iterator[Path]:
             if path.exists():
                 raise FileExistsError(str(path)) from error
             raise
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(draft, ignore_errors=True)
+        _explain(path, error)
         raise
     sync_folder(path.parent)
 
 
 def make_folder(path: Path) -> None:
     """Makes a folder and those above it that are missing; each one's name is on the disk when the call returns."""
-    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    missing = [folder for folder in (path, *path.parents) if not os.path.exists(folder)]
     path.mkdir(parents=True, exist_ok=True)
     for folder in missing:
         sync_folder(folder.parent)
@@ -135,8 +138,18 @@ def _sync_tree(folder: Path) -> None:
     sync_folder(folder)
 
 
+_REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR)
+
+
 def _explain(path: Path, error: BaseException) -> None:
-    """Raises DiskFull, with the cause, where there was no room for ``path``."""
+    """Raises DiskFull or NotWritable, with the cause, where there was no room for ``path``, or it may or can not be written."""
+    in_the_way = next((folder for folder in path.parents if os.path.isfile(folder)), None)
+    is_here = isinstance(error, OSError) and str(error.filename or path.parent).startswith(str(path.parent))
+    if isinstance(error, OSError) and ((is_here and error.errno in _REFUSALS) or in_the_way is not None):
+        reason = f"{in_the_way} is a file" if in_the_way is not None else (error.strerror or str(error))
+        raise NotWritable(
+            f"{path} cannot be written: {reason}. Give this user the right to write there, or name another folder in the settings."
+        ) from error
     if says_no_room(error) and not isinstance(error, RecsatError):
         raise DiskFull(
             f"{path}: there is no room to write it ({error}). What was there is as it was: free some space, or raise the limit, and go on with the same run."

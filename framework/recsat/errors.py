@@ -70,6 +70,10 @@ class DiskFull(RecsatError):
     """A file could not be written for want of room; what was in its place is still there."""
 
 
+class NotWritable(RecsatError):
+    """A file or folder that this user may not write, or that cannot be where it is asked for."""
+
+
 _NO_ROOM = re.compile(
     r"\b(?:os error|code:|Errno) (?:27|28|122)\b|No space left on device|Disk quota exceeded|File too large|database or disk is full"
     r"|Invalid thrift: transport error"  # all that polars says where the end of a Parquet file cannot be written

@@ -13,6 +13,8 @@ from typer.testing import Result
 
 from recsat import ConfigError
 from recsat.cli import app
+from recsat.cli.exit_codes import ExitCode
+from recsat.run.stage import Stage
 
 Recsat = Callable[..., Result]
 
@@ -67,6 +69,49 @@ def test_what_is_refused_is_a_message_and_exit_code_2(recsat: Recsat, arguments:
     assert "Traceback" not in done.stderr
     assert (done.exit_code, done.stdout) == (2, "")
     assert list(Path().iterdir()) == []  # refused before anything was written
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["-s", "rank.k=5"], ["-s", "domain=game"], ["-s", "domain_config.languages=[en]"]]
+)
+def test_a_run_without_data_is_refused_and_says_what_to_give(recsat: Recsat, arguments: list[str]) -> None:
+    done = recsat("run", *arguments)
+    assert "no data are named" in done.stderr
+    assert "--set domain_config.folder=FOLDER" in done.stderr
+    assert "recsat demo --domain" in done.stderr
+    assert (done.exit_code, done.stdout) == (ExitCode.REFUSED, "")
+    assert list(Path().iterdir()) == []
+
+
+def test_data_that_are_refused_leave_no_run(recsat: Recsat) -> None:
+    Path("mine").mkdir()
+    Path("mine/items.csv").write_text("item_id,title\na,A\n")
+    Path("mine/events.csv").write_text("user_id,item_id,event,timestamp\nu,b,play,2024-01-01\n")
+    done = recsat("run", "-s", "domain_config.folder=mine", "-s", "domain_config.layout=tables", RECSAT_HOME=".")
+    assert "events.csv, row 2: item_id 'b' is not among the items" in done.stderr
+    assert "Go on with" not in done.stderr
+    assert done.exit_code == ExitCode.REFUSED
+    assert list(Path("runs").iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["file", "file/runs", "x" * 300])
+def test_a_folder_of_runs_that_cannot_be_is_refused(recsat: Recsat, place: str) -> None:
+    Path("file").write_text("mine")
+    done = recsat("demo", "-s", f"runs_dir={place}", RECSAT_HOME=".")
+    assert "runs_dir: no run folder can be made in" in done.stderr
+    assert done.exit_code == ExitCode.REFUSED
+    assert [path.name for path in Path().iterdir()] == ["file"]
+
+
+def test_what_is_stopped_names_the_command_by_which_it_goes_on(recsat: Recsat, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(context: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("recsat.stages.PIPELINE", (Stage("prepare", stopped),))  # type: ignore[arg-type]
+    done = recsat("demo", RECSAT_HOME=".")
+    folder = next(path for path in Path("runs").iterdir() if path.name != "latest").absolute()
+    assert done.stderr.splitlines()[-2:] == ["Stopped.", f"Go on with: recsat run --resume {folder}"]
+    assert done.exit_code == ExitCode.INTERRUPTED
 
 
 @pytest.mark.parametrize("arguments", [["--debug", "config", "-s", "k=5"], ["config", "-s", "k=5", "--debug"]])

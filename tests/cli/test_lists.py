@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 from typer.testing import Result
 
+from recsat.cli.exit_codes import ExitCode
 from recsat.plugins import load_plugins
 from recsat.stages.model.loaded import Model
 
@@ -31,6 +32,14 @@ def test_an_unknown_user_is_named(recsat: Callable[..., Result], finished_run: P
     outcome = recsat("recommend", "[b]who[/b]", "2", "[b]who[/b]", "--run", str(finished_run), "-k", "1", "--json")
     assert outcome.stderr == "[b]who[/b]: nothing is known of this user; the list is the fallback's.\n"
     assert [row["fallback"] for row in json.loads(outcome.stdout)] == [True, False]
+    assert outcome.exit_code == ExitCode.UNKNOWN_USER
+    assert recsat("recommend", "2", "--run", str(finished_run)).exit_code == ExitCode.OK
+
+
+def test_nothing_of_the_data_steers_the_terminal(recsat: Callable[..., Result], finished_run: Path) -> None:
+    outcome = recsat("recommend", "\x1b]0;owned\x07\u202e", "--run", str(finished_run), "-k", "1")
+    assert not {"\x1b", "\x07", "\u202e"} & set(outcome.output)
+    assert "\ufffd]0;owned" in outcome.output
 
 
 def test_everybodys_lists_go_into_a_file(recsat: Callable[..., Result], finished_run: Path, tmp_path: Path) -> None:

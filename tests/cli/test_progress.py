@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from threading import Event
 
 import pytest
 from rich.console import Console
@@ -43,6 +44,23 @@ def test_without_a_terminal_there_is_one_line_a_stage() -> None:
         "embed: 1.0 s, 10 MiB, 10 texts",
         "index: 2.0 s, 10 MiB, nothing new: all 10 items from the cache",
     ]
+
+
+def test_without_a_terminal_a_long_stage_says_that_it_goes_on() -> None:
+    class Listener(io.StringIO):
+        line = Event()
+
+        def write(self, text: str) -> int:
+            if "running for" in text:
+                self.line.set()
+            return super().write(text)
+
+    file = Listener()
+    with TerminalProgress(Console(file=file, width=120), every_s=0.01) as progress:
+        progress.stage("recommend", 10)
+        progress.advance(4)
+        assert file.line.wait(60)
+    assert file.getvalue().splitlines()[0].startswith("recommend: 4 of 10, running for ")
 
 
 def test_in_a_terminal_every_stage_keeps_its_line_and_a_broken_one_is_marked() -> None:

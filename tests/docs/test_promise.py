@@ -34,6 +34,13 @@ def test_every_public_name_has_a_line_with_its_stability(module: str) -> None:
     assert set(stability.values()) <= {"stable", "may change"}
 
 
+def test_every_public_name_has_a_place_on_the_page_of_python() -> None:
+    page = (DOCS / "reference/python.md").read_text(encoding="utf-8")
+    # recsat.run is a room that can be called, and its page would be the room's.
+    names = set(re.findall(r"^::: recsat\.(?:api\.runs\.)?(\w+)$", page, flags=re.MULTILINE))
+    assert names == PUBLIC["recsat"]
+
+
 def imported(code: str) -> set[tuple[str, str]]:
     """(module, name) of everything that is imported from recsat."""
     tree = ast.parse(code)

@@ -163,7 +163,8 @@ def prepared(config: Callable[..., FinetuneConfig]) -> Callable[..., RunFolder]:
         folder = open_finetune(config(**settings))
         for name in ("data", "splits"):
             shutil.copytree(first.path / name, folder.path / name)
-        shutil.copy(first.path / "stages.json", folder.path)
+        for cost in first.costs():
+            folder.record(cost)
         return folder
 
     return make

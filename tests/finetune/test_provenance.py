@@ -130,5 +130,6 @@ def test_what_the_settings_tell_shows_before_a_run_and_what_the_data_tell_in_its
     before = set(runs.iterdir()) if runs.exists() else set()
     with pytest.raises(ConfigError, match="other data"):
         execute(other, plugins, stages=PIPELINE)
-    [folder] = set(runs.iterdir()) - before
-    assert {file.name for file in folder.iterdir() if not file.name.startswith(".")} == {"config.json", "plan.json"}
+    assert (
+        set(runs.iterdir()) if runs.exists() else set()
+    ) == before  # refused in its first stage, so nothing is left of it

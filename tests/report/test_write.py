@@ -46,3 +46,13 @@ def test_a_failed_write_leaves_the_old_report_and_no_scraps(
     with pytest.raises(DiskFull, match="No space left"):
         write_report(result.model_copy(update={"run_id": "second"}), tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX has a mask for new files")
+def test_a_report_may_be_read_by_those_whom_the_mask_of_new_files_lets(tmp_path: Path, result: Result) -> None:
+    before = os.umask(0o077)
+    try:
+        write_report(result, tmp_path)
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}

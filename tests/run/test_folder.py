@@ -106,6 +106,12 @@ def test_a_stage_that_runs_again_replaces_its_cost(tmp_path: Path) -> None:
     assert [cost.seconds for cost in folder.costs()] == [2.0]
 
 
+def test_a_csv_runs_nothing_in_a_spreadsheet(tmp_path: Path) -> None:
+    folder = new_run(config(tmp_path))
+    folder.write_csv("quarantine.csv", pl.DataFrame({"value": ['=HYPERLINK("http://evil")']}))
+    assert (folder.path / "quarantine.csv").read_text() == 'value\n"\'=HYPERLINK(""http://evil"")"\n'
+
+
 def test_numbers_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         new_run(config(tmp_path)).write_json("x.json", {"value": float("nan")})

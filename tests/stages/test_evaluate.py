@@ -12,6 +12,7 @@ from town import ITEMS, events, inputs
 
 from recsat import Dataset
 from recsat.data.split import Split
+from recsat.errors import RunError
 from recsat.measure.accuracy import ndcg
 from recsat.measure.score import EvaluationCache
 from recsat.measure.slices import user_slices
@@ -79,7 +80,7 @@ def test_a_file_that_recommend_left_damaged_is_not_taken_for_a_whole_one(again: 
     record = json.loads((again.path / "lists/warm.json").read_text())
     del record["leader"]
     again.write_json("lists/warm.json", record)
-    with pytest.raises(ValueError, match="leader"):
+    with pytest.raises(RunError, match=r"lists/warm\.json cannot be read \(leader: Field required\)"):
         read_split_lists(again, "warm")
 
 

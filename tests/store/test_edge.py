@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -254,3 +255,30 @@ def test_a_damaged_alias_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "aliases.json").write_text('{"live": ')
     with EdgeStore(tmp_path) as store, pytest.raises(StoreError, match=r"aliases\.json: not readable.*publish again"):
         store.aliases()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("aliases.json", "[1]"),
+        ("aliases.json", '{"a": 1}'),
+        ("aliases.json", "null"),
+        ("c/collection.json", "{}"),
+        ("c/collection.json", '{"vectors": 3, "distance": "Dot", "payload_indexes": {}}'),
+        ("c/collection.json", '{"vectors": {}, "distance": "Far", "payload_indexes": {}}'),
+        ("c/collection.json", "[]"),
+        ("c/metadata.json", '"text"'),
+    ],
+)
+def test_a_file_that_says_something_else_is_named(tmp_path: Path, name: str, content: str) -> None:
+    with EdgeStore(tmp_path) as store:
+        store.ensure_collection("c", {"text": 2}, metadata={"a": 1})
+    (tmp_path / name).write_text(content)
+
+    def read(store: EdgeStore) -> None:
+        store.metadata("c")
+        store.ensure_collection("c", {"text": 2})
+
+    message = rf"{re.escape(Path(name).name)}: not readable.*publish again"
+    with EdgeStore(tmp_path) as store, pytest.raises(StoreError, match=message):
+        read(store)

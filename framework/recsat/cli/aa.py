@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from recsat.cli.consoles import messages, output
+from recsat.cli.exit_codes import ExitCode
 from recsat.cli.options import AsJson
 from recsat.cli.run_folders import run_folder
 
@@ -49,7 +50,7 @@ def aa(
             output().print(Text(f"Arms are not exchanged: {sentence}"), soft_wrap=True)
         output().print(Text(in_words(alarms, too_many)), soft_wrap=True)
     if too_many:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAULTY)
 
 
 def alarm_table(alarms: list[Alarms]) -> Table:

@@ -17,6 +17,8 @@ from recsat.cli.aa import aa
 from recsat.cli.compare import compare
 from recsat.cli.consoles import cell, messages, output
 from recsat.cli.diagnosis import doctor
+from recsat.cli.examples import epilog
+from recsat.cli.exit_codes import ExitCode
 from recsat.cli.feedback import feedback
 from recsat.cli.finetune import finetune
 from recsat.cli.lists import recommend
@@ -34,9 +36,6 @@ from recsat.cli.settings import config
 from recsat.cli.why import why
 from recsat.errors import RecsatError
 
-REFUSED = 2
-"""Exit code where recsat refuses: a wrong setting, bad input, a broken plugin that the run names."""
-
 
 class Commands(TyperGroup):
     """Prints recsat's own errors as messages; everything else is a bug and keeps its traceback."""
@@ -53,10 +52,22 @@ class Commands(TyperGroup):
         except RecsatError as error:
             if ctx.params.get("debug"):
                 raise
-            console = messages()
-            console.print("[bold red]Error:[/]", end=" ")
-            console.print(Text("\n").join(map(cell, str(error).split("\n"))), soft_wrap=True)
-            raise typer.Exit(REFUSED) from error
+            messages().print("[bold red]Error:[/]", end=" ")
+            _print_lines(str(error), *notes_of(error))
+            raise typer.Exit(ExitCode.REFUSED) from error
+        except KeyboardInterrupt as stop:
+            _print_lines("Stopped.", *notes_of(stop))
+            raise typer.Exit(ExitCode.INTERRUPTED) from stop
+
+
+def notes_of(error: BaseException) -> list[str]:
+    """What whoever it passed through added to it."""
+    return list(getattr(error, "__notes__", ()))
+
+
+def _print_lines(*texts: str) -> None:
+    lines = [line for text in texts for line in text.split("\n")]
+    messages().print(Text("\n").join(map(cell, lines)), soft_wrap=True)
 
 
 app = typer.Typer(
@@ -101,6 +112,12 @@ app.add_typer(runs)
 
 for entry in entry_points(group="recsat.commands"):  # those of the flows, which the library does not know
     app.command(entry.name)(entry.load())
+
+
+for group in (app, runs):
+    for command_info in group.registered_commands:
+        assert command_info.callback is not None
+        command_info.epilog = epilog(command_info.name or command_info.callback.__name__.replace("_", "-"))
 
 
 def main() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +14,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from recsat.cli.consoles import output
+from recsat.cli.consoles import cell, output
+from recsat.cli.exit_codes import ExitCode
 from recsat.cli.options import ConfigFile, Overrides
 
 if TYPE_CHECKING:
@@ -24,21 +27,40 @@ STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 def doctor(
     file: ConfigFile = None,
     overrides: Overrides = None,
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder with your own tables.", metavar="FOLDER", show_default=False)
+    ] = None,
     plugin: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Check this plugin alone, with what it gives.", show_default=False),
     ] = None,
 ) -> None:
-    """Check Python, torch and its device, plugins, settings, encoder, store, folders, Prefect. Exit code 1 on a failure."""
+    """Check Python, torch and its device, plugins, settings, encoder, store, folders, Prefect, and your own data. Exit code 1 on a failure.
+
+    Data are looked at where a folder is named, here or in the settings: what is read, what is faulty, what is left, and what each split can answer.
+    """
     from recsat.config.sources import load_config
+    from recsat.doctor.data import diagnose_data
     from recsat.doctor.machine import diagnose
     from recsat.plugins import load_plugins
 
     if plugin is not None:
         _show(_checks_of(plugin, file, overrides or ()))
         return
-    loaded = load_config(file, os.environ, overrides or ())
-    _show(diagnose(loaded.config, load_plugins(), os.environ, loaded.sources))
+    plugins = load_plugins()
+    loaded = load_config(file, os.environ, [*(_data_in(folder) if folder else ()), *(overrides or ())])
+    checks = diagnose(loaded.config, plugins, os.environ, loaded.sources)
+    _show(chain(checks, diagnose_data(loaded.config, plugins)) if loaded.config.domain_config else checks)
+
+
+def _data_in(folder: Path) -> Iterator[str]:
+    """Settings that name the folder, and its layout where it has tables."""
+    from recsat.data.reading import find_table
+
+    place = folder.expanduser().absolute()
+    yield f"domain_config.folder={json.dumps(str(place))}"
+    if find_table(place, "items") is not None:
+        yield "domain_config.layout=tables"
 
 
 def _checks_of(plugin: str, file: Path | None, overrides: Sequence[str]) -> Iterator[Check]:
@@ -65,10 +87,10 @@ def _show(checks: Iterable[Check]) -> None:
         line.add_column(width=4)
         line.add_column(width=8)
         line.add_column(overflow="fold")  # a path that is cut says nothing
-        line.add_row(Text(check.status, style=STYLES[check.status]), check.name, Text(check.message))
+        line.add_row(Text(check.status, style=STYLES[check.status]), check.name, cell(check.message))
         if check.advice:
-            line.add_row("", "", Text(check.advice, style="italic"))
+            line.add_row("", "", Text(cell(check.advice).plain, style="italic"))
         console.print(line)
         failed = failed or check.status == "fail"
     if failed:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAULTY)

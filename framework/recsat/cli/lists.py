@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recsat.cli.consoles import messages, output
+from recsat.cli.consoles import cell, messages, output
+from recsat.cli.exit_codes import ExitCode
 from recsat.cli.options import AsJson, Excluded, Included, Length, OfKinds, ServedRun
 from recsat.cli.run_folders import run_folder, served_folder
 from recsat.errors import ConfigError
@@ -38,7 +39,7 @@ def recommend(
 ) -> None:
     """Recommend to some users, with reasons, from the model that is served or that of a run; or to everybody.
 
-    What users did since is in their lists where the model's home has a feedback log.
+    What users did since is in their lists where the model's home has a feedback log. Exit code 4: nothing is known of one of the users.
     """
     if everybody == bool(users):
         raise ConfigError("Name users, or say --all for everybody.")
@@ -58,12 +59,15 @@ def recommend(
         _write_all(model, out, k, include or [], exclude or [], kind or [])
         return
     lists = model.recommend(users, k, include or [], exclude or [], kind or [])
-    for user in model.unknown(users):
-        messages().print(f"{user}: nothing is known of this user; the list is the fallback's.", markup=False)
+    unknown = model.unknown(users)
+    for user in unknown:
+        messages().print(cell(f"{user}: nothing is known of this user; the list is the fallback's."), soft_wrap=True)
     if as_json:
         output().print_json(data=lists.to_dicts())
     else:
         _print_tables(lists)
+    if unknown:
+        raise typer.Exit(ExitCode.UNKNOWN_USER)
 
 
 @contextmanager
@@ -97,13 +101,12 @@ def _write_all(
 
 def _print_tables(lists: pl.DataFrame) -> None:
     from rich.table import Table
-    from rich.text import Text
 
     for (user,), rows in lists.partition_by("user_id", as_dict=True, maintain_order=True).items():
-        table = Table(title=Text(f"{user} · {rows['arm'][0]}"), title_justify="left", box=None, pad_edge=False)
+        table = Table(title=cell(f"{user} · {rows['arm'][0]}"), title_justify="left", box=None, pad_edge=False)
         table.add_column("", justify="right")
         for heading in ("item", "title", "reason"):
             table.add_column(heading)
         for row in rows.iter_rows(named=True):
-            table.add_row(str(row["rank"]), *(Text(str(row[name])) for name in ("item_id", "title", "reason")))
+            table.add_row(str(row["rank"]), *(cell(str(row[name])) for name in ("item_id", "title", "reason")))
         output().print(table)

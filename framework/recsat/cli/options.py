@@ -17,7 +17,7 @@ Overrides = Annotated[
         "--set",
         "-s",
         metavar="KEY=VALUE",
-        help="One setting, such as rank.k=20 or arms='[ease, text]'; may be repeated. Wins over file and environment.",
+        help="One setting, such as rank.k=20 or arms='\\[ease, text]'; may be repeated. Wins over file and environment.",
         show_default=False,
     ),
 ]

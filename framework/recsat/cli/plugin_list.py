@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recsat.cli.consoles import output
+from recsat.cli.exit_codes import ExitCode
 from recsat.cli.options import AsJson
 from recsat.config.settings import Control
 
@@ -26,7 +26,7 @@ def plugins(as_json: AsJson = False) -> None:
     console = output()
     if as_json:
         rows = [asdict(record) for record in records]
-        console.print(json.dumps(rows, indent=2, ensure_ascii=False), markup=False, soft_wrap=True)
+        console.print_json(data=rows)
     else:
         table = Table("plugin", "distribution", "status", "gives", box=None, pad_edge=False, header_style="bold")
         for record in records:
@@ -40,7 +40,7 @@ def plugins(as_json: AsJson = False) -> None:
             )
         console.print(table)
     if any(record.status == "failed" for record in records):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.FAULTY)
 
 
 def brief(names: Sequence[str]) -> list[str]:

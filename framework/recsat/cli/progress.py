@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Event, Thread
+from time import monotonic
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +14,7 @@ from rich.text import Text
 from recsat.result.model import StageCost
 from recsat.result.numerals import duration, memory
 
+MINUTE = 60.0
 UNITS = {"prepare": "events", "embed": "texts", "index": "items", "recommend": "lists", "evaluate": "measures"}
 """What a stage counts."""
 
@@ -19,11 +22,14 @@ UNITS = {"prepare": "events", "embed": "texts", "index": "items", "recommend": "
 class TerminalProgress:
     """A :class:`recsat.run.Progress` for people; a context manager, since a live display must be taken down.
 
-    Where the output is no terminal there is one plain line for each finished stage.
+    Where the output is no terminal there is one plain line for each finished stage, and one every ``every_s`` seconds while a stage runs.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, every_s: float = MINUTE) -> None:
         self.console = console
+        self._every_s = every_s
+        self._ended = Event()
+        self._started = monotonic()
         self._live = Progress(
             TextColumn("{task.fields[mark]}"),
             TextColumn("{task.description:<9}"),
@@ -37,16 +43,28 @@ class TerminalProgress:
 
     def __enter__(self) -> Self:
         self._live.start()
+        if not self.console.is_terminal:
+            Thread(target=self._say_it_goes_on, name="recsat-progress", daemon=True).start()
         return self
+
+    def _say_it_goes_on(self) -> None:
+        while not self._ended.wait(self._every_s):
+            if self._task is not None:
+                task = self._live.tasks[self._task]
+                done = f"{task.fields['detail']}, " if task.fields["detail"] else ""
+                seconds = duration(monotonic() - self._started)
+                self.console.print(Text(f"{task.description}: {done}running for {seconds}"), soft_wrap=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ended.set()
         if error is not None and self._task is not None:
             self._live.update(self._task, mark="[red]✗[/]", detail="stopped")
         self._live.stop()
 
     def stage(self, name: str, total: int | None = None) -> None:
+        self._started = monotonic()
         self._task = self._live.add_task(name, total=total, mark="·", detail="")
 
     def expect(self, total: int) -> None:

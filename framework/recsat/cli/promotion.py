@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recsat.cli.consoles import cell, output
+from recsat.cli.exit_codes import ExitCode
 from recsat.cli.options import AsJson
 from recsat.cli.run_folders import home_config, run_folder
-from recsat.cli.runs import ALERTED
 from recsat.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def promote(
     else:
         _print(outcome.decision)
     if refused:
-        raise typer.Exit(ALERTED)
+        raise typer.Exit(ExitCode.WORSE)
 
 
 def rollback(

@@ -35,7 +35,7 @@ def report(
         raise RunError(
             f"run folder {run}: {JSON} is missing, so the run is not finished. Go on with: recsat run --resume {run}"
         )
-    result = Result.model_validate(folder.read_json(JSON))
+    result = folder.read_as(JSON, Result)
     write_report(result, folder.path, chosen_language)
     write_history(folder, result)
     print_summary(folder.path, output(), chosen_language)

@@ -67,7 +67,8 @@ def show(run: Annotated[Path, typer.Argument(metavar="RUN", help="Its name or fo
     from recsat.cli.summary import print_summary
     from recsat.report.write import JSON
     from recsat.run import open_run
-    from recsat.run.retention import PIN
+    from recsat.run.retention import pin_reason
+    from recsat.stages import REPORT
 
     folder = open_run(run_folder(run))
     config = folder.config()
@@ -77,11 +78,11 @@ def show(run: Annotated[Path, typer.Argument(metavar="RUN", help="Its name or fo
         f"folder {short_path(folder.path)}",
         *(f"{cost.name}: {cost.seconds:.1f} s, {cost.peak_mib:.0f} MiB, {cost.n_new} new, {cost.n_cached} cached" for cost in folder.costs()),
     ]  # fmt: skip
-    if folder.has(PIN):
-        lines.append(f"pinned: {folder.read_json(PIN)['why']}")
+    if (why := pin_reason(folder)) is not None:
+        lines.append(f"pinned: {why}")
     for line in lines:
         console.print(cell(line), soft_wrap=True)
-    if folder.has(JSON):
+    if folder.has(JSON) or REPORT.name in {cost.name for cost in folder.costs()}:
         print_summary(folder.path, console)
     else:
         console.print(cell(f"It is not finished. Go on with: recsat run --resume {folder.path}"), soft_wrap=True)

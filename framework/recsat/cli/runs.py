@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from recsat.cli.consoles import messages, output
+from recsat.cli.exit_codes import ExitCode
 from recsat.cli.options import ConfigFile, Overrides
 from recsat.cli.run_folders import run_folder
 from recsat.errors import ConfigError
 
-ALERTED = 3
-"""Exit code of a run that is done, and worse than the one before it by a rule of ``alerts``."""
-
 if TYPE_CHECKING:
+    from recsat.config.settings import RunConfig
     from recsat.config.sources import LoadedConfig
     from recsat.plugins import Plugins
 
@@ -35,7 +34,7 @@ def demo(
     sets = [*(overrides or ()), *([f"domain={domain}"] if domain else [])]
     plugins = load_plugins()
     name = load_config(None, os.environ, sets).config.domain
-    _run(load_config(None, os.environ, sets, base=plugins.domain(name).demo), plugins)
+    _run(load_config(None, os.environ, sets, base=plugins.domain(name).demo), plugins, is_demo=True)
 
 
 def run(
@@ -68,7 +67,20 @@ def run(
     _run(loaded, load_plugins(), None if resume is None else run_folder(resume), key)
 
 
-def _run(loaded: LoadedConfig, plugins: Plugins, resume: Path | None = None, key: str | None = None) -> None:
+def _refuse_without_data(config: RunConfig, plugins: Plugins) -> None:
+    """A domain that reads a folder where none is named, and reads its bundled sample without one, is not asked for its sample by ``recsat run``."""
+    named = {"folder", "layout"} & config.domain_config.keys()
+    if named or "folder" not in plugins.domain(config.domain).config.model_fields:
+        return
+    raise ConfigError(
+        f"no data are named, and recsat run is for your own. Name their folder: --set domain_config.folder=FOLDER, or domain_config in a file "
+        f"(-c run.yaml). recsat demo --domain {config.domain} runs the bundled sample."
+    )
+
+
+def _run(
+    loaded: LoadedConfig, plugins: Plugins, resume: Path | None = None, key: str | None = None, *, is_demo: bool = False
+) -> None:
     from recsat.cli.progress import TerminalProgress
     from recsat.cli.summary import print_summary
     from recsat.run import execute
@@ -77,7 +89,9 @@ def _run(loaded: LoadedConfig, plugins: Plugins, resume: Path | None = None, key
 
     if resume is None:
         check_config(loaded.config, plugins, loaded.sources)
+        if not is_demo:
+            _refuse_without_data(loaded.config, plugins)
     with TerminalProgress(messages()) as progress:
         folder = execute(loaded.config, plugins, progress, stages=PIPELINE, resume=resume, key=key)
     if any(alert.raised for alert in print_summary(folder, output()).alerts):
-        raise typer.Exit(ALERTED)
+        raise typer.Exit(ExitCode.WORSE)

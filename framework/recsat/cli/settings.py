@@ -28,7 +28,7 @@ def config(file: ConfigFile = None, overrides: Overrides = None, as_json: AsJson
     console = output()
     if as_json:
         document = {"config": whole.model_dump(mode="json"), "sources": sources}
-        console.print(json.dumps(document, indent=2, ensure_ascii=False), markup=False, soft_wrap=True)
+        console.print_json(data=document)
         return
     table = Table("setting", "value", "source", box=None, pad_edge=False, header_style="bold")
     for key, value in effective.items():

@@ -25,6 +25,7 @@ from recsat.report.language import gettext, in_catalogue, in_language, language_
 from recsat.report.plan import plan_in_words
 from recsat.result.model import MeasureInfo, Result
 from recsat.result.numerals import number
+from recsat.run.folder import RunFolder
 
 MARKS = {"better": "▲", "worse": "▼", "different": "◆", None: " "}
 
@@ -45,7 +46,7 @@ def summary_table(result: Result) -> Table:
 
 def print_summary(folder: Path, console: Console, language: Language | None = None) -> Result:
     """Reads ``result.json`` of a run folder, prints what matters of it, in ``language`` (None: as configured), and returns it."""
-    result = Result.model_validate_json((folder / "result.json").read_bytes())
+    result = RunFolder(folder).read_as("result.json", Result)
     with in_language(language or language_of(result)):
         console.print()
         console.print(summary_table(result))

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
+from recsat.config.secrets import secrets_in
 from recsat.errors import did_you_mean
 
 
@@ -381,6 +382,12 @@ class RunConfig(Settings):
         if twice:
             raise ValueError(f"two splits are called {twice[0]!r}: give each a name of its own")
         return splits
+
+    @model_validator(mode="after")
+    def _holds_no_secret(self) -> Self:
+        for sentence in secrets_in(self.model_dump(mode="json")):
+            raise ValueError(sentence)
+        return self
 
     @model_validator(mode="after")
     def _alerts_name_splits(self) -> Self:

@@ -21,6 +21,7 @@ from typing_extensions import TypeVar
 from recsat.config.faults import at, child, dotted, faults, is_model, sentence, suggestion, variants
 from recsat.config.files import read_config_file, read_yaml, yaml_fault
 from recsat.config.home import absolute_home
+from recsat.config.secrets import masked
 from recsat.config.settings import RunConfig
 from recsat.errors import ConfigError, closest
 
@@ -150,8 +151,8 @@ def _override(text: str, model: type[RunConfig]) -> list[Setting]:
     key, equals, value = text.partition("=")
     path = tuple(part.strip() for part in key.split("."))
     if not equals or not all(path):
-        raise ConfigError(f"--set {text}: write key=value, such as --set rank.k=20.")
-    origin = f"--set {text}"
+        raise ConfigError(f"--set {masked('', text)}: write key=value, such as --set rank.k=20.")
+    origin = f"--set {key}={masked(key, value)}"
     return _walked(_nested(path, _scalar(value, path, origin, model)), "--set", origin, model)
 
 

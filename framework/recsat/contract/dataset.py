@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
@@ -16,7 +18,7 @@ def no_quarantine() -> pl.DataFrame:
     return pl.DataFrame(schema=QUARANTINE_SCHEMA)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Dataset:
     """Tables of one domain. Ids are strings; timestamps are UTC.
 
@@ -31,6 +33,9 @@ class Dataset:
     - ``notes``: sentences on how the files were read and what is odd about them, for the report.
 
     ``simulated`` is true where the data come from a simulator: the report says so wherever the data show.
+
+    ``domain`` and ``domain_config`` say whose tables these are and by which settings they were read; :func:`recsat.load` and
+    :meth:`from_frames` write them, a domain's ``load`` need not.
     """
 
     items: pl.DataFrame
@@ -43,3 +48,38 @@ class Dataset:
     simulated: bool = False
     source: str = ""
     """Where the data come from and under which licence, in a sentence that the report can print."""
+    domain: str = ""
+    domain_config: Mapping[str, Any] = field(default_factory=dict)
+
+    @staticmethod
+    def from_frames(
+        items: Any,
+        events: Any,
+        users: Any = None,
+        exposures: Any = None,
+        ties: Any = None,
+        *,
+        domain: str | None = None,
+        **settings: Any,
+    ) -> Dataset:
+        """The data of ``domain`` (None: the one that a run takes) from polars or pandas frames, by the rules by which its files are read.
+
+        ``items`` needs ``item_id`` and what the domain's README asks for, such as ``title``; ``events`` needs ``user_id``, ``item_id``, ``event``
+        and ``timestamp``. ``settings`` are the domain's own, such as ``timestamp_format="unix"``. Rows that cannot be read are in
+        ``quarantine``, by the name of their frame, the first row being 1.
+
+        Raises :class:`~recsat.DataError` for what is no polars or pandas frame, or has no column that it needs.
+        """
+        from recsat.api.data import dataset_of_frames
+
+        return dataset_of_frames(items, events, users, exposures, ties, domain=domain, **settings)
+
+    def __repr__(self) -> str:
+        bad = f", {self.quarantine.height} faults in rows set aside" if self.quarantine.height else ""
+        tables = [f"{self.items.height} items", f"{self.events.height} events"]
+        if "user_id" in self.events.columns:
+            tables.append(f"{self.events['user_id'].n_unique()} users in them")
+        tables += [
+            f"{table.height} {name}" for name in ("exposures", "ties") if (table := getattr(self, name)) is not None
+        ]
+        return f"Dataset({self.domain or 'no domain'}: {', '.join(tables)}{bad})"

@@ -38,7 +38,7 @@ class Rule:
     >>> items = pl.DataFrame({"price": [5.0, 5.0, 50.0, None], "tags": [["new"], ["used"], None, []]})
     >>> rule.mask(items).to_list()
     [True, False, False, False]
-    >>> rule.where()["must"][0]
+    >>> next(iter(rule.where()["must"]))
     {'key': 'price', 'range': {'lte': 10}}
     """
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 import polars as pl
 
@@ -204,10 +205,23 @@ def within(table: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
 
 def _parquet(path: Path) -> pl.DataFrame:
     if not path.is_dir():
-        return pl.read_parquet(path)
-    if not any(path.rglob("*.parquet")):
+        return pl.read_parquet(path, glob=False)
+    parts = sorted(path.rglob("*.parquet"))
+    if not parts:
         raise DataError(f"{path.name}: the folder has no part that ends in .parquet. Was it written to the end?")
-    return pl.read_parquet(path / "**" / "*.parquet", hive_partitioning=True)
+    return pl.concat([_part(part, part.relative_to(path)) for part in parts])
+
+
+def _part(part: Path, below: Path) -> pl.DataFrame:
+    """One part, with the columns that the folders ``below`` the table say (``day=2026-11-26``), as texts; those above it say nothing."""
+    pairs = [folder.partition("=") for folder in below.parts[:-1] if "=" in folder]
+    columns = [
+        pl.lit(None if value == _HIVE_NULL else unquote(value), pl.String).alias(name) for name, _, value in pairs
+    ]
+    return pl.read_parquet(part, glob=False, hive_partitioning=False).with_columns(columns)
+
+
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
 def _is_table(path: Path) -> bool:
@@ -222,7 +236,8 @@ def _json(path: Path) -> pl.DataFrame:
 
 
 def _json_lines(path: Path) -> pl.DataFrame:
-    return pl.read_ndjson(path, infer_schema_length=None)
+    with path.open("rb") as file:  # a path would be taken for a pattern
+        return pl.read_ndjson(file, infer_schema_length=None)
 
 
 SUFFIXES: Final = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".jsonl", ".jsonl.gz")

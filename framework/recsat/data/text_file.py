@@ -113,6 +113,7 @@ def physical_lines(path: Path, form: TextFormat) -> pl.Series:
         new_columns=["line"],
         infer_schema=False,
         encoding="utf8-lossy",
+        glob=False,
     )
     return lines.to_series().str.strip_prefix("\ufeff").fill_null("")
 
@@ -253,7 +254,7 @@ def _cells(path: Path, form: TextFormat) -> pl.DataFrame:
         text = _text(path, form)
         source = io.BytesIO((text.replace("::", NO_SIGN) if form.separator == "::" else text).encode())
     separator = NO_SIGN if form.separator == "::" else form.separator
-    return pl.read_csv(source, infer_schema=False, separator=separator, has_header=form.has_header)
+    return pl.read_csv(source, infer_schema=False, separator=separator, has_header=form.has_header, glob=False)
 
 
 def _named(path: Path, table: pl.DataFrame, form: TextFormat, names: Sequence[str]) -> pl.DataFrame:

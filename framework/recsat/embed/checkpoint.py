@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recsat.embed.digest import sha256_of_weights
+from recsat.embed.digest import sha256_of_large_file
 from recsat.embed.pooling import Pooling
 from recsat.embed.prompts import Role, prompts_of
 from recsat.errors import EncoderError
@@ -178,5 +178,5 @@ def _digest(folder: Path) -> str:
     total = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         if path.is_file() and (path.name in _HASHED_NAMES or path.suffix in _HASHED_SUFFIXES):
-            total.update(f"{path.name} {sha256_of_weights(path)}\n".encode())
+            total.update(f"{path.name} {sha256_of_large_file(path)}\n".encode())
     return total.hexdigest()

@@ -13,7 +13,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sha256_of_weights(path: Path) -> str:
+def sha256_of_large_file(path: Path) -> str:
     """:func:`sha256_of` of a large file, read once in a process as long as its size and time of change stay."""
     state = path.stat()
     return _of_state(path, state.st_size, state.st_mtime_ns)

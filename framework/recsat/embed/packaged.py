@@ -6,7 +6,7 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from recsat.embed.digest import sha256_of_weights
+from recsat.embed.digest import sha256_of_large_file
 from recsat.errors import EncoderError
 
 
@@ -52,7 +52,7 @@ def checked_packaged(model: PackagedModel) -> Path:
     """The model's folder, after its weights were compared with the known sha256 (once in a process)."""
     folder = find_packaged(model)
     weights = folder / model.weights
-    digest = sha256_of_weights(weights)
+    digest = sha256_of_large_file(weights)
     if digest != model.sha256:
         raise EncoderError(
             f"{weights}: sha256 is {digest}, but {model.name} has {model.sha256}. These are not the weights of that "

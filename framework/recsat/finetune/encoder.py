@@ -137,7 +137,7 @@ def finetune(context: StageContext) -> StageCounts:
 
 def settings_of(context: StageContext) -> FinetuneSettings:
     """What :func:`recsat.finetune.execute.new_finetune` wrote."""
-    return FinetuneSettings.model_validate(context.folder.read_json("finetune/settings.json"))
+    return context.folder.read_as("finetune/settings.json", FinetuneSettings)
 
 
 def known_of(context: StageContext) -> Known:

@@ -59,7 +59,7 @@ def open_finetune(config: FinetuneConfig, resume: Path | None = None) -> RunFold
 
 def stages_left(folder: RunFolder) -> list[Stage]:
     """Stages of this run that have not finished."""
-    settings = FinetuneSettings.model_validate(folder.read_json("finetune/settings.json"))
+    settings = folder.read_as("finetune/settings.json", FinetuneSettings)
     return unfinished(folder, STAGES[settings.objective])
 
 

@@ -1,4 +1,12 @@
-"""A run: its folder, the stages that are run over it, their progress and cost. Knows no stage by name."""
+"""A run: its folder, the stages that are run over it, their progress and cost. Knows no stage by name.
+
+The room can be called: ``recsat.run(data)`` is :func:`recsat.api.runs.run`. A function of that name beside a package of that name would be
+replaced by the package as soon as anybody imports it.
+"""
+
+import sys
+from types import ModuleType
+from typing import Any
 
 from recsat.run.claim import claimed
 from recsat.run.execute import execute, run_stage, unfinished
@@ -23,3 +31,15 @@ __all__ = [
     "run_stage",
     "unfinished",
 ]
+
+
+class _Room(ModuleType):
+    """This module, with a call."""
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        from recsat.api.runs import run
+
+        return run(*arguments, **keywords)
+
+
+sys.modules[__name__].__class__ = _Room

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from recsat.config.home import at_home
 from recsat.config.settings import RunConfig
+from recsat.contract.dataset import Dataset
+from recsat.errors import ConfigError, DataError, PluginError, StoreError
 from recsat.plugins import Plugins
 from recsat.result.model import StageCost
 from recsat.run.claim import claimed
 from recsat.run.folder import RunFolder, new_run, open_run, point_latest
+from recsat.run.input import write_input
 from recsat.run.meter import Meter
 from recsat.run.progress import LogProgress, Progress
 from recsat.run.stage import Stage, StageContext
@@ -56,16 +61,56 @@ def execute(
     stages: Sequence[Stage],
     resume: Path | None = None,
     key: str | None = None,
+    data: Dataset | None = None,
 ) -> Path:
     """Runs ``stages`` in order, such as :data:`recsat.stages.PIPELINE`, the whole way from files to report.
 
     Returns the run folder; ``latest`` beside it points to it. ``resume`` names the folder of a run that was cut short: its own configuration is used and its
-    finished stages stand. With a ``key`` the folder is that of the key, and a run of it that was cut short goes on in the same way. Raises
-    :class:`~recsat.RunError` where another process works on the folder.
+    finished stages stand. With a ``key`` the folder is that of the key, and a run of it that was cut short goes on in the same way. A new run
+    starts from ``data``, which are then kept in its folder, or from what its domain loads (None).
+
+    Raises :class:`~recsat.RunError` where another process works on the folder. A run whose settings or data are refused leaves no folder; what
+    stops it otherwise has a note with the command by which it goes on.
     """
-    folder = new_run(config, key) if resume is None else open_run(resume)
-    with claimed(folder):
-        for stage in unfinished(folder, stages):
-            run_stage(folder, stage, plugins, progress)
-        point_latest(folder)
+    progress = progress or LogProgress()
+    look_at_store(config if resume is None else open_run(resume).config(), progress)
+    if resume is not None:
+        folder = open_run(resume)
+    else:
+        folder = new_run(config, key, write=lambda draft: None if data is None else write_input(draft, data))
+    try:
+        with claimed(folder):
+            missing = unfinished(folder, stages)
+            for stage in missing:
+                run_stage(folder, stage, plugins, progress)
+            if missing or resume is None:  # an old run that is looked at again is not the latest
+                point_latest(folder)
+    except BaseException as error:
+        if resume is None and isinstance(error, ConfigError | DataError | PluginError) and not folder.costs():
+            shutil.rmtree(folder.path, ignore_errors=True)
+        else:
+            error.add_note(f"Go on with: recsat run --resume {folder.path}")
+        raise
     return folder.path
+
+
+def look_at_store(config: RunConfig, progress: Progress) -> None:
+    """Says at the start of a run what it would meet much later: that another process has the embedded store open.
+
+    Raises :class:`~recsat.StoreError` where the run would not wait for it.
+    """
+    if config.store.backend != "edge":
+        return
+    from recsat.store.in_use import process_that_has
+
+    directory = Path(at_home(config).store.directory)
+    process = process_that_has(directory)
+    if process is None:
+        return
+    message = f"{directory}: process {process} has the store open"
+    if config.store.wait_s == 0:
+        raise StoreError(
+            f"{message}, and store.wait_s is 0. Wait until it has ended, raise store.wait_s, or choose another store.directory.",
+            transient=True,
+        )
+    progress.note(f"{message}; where this run needs it, it waits up to {config.store.wait_s:g} s.")

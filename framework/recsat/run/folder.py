@@ -5,33 +5,71 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from recsat.atomic import new_folder, replacing, sync_folder, write_bytes, write_text
+from recsat.atomic import new_folder, replacing, sync_folder, write_text
 from recsat.config.differences import differences
 from recsat.config.home import at_home
 from recsat.config.settings import RunConfig
-from recsat.errors import ConfigError, RunError, says_no_room
-from recsat.result.model import StageCost
+from recsat.data.spreadsheets import without_formulas
+from recsat.embed.digest import sha256_of_large_file
+from recsat.errors import ConfigError, NotWritable, RunError
+from recsat.result.model import Part, StageCost
 
 KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 LATEST: Final = "latest"
 
 
+STAGES: Final = "stages.json"
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class FileRecord(Part):
+    """What a file was when the stage that wrote it ended."""
+
+    size: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> FileRecord:
+        return cls(size=path.stat().st_size, sha256=sha256_of_large_file(path))
+
+    def difference(self, path: Path) -> str | None:
+        """What is otherwise by now, in words; None where nothing is."""
+        size = path.stat().st_size
+        if size != self.size:
+            return f"it has {size:,} bytes and had {self.size:,}"
+        return None if sha256_of_large_file(path) == self.sha256 else "its content is another"
+
+
+class StageRecord(StageCost):
+    """A finished stage in stages.json: what it cost, and the files that it wrote."""
+
+    files: dict[str, FileRecord] = Field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths and reads and writes of one run; a file is replaced in one step and is on the disk when the call returns."""
+    """Paths and reads and writes of one run; a file is replaced in one step and is on the disk when the call returns.
+
+    What a stage wrote is in stages.json with its size and SHA-256, and is read again only where it is still that. Every read raises
+    :class:`~recsat.RunError` that names the file where it is missing, cannot be read or was changed.
+    """
 
     path: Path
+    written: set[str] = field(default_factory=set, compare=False, repr=False)
+    """Files that were written since a stage was last recorded."""
 
     @property
     def run_id(self) -> str:
@@ -41,50 +79,112 @@ class RunFolder:
         self.write_text(name, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
     def read_json(self, name: str) -> Any:
-        return json.loads(self._existing(name).read_text(encoding="utf-8"))
+        try:
+            return json.loads(self._unchanged(name).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise self._unreadable(name, error) from error
+
+    def read_as(self, name: str, model: type[Model]) -> Model:
+        """A JSON file as what it is; :class:`~recsat.RunError` also where it is something else."""
+        try:
+            return model.model_validate(self.read_json(name))
+        except ValidationError as error:
+            fault = error.errors(include_url=False)[0]
+            place = ".".join(map(str, fault["loc"]))
+            raise self._unreadable(name, f"{place}: {fault['msg']}".removeprefix(": ")) from error
 
     def write_table(self, name: str, table: pl.DataFrame) -> None:
-        with replacing(self.path / name) as draft:
+        with self._replacing(name) as draft:
             table.write_parquet(draft)
 
     def write_csv(self, name: str, table: pl.DataFrame) -> None:
-        with replacing(self.path / name) as draft:
-            table.write_csv(draft)
+        with self._replacing(name) as draft:
+            without_formulas(table).write_csv(draft)
 
     def write_text(self, name: str, text: str) -> None:
-        write_text(self.path / name, text)
+        with self._replacing(name) as draft:
+            draft.write_bytes(text.encode("utf-8"))
 
     def read_table(self, name: str) -> pl.DataFrame:
-        return pl.read_parquet(self._existing(name))
+        try:
+            return pl.read_parquet(self._unchanged(name), glob=False)
+        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            raise self._unreadable(name, error) from error
 
     def write_arrays(self, name: str, arrays: Mapping[str, NDArray[np.float32]]) -> None:
         from safetensors.numpy import save
 
-        write_bytes(self.path / name, save({key: np.ascontiguousarray(value) for key, value in arrays.items()}))
+        with self._replacing(name) as draft:
+            draft.write_bytes(save({key: np.ascontiguousarray(value) for key, value in arrays.items()}))
 
     def read_arrays(self, name: str) -> dict[str, NDArray[np.float32]]:
+        from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
-        return dict(load_file(self._existing(name)))
+        try:
+            return dict(load_file(self._unchanged(name)))
+        except (OSError, SafetensorError) as error:
+            raise self._unreadable(name, error) from error
 
     def has(self, name: str) -> bool:
         return (self.path / name).exists()
 
     def costs(self) -> list[StageCost]:
         """What the finished stages cost, in order; empty before the first."""
-        return (
-            [StageCost.model_validate(cost) for cost in self.read_json("stages.json")]
-            if self.has("stages.json")
-            else []
-        )
+        return [StageCost.model_validate(one.model_dump(exclude={"files"})) for one in self._records()]
 
     def record(self, cost: StageCost) -> None:
-        """Marks a stage as finished."""
-        others = [known for known in self.costs() if known.name != cost.name]
-        self.write_json("stages.json", [known.model_dump() for known in [*others, cost]])
+        """Marks a stage as finished, with what it wrote."""
+        others = [known for known in self._records() if known.name != cost.name]
+        names = sorted(name for name in self.written if (self.path / name).is_file())
+        files = {name: FileRecord.of(self.path / name) for name in names}
+        record = StageRecord(**cost.model_dump(), files=files)
+        write_text(self.path / STAGES, json.dumps([one.model_dump() for one in [*others, record]], indent=2))
+        self.written.clear()
 
     def config(self) -> RunConfig:
-        return RunConfig.model_validate(self.read_json("config.json"))
+        return self.read_as("config.json", RunConfig)
+
+    def _records(self) -> list[StageRecord]:
+        """Of the finished stages, in order."""
+        if not self.has(STAGES):
+            return []
+        try:
+            return TypeAdapter(list[StageRecord]).validate_json((self.path / STAGES).read_bytes())
+        except (OSError, ValueError) as error:
+            raise self._unreadable(STAGES, str(error).splitlines()[0]) from error
+
+    @contextmanager
+    def _replacing(self, name: str) -> Iterator[Path]:
+        with replacing(self.path / name) as draft:
+            yield draft
+        self.written.add(name)
+
+    def _unchanged(self, name: str) -> Path:
+        """The path of a file that is what the stage that wrote it last left, or that no finished stage wrote."""
+        path = self._existing(name)
+        if name in self.written:
+            return path
+        for record in reversed(self._records()):
+            if name in record.files:
+                self.check(name, record.files[name], f"stage {record.name}")
+                break
+        return path
+
+    def check(self, name: str, written: FileRecord, by: str) -> None:
+        """Raises :class:`~recsat.RunError` where a file is not what was written any more."""
+        difference = written.difference(self._existing(name))
+        if difference is not None:
+            raise RunError(
+                f"run folder {self.path}: {name} is not what {by} wrote: {difference}. Bring it back, or start the run anew."
+            )
+
+    def _unreadable(self, name: str, error: object) -> RunError:
+        reason = " ".join(str(error).split())[:300]
+        return RunError(
+            f"run folder {self.path}: {name} cannot be read ({reason}): it is damaged, or another version of recsat wrote it. Bring it back, or start "
+            "the run anew."
+        )
 
     def _existing(self, name: str) -> Path:
         path = self.path / name
@@ -95,8 +195,12 @@ class RunFolder:
         return path
 
 
-def new_run(config: RunConfig, key: str | None = None) -> RunFolder:
+def new_run(
+    config: RunConfig, key: str | None = None, *, write: Callable[[RunFolder], None] = lambda draft: None
+) -> RunFolder:
     """A fresh folder under ``runs_dir``, its configuration written with every place absolute (:func:`~recsat.config.home.at_home`).
+
+    ``write`` puts further files there before the folder has its name.
 
     Its name is the ``key``; without one it sorts by time and tells the domain. Where there is a run of this key already, that one's
     folder is returned, so that what was cut short goes on; of two processes that start a key at once one makes the folder.
@@ -104,7 +208,7 @@ def new_run(config: RunConfig, key: str | None = None) -> RunFolder:
     """
     settled = at_home(config)
     if key is None:
-        return _fresh_run(settled)
+        return _fresh_run(settled, write)
     if not KEY.fullmatch(key) or key == LATEST:
         raise RunError(
             f"key {key!r} cannot be the name of a run folder. Use up to 100 letters, digits, '.', '_' and '-', a letter or digit first; "
@@ -112,7 +216,7 @@ def new_run(config: RunConfig, key: str | None = None) -> RunFolder:
         )
     path = Path(settled.runs_dir) / key
     try:
-        return _created(path, settled)
+        return _created(path, settled, write)
     except FileExistsError:
         folder = open_run(path)
     changed = differences(folder.config().model_dump(mode="json"), settled.model_dump(mode="json"))
@@ -124,29 +228,31 @@ def new_run(config: RunConfig, key: str | None = None) -> RunFolder:
     return folder
 
 
-def _fresh_run(config: RunConfig) -> RunFolder:
+def _fresh_run(config: RunConfig, write: Callable[[RunFolder], None]) -> RunFolder:
     digest = sha256(config.model_dump_json().encode()).hexdigest()[:6]
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     parent = Path(config.runs_dir)
     for attempt in range(100):
         try:
-            return _created(parent / (f"{stamp}-{config.domain}-{digest}" + (f"-{attempt}" if attempt else "")), config)
+            name = f"{stamp}-{config.domain}-{digest}" + (f"-{attempt}" if attempt else "")
+            return _created(parent / name, config, write)
         except FileExistsError:
             continue
     raise RunError(f"no free run folder under {parent} for {stamp}. Are a hundred runs started in one second?")
 
 
-def _created(path: Path, config: RunConfig) -> RunFolder:
+def _created(path: Path, config: RunConfig, write: Callable[[RunFolder], None]) -> RunFolder:
     try:
         with new_folder(path) as draft:
+            write(RunFolder(draft))
             RunFolder(draft).write_json("config.json", config.model_dump(mode="json"))
     except FileExistsError:
         raise
-    except OSError as error:
-        if says_no_room(error):
-            raise
+    except (NotWritable, OSError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
         raise ConfigError(
-            f"runs_dir: no run folder can be made in {config.runs_dir[:200]}: {error.strerror}. Set runs_dir or home to a folder that can be written."
+            f"runs_dir: no run folder can be made in {config.runs_dir[:200]}: {getattr(cause, 'strerror', cause)}. Set runs_dir or home to a folder "
+            "that can be written."
         ) from error
     return RunFolder(path)
 

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from pydantic import BaseModel
+
 from recsat.atomic import sync_folder
 from recsat.config.home import places_of
 from recsat.config.settings import RunConfig
@@ -20,6 +22,12 @@ from recsat.run.folder import LATEST, RunFolder
 PIN: Final = "pinned.json"
 DRAFT_AGE: Final = timedelta(days=1)
 """What a killed process left half written is swept after this long: nobody writes to a draft for a day."""
+
+
+class Pin(BaseModel):
+    """pinned.json."""
+
+    why: str
 
 
 @dataclass(frozen=True)
@@ -51,9 +59,9 @@ def runs_of(config: RunConfig) -> list[KnownRun]:
 def _known(folder: RunFolder) -> KnownRun | None:
     try:
         settings = folder.read_json("config.json")
-        pin = folder.read_json(PIN)["why"] if folder.has(PIN) else None
+        why = pin_reason(folder)
         domain, series = str(settings["domain"]), str(settings.get("series", ""))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (RunError, OSError, KeyError, TypeError, AttributeError):
         return None  # damaged, so nobody knows what it is: it is neither shown as a run nor cleaned away
     return KnownRun(
         folder=folder,
@@ -62,13 +70,18 @@ def _known(folder: RunFolder) -> KnownRun | None:
         started=datetime.fromtimestamp((folder.path / "config.json").stat().st_mtime, UTC),
         finished=folder.has("result.json"),
         trained=folder.has("finetune"),
-        pinned=pin,
+        pinned=why,
     )
 
 
 def pin(folder: RunFolder, why: str) -> None:
     """Keeps the run folder whatever is cleaned, until :func:`unpin`."""
-    folder.write_json(PIN, {"why": why})
+    folder.write_json(PIN, Pin(why=why).model_dump())
+
+
+def pin_reason(folder: RunFolder) -> str | None:
+    """Why the run must stay; None where it is not pinned. Raises :class:`~recsat.RunError` where the file does not say it."""
+    return folder.read_as(PIN, Pin).why if folder.has(PIN) else None
 
 
 def unpin(folder: RunFolder) -> None:

@@ -68,7 +68,7 @@ def read_evaluated(folder: RunFolder) -> tuple[Result, list[EvaluatedSplit]]:
         raise RunError(
             f"run {folder.run_id}: measures.parquet does not say which draw of a split a value is of, as older versions wrote it. Run it again."
         )
-    result = Result.model_validate(folder.read_json("evaluated.json"))
+    result = folder.read_as("evaluated.json", Result)
     return result, [_split(result, per_user, split) for split in result.splits]
 
 

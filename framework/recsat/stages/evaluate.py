@@ -135,7 +135,7 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, n_dr
         validation_ndcg=validation_ndcg,
     )
     parts.evaluated.append(evaluated)
-    parts.fitness.append(DataFitness.model_validate(context.folder.read_json(f"splits/{split.name}/fitness.json")))
+    parts.fitness.append(context.folder.read_as(f"splits/{split.name}/fitness.json", DataFitness))
     parts.splits.append(_summary(split, record, n_draws, len(evidence.users), len(inputs.catalogue), measure.baseline))
     parts.filters += _filters(record)
     parts.retrieval += _retrieval(record)

@@ -118,7 +118,7 @@ def write_plan(folder: RunFolder, config: RunConfig, plugins: Plugins) -> None:
 
 def kept_plan(folder: RunFolder, config: RunConfig, plugins: Plugins) -> PlanRecord:
     """Whether what the run evaluates now is what its plan.json says."""
-    written = WrittenPlan.model_validate(folder.read_json(PLAN_FILE))
+    written = folder.read_as(PLAN_FILE, WrittenPlan)
     differences = written.plan.differences(Plan.of(config, plugins))
     if written.plan.sha256 != written.sha256:
         differences.insert(0, f"{PLAN_FILE} of the run was changed after it was written")

@@ -19,6 +19,7 @@ from recsat.embed.provenance import refuse_leaks
 from recsat.errors import ConfigError, did_you_mean
 from recsat.measure.fitness import data_fitness
 from recsat.run.folder import RunFolder
+from recsat.run.input import read_input
 from recsat.run.stage import StageContext, StageCounts
 from recsat.stages.feedback import tables_with_feedback
 from recsat.stages.plan import write_plan
@@ -35,7 +36,8 @@ def prepare(context: StageContext) -> StageCounts:
     """
     folder, config, domain = context.folder, context.config, context.domain
     write_plan(folder, config, context.plugins)
-    with_feedback = tables_with_feedback(config, domain.load(context.domain_config))
+    data = read_input(folder)
+    with_feedback = tables_with_feedback(config, domain.load(context.domain_config) if data is None else data)
     loaded = validate(
         with_feedback.dataset,
         on_bad_rows=config.data.on_bad_rows,

@@ -35,7 +35,7 @@ def last_decisions(config: RunConfig) -> list[ModelDecision]:
 def report(context: StageContext) -> StageCounts:
     """Writes report.html, report.md and result.json from what ``evaluate`` found, with the stages' costs and the alerts added, and the run's rows in the history."""
     folder = context.folder
-    evaluated = Result.model_validate(folder.read_json("evaluated.json"))
+    evaluated = folder.read_as("evaluated.json", Result)
     result = evaluated.model_copy(
         update={
             "stages": folder.costs(),

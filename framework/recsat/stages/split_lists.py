@@ -64,7 +64,7 @@ def write_split_lists(folder: RunFolder, record: SplitLists, tables: ListTables)
 def read_split_lists(folder: RunFolder, split: str, draw: int = 1) -> tuple[SplitLists, ListTables]:
     """What :func:`write_split_lists` wrote."""
     place = f"lists/{place_of(split, draw)}"
-    record = SplitLists.model_validate(folder.read_json(f"{place}.json"))
+    record = folder.read_as(f"{place}.json", SplitLists)
     tables = ListTables(
         lists=folder.read_table(f"{place}.parquet"),
         users=folder.read_table(f"{place}-users.parquet")["user_id"],

@@ -92,7 +92,7 @@ def write_metadata(folder: Path, metadata: Mapping[str, Any]) -> None:
 
 def read_metadata(root: Path, name: str) -> dict[str, Any]:
     path = root / name / _METADATA
-    return dict(_read_json(path)) if path.exists() else {}
+    return _read_mapping(path) if path.exists() else {}
 
 
 def reveal(hidden: Path, root: Path, name: str) -> None:
@@ -113,12 +113,21 @@ def write_shape(folder: Path, shape: CollectionShape) -> None:
 
 
 def read_shape(root: Path, name: str) -> CollectionShape:
-    stored = _read_json(root / name / _SHAPE)
-    return CollectionShape(stored["vectors"], models.Distance(stored["distance"]), stored["payload_indexes"])
+    path = root / name / _SHAPE
+    stored = _read_mapping(path)
+    try:
+        vectors, indexes = dict(stored["vectors"]), dict(stored["payload_indexes"])
+        return CollectionShape(vectors, models.Distance(stored["distance"]), indexes)
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(_unreadable(path, f"no shape of a collection: {error!r}")) from error
 
 
 def read_aliases(root: Path) -> dict[str, str]:
-    return dict(_read_json(root / _ALIASES)) if (root / _ALIASES).exists() else {}
+    path = root / _ALIASES
+    aliases = _read_mapping(path) if path.exists() else {}
+    if not all(isinstance(name, str) for name in aliases.values()):
+        raise StoreError(_unreadable(path, "no names of collections"))
+    return aliases
 
 
 def write_aliases(root: Path, aliases: Mapping[str, str]) -> None:
@@ -130,8 +139,15 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, sort_keys=True))
 
 
-def _read_json(path: Path) -> Any:
+def _read_mapping(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path}: not readable ({error}). Delete the store's folder and publish again.") from error
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise StoreError(_unreadable(path, error)) from error
+    if not isinstance(content, dict):
+        raise StoreError(_unreadable(path, "no mapping"))
+    return content
+
+
+def _unreadable(path: Path, reason: object) -> str:
+    return f"{path}: not readable ({reason}). Delete the store's folder and publish again."

@@ -47,7 +47,7 @@ class Bare(Recommender):
 def test_a_run_whose_arm_cannot_be_saved_goes_on_and_says_why_it_has_no_model(
     finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shutil.copytree(finished_run, tmp_path / "run", ignore=shutil.ignore_patterns("model*"))
+    shutil.copytree(finished_run, tmp_path / "run", ignore=shutil.ignore_patterns("model*", "stages.json"))
     specs = Plugins.recommenders
 
     def bare(self: Plugins, domain: object) -> dict[str, RecommenderSpec]:

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,7 +132,7 @@ def test_a_damaged_file_is_refused(finished_run: Path, tmp_path: Path, name: str
     with pytest.raises(SavedModelError, match=f"damaged: {name} is not what SHA256SUMS says"):
         Model.load(tmp_path, load_plugins(["content"]))
     (tmp_path / "model" / name).unlink()
-    with pytest.raises(SavedModelError, match=name if name != "card.json" else "neither a run nor a model folder"):
+    with pytest.raises(SavedModelError, match=f"has no {name}"):
         Model.load(tmp_path, load_plugins(["content"]))
 
 
@@ -184,3 +185,11 @@ def test_a_list_needs_neither_store_nor_encoder(finished_run: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code, str(finished_run)], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["False", "[]"]
+
+
+def test_several_threads_load_and_ask_at_once(finished_run: Path) -> None:
+    plugins = load_plugins(["content"])
+    expected = Model.load(finished_run, plugins).recommend(["1", "2"], k=5)
+    with ThreadPoolExecutor(4) as pool:
+        answers = pool.map(lambda _: Model.load(finished_run, plugins).recommend(["1", "2"], k=5), range(8))
+        assert all(answer.equals(expected) for answer in answers)

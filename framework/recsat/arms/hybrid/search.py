@@ -18,8 +18,9 @@ from recsat.arms.linear.order import moments_of
 
 L2 = (1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)
 """Ridges of item-item weights, in mean likes of a liked item; climbed from the third."""
-TOTALS, SHARES = (1.0, 3.0), (0.85, 0.5)
-"""Ridge and text prior together, in the ridge that is best without texts; and the prior's share of them."""
+SHARES = (0.5, 0.85)
+"""Of the text prior in ridge and prior together."""
+TEXT_L2 = (0.2, 0.75)
 SESSION_SHARE = 0.5
 ORDER_L2 = (3.0, 1.0, 10.0)
 ORDER_PRIORS = (2.0, 6.0)
@@ -77,6 +78,18 @@ def best_of(trials: Sequence[Trial], recipes: Iterable[AnyRecipe]) -> AnyRecipe:
     return settings[int(np.argmax(values))]
 
 
+def _with_prior(trials: Sequence[Trial], plain: Together, vector: str) -> Together:
+    """Ridge and prior together are climbed apart from the ridge without texts, which may be far from it; then the prior's share of them, and the texts' ridge."""
+
+    def recipe(total: float, share: float, text_l2: float) -> Together:
+        return replace(plain, l2=total * (1 - share), prior=total * share, vector=vector, text_l2=text_l2)
+
+    of_totals = _climbed(trials, [recipe(total, SHARES[0], TEXT_L2[0]) for total in L2], start=2)
+    total = of_totals.l2 + of_totals.prior
+    of_shares = best_of(trials, [recipe(total, share, TEXT_L2[0]) for share in SHARES])
+    return best_of(trials, [of_shares, *(replace(of_shares, text_l2=text_l2) for text_l2 in TEXT_L2[1:])])
+
+
 def _climbed(trials: Sequence[Trial], recipes: Sequence[AnyRecipe], *, start: int) -> AnyRecipe:
     """The best of ``recipes`` in their order, from ``start`` on uphill."""
     place = start
@@ -93,12 +106,7 @@ def _together(trials: Sequence[Trial], vectors: Sequence[str]) -> tuple[dict[str
     plain = _climbed(trials, [Together(l2, 0.5) for l2 in L2], start=2)
     plain = best_of(trials, [plain, *(replace(plain, length_power=0.0, l2=plain.l2 * step) for step in (1.0, 3.0))])
     family: dict[str, Recipe] = {"together": plain}
-    priors = [
-        replace(plain, l2=plain.l2 * total * (1 - share), prior=plain.l2 * total * share, vector=vectors[0])
-        for total in TOTALS
-        for share in SHARES
-    ]
-    of_first = best_of(trials, priors)
+    of_first = _with_prior(trials, plain, vectors[0])
     family |= {f"together {vector}": replace(of_first, vector=vector) for vector in vectors}
     best = best_of(trials, [plain, *(replace(of_first, vector=vector) for vector in vectors)])
     if any(trial.train.users.times is not None for trial in trials):

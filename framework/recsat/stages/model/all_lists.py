@@ -82,7 +82,7 @@ def _begin(blocks: Path, request: dict[str, Any]) -> None:
 def _joined(parts: list[Path], target: Path, model: Model) -> int:
     with replacing(target) as draft:
         if parts:
-            pl.scan_parquet(parts).sink_parquet(draft, maintain_order=True)
+            pl.scan_parquet(parts, glob=False).sink_parquet(draft, maintain_order=True)
         else:
             model.recommend([]).write_parquet(draft)
-        return int(pl.scan_parquet(draft).select(pl.len()).collect().item())
+        return int(pl.scan_parquet(draft, glob=False).select(pl.len()).collect().item())

@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,8 +32,10 @@ from safetensors.numpy import load_file, save_file
 
 from recsat.arms.saved import SUMS as ARM_SUMS
 from recsat.arms.saved import read_description
+from recsat.atomic import replacing_folder
 from recsat.embed.digest import sha256_of
 from recsat.errors import SavedModelError
+from recsat.run.folder import RunFolder
 from recsat.stages.model.card import FORMAT, ModelCard, ModelRecord
 
 CARD, SUMS, RECORD, FOLDER = "card.json", "SHA256SUMS", "model.json", "model"
@@ -70,7 +73,10 @@ class ModelFiles:
             ) from error
 
     def table(self, name: str) -> pl.DataFrame:
-        return pl.read_parquet(self.checked(name))
+        try:
+            return pl.read_parquet(self.checked(name), glob=False)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise SavedModelError(f"{self.path / name} cannot be read ({error}). {ANEW}") from error
 
     def optional_table(self, name: str) -> pl.DataFrame | None:
         return self.table(name) if name in self.sums else None
@@ -88,8 +94,10 @@ class ModelFiles:
     def checked(self, name: str) -> Path:
         """The path of a file whose content is what was written."""
         path = self.path / name
-        if name not in self.sums or not path.is_file():
+        if not path.is_file():
             raise SavedModelError(f"model folder {self.path} has no {name}. {ANEW}")
+        if name not in self.sums:
+            raise SavedModelError(f"model folder {self.path} is damaged: {SUMS} does not list {name}. {ANEW}")
         if sha256_of(path) != self.sums[name]:
             raise SavedModelError(f"model folder {self.path} is damaged: {name} is not what {SUMS} says. {ANEW}")
         return path
@@ -116,8 +124,10 @@ def open_model(path: Path) -> ModelFiles:
     for folder in (path, path / FOLDER):
         if (folder / CARD).is_file():
             return ModelFiles(folder.resolve())
+    if (path / FOLDER).is_dir():
+        raise SavedModelError(f"model folder {path / FOLDER} has no {CARD}. {ANEW}")
     if (path / RECORD).is_file():
-        record = ModelRecord.model_validate_json((path / RECORD).read_bytes())
+        record = RunFolder(path).read_as(RECORD, ModelRecord)
         if record.fingerprint is None:
             raise SavedModelError(f"run {path} keeps no model: {record.reason}")
     if (path / "config.json").is_file():
@@ -126,6 +136,21 @@ def open_model(path: Path) -> ModelFiles:
             f"Make what is missing with recsat run --resume {path}."
         )
     raise SavedModelError(f"{path} is neither a run nor a model folder. Name one, such as runs/latest.")
+
+
+def copy_model(files: ModelFiles, fingerprint: str, target: Path) -> Path:
+    """The folder ``target`` with the files of a model, each checked; SavedModelError where it has something else, or the model is another one by now."""
+    target = target.expanduser().absolute()
+    if target.exists() and not (target / CARD).is_file() and not (target.is_dir() and not any(target.iterdir())):
+        raise SavedModelError(f"{target} is there and no model folder. Name a new folder, or an earlier model's.")
+    current = ModelFiles(files.path)
+    if current.fingerprint != fingerprint:
+        raise SavedModelError(f"model folder {files.path} has another model by now. Load it again, and save that.")
+    current.check_all()
+    if target != files.path:
+        with replacing_folder(target) as draft:
+            shutil.copytree(files.path, draft, dirs_exist_ok=True)
+    return target
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -46,13 +46,16 @@ from recsat.stages.trial.rerank import with_reranker
 from recsat.stages.versions import versions
 
 
-def model(context: StageContext) -> StageCounts:
-    """Writes model/ and model.json. A run whose leading arm cannot be saved is judged as any other; its model.json says why it has no model."""
-    result = Result.model_validate(context.folder.read_json("evaluated.json"))
+def model(context: StageContext, arm: str | None = None) -> StageCounts:
+    """Writes model/ and model.json, of ``arm`` or of the one that leads (None).
+
+    A run whose arm cannot be saved is judged as any other; its model.json says why it has no model.
+    """
+    result = context.folder.read_as("evaluated.json", Result)
     first = result.splits[0]
     assert first.leader is not None, "the stage evaluate names it"
     context.progress.expect(1)
-    record = keep_arm(context, result, first.leader, context.folder.path / FOLDER)
+    record = keep_arm(context, result, arm or first.leader, context.folder.path / FOLDER)
     context.folder.write_json(RECORD, record.model_dump(mode="json"))
     if record.reason is not None:
         context.progress.note(f"no model is kept: {record.reason}")
@@ -154,7 +157,7 @@ def _card(
         last_event=last_event,
         feedback_until=context.folder.read_json("data/summary.json").get("feedback_until", 0),
         seed=result.seed,
-        encoder=EncoderCard.model_validate(context.folder.read_json("vectors/encoder.json")),
+        encoder=context.folder.read_as("vectors/encoder.json", EncoderCard),
         reranker=context.config.rank.reranker if has_reranker else None,
         filters=list(inputs.filters),
         fallbacks=[type(fallback).__name__ for fallback in served.fallbacks],

@@ -42,6 +42,7 @@ from recsat.stages.model.files import (
     USERS,
     VECTORS,
     ModelFiles,
+    copy_model,
     open_model,
 )
 from recsat.stages.model.fold_in import folded
@@ -153,6 +154,18 @@ class Model:
             request=request_of(config, domain),
         )
         return model if card.reranker is None else _with_reranker(model, files, config, plugins, items)
+
+    def save(self, path: str | Path) -> Path:
+        """Copies the model folder to ``path``, whole or not at all, and returns it; :meth:`load` reads it anywhere.
+
+        Raises :class:`~recsat.SavedModelError` where ``path`` has something that is no model, where the model's own folder has changed since it was
+        loaded, and for a model with later events, which no file has.
+        """
+        if self.later is not None:
+            raise SavedModelError(
+                "a model with later events is not saved: the feedback log has them. Save the model that was loaded."
+            )
+        return copy_model(self.tables.files, self.fingerprint, Path(path))
 
     def recommend(
         self,

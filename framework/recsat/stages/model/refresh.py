@@ -63,7 +63,10 @@ def current_lists(folder: Path) -> pl.DataFrame:
     """Everybody's newest list, in order of user and rank."""
     first = sorted(folder.glob("everybody-*.parquet"), key=lambda path: path.stat().st_mtime_ns)[-1:]
     parts = sorted(path for path in folder.glob("*.parquet") if path.stem.isdigit())
-    tables = [pl.read_parquet(path).with_columns(part=pl.lit(place)) for place, path in enumerate([*first, *parts])]
+    tables = [
+        pl.read_parquet(path, glob=False).with_columns(part=pl.lit(place))
+        for place, path in enumerate([*first, *parts])
+    ]
     if not tables:
         raise ConfigError(f"{folder} has no lists. Refresh them first.")
     lists = pl.concat(tables)

@@ -29,7 +29,7 @@ def whole_model(context: StageContext) -> tuple[ModelFiles, Model]:
     """
     files = open_model(context.folder.path)
     files.check_all()
-    record = ModelRecord.model_validate(context.folder.read_json(RECORD))
+    record = context.folder.read_as(RECORD, ModelRecord)
     if files.fingerprint != record.fingerprint:
         raise Failed(
             f"run {context.folder.run_id}: {FOLDER}/ is not the model that the run recorded in {RECORD}. Run it again."

@@ -26,7 +26,7 @@ from recsat.lists.candidates import StoreRetriever
 from recsat.measure.across_runs import JudgedLists
 from recsat.plugins import Plugins
 from recsat.run.folder import RunFolder, open_run
-from recsat.run.retention import PIN, pin, unpin
+from recsat.run.retention import PIN, pin, pin_reason, unpin
 from recsat.run.stage import StageContext
 from recsat.stages.compare import judged_lists
 from recsat.stages.index import publish_items, retriever_of
@@ -286,7 +286,7 @@ def _tidy(place: PromotionPlace, abandoned: Sequence[Decision] = ()) -> None:
     runs = {one.run_folder for one in decisions}
     for run in {one.run_folder for one in [*history, *abandoned]} - runs:
         folder = RunFolder(Path(run))
-        if folder.has(PIN) and folder.read_json(PIN)["why"] == _reason(place):
+        if pin_reason(folder) == _reason(place):
             unpin(folder)
 
 

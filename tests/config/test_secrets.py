@@ -1,0 +1,57 @@
+"""Settings hold no secret, and no message repeats one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from recsat import ConfigError, RunConfig
+from recsat.config.secrets import masked, secrets_in
+from recsat.config.sources import load_config
+
+SECRET = "s3same"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ([f"store.url=http://ann:{SECRET}@host:6333"], "store.url is an address with a user or a password in it.* set QDRANT_API_KEY"),
+        ([f"store.url=https://{SECRET}@host"], "store.url is an address"),
+        ([f"domain_config.folder=s3://ann:{SECRET}@bucket/films"], r"domain_config\.folder is an address"),
+        ([f"domain_config.sources=[a, ftp://ann:{SECRET}@host]"], r"domain_config\.sources is an address"),
+        ([f"domain_config.db.password={SECRET}"], r"domain_config\.db\.password looks like a secret"),
+        ([f"domain_config.api_key={SECRET}"], r"domain_config\.api_key looks like a secret"),
+        ([f"store.api_key={SECRET}"], r"--set store\.api_key=\*\*\*: store\.api_key is no setting"),
+        ([f"store.token={SECRET}"], "store.token is no setting"),
+        ([f"http://ann:{SECRET}@host"], r"--set http://\*\*\*@host: write key=value"),
+        ([f"store.url=http://ann:{SECRET}@host", "rank.k=x"], "2 settings are wrong|rank.k must be"),
+    ],
+)  # fmt: skip
+def test_a_secret_is_refused_and_not_repeated(overrides: Sequence[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as refusal:
+        load_config(None, {}, overrides)
+    assert SECRET not in str(refusal.value)
+
+
+def test_a_secret_of_the_environment_or_a_file_is_not_repeated(tmp_path: object) -> None:
+    for variable in ("RECSAT_STORE__API_KEY", "RECSAT_DOMAIN_CONFIG__TOKEN"):
+        with pytest.raises(ConfigError) as refusal:
+            load_config(None, {variable: SECRET})
+        assert SECRET not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"store": {"url": "https://host:6333/path?x=a@b"}},
+        {"encoder": {"max_tokens": 64, "token_budget": 128, "model": "me@home/model"}},
+        {"domain_config": {"folder": "/data/a@b:c", "note": "write to ann@host"}},
+    ],
+)
+def test_what_is_no_secret_stays(settings: dict[str, object]) -> None:
+    assert list(secrets_in(RunConfig.model_validate(settings).model_dump(mode="json"))) == []
+
+
+def test_a_mask_leaves_the_rest_of_an_address() -> None:
+    assert masked("x", "see http://a:b@c/d and http://e/f@g") == "see http://***@c/d and http://e/f@g"
