@@ -25,16 +25,18 @@ from recsat.contract.domain import (
     EncoderSpec,
     FilterContext,
     Judged,
+    OwnTables,
     RecommenderSpec,
     RerankerSpec,
     SatisfactionMetric,
+    likes,
 )
 from recsat.contract.hooks import hookimpl
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.contract.reranker import Example, LearnedReranker, Reranker, RerankInput, TextReranker
 from recsat.contract.rules import Rule, field
 from recsat.data.columns import Column
-from recsat.data.loading import publisher_folder, read_dataset, set_aside
+from recsat.data.loading import publisher_folder, read_dataset, rescale_ratings, set_aside
 from recsat.data.reading import find_table, read_table
 from recsat.errors import (
     ConfigError,
@@ -83,6 +85,7 @@ __all__ = [
     "LearnedReranker",
     "LiveModel",
     "Model",
+    "OwnTables",
     "PluginError",
     "RatingPredictor",
     "Reasons",
@@ -112,10 +115,12 @@ __all__ = [
     "find_table",
     "fit",
     "hookimpl",
+    "likes",
     "load",
     "publisher_folder",
     "read_dataset",
     "read_table",
+    "rescale_ratings",
     "run",
     "set_aside",
 ]

@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 from recsat import RunConfig
 from recsat.config.faults import is_model, variants
 from recsat.config.sources import variable
+from recsat.config.tables import EventSettings
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 HEAD = """# Settings
@@ -20,11 +21,22 @@ HEAD = """# Settings
 Every setting of a run, with its default. [Set up a run](../how-to/configure.md) says how to give them. `domain_config` holds
 the domain's own settings: `recsat config` lists them with their values.
 """
+OWN_TABLES = """
+# Your own tables
+
+Domains that read your own files have `domain_config.tables`, with a section for each of `items`, `events`, `users`, `exposures` and `ties`; those of
+events are below, and all but `event_names` and `only_named` are those of the other tables too. [Your own data](../how-to/own-data.md) shows their use.
+"""
 BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 
 
 def page() -> str:
-    return HEAD + "".join(sections(RunConfig, ""))
+    return (
+        HEAD
+        + "".join(sections(RunConfig, ""))
+        + OWN_TABLES
+        + "".join(sections(EventSettings, "domain_config.tables.events."))
+    )
 
 
 def sections(model: type[BaseModel], prefix: str) -> Iterator[str]:

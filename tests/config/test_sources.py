@@ -277,3 +277,9 @@ def test_a_window_that_the_protocol_would_not_look_at_is_refused() -> None:
     assert SplitSettings(protocol="last-n", window_share=0.2).window_share == 0.2
     with pytest.raises(ValueError, match=r"window_share 0.2 is for last-n, and timeline would not look at it"):
         SplitSettings(protocol="timeline", window_share=0.2)
+
+
+def test_a_variable_that_is_like_no_setting_is_somebody_elses(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("WARNING"):
+        assert load_config(None, {"RECSAT_BUILD_HOST": "x", "RECSAT_TEAM__NAME": "y"}).config == RunConfig()
+    assert "environment RECSAT_BUILD_HOST is no setting, and left alone." in caplog.text

@@ -51,3 +51,12 @@ def test_no_events_give_empty_rows() -> None:
 def test_an_item_outside_the_catalogue_is_named() -> None:
     with pytest.raises(UnknownItem, match="item 'z' is not in the catalogue of 3 items"):
         user_batch(events(("u", "z", 1)), ["u"], CATALOGUE)
+
+
+def test_positions_stand_for_times_that_no_event_has() -> None:
+    timeless = events(("u", "a", 1), ("u", "b", 1)).with_columns(
+        timestamp=pl.lit(None, dtype=pl.Datetime("us", "UTC")), position=pl.Series([7, 3])
+    )
+    times = user_batch(timeless, ["u"], CATALOGUE).times
+    assert times is not None
+    assert times.toarray().max(axis=0).tolist()[:2] == [7.0, 3.0]

@@ -9,7 +9,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from recsat import Column, ConfigError, DataError, Dataset, publisher_folder, read_dataset, set_aside
+from recsat import Column, ConfigError, DataError, Dataset, publisher_folder, read_dataset, rescale_ratings, set_aside
+from recsat.config.tables import Tables
 from recsat.data import loading
 from recsat.data.validate import validate
 
@@ -153,6 +154,91 @@ def test_a_publishers_folder_is_the_one_that_is_set_or_lies_under_the_variable(
     monkeypatch.delenv("RECSAT_DATA")
     with pytest.raises(ConfigError, match=r"layout 'two' reads .* RECSAT_DATA to the folder above set-2k/"):
         publisher_folder(None, "set-2k", "two")
+
+
+FOREIGN = {
+    "books": "ISBN;Book-Title\n1;A\n2;B\n2;B again\n",
+    "clicks": "who;ISBN;what;when\nu;1;buy;1704153600\nu;2;look;1704153600\nv;;page;1704153600\n",
+}
+
+
+def mapped(**tables: object) -> Tables:
+    items = {"path": "books.csv", "columns": {"item_id": "ISBN"}, "distinct": True}
+    columns = {"user_id": "who", "item_id": "ISBN", "event": "what", "timestamp": "when"}
+    return Tables.model_validate({"items": items, "events": {"path": "clicks.csv", "columns": columns}, **tables})
+
+
+def test_a_mapping_reads_files_of_other_names(tmp_path: Path) -> None:
+    names = {"buy": "purchase", "look": "view"}
+    events = {**mapped().events.model_dump(), "event_names": names, "only_named": True}
+    data = read_dataset(write(tmp_path, **FOREIGN), items=ITEMS, tables=mapped(events=events))
+    assert data.items["item_id"].to_list() == ["1", "2"]
+    assert data.events.select("user_id", "item_id", "event", "value", "timestamp").rows() == [
+        ("u", "1", "purchase", None, DAY),
+        ("u", "2", "view", None, DAY),
+    ]
+    assert data.notes == (
+        "books.csv: read as semicolon-separated",
+        "clicks.csv: read as semicolon-separated",
+        "clicks.csv: when read as seconds since 1970",
+        "events: 1 that event_names does not name are left out (page 1)",
+    )
+
+
+def test_a_default_stands_in_for_a_column_that_the_file_has_not(tmp_path: Path) -> None:
+    events = {"path": "clicks.csv", "columns": {"user_id": "who", "item_id": "ISBN"}, "defaults": {"event": "read"}}
+    data = read_dataset(write(tmp_path, **FOREIGN), items=ITEMS, tables=mapped(events=events))
+    assert data.events["event"].to_list() == ["read"] * 3
+    assert data.events["timestamp"].null_count() == 3
+
+
+def test_every_table_that_cannot_be_read_is_told_with_its_settings(tmp_path: Path) -> None:
+    tables = mapped(items={"columns": {"itme_id": "ISBN"}}, events={"path": "click.csv"}, users={"path": "u.csv"})
+    with pytest.raises(DataError) as error:
+        read_dataset(write(tmp_path, **FOREIGN, items="item_id\n1\n"), items=ITEMS, tables=tables)
+    items, events, users = str(error.value).splitlines()
+    assert (
+        items
+        == "columns.itme_id: the table has no such column. Did you mean 'item_id'? It has item_id, kind, tags. (domain_config.tables.items)"
+    )
+    assert "click.csv: there is no such file." in events
+    assert events.endswith("Did you mean 'clicks.csv'? (domain_config.tables.events)")
+    assert users.endswith("(domain_config.tables.users)")
+
+
+def test_a_name_of_no_event_is_refused(tmp_path: Path) -> None:
+    events = {**mapped().events.model_dump(), "event_names": {"bye": "purchase"}}
+    with pytest.raises(
+        DataError,
+        match=r"event_names: no event is called 'bye'; they are called 'buy', 'look', 'page'\. Did you mean 'buy'",
+    ):
+        read_dataset(write(tmp_path, **FOREIGN), items=ITEMS, tables=mapped(events=events))
+
+
+def test_a_position_stays_and_one_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
+    events = "user_id,item_id,event,position\nu,a,click,1\nu,b,click,first\n"
+    data = read_dataset(write(tmp_path, items=SMALL["items"], events=events), items=ITEMS)
+    assert data.events.select("item_id", "position", "timestamp").rows() == [("a", 1, None)]
+    assert data.quarantine["value"].to_list() == ["first"]
+
+
+@pytest.mark.parametrize(
+    ("scale", "values", "stars", "bad"),
+    [
+        (None, [5.0, 0.0, 6.0], [5.0, 0.0], ["6.0"]),
+        ((1, 5), [5.0, 1.0, 0.0], [5.0, 1.0], ["0.0"]),
+        ((1, 10), [10.0, 1.0, 7.0, 11.0], [5.0, 0.5, 3.5], ["11.0"]),
+        ((-10, 10), [10.0, -10.0, 0.0], [5.0, 0.0, 2.5], []),
+        ((0, 1), [1.0, 0.0], [5.0, 0.0], []),
+    ],
+)
+def test_ratings_of_another_scale_become_stars(
+    scale: tuple[float, float] | None, values: list[float], stars: list[float], bad: list[str]
+) -> None:
+    events = pl.DataFrame({"event": ["rating"] * len(values) + ["play"], "value": [*values, 900.0]})
+    data = rescale_ratings(Dataset(items=pl.DataFrame({"item_id": ["a"]}), events=events), scale)
+    assert data.events["value"].to_list() == pytest.approx([*stars, 900.0])
+    assert data.quarantine["value"].to_list() == bad
 
 
 def test_the_examples_of_the_docstrings_run() -> None:

@@ -19,7 +19,7 @@ from recsat.errors import DataError
 EVENTS = {
     "user_id": Column(),
     "item_id": Column(),
-    "value": Column(kind="number", required=False),
+    "value": Column(kind="number", required=False, unreadable="row"),
     "timestamp": Column(kind="time"),
 }
 
@@ -214,7 +214,11 @@ def test_a_misspelt_column_that_need_not_be_there_is_a_warning(
     ("name", "content", "message"),
     [
         ("e.csv", b"", r"e\.csv: the file is empty\. Its first row must name the columns\."),
-        ("e.csv", b"user_id,item_id\n\xe9t\xe9,1\n", r"e\.csv: it is not UTF-8\. Save it with that encoding\."),
+        (
+            "e.csv",
+            "user_id,item_id\nа,б\n".encode("cp1251"),
+            r"e\.csv: it is not UTF-8, and which .* cp1251 .* Set encoding\.",
+        ),
         (
             "e.csv",
             b'user_id,item_id\nu,"1,5"\nu,2,5\n',
@@ -261,3 +265,37 @@ def test_a_folder_beside_a_file_of_one_table_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "events.csv", "user_id\n")
     with pytest.raises(DataError, match=r"events\.csv and events\.parquet are both there"):
         find_table(tmp_path, "events")
+
+
+def test_what_lies_within_a_column_has_a_point_in_its_name(tmp_path: Path) -> None:
+    lines = [
+        '{"user": {"id": "u"}, "items": [{"id": "a", "price": 2}, {"id": "b", "price": 3}]}',
+        '{"user": {"id": "v"}, "items": []}',
+    ]
+    path = write(tmp_path / "e.jsonl", "\n".join(lines))
+    columns = {
+        "user_id": Column(source="user.id"),
+        "item_id": Column(source="items.id"),
+        "price": Column(kind="number", source="items.price"),
+    }
+    rows, faults = read_table(path, columns)
+    assert faults.is_empty()
+    assert rows.select("user_id", "item_id", "price", "_row").rows() == [
+        ("u", "a", 2.0, 1),
+        ("u", "b", 3.0, 1),
+        ("v", None, None, 2),
+    ]
+    with pytest.raises(DataError, match=r"no column 'items\.name'"):
+        read_table(path, {"name": Column(source="items.name")})
+
+
+def test_json_may_be_one_array(tmp_path: Path) -> None:
+    path = write(tmp_path / "e.json", '\n[{"id": 1}, {"id": 2}]')
+    assert read_table(path, {"id": Column()})[0]["id"].to_list() == ["1", "2"]
+
+
+def test_a_folder_of_parts_need_not_end_in_parquet(tmp_path: Path) -> None:
+    (tmp_path / "events").mkdir()
+    pl.DataFrame({"id": ["a"]}).write_parquet(tmp_path / "events" / "part-0.parquet")
+    (tmp_path / "events" / "_SUCCESS").touch()
+    assert read_table(tmp_path / "events", {"id": Column()})[0]["id"].to_list() == ["a"]

@@ -278,6 +278,36 @@ def test_last_n_takes_the_last_liked_events_and_all_that_follows() -> None:
     ]
 
 
+def test_which_of_a_moments_events_is_the_last_is_drawn_and_not_read_off_ids() -> None:
+    rows = [(f"u{u:03}", f"i{i:02}", 5.0, 0) for u in range(100) for i in range(10)]
+    split = split_events(table(rows), LIKED, split_settings("last-n", n_last=3), 0)
+    rank = split.test["item_id"].str.slice(1).cast(pl.Int64).mean()
+    assert abs(rank - 4.5) < 0.6  # type: ignore[operator]  # by id it was 8
+    assert (
+        split_events(table(rows[::-1]), LIKED, split_settings("last-n", n_last=3), 0)
+        .test["item_id"]
+        .sort()
+        .equals(split.test["item_id"].sort())
+    )
+    other = split_events(table(rows), LIKED, split_settings("last-n", n_last=3), 1)
+    assert set(other.test.select("user_id", "item_id").rows()) != set(split.test.select("user_id", "item_id").rows())
+
+
+def test_positions_say_what_is_last_where_there_is_no_time() -> None:
+    rows = [("u", item, 5.0, 0) for item in ("d", "c", "b", "a")]
+    events = table(rows).with_columns(
+        timestamp=pl.lit(None, dtype=pl.Datetime("us", "UTC")), position=pl.Series([1, 2, 3, 4])
+    )
+    split = split_events(events, LIKED, split_settings("last-n", n_last=1), 0)
+    assert [part["item_id"].to_list() for part in parts(split)] == [["d", "c"], ["b"], ["a"]]
+    with pytest.raises(
+        DataError, match=r"have no timestamp but a position.*split 's' cuts by time \(timeline\)\. Choose last-n"
+    ):
+        split_events(events, LIKED, split_settings("timeline"), 0)
+    with pytest.raises(DataError, match=r"cuts by time \(last-n, window_share 0\.5\)"):
+        split_events(events, LIKED, split_settings("last-n", n_last=1, window_share=0.5), 0)
+
+
 def test_a_user_with_one_liked_event_keeps_it_in_training() -> None:
     rows = [("one", "i0", 5.0, 0), *(("many", f"i{i}", 5.0, i) for i in range(9))]
     for protocol in ("random", "last-n"):

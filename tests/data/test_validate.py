@@ -171,11 +171,30 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     ]
 
 
-def test_twenty_faults_are_shown_and_the_rest_counted(tmp_path: Path) -> None:
-    message = error_message(loaded(tmp_path, events=EVENTS + "w,zz,view,,2024-01-01\n" * 30))
-    lines = message.splitlines()
-    assert lines[0] == "30 faults in the data, the first 20 of which are:"
-    assert len(lines) == 1 + 20 + 1
+def test_one_cause_is_one_line_with_a_count_and_three_examples(tmp_path: Path) -> None:
+    message = error_message(loaded(tmp_path, events=EVENTS + "w,zz,view,,2024-01-01\n" * 30 + "w,a,view,soon,\n"))
+    assert message.splitlines() == [
+        "31 faults in the data:",
+        "  events.csv, row 35: value 'soon' is not a number. Write digits with a decimal point, without unit or thousands separator.",
+        "  events.csv, 30 rows: item_id is not among the items (row 5 'zz', row 6 'zz', row 7 'zz'). Add the item to items, or take the row out.",
+        "Mend them, or set data.on_bad_rows to quarantine to go on without these rows.",
+    ]
+
+
+def test_duplicates_are_one_cause_whichever_rows_they_repeat(tmp_path: Path) -> None:
+    message = error_message(loaded(tmp_path, items=ITEMS + "a,film,Again,1\nb,film,Twice,1\n"))
+    assert "items.csv, 2 rows: item_id is a duplicate of another row (row 5 'a', row 6 'b'). Keep" in message
+
+
+def test_what_is_odd_is_refused_beside_the_faults_and_all_at_once(tmp_path: Path) -> None:
+    data = loaded(tmp_path, events=EVENTS.replace("u,b,rating", "u,b,Rating") + "u,zz,view,,2024-01-01\n")
+    with pytest.raises(DataError) as error:
+        validate(data, "raise", describe_item=titles, events_of_domain=["rating", "view"])
+    spellings, fault = (
+        next(line for line in str(error.value).splitlines() if word in line) for word in ("Rating", "zz")
+    )
+    assert "event 'Rating' (1 rows) stands beside 'rating' (1 rows)" in spellings
+    assert "item_id 'zz' is not among the items" in fault
 
 
 STAMP = pl.Series([datetime(2024, 1, 1, tzinfo=UTC)], dtype=pl.Datetime("us", "UTC"))
@@ -271,7 +290,8 @@ def test_one_file_may_be_the_source_of_two_tables() -> None:
 
 
 def test_a_text_of_blanks_alone_is_none() -> None:
-    data = replace(DATA, items=DATA.items.with_columns(title=pl.lit(" ")))
+    one_more = DATA.items.with_columns(item_id=pl.lit("b"), title=pl.lit("B"))
+    data = replace(DATA, items=pl.concat([DATA.items.with_columns(title=pl.lit(" ")), one_more]))
     with pytest.raises(DataError, match=r"items, row 1: item_id 'a' has no text"):
         validate(data, "raise", describe_item=titles)
     good = validate(DATA, "raise", describe_item=lambda items: items["item_id"])
@@ -281,6 +301,25 @@ def test_a_text_of_blanks_alone_is_none() -> None:
 def test_texts_of_another_number_are_the_plugins_fault() -> None:
     with pytest.raises(PluginError, match="return one text for each of the 1 rows of items"):
         validate(DATA, "raise", describe_item=lambda items: pl.Series(["a", "b"]))
+
+
+@pytest.mark.parametrize("moment", [datetime(1969, 12, 31, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)])
+def test_a_moment_that_cannot_have_been_is_a_fault(moment: datetime) -> None:
+    data = replace(DATA, events=DATA.events.with_columns(timestamp=pl.lit(moment).dt.cast_time_unit("us")))
+    with pytest.raises(DataError, match=r"events, row 1: timestamp .* lies before 1970 or after 2099\."):
+        validate(data, "raise")
+
+
+@pytest.mark.parametrize("column", ["user_id", "item_id"])
+def test_a_word_for_nothing_is_no_id_of_a_table_made_in_memory(column: str) -> None:
+    data = replace(DATA, events=DATA.events.with_columns(pl.lit("nan").alias(column)))
+    with pytest.raises(DataError, match=rf"events, row 1: {column} 'nan' reads like a missing value\."):
+        validate(data, "raise")
+
+
+def test_a_catalogue_without_any_text_is_one_of_ids_and_said() -> None:
+    data = replace(DATA, items=DATA.items.with_columns(title=pl.lit(" ")))
+    assert "items: none has a text" in validate(data, "raise", describe_item=titles).notes[-1]
 
 
 @settings(max_examples=40)

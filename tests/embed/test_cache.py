@@ -300,3 +300,44 @@ def test_a_cache_folder_that_cannot_be_made_is_an_error_that_says_so(tmp_path: P
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(EncoderError, match="cannot be written"):
         embed_texts(["a"], hashing.HashEncoder(), tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dimension": None}, "dimension is None. Give the length"),
+        ({"dimension": "2"}, "dimension is '2'"),
+        ({"fingerprint": ""}, "fingerprint is ''. Give a text"),
+        ({"fingerprint": 7}, "fingerprint is 7"),
+        ({"encode": None}, "has no encode"),
+        (
+            {"encode": lambda texts, progress=None: [[1.0, 0.0]] * len(texts)},
+            "gave a list for 1 texts; it must give a numpy array",
+        ),
+        ({"encode": lambda texts, progress=None: None}, "gave a NoneType for 1 texts"),
+        ({"dimension": 3}, r"gave float32 \(1, 2\) for 1 texts; it must give float32 \(1, 3\)"),
+    ],
+)
+def test_an_encoder_that_breaks_its_contract_is_named_and_nothing_is_cached(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    class Broken:
+        dimension: object = 2
+        fingerprint: object = "broken"
+
+        def encode(self, texts: list[str], *, progress: object = None) -> object:
+            return np.array([[1.0, 0.0]] * len(texts), dtype=np.float32)
+
+    for name, value in changes.items():
+        setattr(Broken, name, staticmethod(value) if name == "encode" and value else value)
+    with pytest.raises(EncoderError, match=f"encoder Broken:? ?{message}"):
+        embed_texts(["a"], Broken(), tmp_path)  # type: ignore[arg-type]
+    if "fingerprint" not in changes:
+
+        class Sound:
+            dimension, fingerprint = 2, "broken"
+
+            def encode(self, texts: list[str], *, progress: object = None) -> object:
+                return np.array([[1.0, 0.0]] * len(texts), dtype=np.float32)
+
+        assert embed_texts(["a"], Sound(), tmp_path).n_new == 1  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -13,7 +14,7 @@ from recsat.contract.domain import CandidateFilter, FilterContext
 from recsat.contract.interactions import Catalogue
 from recsat.contract.rules import field
 from recsat.errors import DataError, PluginError
-from recsat.lists.filters import SEEN, FilterPlan, plan_filters
+from recsat.lists.filters import REJECTED, SEEN, FilterPlan, plan_filters
 
 ITEMS = pl.DataFrame(
     {"item_id": ["a", "b", "c", "d"], "kind": ["game", "game", "item", "item"], "price": [5.0, 50.0, 1.0, 99.0]}
@@ -35,6 +36,34 @@ def plan(**filters: CandidateFilter) -> FilterPlan:
 
 def test_seen_items_are_excluded_for_their_user_alone() -> None:
     assert plan(seen=SEEN).mask(slice(0, 2)).tolist() == [[False, True, True, True], [True, True, True, False]]
+
+
+def rejected(*rows: tuple[str, str, str, int | None]) -> list[tuple[str, str]]:
+    """Pairs that the filter removes for u and v of events (user, item, event, day)."""
+    days = [None if row[3] is None else datetime(2024, 1, row[3], tzinfo=UTC) for row in rows]
+    events = pl.DataFrame([row[:3] for row in rows], schema=["user_id", "item_id", "event"], orient="row").with_columns(
+        timestamp=pl.Series(days, dtype=pl.Datetime("us", "UTC"))
+    )
+    context = replace(CONTEXT, known=Dataset(items=ITEMS, events=events), rejections=("hide", "report"))
+    assert REJECTED.exclude is not None
+    return sorted(REJECTED.exclude(pl.Series("user_id", ["u", "v"]), context).rows())
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([("u", "a", "hide", 1), ("v", "b", "report", 1), ("v", "a", "view", 1), ("w", "c", "hide", 1)], [("u", "a"), ("v", "b")]),
+        ([("u", "a", "hide", 1), ("u", "a", "play", 2)], []),
+        ([("u", "a", "play", 1), ("u", "a", "hide", 2)], [("u", "a")]),
+        ([("u", "a", "hide", 1), ("u", "a", "play", 2), ("u", "a", "hide", 3)], [("u", "a")]),
+        ([("u", "a", "hide", None), ("u", "a", "play", None)], [("u", "a")]),
+        ([("u", "a", "hide", 1), ("u", "a", "play", 1)], [("u", "a")]),
+    ],
+)  # fmt: skip
+def test_what_a_user_rejected_is_out_until_they_take_it_up_again(
+    rows: list[tuple[str, str, str, int | None]], expected: list[tuple[str, str]]
+) -> None:
+    assert rejected(*rows) == expected
 
 
 def test_a_candidate_counts_for_the_first_filter_that_removes_it() -> None:

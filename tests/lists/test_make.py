@@ -111,6 +111,14 @@ def test_reasons_name_the_history_item_and_the_fallback_says_that_it_is_one() ->
     }
 
 
+def test_an_arm_that_scores_everything_alike_says_so_in_its_reasons() -> None:
+    tied = Fixed([[3] * 6, [1, 2, 3, 4, 5, 6], [0] * 6])
+    reasons = dict(run(seen_plan(), arm=tied).lists.group_by("user_id").agg(pl.col("reason").first()).iter_rows())
+    assert reasons["u"] == "nothing tells it from the others: all score alike"
+    assert reasons["v"] != reasons["u"]
+    assert reasons["new"] == "popular now; nothing is known of your taste yet"
+
+
 def test_a_short_list_is_filled_from_the_fallback_and_says_so() -> None:
     short = Fixed([[9, float("-inf"), float("-inf"), float("-inf"), 5, float("-inf")], [1, 2, 3, 4, 5, 6], [0] * 6])
     recommended = run(seen_plan(), arm=short, k=4)

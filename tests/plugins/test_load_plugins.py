@@ -47,7 +47,7 @@ def test_a_plugin_adds_to_every_domain_under_its_own_name(install: Install) -> N
     plugins = load_plugins()
     tiny, content = plugins.domain("tiny"), plugins.domain("content")
     assert list(plugins.metrics(tiny)) == ["tiny.clicks", "compliance.withdrawn_shown"]
-    assert set(plugins.filters(tiny)) == {"seen", "tiny.new_only", "compliance.withdrawn"}
+    assert set(plugins.filters(tiny)) == {"seen", "rejected", "tiny.new_only", "compliance.withdrawn"}
     assert {"compliance.withdrawn", "seen"} <= set(plugins.filters(content))
     assert "tiny.new_only" not in plugins.filters(content)
     # The hook was handed the domain that was asked for.

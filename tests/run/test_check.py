@@ -29,3 +29,21 @@ def test_what_an_arm_reads_is_no_parameter_of_a_run(small_run_config: RunConfig,
     config = small_run_config.model_copy(update={"parameters": {"text": {"representation": representation}}})
     with pytest.raises(ConfigError, match=r"^parameters.text: representation is no setting of a run: .*text-words"):
         check_config(config, load_plugins(["content"]))
+
+
+def test_every_wrong_name_is_told_at_once(small_run_config: RunConfig) -> None:
+    config = small_run_config.model_copy(
+        update={
+            "arms": ["popularty", "eas", "ease"],
+            "encoder": small_run_config.encoder.model_copy(update={"name": "minilmm"}),
+            "rank": small_run_config.rank.model_copy(update={"filters": ["sen"], "reranker": "mmmr"}),
+            "domain_config": {"folders": "x", "layot": "tables"},
+            "parameters": {"texd": {}},
+        }
+    )
+    with pytest.raises(ConfigError) as error:
+        check_config(config, load_plugins(["content"]))
+    head, *lines = str(error.value).splitlines()
+    assert head == "8 settings are wrong:"
+    for word in ("popularty", "'eas'", "minilmm", "'sen'", "mmmr", "folders", "layot", "texd"):
+        assert sum(word in line for line in lines) == 1, word

@@ -13,7 +13,7 @@ import pytest
 
 from recsat import RunConfig
 from recsat.config.home import at_home
-from recsat.errors import DiskFull, RunError
+from recsat.errors import ConfigError, DiskFull, RunError
 from recsat.result.model import StageCost
 from recsat.run import RunFolder, new_run, open_run, point_latest
 
@@ -163,3 +163,9 @@ def test_who_reads_a_file_while_it_is_replaced_reads_the_old_one_to_its_end(tmp_
         write(folder, 10_000)
         assert reader.read() == old
     assert (folder.path / name).read_bytes() != old
+
+
+@pytest.mark.parametrize("place", ["x" * 300, "/proc/nowhere/runs"])
+def test_a_folder_that_cannot_be_made_is_named_by_its_setting(place: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^runs_dir: no run folder can be made in .*Set runs_dir or home"):
+        new_run(RunConfig(home=str(tmp_path), runs_dir=place))

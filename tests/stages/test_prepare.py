@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from recsat import RunConfig
+from recsat import ConfigError, RunConfig
 from recsat.plugins import load_plugins
 from recsat.result.model import DataFitness
 from recsat.run import LogProgress, RunFolder, new_run, run_stage
@@ -83,3 +83,28 @@ def test_a_split_that_cannot_answer_is_noted_at_once(small_run_config: RunConfig
     notes = Notes()
     run_stage(folder, PREPARE, load_plugins(["content"]), notes)
     assert any(line.startswith("split new cannot answer: ") for line in notes.lines)
+
+
+def test_a_word_of_a_filters_setting_that_no_item_has_is_refused(small_run_config: RunConfig, tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("item_id,title,language\na,A,en\nb,B,fr\n", encoding="utf-8")
+    (tmp_path / "events.csv").write_text("user_id,item_id,event,value\nu,a,rating,5\nv,b,rating,5\n", encoding="utf-8")
+    settings = {"layout": "tables", "folder": str(tmp_path), "languages": ["EN", "fr", "xx"]}
+    rank = small_run_config.rank.model_copy(update={"filters": ["seen", "content.language"]})
+    config = small_run_config.model_copy(
+        update={"domain_config": settings, "rank": rank, "runs_dir": str(tmp_path / "runs")}
+    )
+    with pytest.raises(ConfigError) as error:
+        run_stage(new_run(config), PREPARE, load_plugins(["content"]))
+    assert str(error.value).splitlines() == [
+        "filter content.language: no item has language 'EN'. Did you mean 'en'? There are en, fr.",
+        "filter content.language: no item has language 'xx'. There are en, fr.",
+    ]
+
+
+def test_events_of_one_moment_are_in_no_order_of_their_ids(runs: list[RunFolder]) -> None:
+    events = runs[0].read_table("data/events.parquet")
+    assert events["timestamp"].is_sorted()
+    tied = events.filter(pl.struct("user_id", "timestamp").is_duplicated())
+    later = tied.select(pl.col("item_id").cast(pl.Int64).diff().over("user_id", "timestamp")).drop_nulls().to_series()
+    assert len(later) > 100
+    assert 0.4 < (later > 0).mean() < 0.6  # type: ignore[operator]

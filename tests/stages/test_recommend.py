@@ -5,18 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
+from scipy.sparse import csr_array
 
-from recsat import RunConfig
+from recsat import ConfigError, RunConfig
 from recsat.data.split import Split
+from recsat.lists.filters import FilterPlan
 from recsat.lists.make import lists_of
 from recsat.measure.accuracy import ndcg
 from recsat.plugins import load_plugins
 from recsat.result.leading import may_lead
 from recsat.run import LogProgress, RunFolder, StageContext
+from recsat.stages.embed import LEGIBILITY_FILE
 from recsat.stages.prepare import read_split
-from recsat.stages.recommend import able_arms, arms_of, fixed_parameters
+from recsat.stages.recommend import able_arms, arms_of, fixed_parameters, legible_arms, refuse_no_candidates
 from recsat.stages.split_lists import read_split_lists
 from recsat.stages.trial.fold import test_fold as final_fold
 from recsat.stages.trial.fold import validation_fold
@@ -141,3 +145,44 @@ def test_arms_are_tuned_on_the_first_draw_alone(finished_run: Path) -> None:
         name: arm.parameters for name, arm in second.arms.items()
     }
     assert first.leader == second.leader
+
+
+@pytest.mark.parametrize(
+    ("n_texts", "n_vectors", "expected"),
+    [
+        (30, 30, ["popularity", "ease", "text", "text-words"]),
+        (30, 1, ["popularity", "ease"]),
+        (1, 1, ["popularity", "ease"]),
+    ],
+)
+def test_arms_that_read_are_left_out_where_all_items_look_alike(
+    tmp_path: Path, n_texts: int, n_vectors: int, expected: list[str]
+) -> None:
+    plugins = load_plugins(["content"])
+    folder = RunFolder(tmp_path)
+    folder.write_json(LEGIBILITY_FILE, {"n_texts": n_texts, "n_vectors": n_vectors, "notes": ["they are alike"]})
+    context = StageContext(folder, RunConfig(), plugins, plugins.domain("content"), LogProgress())
+    arms = plugins.recommenders(plugins.domain("content"))
+    of_run = {name: arms[name] for name in ("popularity", "ease", "text", "text-words")}
+    assert list(legible_arms(context, of_run)) == expected
+    if n_vectors == 1:
+        of_text = {"text": arms["text"], **of_run}
+        with pytest.raises(ConfigError, match=r"measure\.baseline: 'text' reads, and all .*: they are alike\. Choose"):
+            legible_arms(context, of_text)
+
+
+def test_filters_that_leave_nothing_are_refused_with_what_each_removed() -> None:
+    plan = FilterPlan(
+        items=np.zeros(2, dtype=bool),
+        excluded=csr_array((3, 2), dtype=bool),
+        allowed=None,
+        where=[],
+        by_id=False,
+        removed={"seen": 1, "content.language": 5},
+        n_candidates=6,
+    )
+    with pytest.raises(
+        ConfigError, match=r"split 'warm': .*no candidate of 6 pairs .*: seen removed 1, content\.language removed 5\."
+    ):
+        refuse_no_candidates("warm", plan)
+    refuse_no_candidates("warm", replace(plan, removed={"seen": 1}))

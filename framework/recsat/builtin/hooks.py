@@ -18,9 +18,9 @@ def recsat_encoders() -> Iterable[EncoderSpec]:
 
 @hookimpl
 def recsat_filters(domain: Domain) -> Iterable[CandidateFilter]:
-    from recsat.lists.filters import SEEN
+    from recsat.lists.filters import REJECTED, SEEN
 
-    return [SEEN]
+    return [SEEN, REJECTED]
 
 
 @hookimpl

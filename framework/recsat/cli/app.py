@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 from importlib.metadata import entry_points
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -20,6 +22,7 @@ from recsat.cli.exit_codes import ExitCode
 from recsat.cli.feedback import feedback
 from recsat.cli.finetune import finetune
 from recsat.cli.lists import recommend
+from recsat.cli.own_data import init
 from recsat.cli.plans import plan
 from recsat.cli.plugin_list import plugins
 from recsat.cli.promotion import promote, promoted, rollback
@@ -101,7 +104,7 @@ def recsat(
 
 
 for command in (
-    demo, run, plan, report, recommend, why, promote, rollback, promoted, feedback, serve, score, aa, compare, config, finetune, plugins, doctor, new_plugin
+    init, demo, run, plan, report, recommend, why, promote, rollback, promoted, feedback, serve, score, aa, compare, config, finetune, plugins, doctor, new_plugin
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(runs)
@@ -119,4 +122,7 @@ for group in (app, runs):
 
 def main() -> None:
     """Entry point of the script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without some sign shows another one, and goes on
     app()

@@ -6,6 +6,7 @@ them gave a value nor which gave a bad one: hence this module.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +18,14 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from ruamel.yaml.error import YAMLError
 from typing_extensions import TypeVar
 
-from recsat.config.faults import at, child, dotted, faults, is_model, sentence, variants
+from recsat.config.faults import at, child, dotted, faults, is_model, sentence, suggestion, variants
 from recsat.config.files import read_config_file, read_yaml, yaml_fault
 from recsat.config.home import absolute_home
 from recsat.config.secrets import masked
 from recsat.config.settings import RunConfig
-from recsat.errors import ConfigError
+from recsat.errors import ConfigError, closest
 
+logger = logging.getLogger(__name__)
 Model = TypeVar("Model", bound=BaseModel)
 PREFIX = "RECSAT_"
 NOT_SETTINGS = frozenset({"RECSAT_API_KEY", "RECSAT_DATA", "RECSAT_SERVE"})
@@ -130,9 +132,19 @@ def _environment(env: Mapping[str, str], model: type[RunConfig]) -> list[Setting
     for name in sorted(env):
         if name.startswith(PREFIX) and name not in NOT_SETTINGS and env[name]:
             path = tuple(name.removeprefix(PREFIX).lower().split("__"))
+            if _is_of_others(path, model):
+                logger.warning("environment %s is no setting, and left alone.", name)
+                continue
             source = f"environment {name}"
             settings += _walked(_nested(path, _scalar(env[name], path, source, model)), source, source, model)
     return settings
+
+
+def _is_of_others(path: tuple[str, ...], model: type[RunConfig]) -> bool:
+    """Whether a variable is neither a setting nor like one: a team may have variables of its own that begin as these do."""
+    sections = {*model.model_fields, *OF_OTHER_COMMANDS}
+    is_near = closest(path[0], sections) or (len(path) == 1 and suggestion(path[0], model))
+    return path[0] not in sections and not is_near
 
 
 def _override(text: str, model: type[RunConfig]) -> list[Setting]:

@@ -30,6 +30,7 @@ class Dataset:
       logged), and the plugin's own outcome columns, each named after its event.
     - ``ties`` (optional): ``user_id``, ``other_id``, ``timestamp`` (null where unknown).
     - ``quarantine``: rows that were set aside at the door, one fault a row.
+    - ``notes``: sentences on how the files were read and what is odd about them, for the report.
 
     ``simulated`` is true where the data come from a simulator: the report says so wherever the data show.
 
@@ -43,6 +44,7 @@ class Dataset:
     exposures: pl.DataFrame | None = None
     ties: pl.DataFrame | None = None
     quarantine: pl.DataFrame = field(default_factory=no_quarantine)
+    notes: tuple[str, ...] = ()
     simulated: bool = False
     source: str = ""
     """Where the data come from and under which licence, in a sentence that the report can print."""

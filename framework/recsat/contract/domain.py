@@ -6,14 +6,15 @@ Nothing here imports torch, transformers, qdrant-client or Prefect, so a plugin 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from recsat.config.settings import Control
+from recsat.config.tables import Tables
 from recsat.contract.dataset import Dataset
 from recsat.contract.rules import PayloadType, Rule
 
@@ -34,6 +35,40 @@ class DomainConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class OwnTables(DomainConfig):
+    """Settings of a domain that reads its operator's tables: how these are written, and what in them counts as liked."""
+
+    folder: str | None = Field(None, min_length=1, description="Folder with your files.", examples=["/data/mine"])
+    timestamp_format: str | None = Field(
+        None,
+        min_length=1,
+        description="tables: how times are written, such as %d/%m/%Y %H:%M, or unix for numbers since 1970. Empty: ISO 8601 or such numbers.",
+        examples=["%d/%m/%Y %H:%M", "unix"],
+    )
+    tables: Tables = Field(
+        default_factory=Tables,
+        description="tables: where your files are, what their columns are called, and how cells are written.",
+    )
+    liked_events: list[str] = Field(
+        default_factory=list,
+        description="Events that count as liked whatever their value. Empty: those of the domain.",
+        examples=[["purchase", "add_to_cart"]],
+    )
+    liked_from: float | None = Field(
+        None,
+        allow_inf_nan=False,
+        description="Smallest value that counts as liked, of the event that has one, in the numbers of your files. Empty: the domain's.",
+        examples=[7],
+    )
+
+
+def likes(config: OwnTables, events: Sequence[str], valued: str, least: float | None) -> pl.Expr:
+    """What counts as liked under ``config``: one of its events, else of ``events``; or ``valued`` with at least ``least`` (None: never)."""
+    liked_events = config.liked_events or list(events)
+    with_value = pl.lit(value=False) if least is None else (pl.col("event") == valued) & (pl.col("value") >= least)
+    return (pl.col("event").is_in(liked_events) | with_value).fill_null(value=False)
+
+
 @dataclass(frozen=True, kw_only=True)
 class FilterContext:
     """What a filter may look at: what is known at serving time, never the held-out part.
@@ -44,6 +79,8 @@ class FilterContext:
     known: Dataset
     config: Any
     now: datetime
+    rejections: tuple[str, ...] = ()
+    """The domain's events by which users say that they do not want an item."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +236,12 @@ class Domain:
     - ``load(config)``: the :class:`~recsat.Dataset`.
     - ``describe_item(items)`` and ``describe_user(users, history)``: one text per row, in row order (EncodeItem, EncodeUser).
       ``history`` is the events of those users, joined with the item table, oldest first.
-    - ``positive``: a boolean polars expression over events: what counts as liked.
+    - ``positive``: a boolean polars expression over events: what counts as liked. ``positive_of(config)`` is the same where the domain's
+      settings decide it; what ``describe_user`` is handed then says it in the column ``liked``.
+    - ``events``: names of the events that the domain knows; others count as seen, and are named. Empty: any.
+    - ``rejections``: events by which a user says that they do not want an item; the filter ``rejected`` removes it then.
+    - ``event_synonyms``: what others call these events; ``columns``: by table, those that the domain's own layout has; ``signs``: words in names
+      of files, columns and events that speak for the domain. By them ``recsat init`` reads a folder of foreign files.
     - ``topics``: the list-of-strings item column whose values stand for diversity and calibration.
     - ``title``: the item column that people read in lists.
     - ``units``: unit of ``value`` for each event that has one (``{"rating": "stars"}``); ``worth``: what one event is worth.
@@ -224,6 +266,12 @@ class Domain:
     describe_user: Callable[[pl.DataFrame, pl.DataFrame], pl.Series]
     positive: pl.Expr
     kinds: tuple[str, ...]
+    events: tuple[str, ...] = ()
+    rejections: tuple[str, ...] = ()
+    event_synonyms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    signs: tuple[str, ...] = ()
+    positive_of: Callable[[Any], pl.Expr] | None = None
     topics: str | None = None
     title: str = "title"
     market: str | None = None
@@ -236,3 +284,7 @@ class Domain:
     demo: Mapping[str, Any] = field(default_factory=dict)
     item_vectors: Callable[[pl.DataFrame, Any], Mapping[str, NDArray[np.float32]]] | None = None
     item_pictures: Callable[[pl.DataFrame, Any], pl.Series] | None = None
+
+    def configured(self, config: Any) -> Domain:
+        """The domain under an operator's settings: with what these count as liked."""
+        return self if self.positive_of is None else replace(self, positive=self.positive_of(config))

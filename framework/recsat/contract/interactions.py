@@ -134,18 +134,25 @@ class TrainingData:
 def user_batch(events: pl.DataFrame, user_ids: Sequence[str], catalogue: Catalogue) -> UserBatch:
     """Histories of ``user_ids`` from liked ``events`` (user_id, item_id, timestamp); a user without events has an empty row.
 
-    Repeated events on one item count once, at their last time; ``first_times`` has their first. Events of other users are left aside; an item outside the
+    Repeated events on one item count once, at their last time; ``first_times`` has their first. Where no event has a time, ``position`` of the
+    events stands for it. Events of other users are left aside; an item outside the
     catalogue raises :class:`UnknownItem`.
     """
     from scipy.sparse import csr_array
 
     ids = list(user_ids)
     order = pl.DataFrame({"user_id": pl.Series(ids, dtype=pl.String), "row": np.arange(len(ids), dtype=np.int64)})
+    position = pl.col("position")
+    positions = (
+        [position.max().alias("last_position"), position.min().alias("first_position")]
+        if "position" in events.columns
+        else []
+    )
     pairs = (
         events.lazy()
         .join(order.lazy(), on="user_id", how="inner")
         .group_by("row", "item_id")
-        .agg(pl.col("timestamp").max(), pl.col("timestamp").min().alias("first"))
+        .agg(pl.col("timestamp").max(), pl.col("timestamp").min().alias("first"), *positions)
         .sort("row", "item_id")
         .collect()
     )
@@ -153,10 +160,11 @@ def user_batch(events: pl.DataFrame, user_ids: Sequence[str], catalogue: Catalog
     columns = catalogue.positions(pairs["item_id"])
     shape = (len(ids), len(catalogue))
     history = csr_array((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=shape)
-    if pairs["timestamp"].null_count() or not len(rows):
+    if pairs["timestamp"].is_null().all() and positions:
+        moments = {name: pairs[name].cast(pl.Float64) for name in ("last_position", "first_position")}
+    else:
+        moments = {name: pairs[name].dt.epoch("us").cast(pl.Float64) / 1e6 for name in ("timestamp", "first")}
+    if not len(rows) or any(of_pairs.null_count() for of_pairs in moments.values()):
         return UserBatch(ids=ids, history=history)
-    last, first = (
-        csr_array(((pairs[name].dt.epoch("us").cast(pl.Float64) / 1e6).to_numpy(), (rows, columns)), shape=shape)
-        for name in ("timestamp", "first")
-    )
+    last, first = (csr_array((of_pairs.to_numpy(), (rows, columns)), shape=shape) for of_pairs in moments.values())
     return UserBatch(ids=ids, history=history, times=last, first_times=first)

@@ -16,6 +16,7 @@ DEFAULT_REASONS: Mapping[str, str] = {
     "recent": "liked by {people} in the last {days}",
     "new": "new, nobody has tried it yet",
     "taste": "fits what you liked so far",
+    "tied": "nothing tells it from the others: all score alike",
     "profile": "fits what you told about yourself",
     "no-history": "popular now; nothing is known of your taste yet",
     "no-history-recent": "liked by {people} in the last {days}; nothing is known of your taste yet",

@@ -63,6 +63,10 @@ class Rule:
         """The rule with constants for what ``context`` says; None where nothing is asked."""
         raise NotImplementedError
 
+    def texts(self) -> list[tuple[str, list[str]]]:
+        """Columns with the texts that the bound rule compares them with."""
+        return []
+
     def where(self) -> dict[str, Any]:
         """The bound rule as a Qdrant filter in its JSON form."""
         raise NotImplementedError
@@ -97,6 +101,9 @@ class AllOf(Rule):
         parts = tuple(part for part in (part.bind(context) for part in self.parts) if part is not None)
         return AllOf(parts) if parts else None
 
+    def texts(self) -> list[tuple[str, list[str]]]:
+        return [pair for part in self.parts for pair in part.texts()]
+
     def where(self) -> dict[str, Any]:
         return {"must": [part.condition() for part in self.parts]}
 
@@ -118,6 +125,9 @@ class AnyOf(Rule):
         parts = tuple(part for part in (part.bind(context) for part in self.parts) if part is not None)
         return AnyOf(parts) if len(parts) == len(self.parts) else None
 
+    def texts(self) -> list[tuple[str, list[str]]]:
+        return [pair for part in self.parts for pair in part.texts()]
+
     def where(self) -> dict[str, Any]:
         return {"should": [part.condition() for part in self.parts]}
 
@@ -138,6 +148,9 @@ class Not(Rule):
     def bind(self, context: Any) -> Rule | None:
         part = self.part.bind(context)
         return None if part is None else Not(part)
+
+    def texts(self) -> list[tuple[str, list[str]]]:
+        return self.part.texts()
 
     def where(self) -> dict[str, Any]:
         return {"must_not": [self.part.condition()]}
@@ -219,6 +232,10 @@ class OneOf(Comparison):
                 f"a rule asks whether {self.column.name!r} is {value!r}. Give a text, a whole number or a bool, or a list of "
                 "texts or of whole numbers."
             )
+
+    def texts(self) -> list[tuple[str, list[str]]]:
+        values = list(self.value) if isinstance(self.value, list | tuple) else [self.value]
+        return [(self.column.name, [value for value in values if isinstance(value, str)])]
 
     def condition(self) -> dict[str, Any]:
         match = {"any": list(self.value)} if isinstance(self.value, list | tuple) else {"value": self.value}

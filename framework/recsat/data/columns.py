@@ -5,21 +5,30 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC as UTC_ZONE
 from datetime import datetime
 from typing import Literal
 
 import polars as pl
 
+from recsat.config.tables import TimeUnit
 from recsat.contract.dataset import no_quarantine
-from recsat.data.faults import faults_at
+from recsat.data.faults import FILE, faults_at, places
+from recsat.data.moments import UNIX, UTC, from_numbers, from_texts, unit_of
 from recsat.errors import DataError
 
-UTC = pl.Datetime("us", "UTC")
-UNIX = "unix"
-LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z, beyond which Python has no dates
-ISO_FORMATS = ("%+", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
+__all__ = ["UNIX", "UTC", "Column", "typed_table", "with_defaults"]
+
+MISSING_WORDS = (
+    "nan", "NaN", "NAN", "null", "NULL", "Null", "none", "None", "NONE", "n/a", "N/A", "#N/A", "NA", "<NA>", "NaT", "nil", "undefined", r"\N",
+)  # fmt: skip
+"""How programs write that there is nothing."""
+WHOLE = r"^([+-]?\d+)\.0*$"
+DECIMAL_COMMA = r"^[+-]?\d*,\d+$"
+THOUSANDS = r"^[+-]?\d{1,3},\d{3}$"
+EXACT = 2**53
+"""Whole numbers from here on are not told apart where they are stored as floating point numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +39,13 @@ class Column:
     ``list`` (of texts, parted by ``separator``). ``source`` is its name in the file where that is another one. A column
     that is not ``required`` may be missing, and is then missing in the result. One with a ``default`` may be missing too:
     the default stands in for it, and for empty cells. ``time_format``: None for ISO 8601, where a time without an offset is
-    UTC; ``"unix"`` for seconds since 1970; or a pattern such as ``%d/%m/%Y``.
+    UTC, and for numbers since 1970; ``"unix"`` for numbers alone; or a pattern such as ``%d/%m/%Y``. ``time_unit`` is what the numbers count;
+    None: the unit that gives years from 1980 to 2100.
+
+    ``unreadable`` is what a cell costs that cannot be read: ``row`` its row, ``cell`` nothing but itself, which is then missing; None:
+    ``cell`` where the column need not be there and has no default, else ``row``. ``missing`` are words that mean an empty cell; None: ``nan``,
+    ``null``, ``None``, ``N/A`` and the like, which are faults in a text that must be there. ``decimal`` is the sign before decimals; None:
+    a point, or a comma where that alone can be.
     """
 
     kind: Literal["text", "integer", "number", "boolean", "time", "list"] = "text"
@@ -39,99 +54,247 @@ class Column:
     default: str | float | bool | datetime | tuple[str, ...] | None = None
     separator: str = "|"
     time_format: str | None = None
+    time_unit: TimeUnit | None = None
+    unreadable: Literal["row", "cell"] | None = None
+    missing: tuple[str, ...] | None = None
+    decimal: Literal[".", ","] | None = None
+
+    @property
+    def costs_its_row(self) -> bool:
+        """Whether a cell that cannot be read is a fault of its row."""
+        if self.unreadable is not None:
+            return self.unreadable == "row"
+        return self.required or self.default is not None
 
 
-def typed(raw: pl.DataFrame, name: str, column: Column) -> tuple[pl.Series, pl.DataFrame]:
-    """The column ``name`` of ``raw`` (its source column, with origin) in its type, and its faults; faulty cells are null."""
+@dataclass(frozen=True, kw_only=True)
+class Cells:
+    """A column in its type. Cells that are null here and not in the file could not be read, for ``reason``; ``note`` says how the others were."""
+
+    values: pl.Series
+    reason: str = ""
+    fix: str = ""
+    note: str = ""
+
+
+def typed(raw: pl.DataFrame, name: str, column: Column, notes: list[str]) -> tuple[pl.Series, pl.DataFrame, pl.Series]:
+    """The column ``name`` of ``raw`` (its source column, with origin) in its type, its faults, and which rows these cost."""
     source = column.source or name
-    plain = raw.with_columns(_trimmed(source)) if raw.schema[source] == pl.String else raw
-    value, reason, fix = _READERS[column.kind](plain, source, column)
-    cells = plain.select(value.alias(name))
-    bad = cells.to_series().is_null() & plain[source].is_not_null()
-    if not bad.any():
-        return cells.to_series(), no_quarantine()
-    return cells.to_series(), faults_at(raw.filter(bad), source, reason, fix)
-
-
-def _trimmed(source: str) -> pl.Expr:
-    text = pl.col(source).str.strip_chars()
-    return pl.when(text != "").then(text).alias(source)
-
-
-Reader = tuple[pl.Expr, str, str]
-
-
-def _text(raw: pl.DataFrame, source: str, column: Column) -> Reader:
-    return pl.col(source).cast(pl.String, strict=False), "is not text", "Write it as text."
-
-
-def _integer(raw: pl.DataFrame, source: str, column: Column) -> Reader:
-    whole = pl.col(source).cast(pl.Int64, strict=False)
-    if raw.schema[source].is_float():
-        whole = pl.when(pl.col(source) == pl.col(source).round()).then(whole)
-    return whole, "is not a whole number", "Write digits alone, without unit or thousands separator."
-
-
-def _number(raw: pl.DataFrame, source: str, column: Column) -> Reader:
-    fix = "Write digits with a decimal point, without unit or thousands separator."
-    return pl.col(source).cast(pl.Float64, strict=False), "is not a number", fix
-
-
-def _boolean(raw: pl.DataFrame, source: str, column: Column) -> Reader:
-    word = pl.col(source).cast(pl.String, strict=False).str.to_lowercase()
-    value = pl.when(word.is_in(["true", "yes", "1"])).then(True).when(word.is_in(["false", "no", "0"])).then(False)
-    return value, "is neither true nor false", "Write true or false."
-
-
-def _list(raw: pl.DataFrame, source: str, column: Column) -> Reader:
-    dtype = raw.schema[source]
-    if dtype == pl.String:
-        parts = pl.col(source).str.split(column.separator).list.eval(pl.element().str.strip_chars())
-        parts = parts.list.eval(pl.element().filter(pl.element() != ""))
-    elif isinstance(dtype, pl.List | pl.Array):
-        parts = pl.col(source).cast(pl.List(pl.String), strict=False)
-    else:
-        parts = pl.concat_list(pl.col(source).cast(pl.String, strict=False))
-    return parts, "is not a list", f"Write the values with {column.separator!r} between them."
-
-
-def _time(raw: pl.DataFrame, source: str, column: Column) -> Reader:
-    dtype, cell, form = raw.schema[source], pl.col(source), column.time_format
-    iso = "Use ISO 8601, or set timestamp_format."
-    if isinstance(dtype, pl.Datetime):
-        zoned = cell.dt.replace_time_zone("UTC") if dtype.time_zone is None else cell.dt.convert_time_zone("UTC")
-        return zoned.cast(UTC), "is not a date", iso
-    if dtype == pl.Date:
-        return cell.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"), "is not a date", iso
-    if form == UNIX:
-        seconds = cell.cast(pl.Float64, strict=False)
-        micros = pl.when(seconds.abs() <= LAST_SECOND).then(seconds * 1_000_000)
-        since = micros.round().cast(pl.Int64).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-        return since, "is not a number of seconds since 1970", "Leave timestamp_format empty where times are ISO 8601."
-    text = cell.cast(pl.String, strict=False)
-    if form is not None:
-        _require_pattern(form)
-        return _by_pattern(text, form), f"is not a date of the form {form}", "Mend it, or change timestamp_format."
-    stamp = text.str.replace(r"^(\d{4}-\d{2}-\d{2}) +", "${1}T")
-    return pl.coalesce([_by_pattern(stamp, iso_form) for iso_form in ISO_FORMATS]), "is not a date", iso
-
-
-def _by_pattern(text: pl.Expr, form: str) -> pl.Expr:
-    return text.str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC")
-
-
-def _require_pattern(form: str) -> None:
-    """Writes a moment in this form and reads it back: polars takes any pattern, and would call every cell faulty."""
-    moment = pl.lit(datetime(2024, 12, 31, tzinfo=UTC_ZONE)).dt.cast_time_unit("us")
-    try:
-        same = pl.select(_by_pattern(moment.dt.strftime(form), form) == moment).item()
-    except pl.exceptions.PolarsError:
-        same = None
-    if not same:
-        raise DataError(
-            f"timestamp_format {form!r} is not a pattern for dates. Use one such as %d/%m/%Y %H:%M, unix for seconds, "
-            "or leave it empty for ISO 8601."
+    nothing = pl.repeat(value=False, n=raw.height, dtype=pl.Boolean, eager=True)
+    place = raw[FILE][0] if raw.height else ""
+    plain = _plain(raw[source], column.kind)
+    cells, is_word = _without_words(plain, column)
+    if is_word.any() and column.missing is None:
+        examples = (
+            f"{_counted(int(is_word.sum()), 'cell')} that may mean nothing ({_examples(raw[source].filter(is_word))})"
         )
+        is_needed = column.kind == "text" and ((column.required and column.default is None) or name == "title")
+        if is_needed and (name.endswith("_id") or name == "event"):
+            fix = f"Fill it in or take the row out. Where it is a value, set missing of the table to {{{name}: []}}."
+            return cells, faults_at(raw.filter(is_word), source, "reads like a missing value", fix), is_word
+        # A film may be called None; where there may be no value at all, the word is likelier to say that.
+        notes.append(f"{place}: {source}: {examples} {'stay as they are' if is_needed else 'are missing'}")
+        cells = plain if is_needed else cells
+    read = _READERS[column.kind](cells, column)
+    if read.note:
+        notes.append(f"{place}: {source} {read.note}")
+    values = read.values.alias(name)
+    bad = values.is_null() & cells.is_not_null()
+    if not bad.any():
+        return values, no_quarantine(), nothing
+    if column.costs_its_row:
+        return values, faults_at(raw.filter(bad), source, read.reason, read.fix), bad
+    rows = raw.filter(bad)
+    notes.append(
+        f"{place}: {source}: {_counted(rows.height, 'cell')} {places(rows, source)} {read.reason}, and missing"
+    )
+    return values, no_quarantine(), nothing
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def _examples(cells: pl.Series) -> str:
+    return ", ".join(
+        f"'{word}'" for word in cells.cast(pl.String).str.strip_chars().unique(maintain_order=True).head(3)
+    )
+
+
+_STORED: Mapping[str, str] = {
+    "text": "text",
+    "integer": "whole numbers",
+    "number": "numbers",
+    "boolean": "true and false",
+    "time": "moments, or as text in ISO 8601",
+    "list": "lists of texts, or as text with a separator",
+}
+
+
+def _plain(cells: pl.Series, kind: str) -> pl.Series:
+    """Texts without white space at their ends; an empty one is null. Raises DataError where what is stored can be no such column."""
+    dtype = cells.dtype
+    if isinstance(dtype, pl.Categorical | pl.Enum):
+        cells, dtype = cells.cast(pl.String), pl.String()
+    if dtype == pl.Null:
+        return cells.cast(pl.String)
+    if dtype == pl.String:
+        text = cells.str.strip_chars()
+        return text.set(text == "", None)
+    if not _is_stored_as(dtype, kind):
+        raise DataError(f"column {cells.name!r} is stored as {dtype}; write it as {_STORED[kind]}.")
+    if dtype.is_float() and kind == "text":
+        return cells.fill_nan(None)
+    return cells
+
+
+def _is_stored_as(dtype: pl.DataType, kind: str) -> bool:
+    is_number = dtype.is_integer() or dtype.is_float() or dtype.is_decimal()
+    match kind:
+        case "text" | "integer" | "number":
+            return is_number
+        case "boolean":
+            return dtype == pl.Boolean or dtype.is_integer() or dtype.is_float()
+        case "time":
+            return isinstance(dtype, pl.Datetime | pl.Date) or dtype.is_integer() or dtype.is_float()
+        case _:
+            inner = dtype.inner if isinstance(dtype, pl.List | pl.Array) else None
+            return isinstance(inner, pl.String | pl.Categorical | pl.Enum | pl.Null) or bool(
+                inner is not None and isinstance(inner, pl.DataType) and inner.is_integer()
+            )
+
+
+def _without_words(cells: pl.Series, column: Column) -> tuple[pl.Series, pl.Series]:
+    """``cells`` in which words for nothing are null, and where these stood."""
+    if cells.dtype == pl.String:
+        words = MISSING_WORDS if column.missing is None else column.missing
+        if column.kind == "number" and column.missing is None:  # NaN is a number, and no finite one
+            words = tuple(word for word in words if word.lower() != "nan")
+        is_word = cells.is_in(list(words)).fill_null(value=False)
+    elif column.missing:
+        is_word = cells.cast(pl.String, strict=False).is_in(list(column.missing)).fill_null(value=False)
+    else:
+        is_word = pl.repeat(value=False, n=len(cells), dtype=pl.Boolean, eager=True)
+    return cells.set(is_word, None) if not isinstance(cells.dtype, pl.List | pl.Array) else cells, is_word
+
+
+def _text(cells: pl.Series, column: Column) -> Cells:
+    if cells.dtype.is_float() or cells.dtype.is_decimal():
+        numbers = cells.cast(pl.Float64)
+        whole = (numbers == numbers.round()) & (numbers.abs() < EXACT)
+        values = pl.select(pl.when(whole).then(numbers.cast(pl.Int64, strict=False).cast(pl.String))).to_series()
+        fix = "Write ids as text: what is stored as a number with decimals is rounded."
+        return Cells(values=values, reason="is no whole number, and so no id or name", fix=fix)
+    return Cells(values=cells.cast(pl.String, strict=False), reason="is not text", fix="Write it as text.")
+
+
+def _integer(cells: pl.Series, column: Column) -> Cells:
+    if cells.dtype == pl.String:
+        values = cells.str.replace(WHOLE, "${1}").cast(pl.Int64, strict=False)
+    elif cells.dtype.is_float() or cells.dtype.is_decimal():
+        whole = cells == cells.round()
+        values = pl.select(pl.when(whole).then(cells.cast(pl.Int64, strict=False))).to_series()
+    else:
+        values = cells.cast(pl.Int64, strict=False)
+    return Cells(
+        values=values, reason="is not a whole number", fix="Write digits alone, without unit or thousands separator."
+    )
+
+
+def _number(cells: pl.Series, column: Column) -> Cells:
+    fix = "Write digits with a decimal point, without unit or thousands separator."
+    if column.decimal == "," and cells.dtype == pl.String:
+        values = cells.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+        return Cells(values=values, reason="is not a number with a decimal comma", fix="Mend it, or set decimal.")
+    values = cells.cast(pl.Float64, strict=False)
+    if column.decimal is None and cells.dtype == pl.String and _has_decimal_comma(cells, values):
+        values = cells.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+        return Cells(values=values, reason="is not a number", fix=fix, note="read with a decimal comma")
+    return Cells(values=values, reason="is not a number", fix=fix)
+
+
+def _has_decimal_comma(cells: pl.Series, values: pl.Series) -> bool:
+    """Whether every cell that is no number is one with a decimal comma, and not all of these may be thousands."""
+    others = cells.filter(values.is_null() & cells.is_not_null())
+    with_point = cells.str.contains(".", literal=True).any()
+    return (
+        len(others) > 0
+        and not with_point
+        and bool(others.str.contains(DECIMAL_COMMA).all())
+        and not others.str.contains(THOUSANDS).any()
+    )
+
+
+def _boolean(cells: pl.Series, column: Column) -> Cells:
+    if cells.dtype == pl.Boolean:
+        return Cells(values=cells)
+    text = cells.cast(pl.String).str.to_lowercase().str.replace(WHOLE, "${1}")
+    when = pl.when(text.is_in(["true", "yes", "1"])).then(True).when(text.is_in(["false", "no", "0"])).then(False)
+    return Cells(values=pl.select(when).to_series(), reason="is neither true nor false", fix="Write true or false.")
+
+
+def _list(cells: pl.Series, column: Column) -> Cells:
+    if cells.dtype == pl.String:
+        parts = cells.str.split(column.separator).list.eval(pl.element().str.strip_chars())
+        values = parts.list.eval(pl.element().filter(pl.element() != ""))
+    else:
+        values = cells.cast(pl.List(pl.String), strict=False)
+    return Cells(values=values, reason="is not a list", fix=f"Write the values with {column.separator!r} between them.")
+
+
+FIRST_DAY, LAST_DAY = datetime(1, 1, 1, tzinfo=UTC_ZONE), datetime(9999, 12, 31, tzinfo=UTC_ZONE)
+"""The dates that Python has."""
+
+
+def _time(cells: pl.Series, column: Column) -> Cells:
+    read = _moments(cells, column)
+    sound = read.values.is_between(FIRST_DAY, LAST_DAY)
+    return replace(
+        read,
+        values=read.values.set(~sound.fill_null(value=True), None),
+        reason=read.reason or "is not a date",
+        fix=read.fix or "Mend it.",
+    )
+
+
+def _moments(cells: pl.Series, column: Column) -> Cells:
+    dtype, form = cells.dtype, column.time_format
+    if isinstance(dtype, pl.Datetime):
+        zoned = cells.dt.replace_time_zone("UTC") if dtype.time_zone is None else cells.dt.convert_time_zone("UTC")
+        return Cells(values=zoned.cast(UTC))
+    if dtype == pl.Date:
+        return Cells(values=cells.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
+    numbers = cells.cast(pl.Float64, strict=False)
+    if form == UNIX or column.time_unit is not None or dtype != pl.String:
+        return _since_1970(numbers, column)
+    if form is None and numbers.null_count() == cells.null_count() and len(numbers.drop_nulls()):
+        return _since_1970(numbers, column)
+    values = from_texts(cells, form)
+    if form is not None:
+        return Cells(
+            values=values, reason=f"is not a date of the form {form}", fix="Mend it, or change timestamp_format."
+        )
+    return Cells(values=values, reason="is not a date", fix="Use ISO 8601, or set timestamp_format.")
+
+
+def _since_1970(numbers: pl.Series, column: Column) -> Cells:
+    try:
+        unit = column.time_unit or unit_of(numbers)
+    except DataError as error:
+        raise DataError(f"column {numbers.name!r}: {error} Or set time_unit.") from error
+    if unit is None and column.time_format != UNIX:
+        nothing = pl.repeat(None, len(numbers), dtype=UTC, eager=True)
+        fix = "Set time_unit where it is a number since 1970, or timestamp_format to a pattern such as %Y%m%d."
+        return Cells(
+            values=nothing, reason="is not a date, nor a number since 1970 of a year from 1980 to 2100", fix=fix
+        )
+    is_noted = column.time_unit is None and not (unit in ("seconds", None) and column.time_format == UNIX)
+    return Cells(
+        values=from_numbers(numbers, unit or "seconds"),
+        reason=f"is not a number of {unit or 'seconds'} since 1970",
+        fix="Mend it, set time_unit where it counts something else, or timestamp_format to a pattern; empty is ISO 8601.",
+        note=f"read as {unit} since 1970" if is_noted else "",
+    )
 
 
 _TYPES: Mapping[str, pl.DataType] = {
@@ -163,17 +326,26 @@ def with_defaults(table: pl.DataFrame, columns: Mapping[str, Column]) -> pl.Data
     return table.with_columns(complete)
 
 
-def typed_table(raw: pl.DataFrame, columns: dict[str, Column], keep: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """All of ``columns``, beside ``keep`` as it is, for the rows that have no fault; and the faults."""
-    read = {name: typed(raw, name, column) for name, column in columns.items()}
-    faults = pl.concat([fault for _, fault in read.values()]) if read else no_quarantine()
-    table = pl.DataFrame([series for series, _ in read.values()]).with_columns(raw.select(keep))
-    if faults.is_empty():
-        return table, faults
-    sources = {name: column.source or name for name, column in columns.items()}
-    bad = [table[name].is_null() & _has_value(raw[sources[name]]) for name in columns]
-    return table.filter(~functools.reduce(operator.or_, bad)), faults
+def typed_table(
+    raw: pl.DataFrame, columns: Mapping[str, Column], keep: list[str], notes: list[str] | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """All of ``columns``, beside ``keep`` as it is, for the rows that have no fault; and the faults. How cells were read goes to ``notes``.
 
-
-def _has_value(cells: pl.Series) -> pl.Series:
-    return cells.str.strip_chars().fill_null("") != "" if cells.dtype == pl.String else cells.is_not_null()
+    Raises DataError that names every column that is stored as what it cannot be.
+    """
+    series, faults, costly, refused = [], [no_quarantine()], [], []
+    for name, column in columns.items():
+        try:
+            values, of_column, rows = typed(raw, name, column, [] if notes is None else notes)
+        except DataError as error:
+            place = raw[FILE][0] if raw.height else "file"
+            refused += [f"{place}: {line}" for line in str(error).splitlines()]
+            continue
+        series.append(values.alias(name))
+        faults.append(of_column)
+        costly.append(rows)
+    if refused:
+        raise DataError("\n".join(refused))
+    table = pl.DataFrame(series).with_columns(raw.select(keep))
+    bad = functools.reduce(operator.or_, costly) if costly else None
+    return table if bad is None or not bad.any() else table.filter(~bad), pl.concat(faults)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import polars as pl
@@ -12,7 +13,8 @@ from recsat.errors import DataError
 FILE = "_file"
 ROW = "_row"
 """Where a row comes from: columns that :func:`~recsat.data.reading.read_table` adds and validation takes off again."""
-N_SHOWN = 20
+N_CAUSES = 20
+N_EXAMPLES = 3
 LONGEST_VALUE = 80
 
 
@@ -64,15 +66,50 @@ def sentences(faults: pl.DataFrame) -> list[str]:
     return faults.select(pl.concat_str(place, quoted, pl.format("{}. {}", "reason", "fix"))).to_series().to_list()
 
 
-def refuse(faults: pl.DataFrame) -> None:
-    """Raises DataError that lists the first :data:`N_SHOWN` faults and says how many there are; does nothing without any."""
+def places(rows: pl.DataFrame, column: str) -> str:
+    """``(row 5 'soon', row 9 'never', row 12 '?')``: the first rows with their cells."""
+    return _examples(
+        rows[ROW].head(N_EXAMPLES).to_list(), rows[column].head(N_EXAMPLES).cast(pl.String, strict=False).to_list()
+    )
+
+
+def _examples(rows: list[int], values: list[str | None]) -> str:
+    cells = ["" if value is None else f" '{value[:LONGEST_VALUE]}'" for value in values]
+    return f"({', '.join(f'row {row}{cell}' for row, cell in zip(rows, cells, strict=True))})"
+
+
+def causes(faults: pl.DataFrame) -> list[str]:
+    """One sentence for each cause, with how many rows have it and the first of them; a fault that stands alone is its own sentence."""
+    one_cause = ["file", "column", "_cause", "fix"]
+    # "is a duplicate of row 7" is one cause, whichever row it was.
+    groups = (
+        faults.with_columns(_cause=pl.col("reason").str.replace(r"row \d+", "another row"))
+        .group_by(one_cause, maintain_order=True)
+        .agg(pl.len().alias("_n"), pl.col("reason").n_unique().alias("_n_reasons"), pl.all().head(N_EXAMPLES))
+    )
+    lines = []
+    for group in groups.iter_rows(named=True):
+        if group["_n"] == 1:
+            alone = {name: group[name] if name in one_cause else group[name][0] for name in QUARANTINE_SCHEMA}
+            lines += sentences(pl.DataFrame([alone], schema=QUARANTINE_SCHEMA))
+            continue
+        examples = _examples(group["row"], group["value"])
+        cause = group["reason"][0] if group["_n_reasons"] == 1 else group["_cause"]
+        lines.append(f"{group['file']}, {group['_n']:,} rows: {group['column']} {cause} {examples}. {group['fix']}")
+    return lines
+
+
+def refuse(faults: pl.DataFrame, oddities: Sequence[str] = ()) -> None:
+    """Raises DataError with a line for each of ``oddities`` and for each cause of faults, the first :data:`N_CAUSES` of them; does nothing without any."""
     if faults.is_empty():
+        if oddities:
+            raise DataError("\n".join(oddities))
         return
-    lines = sentences(faults.head(N_SHOWN))
-    if faults.height == 1:
+    lines = [*oddities, *causes(faults)]
+    if faults.height == 1 and not oddities:
         raise DataError(lines[0])
-    first = f", the first {N_SHOWN} of which are" if faults.height > N_SHOWN else ""
+    first = f", the first {N_CAUSES} of {len(lines):,} causes" if len(lines) > N_CAUSES else ""
     raise DataError(
-        "\n  ".join([f"{faults.height} faults in the data{first}:", *lines])
+        "\n  ".join([f"{faults.height:,} faults in the data{first}:", *lines[:N_CAUSES]])
         + "\nMend them, or set data.on_bad_rows to quarantine to go on without these rows."
     )

@@ -16,8 +16,8 @@ from recsat.errors import DataError
 
 PAIR: Final = ["user_id", "item_id"]
 _PLACES: Mapping[str, Column] = {
-    "rank": Column(kind="integer", required=False),
-    "score": Column(kind="number", required=False),
+    "rank": Column(kind="integer", required=False, unreadable="row"),
+    "score": Column(kind="number", required=False, unreadable="row"),
 }
 
 

@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import polars as pl
 
+from recsat.config.tables import EventSettings, Tables, TableSettings
 from recsat.contract.dataset import Dataset, no_quarantine
 from recsat.data.columns import UTC, Column
 from recsat.data.faults import FILE, ROW, faults_at, with_origin
 from recsat.data.reading import find_table, read_table
-from recsat.errors import ConfigError
+from recsat.errors import ConfigError, DataError, did_you_mean
 
 TableName: TypeAlias = Literal["items", "events", "users", "exposures", "ties"]
 PUBLISHERS = "RECSAT_DATA"
 """The environment variable that names the folder of data too large, or not free enough, to bundle."""
 ID, TIME = Column(), Column(kind="time")
+KEYS: Mapping[str, str] = {"items": "item_id", "users": "user_id"}
 USERS: Mapping[str, Column] = {"user_id": ID}
 EVENTS: Mapping[str, Column] = {
     "user_id": ID,
     "item_id": ID,
     "event": ID,
-    "value": Column(kind="number", required=False),
-    "timestamp": TIME,
+    # What somebody rated or paid decides what they liked, and when they did it what is held out: neither is a trifle to go without.
+    "value": Column(kind="number", required=False, unreadable="row"),
+    "timestamp": Column(kind="time", required=False, unreadable="row"),
+    "position": Column(kind="integer", required=False, unreadable="row"),
+    # Kept beside the events, for metrics and for whoever reads the run's tables.
+    "quantity": Column(kind="number", required=False),
+    "order_id": Column(required=False),
+    "session_id": Column(required=False),
 }
 EXPOSURES: Mapping[str, Column] = {
     "user_id": ID,
@@ -36,6 +44,8 @@ EXPOSURES: Mapping[str, Column] = {
     "policy": ID,
     "propensity": Column(kind="number"),
     "click": Column(kind="boolean"),
+    "surface": Column(required=False),
+    "session_id": Column(required=False),
 }
 TIES: Mapping[str, Column] = {"user_id": ID, "other_id": ID, "timestamp": Column(kind="time", required=False)}
 
@@ -49,6 +59,7 @@ def read_dataset(
     exposures: Mapping[str, Column] = EXPOSURES,
     ties: Mapping[str, Column] | None = None,
     time_format: str | None = None,
+    tables: Tables | None = None,
     source: str | None = None,
     simulated: bool = False,
 ) -> Dataset:
@@ -56,40 +67,80 @@ def read_dataset(
 
     Each argument says which columns its table has (:class:`~recsat.Column`; see :func:`~recsat.read_table` for the files). Ties
     are read where their columns are given. ``time_format`` is for all columns of kind ``time`` that name none of their own. Rows
-    that cannot be read are in ``quarantine``; ``value`` of events and ``timestamp`` of ties are null where the file has none.
-    ``source`` is the sentence of the report, which without one names the folder; ``simulated`` says that nothing was measured.
+    that cannot be read are in ``quarantine``; ``value`` and ``timestamp`` of events and ``timestamp`` of ties are null where the file has none.
+    ``tables`` says where files are and how they are written (:class:`recsat.config.tables.Tables`); ``position`` of events, the place of an
+    event among its user's, stays where the file has it. ``source`` is the sentence of the report, which without one names the folder;
+    ``simulated`` says that nothing was measured.
 
-    Raises DataError where items or events are missing, a required column is, or a file cannot be read.
+    Raises DataError with a line for each table that cannot be read: items or events are missing, a required column is, or a file is none.
     """
-    faults = [no_quarantine()]
-
-    def read(name: str, columns: Mapping[str, Column]) -> pl.DataFrame:
-        timed = {
-            column: replace(how, time_format=how.time_format or time_format) if how.kind == "time" else how
-            for column, how in columns.items()
-        }
-        table, bad = read_table((folder, name), timed)
-        faults.append(bad)
-        return table
-
-    def read_where_it_exists(name: str, columns: Mapping[str, Column] | None) -> pl.DataFrame | None:
-        return None if columns is None or find_table(folder, name) is None else read(name, columns)
-
-    item_table, event_table = read("items", items), read("events", events)
-    user_table = read_where_it_exists("users", users)
-    tie_table = read_where_it_exists("ties", ties)
+    written = Tables() if tables is None else tables
+    columns_by_table = {"items": items, "events": events, "users": users, "exposures": exposures, "ties": ties}
+    faults, notes, refused = [no_quarantine()], list[str](), list[str]()
+    read: dict[str, pl.DataFrame] = {}
+    for name, columns in columns_by_table.items():
+        settings: TableSettings = getattr(written, name)
+        try:
+            if columns is None or not (name in ("items", "events") or settings.path or find_table(folder, name)):
+                continue
+            table, bad = read_table((folder, name), _timed(columns, time_format), settings, notes)
+            if settings.distinct and name in KEYS:
+                bad = bad.filter(pl.col("column") != settings.columns.get(KEYS[name], KEYS[name]))
+                table = table.drop_nulls(KEYS[name]).unique(KEYS[name], keep="first", maintain_order=True)
+            read[name] = table
+            faults.append(bad)
+        except DataError as error:
+            refused += [
+                line if tables is None else f"{line} (domain_config.tables.{name})" for line in str(error).splitlines()
+            ]
+    if refused:
+        raise DataError("\n".join(dict.fromkeys(refused)))
+    # A catalogue of ids alone is one without text, whose titles are missing.
+    no_texts = [name for name, how in items.items() if name == "title" and how.kind == "text"]
+    for name in no_texts:
+        read["items"] = _with_column(read["items"], name, pl.String())
+    nobody = pl.DataFrame(schema={"user_id": pl.String, FILE: pl.String, ROW: pl.Int64})
+    event_table = _with_column(_with_column(read["events"], "value", pl.Float64()), "timestamp", UTC)
+    event_table = _named_events(event_table, written.events, notes)
     return Dataset(
-        items=item_table,
-        events=_with_column(event_table, "value", pl.Float64()),
-        users=pl.DataFrame(schema={"user_id": pl.String, FILE: pl.String, ROW: pl.Int64})
-        if user_table is None
-        else user_table,
-        exposures=read_where_it_exists("exposures", exposures),
-        ties=None if tie_table is None else _with_column(tie_table, "timestamp", UTC),
+        items=read["items"],
+        events=event_table,
+        users=read.get("users", nobody),
+        exposures=read.get("exposures"),
+        ties=None if "ties" not in read else _with_column(read["ties"], "timestamp", UTC),
         quarantine=pl.concat(faults),
+        notes=tuple(notes),
         source=f"Files in {folder}." if source is None else source,
         simulated=simulated,
     )
+
+
+def _timed(columns: Mapping[str, Column], time_format: str | None) -> dict[str, Column]:
+    if time_format is None:
+        return dict(columns)
+    return {
+        name: replace(how, time_format=how.time_format or time_format) if how.kind == "time" else how
+        for name, how in columns.items()
+    }
+
+
+def _named_events(events: pl.DataFrame, settings: EventSettings, notes: list[str]) -> pl.DataFrame:
+    """``events`` by the domain's names. Raises DataError where no event has one of the file's names."""
+    names, there = settings.event_names, events["event"].unique()
+    absent = [name for name in names if name not in there]
+    if absent:
+        listed = ", ".join(map(repr, there.drop_nulls().sort().head(20)))
+        raise DataError(
+            f"event_names: no event is called {absent[0]!r}; they are called {listed}.{did_you_mean(absent[0], there.drop_nulls())}"
+        )
+    if settings.only_named:
+        others = events.filter(~pl.col("event").is_in(list(names)).fill_null(value=False))
+        counts = others["event"].value_counts(sort=True)
+        if others.height:
+            listed = ", ".join(f"{name} {n:,}" for name, n in counts.head(5).iter_rows())
+            notes.append(f"events: {others.height:,} that event_names does not name are left out ({listed})")
+        events = events.filter(pl.col("event").is_in(list(names)))
+    return events.with_columns(pl.col("event").replace(dict(names)))
 
 
 def set_aside(data: Dataset, table: TableName, bad: pl.Expr, *, column: str, reason: str, fix: str) -> Dataset:
@@ -109,6 +160,38 @@ def set_aside(data: Dataset, table: TableName, bad: pl.Expr, *, column: str, rea
     faults = faults_at(rows.filter(is_bad), column, reason, fix)
     tables = {table: rows.filter(~is_bad), "quarantine": pl.concat([data.quarantine, faults])}
     return replace(data, **tables)  # type: ignore[arg-type]
+
+
+def rescale_ratings(data: Dataset, scale: Sequence[float] | None, stars: int = 5) -> Dataset:
+    """``data`` with ratings of ``scale`` (smallest, largest) as stars, half of the largest being half of the stars; others are faults of their rows.
+
+    A scale that begins below 0 is moved to begin there. None: they are stars already.
+
+    >>> events = pl.DataFrame({"event": ["rating", "rating"], "value": [7.0, 11.0]})
+    >>> data = rescale_ratings(Dataset(items=pl.DataFrame({"item_id": ["a"]}), events=events), (1, 10))
+    >>> data.events["value"].to_list(), data.quarantine["reason"].to_list()
+    ([3.5], ['is not between 1 and 10'])
+    """
+    low, high = (0.0, float(stars)) if scale is None else scale
+    is_rating = pl.col("event") == "rating"
+    sound = pl.col("value").is_finite() & pl.col("value").is_between(low, high)
+    reason = f"is not between {low:g} and {high:g}{' stars' if scale is None else ''}"
+    fix = (
+        f"Set rating_scale, or rescale ratings to {stars} stars."
+        if scale is None
+        else "Set missing of value: to it where it means no rating, or mend rating_scale."
+    )
+    is_bad = is_rating & (pl.col("value").is_finite() & ~sound)
+    data = set_aside(data, "events", is_bad, column="value", reason=reason, fix=fix)
+    if scale is None or (low >= 0 and high == stars):
+        return data
+    value = (pl.col("value") - min(low, 0.0)) * (stars / (high - min(low, 0.0)))
+    events = data.events.with_columns(value=pl.when(is_rating).then(value).otherwise("value"))
+    return replace(
+        data,
+        events=events,
+        notes=(*data.notes, f"events: ratings of {low:g} to {high:g} are read as up to {stars} stars"),
+    )
 
 
 def publisher_folder(folder: str | None, name: str, layout: str) -> Path:

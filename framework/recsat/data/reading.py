@@ -7,14 +7,20 @@ bad cell does not change the type of a whole column.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 from urllib.parse import unquote
 
 import polars as pl
 
+from recsat.config.tables import TableSettings
+from recsat.contract.dataset import no_quarantine
 from recsat.data.columns import Column, typed_table, with_defaults
 from recsat.data.faults import FILE, ROW
+from recsat.data.ragged import long_row, malformed_quote, short_rows, swallowed_rows
+from recsat.data.text_file import TextFormat, read_text_file, text_format
 from recsat.errors import DataError, did_you_mean
 
 logger = logging.getLogger(__name__)
@@ -27,13 +33,18 @@ def find_table(folder: Path, name: str) -> Path | None:
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder. Check the path; it is taken from {Path.cwd()}.")
-    paths = [path for suffix in _READERS if _is_table(path := folder / f"{name}{suffix}")]
+    paths = [path for suffix in SUFFIXES if _is_table(path := folder / f"{name}{suffix}")]
     if len(paths) > 1:
         raise DataError(f"{folder}: {' and '.join(path.name for path in paths)} are both there. Keep one.")
     return paths[0] if paths else None
 
 
-def read_table(source: Path | tuple[Path, str], columns: Mapping[str, Column]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def read_table(
+    source: Path | tuple[Path, str],
+    columns: Mapping[str, Column],
+    settings: TableSettings | None = None,
+    notes: list[str] | None = None,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows that could be read, and the faults of those that could not.
 
     ``source`` is a file, or a folder and a table's name as for :func:`find_table`. The rows have ``columns`` in their
@@ -42,22 +53,82 @@ def read_table(source: Path | tuple[Path, str], columns: Mapping[str, Column]) -
     and JSON lines have no header, so their first row is 1; rows of a folder of Parquet parts are counted through its parts in the order of
     their names, and what the folders' names say (``day=2026-11-26``) is a column. The faults have the shape of ``Dataset.quarantine``: put them there.
 
-    Raises DataError where nothing can be read at all: a missing file, an unknown format, a missing column.
+    ``settings`` say how the file is written and what its columns are called; what they leave open is looked for. What is read otherwise than as
+    UTF-8 with commas and ISO 8601, and what was left out, is a sentence of ``notes``, or of the log where there is no such list: put them into
+    ``Dataset.notes``.
+
+    Raises DataError where nothing can be read at all: a missing file, an unknown format, a missing column, an encoding or a separator that is not clear.
     """
-    path = source if isinstance(source, Path) else _named(*source)
+    written = TableSettings() if settings is None else settings
+    path = source if isinstance(source, Path) else _path(*source, written)
     if not _is_table(path):
         raise DataError(_missing(path.parent, path.name))
-    raw = _read(path)
-    present = _present(path, raw.columns, columns)
+    sentences: list[str] = []
+    mapped = as_written(columns, written)
+    raw, faults = _read(path, written, mapped, sentences)
+    present = _present(path, raw.columns, mapped, sentences)
     place = raw.with_columns(pl.lit(path.name).alias(FILE))
-    table, faults = typed_table(place, present, [FILE, ROW])
-    return with_defaults(table, columns), faults
+    table, of_cells = typed_table(place, present, [FILE, ROW], sentences)
+    if notes is not None:
+        notes += sentences
+    else:
+        for sentence in sentences:
+            logger.warning("%s.", sentence)
+    return with_defaults(table, mapped), pl.concat([faults, of_cells])
+
+
+def as_written(columns: Mapping[str, Column], settings: TableSettings) -> dict[str, Column]:
+    """``columns`` with what ``settings`` say of their names, times, numbers, lists, empty cells and defaults.
+
+    Raises DataError where settings name a column that the table does not have.
+    """
+    of_columns: dict[str, Mapping[str, object]] = {
+        "columns": settings.columns,
+        "missing": settings.missing,
+        "defaults": settings.defaults,
+    }
+    unknown = [(setting, name) for setting, names in of_columns.items() for name in names if name not in columns]
+    if unknown:
+        listed = ", ".join(columns)
+        raise DataError(
+            "\n".join(
+                f"{setting}.{name}: the table has no such column.{did_you_mean(name, columns)} It has {listed}."
+                for setting, name in unknown
+            )
+        )
+    return {name: _as_written(name, column, settings) for name, column in columns.items()}
+
+
+def _as_written(name: str, column: Column, settings: TableSettings) -> Column:
+    words = settings.missing.get(name)
+    changes: dict[str, object] = {
+        "source": settings.columns.get(name, column.source),
+        "missing": column.missing if words is None else tuple(words),
+        "default": settings.defaults.get(name, column.default),
+    }
+    if column.kind == "time":
+        changes["time_format"] = settings.time_format or column.time_format
+        changes["time_unit"] = settings.time_unit or column.time_unit
+    if column.kind == "number":
+        changes["decimal"] = settings.decimal or column.decimal
+    if column.kind == "list" and settings.list_separator != "|":
+        changes["separator"] = settings.list_separator
+    return replace(column, **changes)  # type: ignore[arg-type]
+
+
+def _path(folder: Path, name: str, settings: TableSettings) -> Path:
+    if settings.path is None:
+        return _named(folder, name)
+    path = folder / settings.path
+    if not _is_table(path):
+        raise DataError(_missing(path.parent, path.name))
+    return path
 
 
 def _named(folder: Path, name: str) -> Path:
     path = find_table(folder, name)
     if path is None:
-        raise DataError(_missing(folder, name) + f" It may end in {', '.join(_READERS)}.")
+        raise DataError(_missing(folder, name) + f" It may end in {', '.join(SUFFIXES)}.")
     return path
 
 
@@ -69,24 +140,67 @@ def _missing(folder: Path, name: str) -> str:
     return f"{folder / name}: there is no such file. {listed}{did_you_mean(name, there)}"
 
 
-def _read(path: Path) -> pl.DataFrame:
-    """The file as it is, with :data:`ROW`; empty lines are left out and counted."""
+def read_cells(path: Path, settings: TableSettings, names: Sequence[str]) -> tuple[pl.DataFrame, TextFormat | None]:
+    """The cells of a file as they are stored, and how it is written where it is a text file; ``names`` are the columns that are looked for.
+
+    Raises DataError, in one line, where nothing can be read.
+    """
     suffix = next((suffix for suffix in _READERS if path.name.endswith(suffix)), None)
-    if suffix is None:
-        raise DataError(f"{path.name}: this format cannot be read. Use one of {', '.join(_READERS)}.")
-    reader, first = _READERS[suffix]
+    suffix = ".parquet" if path.is_dir() else suffix
+    if suffix is None and path.suffix in (".xlsx", ".xls"):
+        raise DataError(f"{path.name}: this format cannot be read. Use one of {', '.join(SUFFIXES)}.")
     try:
-        raw = reader(path)
+        if suffix is not None:
+            return _READERS[suffix](path), None
+        return read_text_file(path, settings, names)
     except pl.exceptions.NoDataError as error:
         raise DataError(f"{path.name}: the file is empty. Its first row must name the columns.") from error
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{path.name}: {_why(path, error)}") from error
-    filled = pl.any_horizontal(pl.all().is_not_null())
-    return raw.with_columns(_filled=filled).with_row_index(ROW, offset=first).cast({ROW: pl.Int64}).filter("_filled")
+    except (pl.exceptions.PolarsError, OSError, EOFError) as error:
+        raise DataError(f"{path.name}: {_why(path, settings, names, error)}") from error
 
 
-def _csv(path: Path) -> pl.DataFrame:
-    return pl.read_csv(path, infer_schema=False, glob=False)
+def _read(
+    path: Path, settings: TableSettings, columns: Mapping[str, Column], notes: list[str]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The file as it is, with :data:`ROW`, and faults of its rows; empty lines are left out and counted."""
+    sources = [column.source or name for name, column in columns.items()]
+    raw, form = read_cells(path, settings, sources)
+    raw = raw.with_row_index(ROW, offset=1 if form is None else form.row).cast({ROW: pl.Int64})
+    filled = raw.filter(pl.any_horizontal(pl.all().exclude(ROW).is_not_null())) if raw.width > 1 else raw
+    if form is None:
+        return within(filled, sources), no_quarantine()
+    if form.words:
+        notes.append(f"{path.name}: read as {form.words}")
+    faults = pl.concat([short_rows(path, form, filled), swallowed_rows(path, form, filled)])
+    return filled.join(faults, left_on=ROW, right_on="row", how="anti", maintain_order="left"), faults
+
+
+def within(table: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """``table`` with a column for each of ``names`` that lies within another: ``items.item_id`` of a list of structs makes a row of each of these.
+
+    Of several lists, whose elements nothing pairs, only one can be taken apart; DataError says so.
+    """
+    paths = {name: name.split(".") for name in names if "." in name and name not in table.columns}
+    heads = {parts[0] for parts in paths.values() if parts[0] in table.columns}
+    lists = sorted(head for head in heads if isinstance(table.schema[head], pl.List))
+    if len(lists) > 1:
+        raise DataError(f"columns within {' and '.join(lists)}: both are lists, and only one can make rows.")
+    # A row whose list is empty stays, with nothing in these columns: whoever needs them refuses it by its row.
+    rows = table
+    if lists:
+        elements = pl.col(lists[0])
+        rows = table.with_columns(pl.when(elements.list.len() > 0).then(elements)).explode(lists[0])
+    for name, (head, *inner) in paths.items():
+        dtype: object = rows.schema.get(head)
+        column = pl.col(head)
+        for part in inner:
+            fields = {field.name: field.dtype for field in dtype.fields} if isinstance(dtype, pl.Struct) else {}
+            if part not in fields:
+                break
+            column, dtype = column.struct.field(part), fields[part]
+        else:
+            rows = rows.with_columns(column.alias(name))
+    return rows
 
 
 def _parquet(path: Path) -> pl.DataFrame:
@@ -111,7 +225,14 @@ _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
 def _is_table(path: Path) -> bool:
-    return path.is_file() or (path.suffix == ".parquet" and path.is_dir())
+    return path.is_file() or (path.is_dir() and (path.suffix == ".parquet" or any(path.rglob("*.parquet"))))
+
+
+def _json(path: Path) -> pl.DataFrame:
+    """One array of rows, or a row a line."""
+    with path.open("rb") as stream:
+        is_array = stream.read(64).lstrip().startswith(b"[")
+    return pl.read_json(path, infer_schema_length=None) if is_array else _json_lines(path)
 
 
 def _json_lines(path: Path) -> pl.DataFrame:
@@ -119,52 +240,49 @@ def _json_lines(path: Path) -> pl.DataFrame:
         return pl.read_ndjson(file, infer_schema_length=None)
 
 
-_READERS: Mapping[str, tuple[Callable[[Path], pl.DataFrame], int]] = {
-    ".csv": (_csv, 2),
-    ".csv.gz": (_csv, 2),
-    ".parquet": (_parquet, 1),
-    ".jsonl": (_json_lines, 1),
-    ".jsonl.gz": (_json_lines, 1),
+SUFFIXES: Final = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".jsonl", ".jsonl.gz")
+"""What a table's file in a folder may end in; a path that is set may also be a text file of another ending."""
+_READERS: Mapping[str, Callable[[Path], pl.DataFrame]] = {
+    ".parquet": _parquet,
+    ".jsonl": _json_lines,
+    ".jsonl.gz": _json_lines,
+    ".ndjson": _json_lines,
+    ".json": _json,
+    ".json.gz": _json_lines,
 }
 
 
-def _why(path: Path, error: Exception) -> str:
+def _why(path: Path, settings: TableSettings, names: Sequence[str], error: Exception) -> str:
+    first_line = str(error).partition("\n")[0].rstrip(".")
+    if path.is_dir() or path.name.endswith(tuple(_READERS)):
+        return f"it cannot be read: {first_line}."
     if "utf-8" in str(error).lower():
-        return "it is not UTF-8. Save it with that encoding."
-    if "found more fields" in str(error):
-        return _longer_row(path)
-    return f"it cannot be read: {error}"
+        return "it is not UTF-8 all through. Set encoding."
+    if "found more fields" in str(error) or "could not parse" in str(error):
+        form = text_format(path, settings, names)
+        return long_row(path, form) if "found more fields" in str(error) else malformed_quote(path, form)
+    return f"it cannot be read: {first_line}."
 
 
-def _longer_row(path: Path) -> str:
-    """Names the first line with more separators than the header, quoted parts aside."""
-    lines = pl.read_csv(
-        path, has_header=False, separator="\x01", quote_char=None, new_columns=["line"], infer_schema=False, glob=False
-    )
-    counts = lines.select(pl.col("line").str.replace_all(r'"[^"]*"', "").str.count_matches(",")).to_series()
-    row = (counts > counts[0]).arg_max()
-    place = (
-        f"row {row + 1} has {counts[row] + 1} cells and the header {counts[0] + 1}"
-        if row
-        else "a row has more cells than the header"
-    )
-    return f"{place}. Put values that contain a comma in double quotes."
-
-
-def _present(path: Path, there: list[str], columns: Mapping[str, Column]) -> dict[str, Column]:
+def _present(path: Path, there: Sequence[str], columns: Mapping[str, Column], notes: list[str]) -> dict[str, Column]:
     sources = {name: column.source or name for name, column in columns.items()}
-    known = [name for name in there if name not in (ROW, "_filled")]
+    known = [name for name in there if name != ROW]
     spare = [name for name in known if name not in sources.values()]
+    missing = []
     for name, column in columns.items():
         if sources[name] in known:
             continue
         near = did_you_mean(sources[name], spare)
         if column.required and column.default is None:
-            raise DataError(
-                f"{path.name}, row 1: there is no column {sources[name]!r}; the columns are {', '.join(known)}.{near} Rename or add it."
+            missing.append((sources[name], near))
+        elif near:
+            notes.append(
+                f"{path.name}: column {sources[name]!r} is left out; the columns are {', '.join(known)}.{near}"
             )
-        if near:
-            logger.warning(
-                "%s: column %r is left out; the columns are %s.%s", path.name, sources[name], ", ".join(known), near
-            )
+    if missing:
+        absent = " and no column ".join(repr(name) for name, _ in missing)
+        hints = "".join(near for _, near in missing)
+        raise DataError(
+            f"{path.name}, row 1: there is no column {absent}; the columns are {', '.join(known)}.{hints} Rename or add it."
+        )
     return {name: column for name, column in columns.items() if sources[name] in known}

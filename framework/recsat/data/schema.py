@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC as UTC_ZONE
+from datetime import datetime
 
 import polars as pl
 
 from recsat.contract.dataset import no_quarantine
-from recsat.data.columns import UTC
+from recsat.data.columns import MISSING_WORDS, UTC
 from recsat.data.faults import faults_at
 from recsat.errors import DataError, did_you_mean
 
@@ -17,17 +19,23 @@ DUPLICATE = "unique"
 NOT_FINITE = "finite"
 NO_POSITION = "position"
 NO_PROBABILITY = "probability"
+NO_MOMENT = "moment"
 
 FIXES: Mapping[str, tuple[str, str]] = {
     EMPTY: ("is empty", "Fill it in, or take the row out."),
     DUPLICATE: ("is a duplicate", "Keep one row for each id."),
     NOT_FINITE: ("is not a finite number", "Leave the cell empty where there is no value."),
     NO_POSITION: ("is not a position", "Count positions from 1."),
+    NO_MOMENT: ("lies before 1970 or after 2099", "Mend it, or leave the cell empty where the time is not known."),
     NO_PROBABILITY: (
         "is not a probability above 0 and up to 1",
         "Log the probability with which the item was shown there.",
     ),
 }
+
+
+EPOCH, CENTURY = datetime(1970, 1, 1, tzinfo=UTC_ZONE), datetime(2100, 1, 1, tzinfo=UTC_ZONE)
+"""Nothing that users did was logged outside these years."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,7 @@ class Rule:
 ID = Rule(pl.String, (EMPTY,))
 KEY = Rule(pl.String, (EMPTY, DUPLICATE))
 WORD = Rule(pl.String, (EMPTY,))
-TIME = Rule(UTC)
+TIME = Rule(UTC, (NO_MOMENT,))
 TABLES: Mapping[str, Mapping[str, Rule]] = {
     "items": {"item_id": KEY, "kind": WORD},
     "users": {"user_id": KEY},
@@ -83,6 +91,19 @@ def table_faults(name: str, table: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(faults) if faults else no_quarantine()
 
 
+def word_faults(name: str, table: pl.DataFrame) -> pl.DataFrame:
+    """Faults of ids that are a word for nothing, which is what becomes of a missing id that was made a text."""
+    ids = [column for column, rule in TABLES[name].items() if rule in (ID, KEY) and column in table.columns]
+    is_word = {column: table[column].is_in(list(MISSING_WORDS)).fill_null(value=False) for column in ids}
+    fix = "Fill it in, or take the row out."
+    faults = [
+        faults_at(table.filter(rows), column, "reads like a missing value", fix)
+        for column, rows in is_word.items()
+        if rows.any()
+    ]
+    return pl.concat(faults) if faults else no_quarantine()
+
+
 def _present(name: str, table: pl.DataFrame) -> dict[str, Rule]:
     return {c: rule for c, rule in OUTCOMES.get(name, {}).items() if c in table.columns}
 
@@ -96,6 +117,7 @@ _HOLDS: Mapping[str, Callable[[pl.Expr], pl.Expr]] = {
     DUPLICATE: lambda cell: cell.is_first_distinct() | cell.is_null(),
     NOT_FINITE: lambda cell: cell.is_finite(),
     NO_POSITION: lambda cell: cell >= 1,
+    NO_MOMENT: lambda cell: (cell >= EPOCH) & (cell < CENTURY),
     NO_PROBABILITY: lambda cell: (cell > 0) & (cell <= 1),
 }
 """What a cell must be by the name of its check. An empty cell is a fault of the first alone."""

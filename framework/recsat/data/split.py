@@ -22,6 +22,8 @@ TRAIN: Final = 0
 VALIDATION: Final = 1
 TEST: Final = 2
 PAIR: Final = ["user_id", "item_id"]
+TIES: Final = 1
+"""Of the generator that draws the order of one moment's events, so that it takes no number from the one that draws the split."""
 TIED_SHARE: Final = 0.01
 """Share of the events that may have the timestamp of a cut. A cut through more would miss its share by as much, and says that the
 data's times are too coarse for it."""
@@ -61,7 +63,8 @@ def split_events(
       validation. All events of one moment fall on one side, the later part, which may so be larger than its share; what comes
       earlier has no event of that moment. A moment that holds more than :data:`TIED_SHARE` of the events cannot be cut.
     - ``last-n``: each user's last ``n_last`` liked events, and all that follows the first of them; ``n_last`` more before
-      them for validation. With ``window_share`` only of users of whom all of these lie in that last share of the liked events, in time: what
+      them for validation. Which of a user's events of one moment is the later one is drawn: the order of ids is no order in time. ``position``, where
+      events have it, says it instead, and stands for times that are missing. With ``window_share`` only of users of whom all of these lie in that last share of the liked events, in time: what
       others did within the window is known too.
     - ``random``: a share of each user's liked items, with all events on them, and every item that the user did not like.
       Without time there is no moment at which such an item was known: in training it would tell the `seen` filter what
@@ -83,6 +86,8 @@ def split_events(
         .with_columns(_liked=positive.fill_null(value=False))
         .sort("user_id", "timestamp", "item_id", "event", "value", nulls_last=True)
     )
+    if settings.protocol == "last-n":
+        ordered = in_order_of_time(ordered, np.random.default_rng([seed, draw, TIES]), "user_id")
     rng = np.random.default_rng(seed if draw == 1 else [seed, draw])
     assigned = _two_rounds(ordered, settings, rng)
     _require_liked(assigned, settings)
@@ -104,8 +109,24 @@ def split_events(
     )
 
 
+def in_order_of_time(events: pl.DataFrame, rng: np.random.Generator, *first: str) -> pl.DataFrame:
+    """``events``, which are in a fixed order, by ``first``, time and ``position``; of those that have the same, in an order that is drawn."""
+    position = [name for name in ("position",) if name in events.columns]
+    with_ties = events.with_columns(_drawn=rng.random(events.height))
+    return with_ties.sort(*first, "timestamp", *position, "_drawn", nulls_last=True).drop("_drawn")
+
+
 def _require_time(events: pl.DataFrame, settings: SplitSettings) -> None:
     missing = events["timestamp"].null_count()
+    has_positions = "position" in events.columns and events["position"].null_count() == 0
+    if missing and has_positions and settings.protocol == "last-n" and settings.window_share == 1:
+        return
+    if missing and has_positions:
+        what = "" if settings.protocol == "timeline" else f", window_share {settings.window_share:g}"
+        raise DataError(
+            f"events: {missing} of {events.height} rows have no timestamp but a position, which orders one user's events and not those of "
+            f"two, and split {settings.name!r} cuts by time ({settings.protocol}{what}). Choose last-n without window_share, random, cold-items, cold-users or mixed."
+        )
     if missing:
         raise DataError(
             f"events: {missing} of {events.height} rows have no timestamp, and split {settings.name!r} cuts by time "

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any, Literal
 
 import polars as pl
 
-from recsat.contract.dataset import Dataset
+from recsat.contract.dataset import Dataset, no_quarantine
 from recsat.data.faults import FILE, ROW, faults_at, refuse, with_origin, without_origin
-from recsat.data.schema import TABLES, table_faults
+from recsat.data.oddities import noted_oddities, refused_oddities
+from recsat.data.schema import TABLES, table_faults, word_faults
 from recsat.errors import DataError, PluginError
 
 OnBadRows = Literal["raise", "quarantine"]
 DescribeItem = Callable[[pl.DataFrame], pl.Series]
 
 
-def validate(dataset: Dataset, on_bad_rows: OnBadRows, *, describe_item: DescribeItem | None = None) -> Dataset:
+def validate(
+    dataset: Dataset,
+    on_bad_rows: OnBadRows,
+    *,
+    describe_item: DescribeItem | None = None,
+    events_of_domain: Collection[str] = (),
+    topics: str | None = None,
+) -> Dataset:
     """The dataset without faulty rows, or DataError.
 
     Checks the columns, types and values of every table (:data:`~recsat.data.schema.TABLES`), that events and exposures are on
-    known items, and with ``describe_item`` that every item has a text. Faults that reading found, in ``dataset.quarantine``,
+    known items, and with ``describe_item`` that every item has a text, or none has. Faults that reading found, in ``dataset.quarantine``,
     count too. ``"raise"`` lists them all at once; ``"quarantine"`` takes the rows out and adds one row a fault to
     ``quarantine``. Of rows with one id the first stays. An event on an item that was set aside is set aside with it.
+
+    ``events_of_domain`` are the events that the domain knows and ``topics`` is its column of topics: what is odd about them and about the tables as
+    a whole becomes a sentence of ``notes``, or is refused where nobody could go on (:mod:`recsat.data.oddities`).
 
     Raises DataError also where a column is missing or of a wrong type, and where no items or no events are left; PluginError
     where ``dataset`` is no Dataset of DataFrames.
@@ -31,10 +42,16 @@ def validate(dataset: Dataset, on_bad_rows: OnBadRows, *, describe_item: Describ
     _require_dataset(dataset)
     tables = {name: with_origin(getattr(dataset, name), name) for name in TABLES if getattr(dataset, name) is not None}
     faults = {name: table_faults(name, table) for name, table in tables.items()}
+    for name in tables:
+        if FILE not in getattr(dataset, name).columns:  # of a file's cells this was asked when they were read
+            faults[name] = pl.concat([faults[name], word_faults(name, tables[name])])
     if describe_item is not None:
         faults["items"] = pl.concat([faults["items"], _text_faults(tables["items"], describe_item)])
     ordered = {name: table.select([*TABLES[name], pl.exclude(TABLES[name])]) for name, table in tables.items()}
-    return _settled(dataset, ordered, faults, on_bad_rows)
+    refused = refused_oddities(dataset, events_of_domain)
+    clean = _settled(dataset, ordered, faults, on_bad_rows, refused)
+    texts = no_texts(clean.items, describe_item) if describe_item is not None else []
+    return replace(clean, notes=(*clean.notes, *noted_oddities(clean, events_of_domain, topics), *texts))
 
 
 def _require_dataset(loaded: object) -> None:
@@ -48,7 +65,11 @@ def _require_dataset(loaded: object) -> None:
 
 
 def _settled(
-    dataset: Dataset, tables: dict[str, pl.DataFrame], faults: dict[str, pl.DataFrame], on_bad_rows: OnBadRows
+    dataset: Dataset,
+    tables: dict[str, pl.DataFrame],
+    faults: dict[str, pl.DataFrame],
+    on_bad_rows: OnBadRows,
+    refused: list[str],
 ) -> Dataset:
     """Rows with faults are out, and events and exposures on items that are not there; all of it is refused or noted."""
     # A row is looked for in its own table alone: one file may be the source of two.
@@ -56,11 +77,15 @@ def _settled(
     faulty_rows = [dataset.quarantine, *faults.values()]
     for name in ("events", "exposures"):
         if name in left:
-            faulty_rows.append(_unknown_items(left[name], left["items"]))
+            # Where none is known that is said once, of the table.
+            others = [line for line in refused if line.startswith(f"{name}: none")]
+            faulty_rows.append(no_quarantine() if others else _unknown_items(left[name], left["items"]))
             left[name] = _without(left[name], faulty_rows[-1])
     quarantine = pl.concat(faulty_rows)
     if on_bad_rows == "raise":
-        refuse(quarantine)
+        refuse(quarantine, refused)
+    elif refused:
+        raise DataError("\n".join(refused))
     for name in ("items", "events"):
         if left[name].is_empty():
             why = "is empty" if quarantine.is_empty() else "has no row without a fault; see the quarantine"
@@ -76,10 +101,19 @@ def _text_faults(items: pl.DataFrame, describe_item: DescribeItem) -> pl.DataFra
         raise PluginError(
             f"describe_item returned {got}; return one text for each of the {items.height} rows of items."
         )
-    empty = items.filter(texts.str.strip_chars().fill_null("") == "")
+    is_empty = texts.str.strip_chars().fill_null("") == ""
+    if is_empty.all():  # a catalogue of ids: arms that read are left out of the run
+        return no_quarantine()
+    empty = items.filter(is_empty)
     return faults_at(
         empty, "item_id", "has no text: describe_item gave an empty one", "Give it a title, or take the row out."
     )
+
+
+def no_texts(items: pl.DataFrame, describe_item: DescribeItem) -> list[str]:
+    """A sentence where no item has a text."""
+    has_text = describe_item(items).str.strip_chars().fill_null("") != ""
+    return [] if has_text.any() else ["items: none has a text, so arms that read are left out"]
 
 
 def _unknown_items(table: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:

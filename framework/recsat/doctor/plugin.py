@@ -150,7 +150,9 @@ class _Trial:
 
         from recsat.testing.check_filters import check_filter
 
-        context = FilterContext(known=self._data, config=self._config, now=datetime.now(UTC))
+        context = FilterContext(
+            known=self._data, config=self._config, now=datetime.now(UTC), rejections=self._domain.rejections
+        )
         rules = self._of_plugin("filters", self._plugins.filters(self._domain))
         biting = [name for name, rule in rules.items() if check_filter(rule, [context])]
         return f"{', '.join(rules)}; removing something under these settings: {', '.join(biting) or 'none'}"

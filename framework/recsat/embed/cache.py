@@ -47,6 +47,7 @@ def embed_texts(
     Raises DataError for a null text, EncoderError where the encoder breaks its contract.
     """
     unique, places = distinct(texts)
+    _require_encoder(encoder)
     vectors = np.empty((len(unique), encoder.dimension), dtype=np.float32)
     folder = encoder_folder(Path(cache_dir), encoder.fingerprint)
     keys = text_keys(encoder.fingerprint, unique)
@@ -67,9 +68,27 @@ def embed_texts(
     return Embedded(vectors=vectors[places], n_new=len(missing), n_cached=len(unique) - len(missing))
 
 
-def _checked(encoder: Encoder, vectors: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+def _require_encoder(encoder: object) -> None:
+    """Raises EncoderError where a plugin's encoder has no dimension, no fingerprint or no encode: all of the cache hangs on these."""
+    who = f"encoder {type(encoder).__name__}"
+    dimension, fingerprint = getattr(encoder, "dimension", None), getattr(encoder, "fingerprint", None)
+    if not isinstance(dimension, int) or isinstance(dimension, bool) or dimension < 1:
+        raise EncoderError(f"{who}: dimension is {dimension!r}. Give the length of its vectors, a whole number from 1.")
+    if not isinstance(fingerprint, str) or not fingerprint:
+        raise EncoderError(
+            f"{who}: fingerprint is {fingerprint!r}. Give a text that changes whenever one text could get another vector."
+        )
+    if not callable(getattr(encoder, "encode", None)):
+        raise EncoderError(f"{who} has no encode(texts, *, progress=None). Give it one that returns its vectors.")
+
+
+def _checked(encoder: Encoder, vectors: object, count: int) -> NDArray[np.float32]:
     """What may go into the cache: a wrong vector would come back for ever."""
     who = f"encoder {type(encoder).__name__}"
+    if not isinstance(vectors, np.ndarray):
+        raise EncoderError(
+            f"{who} gave a {type(vectors).__name__} for {count} texts; it must give a numpy array, float32 ({count}, {encoder.dimension})."
+        )
     if vectors.shape != (count, encoder.dimension) or vectors.dtype != np.float32:
         raise EncoderError(
             f"{who} gave {vectors.dtype} {vectors.shape} for {count} texts; it must give float32 ({count}, {encoder.dimension})."

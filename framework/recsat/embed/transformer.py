@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Sequence
 from copy import copy
 from pathlib import Path
@@ -17,6 +18,7 @@ from recsat.embed.batching import run_in_batches
 from recsat.embed.checkpoint import Checkpoint, read_checkpoint
 from recsat.embed.device import pick_device, pick_dtype
 from recsat.embed.distinct import distinct
+from recsat.embed.legibility import TokenCounts
 from recsat.embed.pooling import Pooling, pool
 from recsat.embed.prompts import Role
 from recsat.embed.tokens import Tokens, tokenize
@@ -31,6 +33,10 @@ ACCELERATOR_BUDGET = 32
 
 _WINDOW = 16_384
 """Texts that are tokenised and sorted together: bounds the memory that token ids take."""
+
+
+UNKNOWN = ("[UNK]", "<unk>")
+"""How tokenizers call what they do not know."""
 
 
 class TransformerEncoder:
@@ -116,6 +122,27 @@ class TransformerEncoder:
             window = slice(start, start + _WINDOW)
             self._encode_window(unique[window], vectors[window], copies[window], progress)
         return vectors[places]
+
+    def count_tokens(self, texts: Sequence[str]) -> TokenCounts | None:
+        """How many of ``texts`` are cut, and how many of their tokens are unknown; None where the folder has no tokenizer.json. Loads no weights."""
+        path = self.checkpoint.folder / "tokenizer.json"
+        if not path.is_file():
+            return None
+        # transformers would take seconds to import, where every text is in the cache.
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false" if self.device.type == "cpu" else "true")
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(str(path))
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        unknown = {tokenizer.token_to_id(word) for word in UNKNOWN} - {None}
+        ids = [encoded.ids for encoded in tokenizer.encode_batch([self.prompt + text for text in texts])]
+        return TokenCounts(
+            n_texts=len(texts),
+            n_cut=sum(len(of_text) > self.max_tokens for of_text in ids),
+            n_tokens=sum(map(len, ids)),
+            n_unknown=sum(one in unknown for of_text in ids for one in of_text),
+        )
 
     def _encode_window(
         self,

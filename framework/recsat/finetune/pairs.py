@@ -46,8 +46,10 @@ class PairSource:
     ) -> None:
         users = events["user_id"].unique().sort()
         self.user_ids = users
-        self.events = events.join(pl.DataFrame({"user_id": users}).with_row_index("user"), on="user_id").sort(
-            "timestamp", "user_id", "item_id", nulls_last=True
+        numbered = pl.DataFrame({"user_id": users}).with_row_index("user")
+        # Of one moment's events none is the earlier: they stay in the order in which they come, which says nothing.
+        self.events = events.join(numbered, on="user_id", maintain_order="left").sort(
+            "timestamp", "user_id", nulls_last=True, maintain_order=True
         )
         self.history: csr_array = user_batch(events, users.to_list(), catalogue).history
         self.catalogue = catalogue

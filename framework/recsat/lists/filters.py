@@ -32,6 +32,24 @@ SEEN = CandidateFilter(
 )
 
 
+def _rejected(users: pl.Series, context: FilterContext) -> pl.DataFrame:
+    mine = context.known.events.lazy().join(users.to_frame("user_id").lazy(), on="user_id", how="semi")
+    is_rejection, when = pl.col("event").is_in(list(context.rejections)), pl.col("timestamp")
+    last = mine.group_by("user_id", "item_id").agg(
+        rejected=when.filter(is_rejection).max(), since=when.filter(~is_rejection).max(), any=is_rejection.any()
+    )
+    # Of equal or unknown times nothing came after the rejection.
+    is_taken_back = (pl.col("since") > pl.col("rejected")).fill_null(value=False)
+    return last.filter(pl.col("any") & ~is_taken_back).select("user_id", "item_id").collect()
+
+
+REJECTED = CandidateFilter(
+    name="rejected",
+    description="Items that the user did not want, by an event that the domain calls a rejection, and has had no other event with since.",
+    exclude=_rejected,
+)
+
+
 @dataclass(frozen=True)
 class FilterPlan:
     """All filters of a run, for some users (rows) over a catalogue (columns)."""

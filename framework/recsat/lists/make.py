@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -22,6 +22,7 @@ from recsat.lists.filters import FilterPlan
 from recsat.lists.fusion import reciprocal_rank_fusion
 from recsat.lists.reasons import sentences_of
 from recsat.lists.request import Request, Retriever
+from recsat.lists.returned import checked_places, checked_reasons
 from recsat.lists.select import top_k
 from recsat.lists.shortlist import items_at, permitted_scores, shortlist, user_blocks
 from recsat.lists.topics import CatalogueTopics, catalogue_topics
@@ -146,6 +147,9 @@ def steps_of(
         places = _choose(batch, candidates, scores, request, generator)
         items = items_at(candidates, places).masked_fill(~known[:, None], PADDING)
         lists = _explained(recommender, batch, items, scores.gather(1, places.clamp(min=0)), request)
+        lists = (
+            replace(lists, codes=np.where(_tied(scores)[:, None], "tied", lists.codes)) if request.explain else lists
+        )
         for fallback in fallbacks:
             if (lists.items == PADDING).any():
                 lists = filled_by(fallback, lists, batch, permitted, known.cpu().numpy(), request, generator)
@@ -224,7 +228,18 @@ def _choose(
     if request.reranker is None:
         return top_k(scores, request.k, generator)
     block = shortlist(batch, candidates, scores, request, generator)
-    return items_at(block.places, request.reranker.rerank(block.input, request.k))
+    reranked = request.reranker.rerank(block.input, request.k)
+    n_users, n_candidates = block.input.candidates.shape
+    return items_at(block.places, checked_places(request.reranker, reranked, n_users, n_candidates, request.k))
+
+
+def _tied(scores: Tensor) -> NDArray[np.bool_]:
+    """Users of whom the arm scores everything alike, (B,): whatever it says of an item, it says of all of them."""
+    finite = torch.isfinite(scores)
+    largest = scores.masked_fill(~finite, float("-inf")).amax(dim=1)
+    smallest = scores.masked_fill(~finite, float("inf")).amin(dim=1)
+    tied: NDArray[np.bool_] = ((largest == smallest) & (finite.sum(dim=1) > 1)).cpu().numpy()
+    return tied
 
 
 def _overlap(exact: Tensor, candidates: Tensor) -> Tensor:
@@ -237,7 +252,7 @@ def _overlap(exact: Tensor, candidates: Tensor) -> Tensor:
 def _explained(recommender: Recommender, batch: UserBatch, listed: Tensor, scores: Tensor, request: Request) -> Lists:
     items = listed.cpu().numpy()
     if request.explain:
-        reasons = recommender.explain(batch, items)
+        reasons = checked_reasons(recommender, recommender.explain(batch, items), items)
     else:
         reasons = Reasons(np.full(items.shape, ""), np.full(items.shape, PADDING, dtype=np.int64))
     nothing = np.zeros(items.shape, dtype=np.int64)

@@ -12,9 +12,9 @@ from recsat.arms.linear.padded import PADDING, at_candidates
 from recsat.contract.arm import Recommender
 from recsat.contract.interactions import UserBatch
 from recsat.contract.reranker import RerankInput
-from recsat.errors import RunError
 from recsat.lists.filters import FilterPlan
 from recsat.lists.request import Request
+from recsat.lists.returned import checked_scores
 from recsat.lists.select import top_k
 
 MASK_BUDGET = 2**28  # bytes of one block's (users × items) mask and scores; larger catalogues take smaller blocks
@@ -38,11 +38,10 @@ def permitted_scores(
     recommender: Recommender, batch: UserBatch, candidates: Tensor | None, permitted: Tensor
 ) -> Tensor:
     """Exact scores on the device, (B, n_candidates or n_items), -inf where a filter forbids the item."""
-    scores = recommender.score(batch, candidates).to(permitted.device, torch.float32)
-    if torch.isnan(scores).any():
-        raise RunError(
-            f"{type(recommender).__name__} gave scores that are not a number. Check its hyperparameters and vectors."
-        )
+    shape = (len(batch), permitted.shape[1] if candidates is None else candidates.shape[1])
+    scores = checked_scores(recommender, recommender.score(batch, candidates), shape).to(
+        permitted.device, torch.float32
+    )
     allowed = permitted if candidates is None else at_candidates(permitted.float(), candidates) == 1
     return scores.masked_fill(~allowed, float("-inf"))
 

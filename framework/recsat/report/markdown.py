@@ -250,7 +250,9 @@ def _data(result: Result) -> str:
         events=f"{data.n_events:,}",
         quarantined=f"{data.n_quarantined:,}",
     )
-    return f"{sizes} {whole(data.source)}".strip()
+    notes = "".join(f"\n- {whole(note)}" for note in data.notes)
+    heading = gettext("How the files were read, and what is odd about them:")
+    return f"{sizes} {whole(data.source)}".strip() + (f"\n\n{heading}\n{notes}" if notes else "")
 
 
 def _cost(result: Result) -> str:

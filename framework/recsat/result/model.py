@@ -485,6 +485,8 @@ class DataSummary(Part):
     n_quarantined: int
     simulated: bool
     source: str
+    notes: list[str] = []
+    """How the files were read where that is not plain, and what is odd about them; sentences without a full stop."""
 
 
 class Result(Part):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from pydantic import JsonValue
 
@@ -15,6 +16,8 @@ from recsat.plugins import Plugins
 from recsat.rerank.make import make_reranker
 from recsat.result.leading import may_lead
 
+T = TypeVar("T")
+
 
 def check_config(config: RunConfig, plugins: Plugins, sources: Mapping[str, str] | None = None) -> DomainConfig:
     """The domain's own settings, after the domain, the encoder, the filters and the arms were found.
@@ -25,41 +28,86 @@ def check_config(config: RunConfig, plugins: Plugins, sources: Mapping[str, str]
     origins = sources or {}
     with_source(origins, "domain", lambda: plugins.domain(config.domain))
     domain = plugins.domain(config.domain)
-    domain_config = check_domain_config(config, domain.config, sources)
-    with_source(origins, "encoder.name", lambda: plugins.encoder(config.encoder.name))
-    filters = plugins.filters(domain)
-    with_source(origins, "rank.filters", lambda: plugins.select("filter", filters, config.rank.filters))
-    arms = plugins.recommenders(domain)
-    with_source(origins, "arms", lambda: plugins.select("arm", arms, config.arms))
+    messages = _Messages(origins)
+    domain_config = messages.checked(None, lambda: check_domain_config(config, domain.config, sources))
+    messages.checked("encoder.name", lambda: plugins.encoder(config.encoder.name))
+    filters, arms, rerankers = plugins.filters(domain), plugins.recommenders(domain), plugins.rerankers(domain)
+    messages.each("rank.filters", config.rank.filters, lambda names: plugins.select("filter", filters, names))
+    messages.each("arms", config.arms, lambda names: plugins.select("arm", arms, names))
     baselines = dict.fromkeys(config.measure.on(split.protocol).baseline for split in config.splits)
-    with_source(origins, "measure.baseline", lambda: plugins.select("arm", arms, list(baselines)))
-    if config.measure.baseline in arms and not may_lead(arms[config.measure.baseline].control):
-        raise ConfigError(
-            f"measure.baseline: {config.measure.baseline!r} is a control that is there to fail. Choose an arm, such as popularity."
-        )
-    for name in config.parameters:
-        with_source(origins, f"parameters.{name}", lambda arm=name: plugins.select("arm", arms, [arm]))  # type: ignore[misc]
-        with_source(origins, f"parameters.{name}", lambda arm=name: _make(arms[arm], config.parameters[arm]))  # type: ignore[misc]
-    rank, rerankers = config.rank, plugins.rerankers(domain)
+    messages.checked("measure.baseline", lambda: _select_baselines(plugins, arms, list(baselines)))
+    for name, fixed in config.parameters.items():
+        if messages.checked(f"parameters.{name}", lambda arm=name: plugins.select("arm", arms, [arm])):  # type: ignore[misc]
+            messages.checked(f"parameters.{name}", lambda spec=arms[name], values=fixed: _make(spec, values))  # type: ignore[misc]
+    rank = config.rank
     if rank.reranker is not None:
         name = rank.reranker
-        with_source(origins, "rank.reranker", lambda: plugins.select("reranker", rerankers, [name]))
-        with_source(origins, "rank.reranker", lambda: make_reranker(rerankers[name], rank.reranker_parameters))
+        if messages.checked("rank.reranker", lambda: plugins.select("reranker", rerankers, [name])):
+            messages.checked("rank.reranker", lambda: make_reranker(rerankers[name], rank.reranker_parameters))
     for setting, folder in models_of(config).items():
-        with_source(origins, setting, lambda key=setting, at=folder: refuse_leak(key, at, config))  # type: ignore[misc]
+        messages.checked(setting, lambda key=setting, at=folder: refuse_leak(key, at, config))  # type: ignore[misc]
     of_run = dict.fromkeys([*baselines, *config.arms])
     for i, alert in enumerate(config.alerts):
-        with_source(origins, f"alerts[{i}].arm", lambda arm=alert.arm: plugins.select("arm of this run", of_run, [arm]))  # type: ignore[misc]
+        messages.checked(f"alerts[{i}].arm", lambda arm=alert.arm: plugins.select("arm of this run", of_run, [arm]))  # type: ignore[misc]
     if config.measure.curve_arm is not None:
         curve_arm = config.measure.curve_arm
-        with_source(origins, "measure.curve_arm", lambda: plugins.select("arm of this run", of_run, [curve_arm]))
+        messages.checked("measure.curve_arm", lambda: plugins.select("arm of this run", of_run, [curve_arm]))
+    messages.refuse()
+    assert domain_config is not None, "a domain's settings that are wrong were refused"
     return domain_config
 
 
-def with_source(sources: Mapping[str, str], key: str, check: Callable[[], object]) -> None:
-    """Runs a check; an error of it is raised again with the setting's key and source in front."""
+class _Messages:
+    """What is wrong with a configuration, gathered: whoever mends one name should not have to run anew to hear of the next."""
+
+    def __init__(self, origins: Mapping[str, str]) -> None:
+        self.origins = origins
+        self.errors: list[ConfigError | PluginError] = []
+
+    def checked(self, key: str | None, check: Callable[[], T]) -> T | None:
+        """What ``check`` gives; None where it refuses. ``key`` None: its messages name their keys."""
+        try:
+            return check() if key is None else with_source(self.origins, key, check)
+        except (ConfigError, PluginError) as error:
+            self.errors.append(error)
+            return None
+
+    def each(self, key: str, names: Sequence[str], select: Callable[[list[str]], object]) -> None:
+        """Every one of ``names`` by itself, then all of them together."""
+        before = len(self.errors)
+        for name in dict.fromkeys(names):
+            self.checked(key, lambda one=name: select([one]))  # type: ignore[misc]
+        if len(self.errors) == before:
+            self.checked(key, lambda: select(list(names)))
+
+    def refuse(self) -> None:
+        """Raises the only error as it is, and several as one with a line for each."""
+        if not self.errors:
+            return
+        if len(self.errors) == 1:
+            raise self.errors[0]
+        messages = [line for error in self.errors for line in _lines(str(error))]
+        kind = ConfigError if any(isinstance(error, ConfigError) for error in self.errors) else PluginError
+        raise kind(f"{len(messages)} settings are wrong:\n" + "\n".join(f"  - {line}" for line in messages))
+
+
+def _lines(message: str) -> list[str]:
+    """The messages in one that may itself be a list of them."""
+    head, *rest = message.split("\n  - ")
+    return rest or [head]
+
+
+def _select_baselines(plugins: Plugins, arms: Mapping[str, RecommenderSpec], names: list[str]) -> None:
+    plugins.select("arm", arms, names)
+    controls = [name for name in names if not may_lead(arms[name].control)]
+    if controls:
+        raise ConfigError(f"{controls[0]!r} is a control that is there to fail. Choose an arm, such as popularity.")
+
+
+def with_source(sources: Mapping[str, str], key: str, check: Callable[[], T]) -> T:
+    """What a check gives; an error of it is raised again with the setting's key and source in front."""
     try:
-        check()
+        return check()
     except (ConfigError, PluginError) as error:
         below = [source for known, source in sources.items() if known == key or known.startswith(f"{key}.")]
         origin = f"{below[0]}: " if below and below[0] != "default" else ""

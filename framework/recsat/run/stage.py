@@ -39,8 +39,12 @@ class StageContext:
     @classmethod
     def open(cls, folder: RunFolder, plugins: Plugins, progress: Progress | None = None) -> StageContext:
         """The run of ``folder`` with its own configuration and the domain that this names."""
+        from recsat.config.sources import check_domain_config
+
         config = folder.config()
-        return cls(folder, config, plugins, plugins.domain(config.domain), progress or LogProgress())
+        domain = plugins.domain(config.domain)
+        domain = domain.configured(check_domain_config(config, domain.config))
+        return cls(folder, config, plugins, domain, progress or LogProgress())
 
     @cached_property
     def domain_config(self) -> Any:
@@ -62,6 +66,7 @@ class StageContext:
             exposures=self._optional("data/exposures.parquet"),
             ties=self._optional("data/ties.parquet"),
             quarantine=self.folder.read_table("data/quarantine.parquet"),
+            notes=tuple(summary.get("notes", ())),
             simulated=summary["simulated"],
             source=summary["source"],
         )

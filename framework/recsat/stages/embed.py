@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -11,15 +13,18 @@ from recsat.contract.domain import Encoder
 from recsat.embed.cache import embed_texts
 from recsat.embed.centre import centre
 from recsat.embed.fusion import ready_vectors
+from recsat.embed.legibility import legibility
 from recsat.embed.words import word_vectors
 from recsat.errors import ConfigError, PluginError
 from recsat.run.stage import StageContext, StageCounts
+
+LEGIBILITY_FILE = "vectors/legibility.json"
 
 
 def embed(context: StageContext) -> StageCounts:
     """Writes vectors/items.safetensors: ``raw`` as encoded, ``text`` with the catalogue mean subtracted, and the domain's ready ones.
 
-    vectors/controls.safetensors has those of the run's controls, which are for comparison alone and go into no store.
+    vectors/legibility.json says what of the texts can be read. vectors/controls.safetensors has those of the run's controls, which are for comparison alone and go into no store.
     """
     texts: pl.Series = context.folder.read_table("data/texts.parquet")["text"]
     encoder = context.plugins.encoder(context.config.encoder.name).make(context.config.encoder)
@@ -32,10 +37,19 @@ def embed(context: StageContext) -> StageCounts:
     )
     context.folder.write_arrays("vectors/controls.safetensors", controls)
     context.folder.write_arrays("vectors/mean.safetensors", {"mean": mean})
+    of_texts = legibility(texts.to_list(), embedded.vectors, encoder)
+    notes = list(of_texts.notes(context.config.encoder.name))
     context.folder.write_json(
         "vectors/encoder.json",
-        {"name": context.config.encoder.name, "fingerprint": encoder.fingerprint, "dimension": encoder.dimension},
+        {
+            "name": context.config.encoder.name,
+            "fingerprint": encoder.fingerprint,
+            "dimension": encoder.dimension,
+        },
     )
+    context.folder.write_json(LEGIBILITY_FILE, {**asdict(of_texts), "notes": notes})
+    for note in notes:
+        context.progress.note(note)
     if not embedded.n_new:
         context.progress.note(f"nothing to embed: all {embedded.n_cached} distinct texts come from the cache")
     return StageCounts(n_new=embedded.n_new, n_cached=embedded.n_cached)

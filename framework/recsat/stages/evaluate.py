@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -36,7 +37,7 @@ from recsat.result.model import (
 from recsat.run.stage import StageContext, StageCounts
 from recsat.stages.plan import kept_plan
 from recsat.stages.prepare import read_split
-from recsat.stages.recommend import fixed_parameters
+from recsat.stages.recommend import fixed_parameters, legibility_notes
 from recsat.stages.split_lists import SplitLists, read_split_lists
 from recsat.stages.trial.evidence import evidence_of
 from recsat.stages.trial.inputs import RunInputs, embedded_inputs
@@ -209,6 +210,15 @@ def _curves(context: StageContext, split: Split) -> list[CurvePoint]:
     return [CurvePoint.model_validate(row) for row in table.iter_rows(named=True)]
 
 
+def _without_lists(context: StageContext) -> Iterator[str]:
+    """A sentence for each split on which users have no list."""
+    for settings in context.config.splits:
+        _, tables = read_split_lists(context.folder, settings.name)
+        listed, users = tables.lists["user_id"].n_unique(), len(tables.users)
+        if listed < users:
+            yield f"split {settings.name}: {users - listed:,} of {users:,} users have no list, because filters leave them no candidate; their measures are 0"
+
+
 def _result(context: StageContext, parts: Parts) -> Result:
     config = context.config
     specs = context.plugins.recommenders(context.domain)
@@ -229,7 +239,10 @@ def _result(context: StageContext, parts: Parts) -> Result:
         baseline=str(parts.splits[0].baseline),
         seed=config.seed,
         data_fingerprint=summary["fingerprint"],
-        data=DataSummary(**{name: summary[name] for name in DataSummary.model_fields}),
+        data=DataSummary(
+            **{name: summary[name] for name in DataSummary.model_fields if name in summary and name != "notes"},
+            notes=[*summary.get("notes", []), *legibility_notes(context), *_without_lists(context)],
+        ),
         splits=parts.splits,
         arms=arms,
         arm_infos=[

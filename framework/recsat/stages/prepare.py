@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
+import numpy as np
 import polars as pl
 
+from recsat.contract.dataset import Dataset
+from recsat.contract.domain import FilterContext
 from recsat.data.core import core
 from recsat.data.fingerprint import fingerprint
-from recsat.data.split import Split, split_events
+from recsat.data.moments import latest
+from recsat.data.split import TIES, Split, in_order_of_time, split_events
 from recsat.data.validate import validate
 from recsat.embed.provenance import refuse_leaks
+from recsat.errors import ConfigError, did_you_mean
 from recsat.measure.fitness import data_fitness
 from recsat.run.folder import RunFolder
 from recsat.run.input import read_input
@@ -36,7 +42,10 @@ def prepare(context: StageContext) -> StageCounts:
         with_feedback.dataset,
         on_bad_rows=config.data.on_bad_rows,
         describe_item=domain.describe_item,
+        events_of_domain=domain.events,
+        topics=domain.topics,
     )
+    refuse_unmatched(context, loaded)
     loaded = replace(loaded, quarantine=pl.concat([loaded.quarantine, with_feedback.faults]))
     data_fingerprint = fingerprint(loaded)
     refuse_leaks(config, data_fingerprint)
@@ -46,7 +55,10 @@ def prepare(context: StageContext) -> StageCounts:
         min_user_events=config.data.min_user_events,
         min_item_events=config.data.min_item_events,
     )
-    dataset = replace(dataset, items=dataset.items.sort("item_id"))
+    # Whoever sorts by time from here on finds events of one moment in an order that says nothing.
+    fixed = dataset.events.sort("user_id", "item_id", "event", "value", "timestamp", nulls_last=True)
+    events = in_order_of_time(fixed, np.random.default_rng([config.seed, TIES]))
+    dataset = replace(dataset, items=dataset.items.sort("item_id"), events=events)
     folder.write_table("data/items.parquet", dataset.items)
     folder.write_table("data/events.parquet", dataset.events)
     folder.write_table("data/users.parquet", dataset.users)
@@ -58,6 +70,8 @@ def prepare(context: StageContext) -> StageCounts:
     if dataset.quarantine.height:
         folder.write_csv("quarantine.csv", dataset.quarantine)
         context.progress.note(f"{dataset.quarantine.height} rows set aside in {folder.path / 'quarantine.csv'}")
+    for note in dataset.notes:
+        context.progress.note(note)
     texts = pl.DataFrame({"item_id": dataset.items["item_id"], "text": domain.describe_item(dataset.items)})
     folder.write_table("data/texts.parquet", texts)
     for settings in config.splits:
@@ -81,6 +95,7 @@ def prepare(context: StageContext) -> StageCounts:
             "n_items": dataset.items.height,
             "n_events": dataset.events.height,
             "n_quarantined": dataset.quarantine.height,
+            "notes": list(dataset.notes),
             "simulated": dataset.simulated,
             "source": dataset.source,
             "feedback_until": with_feedback.until,
@@ -88,6 +103,33 @@ def prepare(context: StageContext) -> StageCounts:
         },
     )
     return StageCounts(n_new=dataset.events.height)
+
+
+def refuse_unmatched(context: StageContext, dataset: Dataset) -> None:
+    """Raises ConfigError for every text in the domain's settings that a filter of the run compares a column with and no item has."""
+    domain, last = context.domain, latest(dataset.events["timestamp"])
+    now = datetime.now(UTC) if last is None else last
+    known = FilterContext(known=dataset, config=context.domain_config, now=now)
+    messages = []
+    for name, one in context.plugins.filters_of_run(domain, context.config.rank.filters).items():
+        bound = None if one.rule is None else one.rule.bind(known)
+        for column, words in () if bound is None else bound.texts():
+            there = words_of(dataset.items, column)
+            for word in [] if there.is_empty() else [word for word in words if word not in there]:
+                messages.append(
+                    f"filter {name}: no item has {column} {word!r}.{did_you_mean(word, there)} There are {', '.join(there.head(20))}."
+                )
+    if messages:
+        raise ConfigError("\n".join(messages))
+
+
+def words_of(items: pl.DataFrame, column: str) -> pl.Series:
+    """The texts that a column of the items has, its lists' too; empty where it has none, or is no column of texts."""
+    dtype = items.schema.get(column)
+    inner = dtype.inner if isinstance(dtype, pl.List) else dtype
+    if inner is None or not isinstance(inner, pl.String | pl.Categorical | pl.Enum):
+        return pl.Series(dtype=pl.String)
+    return items.select(pl.col(column).explode().cast(pl.String)).to_series().drop_nulls().unique().sort()
 
 
 def place_of(split: str, draw: int) -> str:

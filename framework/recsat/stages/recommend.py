@@ -11,16 +11,20 @@ from pydantic import JsonValue
 from recsat.contract.arm import Recommender
 from recsat.contract.domain import RecommenderSpec
 from recsat.data.split import Split
+from recsat.errors import ConfigError
 from recsat.lists.candidates import StoreRetriever
+from recsat.lists.filters import FilterPlan
 from recsat.lists.make import Recommended, lists_of
 from recsat.lists.request import Request
 from recsat.result.leading import leader, may_lead
 from recsat.result.model import PredictionError
 from recsat.run.stage import StageContext, StageCounts
+from recsat.stages.embed import LEGIBILITY_FILE
 from recsat.stages.index import opened_retriever, retriever_of
 from recsat.stages.prepare import read_split
 from recsat.stages.split_lists import ArmLists, ListTables, SplitLists, write_split_lists
 from recsat.stages.trial.curves import CURVE_SCHEMA, CurveArm, curves
+from recsat.stages.trial.fitting import fitted_arm
 from recsat.stages.trial.fold import Fold, test_fold, validation_fold
 from recsat.stages.trial.inputs import RunInputs, embedded_inputs
 from recsat.stages.trial.predictions import test_errors
@@ -48,6 +52,42 @@ def arms_of(context: StageContext, split: Split) -> dict[str, RecommenderSpec]:
     return able_arms(arms, split.protocol)
 
 
+def legible_arms(context: StageContext, arms: dict[str, RecommenderSpec]) -> dict[str, RecommenderSpec]:
+    """``arms``, the baseline first, without those that read, where all items look alike to them: their scores would tie, and the order of ties is no recommendation.
+
+    Raises ConfigError where the baseline is such an arm.
+    """
+    legibility = context.folder.read_json(LEGIBILITY_FILE)
+    blind = set[str]()
+    if legibility["n_vectors"] < 2:
+        blind.add("language model")
+    if legibility["n_texts"] < 2:
+        blind.add("words")
+    able = {
+        name: spec
+        for name, spec in arms.items()
+        # A control says something of the arm that it is the control of, and of nothing else.
+        if spec.reads not in blind and _controlled(name, spec, arms).reads not in blind
+    }
+    baseline = next(iter(arms))
+    if baseline not in able:
+        raise ConfigError(
+            f"measure.baseline: {baseline!r} reads, and all items look alike to it: {'; '.join(legibility_notes(context))}. Choose popularity."
+        )
+    return able
+
+
+def _controlled(name: str, spec: RecommenderSpec, arms: Mapping[str, RecommenderSpec]) -> RecommenderSpec:
+    """The arm of which ``spec`` is the control, where it is one of an arm of the run; else itself."""
+    return arms.get(name.removesuffix(f"-{spec.control}"), spec) if spec.control else spec
+
+
+def legibility_notes(context: StageContext) -> list[str]:
+    """What the stage embed has to say of the items' texts."""
+    notes: list[str] = context.folder.read_json(LEGIBILITY_FILE)["notes"]
+    return notes
+
+
 def fixed_parameters(context: StageContext, name: str, spec: RecommenderSpec) -> Mapping[str, JsonValue]:
     """What the run fixes of an arm; of a control what it fixes of the arm that this is the control of, unless it says otherwise."""
     fixed = context.config.parameters
@@ -62,7 +102,7 @@ def recommend(context: StageContext) -> StageCounts:
     inputs = embedded_inputs(context)
     splits = [read_split(context.folder, settings.name) for settings in context.config.splits]
     n_draws = {settings.name: settings.n_draws for settings in context.config.splits}
-    arms = {split.name: arms_of(context, split) for split in splits}
+    arms = {split.name: legible_arms(context, arms_of(context, split)) for split in splits}
     context.progress.expect(
         sum(
             len(settings_of(spec, fixed_parameters(context, name, spec))) + n_draws[split]
@@ -102,6 +142,7 @@ class SplitTrial:
     def __post_init__(self) -> None:
         self.tuning: Fold = validation_fold(self.inputs, self.split)
         self.judging: Fold = test_fold(self.inputs, self.split)
+        refuse_no_candidates(self.split.name, self.judging.plan)
         self.request = request_of(self.context.config, self.context.domain)
         self.make_reranker = reranker_of(self.context.config, self.context.domain, self.context.plugins)
 
@@ -156,7 +197,7 @@ class SplitTrial:
     ) -> tuple[PreparedRequest, Recommender, Recommended]:
         split = self.split.name
         prepared = with_reranker(inputs, request, self.make_reranker, name, spec, parameters, judging, split, tuning)
-        fitted = spec.make(**parameters).fit(judging.train)
+        fitted = fitted_arm(spec, parameters, judging.train)
         # What a control reads is in no store.
         retriever = None if spec.control else retriever_of(self.context, self.retriever, fitted)
         recommended = lists_of(judging, name, fitted, prepared.request, retriever=retriever)
@@ -184,6 +225,11 @@ class SplitTrial:
             predictions=self.predictions,
         )
         tables = ListTables(pl.concat(self.tables), judging.users.id_series, judging.relevant)
+        n_listed = tables.lists["user_id"].n_unique()
+        if n_listed < len(judging.users):
+            context.progress.note(
+                f"split {self.split.name}: {len(judging.users) - n_listed:,} of {len(judging.users):,} users have no list; filters leave them no candidate"
+            )
         write_split_lists(context.folder, record, tables)
         context.folder.write_table(f"{place}-tuning.parquet", pl.concat(self.tuning_tables))
         if context.config.measure.curves:
@@ -198,6 +244,17 @@ class SplitTrial:
         return curves(
             rerankers, self.context.domain, self.split.name, self.curve_arm, self.tuning, self.judging, self.request
         )
+
+
+def refuse_no_candidates(split: str, plan: FilterPlan) -> None:
+    """Raises ConfigError where filters leave no user anything to be shown: every measure would be 0, and nothing would be known by it."""
+    if sum(plan.removed.values()) < plan.n_candidates or not plan.n_candidates:
+        return
+    listed = ", ".join(f"{name} removed {n:,}" for name, n in plan.removed.items() if n)
+    raise ConfigError(
+        f"split {split!r}: the filters leave no candidate of {plan.n_candidates:,} pairs of a user and an item: {listed}. "
+        "Take one out of rank.filters, or change its settings in domain_config."
+    )
 
 
 def arm_lists(tuned: Tuned | ArmLists, recommended: Recommended) -> ArmLists:

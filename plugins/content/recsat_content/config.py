@@ -7,10 +7,10 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from recsat import DomainConfig
+from recsat import OwnTables
 
 
-class ContentConfig(DomainConfig):
+class ContentConfig(OwnTables):
     """Without a folder, the bundled MovieLens sample is read."""
 
     folder: str | None = Field(
@@ -26,11 +26,10 @@ class ContentConfig(DomainConfig):
             "tables: items and events, with users and exposures where they exist."
         ),
     )
-    timestamp_format: str | None = Field(
+    rating_scale: tuple[float, float] | None = Field(
         None,
-        min_length=1,
-        description="tables: how times are written, such as %d/%m/%Y %H:%M, or unix for seconds. Empty: ISO 8601.",
-        examples=["%d/%m/%Y %H:%M", "unix"],
+        description="tables: smallest and largest rating of your files, such as 1 and 10. Empty: stars up to 5.",
+        examples=[[1, 10]],
     )
     languages: list[str] = Field(
         default_factory=list,
@@ -58,4 +57,6 @@ class ContentConfig(DomainConfig):
             raise ValueError("layout 'tables' reads your own files: set folder to where they are")
         if self.licence_at is not None and self.licence_at.tzinfo is None:
             raise ValueError("licence_at needs a time zone, such as 2024-06-01T00:00:00Z")
+        if self.rating_scale is not None and not self.rating_scale[0] < self.rating_scale[1]:
+            raise ValueError("rating_scale needs the smallest rating first and a larger one second, such as [1, 10]")
         return self

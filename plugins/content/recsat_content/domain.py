@@ -9,14 +9,14 @@ from recsat_content.config import ContentConfig
 from recsat_content.filters import FILTERS
 from recsat_content.metrics import METRICS
 from recsat_content.sample import SAMPLE, read_movielens
-from recsat_content.tables import read_tables
-from recsat_content.texts import LIKED, describe_item, describe_user
+from recsat_content.tables import ITEMS, read_tables
+from recsat_content.texts import LIKED, describe_item, describe_user, liked_by
 
 
 def load(config: ContentConfig) -> Dataset:
     """The bundled sample, or the files of ``config.folder``."""
     folder = SAMPLE if config.folder is None else Path(config.folder)
-    return read_movielens(folder) if config.layout == "movielens" else read_tables(folder, config.timestamp_format)
+    return read_movielens(folder) if config.layout == "movielens" else read_tables(config)
 
 
 CONTENT = Domain(
@@ -27,6 +27,36 @@ CONTENT = Domain(
     describe_item=describe_item,
     describe_user=describe_user,
     positive=LIKED,
+    positive_of=liked_by,
+    events=("rating", "play", "complete", "click", "view", "skip", "hide", "report"),
+    rejections=("skip", "hide", "report"),
+    event_synonyms={
+        "play": ("watch", "listen", "view_video", "video_start", "start", "stream", "video_play", "video started"),
+        "complete": ("finish", "finished", "completed", "video_complete", "watched", "read", "video completed"),
+        "rating": ("rate", "rated", "review"),
+        "click": ("select_content",),
+        "view": ("impression", "open"),
+        "skip": ("skipped",),
+        "hide": ("not_interested", "dislike", "thumbs_down"),
+    },
+    columns={"items": tuple(ITEMS)},
+    signs=(
+        "movie",
+        "film",
+        "book",
+        "isbn",
+        "video",
+        "track",
+        "song",
+        "artist",
+        "article",
+        "news",
+        "genres",
+        "watch",
+        "listen",
+        "play",
+        "channel",
+    ),
     kinds=("movie", "track", "article"),
     topics="genres",
     rating="rating",

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from recsat import Column, Dataset, read_table
-from recsat_content.tables import with_stars
+from recsat import Column, Dataset, read_table, rescale_ratings
 
 SAMPLE = Path(__file__).with_name("sample")
 SAMPLE_SOURCE = (
@@ -39,16 +38,18 @@ def read_movielens(folder: Path) -> Dataset:
 
     A release is known to the year, so ``released`` is the first of January of the year in the title.
     """
-    movies, movie_faults = read_table((folder, "movies"), MOVIES)
-    ratings, rating_faults = read_table((folder, "ratings"), RATINGS)
-    tags, tag_faults = read_table((folder, "tags"), TAGS)
+    notes: list[str] = []
+    movies, movie_faults = read_table((folder, "movies"), MOVIES, notes=notes)
+    ratings, rating_faults = read_table((folder, "ratings"), RATINGS, notes=notes)
+    tags, tag_faults = read_table((folder, "tags"), TAGS, notes=notes)
     data = Dataset(
         items=_items(movies, tags),
         events=ratings.with_columns(event=pl.lit("rating")),
         quarantine=pl.concat([movie_faults, rating_faults, tag_faults]),
+        notes=tuple(notes),
         source=SAMPLE_SOURCE if folder == SAMPLE else f"MovieLens files in {folder}.",
     )
-    return with_stars(data)
+    return rescale_ratings(data, None)
 
 
 def _items(movies: pl.DataFrame, tags: pl.DataFrame) -> pl.DataFrame:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import polars as pl
-
-from recsat import Column, Dataset, read_dataset, set_aside
-from recsat_content.texts import LIKED_STARS
+from recsat import Column, Dataset, read_dataset, rescale_ratings
+from recsat_content.config import ContentConfig
 
 STARS = 5
 ITEMS = {
     "item_id": Column(),
-    "title": Column(),
+    "title": Column(required=False),
     "kind": Column(default="movie"),
     "year": Column(kind="integer", required=False),
     "genres": Column(kind="list", default=()),
@@ -25,19 +23,8 @@ ITEMS = {
 }
 
 
-def read_tables(folder: Path, timestamp_format: str | None) -> Dataset:
-    """CSV, Parquet or JSON lines of ``folder`` in the schema of the README. Ratings beyond five stars are faults of their rows."""
-    return with_stars(read_dataset(folder, items=ITEMS, time_format=timestamp_format))
-
-
-def with_stars(data: Dataset) -> Dataset:
-    """``data`` without ratings on another scale, which are faults of their rows."""
-    value = pl.col("value")
-    return set_aside(
-        data,
-        "events",
-        (pl.col("event") == "rating") & value.is_finite() & ~value.is_between(0, STARS),
-        column="value",
-        reason=f"is not between 0 and {STARS} stars",
-        fix=f"Rescale ratings to {STARS} stars: {LIKED_STARS} and more count as liked.",
-    )
+def read_tables(config: ContentConfig) -> Dataset:
+    """CSV, Parquet or JSON lines of the folder in the schema of the README. Ratings beyond the scale are faults of their rows."""
+    assert config.folder is not None, "the config model sees to it"
+    data = read_dataset(Path(config.folder), items=ITEMS, time_format=config.timestamp_format, tables=config.tables)
+    return rescale_ratings(data, config.rating_scale, STARS)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from recsat import likes
+from recsat_content.config import ContentConfig
+from recsat_content.tables import STARS
+
 N_GENRES = 3
 N_TITLES = 5
 LIKED_STARS = 4
@@ -12,6 +16,15 @@ LIKED = (
     ((pl.col("event") == "rating") & (pl.col("value") >= LIKED_STARS)) | (pl.col("event") == "complete")
 ).fill_null(value=False)
 """What counts as liked: four stars or more, or seen, heard or read to the end."""
+
+
+def liked_by(config: ContentConfig) -> pl.Expr:
+    """The same under an operator's settings; ``liked_from`` is on the scale of the files."""
+    least = LIKED_STARS if config.liked_from is None else config.liked_from
+    if config.liked_from is not None and config.rating_scale is not None:
+        low, high = min(config.rating_scale[0], 0.0), config.rating_scale[1]
+        least = (config.liked_from - low) * STARS / (high - low)
+    return likes(config, ["complete"], "rating", least)
 
 
 def describe_item(items: pl.DataFrame) -> pl.Series:
@@ -32,7 +45,8 @@ def describe_item(items: pl.DataFrame) -> pl.Series:
 
 def describe_user(users: pl.DataFrame, history: pl.DataFrame) -> pl.Series:
     """``Likes Drama, Crime, Thriller. Recently: Heat (1995), Fargo (1996).`` from what each user liked, newest first."""
-    liked = history.lazy().filter(LIKED).select("user_id", "title", "genres").with_row_index("at")
+    is_liked = pl.col("liked") if "liked" in history.columns else LIKED
+    liked = history.lazy().filter(is_liked).select("user_id", "title", "genres").with_row_index("at")
     genres = (
         liked.select("user_id", genre=pl.col("genres"))
         .explode("genre")

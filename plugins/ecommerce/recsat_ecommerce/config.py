@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from recsat import DomainConfig
+from recsat import OwnTables
 
 Policy = Literal["random", "bts"]
 
@@ -15,7 +15,7 @@ def _both_policies() -> list[Policy]:
     return ["random", "bts"]
 
 
-class EcommerceConfig(DomainConfig):
+class EcommerceConfig(OwnTables):
     """Without a folder, a bundled sample is read: Online Retail, or Open Bandit where the layout says so."""
 
     folder: str | None = Field(
@@ -36,9 +36,14 @@ class EcommerceConfig(DomainConfig):
         None,
         min_length=1,
         description=(
-            "online-retail, tables: how times are written, such as %d/%m/%Y %H:%M, or unix for seconds. Empty: ISO 8601."
+            "online-retail, tables: how times are written, such as %d/%m/%Y %H:%M, or unix for numbers since 1970. Empty: ISO 8601 or such numbers."
         ),
         examples=["%d/%m/%Y %H:%M", "unix"],
+    )
+    rating_scale: tuple[float, float] | None = Field(
+        None,
+        description="tables: smallest and largest rating of your files, such as 1 and 10. Empty: stars up to 5.",
+        examples=[[1, 10]],
     )
     campaign: Literal["all", "men", "women"] = Field("all", description="open-bandit: the campaign to read.")
     policies: list[Policy] = Field(
@@ -109,6 +114,8 @@ class EcommerceConfig(DomainConfig):
             raise ValueError(
                 f"min_price {self.min_price:g} is above max_price {self.max_price:g}: no product could be shown"
             )
+        if self.rating_scale is not None and not self.rating_scale[0] < self.rating_scale[1]:
+            raise ValueError("rating_scale needs the smallest rating first and a larger one second, such as [1, 10]")
         if len(set(self.policies)) < len(self.policies):
             raise ValueError(f"policies names {self.policies[0]} twice: name each once")
         return self

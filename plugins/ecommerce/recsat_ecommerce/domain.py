@@ -9,8 +9,8 @@ from recsat_ecommerce import bandit, retail
 from recsat_ecommerce.config import EcommerceConfig
 from recsat_ecommerce.filters import FILTERS
 from recsat_ecommerce.metrics import METRICS
-from recsat_ecommerce.tables import read_tables
-from recsat_ecommerce.texts import LIKED, describe_item, describe_user
+from recsat_ecommerce.tables import ITEMS, USERS, read_tables
+from recsat_ecommerce.texts import LIKED, describe_item, describe_user, liked_by
 
 
 def load(config: EcommerceConfig) -> Dataset:
@@ -19,8 +19,7 @@ def load(config: EcommerceConfig) -> Dataset:
     if config.layout == "open-bandit":
         return bandit.read_bandit(folder or bandit.SAMPLE, config.campaign, config.policies)
     if config.layout == "tables":
-        assert folder is not None, "the config model sees to it"
-        return read_tables(folder, config.timestamp_format)
+        return read_tables(config)
     return retail.read_retail(folder or retail.SAMPLE, config.timestamp_format)
 
 
@@ -32,6 +31,47 @@ ECOMMERCE = Domain(
     describe_item=describe_item,
     describe_user=describe_user,
     positive=LIKED,
+    positive_of=liked_by,
+    events=(
+        "purchase",
+        "view",
+        "click",
+        "add_to_cart",
+        "rating",
+        "remove_from_cart",
+        "wishlist",
+        "hide",
+        "report",
+    ),
+    rejections=("remove_from_cart", "hide", "report"),
+    event_synonyms={
+        "view": ("view_item", "product_view", "product viewed", "pageview", "detail", "pv"),
+        "add_to_cart": ("cart", "addtocart", "product added", "add_to_basket"),
+        "remove_from_cart": ("product removed",),
+        "purchase": ("order", "buy", "transaction", "checkout", "order completed", "sale"),
+        "wishlist": ("add_to_wishlist", "favorite", "fav"),
+        "click": ("select_item", "product clicked"),
+        "rating": ("rate", "rated", "review"),
+        "hide": ("not_interested",),
+    },
+    columns={"items": tuple(ITEMS), "users": tuple(USERS)},
+    signs=(
+        "product",
+        "sku",
+        "asin",
+        "price",
+        "brand",
+        "cart",
+        "purchase",
+        "order",
+        "invoice",
+        "quantity",
+        "revenue",
+        "shop",
+        "store",
+        "customer",
+        "item_name",
+    ),
     kinds=("product",),
     topics="topics",
     market="market",

@@ -28,10 +28,15 @@ def _mean(value: pl.Expr, table: pl.LazyFrame) -> pl.DataFrame:
 def average_order_value(judged: Judged) -> pl.DataFrame:
     """Mean money spent on listed products in an order that has any; what else was in the order does not count.
 
-    An order is what the user bought at one moment. Defined for users with such an order whose time and value are known.
+    An order is what has one ``order_id`` of the user's, or without one what the user bought at one moment. Defined for users with such an
+    order whose value is known.
     """
-    bought = judged.hits.lazy().filter(pl.col("event") == "purchase").drop_nulls(["timestamp", "value"])
-    return _mean(pl.col("spent"), bought.group_by(ORDER).agg(spent=pl.col("value").sum()))
+    bought = judged.hits.lazy().filter(pl.col("event") == "purchase").drop_nulls("value")
+    if "order_id" in judged.hits.columns:
+        moment = pl.col("timestamp").cast(pl.String)
+        bought = bought.with_columns(_order=pl.coalesce(pl.col("order_id"), moment)).drop_nulls("_order")
+        return _mean(pl.col("spent"), bought.group_by("user_id", "_order").agg(spent=pl.col("value").sum()))
+    return _mean(pl.col("spent"), bought.drop_nulls("timestamp").group_by(ORDER).agg(spent=pl.col("value").sum()))
 
 
 def repurchase_rate(judged: Judged) -> pl.DataFrame:

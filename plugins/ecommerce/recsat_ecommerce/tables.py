@@ -7,12 +7,13 @@ from pathlib import Path
 
 import polars as pl
 
-from recsat import Column, DataError, Dataset, read_dataset, set_aside
+from recsat import Column, DataError, Dataset, read_dataset, rescale_ratings, set_aside
+from recsat_ecommerce.config import EcommerceConfig
 
 STARS = 5
 ITEMS = {
     "item_id": Column(),
-    "title": Column(),
+    "title": Column(required=False),
     "description": Column(required=False),
     "brand": Column(required=False),
     "categories": Column(kind="list", required=False),
@@ -24,12 +25,14 @@ ITEMS = {
 USERS = {"user_id": Column(), "market": Column(required=False)}
 
 
-def read_tables(folder: Path, timestamp_format: str | None) -> Dataset:
-    """CSV, Parquet or JSON lines of ``folder`` in the schema of the README.
+def read_tables(config: EcommerceConfig) -> Dataset:
+    """CSV, Parquet or JSON lines of the folder in the schema of the README.
 
-    Purchases of less than nothing and ratings beyond five stars are faults of their rows. Raises DataError where purchases and clicks are both among the events.
+    Purchases of less than nothing and ratings beyond their scale are faults of their rows. Raises DataError where purchases and clicks are both among the events.
     """
-    data = read_dataset(folder, items=ITEMS, users=USERS, time_format=timestamp_format)
+    assert config.folder is not None, "the config model sees to it"
+    folder, form = Path(config.folder), config.timestamp_format
+    data = read_dataset(folder, items=ITEMS, users=USERS, time_format=form, tables=config.tables)
     if {"click", "purchase"} <= set(data.events["event"].unique()):
         raise DataError(
             "events: 'click' and 'purchase' are both there. A click is what counts as liked where nobody buys; "
@@ -44,14 +47,7 @@ def read_tables(folder: Path, timestamp_format: str | None) -> Dataset:
         reason="is less than nothing, and the event is a purchase",
         fix="Net returned goods out of the purchases that they undo.",
     )
-    data = set_aside(
-        data,
-        "events",
-        (event == "rating") & value.is_finite() & ~value.is_between(0, STARS),
-        column="value",
-        reason=f"is not between 0 and {STARS} stars",
-        fix=f"Rescale ratings to {STARS} stars.",
-    )
+    data = rescale_ratings(data, config.rating_scale, STARS)
     nothing = pl.lit([], dtype=pl.List(pl.String))
     topics = pl.col("categories").fill_null(nothing) if "categories" in data.items.columns else nothing
     return replace(data, items=data.items.with_columns(kind=pl.lit("product"), topics=topics))

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import polars as pl
 
+from recsat import likes
+from recsat_ecommerce.config import EcommerceConfig
+from recsat_ecommerce.tables import STARS
+
 N_TOPICS = 3
 N_TITLES = 5
 
 LIKED = pl.col("event").is_in(["purchase", "click"]).fill_null(value=False)
 """What counts as liked: a purchase. A ``click`` event stands for it in data where nobody buys; the loaders see to it that
 the two never come together."""
+
+
+def liked_by(config: EcommerceConfig) -> pl.Expr:
+    """The same under an operator's settings; ratings count where ``liked_from`` says from which one on."""
+    least = config.liked_from
+    if least is not None and config.rating_scale is not None:
+        low, high = min(config.rating_scale[0], 0.0), config.rating_scale[1]
+        least = (least - low) * STARS / (high - low)
+    return likes(config, ["purchase", "click"], "rating", least)
 
 
 def describe_item(items: pl.DataFrame) -> pl.Series:
@@ -27,7 +40,8 @@ def describe_item(items: pl.DataFrame) -> pl.Series:
 
 def describe_user(users: pl.DataFrame, history: pl.DataFrame) -> pl.Series:
     """``Shops for Party, Textiles. Recently: Mug, Clock. From Germany.`` from what each user liked, newest first."""
-    liked = history.lazy().filter(LIKED).select("user_id", "title", "topics").with_row_index("at")
+    is_liked = pl.col("liked") if "liked" in history.columns else LIKED
+    liked = history.lazy().filter(is_liked).select("user_id", "title", "topics").with_row_index("at")
     topics = (
         liked.select("user_id", topic="topics")
         .explode("topic")

@@ -155,6 +155,22 @@ def test_orders_without_time_or_money_do_not_count_as_orders() -> None:
     assert _values("average_order_value", _judged(outcomes=outcomes)) == pytest.approx({"ann": 14.0})
 
 
+def test_an_order_is_what_has_one_id_where_the_data_have_ids() -> None:
+    bought = OUTCOMES.filter(pl.col("event") == "purchase")
+    one = _values("average_order_value", _judged(outcomes=bought.with_columns(order_id=pl.lit("o1"))))
+    each = _values(
+        "average_order_value", _judged(outcomes=bought.with_columns(order_id=pl.int_range(pl.len()).cast(pl.String)))
+    )
+    listed = (
+        bought.join(LISTS, on=["user_id", "item_id"], how="semi")
+        .group_by("user_id")
+        .agg(pl.col("value").sum(), n=pl.len())
+    )
+    for user, total, n in listed.iter_rows():
+        assert one[user] == pytest.approx(total)
+        assert each[user] == pytest.approx(total / n)
+
+
 def test_the_rate_of_purchases_is_a_share_of_the_list_however_often_something_is_bought() -> None:
     assert _values("purchase_rate", _judged(lists=LISTS.filter(pl.col("item_id") == "lamp"))) == {
         "ann": 0.0,

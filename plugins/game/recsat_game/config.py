@@ -6,12 +6,12 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from recsat import DomainConfig
+from recsat import OwnTables
 
 WINDOW_DAYS = 14
 
 
-class GameConfig(DomainConfig):
+class GameConfig(OwnTables):
     """Without anything set, a simulated sample is made."""
 
     layout: Literal["sample", "steam", "tables"] = Field(
@@ -35,12 +35,6 @@ class GameConfig(DomainConfig):
         min_length=1,
         description="steam: folder of the Steam catalogue. Empty: steam-catalog-2018 beside the folder, where it is there.",
         examples=["/data/steam-catalog-2018"],
-    )
-    timestamp_format: str | None = Field(
-        None,
-        min_length=1,
-        description="tables: how times are written, such as %d/%m/%Y %H:%M, or unix for seconds. Empty: ISO 8601.",
-        examples=["%d/%m/%Y %H:%M", "unix"],
     )
     sample_users: int = Field(250, ge=40, le=3000, description="sample: simulated players.", examples=[250])
     sample_games: int = Field(160, ge=20, le=5000, description="sample: simulated games.", examples=[160])

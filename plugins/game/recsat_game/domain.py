@@ -9,8 +9,8 @@ from recsat_game import steam
 from recsat_game.config import GameConfig
 from recsat_game.filters import FILTERS
 from recsat_game.metrics import METRICS
-from recsat_game.tables import read_tables
-from recsat_game.texts import LIKED, describe_item, describe_user
+from recsat_game.tables import ITEMS, USERS, read_tables
+from recsat_game.texts import LIKED, describe_item, describe_user, liked_by
 
 
 def load(config: GameConfig) -> Dataset:
@@ -26,8 +26,7 @@ def load(config: GameConfig) -> Dataset:
             beside = steam.catalogue_beside(folder) if config.catalogue is None else Path(config.catalogue)
             return steam.read_steam(folder, beside)
         case "tables":
-            assert config.folder is not None, "the config model sees to it"
-            return read_tables(Path(config.folder), config.timestamp_format)
+            return read_tables(config)
 
 
 GAMES = Domain(
@@ -38,6 +37,18 @@ GAMES = Domain(
     describe_item=describe_item,
     describe_user=describe_user,
     positive=LIKED,
+    positive_of=liked_by,
+    events=("purchase", "play", "spend", "invite", "view", "click", "hide", "report", "refund"),
+    rejections=("hide", "report", "refund"),
+    event_synonyms={
+        "purchase": ("buy", "bought", "own"),
+        "play": ("played", "session", "playtime"),
+        "spend": ("iap", "in_app_purchase", "spend_virtual_currency"),
+        "invite": ("invited",),
+        "refund": ("refunded",),
+    },
+    columns={"items": tuple(ITEMS), "users": tuple(USERS)},
+    signs=("game", "steam", "player", "playtime", "hours", "app", "level", "developer", "platforms"),
     kinds=("game", "item", "friend"),
     topics="topics",
     filters=FILTERS,

@@ -10,10 +10,11 @@ import polars as pl
 from recsat import Column, DataError, Dataset, read_dataset, set_aside
 from recsat.people import everybody, name_people, person, refuse_person_ids, with_people
 from recsat_game.catalogue import GAME, ITEM, with_games
+from recsat_game.config import GameConfig
 
 ITEMS = {
     "item_id": Column(),
-    "title": Column(),
+    "title": Column(required=False),
     "kind": Column(default=GAME),
     "topics": Column(kind="list", source="genres", default=()),
     "tags": Column(kind="list", required=False),
@@ -34,13 +35,15 @@ USERS = {
 AMOUNTS = ("purchase", "play", "spend")
 
 
-def read_tables(folder: Path, timestamp_format: str | None) -> Dataset:
-    """CSV, Parquet or JSON lines of ``folder`` in the schema of the README.
+def read_tables(config: GameConfig) -> Dataset:
+    """CSV, Parquet or JSON lines of the folder in the schema of the README.
 
     People become items where somebody was invited or shown. In-game items without a known game, amounts below nothing, and
     invitations to oneself are faults of their rows. Raises DataError where ids begin with ``user:`` or a kind is unknown.
     """
-    data = read_dataset(folder, items=ITEMS, users=USERS, time_format=timestamp_format)
+    assert config.folder is not None, "the config model sees to it"
+    folder, form = Path(config.folder), config.timestamp_format
+    data = read_dataset(folder, items=ITEMS, users=USERS, time_format=form, tables=config.tables)
     refuse_person_ids(data.items, "item_id")
     refuse_person_ids(data.users, "user_id")
     _refuse_other_kinds(data.items)

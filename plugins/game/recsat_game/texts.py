@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from recsat import likes
 from recsat.people import FRIEND
 from recsat_game.catalogue import GAME, ITEM
+from recsat_game.config import GameConfig
 
 N_TOPICS = 3
 N_TITLES = 5
@@ -21,6 +23,12 @@ LIKED = (
 Two hours is the time for which Steam takes a game back: who plays on has kept it. A purchase alone is no liking: in Steam-200k
 people never started 45 % of the games that they own.
 """
+
+
+def liked_by(config: GameConfig) -> pl.Expr:
+    """The same under an operator's settings."""
+    least = LIKED_HOURS if config.liked_from is None else config.liked_from
+    return likes(config, ["spend", "invite"], "play", least)
 
 
 def describe_item(items: pl.DataFrame) -> pl.Series:
@@ -47,7 +55,10 @@ def describe_user(users: pl.DataFrame, history: pl.DataFrame) -> pl.Series:
     Interests and bio are the person's own words; where there are no interests, the genres of what they liked most. Games are
     named by hours played, since many sources know the hours and not the days.
     """
-    liked = history.lazy().filter(LIKED & (pl.col("kind") != FRIEND)).select("user_id", topic="topics").explode("topic")
+    is_liked = pl.col("liked") if "liked" in history.columns else LIKED
+    liked = (
+        history.lazy().filter(is_liked & (pl.col("kind") != FRIEND)).select("user_id", topic="topics").explode("topic")
+    )
     topics = (
         liked.drop_nulls("topic")
         .group_by("user_id", "topic")

@@ -6,12 +6,12 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from recsat import DomainConfig
+from recsat import OwnTables
 
 MUTUAL_LAYOUTS = ("lastfm", "deezer")
 
 
-class SocialConfig(DomainConfig):
+class SocialConfig(OwnTables):
     """Without anything set, a simulated sample is made."""
 
     layout: Literal["sample", "lastfm", "deezer", "tables"] = Field(
@@ -30,12 +30,6 @@ class SocialConfig(DomainConfig):
             "Empty for lastfm and deezer: the layout's folder under the environment variable RECSAT_DATA."
         ),
         examples=["/data/network"],
-    )
-    timestamp_format: str | None = Field(
-        None,
-        min_length=1,
-        description="tables: how times are written, such as %d/%m/%Y %H:%M, or unix for seconds. Empty: ISO 8601.",
-        examples=["%d/%m/%Y %H:%M", "unix"],
     )
     sample_users: int = Field(300, ge=40, le=3000, description="sample: simulated people.", examples=[300])
     sample_posts: int = Field(240, ge=20, le=5000, description="sample: simulated posts.", examples=[240])

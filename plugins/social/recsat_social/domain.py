@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from recsat import Dataset, Domain, hookimpl, publisher_folder
 from recsat_social import deezer, lastfm
 from recsat_social.config import SocialConfig
 from recsat_social.filters import FILTERS
 from recsat_social.metrics import METRICS
-from recsat_social.tables import read_tables
-from recsat_social.texts import LIKED, describe_item, describe_user
+from recsat_social.tables import ITEMS, USERS, read_tables
+from recsat_social.texts import LIKED, describe_item, describe_user, liked_by
 
 
 def load(config: SocialConfig) -> Dataset:
@@ -27,8 +25,7 @@ def load(config: SocialConfig) -> Dataset:
             folder = publisher_folder(config.folder, deezer.NAME, "deezer")
             return deezer.read_deezer(folder, config.country, config.max_people)
         case "tables":
-            assert config.folder is not None, "the config model sees to it"
-            return read_tables(Path(config.folder), config.timestamp_format, mutual=config.is_mutual)
+            return read_tables(config)
 
 
 SOCIAL = Domain(
@@ -39,6 +36,19 @@ SOCIAL = Domain(
     describe_item=describe_item,
     describe_user=describe_user,
     positive=LIKED,
+    positive_of=liked_by,
+    events=("follow", "like", "share", "play", "message", "view", "click", "comment", "hide", "report", "unfollow"),
+    rejections=("hide", "report", "unfollow"),
+    event_synonyms={
+        "follow": ("followed", "friend", "add_friend"),
+        "like": ("liked", "favourite", "favorite", "upvote", "heart"),
+        "share": ("repost", "retweet"),
+        "play": ("listen",),
+        "hide": ("not_interested", "mute"),
+        "unfollow": ("unfriend",),
+    },
+    columns={"items": tuple(ITEMS), "users": tuple(USERS)},
+    signs=("follow", "friend", "post", "share", "like", "repost", "tweet", "follower", "trust"),
     kinds=("friend", "content"),
     topics="topics",
     filters=FILTERS,

@@ -9,12 +9,13 @@ import polars as pl
 
 from recsat import Column, Dataset, read_dataset, set_aside
 from recsat.people import name_people, person, refuse_person_ids
+from recsat_social.config import SocialConfig
 from recsat_social.people import everybody, follow_events, ties_of, with_people
 
-WITH_PEOPLE = ("follow", "message")
+WITH_PEOPLE = ("follow", "message", "unfollow")
 ITEMS = {
     "item_id": Column(),
-    "title": Column(),
+    "title": Column(required=False),
     "topics": Column(kind="list", default=()),
     "description": Column(required=False),
 }
@@ -29,17 +30,19 @@ USERS = {
 TIES = {"user_id": Column(), "other_id": Column(), "timestamp": Column(kind="time", required=False)}
 
 
-def read_tables(folder: Path, timestamp_format: str | None, *, mutual: bool) -> Dataset:
-    """CSV, Parquet or JSON lines of ``folder`` in the schema of the README.
+def read_tables(config: SocialConfig) -> Dataset:
+    """CSV, Parquet or JSON lines of the folder in the schema of the README.
 
-    Each tie is a follow event too, so that friendships can be held out and predicted; ``mutual`` makes it two, one each way.
+    Each tie is a follow event too, so that friendships can be held out and predicted; ``is_mutual`` makes it two, one each way.
     Following oneself and plays of less than nothing are faults of their rows. Raises DataError where ids of users or content
     begin with ``user:``.
     """
-    data = read_dataset(folder, items=ITEMS, users=USERS, ties=TIES, time_format=timestamp_format)
+    assert config.folder is not None, "the config model sees to it"
+    folder, form = Path(config.folder), config.timestamp_format
+    data = read_dataset(folder, items=ITEMS, users=USERS, ties=TIES, time_format=form, tables=config.tables)
     refuse_person_ids(data.items, "item_id")
     refuse_person_ids(data.users, "user_id")
-    events = _with_ties(name_people(data.events, WITH_PEOPLE), data.ties, mutual=mutual)
+    events = _with_ties(name_people(data.events, WITH_PEOPLE), data.ties, mutual=config.is_mutual)
     data = _sound(replace(data, events=events))
     exposures = [] if data.exposures is None else [data.exposures]
     met = [table.select(person("item_id")).to_series() for table in (data.events, *exposures)]
@@ -83,4 +86,4 @@ def _with_ties(events: pl.DataFrame, ties: pl.DataFrame | None, *, mutual: bool)
         )
     more = pairs.unique(["user_id", "other_id"], keep="first", maintain_order=True)
     more = follow_events(more).join(follows, on=["user_id", "item_id"], how="anti", maintain_order="left")
-    return pl.concat([events, more.select(events.columns)])
+    return pl.concat([events, more], how="diagonal")

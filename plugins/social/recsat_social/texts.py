@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from recsat import likes
 from recsat.people import FRIEND
+from recsat_social.config import SocialConfig
 from recsat_social.people import CONTENT
 
 N_TOPICS = 3
@@ -17,6 +19,12 @@ LIKED = (
 ).fill_null(value=False)
 """What counts as liked: whom one follows, what one likes or shares, and what one row says was played five times or more. A
 message alone does not: it may be a complaint."""
+
+
+def liked_by(config: SocialConfig) -> pl.Expr:
+    """The same under an operator's settings."""
+    least = MIN_PLAYS if config.liked_from is None else config.liked_from
+    return likes(config, ["follow", "like", "share"], "play", least)
 
 
 def describe_item(items: pl.DataFrame) -> pl.Series:
@@ -35,9 +43,10 @@ def describe_user(users: pl.DataFrame, history: pl.DataFrame) -> pl.Series:
     Interests and bio are the person's own words; where there are no interests, the topics that they liked most. What was
     liked last comes first. Names are left out: they say nothing of taste.
     """
+    is_liked = pl.col("liked") if "liked" in history.columns else LIKED
     liked = (
         history.lazy()
-        .filter(LIKED & (pl.col("kind") == CONTENT))
+        .filter(is_liked & (pl.col("kind") == CONTENT))
         .select("user_id", "title", "topics")
         .with_row_index("at")
     )

@@ -163,6 +163,12 @@ def test_order_is_by_time_and_the_latest_come_last() -> None:
     assert in_order(dataclasses.replace(batch, times=None))[1].tolist() == [1, 4, 6]
 
 
+def test_items_of_one_moment_are_in_no_order_of_their_ids() -> None:
+    items = in_order(only(list(range(200)), 200, [5.0] * 200))[1]
+    assert sorted(items.tolist()) == list(range(200))
+    assert abs(np.corrcoef(items, np.arange(200))[0, 1]) < 0.3
+
+
 def test_data_without_times_are_named(cycle: TrainingData, caplog: pytest.LogCaptureFixture) -> None:
     untimed = dataclasses.replace(cycle, users=dataclasses.replace(cycle.users, times=None))
     SequenceTransformer(**(SMALL | {"epochs": 1})).fit(untimed)

@@ -10,11 +10,17 @@ from recsat.contract.interactions import UserBatch
 
 
 def in_order(users: UserBatch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(rows, items) of every history event, user by user, oldest first; of equal times, and without times, by item index."""
+    """(rows, items) of every history event, user by user, oldest first; without times by item index.
+
+    Items of equal times are in an order that was drawn once for all: ids often say something, such as the age of an item.
+    """
     history = users.history
     rows = np.repeat(np.arange(len(users)), np.diff(history.indptr))
-    keys = (history.indices, rows) if users.times is None else (history.indices, users.times.data, rows)
-    order = np.lexsort(keys)
+    if users.times is None:
+        order = np.lexsort((history.indices, rows))
+    else:
+        tie_break = np.random.default_rng(0).permutation(history.shape[1])
+        order = np.lexsort((tie_break[history.indices], users.times.data, rows))
     return rows[order], history.indices[order].astype(np.int64)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from recsat.contract.arm import Recommender, Recounted
 from recsat.contract.domain import CandidateFilter, Domain, FilterContext
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.contract.reranker import LearnedReranker, TextReranker
+from recsat.data.moments import LIKELY, latest
 from recsat.errors import ConfigError, SavedModelError
 from recsat.lists.filters import FilterPlan, plan_filters
 from recsat.lists.make import Steps, lists_of, steps_of
@@ -121,6 +121,8 @@ class Model:
         card = files.card()
         plugins = load_plugins() if plugins is None else plugins
         config, domain = _config(files, card), plugins.domain(card.domain)
+        domain_config = check_domain_config(config, domain.config)
+        domain = domain.configured(domain_config)
         catalogue = Catalogue(files.table(ITEMS))
         items = ArmItems(catalogue, files.arrays(VECTORS))
         histories = histories_of(files.table(USERS), files.arrays(HISTORIES), len(catalogue))
@@ -141,7 +143,7 @@ class Model:
                 files=files,
                 card=card,
                 domain=domain,
-                domain_config=check_domain_config(config, domain.config),
+                domain_config=domain_config,
                 catalogue=catalogue,
             ),
             arm=load_arm(spec.make(**card.parameters), files.folder(ARM), name=card.arm, items=items),
@@ -288,9 +290,9 @@ class Model:
         saved = self.tables.context
         if self.later is None or self.later.is_empty():
             return saved
-        last = self.later["timestamp"].max()
+        last = latest(self.later["timestamp"])
         events = pl.concat([saved.known.events, self.later.select(saved.known.events.columns)])
-        now = max(saved.now, last) if isinstance(last, datetime) else saved.now
+        now = max(saved.now, last) if last is not None else saved.now
         return replace(saved, known=replace(saved.known, events=events), now=now)
 
     @cached_property
@@ -308,10 +310,13 @@ class Model:
     @cached_property
     def now(self) -> float | None:
         """The moment at which lists are made, seconds since 1970: that of the last known event; None where events have no times."""
-        if self.histories.times is None:
+        times = self.histories.times
+        if (
+            times is None or not times.nnz or float(times.data.max()) < LIKELY[0]
+        ):  # positions stand for times that no event has
             return None
-        last = None if self.later is None else self.later["timestamp"].max()
-        return max([self.card.last_event, *([last] if isinstance(last, datetime) else [])]).timestamp()
+        last = None if self.later is None else latest(self.later["timestamp"])
+        return max([self.card.last_event, *([] if last is None else [last])]).timestamp()
 
 
 def served_in(path: Path, domain: str | None, tenant: str) -> Path | None:

@@ -58,4 +58,5 @@ class ModelTables:
         return Texts(inputs, known.events, users).of_users
 
     def _context(self, known: Dataset) -> FilterContext:
-        return FilterContext(known=known, config=self.domain_config, now=self.card.last_event)
+        now, rejections = self.card.last_event, self.domain.rejections
+        return FilterContext(known=known, config=self.domain_config, now=now, rejections=rejections)

@@ -24,6 +24,7 @@ from recsat.measure.comparisons import compare, mean_over_draws
 from recsat.measure.measures import key_of
 from recsat.plugins import Plugins
 from recsat.stages.promotion.record import Against, Evidence
+from recsat.stages.trial.fitting import fitted_arm
 from recsat.stages.trial.fold import test_fold, validation_fold
 from recsat.stages.trial.inputs import RunInputs
 from recsat.stages.trial.request import request_of, reranker_of
@@ -66,7 +67,7 @@ def lists_of_recipe(recipe: Recipe, inputs: RunInputs, split: Split, plugins: Pl
         split.name,
         lambda: validation_fold(inputs, split),
     )
-    fitted = recipe.spec.make(**recipe.parameters).fit(judging.train)
+    fitted = fitted_arm(recipe.spec, recipe.parameters, judging.train)
     lists = lists_of(judging, NAME, fitted, prepared.request).lists
     return judged(lists, judging.relevant, inputs, split)
 

@@ -19,6 +19,7 @@ from recsat.rerank.budget import DiversityBudget
 from recsat.rerank.make import TOPICAL, make_reranker
 from recsat.rerank.trade_off import LOSS, ScoredUsers, TradeOffPoint, chosen_point, measured, scored_users, sweep
 from recsat.stages.trial.examples import examples, features_of
+from recsat.stages.trial.fitting import fitted_arm
 from recsat.stages.trial.fold import Fold, some_of
 
 BUDGET = "budget"
@@ -65,7 +66,7 @@ def curves(
     fitted for ``tuning`` anew. Empty where nobody has a history.
     """
     on_test = scored_fold(arm.on_test, domain, judging, request)
-    fitted = arm.spec.make(**arm.parameters).fit(tuning.train)
+    fitted = fitted_arm(arm.spec, arm.parameters, tuning.train)
     on_validation = scored_fold(fitted, domain, tuning, request)
     if not (on_validation.blocks and on_test.blocks):
         return pl.DataFrame(schema=CURVE_SCHEMA)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from recsat.contract.domain import CandidateFilter, FilterContext
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch, user_batch
+from recsat.data.moments import latest
 from recsat.data.split import Split
 from recsat.lists.filters import FilterPlan, plan_filters
 from recsat.lists.make import Served
@@ -137,9 +138,8 @@ def cut_of(later: pl.DataFrame) -> datetime:
 
 
 def last_moment(events: pl.DataFrame) -> datetime | None:
-    """When the last of ``events`` was; None where one has no time."""
-    last = events["timestamp"].max()
-    return last if isinstance(last, datetime) and not events["timestamp"].null_count() else None
+    """When the last of ``events`` was, one date far after all others aside; None where one has no time."""
+    return None if events["timestamp"].null_count() else latest(events["timestamp"])
 
 
 def filter_context(inputs: RunInputs, known: pl.DataFrame, withheld: Withheld | None = None) -> FilterContext:
@@ -148,8 +148,8 @@ def filter_context(inputs: RunInputs, known: pl.DataFrame, withheld: Withheld | 
     Nothing later than the last of them, and nothing that reveals what is ``withheld`` (None: everything is known); the
     quarantine, which has rows of any part, is left out.
     """
-    last = known["timestamp"].max()
-    now = last if isinstance(last, datetime) else datetime.now(UTC)
+    last = latest(known["timestamp"])
+    now = datetime.now(UTC) if last is None else last
     dataset = inputs.dataset
     ties, exposures = (
         None if table is None else known_so_far(table, other, known, now, withheld)
@@ -159,6 +159,7 @@ def filter_context(inputs: RunInputs, known: pl.DataFrame, withheld: Withheld | 
         known=replace(dataset, events=known, exposures=exposures, ties=ties, quarantine=dataset.quarantine.clear()),
         config=inputs.domain_config,
         now=now,
+        rejections=inputs.domain.rejections,
     )
 
 

@@ -14,6 +14,7 @@ from recsat.lists.request import Request
 from recsat.rerank.value import ExpectedValue
 from recsat.result.model import PredictionError
 from recsat.stages.trial.examples import examples, features_of
+from recsat.stages.trial.fitting import fitted_arm
 from recsat.stages.trial.fold import Fold
 from recsat.stages.trial.inputs import RunInputs
 from recsat.stages.trial.predictions import validation_errors
@@ -53,7 +54,7 @@ def with_reranker(
     errors: list[PredictionError] = []
     if isinstance(reranker, LearnedReranker):
         fold = tuning()
-        arm = spec.make(**parameters).fit(fold.train)
+        arm = fitted_arm(spec, parameters, fold.train)
         taught = list(examples(inputs.domain, arm, fold, request, reranker.events))
         if not taught:
             # Nor will it have anything to rerank: users without a history are served by fallbacks.

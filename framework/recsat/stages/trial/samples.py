@@ -75,7 +75,7 @@ def _sample(
 ) -> SampleUser:
     mine = pl.col("user_id") == user
     liked = evidence.history.filter(mine & domain.positive)
-    latest = liked.sort("timestamp", "item_id", descending=[True, False], nulls_last=True)
+    latest = liked.reverse().sort("timestamp", descending=True, nulls_last=True, maintain_order=True)
     latest = latest.unique("item_id", keep="first", maintain_order=True).head(N_HISTORY)
     hits = evidence.relevant.filter(mine)["item_id"].implode()
     items = evidence.items
@@ -92,7 +92,11 @@ def _sample(
 
 
 def _listed(domain: Domain, items: pl.DataFrame, rows: pl.DataFrame) -> list[ListedItem]:
-    title = pl.col(domain.title).cast(pl.String) if domain.title in items.columns else pl.col("item_id")
+    title = (
+        pl.coalesce(pl.col(domain.title).cast(pl.String), "item_id")
+        if domain.title in items.columns
+        else pl.col("item_id")
+    )
     named = rows.join(items.select("item_id", title.alias("_title")), on="item_id", how="left", maintain_order="left")
     fields = [name for name in ("item_id", "rank", "score", "reason", "hit") if name in named.columns]
     named = named.select(*fields, pl.col("_title").fill_null("").alias("title"))

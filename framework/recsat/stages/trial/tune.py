@@ -13,6 +13,7 @@ from recsat.contract.domain import RecommenderSpec
 from recsat.lists.make import lists_of
 from recsat.lists.request import Request
 from recsat.measure.accuracy import ndcg
+from recsat.stages.trial.fitting import fitted_arm
 from recsat.stages.trial.fold import Fold
 
 TUNING_SCHEMA = pl.Schema({"arm": pl.String, "parameters": pl.String, "ndcg": pl.Float64})
@@ -59,7 +60,7 @@ def tune(
 
 def fitted_ndcg(spec: RecommenderSpec, parameters: Mapping[str, Any], fold: Fold, request: Request) -> float:
     """:func:`validation_ndcg` of the arm with these parameters, fitted for ``fold``."""
-    arm = spec.make(**parameters).fit(fold.train)
+    arm = fitted_arm(spec, parameters, fold.train)
     return validation_ndcg(lists_of(fold, spec.name, arm, replace(request, explain=False)).lists, fold, request.k)
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from recsat.contract.domain import Domain
 from recsat.contract.interactions import UserBatch
 from recsat.errors import RunError
 from recsat.stages.trial.inputs import RunInputs
@@ -42,7 +43,7 @@ def with_profiles(users: UserBatch, inputs: RunInputs) -> UserBatch:
     new = new.join(profiles, on="user_id", how="inner", maintain_order="left")
     if new.is_empty():
         return users
-    history = inputs.dataset.events.clear().join(inputs.catalogue.items, on="item_id", how="left")
+    history = _with_liked(inputs.dataset.events.clear(), domain).join(inputs.catalogue.items, on="item_id", how="left")
     encoded = inputs.encode(domain.describe_user(new.select(table.columns), history))
     vectors = np.zeros((len(users), encoded.shape[1]), dtype=np.float32)
     vectors[new["row"].to_numpy()] = encoded
@@ -88,8 +89,14 @@ def describe_users(inputs: RunInputs, events: pl.DataFrame, users: pl.Series | N
     ids = (events["user_id"] if users is None else users.rename("user_id")).unique().sort().to_frame()
     table = ids.join(dataset.users, on="user_id", how="left", maintain_order="left")
     history = (
-        events.join(ids, on="user_id", how="semi")
+        _with_liked(events, inputs.domain)
+        .join(ids, on="user_id", how="semi")
         .join(dataset.items, on="item_id", how="left", maintain_order="left")
         .sort("timestamp", maintain_order=True)
     )
     return ids.with_columns(text=inputs.domain.describe_user(table, history))
+
+
+def _with_liked(events: pl.DataFrame, domain: Domain) -> pl.DataFrame:
+    """``events`` with ``liked``, where the run's settings say what that is."""
+    return events if domain.positive_of is None else events.with_columns(liked=domain.positive)

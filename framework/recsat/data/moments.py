@@ -1,0 +1,105 @@
+"""Moments: from what a cell says, in what unit a number counts, and which of many is now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC as UTC_ZONE
+from datetime import datetime, timedelta
+from typing import Final, get_args
+
+import polars as pl
+
+from recsat.config.tables import TimeUnit
+from recsat.errors import DataError
+
+UTC = pl.Datetime("us", "UTC")
+UNIX: Final = "unix"
+LAST_SECOND: Final = 253_402_300_799  # 9999-12-31T23:59:59Z, beyond which Python has no dates
+ISO_FORMATS: Final = ("%+", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d")
+IN_A_SECOND: Final[Mapping[TimeUnit, int]] = dict(zip(get_args(TimeUnit), (1, 10**3, 10**6, 10**9), strict=True))
+LIKELY: Final = (315_532_800, 4_102_444_800)
+"""1980 to 2100 in seconds: numbers of one unit within it lie within it by no other."""
+A_FEW: Final = 0.1
+"""Share of the numbers that may count in another unit than most before nobody can say which one is meant."""
+N_LATE: Final = 1_000
+"""Of so many moments one may lie far after the others without making them old."""
+
+
+def unit_of(numbers: pl.Series) -> TimeUnit | None:
+    """What most numbers count since 1970 if they are to give years from 1980 to 2100; None where hardly any of them would.
+
+    Raises DataError where more than a tenth count by another unit.
+    """
+    n = numbers.drop_nulls().len()
+    low, high = LIKELY
+    counts = {unit: int(numbers.is_between(low * per, high * per).sum()) for unit, per in IN_A_SECOND.items()}
+    first, second, *_ = sorted(counts, key=lambda unit: -counts[unit])
+    if not counts[first]:
+        return None
+    if counts[second] > A_FEW * n:
+        raise DataError(
+            f"{counts[first]:,} cells look like {first} since 1970 and {counts[second]:,} like {second}. Write all in one unit."
+        )
+    return first if counts[first] * 2 > n else None
+
+
+def from_numbers(numbers: pl.Series, unit: TimeUnit) -> pl.Series:
+    """Moments of numbers since 1970; null beyond the year 9999 and for what is no number."""
+    per = IN_A_SECOND[unit]
+    sound = numbers.is_finite() & (numbers.abs() <= float(LAST_SECOND) * per)
+    micros = pl.when(sound.fill_null(value=False)).then(numbers * (1_000_000 / per)).round().cast(pl.Int64)
+    return pl.select(micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")).to_series()
+
+
+def from_texts(texts: pl.Series, form: str | None) -> pl.Series:
+    """Moments of texts by a pattern, or by ISO 8601, where a time without an offset is UTC; null for what is none."""
+    if form is not None:
+        require_pattern(form)
+        return pl.select(_by_pattern(pl.lit(texts), form)).to_series()
+    stamp = texts.str.replace(r"^(\d{4}-\d{2}-\d{2}) +", "${1}T")
+    return pl.select(pl.coalesce([_by_pattern(pl.lit(stamp), iso_form) for iso_form in ISO_FORMATS])).to_series()
+
+
+def require_pattern(form: str) -> None:
+    """Writes a moment in this form and reads it back: polars takes any pattern, and would call every cell faulty."""
+    moment = pl.lit(datetime(2024, 12, 31, tzinfo=UTC_ZONE)).dt.cast_time_unit("us")
+    try:
+        same = pl.select(_by_pattern(moment.dt.strftime(form), form) == moment).item()
+    except pl.exceptions.PolarsError:
+        same = None
+    if not same:
+        raise DataError(
+            f"timestamp_format {form!r} is not a pattern for dates. Use one such as %d/%m/%Y %H:%M, unix for numbers since 1970, "
+            "or leave it empty for ISO 8601."
+        )
+
+
+def _by_pattern(text: pl.Expr, form: str) -> pl.Expr:
+    return text.str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC")
+
+
+def far_ones(moments: pl.Series) -> int:
+    """How many of the latest moments lie further after the rest than a quarter of the time that the rest spans, and a month.
+
+    One date in the future is a slip of somebody's pen, and a run that took it for now would call every item old. At most one in
+    :data:`N_LATE` is left out, of fewer than twenty none.
+    """
+    sound = moments.drop_nulls()
+    n = len(sound)
+    if n < 20:
+        return 0
+    most = max(1, n // N_LATE)
+    latest, first = sound.top_k(most + 1).sort(descending=True).to_list(), sound.min()
+    assert isinstance(first, datetime)
+    for k in range(most, 0, -1):
+        rest = latest[k]
+        if latest[k - 1] - rest > max((rest - first) / 4, timedelta(days=30)):
+            return k
+    return 0
+
+
+def latest(moments: pl.Series) -> datetime | None:
+    """The last moment that is not among :func:`far_ones`; None where there is none."""
+    k = far_ones(moments)
+    last = moments.drop_nulls().top_k(k + 1).min() if k else moments.max()
+    return last if isinstance(last, datetime) else None

@@ -1,0 +1,139 @@
+"""What is odd about a dataset: events that are one in two spellings, tables that never meet, rows that stand twice, a date far after the others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from recsat.contract.dataset import Dataset
+from recsat.data.faults import FILE, ROW
+from recsat.data.moments import far_ones
+from recsat.errors import did_you_mean
+
+N_NAMES = 8
+
+
+def refused_oddities(dataset: Dataset, events_of_domain: Collection[str]) -> list[str]:
+    """What nobody can go on with, a line each: spellings of events, no event that the domain knows, events on other items than those of the catalogue."""
+    return [*_spellings(dataset.events, events_of_domain), *_other_items(dataset)]
+
+
+def noted_oddities(dataset: Dataset, events_of_domain: Collection[str], topics: str | None) -> list[str]:
+    """What the report should say, a sentence each."""
+    return [
+        *_unknown_events(dataset.events, events_of_domain),
+        *_copies(dataset),
+        *_far_moments(dataset),
+        *_other_users(dataset),
+        *_spellings_of_topics(dataset.items, topics),
+    ]
+
+
+def _counts(table: pl.DataFrame, column: str) -> dict[str, int]:
+    counts = table[column].drop_nulls().value_counts(sort=True)
+    return dict(counts.sort("count", column, descending=[True, False]).iter_rows())
+
+
+def _spelt(name: str) -> str:
+    return "_".join(name.lower().replace("-", " ").replace("_", " ").split())
+
+
+def _spellings(events: pl.DataFrame, known: Collection[str]) -> Iterator[str]:
+    if events.schema.get("event") != pl.String:
+        return
+    counts = _counts(events, "event")
+    by_spelling: dict[str, list[str]] = {}
+    for name in counts:
+        by_spelling.setdefault(_spelt(name), []).append(name)
+    for plain, names in by_spelling.items():
+        of_domain = [name for name in known if _spelt(name) == plain]
+        right = next(iter([name for name in names if name in of_domain] or of_domain or names))
+        others = [name for name in names if name != right]
+        if others:
+            beside = f" beside {right!r} ({counts[right]:,} rows)" if right in counts else f" for {right!r}"
+            listed = " and ".join(f"{name!r} ({counts[name]:,} rows)" for name in others)
+            mapping = ", ".join(f"{name}: {right}" for name in others)
+            yield f"events: event {listed} stands{beside}. Write it alike, or set event_names of the table to {{{mapping}}}."
+
+
+def _unknown_events(events: pl.DataFrame, known: Collection[str]) -> Iterator[str]:
+    if not known:
+        return
+    unknown = {name: n for name, n in _counts(events, "event").items() if name not in known}
+    for name, n in list(unknown.items())[:N_NAMES]:
+        yield f"events: {name!r} ({n:,} rows) is no event of the domain; it counts as seen and never as liked, unless liked_events names it.{did_you_mean(name, known)}"
+
+
+def _other_items(dataset: Dataset) -> Iterator[str]:
+    for name in ("events", "exposures"):
+        table: pl.DataFrame | None = getattr(dataset, name)
+        if table is None or table.is_empty() or dataset.items.is_empty():
+            continue
+        if any(one.schema.get("item_id") != pl.String for one in (table, dataset.items)):
+            continue
+        ids, items = (
+            table["item_id"].drop_nulls().unique().sort(),
+            dataset.items["item_id"].drop_nulls().unique().sort(),
+        )
+        # One id that is not there is a slip in one row, and told of that row.
+        if len(ids) > 1 and len(items) and not ids.is_in(items.implode()).any():
+            yield (
+                f"{name}: none of its {len(ids):,} item_ids is among the {len(items):,} of items: {_place(table)} has {ids[0]!r}, "
+                f"{_place(dataset.items)} has {items[0]!r}. Write ids alike in both."
+            )
+
+
+def _place(table: pl.DataFrame) -> str:
+    return str(table[FILE][0]) if FILE in table.columns else "the table"
+
+
+def _other_users(dataset: Dataset) -> Iterator[str]:
+    acting = dataset.events["user_id"].unique()
+    for name in ("users", "exposures", "ties"):
+        table: pl.DataFrame | None = getattr(dataset, name)
+        if table is None or table.is_empty():
+            continue
+        ids = table["user_id"].drop_nulls().unique().sort()
+        if len(ids) and not ids.is_in(acting.implode()).any():
+            yield f"{name}: none of its {len(ids):,} user_ids has an event: it has {ids[0]!r}, events have {acting.sort()[0]!r}"
+
+
+def _copies(dataset: Dataset) -> Iterator[str]:
+    for name in ("events", "exposures", "ties"):
+        table: pl.DataFrame | None = getattr(dataset, name)
+        if table is None:
+            continue
+        rows = table.drop(FILE, ROW, strict=False)
+        n = rows.height - rows.unique().height
+        if n:
+            yield f"{name}: {n:,} of {rows.height:,} rows are exact copies of others; they count as often as they stand"
+
+
+def _far_moments(dataset: Dataset) -> Iterator[str]:
+    moments = dataset.events["timestamp"]
+    n_later = int((moments > datetime.now(UTC) + timedelta(days=1)).sum())
+    if n_later:
+        yield f"events: {n_later:,} of {len(moments):,} lie in the future, the last at {moments.drop_nulls().sort()[-1]:%Y-%m-%d}"
+    n = far_ones(moments)
+    if n:
+        last = moments.drop_nulls().top_k(n + 1).sort(descending=True).to_list()
+        yield (
+            f"events: {n:,} of {len(moments):,} lie long after the others, at {last[0]:%Y-%m-%d}; the next is at {last[n]:%Y-%m-%d}, and that is now "
+            "for filters"
+        )
+
+
+def _spellings_of_topics(items: pl.DataFrame, topics: str | None) -> Iterator[str]:
+    if topics is None or items.schema.get(topics) != pl.List(pl.String):
+        return
+    words = items.select(word=pl.col(topics).explode()).drop_nulls()
+    counts = words.group_by("word").agg(n=pl.len()).sort("n", "word", descending=[True, False])
+    alike = counts.group_by(plain=pl.col("word").str.to_lowercase().str.strip_chars(), maintain_order=True).agg(
+        "word", "n"
+    )
+    several = alike.filter(pl.col("word").list.len() > 1)
+    for words_alike, numbers in several.select("word", "n").head(3).iter_rows():
+        listed = " and ".join(f"{word!r} ({n:,} items)" for word, n in zip(words_alike, numbers, strict=True))
+        yield f"items: {topics} has {listed}, which count as different"

@@ -1,0 +1,276 @@
+"""How a text file is written: encoding, separator, header. What nobody set is looked for, and what cannot be known is refused."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from recsat.config.tables import SEPARATORS, TableSettings
+from recsat.errors import DataError
+
+SAMPLE: Final = 1 << 18
+"""Bytes from which separator and encoding are known."""
+MARKS: Final = (
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+WESTERN: Final = "cp1252"
+"""Latin-1 with the typographic signs that Windows puts in its holes."""
+ENCODINGS: Final = (
+    WESTERN, "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "koi8_r", "cp932", "euc_jp", "gb18030", "big5", "cp949",
+)  # fmt: skip
+LATIN: Final = frozenset({WESTERN, "cp1250", "cp1254"})
+AS_GOOD: Final = 0.06
+"""Difference of charset-normalizer's share of mess within which two encodings cannot be told apart."""
+NAMES: Final = {"cp1252": "Latin-1", "utf_16": "UTF-16", "utf_32": "UTF-32", "utf_8": "UTF-8"}
+NO_SIGN: Final = "\x1f"
+"""In the place of ``::``, which polars cannot part by."""
+MIXED: Final = re.compile(r"[A-Za-z][\u0370-\u06ff\u3040-\ud7a3]|[\u0370-\u06ff\u3040-\ud7a3][A-Za-z]")
+"""Letters of two scripts side by side, as the wrong one of two encodings often has them."""
+QUOTED: Final = re.compile(r'"(?:[^"]|"")*"')
+SEP_LINE: Final = re.compile(r"^sep=(.)\r?\n", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextFormat:
+    """``encoding`` None: UTF-8. ``row`` is the row, as a spreadsheet counts, of the first row of data."""
+
+    separator: str
+    encoding: str | None
+    has_header: bool
+    has_sep_line: bool
+    first_line: str
+
+    @property
+    def row(self) -> int:
+        return 1 + self.has_header + self.has_sep_line
+
+    @property
+    def words(self) -> str:
+        """``semicolon-separated Latin-1 without a header``; empty for UTF-8 with commas and a header."""
+        word = next((word for word, sign in SEPARATORS.items() if sign == self.separator), f"{self.separator!r}")
+        parts = [] if self.separator == "," else [f"{word}-separated"]
+        parts += [] if self.encoding is None else [_name(self.encoding)]
+        parts += [] if self.has_header else ["without a header"]
+        return " ".join(parts)
+
+
+def read_text_file(path: Path, settings: TableSettings, names: Sequence[str]) -> tuple[pl.DataFrame, TextFormat]:
+    """The cells of a file as text, and how it was written. ``names`` are the columns that are looked for.
+
+    Raises DataError where the encoding or the separator cannot be known, a cell cannot be read, or a column that is looked for comes
+    twice; polars' own errors for what is no table at all.
+    """
+    form = text_format(path, settings, names)
+    try:
+        table = _cells(path, form)
+    except pl.exceptions.ComputeError as error:
+        if "utf-8" not in str(error).lower() or form.encoding is not None or settings.encoding is not None:
+            raise
+        # Signs that are not ASCII may all come after the sample.
+        form = replace(form, encoding=likely_encoding(path.name, _all(path)))
+        table = _cells(path, form)
+    return _named(path, table, form, names), form
+
+
+def text_format(path: Path, settings: TableSettings, names: Sequence[str]) -> TextFormat:
+    """How a file is written; ``names`` are the columns that are looked for. Raises DataError where encoding or separator cannot be known."""
+    sample = _head(path)
+    encoding = _encoding(path, sample, settings)
+    text = sample.decode(encoding or "utf-8", errors="replace").removeprefix("\ufeff")
+    sep_line = SEP_LINE.match(text)
+    lines = (text[sep_line.end() :] if sep_line else text).splitlines()[:200]
+    lines = lines if len(sample) < SAMPLE else lines[:-1]
+    separator = settings.separator or (sep_line[1] if sep_line else _separator(path, lines, names))
+    return TextFormat(
+        separator=separator,
+        encoding=encoding,
+        has_header=_has_header(lines, separator, names) if settings.header is None else settings.header,
+        has_sep_line=sep_line is not None,
+        first_line=lines[0] if lines else "",
+    )
+
+
+def physical_lines(path: Path, form: TextFormat) -> pl.Series:
+    """The file's lines from the header on, as they stand, whatever quotes say."""
+    source = path if form.encoding is None and not form.has_sep_line else io.BytesIO(_text(path, form).encode())
+    lines = pl.read_csv(
+        source,
+        has_header=False,
+        separator="\x01",
+        quote_char=None,
+        new_columns=["line"],
+        infer_schema=False,
+        encoding="utf8-lossy",
+        glob=False,
+    )
+    return lines.to_series().str.strip_prefix("\ufeff").fill_null("")
+
+
+def count_separators(lines: pl.Series, separator: str) -> pl.Series:
+    """How many separators a line has outside quotes."""
+    return lines.str.replace_all(QUOTED.pattern, "").str.count_matches(separator, literal=True)
+
+
+def _head(path: Path) -> bytes:
+    if path.suffix == ".gz":
+        with gzip.open(path, "rb") as stream:
+            return stream.read(SAMPLE)
+    with path.open("rb") as stream:
+        return stream.read(SAMPLE)
+
+
+def _all(path: Path) -> bytes:
+    data = path.read_bytes()
+    return gzip.decompress(data) if path.suffix == ".gz" else data
+
+
+def _encoding(path: Path, sample: bytes, settings: TableSettings) -> str | None:
+    """None: UTF-8, which polars reads itself."""
+    if settings.encoding is not None:
+        return None if settings.encoding.lower().replace("_", "-") in ("utf-8", "utf8") else settings.encoding
+    marked = next((encoding for mark, encoding in MARKS if sample.startswith(mark)), None)
+    if marked is not None:
+        return None if marked == "utf-8-sig" else marked
+    if sample[1:2] == b"\0" or sample[:1] == b"\0":
+        return "utf-16-le" if sample[1:2] == b"\0" else "utf-16-be"
+    try:
+        # The sample may end within a sign.
+        _all(path).decode("utf-8") if len(sample) < SAMPLE else sample[: SAMPLE - 4].decode("utf-8", "strict")
+    except UnicodeDecodeError as error:
+        if len(sample) == SAMPLE and error.start >= SAMPLE - 8:
+            return None
+        return likely_encoding(path.name, _all(path))
+    return None
+
+
+def likely_encoding(name: str, data: bytes) -> str:
+    """The encoding of bytes that are not UTF-8, by charset-normalizer; DataError where two would read them alike well."""
+    from charset_normalizer import from_bytes
+
+    text = data.decode("utf-8", errors="replace")
+    n_bad, n_signs = text.count("\ufffd"), len(text) - len(text.encode("ascii", errors="ignore"))
+    if n_signs > 2 * n_bad:
+        place = len(text.partition("\ufffd")[0].encode())
+        raise DataError(
+            f"{name}: it is UTF-8 but for {n_bad:,} places, the first at byte {place:,}. Mend them, or set encoding."
+        )
+    lines = [line for line in data.splitlines() if not line.isascii()]
+    matches = from_bytes(b"\n".join(lines[:2000]), cp_isolation=list(ENCODINGS), threshold=0.3)
+    least = min((match.chaos for match in matches), default=0.0)
+    clean = [match for match in matches if match.chaos <= least + AS_GOOD]
+    most = max((match.coherence for match in clean), default=0.0)
+    likely = [match for match in clean if match.coherence >= most - AS_GOOD]
+    likely = [match for match in likely if not MIXED.search(str(match))] or likely
+    all_latin = all(LATIN & {*match.could_be_from_charset} for match in likely)
+    if not likely or (all_latin and any(WESTERN in match.could_be_from_charset for match in likely)):
+        return _decodes(name, data, WESTERN)
+    if len(likely) == 1:
+        return _decodes(name, data, likely[0].encoding)
+    readings = " or ".join(f"{match.encoding} ({_example(str(match))})" for match in likely[:3])
+    hint = f" It may be {readings}." if readings else ""
+    raise DataError(f"{name}: it is not UTF-8, and which encoding it has is not clear.{hint} Set encoding.")
+
+
+def _decodes(name: str, data: bytes, encoding: str) -> str:
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError as error:
+        if encoding == WESTERN:
+            return "latin-1"
+        raise DataError(
+            f"{name}: it is not UTF-8, and as {encoding} byte {error.start:,} cannot be read. Set encoding."
+        ) from error
+    return encoding
+
+
+def _example(text: str) -> str:
+    word = next((word for word in re.findall(r"[^\s,;|\"]+", text) if not word.isascii()), text)
+    return repr(word[:30])
+
+
+def _separator(path: Path, lines: Sequence[str], names: Sequence[str]) -> str:
+    """The sign by which the header has most of ``names``; else the one that parts every line alike."""
+    if not lines:
+        return ","
+    plain = [QUOTED.sub("", line) for line in lines if line.strip()]
+    signs = [sign for sign in ("::", *SEPARATORS.values()) if sign in plain[0]]
+    signs = [sign for sign in signs if not (sign == "|" and "::" in signs)]
+    known = {sign: len({*_parts(lines[0], sign)} & {*names}) for sign in signs}
+    most = max(known.values(), default=0)
+    if most:
+        signs = [sign for sign in signs if known[sign] == most]
+    if len(signs) < 2:
+        return signs[0] if signs else ","
+    alike = {sign: _alike([line.count(sign) for line in plain]) for sign in signs}
+    best = [sign for sign in signs if alike[sign] == max(alike.values())]
+    if len(best) == 1:
+        return best[0]
+    listed = " or ".join(repr(sign) for sign in best)
+    raise DataError(f"{path.name}: the cells may be parted by {listed}. Set separator.")
+
+
+def _alike(counts: list[int]) -> float:
+    """Share of the lines with as many separators as the first."""
+    return sum(count == counts[0] for count in counts) / len(counts)
+
+
+def _parts(line: str, separator: str) -> list[str]:
+    return [part.strip().strip('"').strip() for part in line.split(separator)]
+
+
+def _has_header(lines: Sequence[str], separator: str, names: Sequence[str]) -> bool:
+    by_number = [name for name in names if re.fullmatch(r"column_\d+", name)]
+    return not by_number or bool({*_parts(lines[0] if lines else "", separator)} & {*names})
+
+
+def _text(path: Path, form: TextFormat) -> str:
+    try:
+        text = _all(path).decode(form.encoding or "utf-8")
+    except UnicodeDecodeError as error:
+        encoding = form.encoding or "UTF-8"
+        raise DataError(
+            f"{path.name}: byte {error.start:,} cannot be read as {encoding}. Set encoding to the file's."
+        ) from error
+    text = text.removeprefix("\ufeff")
+    return SEP_LINE.sub("", text, count=1) if form.has_sep_line else text
+
+
+def _cells(path: Path, form: TextFormat) -> pl.DataFrame:
+    is_plain = form.encoding is None and not form.has_sep_line and form.separator != "::"
+    source: Path | io.BytesIO = path
+    if not is_plain:
+        text = _text(path, form)
+        source = io.BytesIO((text.replace("::", NO_SIGN) if form.separator == "::" else text).encode())
+    separator = NO_SIGN if form.separator == "::" else form.separator
+    return pl.read_csv(source, infer_schema=False, separator=separator, has_header=form.has_header, glob=False)
+
+
+def _named(path: Path, table: pl.DataFrame, form: TextFormat, names: Sequence[str]) -> pl.DataFrame:
+    """Columns without the white space around their names; one that is looked for comes once."""
+    if not form.has_header:
+        return table.rename({name: f"column_{i}" for i, name in enumerate(table.columns, start=1)})
+    counts = Counter(_parts(form.first_line, form.separator))
+    twice = [name for name in names if counts[name] > 1]
+    if twice:
+        raise DataError(
+            f"{path.name}, row {form.row - 1}: column {twice[0]!r} is there {counts[twice[0]]} times. Rename or remove all but one."
+        )
+    stripped = [name.strip() for name in table.columns]
+    return table.rename(dict(zip(table.columns, stripped, strict=True))) if len({*stripped}) == len(stripped) else table
+
+
+def _name(encoding: str) -> str:
+    plain = encoding.lower().replace("-", "_")
+    return NAMES.get(plain, NAMES.get(plain.removesuffix("_le").removesuffix("_be"), encoding))

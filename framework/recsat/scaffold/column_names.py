@@ -1,0 +1,78 @@
+"""What others call the columns that recsat reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "user_id": (
+        "user_id", "user", "uid", "customer_id", "customer", "client_id", "visitor_id", "viewer_id", "reviewer_id", "member_id", "account_id",
+        "player_id", "profile_id", "user_pseudo_id", "anonymous_id", "listener_id", "reader_id", "session_id",
+    ),
+    "other_id": ("other_id", "friend_id", "followee_id", "followed_id", "trusted_user_id", "target_user_id", "user_b", "followee"),
+    "item_id": (
+        "item_id", "items.item_id", "item", "iid", "product_id", "product", "asin", "parent_asin", "isbn", "movie_id", "video_id", "track_id", "song_id",
+        "artist_id", "game_id", "app_id", "article_id", "news_id", "post_id", "book_id", "anime_id", "sku", "stock_code", "content_id", "listing_id",
+        "business_id", "recipe_id",
+    ),
+    "event": ("event", "event_name", "event_type", "action", "action_type", "behavior", "behaviour", "behavior_type", "interaction", "interaction_type", "type"),
+    "value": (
+        "value", "rating", "ratings", "score", "stars", "overall", "book_rating", "user_rating", "revenue", "amount", "item_revenue", "hours", "playtime",
+        "watch_time", "watch_seconds", "seconds", "plays", "play_count", "weight", "event_value_in_usd",
+    ),
+    "timestamp": (
+        "timestamp", "time", "ts", "datetime", "date", "event_time", "event_timestamp", "event_ts", "unix_review_time", "unixreviewtime", "created_at",
+        "occurred_at", "review_time", "watched_at", "played_at", "invoice_date", "order_date", "posted", "event_date", "time_stamp",
+    ),
+    "position": ("position", "seq", "sequence", "step", "rank_in_history"),
+    "title": ("title", "name", "items.item_name", "item_name", "product_name", "product_title", "movie_title", "book_title", "video_title", "app_name", "headline", "track_name", "song_name", "game_name"),
+    "description": ("description", "summary", "overview", "plot", "abstract", "text", "details", "about"),
+    "genres": ("genres", "genre", "tags", "categories", "category", "topics", "topic"),
+    "topics": ("topics", "topic", "genres", "genre", "tags", "categories", "category"),
+    "categories": ("categories", "category", "items.item_category", "item_category", "main_category", "category_code", "category_name", "department"),
+    "tags": ("tags", "keywords"),
+    "brand": ("brand", "items.item_brand", "item_brand", "manufacturer"),
+    "price": ("price", "items.price", "unit_price", "item_price", "price_usd"),
+    "year": ("year", "year_of_publication", "release_year", "published_year"),
+    "language": ("language", "lang", "language_code"),
+    "developer": ("developer", "studio"),
+    "released": ("released", "release_date", "published_at", "publish_date", "publication_date"),
+    "age_rating": ("age_rating", "minimum_age"),
+    "market": ("market", "country", "geo.country"),
+    "name": ("name", "user_name", "username", "display_name"),
+    "bio": ("bio", "about"),
+    "interests": ("interests",),
+    "policy": ("policy",),
+    "propensity": ("propensity", "propensity_score"),
+    "click": ("click", "clicked", "is_click"),
+}  # fmt: skip
+"""By recsat's column, the likeliest first, in the spelling of :func:`plain_name`."""
+RATINGS: Final = frozenset({"rating", "ratings", "score", "stars", "overall", "book_rating", "user_rating"})
+"""Names of a value that say that it is a rating."""
+
+
+def plain_name(name: str) -> str:
+    """``Book-Title``, ``bookTitle`` and ``book title`` as ``book_title``; points stay.
+
+    >>> [plain_name(name) for name in ("Book-Title", "userId", "ISBN", "items.item_name")]
+    ['book_title', 'user_id', 'isbn', 'items.item_name']
+    """
+    parted = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name.strip())
+    return re.sub(r"[^a-z0-9.]+", "_", parted.lower()).strip("_")
+
+
+def source_of(column: str, names: Sequence[str], others: Collection[str] = ()) -> str | None:
+    """The one of ``names`` that is likeliest ``column``, none of ``others``; None where none is like it.
+
+    >>> source_of("title", ["ISBN", "Book-Title"])
+    'Book-Title'
+    """
+    plain = {plain_name(name): name for name in reversed(names) if name not in others}
+    joined = {name.replace("_", ""): source for name, source in plain.items()}
+    for synonym in SYNONYMS.get(column, (column,)):
+        source = plain.get(synonym) or joined.get(synonym.replace("_", ""))
+        if source is not None:
+            return source
+    return None

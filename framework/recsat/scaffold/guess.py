@@ -1,0 +1,327 @@
+"""What a folder of foreign files most likely is: which domain, which file is which table, what columns and events are called, and the scale."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from recsat.contract.domain import Domain
+from recsat.errors import DataError
+from recsat.scaffold.column_names import RATINGS, plain_name, source_of
+from recsat.scaffold.foreign_files import ForeignTable, columns_by_content, foreign_tables, sound_numbers, words_of_ids
+
+EVENT_COLUMNS: Final = ("user_id", "item_id", "event", "timestamp", "value", "position")
+STARS: Final = 5.0
+IMPLICIT: Final = 0.1
+"""Share of zeros from which they are no rating: Book-Crossing writes 0 where somebody read and did not rate."""
+ENOUGH: Final = 50
+CORE: Final = 5
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A run's settings for a folder, and what they were made from in sentences."""
+
+    domain: str
+    settings: dict[str, Any]
+    """As the configuration file has them."""
+    reasons: list[str] = field(default_factory=list)
+
+
+def guess(folder: Path, domains: Mapping[str, Domain], domain: str | None = None) -> Guess:
+    """The settings that read ``folder``; ``domain`` None: the one whose columns, events and words the files have most of.
+
+    Raises DataError where no file has users and items.
+    """
+    tables, others = foreign_tables(folder)
+    with_columns = [(table, _event_columns(table)) for table in tables]
+    acts = [(table, columns) for table, columns in with_columns if {"user_id", "item_id"} <= {*columns}]
+    if not acts:
+        seen = "; ".join(f"{table.path}: {', '.join(table.names[:12])}" for table in tables) or "no table"
+        raise DataError(
+            f"{folder}: no file has a column of users and one of items. There is {seen}."
+            f"{' ' + '; '.join(others) + '.' if others else ''} Rename columns, or write domain_config.tables by hand."
+        )
+    events, columns = max(acts, key=lambda pair: (len(pair[1]), pair[0].cells.height))
+    rest = [table for table in tables if table is not events]
+    name = domain or _likeliest(tables, domains)
+    return _Settled(folder, domains[name], events, columns, rest, [*others]).guess()
+
+
+def _event_columns(table: ForeignTable) -> dict[str, str]:
+    if table.settings.get("header") is False:
+        return columns_by_content(table)
+    return _columns(table.names, EVENT_COLUMNS)
+
+
+def _columns(names: Sequence[str], names_of_recsat: Sequence[str]) -> dict[str, str]:
+    sources: dict[str, str] = {}
+    for column in names_of_recsat:
+        source = source_of(column, names, sources.values())
+        if source is not None:
+            sources[column] = source
+    return sources
+
+
+def _likeliest(tables: Sequence[ForeignTable], domains: Mapping[str, Domain]) -> str:
+    """The domain with most of its ``signs`` among the words of files, columns and events; of equals the first by name."""
+    words: set[str] = set()
+    for table in tables:
+        event = source_of("event", table.names)
+        of_events = (
+            table.cells[event].cast(pl.String).unique().drop_nulls().head(50).to_list()
+            if event in table.cells.columns
+            else []
+        )
+        for name in (table.path, *table.names, *of_events):
+            words |= {plain_name(name), *re.split(r"[_.]", plain_name(name))}
+        words |= words_of_ids(table, _event_columns(table).get("item_id"))
+    return max(
+        sorted(domains), key=lambda name: sum(sign in words or f"{sign}s" in words for sign in domains[name].signs)
+    )
+
+
+@dataclass
+class _Settled:
+    """Everything that was decided of one folder."""
+
+    folder: Path
+    domain: Domain
+    events: ForeignTable
+    columns: dict[str, str]
+    rest: list[ForeignTable]
+    reasons: list[str]
+    further: dict[str, Any] = field(default_factory=dict)
+
+    def guess(self) -> Guess:
+        domain_config: dict[str, Any] = {"folder": str(self.folder.resolve()), "layout": "tables"}
+        event_settings = self._event_settings()
+        tables = {"items": self._items(), "events": event_settings, "users": self._users()}
+        domain_config |= {"tables": {name: table for name, table in tables.items() if table}, **self.further}
+        settings = {"domain": self.domain.name, "domain_config": domain_config, **self._run(tables["items"] or {})}
+        self.reasons = [
+            *(table.written for table in (self.events, *self.rest) if table.written),
+            *self.reasons,
+        ]
+        return Guess(self.domain.name, settings, self.reasons)
+
+    def _event_settings(self) -> dict[str, Any]:
+        settings: dict[str, Any] = {"path": self.events.path, **self.events.settings}
+        defaults: dict[str, Any] = {}
+        if self.events.settings.get("header") is False:
+            named = ", ".join(f"{name} = {source}" for name, source in self.columns.items())
+            self.reasons.append(f"{self.events.path}: it has no header, and by what is in its columns {named}")
+        if "event" in self.columns:
+            settings |= self._event_names()
+        else:
+            defaults["event"] = self._only_event()
+            self.reasons.append(
+                f"events: every row is taken for {defaults['event']!r}, since no column says what happened"
+            )
+        if "value" in self.columns:
+            settings |= self._scale(defaults.get("event"))
+        settings["columns"] = {name: source for name, source in self.columns.items() if name != source}
+        if defaults:
+            settings["defaults"] = defaults
+        return {name: value for name, value in settings.items() if value not in ({}, None)}
+
+    def _event_names(self) -> dict[str, Any]:
+        """The file's names of the domain's events; those without one are left out where they are many."""
+        counts = self.events.cells[self.columns["event"]].cast(pl.String).drop_nulls().value_counts(sort=True)
+        synonyms = {name: {name, *self.domain.event_synonyms.get(name, ())} for name in self.domain.events}
+        names = {}
+        for source in counts[self.columns["event"]]:
+            known = [name for name, others in synonyms.items() if plain_name(source) in map(plain_name, others)]
+            if known:
+                names[source] = known[0]
+        unnamed = [source for source in counts[self.columns["event"]] if source not in names]
+        if not names:
+            self.reasons.append(
+                f"events: none of {', '.join(unnamed[:8])} is an event of {self.domain.name}; set event_names or liked_events"
+            )
+            return {}
+        if unnamed:
+            self.reasons.append(f"events: {', '.join(unnamed[:8])} are no events of {self.domain.name} and left out")
+        renamed = {source: name for source, name in names.items() if source != name}
+        self._like(set(names.values()))
+        if unnamed:
+            return {"event_names": names, "only_named": True}
+        return {"event_names": renamed}
+
+    def _like(self, events: set[str]) -> None:
+        """Where none of the events counts as liked by itself, the last that the domain names does."""
+        rows = pl.DataFrame({"event": sorted(events), "value": [1e9] * len(events)})
+        if not rows.select(self.domain.positive.fill_null(value=False)).to_series().any():
+            likeliest = [name for name in self.domain.events if name in events and name != "view"] or sorted(events)
+            if likeliest == ["rating"]:
+                self.further["liked_from"] = 4.0
+                self.reasons.append("events: ratings of 4 stars or more count as liked")
+                return
+            self.further["liked_events"] = likeliest[:1]
+            self.reasons.append(f"events: {likeliest[0]!r} counts as liked")
+
+    def _only_event(self) -> str:
+        """What every row of a table without a column of events is: a rating where its value is one, else the first event that is liked as it stands."""
+        source = self.columns.get("value")
+        if source is not None and self.domain.rating is not None and self._is_rating(source):
+            self._like({self.domain.rating})
+            return self.domain.rating
+        likeable = pl.DataFrame(
+            {"event": list(self.domain.events), "value": [None] * len(self.domain.events)},
+            schema_overrides={"value": pl.Float64},
+        )
+        with_value = likeable.with_columns(value=pl.lit(1e9))
+        table = with_value if source is not None else likeable
+        is_liked = table.select(self.domain.positive.fill_null(value=False)).to_series()
+        liked = table.filter(is_liked)["event"].to_list()
+        with_unit = [name for name in liked if name in self.domain.units] if source is not None else []
+        return str((with_unit or liked or ["rating"])[0])
+
+    def _is_rating(self, source: str) -> bool:
+        numbers = sound_numbers(self.events, source)
+        by_name = plain_name(source) in RATINGS
+        return by_name or (len(numbers) > 0 and numbers.n_unique() <= 21 and float(numbers.max()) <= 10)  # type: ignore[arg-type]
+
+    def _scale(self, only_event: str | None) -> dict[str, Any]:
+        """The scale of ratings where it is not stars up to 5, and zeros that are none."""
+        source = self.columns["value"]
+        is_rating = only_event == "rating" or (only_event is None and plain_name(source) in RATINGS)
+        numbers = sound_numbers(self.events, source)
+        if not is_rating or self.domain.rating is None or not len(numbers):
+            return {}
+        settings: dict[str, Any] = {}
+        zeros = float((numbers == 0).mean() or 0)  # type: ignore[arg-type]
+        others = numbers.filter(numbers != 0)
+        largest = float(others.max() or 0)  # type: ignore[arg-type]
+        smallest = float(others.min() or 0)  # type: ignore[arg-type]
+        if zeros > IMPLICIT and smallest >= 1 and largest > 1:
+            settings["missing"] = {"value": sorted({*_spellings(self.events, source)})}
+            self.reasons.append(
+                f"events: {zeros:.0%} of the ratings are 0, on a scale from {smallest:g}: taken for no rating"
+            )
+        if smallest < 0 or largest > STARS or largest <= 1:
+            top = next((scale for scale in (1.0, 10.0, 100.0) if largest <= scale), largest)
+            low = smallest if smallest < 0 else min(smallest, 1.0) if top > 1 else 0.0
+            self.further["rating_scale"] = [low, top]
+            if "liked_from" in self.further:
+                self.further["liked_from"] = low + 0.8 * (top - min(low, 0.0)) if low < 0 else 0.8 * top
+            self.reasons.append(
+                f"events: ratings go from {smallest:g} to {largest:g}: the scale is {low:g} to {top:g}, and four fifths of it count as liked"
+            )
+        return settings
+
+    def _items(self) -> dict[str, Any]:
+        names_of_recsat = self.domain.columns.get("items", ("item_id", "title"))
+        best: dict[str, Any] = {}
+        for table in self.rest:
+            columns = self._item_columns(table, names_of_recsat)
+            if (
+                "item_id" in columns
+                and "user_id" not in _columns(table.names, ("user_id",))
+                and len(columns) > len(best.get("columns", ()))
+            ):
+                best = {"path": table.path, **table.settings, "columns": columns}
+        if best:
+            settings = {**best, "columns": {name: source for name, source in best["columns"].items() if name != source}}
+            list_sign = self._list_separator(best)
+            ids = self._ids(best)
+            if ids is not None and ids.n_unique() < len(ids):
+                settings["distinct"] = True
+                self.reasons.append(
+                    f"items: {len(ids) - ids.n_unique():,} rows of {best['path']} repeat an id; the first of each counts"
+                )
+            return {name: value for name, value in {**settings, **list_sign}.items() if value != {}}
+        columns = {
+            "item_id": self.columns["item_id"],
+            **{
+                n: s
+                for n, s in _columns(
+                    [n for n in self.events.names if n not in self.columns.values()], names_of_recsat
+                ).items()
+                if n != "item_id"
+            },
+        }
+        if self.events.settings.get("header") is False:
+            columns = {"item_id": self.columns["item_id"]}
+        what = (
+            "with what it says of them"
+            if len(columns) > 1
+            else "without a word on them, so that arms that read are left out"
+        )
+        self.reasons.append(f"items: no file describes them; they are those of {self.events.path}, {what}")
+        settings = {"path": self.events.path, **self.events.settings, "columns": columns, "distinct": True}
+        return {name: value for name, value in settings.items() if value != {}}
+
+    def _item_columns(self, table: ForeignTable, names_of_recsat: Sequence[str]) -> dict[str, str]:
+        columns = _columns(table.names, names_of_recsat)
+        if "item_id" not in columns:
+            first = next((name for name in table.names if plain_name(name) in ("id", "_id", "code")), None)
+            columns |= {} if first is None else {"item_id": first}
+        return columns
+
+    def _ids(self, settings: dict[str, Any]) -> pl.Series | None:
+        table = next(table for table in self.rest if table.path == settings["path"])
+        source = settings["columns"]["item_id"]
+        return table.cells[source].drop_nulls() if source in table.cells.columns else None
+
+    def _list_separator(self, settings: dict[str, Any]) -> dict[str, str]:
+        """What parts the values of lists, where it is not a bar."""
+        table = next(table for table in self.rest if table.path == settings["path"])
+        for name in ("genres", "topics", "categories", "tags"):
+            cells = table.cells.get_column(settings["columns"].get(name, ""), default=None)
+            if cells is None or cells.dtype != pl.String:
+                continue
+            for sign in ("|", ";", ","):
+                if float(cells.str.contains(sign, literal=True).mean() or 0) > IMPLICIT:
+                    return {} if sign == "|" else {"list_separator": sign}
+        return {}
+
+    def _users(self) -> dict[str, Any]:
+        names_of_recsat = self.domain.columns.get("users", ())
+        for table in self.rest:
+            columns = _columns(table.names, names_of_recsat)
+            has_items = "item_id" in _columns(table.names, ("item_id",))
+            if len(columns) > 1 and "user_id" in columns and not has_items:
+                return {"path": table.path, **table.settings, "columns": {n: s for n, s in columns.items() if n != s}}
+        return {}
+
+    def _run(self, items: dict[str, Any]) -> dict[str, Any]:
+        """Splits and arms that the tables have what it takes for."""
+        named = {*items.get("columns", {})}
+        file = next((table for table in self.rest if table.path == items.get("path")), None)
+        has_text = bool({"title", "description"} & (named | ({*file.cells.columns} if file else set())))
+        splits: list[dict[str, Any]] = []
+        if "timestamp" in self.columns:
+            splits.append({"name": "timeline", "protocol": "timeline"})
+        elif "position" in self.columns:
+            splits.append({"name": "last", "protocol": "last-n", "n_last": 1})
+            self.reasons.append(
+                f"events: they have no time, and {self.columns['position']!r} is the place of each among its user's"
+            )
+        splits.append({"name": "warm", "protocol": "random"})
+        arms = ["popularity", "item-knn", "ease", *(["text", "hybrid"] if has_text else [])]
+        return {"splits": splits, "arms": arms, **self._core()}
+
+    def _core(self) -> dict[str, Any]:
+        """A smaller core than the default one where hardly anybody would be in that."""
+        user, item = self.columns["user_id"], self.columns["item_id"]
+        if not {user, item} <= {*self.events.cells.columns}:
+            return {}
+        often = {name: int((self.events.cells[name].value_counts()["count"] >= CORE).sum()) for name in (user, item)}
+        if min(often.values()) >= ENOUGH:
+            return {}
+        self.reasons.append(f"data: few users and items have {CORE} events, so two are enough")
+        return {"data": {"min_user_events": 2, "min_item_events": 2}}
+
+
+def _spellings(table: ForeignTable, source: str) -> Iterator[str]:
+    cells = table.cells[source]
+    if cells.dtype != pl.String:
+        yield "0.0" if cells.dtype.is_float() else "0"
+        return
+    yield from cells.filter(cells.cast(pl.Float64, strict=False) == 0).unique().sort().to_list()

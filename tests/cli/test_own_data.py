@@ -1,0 +1,146 @@
+"""From a folder of somebody's files to a report: ``recsat init``, then ``recsat run``."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from foreign_folders import FOLDERS
+from typer.testing import CliRunner
+
+from recsat.cli.app import app
+from recsat.config.files import read_yaml
+
+QUICK = ["arms=[popularity, ease, text]", "measure.n_bootstrap=100", "measure.curves=false", "measure.controls=[]", "rank.k=5", "parameters={ease: {l2: 10.0}}"]  # fmt: skip
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RECSAT_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path
+
+
+def initial(place: Path, name: str, *options: str) -> tuple[str, dict[str, Any]]:
+    """What ``recsat init`` prints of a folder, and the settings that it writes."""
+    (place / name).mkdir()
+    FOLDERS[name][0](place / name)
+    done = CliRunner().invoke(app, ["init", name, *options])
+    assert done.exit_code == 0, done.output
+    return done.output, read_yaml((place / "recsat.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("name", "splits", "reads", "note"),
+    [
+        (
+            "book-crossing",
+            ["warm"],
+            True,
+            "Year-Of-Publication: 1 cell (row 5 'DK') is not a whole number, and missing",
+        ),
+        ("amazon", ["timeline", "warm"], True, "All_Beauty.csv.gz: timestamp read as milliseconds since 1970"),
+        (
+            "amazon-without-header",
+            ["timeline", "warm"],
+            False,
+            "items: none has a text, so arms that read are left out",
+        ),
+        (
+            "analytics",
+            ["timeline", "warm"],
+            True,
+            "events_20240101.json: event_timestamp read as microseconds since 1970",
+        ),
+        ("video-site", ["timeline", "warm"], True, None),
+        ("spark", ["timeline", "warm"], True, None),
+    ],
+)
+def test_a_folder_of_foreign_files_becomes_a_report(
+    place: Path, name: str, splits: list[str], reads: bool, note: str | None
+) -> None:
+    printed, settings = initial(place, name)
+    assert settings["domain"] == FOLDERS[name][1]
+    assert "items: 40 rows" in printed
+    assert [split["name"] for split in settings["splits"]] == splits
+    assert ("text" in settings["arms"]) == reads
+    done = CliRunner().invoke(app, ["run", "-c", "recsat.yaml", *(f"--set={setting}" for setting in QUICK)])
+    assert done.exit_code == 0, done.output
+    result = json.loads((place / "runs/latest/result.json").read_text(encoding="utf-8"))
+    whole = [arm for arm in result["arms"] if arm["slice"] == "all"]
+    baselines = {split["baseline"] for split in result["splits"]}
+    assert {arm["name"] for arm in whole} - baselines == {"ease", *(["text"] if reads else [])} | (
+        {"popularity"} - baselines
+    )
+    assert {arm["split"] for arm in whole} == {*splits}
+    assert all(arm["measures"]["recall@5"]["mean"] > 0 for arm in whole)
+    assert (place / "runs/latest/report.html").is_file()
+    if note is not None:
+        assert any(note in one for one in result["data"]["notes"])
+        assert note in done.output
+
+
+def test_the_guess_is_written_with_scale_mapping_and_missing_words(place: Path) -> None:
+    printed, settings = initial(place, "book-crossing")
+    tables = settings["domain_config"]["tables"]
+    assert tables["events"]["columns"] == {"user_id": "User-ID", "item_id": "ISBN", "value": "Book-Rating"}
+    assert tables["events"]["defaults"] == {"event": "rating"}
+    assert tables["events"]["missing"] == {"value": ["0"]}
+    assert tables["items"]["columns"]["title"] == "Book-Title"
+    assert settings["domain_config"]["rating_scale"] == [1.0, 10.0]
+    assert "BX-Books.csv: semicolon-separated Latin-1" in printed
+    assert "of the ratings are 0, on a scale from 4: taken for no rating" in printed
+    assert "Café Drama nº 0" in printed
+
+
+def test_events_without_an_item_and_events_of_no_domain_are_left_out(place: Path) -> None:
+    printed, settings = initial(place, "analytics")
+    assert settings["domain_config"]["tables"]["events"]["event_names"] == {"view_item": "view", "purchase": "purchase"}
+    assert "events: page_view are no events of ecommerce and left out" in printed
+
+
+def test_a_domain_can_be_named(place: Path) -> None:
+    _, settings = initial(place, "amazon-without-header", "--domain", "content")
+    assert settings["domain"] == "content"
+    assert settings["domain_config"]["tables"]["events"]["columns"] == {
+        "item_id": "column_1",
+        "user_id": "column_2",
+        "value": "column_3",
+        "timestamp": "column_4",
+    }
+
+
+def test_settings_are_not_written_over(place: Path) -> None:
+    (place / "recsat.yaml").write_text("mine", encoding="utf-8")
+    (place / "d").mkdir()
+    done = CliRunner().invoke(app, ["init", "d"])
+    assert (done.exit_code, (place / "recsat.yaml").read_text(encoding="utf-8")) == (2, "mine")
+
+
+def test_a_folder_without_users_and_items_says_what_it_has(place: Path) -> None:
+    (place / "d").mkdir()
+    (place / "d" / "weather.csv").write_text("day,rain\n1,2\n", encoding="utf-8")
+    (place / "d" / "README.txt").write_text("Hello", encoding="utf-8")
+    done = CliRunner().invoke(app, ["init", "d"])
+    assert done.exit_code == 2
+    assert not (place / "recsat.yaml").exists()
+
+
+def test_a_terminal_that_lacks_a_sign_shows_another_and_goes_on(place: Path) -> None:
+    (place / "books").mkdir()
+    FOLDERS["book-crossing"][0](place / "books")
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "PYTHONIO"))
+    }
+    environment |= {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    script = "import sys; from recsat.cli.app import main; sys.argv = ['recsat', 'init', 'books']; main()"
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert b"Caf? Drama n? 0" in done.stdout
+    assert "recsat.yaml" in done.stdout.decode("ascii")

@@ -1,0 +1,166 @@
+"""Every way in which a column can be stored, by every kind: read for what it says, or refused by name."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pytest
+
+from recsat.data.columns import Column, typed_table
+from recsat.data.faults import FILE, ROW, sentences
+from recsat.errors import DataError
+
+MOMENT = datetime(2024, 1, 2, tzinfo=UTC)
+EPOCH = 1_704_153_600
+
+
+def read(cells: pl.Series, name: str = "x", **column: Any) -> tuple[list[Any], list[str], list[str]]:
+    """Values, faults and notes of one column."""
+    raw = pl.DataFrame({name: cells}).with_columns(pl.lit("t").alias(FILE), pl.int_range(1, pl.len() + 1).alias(ROW))
+    notes: list[str] = []
+    table, faults = typed_table(raw, {name: Column(**column)}, [FILE, ROW], notes)
+    return table[name].to_list(), sentences(faults), notes
+
+
+@pytest.mark.parametrize(
+    ("kind", "cells", "expected"),
+    [
+        ("text", pl.Series([" a", ""], dtype=pl.Categorical), ["a", None]),
+        ("text", pl.Series([7, 8]), ["7", "8"]),
+        ("text", pl.Series([7.0, None, float("nan")]), ["7", None, None]),
+        ("text", pl.Series([None, None]), [None, None]),
+        ("integer", pl.Series(["1999", "2004.0"]), [1999, 2004]),
+        ("integer", pl.Series(["1999"], dtype=pl.Categorical), [1999]),
+        ("integer", pl.Series([Decimal("2.00")]), [2]),
+        ("number", pl.Series(["4.5"], dtype=pl.Enum(["3", "4.5"])), [4.5]),
+        ("number", pl.Series([Decimal("1.90")]), [1.9]),
+        ("boolean", pl.Series(["1.0", "no"]), [True, False]),
+        ("boolean", pl.Series([1.0, 0.0]), [True, False]),
+        ("boolean", pl.Series([1, 0]), [True, False]),
+        ("time", pl.Series([date(2024, 1, 2)]), [MOMENT]),
+        ("time", pl.Series([EPOCH * 1000]), [MOMENT]),
+        ("time", pl.Series([float(EPOCH)]), [MOMENT]),
+        ("time", pl.Series([str(EPOCH * 10**6)]), [MOMENT]),
+        ("list", pl.Series(["a|b"], dtype=pl.Categorical), [["a", "b"]]),
+        ("list", pl.Series([[1, 2]]), [["1", "2"]]),
+        ("list", pl.Series([["a"]], dtype=pl.Array(pl.String, 1)), [["a"]]),
+    ],
+)
+def test_what_is_stored_is_read_for_what_it_says(kind: str, cells: pl.Series, expected: list[Any]) -> None:
+    values, faults, _ = read(cells, kind=kind)
+    assert (values, faults) == (expected, [])
+
+
+STRUCT, BINARY, LIST = pl.Series([{"a": 1}]), pl.Series([b"a"]), pl.Series([["a"]])
+DURATION, DAY, TRUTH = pl.Series([timedelta(hours=1)]), pl.Series([date(1999, 1, 1)]), pl.Series([True])
+ELSE = [
+    *[(kind, cells) for kind in ("text", "integer", "number", "boolean", "time", "list") for cells in (STRUCT, BINARY, DURATION)],
+    *[(kind, DAY) for kind in ("text", "integer", "number", "boolean", "list")],
+    *[(kind, TRUTH) for kind in ("text", "integer", "number", "time", "list")],
+    *[(kind, LIST) for kind in ("text", "integer", "number", "boolean", "time")],
+    ("list", pl.Series([1])),
+    ("list", pl.Series([[date(1999, 1, 1)]])),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "cells"), ELSE)
+def test_what_says_something_else_is_refused_by_its_type(kind: str, cells: pl.Series) -> None:
+    with pytest.raises(DataError, match=r"t: column 'x' is stored as .*; write it as "):
+        read(cells, kind=kind)
+
+
+def test_all_columns_that_are_stored_wrongly_are_told_at_once() -> None:
+    raw = pl.DataFrame({"x": DAY, "y": DURATION, FILE: ["t"], ROW: [1]})
+    with pytest.raises(DataError) as error:
+        typed_table(raw, {"x": Column(), "y": Column(kind="number")}, [FILE, ROW])
+    assert [line.split(" is stored")[0] for line in str(error.value).splitlines()] == ["t: column 'x'", "t: column 'y'"]
+
+
+@pytest.mark.parametrize("number", [4.5, 2.0**60])
+def test_an_id_that_was_rounded_is_a_fault(number: float) -> None:
+    values, (fault,), _ = read(pl.Series([7.0, number]))
+    assert values == ["7"]
+    assert "is no whole number, and so no id or name. Write ids as text" in fault
+
+
+@pytest.mark.parametrize("word", ["nan", "NaN", "null", "None", "N/A", "#N/A", "<NA>", "NaT", r"\N"])
+def test_a_word_for_nothing_is_no_id_and_no_optional_value(word: str) -> None:
+    cells = pl.Series(["a", word])
+    values, (fault,), _ = read(cells, name="user_id")
+    assert values == ["a"]
+    assert fault.startswith(f"t, row 2: user_id '{word}' reads like a missing value.")
+    assert fault.endswith("set missing of the table to {user_id: []}.")
+    values, faults, notes = read(cells, required=False)
+    assert (values, faults, notes) == (["a", None], [], [f"t: x: 1 cell that may mean nothing ('{word}') are missing"])
+    assert read(cells, missing=())[:2] == (["a", word], [])
+    assert read(cells, missing=("a",))[0] == [None, word]
+
+
+def test_a_title_that_reads_like_nothing_stays_and_is_said() -> None:
+    values, faults, notes = read(pl.Series(["Heat", "None"]), name="title")
+    assert (values, faults) == (["Heat", "None"], [])
+    assert notes == ["t: title: 1 cell that may mean nothing ('None') stay as they are"]
+
+
+def test_words_for_nothing_are_nothing_in_numbers_too() -> None:
+    assert read(pl.Series(["1", "N/A", "0"]), kind="number", required=False)[0] == [1.0, None, 0.0]
+    assert read(pl.Series(["1", "0"]), kind="number", missing=("0",)) == ([1.0, None], [], [])
+    assert read(pl.Series([1, 0]), kind="number", missing=("0",))[0] == [1.0, None]
+
+
+def test_an_unreadable_cell_costs_its_row_or_itself_alone() -> None:
+    cells = pl.Series(["1999", "unknown", "19xx"])
+    values, faults, notes = read(cells, kind="integer", required=False)
+    assert (values, faults) == ([1999, None, None], [])
+    assert notes == ["t: x: 2 cells (row 2 'unknown', row 3 '19xx') is not a whole number, and missing"]
+    values, faults, notes = read(cells, kind="integer", required=False, unreadable="row")
+    assert (values, len(faults), notes) == ([1999], 2, [])
+    assert read(cells, kind="integer", default=0)[0] == [1999]
+
+
+@pytest.mark.parametrize(
+    ("cells", "decimal", "values", "n_faults"),
+    [
+        (["4,5", "3", "0,25"], None, [4.5, 3.0, 0.25], 0),
+        (["4,5", "3.5"], None, [3.5], 1),
+        (["1,000", "2,500"], None, [], 2),
+        (["1,000"], ",", [1.0], 0),
+        (["4,5"], ".", [], 1),
+    ],
+)
+def test_a_decimal_comma_is_read_where_it_can_be_nothing_else(
+    cells: list[str], decimal: Any, values: list[float], n_faults: int
+) -> None:
+    read_values, faults, notes = read(pl.Series(cells), kind="number", decimal=decimal)
+    assert (read_values, len(faults)) == (values, n_faults)
+    assert notes == (["t: x read with a decimal comma"] if decimal is None and not n_faults else [])
+
+
+def test_the_unit_of_times_is_said_and_can_be_set() -> None:
+    assert read(pl.Series([str(EPOCH * 1000)]), kind="time")[2] == ["t: x read as milliseconds since 1970"]
+    assert read(pl.Series([str(EPOCH * 1000)]), kind="time", time_format="unix")[2] == [
+        "t: x read as milliseconds since 1970"
+    ]
+    values, _, notes = read(pl.Series(["1000"]), kind="time", time_unit="milliseconds")
+    assert (values, notes) == ([datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)], [])
+
+
+def test_numbers_that_are_no_times_say_how_to_read_them() -> None:
+    _, (fault,), _ = read(pl.Series(["20240131"]), kind="time")
+    assert "is not a date, nor a number since 1970 of a year from 1980 to 2100. Set time_unit" in fault
+    assert "%Y%m%d" in fault
+
+
+def test_times_in_two_units_are_refused_by_the_setting() -> None:
+    with pytest.raises(DataError, match=r"column 'x': 2 cells look like .* Or set time_unit\."):
+        read(pl.Series([EPOCH, EPOCH, EPOCH * 1000, EPOCH * 1000]), kind="time")
+
+
+def test_a_year_that_python_has_not_is_a_fault() -> None:
+    stored = pl.Series([MOMENT, None]).dt.offset_by("9000y")
+    values, (fault,), _ = read(stored, kind="time")
+    assert values == [None]
+    assert "is not a date" in fault

@@ -1,0 +1,68 @@
+"""Numbers since 1970 are read in the unit that they count, and one late slip is not now."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from recsat.data.moments import far_ones, from_numbers, from_texts, latest, unit_of
+from recsat.errors import DataError
+
+MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
+SECONDS = 1_704_067_200
+
+
+@pytest.mark.parametrize(
+    ("factor", "unit"), [(1, "seconds"), (10**3, "milliseconds"), (10**6, "microseconds"), (10**9, "nanoseconds")]
+)
+def test_the_unit_is_the_one_of_plausible_years(factor: int, unit: str) -> None:
+    numbers = pl.Series([SECONDS * factor, (SECONDS - 86_400) * factor, None], dtype=pl.Float64)
+    assert unit_of(numbers) == unit
+    assert from_numbers(numbers, unit).to_list() == [MOMENT, MOMENT - timedelta(days=1), None]  # type: ignore[arg-type]
+
+
+def test_numbers_that_are_no_times_have_no_unit() -> None:
+    assert unit_of(pl.Series([1999.0, 2004.0])) is None
+    assert unit_of(pl.Series([20240131.0])) is None
+    assert unit_of(pl.Series([], dtype=pl.Float64)) is None
+
+
+def test_a_few_numbers_of_another_unit_are_faults_and_many_are_refused() -> None:
+    seconds, milliseconds = float(SECONDS), float(SECONDS) * 1000
+    few = pl.Series([seconds] * 95 + [milliseconds] * 5)
+    assert unit_of(few) == "seconds"
+    assert from_numbers(few, "seconds").null_count() == 5
+    with pytest.raises(DataError, match="60 cells look like seconds since 1970 and 40 like milliseconds"):
+        unit_of(pl.Series([seconds] * 60 + [milliseconds] * 40))
+
+
+def test_texts_that_are_no_date_are_null() -> None:
+    assert from_texts(pl.Series(["2024-01-01", "soon", None]), None).to_list() == [MOMENT, None, None]
+    assert from_texts(pl.Series(["01/01/2024", "13/13/2024"]), "%d/%m/%Y").to_list() == [MOMENT, None]
+
+
+def days(n: int) -> list[datetime]:
+    return [MOMENT + timedelta(days=day) for day in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("moments", "n"),
+    [
+        (days(400), 0),
+        ([*days(400), MOMENT + timedelta(days=5000)], 1),
+        ([*days(400), *[MOMENT + timedelta(days=5000)] * 2], 0),
+        ([*days(2000), *[MOMENT + timedelta(days=20_000)] * 2], 2),
+        ([*days(18), MOMENT + timedelta(days=5000)], 0),
+        ([*days(400), MOMENT + timedelta(days=420)], 0),
+    ],
+)
+def test_a_date_far_after_all_others_is_not_now(moments: list[datetime], n: int) -> None:
+    series = pl.Series(moments)
+    assert far_ones(series) == n
+    assert latest(series) == sorted(moments)[len(moments) - 1 - n]
+
+
+def test_without_a_moment_there_is_no_latest() -> None:
+    assert latest(pl.Series([None], dtype=pl.Datetime("us", "UTC"))) is None

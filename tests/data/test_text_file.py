@@ -1,0 +1,121 @@
+"""How a text file is written is looked for, and said; what cannot be known is refused with the setting's name."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from recsat.config.tables import TableSettings
+from recsat.data.columns import Column
+from recsat.data.reading import read_table
+from recsat.errors import DataError
+
+ITEMS = {"item_id": Column(), "title": Column()}
+RUSSIAN = "item_id,title\n1,Война и мир\n2,Анна Каренина\n3,Преступление и наказание\n4,Мастер и Маргарита\n"
+JAPANESE = "item_id,title\n1,千と千尋の神隠し\n2,となりのトトロ\n"
+
+
+def read(path: Path, content: bytes, **settings: object) -> tuple[list[tuple[object, ...]], list[str]]:
+    path.write_bytes(content)
+    notes: list[str] = []
+    rows, faults = read_table(path, ITEMS, TableSettings.model_validate(settings), notes)
+    assert faults.is_empty()
+    return rows.select("item_id", "title").rows(), notes
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "words"),
+    [
+        ("item_id;title\n1;A,B\n", "A,B", "semicolon-separated"),
+        ("item_id\ttitle\n1\tA,B\n", "A,B", "tab-separated"),
+        ("item_id|title\n1|A,B;C\n", "A,B;C", "pipe-separated"),
+        ("item_id::title\n1::A|B\n", "A|B", "'::'-separated"),
+        ("sep=;\nitem_id;title\n1;A\n", "A", "semicolon-separated"),
+        ("item_id,title\n1,A;B\n", "A;B", None),
+        ("item_id,title,from;to\n1,A,2;3\n", "A", None),
+        ('"item_id";"title"\n1;"A;B"\n', "A;B", "semicolon-separated"),
+        (" item_id , title \n1,A\n", "A", None),
+    ],
+)
+def test_the_separator_is_the_one_that_parts_the_names(
+    tmp_path: Path, text: str, expected: str, words: str | None
+) -> None:
+    rows, notes = read(tmp_path / "items.csv", text.encode())
+    assert rows == [("1", expected)]
+    assert notes == ([] if words is None else [f"items.csv: read as {words}"])
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "words"),
+    [
+        ("item_id,title\n1,café\n2,Señor\n", "latin-1", "Latin-1"),
+        ("item_id,title\n1,“it’s” – Œuvre\n", "cp1252", "Latin-1"),
+        ("item_id,title\n1,Příliš žluťoučký kůň\n2,Łódź\n", "cp1250", "cp1250"),
+        (RUSSIAN, "cp1251", "cp1251"),
+        (JAPANESE, "shift_jis", "cp932"),
+        (JAPANESE, "utf-16", "UTF-16"),
+        (JAPANESE, "utf-16-le", "UTF-16"),
+        (JAPANESE, "utf-8-sig", None),
+    ],
+)
+def test_an_encoding_is_known_by_its_text(tmp_path: Path, text: str, encoding: str, words: str | None) -> None:
+    rows, notes = read(tmp_path / "items.csv", text.encode(encoding))
+    assert rows == [tuple(line.split(",")) for line in text.splitlines()[1:]]
+    assert notes == ([] if words is None else [f"items.csv: read as {words}"])
+
+
+def test_an_encoding_far_down_a_large_file_is_known_too(tmp_path: Path) -> None:
+    text = "item_id,title\n" + "".join(f"{i},plain\n" for i in range(40_000)) + "x,Müller\n"
+    rows, _ = read(tmp_path / "items.csv", text.encode("latin-1"))
+    assert rows[-1] == ("x", "Müller")
+
+
+def test_separator_and_encoding_are_told_in_one_sentence_also_of_a_packed_file(tmp_path: Path) -> None:
+    rows, notes = read(tmp_path / "items.csv.gz", gzip.compress("item_id;title\n1;café\n".encode("latin-1")))
+    assert (rows, notes) == ([("1", "café")], ["items.csv.gz: read as semicolon-separated Latin-1"])
+
+
+def test_what_is_set_is_not_looked_for(tmp_path: Path) -> None:
+    assert read(tmp_path / "a.csv", "item_id;title\n1;й\n".encode("cp1251"), separator=";", encoding="cp1251")[0] == [
+        ("1", "й")
+    ]
+    assert read(tmp_path / "b.csv", b"item_id\ttitle\n1\tA\n", separator="tab")[0] == [("1", "A")]
+
+
+@pytest.mark.parametrize(
+    ("content", "settings", "message"),
+    [
+        (
+            "item_id,title\n1,Война\n".encode("cp1251"),
+            {},
+            r"not UTF-8, and which .* cp1251 \('Война'\).* Set encoding\.",
+        ),
+        (
+            "item_id,title\n1,é\n".encode("latin-1"),
+            {"encoding": "ascii"},
+            r"byte 16 cannot be read as ascii\. Set encoding",
+        ),
+        (
+            "item_id,title\n1,日本 café\n2,日".encode() + b"\xff\n",
+            {},
+            r"it is UTF-8 but for 1 places, the first at byte 34\.",
+        ),
+        (b"a,b;c\n1,2;3\n", {}, r"the cells may be parted by ',' or ';'\. Set separator\."),
+        (b"item_id,title,title\n1,A,B\n", {}, r"row 1: column 'title' is there 2 times"),
+    ],
+)
+def test_what_cannot_be_known_is_refused_in_one_line(
+    tmp_path: Path, content: bytes, settings: dict[str, str], message: str
+) -> None:
+    with pytest.raises(DataError, match=message) as error:
+        read(tmp_path / "items.csv", content, **settings)
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_without_a_header_has_columns_by_number(tmp_path: Path) -> None:
+    columns = {"item_id": "column_2", "title": "column_1"}
+    rows, notes = read(tmp_path / "items.csv", b"A,1\nB,2\n", columns=columns)
+    assert rows == [("1", "A"), ("2", "B")]
+    assert notes == ["items.csv: read as without a header"]
