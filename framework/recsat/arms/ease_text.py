@@ -71,7 +71,7 @@ class EaseText(ItemItemRecommender):
         P = inverse(gram + (self.l2 + self.prior) * torch.eye(len(gram), dtype=gram.dtype))
         B = self.prior * times_text_weights(P, E, self.text_l2) - (self.l2 + self.prior) * P
         B.diagonal().add_(1.0)  # P G = I - (λ + β) P spares a product
-        self.weights = without_own(B, P).to(torch.float32)
+        self.weights = without_own(B, P).to(torch.float32).contiguous()  # rows are gathered
         return self
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from recsat.arms.linear.padded import PADDING
 from recsat.contract.arm import Recommender
 from recsat.contract.interactions import UserBatch
+from recsat.lists.reasons import reasons_of
 from recsat.lists.request import Request
 from recsat.lists.select import top_k
 
@@ -68,7 +69,7 @@ def _reason_codes(
     fallback: Recommender, batch: UserBatch, spare: NDArray[np.int64], known: NDArray[np.bool_]
 ) -> NDArray[np.str_]:
     """Reason codes of the fallback's items, (B, k): its own, or for plain popularity why it was needed."""
-    codes = fallback.explain(batch, spare).code
+    codes = reasons_of(fallback, batch, spare).code
     needed = np.where(known, "filled", "no-history")[:, None]
     return np.where(np.isin(codes, ("popular", "new")), needed, codes)
 
