@@ -74,6 +74,7 @@ def test_lists_and_likes_of_others_do_not_count() -> None:
         (lists_of(u="ab"), ["u", "u"], "comes twice"),
         (lists_of(u="ab"), ["u", "v"], "'v' has no relevant item"),
         (lists_of(u="aa"), ["u"], "item_id 'a' twice"),
+        (lists_of(u="aba"), ["u"], "item_id 'a' twice"),
         (pl.DataFrame({"user_id": ["u", "u"], "item_id": ["a", "b"], "rank": [1, 1]}), ["u"], "rank 1 twice"),
         (pl.DataFrame({"user_id": ["u"], "item_id": ["a"], "rank": [0]}), ["u"], "below 1"),
         (
@@ -85,7 +86,7 @@ def test_lists_and_likes_of_others_do_not_count() -> None:
 )
 def test_tables_that_would_give_wrong_numbers_are_refused(lists: pl.DataFrame, users: list[str], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        acc.ndcg(lists, pairs_of(u="a"), pl.Series(users), k=2)
+        acc.ndcg(lists, pairs_of(u="a"), pl.Series(users), k=3)
 
 
 def random_tables(seed: int, n_users: int, n_items: int, k: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.Series]:
