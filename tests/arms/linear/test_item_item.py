@@ -45,3 +45,14 @@ def test_sparse_weights_are_explained_as_dense_ones() -> None:
     assert (reasons[0].item >= 0).any()
     np.testing.assert_array_equal(reasons[0].item, reasons[1].item)
     np.testing.assert_array_equal(reasons[0].code, reasons[1].code)
+
+
+def test_what_the_items_of_a_history_add_sums_to_the_score() -> None:
+    arm = Ease()
+    arm.weights = torch.randn(40, 40, generator=torch.Generator().manual_seed(1))
+    liked = history()
+    liked.data[:] = 1
+    users = UserBatch([str(i) for i in range(12)], liked)
+    items = np.random.default_rng(2).integers(0, 40, (12, 6))
+    scores = arm.score(users).gather(1, torch.from_numpy(items))
+    torch.testing.assert_close(arm.losses(users, items).sum(dim=1), scores, rtol=1e-4, atol=1e-5)
