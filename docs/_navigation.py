@@ -11,7 +11,7 @@ def on_nav(nav: Any, **_: Any) -> Any:
     """Hook of mkdocs: the same navigation, with :data:`FIRST` before what stands beside it and its section before the other sections."""
     for section in [item for item in nav.items if item.is_section]:
         section.children.sort(key=lambda page: getattr(getattr(page, "file", None), "src_uri", "") != FIRST)
-    nav.items.sort(key=lambda item: (item.is_section, _has_first(item) is False))
+    nav.items.sort(key=lambda item: (item.is_section, item.title == "Decisions", _has_first(item) is False))
     return nav
 
 

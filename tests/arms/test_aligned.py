@@ -110,3 +110,11 @@ def test_the_unit_of_the_ridge_is_the_mean_of_the_products_of_eigenvalues(blocks
     moments = AlignedText().moments(blocks)
     products = np.outer(np.linalg.eigvalsh(moments.users), np.linalg.eigvalsh(moments.items))
     assert moments.unit == pytest.approx(products.mean())
+
+
+def test_what_the_items_of_a_history_add_sums_to_the_score(blocks: TrainingData) -> None:
+    arm = AlignedText().fit(blocks)
+    arm.mapping = np.random.default_rng(0).standard_normal(arm.mapping.shape).astype(np.float32)  # not symmetric
+    items = np.random.default_rng(1).integers(0, len(blocks.catalogue), (len(blocks.users), 4))
+    scores = arm.score(blocks.users).gather(1, torch.from_numpy(items))
+    torch.testing.assert_close(arm.losses(blocks.users, items).sum(dim=1), scores, rtol=1e-4, atol=1e-4)

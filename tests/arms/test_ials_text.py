@@ -13,10 +13,10 @@ from torch import Tensor
 from recsat.arms.ials_text import (
     EVENT_BUDGET,
     IalsText,
-    _blocks_of_like_length,
     _solved_by_events,
     _solved_by_factors,
 )
+from recsat.arms.linear.padded import blocks_of_like_length
 from recsat.contract.interactions import TrainingData
 
 
@@ -73,7 +73,7 @@ def test_every_row_is_solved_in_one_block_within_the_budget() -> None:
     indptr = np.concatenate([[0], np.cumsum(lengths)])
     indices = np.concatenate([np.arange(n) for n in lengths])
     events = csr_array((np.ones(len(indices)), indices, indptr), shape=(len(lengths), EVENT_BUDGET + 5))
-    row_blocks = list(_blocks_of_like_length(events))
+    row_blocks = list(blocks_of_like_length(events, EVENT_BUDGET))
     assert sorted(np.concatenate(row_blocks).tolist()) == list(range(len(lengths)))
     assert all(len(rows) == 1 or len(rows) * lengths[rows].max() <= EVENT_BUDGET for rows in row_blocks)
 

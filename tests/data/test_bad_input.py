@@ -96,7 +96,7 @@ def test_damaged_text_files_are_read_or_refused_in_a_few_lines(
             (tmp_path / f"{name}.csv").write_bytes(content.encode(encoding, errors="replace"))
         outcomes.append(read(plugins, domain, tmp_path, way))
     assert all(len(outcome.splitlines()) <= 25 for outcome in outcomes)
-    assert "read" in outcomes
+    assert way == "raise" or "read" in outcomes
     assert any(outcome != "read" for outcome in outcomes)
 
 

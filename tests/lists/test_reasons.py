@@ -5,9 +5,16 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
+import torch
+from scipy.sparse import csr_array
 
+from recsat.arms.aligned import AlignedText
+from recsat.arms.ease import Ease
+from recsat.contract.interactions import UserBatch
 from recsat.contract.reasons import DEFAULT_REASONS, unknown_placeholders
-from recsat.lists.reasons import sentences_of
+from recsat.lists import reasons
+from recsat.lists.reasons import reasons_of, sentences_of
+from recsat.testing import worlds
 
 TITLES = pl.Series(["Heat", "{topic}", None])
 TEMPLATES = {
@@ -97,3 +104,41 @@ def test_numbers_are_said_in_words_and_nothing_where_there_are_none() -> None:
         "liked by 3 people in the last 7 days; nothing is known of your taste yet",
         "recent",
     ]
+
+
+def users_of_lengths(lengths: list[int], n_items: int) -> UserBatch:
+    """Users who like as many items as that, drawn at random."""
+    dice = np.random.default_rng(5)
+    liked = np.zeros((len(lengths), n_items), dtype=np.float32)
+    for user, length in enumerate(lengths):
+        liked[user, dice.permutation(n_items)[:length]] = 1
+    return UserBatch([f"u{user}" for user in range(len(lengths))], csr_array(liked))
+
+
+@pytest.mark.parametrize("arm", [Ease(l2=5.0), AlignedText()])
+def test_reasons_are_those_of_each_user_alone(monkeypatch: pytest.MonkeyPatch, arm: Ease | AlignedText) -> None:
+    data = worlds.taste_groups()
+    arm.fit(data)
+    n_items = len(data.catalogue)
+    users = users_of_lengths([3, 0, n_items, 2, 9, 4], n_items)
+    items = np.random.default_rng(1).integers(-1, n_items, (6, 5))
+    monkeypatch.setattr(reasons, "HISTORY_BUDGET", 20)
+    together = reasons_of(arm, users, items)
+    for user in range(6):
+        alone = arm.explain(users.take(slice(user, user + 1)), items[user : user + 1])
+        assert together.item[user].tolist() == alone.item[0].tolist()
+        assert together.code[user].tolist() == alone.code[0].tolist()
+    assert len({tuple(row) for row in together.item.tolist()}) > 3
+
+
+def test_one_long_history_does_not_pad_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    arm = Ease(l2=5.0)
+    arm.weights = torch.zeros(3_000, 3_000)
+    padded: list[int] = []
+    explain = arm.explain
+    monkeypatch.setattr(
+        arm, "explain", lambda users, items: padded.append(len(users) * users.lengths.max()) or explain(users, items)
+    )
+    reasons_of(arm, users_of_lengths([20] * 100 + [2_500] + [20] * 100, 3_000), np.zeros((201, 10), dtype=np.int64))
+    assert max(padded) <= reasons.HISTORY_BUDGET
+    assert sum(padded) < 2 * (200 * 20 + 2_500)

@@ -74,6 +74,7 @@ def test_lists_and_likes_of_others_do_not_count() -> None:
         (lists_of(u="ab"), ["u", "u"], "comes twice"),
         (lists_of(u="ab"), ["u", "v"], "'v' has no relevant item"),
         (lists_of(u="aa"), ["u"], "item_id 'a' twice"),
+        (lists_of(u="aba"), ["u"], "item_id 'a' twice"),
         (pl.DataFrame({"user_id": ["u", "u"], "item_id": ["a", "b"], "rank": [1, 1]}), ["u"], "rank 1 twice"),
         (pl.DataFrame({"user_id": ["u"], "item_id": ["a"], "rank": [0]}), ["u"], "below 1"),
         (
@@ -85,7 +86,7 @@ def test_lists_and_likes_of_others_do_not_count() -> None:
 )
 def test_tables_that_would_give_wrong_numbers_are_refused(lists: pl.DataFrame, users: list[str], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        acc.ndcg(lists, pairs_of(u="a"), pl.Series(users), k=2)
+        acc.ndcg(lists, pairs_of(u="a"), pl.Series(users), k=3)
 
 
 def random_tables(seed: int, n_users: int, n_items: int, k: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.Series]:
@@ -155,3 +156,37 @@ def test_one_join_serves_every_measure() -> None:
     hits = acc.find_hits(lists, relevant, users, k=4)
     for name, alone in NAMES.items():
         assert np.allclose(acc.ACCURACY[name](hits), alone(lists, relevant, users, k=4)["value"].to_numpy())
+
+
+def by_sets(lists: pl.DataFrame, relevant: pl.DataFrame, users: pl.Series, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The hits and the number of relevant items, one pair after the other."""
+    liked = {user: {item for owner, item in relevant.rows() if owner == user} for user in users}
+    at = np.zeros((len(users), k), dtype=bool)
+    for row, user in enumerate(users):
+        for owner, item, rank in lists.rows():
+            if owner == user and rank <= k:
+                at[row, rank - 1] = item in liked[user]
+    return at, np.array([len(liked[user]) for user in users])
+
+
+@pytest.mark.parametrize("collide", [False, True])
+def test_hits_are_those_of_sets_also_where_hashes_collide(monkeypatch: pytest.MonkeyPatch, collide: bool) -> None:
+    lists, relevant, users = random_tables(2, 30, 12, 6)
+    lists = lists.sample(fraction=0.8, shuffle=True, seed=1)  # short lists, users in no order
+    relevant = pl.concat([relevant, relevant.head(20)]).sample(fraction=1, shuffle=True, seed=2)
+    if collide:
+        monkeypatch.setattr(acc._Pairs, "hashes", property(lambda pairs: np.zeros(len(pairs.rows), dtype=np.uint64)))
+    judged = users.sample(20, seed=3)
+    hits = acc.find_hits(lists, relevant, judged, k=4)
+    at, n_relevant = by_sets(lists, relevant, judged, 4)
+    assert 0 < at.sum() < at.size
+    np.testing.assert_array_equal(hits.at, at)
+    np.testing.assert_array_equal(hits.n_relevant, n_relevant)
+
+
+def test_average_precision_is_the_mean_of_the_precisions_at_hits() -> None:
+    at = np.random.default_rng(0).random((50, 7)) < 0.4
+    at[3] = False
+    hits = acc.Hits(pl.Series([str(i) for i in range(50)]), at, np.full(50, 9))
+    by_place = (at * np.cumsum(at, axis=1) / np.arange(1, 8)).sum(axis=1) / 7
+    np.testing.assert_allclose(acc.average_precision_of(hits), by_place, rtol=1e-12)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import torch
 
 from recsat import RunConfig
 from recsat.measure.accuracy import ndcg
@@ -16,6 +17,7 @@ from recsat.plugins import load_plugins
 from recsat.result.model import Result
 from recsat.run import execute
 from recsat.run.meter import MIB, Meter
+from recsat.run.stage import Stage, StageContext, StageCounts
 from recsat.stages import PIPELINE
 
 
@@ -103,3 +105,18 @@ def test_the_meter_sees_memory_that_is_given_back_before_the_end() -> None:
         time.sleep(0.2)
         del block
     assert meter.peak_mib > before.peak_mib + 150
+
+
+def test_a_stage_computes_with_the_threads_of_its_run(small_run_config: RunConfig) -> None:
+    n_threads: list[int] = []
+
+    def work(context: StageContext) -> StageCounts:
+        n_threads.append(torch.get_num_threads())
+        return StageCounts()
+
+    before = torch.get_num_threads()
+    for threads in (1, 2):
+        config = small_run_config.model_copy(update={"threads": threads})
+        execute(config, load_plugins(["content"]), stages=[Stage("counting", work)])
+    assert n_threads == [1, 2]
+    assert torch.get_num_threads() == before

@@ -51,6 +51,7 @@ def test_what_decides_changes_the_hash(changes: dict[str, object]) -> None:
         {"measure": {"n_sample_users": 0}},
         {"encoder": {"device": "cpu"}},
         {"cache_dir": "x"},
+        {"threads": 3},
         {"home": "there"},
         {"report": {"language": "zh"}},
     ],

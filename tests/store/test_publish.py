@@ -249,13 +249,17 @@ def test_ids_that_occur_twice_and_tables_of_unequal_length_are_refused_before_an
     assert collections(store, name) == set()
 
 
-def test_a_recall_below_the_bar_leaves_a_collection_that_is_not_ready(store: VectorStore, name: str) -> None:
-    with pytest.raises(StoreError, match=r"recall@100 against exact search is 1\.000, below 1\.01; it is not used"):
-        publish(store, name, **arguments(), checks=Checks(minimum_recall=1.01))  # no search can reach it
-    [collection] = collections(store, name)
-    with pytest.raises(StoreError, match="is not complete"):
-        promote(store, name, collection)
-    assert publish(store, name, **arguments()) == Published(collection, N, n_new=0, n_reused=N, recall=1.0)
+def test_a_recall_below_the_bar_is_a_warning_and_the_collection_is_searched_exactly_ever_after(
+    store: VectorStore, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = publish(store, name, **arguments(), checks=Checks(minimum_recall=1.01))  # no search can reach it
+    assert "recall@100 of its graphs against exact search is 1.000, below 1.01; it is searched exactly" in caplog.text
+    assert (first.recall, first.exact) == (1.0, True)
+    again = publish(store, name, **arguments())
+    assert again == Published(first.collection, N, n_new=0, n_reused=N, recall=None, exact=True)
+    promote(store, name, first.collection)
+    changed = publish(store, name, **with_new_titles([1], arguments()))
+    assert not changed.exact  # a copy of it is judged by itself
 
 
 def test_vectors_that_are_not_finite_are_named(store: VectorStore, name: str) -> None:

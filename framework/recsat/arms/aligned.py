@@ -108,7 +108,8 @@ class AlignedText(SavedByAttributes):
         The score is their sum, so it loses as much without h.
         """
         E, M = torch.from_numpy(self.item_vectors), torch.from_numpy(self.mapping)
-        return (factors_of(users.history, E) @ M) @ E[torch.from_numpy(items).clamp(min=0)].mT
+        listed = E[torch.from_numpy(items).clamp(min=0)] @ M.T  # of a list are fewer than of a history
+        return factors_of(users.history, E) @ listed.mT
 
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
         """The history item with the largest share of the score."""

@@ -66,6 +66,7 @@ class EaseText(ItemItemRecommender):
         E = item_vectors(train, self.text_vectors, "ease-text", self.words_share)
         gram = gram_of(train, self.length_power, self.session_share, self.session_seconds)
         self.weights = drawn_towards_texts(gram, self.l2, self.prior, E, self.text_l2).to(torch.float32)
+        self.weights = self.weights.contiguous()  # rows are gathered
         return self
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Self
 
 import numpy as np
@@ -14,7 +13,7 @@ from torch import Tensor
 from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.inner_products import Representation, inner_products, item_vectors, text_vectors_name
 from recsat.arms.linear.leave_one_out import contributions_of_least_squares
-from recsat.arms.linear.padded import factors_of, reasons_by
+from recsat.arms.linear.padded import blocks_of_like_length, factors_of, reasons_by
 from recsat.contract.arm import Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 
@@ -93,7 +92,7 @@ class IalsText(SavedByAttributes):
         base = gram + self.regularisation * torch.eye(self.factors)
         inverse = torch.cholesky_inverse(torch.linalg.cholesky(base))
         solved = torch.empty(events.shape[0], self.factors)
-        for rows in _blocks_of_like_length(events):
+        for rows in blocks_of_like_length(events, EVENT_BUDGET):
             of_rows = factors_of(events[rows], other)
             right = self.alpha * of_rows.sum(dim=1)
             if prior is not None:
@@ -145,15 +144,3 @@ def _solved_by_events(inverse: Tensor, weight: float, of_rows: Tensor, right: Te
     seen = spread @ right[:, :, None]
     inner = torch.cholesky_solve(seen, torch.linalg.cholesky(system))
     return (right - weight * (of_rows.mT @ inner)[:, :, 0]) @ inverse
-
-
-def _blocks_of_like_length(events: csr_array) -> Iterator[NDArray[np.int64]]:
-    """Row numbers in blocks, shortest rows first, each block padded to at most :data:`EVENT_BUDGET` events, or one row."""
-    lengths = np.diff(events.indptr)
-    order = np.argsort(lengths, kind="stable")
-    start = 0
-    while start < len(order):
-        widths = lengths[order[start : start + EVENT_BUDGET]].clip(min=8)
-        fits = int(np.searchsorted(widths * np.arange(1, len(widths) + 1), EVENT_BUDGET, side="right"))
-        yield order[start : start + max(1, fits)]
-        start += max(1, fits)

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from recsat.arms.ease_text import inverse
 from recsat.arms.linear.inner_products import Representation, item_vectors, text_vectors_name
-from recsat.arms.linear.item_item import ItemItemRecommender
+from recsat.arms.linear.item_item import ItemItemRecommender, history_times
 from recsat.arms.linear.order import before_and_after, decayed, moments_of
-from recsat.arms.linear.padded import PADDING, at_candidates, dense, padded_rows
+from recsat.arms.linear.padded import PADDING, at_candidates, padded_rows
 from recsat.contract.interactions import TrainingData, UserBatch
 
 
@@ -76,12 +76,12 @@ class LinearOrder(ItemItemRecommender):
                 C, item_vectors(train, self.text_vectors, "linear-order", self.words_share), self.text_l2, self.prior
             )
         A.diagonal().add_(self.l2 + self.prior)
-        self.weights = torch.cholesky_solve(C, torch.linalg.cholesky(A))
+        self.weights = torch.cholesky_solve(C, torch.linalg.cholesky(A)).contiguous()  # rows are gathered
         return self
 
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
         moments = moments_of(users.history, users.times)
-        scores = dense(decayed(users.history, moments, self.history_decay)) @ self.weights
+        scores = history_times(decayed(users.history, moments, self.history_decay), self.weights)
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
 
     def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:

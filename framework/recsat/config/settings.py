@@ -359,6 +359,11 @@ class RunConfig(Settings):
         default_factory=PromoteSettings, description="What `recsat promote` asks of the run's model."
     )
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(42, description="Seed of everything random.")
+    threads: int | None = Field(
+        None,
+        ge=1,
+        description="Processor threads of a stage. Empty: OMP_NUM_THREADS, else half of the cores; all of them on a machine that does nothing else.",
+    )
     home: str | None = Field(
         None,
         min_length=1,

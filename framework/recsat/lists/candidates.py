@@ -22,6 +22,8 @@ class StoreRetriever:
     collection: str
     index: ItemIndex
     ef: int
+    exact: bool = False
+    """Whether the collection's graphs are passed by; see :class:`recsat.store.Published`."""
 
     def candidates(
         self, queries: Mapping[str, NDArray[np.float32]], limit: int, plan: FilterPlan, rows: slice
@@ -40,6 +42,7 @@ class StoreRetriever:
             exclude=plan.excluded[rows],
             allow=None if plan.allowed is None else plan.allowed[rows],
             ef=self.ef,
+            exact=self.exact,
         )
         return [hits[vector].items for vector in queries]
 

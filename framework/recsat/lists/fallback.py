@@ -13,6 +13,7 @@ from torch import Tensor
 from recsat.arms.linear.padded import PADDING
 from recsat.contract.arm import Reasons, Recommender
 from recsat.contract.interactions import UserBatch
+from recsat.lists.reasons import reasons_of
 from recsat.lists.request import Request
 from recsat.lists.select import top_k
 
@@ -46,7 +47,7 @@ def filled_by(
     ``known`` (B,) says who has a history: for the others, and for lists that end short, the reason is another.
     """
     spare = _spare(fallback, batch, lists.items, permitted, request, generator)
-    reasons = fallback.explain(batch, spare)
+    reasons = reasons_of(fallback, batch, spare)
     return _filled(lists, spare, replace(reasons, code=_reason_codes(reasons.code, known)))
 
 

@@ -20,9 +20,9 @@ from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.lists.fallback import Lists, filled_by
 from recsat.lists.filters import FilterPlan
 from recsat.lists.fusion import reciprocal_rank_fusion
-from recsat.lists.reasons import sentences_of
+from recsat.lists.reasons import reasons_of, sentences_of
 from recsat.lists.request import Request, Retriever
-from recsat.lists.returned import checked_places, checked_reasons
+from recsat.lists.returned import checked_places
 from recsat.lists.select import top_k
 from recsat.lists.shortlist import items_at, permitted_scores, shortlist, user_blocks
 from recsat.lists.topics import CatalogueTopics, catalogue_topics
@@ -252,7 +252,7 @@ def _overlap(exact: Tensor, candidates: Tensor) -> Tensor:
 def _explained(recommender: Recommender, batch: UserBatch, listed: Tensor, scores: Tensor, request: Request) -> Lists:
     items = listed.cpu().numpy()
     if request.explain:
-        reasons = checked_reasons(recommender, recommender.explain(batch, items), items)
+        reasons = reasons_of(recommender, batch, items)
     else:
         reasons = Reasons(np.full(items.shape, ""), np.full(items.shape, PADDING, dtype=np.int64))
     nothing = np.zeros(items.shape, dtype=np.int64)

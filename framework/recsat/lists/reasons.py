@@ -8,7 +8,42 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsat.arms.linear.padded import blocks_of_like_length
+from recsat.contract.arm import Reasons, Recommender
+from recsat.contract.interactions import UserBatch
 from recsat.contract.reasons import DEFAULT_REASONS, SLOT
+from recsat.lists.returned import checked_reasons
+
+HISTORY_BUDGET = 2**13
+"""Padded history places of the users whose reasons are looked for at once."""
+
+
+def reasons_of(recommender: Recommender, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
+    """``recommender.explain`` of users with histories of like length together: arms pad them to the longest, which may be a hundred times the rest."""
+    blocks = list(blocks_of_like_length(users.history, HISTORY_BUDGET))
+    if len(blocks) <= 1:
+        return checked_reasons(recommender, recommender.explain(users, items), items)
+    parts = [
+        checked_reasons(recommender, recommender.explain(users.take(rows), items[rows]), items[rows]) for rows in blocks
+    ]
+    back = np.argsort(np.concatenate(blocks))
+    return Reasons(
+        code=np.concatenate([part.code for part in parts])[back],
+        item=np.concatenate([part.item for part in parts])[back],
+        n=_joined([part.n for part in parts], items.shape, back),
+        days=_joined([part.days for part in parts], items.shape, back),
+    )
+
+
+def _joined(
+    parts: list[NDArray[np.int64] | None], shape: tuple[int, ...], back: NDArray[np.int64]
+) -> NDArray[np.int64] | None:
+    counted = [part for part in parts if part is not None]
+    if not counted:
+        return None
+    assert len(counted) == len(parts), "an arm counts people for all users or for none"
+    joined: NDArray[np.int64] = np.concatenate(counted)[back].reshape(shape)
+    return joined
 
 
 def sentences_of(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -53,21 +54,17 @@ def find_hits(lists: pl.DataFrame, relevant: pl.DataFrame, users: pl.Series, *, 
     Raises DataError where a judged user comes twice or has no relevant item, and where a list has an item or a rank twice
     or a rank below 1.
     """
-    order = pl.LazyFrame({"user_id": users.cast(pl.String), "row": np.arange(len(users), dtype=np.int64)})
-    listed = (
-        lists.lazy()
-        .filter((pl.col("rank") <= k) | pl.col("rank").is_null())
-        .select("user_id", "item_id", "rank")
-        .join(order, on="user_id")
-        .collect()
-    )
-    relevant_pairs = relevant.lazy().select("user_id", "item_id").unique().join(order, on="user_id")
-    n_relevant = np.bincount(relevant_pairs.select("row").collect()["row"].to_numpy(), minlength=len(users))
-    _check_tables(listed, users, n_relevant)
-    hits = listed.lazy().join(relevant_pairs, on=["user_id", "item_id"], how="semi").collect()
+    users = users.rename("user_id").cast(pl.String)
+    _check_distinct(users)
+    liked = _unique(_pairs(relevant, users))
+    n_relevant = np.bincount(liked.rows, minlength=len(users))
+    _check_relevant(users, n_relevant)
+    listed = _pairs(lists, users, k=k)
+    _check_listed(listed, users, k)
     at = np.zeros((len(users), k), dtype=np.bool_)
-    at[hits["row"].to_numpy(), hits["rank"].to_numpy() - 1] = True
-    return Hits(users.rename("user_id").cast(pl.String), at, n_relevant)
+    hits = _places_in(listed, liked)
+    at[listed.rows[hits], listed.ranks[hits] - 1] = True
+    return Hits(users, at, n_relevant)
 
 
 def precision_of(hits: Hits) -> Values:
@@ -89,9 +86,11 @@ def ndcg_of(hits: Hits) -> Values:
 
 def average_precision_of(hits: Hits) -> Values:
     r""":math:`\frac1{\min(|R|, k)} \sum_{i \le k} \mathrm{rel}(i) \cdot \mathrm{P}@i`."""
-    gains = hits.gains
-    precision_at = np.cumsum(gains, axis=1) / np.arange(1, hits.k + 1)
-    return np.asarray((gains * precision_at).sum(axis=1) / np.minimum(hits.n_relevant, hits.k), dtype=np.float64)
+    rows, places = hits.at.nonzero()  # hits are few beside places
+    first = np.searchsorted(rows, np.arange(len(hits.at)))
+    precision_at = (np.arange(1, len(rows) + 1) - first[rows]) / (places + 1)
+    sums = np.bincount(rows, weights=precision_at, minlength=len(hits.at))
+    return np.asarray(sums / np.minimum(hits.n_relevant, hits.k), dtype=np.float64)
 
 
 def reciprocal_rank_of(hits: Hits) -> Values:
@@ -214,19 +213,93 @@ def _measured(
     return hits.table(measure(hits))
 
 
-def _check_tables(listed: pl.DataFrame, users: pl.Series, n_relevant: NDArray[np.int64]) -> None:
+@dataclass(frozen=True)
+class _Pairs:
+    """Pairs of a judged user, by row, and an item; ``ranks`` are those of lists."""
+
+    rows: NDArray[np.int64]
+    items: pl.Series
+    ranks: NDArray[np.int64]
+
+    @cached_property
+    def hashes(self) -> NDArray[np.uint64]:
+        """Equal where pairs are; different pairs may, very rarely, share one."""
+        of_items: NDArray[np.uint64] = self.items.hash().to_numpy()
+        return of_items ^ (self.rows.astype(np.uint64) * _ODD)
+
+    @property
+    def table(self) -> pl.DataFrame:
+        """(row, item_id, rank)."""
+        return pl.DataFrame({"row": self.rows, "item_id": self.items, "rank": self.ranks})
+
+    def take(self, places: NDArray[np.int64]) -> _Pairs:
+        """The pairs at ``places``."""
+        return _Pairs(self.rows[places], self.items.gather(places), self.ranks[places])
+
+
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+"""2⁶⁴ over the golden ratio (Knuth, TAOCP 3, section 6.4): spreads rows over the high bits."""
+
+
+def _pairs(table: pl.DataFrame, users: pl.Series, *, k: int | None = None) -> _Pairs:
+    """The rows of ``table`` of judged users; with ``k``, of lists up to that rank, a missing one as 0."""
+    # Rows of one user mostly stand together: each run of them is looked up once.
+    runs = table["user_id"].cast(pl.String).rle().struct.unnest()
+    order = pl.DataFrame({"value": users, "row": np.arange(len(users), dtype=np.int64)})
+    of_runs = runs.join(order, on="value", how="left", maintain_order="left")["row"].fill_null(-1).to_numpy()
+    rows = np.repeat(of_runs, runs["len"].to_numpy())
+    ranks = np.zeros_like(rows) if k is None else table["rank"].cast(pl.Int64).fill_null(0).to_numpy()
+    pairs = _Pairs(rows, table["item_id"].cast(pl.String), ranks)
+    judged = rows >= 0 if k is None else (rows >= 0) & (ranks <= k)
+    return pairs if judged.all() else pairs.take(np.flatnonzero(judged))
+
+
+def _unique(pairs: _Pairs) -> _Pairs:
+    hashes = np.sort(pairs.hashes)
+    if not (hashes[1:] == hashes[:-1]).any():
+        return pairs
+    first = pairs.table.with_row_index("place").unique(["row", "item_id"], keep="first")["place"]
+    return pairs.take(first.to_numpy().astype(np.int64))
+
+
+def _places_in(pairs: _Pairs, others: _Pairs) -> NDArray[np.int64]:
+    """Which of ``pairs`` are among ``others``. A table of hashes (Bloom, CACM 1970) leaves the join few that are not."""
+    bits = max(10, int(8 * len(others.rows)).bit_length())
+    shift = np.uint64(64 - bits)
+    is_hash = np.zeros(1 << bits, dtype=np.bool_)
+    is_hash[others.hashes >> shift] = True
+    likely = np.flatnonzero(is_hash[pairs.hashes >> shift])
+    table = pairs.take(likely).table.with_columns(place=likely)
+    return table.join(others.table, on=["row", "item_id"], how="semi")["place"].to_numpy()
+
+
+def _check_distinct(users: pl.Series) -> None:
     if users.n_unique() != len(users):
         twice = users.filter(users.is_duplicated())[0]
         raise DataError(f"users: {twice!r} comes twice. Give every judged user once.")
+
+
+def _check_relevant(users: pl.Series, n_relevant: NDArray[np.int64]) -> None:
     if len(users) and n_relevant.min() == 0:
         raise DataError(
             f"users: {users[int(n_relevant.argmin())]!r} has no relevant item, so accuracy is not defined for them. "
             "Judge users with at least one liked item in the held-out part."
         )
-    if listed["rank"].null_count() or (listed.height and listed.select(pl.col("rank").min() < 1).item()):
+
+
+def _check_listed(listed: _Pairs, users: pl.Series, k: int) -> None:
+    if listed.ranks.min(initial=1) < 1:
         raise DataError("lists: a rank is missing or below 1. Ranks count from 1, the first place of a list.")
+    cells = listed.rows * k + listed.ranks - 1
+    hashes = np.tile(np.arange(k, dtype=np.uint64), (len(users), 1))  # empty places differ from each other
+    hashes.reshape(-1)[cells] = listed.hashes
+    hashes.sort(axis=1)
+    if (hashes[:, 1:] != hashes[:, :-1]).all() and np.bincount(cells).max(initial=0) <= 1:
+        return
     for key in ("item_id", "rank"):
-        doubled = listed.filter(pl.struct("row", key).is_duplicated())
+        doubled = listed.table.filter(pl.struct("row", key).is_duplicated())
         if doubled.height:
-            user, value = doubled.select("user_id", key).row(0)
-            raise DataError(f"lists: user {user!r} has {key} {value!r} twice. A list holds an item, and a rank, once.")
+            row, value = doubled.select("row", key).row(0)
+            raise DataError(
+                f"lists: user {users[row]!r} has {key} {value!r} twice. A list holds an item, and a rank, once."
+            )

@@ -18,6 +18,7 @@ from recsat.run.input import write_input
 from recsat.run.meter import Meter
 from recsat.run.progress import LogProgress, Progress
 from recsat.run.stage import Stage, StageContext
+from recsat.run.threads import computing_with
 
 
 def run_stage(folder: RunFolder, stage: Stage, plugins: Plugins, progress: Progress | None = None) -> StageCost:
@@ -29,7 +30,7 @@ def run_stage(folder: RunFolder, stage: Stage, plugins: Plugins, progress: Progr
     observers.recsat_before_stage(stage=stage.name, folder=folder.path, config=config)
     progress.stage(stage.name)
     try:
-        with Meter() as meter:
+        with computing_with(config.threads), Meter() as meter:
             outcome = stage.work(context)
     except BaseException as error:
         observers.recsat_on_run_error(stage=stage.name, folder=folder.path, config=config, error=error)

@@ -130,7 +130,7 @@ def retriever_of(context: StageContext, shared: StoreRetriever, recommender: Rec
     if not arm_vectors:
         return shared
     published, _ = publish_items(context, shared.store, arm_vectors=arm_vectors)
-    return replace(shared, collection=published.collection)
+    return replace(shared, collection=published.collection, exact=published.exact)
 
 
 @contextmanager
@@ -140,4 +140,4 @@ def opened_retriever(context: StageContext) -> Iterator[StoreRetriever]:
     with open_store(config.store, config.store.directory) as store:
         published, item_index = publish_items(context, store)
         store.rest()
-        yield StoreRetriever(store, published.collection, item_index, config.store.hnsw_ef)
+        yield StoreRetriever(store, published.collection, item_index, config.store.hnsw_ef, published.exact)

@@ -37,6 +37,7 @@ UNBOUND: Final[Mapping[str, Any]] = {
     "cache_dir": True,
     "report": True,
     "series": True,
+    "threads": True,
     "alerts": True,
     "measure": {"plan", "n_sample_users", "curves", "curve_arm"},
     "rank": {"device", "user_block"},

@@ -287,7 +287,7 @@ class EdgeStore(Opened):
         collection = self._collection(name)
         rows, n = checks.check_queries(queries, limit, f"collection {name!r}", collection.shape.vectors)
         wheres = checks.filter_rows(where, n, f"collection {name!r}")
-        small = edge.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
+        small = edge.QuantizationSearchParams(ignore=exact, rescore=True, oversampling=OVERSAMPLING)
         quantization = small if self.layout.quantisation == "int8" else None
         params = edge.SearchParams(hnsw_ef=ef, exact=exact, quantization=quantization)
         with collection.lock, self._shards.refusals(name):

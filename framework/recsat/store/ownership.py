@@ -24,7 +24,7 @@ class Mark:
     """Said of a collection in its metadata. ``name``: the one that it was made under, so that a copy does not pass for its source.
 
     ``encoder`` and ``mean`` say where its vectors come from (see :mod:`recsat.store.frozen`); ``ready``: every point is there, graphs are
-    built, recall was checked; ``layout``: see :class:`recsat.store.layout.Layout`; ``scratch``: of one arm of one run, of no use when nobody reads it; ``used``: last use in Unix seconds.
+    built, recall was checked; ``exact``: the graphs miss too much, so that it is searched without them; ``layout``: see :class:`recsat.store.layout.Layout`; ``scratch``: of one arm of one run, of no use when nobody reads it; ``used``: last use in Unix seconds.
     """
 
     tenant: str
@@ -36,6 +36,7 @@ class Mark:
     layout: str = ""
     ready: bool = False
     scratch: bool = False
+    exact: bool = False
 
     @classmethod
     def of(cls, store: VectorStore, collection: str) -> Self | None:

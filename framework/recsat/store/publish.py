@@ -34,11 +34,13 @@ class Published:
     n_new: int
     n_reused: int
     recall: float | None
+    exact: bool = False
+    """Whether the graphs miss too much, so that the collection is to be searched without them."""
 
 
 @dataclass(frozen=True)
 class Checks:
-    """What a collection must reach: the mean recall@k of ``n_sample`` of its own vectors at search width ``ef``."""
+    """What a collection must reach to be searched by its graphs: the mean recall@k of ``n_sample`` of its own vectors at search width ``ef``."""
 
     ef: int = 256
     n_sample: int = 100
@@ -66,33 +68,37 @@ def publish(
     It is called ``recsat-<tenant>-<domain>-<fingerprint of all of it>``, so a second call, of whichever run, finds it there; no alias moves
     (:func:`recsat.store.promote` does that). Until the store is closed, nobody deletes it. Where it is not there yet it begins as a
     copy of the collection that has the same ``encoder``, ``mean`` and shape, if one has and half of the points or more are equal; what a
-    publication that was cut off has sent already is not sent again. It is then counted, built, and compared with exact search.
+    publication that was cut off has sent already is not sent again. It is then counted, built, and compared with exact search: where
+    its graphs miss too much, a warning says so and it is searched exactly from then on.
     ``scratch``: of no use once nobody reads it.
 
     Raises StoreError where the name is taken by a collection that is not recsat's, where another process fills it for longer than
-    ``store.wait_s``, where points are missing, or where its recall is too low.
+    ``store.wait_s``, or where points are missing.
     """
     content = content_of(ids, vectors, payload, dict(payload_indexes or {}), store.layout.name)
     collection = f"{alias_of(store, domain)}-{content.fingerprint}"
     mark = Mark(store.tenant, domain, collection, time.time(), encoder, mean, content.layout, scratch=scratch)
-    if not _is_ready(store, collection, len(content.ids)):
+    n = len(content.ids)
+    ready = _ready(store, collection, n)
+    if ready is None:
         with store.leases.exclusive(collection, store.wait_s):
-            if not _is_ready(store, collection, len(content.ids)):  # another process may have filled it meanwhile
+            ready = _ready(store, collection, n)  # another process may have filled it meanwhile
+            if ready is None:
                 return _fill(store, mark, content, batch, checks or Checks(), advance)
-    return Published(collection, n_points=len(content.ids), n_new=0, n_reused=len(content.ids), recall=None)
+    return Published(collection, n_points=n, n_new=0, n_reused=n, recall=None, exact=ready.exact)
 
 
-def _is_ready(store: VectorStore, collection: str, n: int) -> bool:
-    """Whether it is there and whole; if so it is ours to read from now on."""
+def _ready(store: VectorStore, collection: str, n: int) -> Mark | None:
+    """The collection's mark where it is there and whole, and then it is ours to read from now on; else None."""
     if collection not in store.collections():
-        return False
+        return None
     mark = Mark.of(store, collection)
     if mark is None:
         raise StoreError(
             f"collection {collection!r}: recsat did not make it, so it is left as it is. Choose another store.tenant, or rename the collection."
         )
     if mark.name != collection or not mark.ready or store.count(collection) != n:
-        return False
+        return None
     try:
         store.leases.use(collection)
         if time.time() - mark.used > _TOUCHED_AFTER_S:
@@ -101,7 +107,7 @@ def _is_ready(store: VectorStore, collection: str, n: int) -> bool:
         if error.status != 403:
             raise
         logger.warning("%s is read without a lease, because the key may only read: %s", collection, error)
-    return collection in store.collections()
+    return mark if collection in store.collections() else None
 
 
 def _fill(
@@ -123,13 +129,15 @@ def _fill(
     store.build(collection)
     store.flush()
     recall_at_k = min(_sampled_recall(store, collection, name, content, checks) for name in content.vectors)
-    if recall_at_k < checks.minimum_recall:
-        raise StoreError(
-            f"collection {collection!r}: recall@{checks.k} against exact search is {recall_at_k:.3f}, below {checks.minimum_recall}; it is not used. "
-            "Raise store.hnsw_ef."
+    exact = recall_at_k < checks.minimum_recall
+    if exact:
+        logger.warning(
+            "%s: recall@%d of its graphs against exact search is %.3f, below %s; it is searched exactly, which takes longer. "
+            "For graphs, delete it and raise store.hnsw_ef.",
+            *(collection, checks.k, recall_at_k, checks.minimum_recall),
         )
-    store.set_metadata(collection, replace(mark, ready=True, used=time.time()).metadata())
-    return Published(collection, n_points=n, n_new=len(rows), n_reused=n - len(rows), recall=recall_at_k)
+    store.set_metadata(collection, replace(mark, ready=True, exact=exact, used=time.time()).metadata())
+    return Published(collection, n_points=n, n_new=len(rows), n_reused=n - len(rows), recall=recall_at_k, exact=exact)
 
 
 def _begin(store: VectorStore, mark: Mark, content: Content) -> dict[int | str, str]:

@@ -365,7 +365,7 @@ class QdrantStore(Opened):
     def _search_params(self, ef: int | None, exact: bool) -> models.SearchParams | None:
         if self._local:  # is exact
             return None
-        small = models.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
+        small = models.QuantizationSearchParams(ignore=exact, rescore=True, oversampling=OVERSAMPLING)
         quantization = small if self.layout.quantisation == "int8" else None
         return models.SearchParams(hnsw_ef=ef, exact=exact, quantization=quantization)
 

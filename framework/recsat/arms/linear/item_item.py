@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Generic
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from torch import Tensor
+from torch.nn.functional import embedding_bag
+from typing_extensions import TypeVar
 
 from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.padded import PADDING, at_candidates, dense, padded_rows, reasons_by
 from recsat.contract.arm import Reasons
 from recsat.contract.interactions import UserBatch
 
+GATHER_SHARE = 20
+"""A row of weights that is gathered costs about as much as this many times its share of a dense product."""
 
-class ItemItemRecommender(SavedByAttributes):
-    """Score of item i for a user with history H: sum over h in H of W[h, i]. ``weights`` is (n_items, n_items), float32."""
 
-    weights: Tensor
+Weights = TypeVar("Weights", bound=Tensor | csr_array, default=Tensor)
+
+
+class ItemItemRecommender(SavedByAttributes, Generic[Weights]):
+    """Score of item i for a user with history H: sum over h in H of W[h, i]. ``weights`` is (n_items, n_items), float32, dense or sparse."""
+
+    weights: Weights
 
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
-        scores = dense(users.history) @ self.weights
+        scores = history_times(users.history, self.weights)
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
 
     def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
@@ -27,10 +38,34 @@ class ItemItemRecommender(SavedByAttributes):
 
         The score is their sum, so it loses as much without h.
         """
-        history = torch.from_numpy(padded_rows(users.history))[:, :, None]
-        weights = self.weights[history.clamp(min=0), torch.from_numpy(items).clamp(min=0)[:, None, :]]
-        return weights.masked_fill(history == PADDING, 0.0)
+        history, listed = padded_rows(users.history)[:, :, None], np.maximum(items, 0)[:, None, :]
+        weights = _at(self.weights, np.maximum(history, 0), listed)
+        return weights.masked_fill(torch.from_numpy(history == PADDING), 0.0)
 
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
         """The history item h with the largest W[h, i]: taking it away lowers the score by exactly that."""
         return reasons_by(self.losses(users, items), users, items)
+
+
+def history_times(history: csr_array, weights: Tensor | csr_array) -> Tensor:
+    """``history`` (B, n_items) times ``weights``, dense float32; histories that are short are summed row by row of the weights."""
+    if not isinstance(weights, Tensor):
+        return dense(history @ weights)
+    if GATHER_SHARE * history.nnz > history.shape[0] * history.shape[1]:
+        return dense(history) @ weights
+    return embedding_bag(
+        torch.from_numpy(history.indices.astype(np.int64)),
+        weights,
+        torch.from_numpy(history.indptr.astype(np.int64)),
+        mode="sum",
+        per_sample_weights=torch.from_numpy(history.data.astype(np.float32)),
+        include_last_offset=True,
+    )
+
+
+def _at(weights: Tensor | csr_array, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Tensor:
+    if isinstance(weights, Tensor):
+        return weights[torch.from_numpy(rows), torch.from_numpy(columns)]
+    rows, columns = np.broadcast_arrays(rows, columns)
+    values = weights[rows.ravel(), columns.ravel()]
+    return torch.from_numpy(np.asarray(values, dtype=np.float32).reshape(rows.shape))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -31,6 +33,18 @@ def padded_rows(matrix: csr_array) -> NDArray[np.int64]:
     padded = np.full((matrix.shape[0], width), PADDING, dtype=np.int64)
     padded[np.arange(width) < lengths[:, None]] = matrix.indices
     return padded
+
+
+def blocks_of_like_length(matrix: csr_array, budget: int) -> Iterator[NDArray[np.int64]]:
+    """Row numbers in blocks, shortest rows first, each block padded to at most ``budget`` places, or one row."""
+    lengths = np.diff(matrix.indptr)
+    order = np.argsort(lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        widths = lengths[order[start : start + budget]].clip(min=8)
+        fits = int(np.searchsorted(widths * np.arange(1, len(widths) + 1), budget, side="right"))
+        yield order[start : start + max(1, fits)]
+        start += max(1, fits)
 
 
 def factors_of(events: csr_array, factors: Tensor) -> Tensor:

@@ -70,7 +70,7 @@ def promote(
         if served is not None and served.fingerprint == files.fingerprint:
             return Outcome(served.decision, changed=False)
         published, item_index = publish_items(context, store)
-        retriever = StoreRetriever(store, published.collection, item_index, config.store.hnsw_ef)
+        retriever = StoreRetriever(store, published.collection, item_index, config.store.hnsw_ef, published.exact)
         evidence, checks = _examined(context, model, served, retriever, rule)
         failing = [one for one in evidence if not one.holds]
         decision = Decision(
