@@ -22,8 +22,7 @@ SHARES = (0.5, 0.85)
 """Of the text prior in ridge and prior together."""
 TEXT_L2 = (0.2, 0.75)
 SESSION_SHARE = 0.5
-ORDER_L2 = (3.0, 1.0, 10.0)
-ORDER_PRIORS = (2.0, 6.0)
+ORDER_L2 = (1.0, 3.0, 10.0, 30.0, 100.0)
 DECAYS: tuple[float | None, ...] = (4.0, 2.0, 8.0, None)
 RIDGES = (5.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 CARRIED_L2 = (0.3, 0.03, 3.0)
@@ -136,13 +135,16 @@ def _middle_order(trials: Sequence[Trial], vectors: Sequence[str]) -> dict[str, 
 
 
 def _order(trials: Sequence[Trial], vectors: Sequence[str]) -> dict[str, Recipe]:
-    plain = _with_decay(trials, best_of(trials, [Order(l2) for l2 in ORDER_L2]))
-    family: dict[str, Recipe] = {"order": plain}
-    for vector in vectors:
-        family[f"order {vector}"] = best_of(
-            trials, [replace(plain, prior=plain.l2 * prior, vector=vector) for prior in ORDER_PRIORS]
-        )
-    return family
+    """Without texts, and with each of ``vectors`` for a prior, whose ridge and share are sought by themselves."""
+    plain = _with_decay(trials, _climbed(trials, [Order(l2) for l2 in ORDER_L2], start=1))
+
+    def recipe(total: float, share: float) -> Order:
+        return replace(plain, l2=total * (1 - share), prior=total * share, vector=vectors[0])
+
+    climbed = _climbed(trials, [recipe(total, SHARES[0]) for total in ORDER_L2], start=2)
+    total = climbed.l2 + climbed.prior
+    best = best_of(trials, [climbed, *(recipe(total, share) for share in SHARES[1:])])
+    return {"order": plain, **{f"order {vector}": replace(best, vector=vector) for vector in vectors}}
 
 
 def _with_decay(trials: Sequence[Trial], recipe: Recipe) -> Order:
