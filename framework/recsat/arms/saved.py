@@ -30,7 +30,7 @@ from recsat.contract.reranker import Reranker
 from recsat.embed.digest import sha256_of
 from recsat.errors import SavedArmError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Raised with every change of these files, or of what an arm of recsat keeps in them."""
 DESCRIPTION, ARRAYS, SUMS = "arm.json", "arrays.safetensors", "SHA256SUMS"
 Arm = TypeVar("Arm", bound=Recommender | Reranker)
@@ -76,7 +76,7 @@ class Description(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    format: Literal[1]
+    format: Literal[2]
     arm: str
     type: str
     catalogue: str
