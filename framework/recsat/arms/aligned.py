@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -13,10 +13,17 @@ from torch import Tensor
 
 from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.bilinear import Moments, bilinear_moments, eigenbases, length_weights, solve_bilinear
-from recsat.arms.linear.inner_products import Representation, inner_products, item_vectors, text_vectors_name
+from recsat.arms.linear.inner_products import (
+    BLOCKS,
+    Representation,
+    inner_products,
+    item_vectors,
+    side_by_side,
+    text_vectors_name,
+)
 from recsat.arms.linear.padded import factors_of, reasons_by
 from recsat.arms.linear.transfer import solve_towards
-from recsat.contract.arm import Reasons
+from recsat.contract.arm import ArmState, Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 
 
@@ -65,6 +72,7 @@ class AlignedText(SavedByAttributes):
     def moments(self, train: TrainingData) -> Moments:
         """What the arm learns from."""
         self.item_vectors = item_vectors(train, self.text_vectors, "aligned", self.words_share)
+        self.blocks = [train.vectors[block] for block in BLOCKS] if self.vector == "both" else []
         popularity = train.popularity.astype(np.float64)
         return bilinear_moments(
             train.users.history,
@@ -90,6 +98,22 @@ class AlignedText(SavedByAttributes):
         moments = self.moments(train)
         l2 = penalty / moments.unit if moments.unit > 0 else self.l2
         return next(self.path(moments, [l2]))
+
+    def attributes(self) -> dict[str, Any]:
+        """Of both blocks the run's vectors, which are known by their names."""
+        values = super().attributes()
+        blocks = values.pop("blocks", [])
+        if blocks:
+            del values["item_vectors"]
+        return {**values, **dict(zip(BLOCKS, blocks, strict=False))}
+
+    def restore(self, state: ArmState) -> Self:
+        super().restore(state)
+        self.blocks = [vars(self).pop(block) for block in BLOCKS if block in vars(self)]
+        if self.blocks:
+            text, words = self.blocks
+            self.item_vectors = side_by_side(text, words, self.words_share)
+        return self
 
     def stored_vectors(self) -> Mapping[str, NDArray[np.float32]]:
         """Those that no run has: both blocks side by side."""

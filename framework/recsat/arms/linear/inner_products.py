@@ -41,15 +41,23 @@ def item_vectors(train: TrainingData, name: str, arm: str, words_share: float = 
     the two blocks, and a ridge on them is a ridge for each block, in the ratio of the shares.
     """
     if name == "both":
-        if not 0 <= words_share <= 1:
-            raise ValueError(f"words_share must lie in [0, 1], not {words_share}")
-        text, words = (item_vectors(train, block, arm) for block in ("text", "words"))
-        return np.hstack([np.float32(np.sqrt(1 - words_share)) * text, np.float32(np.sqrt(words_share)) * words])
+        text, words = (item_vectors(train, block, arm) for block in BLOCKS)
+        return side_by_side(text, words, words_share)
     if name not in train.vectors:
         raise RunError(
             f"{arm} arm: the training data have no item vectors named {name!r}. Run the embed stage first, or leave the arm out."
         )
     return train.vectors[name]
+
+
+BLOCKS = ("text", "words")
+
+
+def side_by_side(text: NDArray[np.float32], words: NDArray[np.float32], words_share: float) -> NDArray[np.float32]:
+    """The vectors ``both`` of :func:`item_vectors`."""
+    if not 0 <= words_share <= 1:
+        raise ValueError(f"words_share must lie in [0, 1], not {words_share}")
+    return np.hstack([np.float32(np.sqrt(1 - words_share)) * text, np.float32(np.sqrt(words_share)) * words])
 
 
 def inner_products(
