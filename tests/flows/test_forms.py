@@ -107,6 +107,13 @@ def test_a_filled_expert_form_is_the_run_that_it_says() -> None:
     assert RunConfig.model_validate_json(config.model_dump_json()) == config
 
 
+def test_parameters_tuned_on_the_sample_are_none_of_other_data() -> None:
+    assert demo_config(PLUGINS, "ecommerce").parameters
+    form = short_form(PLUGINS, "ecommerce")
+    of_own_data = run_config(form.model_validate({"folder": "/data", "layout": "tables"}), PLUGINS, "ecommerce")
+    assert of_own_data.parameters == {}
+
+
 def test_the_short_form_changes_what_it_says_and_leaves_the_rest_to_the_demo() -> None:
     form = short_form(PLUGINS, "content")
     demo = demo_config(PLUGINS, "content")
@@ -116,7 +123,6 @@ def test_the_short_form_changes_what_it_says_and_leaves_the_rest_to_the_demo() -
     assert (config.domain_config["folder"], config.domain_config["layout"]) == ("/data", "tables")
     assert (config.rank.k, config.rank.reranker) == (5, "mmr")
     assert (config.arms, config.splits, config.measure) == (demo.arms, demo.splits, demo.measure)
-    assert demo.parameters  # tuned on the sample, and so none of other data's
     assert config.parameters == {}
     quick = run_config(form.model_validate({"effort": "quick"}), PLUGINS, "content")
     assert quick.arms == ["popularity", "text", "ease", "hybrid"]

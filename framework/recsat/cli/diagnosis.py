@@ -89,8 +89,13 @@ def _show(checks: Iterable[Check]) -> None:
         line.add_column(overflow="fold")  # a path that is cut says nothing
         line.add_row(Text(check.status, style=STYLES[check.status]), check.name, cell(check.message))
         if check.advice:
-            line.add_row("", "", Text(cell(check.advice).plain, style="italic"))
+            line.add_row("", "", Text(_lines(check.advice), style="italic"))
         console.print(line)
         failed = failed or check.status == "fail"
     if failed:
         raise typer.Exit(ExitCode.FAULTY)
+
+
+def _lines(text: str) -> str:
+    """``text`` with its lines, and nothing else that would steer a terminal."""
+    return "\n".join(cell(line).plain for line in text.splitlines())
