@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from recsat_content.config import ContentConfig
 from recsat_content.tables import read_tables
 
 JOB = Path(__file__).parents[2] / "deployments" / "spark" / "tables.py"
@@ -42,7 +43,7 @@ def test_raw_logs_become_tables_that_the_domain_reads(tmp_path: Path) -> None:
     for _ in range(2):  # a second night of the same days changes nothing
         subprocess.run(command, check=True, env=environment, timeout=300, capture_output=True)
     assert sorted(path.name for path in (tables / "events.parquet").glob("day=*")) == ["day=2026-01-02"]
-    data = read_tables(tables, None)
+    data = read_tables(ContentConfig(layout="tables", folder=str(tables)))
     assert data.quarantine.is_empty()
     assert data.items.sort("item_id")["title"].to_list() == ["Alpha", "Omega"]
     assert data.items.sort("item_id")["genres"].to_list() == [["Drama", "War"], ["Comedy"]]

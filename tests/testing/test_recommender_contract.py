@@ -214,7 +214,7 @@ RULES: list[tuple[str, Callable[[], Recommender], str, str]] = [
         "fit writes into vectors",
         broken(Companions, fit=fit_centres),
         "test_fit_returns",
-        "item vectors ['raw', 'text']",
+        "item vectors ['raw', 'text', 'words']",
     ),
     ("the worst come first", broken(Companions, fit=fit_turned), "test_the_one_withheld", "Look at the sign"),
     ("no seed", broken(Companions, fit=fit_unseeded), "test_fitting_twice", "TrainingData.seed alone"),
