@@ -56,13 +56,14 @@ class Hybrid(SavedByAttributes):
     .. math:: s_{ui} = \begin{cases} \bigl(\sum_p w_p\, s^{(p)}_{ui} / \sigma_p\bigr) \prod_g x_{gi}^{a_g} & i \text{ warm} \\
               \text{offset} \cdot \sqrt{|H_u|} + \text{slope} \cdot \sum_q v_q\, s^{(q)}_{ui} / \sigma_q & i \text{ unseen} \end{cases}
 
-    The parts p are EASE without and with a text prior (:class:`~recsat.arms.hybrid.parts.Together`), order in closed form
-    (:class:`~recsat.arms.hybrid.parts.Order`; where time matters to what is judged), aligned text, plain likeness of texts and popularity; q are texts
-    alone: aligned, plain, and scores carried along texts. σ is a part's spread. Each part's settings, which parts count and how much
-    (:func:`~recsat.arms.hybrid.stack.fit_stack`), powers of popularity, offset and slope are chosen on splits inside the training data that hold out
-    as ``train.protocol`` does (:func:`~recsat.arms.hybrid.holdout.hold_outs`); each single part is inside the family. Then the parts that count are fitted on everything.
+    The parts p are EASE without and with a text prior (:class:`~recsat.arms.hybrid.parts.Together`), iALS with one, order in closed form
+    (:class:`~recsat.arms.hybrid.parts.Order`; where time matters to what is judged), aligned text, plain likeness of texts, popularity and, on timelines, recent popularity; q are
+    texts alone: aligned, plain, and scores carried along texts; x are popularity and, on timelines, recency. σ is the spread of a part, and the sums are brought to units of their
+    own. Each part's settings, which parts count and how much (:func:`~recsat.arms.hybrid.stack.fit_stack`), the powers a, offset and slope are chosen on splits inside the
+    training data that hold out as ``train.protocol`` does (:func:`~recsat.arms.hybrid.holdout.hold_outs`); each single part is inside the family. Then the parts that
+    count are fitted on everything.
 
-    Above ``dense_limit`` items iALS with a text prior takes the place of item-item weights. ``representation`` says what reads the texts.
+    Above ``dense_limit`` items there are no item-item weights; above 5,000 one setting of each kind is tried, and no iALS. ``representation`` says what reads the texts.
     """
 
     def __init__(
