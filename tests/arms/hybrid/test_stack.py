@@ -8,7 +8,7 @@ import torch
 from sklearn.metrics import ndcg_score
 from torch import Tensor
 
-from recsat.arms.hybrid.stack import Candidates, Stack, candidates, fit_stack, gain_of, ndcg_of_hits, values_of
+from recsat.arms.hybrid.stack import WEIGHTS, Candidates, Stack, candidates, fit_stack, gain_of, ndcg_of_hits, values_of
 from recsat.measure.draws import drawn_means
 
 
@@ -29,6 +29,17 @@ def test_parts_that_make_the_likes_are_found_with_their_weights() -> None:
     stack = fit_stack([world(Stack({"a": 1.0, "b": 0.5}), 0), world(Stack({"a": 1.0, "b": 0.5}), 1)])
     assert stack.weights["b"] / stack.weights["a"] == pytest.approx(0.5, abs=0.25)
     assert stack.weights.get("noise", 0.0) < 0.3 * stack.weights["a"]
+
+
+def test_a_step_is_the_best_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recsat.arms.hybrid.stack.MOST_STEPS", 1)
+    one = world(Stack({"a": 1.0, "b": 0.7}), 0)
+    stack = fit_stack([one])
+    reached = float(one.ndcg(stack).mean())
+    [other] = set(stack.weights) - {"a"}
+    assert other == "b"
+    for weight in WEIGHTS:
+        assert reached >= float(one.ndcg(Stack({"a": 1.0, "b": weight})).mean()) - 1e-6
 
 
 def test_a_power_of_a_gain_is_found() -> None:
