@@ -15,7 +15,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from recsat.config.settings import RunConfig
-from recsat.contract.arm import ArmState, RatingPredictor, Reasons, Recommender, Recounted, Saveable, ScoredInParts
+from recsat.contract.arm import (
+    ArmState,
+    Choosing,
+    RatingPredictor,
+    Reasons,
+    Recommender,
+    Recounted,
+    Saveable,
+    ScoredInParts,
+)
 from recsat.contract.dataset import Dataset
 from recsat.contract.domain import (
     CandidateFilter,
@@ -67,6 +76,7 @@ __all__ = [
     "ArmState",
     "CandidateFilter",
     "Catalogue",
+    "Choosing",
     "Column",
     "ConfigError",
     "DataError",

@@ -30,7 +30,7 @@ from recsat.contract.reranker import Reranker
 from recsat.embed.digest import sha256_of
 from recsat.errors import SavedArmError
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Raised with every change of these files, or of what an arm of recsat keeps in them."""
 DESCRIPTION, ARRAYS, SUMS = "arm.json", "arrays.safetensors", "SHA256SUMS"
 Arm = TypeVar("Arm", bound=Recommender | Reranker)

@@ -108,6 +108,20 @@ class Recounted(Protocol):
         ...
 
 
+@runtime_checkable
+class Choosing(Protocol):
+    """An arm that makes choices of its own inside ``fit``, by likes that it holds out."""
+
+    def chosen_parameters(self) -> Mapping[str, Any]:
+        """Parameters, plain values alone, with which the same choices are made and nothing is sought. A fitted arm has them.
+
+        What is chosen once for a split, on its training part, holds for its test, its further draws and the model that is kept,
+        as the parameters of other arms do that are chosen on validation. Where one is a mapping with a ``summary``, a line of text, the report
+        shows that.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class ArmState:
     """All that a fitted arm is, in two forms that a file can hold without code."""

@@ -254,4 +254,6 @@ def _scalar(value: JsonValue) -> str:
         return gettext("yes") if value else gettext("no")
     if value is None or value in ({}, ""):
         return gettext("none")
+    if isinstance(value, dict) and "summary" in value:
+        return _scalar(value["summary"])
     return re.sub(r"\s+", " ", str(value))

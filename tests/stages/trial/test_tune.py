@@ -22,7 +22,7 @@ from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.lists.filters import plan_filters
 from recsat.lists.request import Request
 from recsat.stages.trial.fold import Fold
-from recsat.stages.trial.tune import fitted_ndcg, tune
+from recsat.stages.trial.tune import tune
 
 CATALOGUE = Catalogue(pl.DataFrame({"item_id": list("abcdef"), "kind": ["movie"] * 6}))
 LIKED = np.array([[1, 1, 1, 0, 0, 0], [1, 1, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0]], dtype=np.float32)
@@ -76,7 +76,7 @@ FEW = fold_of([[0, 1, 0, 0, 0, 0], NEW, NEW], {"u0": "f", "u1": "a", "u2": "a"})
 
 @pytest.mark.parametrize(("place", "expected"), [(5, 1.0), (0, 0.0)])
 def test_an_arm_is_judged_by_the_users_whom_the_fallback_does_not_serve(place: int, expected: float) -> None:
-    assert fitted_ndcg(SPEC, {"place": place}, FEW, REQUEST) == expected
+    assert tune("arm", SPEC, {"place": place}, FEW, REQUEST).validation_ndcg == expected
 
 
 def test_the_setting_that_does_best_on_validation_is_taken() -> None:
@@ -95,3 +95,25 @@ def test_where_nobody_has_a_history_the_first_setting_stands() -> None:
     tuned = tune("arm", replace(SPEC, grid={"place": [3, 5]}), {}, nobody, REQUEST)
     assert tuned.parameters == {"place": 3}
     assert tuned.table["ndcg"].to_list() == [0, 0]
+
+
+class FavoursOneOfItsOwn(Favours):
+    """Takes the last item that anybody has liked, unless it is told which."""
+
+    def __init__(self, place: int | None = None) -> None:
+        self.given = place
+
+    def fit(self, train: TrainingData) -> Self:
+        self.place = int(np.flatnonzero(train.popularity).max()) if self.given is None else self.given
+        return super().fit(train)
+
+    def chosen_parameters(self) -> dict[str, int]:
+        return {"place": self.place}
+
+
+def test_what_an_arm_chose_by_itself_is_a_parameter_from_then_on() -> None:
+    spec = RecommenderSpec(name="arm", description="", make=FavoursOneOfItsOwn, ranks_unseen_items=True)
+    tuned = tune("arm", spec, {}, FEW, REQUEST)
+    assert tuned.parameters == {"place": 2}
+    assert tuned.table["parameters"].to_list() == [""], "nothing was tried from outside"
+    assert tune("arm", spec, {"place": 5}, FEW, REQUEST).parameters == {"place": 5}

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from recsat.contract.arm import Choosing
 from recsat.contract.domain import RecommenderSpec
 from recsat.lists.make import lists_of
 from recsat.lists.request import Request
@@ -24,6 +25,7 @@ class Tuned:
     """An arm's parameters, and how it did with them on validation."""
 
     parameters: dict[str, Any]
+    """What the arm chose by itself (:class:`~recsat.contract.arm.Choosing`) among them."""
     validation_ndcg: float
     """:func:`validation_ndcg` with these parameters."""
     table: pl.DataFrame
@@ -47,21 +49,27 @@ def tune(
     """The settings with the best :func:`validation_ndcg` on the validation ``fold``; of equals the first wins."""
     settings = settings_of(spec, fixed)
     scores: list[float] = []
+    chosen: list[Mapping[str, Any]] = []
     for parameters in settings:
-        scores.append(fitted_ndcg(spec, parameters, fold, request))
+        score, of_arm = _tried(spec, parameters, fold, request)
+        scores.append(score)
+        chosen.append(of_arm)
         advance()
     table = pl.DataFrame(
         {"arm": [name] * len(settings), "parameters": [_text(one) for one in settings], "ndcg": scores},
         schema=TUNING_SCHEMA,
     )
     best = max(range(len(settings)), key=scores.__getitem__)
-    return Tuned(settings[best], scores[best], table)
+    return Tuned({**settings[best], **chosen[best]}, scores[best], table)
 
 
-def fitted_ndcg(spec: RecommenderSpec, parameters: Mapping[str, Any], fold: Fold, request: Request) -> float:
-    """:func:`validation_ndcg` of the arm with these parameters, fitted for ``fold``."""
+def _tried(
+    spec: RecommenderSpec, parameters: Mapping[str, Any], fold: Fold, request: Request
+) -> tuple[float, Mapping[str, Any]]:
+    """:func:`validation_ndcg` of the arm with these parameters, fitted for ``fold``, and what it chose by itself."""
     arm = fitted_arm(spec, parameters, fold.train)
-    return validation_ndcg(lists_of(fold, spec.name, arm, replace(request, explain=False)).lists, fold, request.k)
+    lists = lists_of(fold, spec.name, arm, replace(request, explain=False)).lists
+    return validation_ndcg(lists, fold, request.k), arm.chosen_parameters() if isinstance(arm, Choosing) else {}
 
 
 def validation_ndcg(lists: pl.DataFrame, fold: Fold, k: int) -> float:
