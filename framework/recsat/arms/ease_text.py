@@ -103,10 +103,10 @@ def weighted_gram(history: csr_array, user_weights: NDArray[np.float64]) -> Tens
 
 
 def inverse(A: Tensor) -> Tensor:
-    """Inverse of a symmetric positive definite matrix."""
+    """Inverse of a symmetric positive definite matrix, row by row in memory, as rows of weights are gathered: LAPACK gives it by columns, which is its transpose."""
     factor: Tensor = torch.linalg.cholesky(A)
     inverted: Tensor = torch.cholesky_inverse(factor)
-    return inverted
+    return inverted.mT
 
 
 def without_own(B: Tensor, P: Tensor) -> Tensor:

@@ -65,12 +65,19 @@ class LinearOrder(ItemItemRecommender):
         self.words_share = words_share
 
     def fit(self, train: TrainingData) -> Self:
+        return self.solve(train, *self.products(train))
+
+    def products(self, train: TrainingData) -> tuple[Tensor, Tensor]:
+        """A and C, float32: what arms of one ``together`` and ``step_decay`` have in common."""
         users = train.users
         X = users.history
         S, T = before_and_after(X, moments_of(X, users.times), self.step_decay)
         at_once = self.together * _product(X, X)
         A = at_once + (1 - self.together) * _product(S, S)
-        C = at_once.add_(_product(S, T), alpha=1 - self.together)
+        return A, at_once.add_(_product(S, T), alpha=1 - self.together)
+
+    def solve(self, train: TrainingData, A: Tensor, C: Tensor) -> Self:
+        """:meth:`fit` from the products, which are changed in place."""
         if self.prior > 0:
             add_text_weights(
                 C, item_vectors(train, self.text_vectors, "linear-order", self.words_share), self.text_l2, self.prior

@@ -115,8 +115,8 @@ class Choosing(Protocol):
     def chosen_parameters(self) -> Mapping[str, Any]:
         """Parameters, plain values alone, with which the same choices are made and nothing is sought. A fitted arm has them.
 
-        What is chosen once for a split, on its training part, holds for its test, its further draws and the model that is kept,
-        as the parameters of other arms do that are chosen on validation. Where one is a mapping with a ``summary``, a line of text, the report
+        What is chosen once for a split, on all that is known before its test, holds for its validation, its further draws and the model that is
+        kept, as the parameters of other arms do that are chosen on validation. Where one is a mapping with a ``summary``, a line of text, the report
         shows that.
         """
         ...

@@ -90,7 +90,9 @@ def _scores(
     cache = EvaluationCache(evidence, request.k)
     scores = {}
     for name, spec in arms.items():
-        parameters = tune(name, spec, context.config.parameters.get(name, {}), tuning, request).parameters
+        parameters = tune(
+            name, spec, context.config.parameters.get(name, {}), tuning, request, known=judging.train
+        ).parameters
         fitted = spec.make(**parameters).fit(judging.train)
         by_measure = score_users(lists_of(judging, name, fitted, request).lists, cache, {})
         for measure in MEASURES:

@@ -97,7 +97,7 @@ def fixed_parameters(context: StageContext, name: str, spec: RecommenderSpec) ->
 
 def recommend(context: StageContext) -> StageCounts:
     """Writes what :func:`~recsat.stages.split_lists.write_split_lists` does for every draw of every split, lists/<split>-tuning.parquet, and
-    lists/<split>-curve.parquet where asked. Arms are tuned on the first draw of a split alone.
+    lists/<split>-curve.parquet where asked. Arms are tuned, and make choices of their own, on the first draw of a split alone.
     """
     inputs = embedded_inputs(context)
     splits = [read_split(context.folder, settings.name) for settings in context.config.splits]
@@ -150,7 +150,8 @@ class SplitTrial:
         """Tunes the arm, fits it, makes its lists."""
         context, split = self.context, self.split.name
         fixed = fixed_parameters(context, name, spec)
-        tuned = tune(name, spec, fixed, self.tuning, self.request, context.progress.advance)
+        advance = context.progress.advance
+        tuned = tune(name, spec, fixed, self.tuning, self.request, advance, known=self.judging.train)
         prepared, fitted, recommended = self._lists(
             name, spec, tuned.parameters, self.inputs, self.request, self.judging, lambda: self.tuning
         )

@@ -117,3 +117,8 @@ def test_what_an_arm_chose_by_itself_is_a_parameter_from_then_on() -> None:
     assert tuned.parameters == {"place": 2}
     assert tuned.table["parameters"].to_list() == [""], "nothing was tried from outside"
     assert tune("arm", spec, {"place": 5}, FEW, REQUEST).parameters == {"place": 5}
+    liked_by_one_more = np.vstack([LIKED, [[0, 0, 0, 0, 0, 1]]]).astype(np.float32)
+    known = TrainingData(CATALOGUE, UserBatch(["t"] * 4, csr_array(liked_by_one_more)))
+    of_known = tune("arm", spec, {}, FEW, REQUEST, known=known)
+    assert of_known.parameters == {"place": 5}, "chosen on what is known before the test"
+    assert of_known.validation_ndcg == 1, "and judged with it on validation"

@@ -15,6 +15,7 @@ from recsat.arms.hybrid.parts import Aligned, Carried, Factors, Liked, LikedOfLa
 from recsat.arms.hybrid.text_map import TextMap
 from recsat.arms.hybrid.trial import Trial
 from recsat.arms.linear.order import moments_of
+from recsat.arms.linear_order import LinearOrder
 
 L2 = (1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)
 """Ridges of item-item weights, in mean likes of a liked item; climbed from the third."""
@@ -152,7 +153,8 @@ def _with_decay(trials: Sequence[Trial], recipe: Recipe) -> Order:
     assert isinstance(recipe, Order)
     totals = np.zeros(len(DECAYS))
     for trial in trials:
-        fitted = recipe.fit(trial.train)
+        fitted = trial.fitted(recipe)
+        assert isinstance(fitted, LinearOrder)
         for place, decay in enumerate(DECAYS):
             fitted.history_decay = decay
             totals[place] += float(torch.nansum(trial.ndcg(trial.normalised(fitted))))
@@ -160,16 +162,20 @@ def _with_decay(trials: Sequence[Trial], recipe: Recipe) -> Order:
 
 
 def _aligned(trials: Sequence[Trial], vector: str) -> tuple[Aligned, Aligned]:
-    """With the penalties that rank warm items best, and hidden ones; means over the trials of what each ridge is in absolute terms."""
+    """With the penalties that rank warm items best, on the first trials, and hidden ones, on all; means over the trials of what each ridge is in absolute terms."""
     warm, unseen, units = np.zeros(len(RIDGES)), np.zeros(len(RIDGES)), []
+    first = _first(trials)
     for trial in trials:
+        if not (trial in first or bool(trial.hidden.any())):
+            continue
         arm = AlignedText(l2=RIDGES[0])
         arm.text_vectors = vector
         moments = arm.moments(trial.train)
         units.append(moments.unit)
         for place, fitted in enumerate(arm.path(moments, RIDGES)):
             part = TextMap(fitted.item_vectors, vector, (fitted.item_vectors @ fitted.mapping).astype(np.float32))
-            warm[place] += float(torch.nansum(trial.ndcg(trial.normalised(part))))
+            if trial in first:
+                warm[place] += float(torch.nansum(trial.ndcg(trial.normalised(part))))
             if bool(trial.hidden.any()):
                 unseen[place] += float(torch.nansum(trial.ndcg(trial.normalised(part, unseen=True), unseen=True)))
     unit = float(np.mean(units))

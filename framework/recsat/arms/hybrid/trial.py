@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsat.arms.hybrid.holdout import HoldOut
-from recsat.arms.hybrid.parts import Carried, ItemItem, Recipe, ScoredPart, Together, roots
+from recsat.arms.hybrid.parts import Carried, ItemItem, Order, Recipe, ScoredPart, Together, roots
 from recsat.arms.hybrid.stack import Candidates, K, candidates, ndcg_of_hits
 from recsat.arms.linear.padded import dense
 from recsat.contract.interactions import TrainingData, UserBatch
@@ -27,11 +27,16 @@ class SharedFits:
         self.train = train
         self._grams: dict[tuple[float, float], Tensor] = {}
         self._weights: tuple[Together, Tensor] | None = None
+        self._order: tuple[Tensor, Tensor] | None = None
 
     def fitted(self, recipe: Recipe) -> ScoredPart:
         match recipe:
             case Together():
                 return ItemItem(self.weights(recipe))
+            case Order():
+                arm = recipe.arm(self.train)
+                self._order = self._order or arm.products(self.train)
+                return arm.solve(self.train, *(product.clone() for product in self._order))
             case Carried():
                 return recipe.of(self.weights(recipe.source), self.train)
             case _:

@@ -11,6 +11,7 @@ import polars as pl
 
 from recsat.contract.arm import Choosing
 from recsat.contract.domain import RecommenderSpec
+from recsat.contract.interactions import TrainingData
 from recsat.lists.make import lists_of
 from recsat.lists.request import Request
 from recsat.measure.accuracy import ndcg
@@ -45,13 +46,19 @@ def tune(
     fold: Fold,
     request: Request,
     advance: Callable[[], None] = lambda: None,
+    *,
+    known: TrainingData | None = None,
 ) -> Tuned:
-    """The settings with the best :func:`validation_ndcg` on the validation ``fold``; of equals the first wins."""
+    """The settings with the best :func:`validation_ndcg` on the validation ``fold``; of equals the first wins.
+
+    What an arm chooses by itself (:class:`~recsat.contract.arm.Choosing`) it chooses on ``known``, the training data of the test (None: that of ``fold``): by
+    likes that it holds out of them, at nearly the density at which the choices are used.
+    """
     settings = settings_of(spec, fixed)
     scores: list[float] = []
     chosen: list[Mapping[str, Any]] = []
     for parameters in settings:
-        score, of_arm = _tried(spec, parameters, fold, request)
+        score, of_arm = _tried(spec, parameters, fold, request, known or fold.train)
         scores.append(score)
         chosen.append(of_arm)
         advance()
@@ -64,12 +71,21 @@ def tune(
 
 
 def _tried(
-    spec: RecommenderSpec, parameters: Mapping[str, Any], fold: Fold, request: Request
+    spec: RecommenderSpec, parameters: Mapping[str, Any], fold: Fold, request: Request, known: TrainingData
 ) -> tuple[float, Mapping[str, Any]]:
     """:func:`validation_ndcg` of the arm with these parameters, fitted for ``fold``, and what it chose by itself."""
-    arm = fitted_arm(spec, parameters, fold.train)
+    chosen = _chosen(spec, parameters, known)
+    arm = fitted_arm(spec, {**parameters, **chosen}, fold.train)
     lists = lists_of(fold, spec.name, arm, replace(request, explain=False)).lists
-    return validation_ndcg(lists, fold, request.k), arm.chosen_parameters() if isinstance(arm, Choosing) else {}
+    return validation_ndcg(lists, fold, request.k), chosen
+
+
+def _chosen(spec: RecommenderSpec, parameters: Mapping[str, Any], known: TrainingData) -> Mapping[str, Any]:
+    if not isinstance(spec.make(**parameters), Choosing):
+        return {}
+    arm = fitted_arm(spec, parameters, known)
+    assert isinstance(arm, Choosing)
+    return arm.chosen_parameters()
 
 
 def validation_ndcg(lists: pl.DataFrame, fold: Fold, k: int) -> float:
