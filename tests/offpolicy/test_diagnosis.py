@@ -40,16 +40,16 @@ def heavy(n_heavy: int, weight: float) -> np.ndarray:
 def test_poor_overlap_limits_and_too_little_refuses() -> None:
     poor = diagnose(*log_of(N, heavy(100, 19.0)))
     assert poor.answer == "limited"
-    assert poor.reasons == ("Overlap is poor: the log says as much as 111 of its 2,000 rounds (5.5%).",)
+    assert poor.reasons == ("Overlap is poor: the log says as much as 111 of its 2,000 exposures.",)
     none = diagnose(*log_of(N, heavy(1, 1900.0)))
     assert none.answer == "refused"
-    assert "less than 1 %" in none.reasons[0]
+    assert "fewer than 1 %." in none.reasons[0]
 
 
 def test_poor_overlap_with_few_clicks_refuses() -> None:
     diagnosis = diagnose(*log_of(9, heavy(100, 19.0)))
     assert diagnosis.answer == "refused"
-    assert diagnosis.reasons == (f"The estimate rests on {diagnosis.effective_clicks:.1f} effective clicks.",)
+    assert diagnosis.reasons == (f"The estimate would rest on {diagnosis.effective_clicks:.1f} effective clicks.",)
 
 
 def test_weights_whose_mean_is_not_one_refuse() -> None:
