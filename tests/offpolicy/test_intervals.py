@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from recsat.errors import DataError
-from recsat.offpolicy import IPS, SNIPS, BanditLog
+from recsat.offpolicy import DM, IPS, SNIPS, BanditLog, LinearOutcome
 from recsat.offpolicy.intervals import ratio_contributions, user_interval
 
 
@@ -44,3 +44,26 @@ def test_a_ratio_by_the_delta_method() -> None:
     assert contributions.std(ddof=1) / np.sqrt(50) == pytest.approx(by_hand, abs=1e-12)
     with pytest.raises(DataError, match="nothing to divide by"):
         ratio_contributions(np.zeros(3), np.zeros(3))
+
+
+def test_a_refitted_interval_holds_the_value_where_the_model_is_right_and_one_that_holds_the_model_fixed_does_not() -> (
+    None
+):
+    n_users, n_rounds, coefficients = 60, 4, np.array([0.5, -0.3])
+    target = np.array([0.4, 0.8])
+    truth = 0.2 + target @ coefficients
+    user = np.repeat(np.arange(n_users), n_rounds)
+    refitted, fixed = [], []
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(len(user), 2))
+        reward = 0.2 + X @ coefficients + rng.normal(size=n_users)[user] + rng.normal(size=len(user))
+        log = BanditLog(reward=reward, propensity=np.ones(len(user)), user=user)
+        model = LinearOutcome(X, np.tile(target, (len(user), 1)), ridge=0.0)
+        interval = DM(model).interval(log, np.ones(len(user)), seed=seed, n_resamples=100)
+        predictions = model.predictions(log)
+        held_fixed = user_interval(log, predictions.of_target, confidence=0.95)
+        refitted.append(interval.low <= truth <= interval.high)  # type: ignore[operator]
+        fixed.append(held_fixed.low <= truth <= held_fixed.high)  # type: ignore[operator]
+    assert 0.9 <= np.mean(refitted) <= 0.99
+    assert np.mean(fixed) < 0.6
