@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
 
 from recsat.errors import DataError
 from recsat.offpolicy.intervals import PolicyValue, ratio_contributions, user_interval
@@ -87,6 +86,9 @@ def text_groups(vectors: NDArray[np.floating], action: Ints, n_groups: int, *, s
         raise DataError(
             f"n_groups: {n_groups} groups of {len(vectors)} items. Take at least one, and at most as many as items."
         )
+    # It takes a second to import, and the report does import this room.
+    from sklearn.cluster import KMeans
+
     group = KMeans(n_clusters=n_groups, random_state=seed, n_init=4).fit_predict(vectors)
     probabilities = np.zeros((len(vectors), n_groups, 1))
     probabilities[np.arange(len(vectors)), group, 0] = 1.0
