@@ -36,12 +36,12 @@ def test_a_group_for_each_item_is_ips() -> None:
 def test_dimensions_multiply() -> None:
     logging, target = policies()
     coins = np.zeros((4, 2, 2))
-    coins[:, 1, 0], coins[:, 1, 1] = [0.5, 0.5, 0.1, 0.1], [1.0, 0.0, 1.0, 0.0]
+    coins[:, 1, 0], coins[:, 1, 1] = [0.5, 0.1, 0.1, 0.9], [1.0, 0.0, 1.0, 0.0]
     coins[:, 0] = 1 - coins[:, 1]
     embedding = Embedding(coins, np.array([[1, 1], [0, 1], [1, 0], [0, 0], [1, 1]]))
-    first = (0.25 + 0.05) / (0.25 + 0.05)
+    first, not_first = 0.3 / 0.42, 0.7 / 0.58
     assert MIPS(logging, embedding).weights(LOG, target)[:3] == pytest.approx(
-        [first * 0.25 / 0.7, 0.25 / 0.7, first * 0.75 / 0.3], abs=1e-12
+        [first * 0.25 / 0.7, not_first * 0.25 / 0.7, first * 0.75 / 0.3], abs=1e-12
     )
 
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from town import ITEMS, day, events, inputs
 
-from recsat import Dataset
+from recsat import Catalogue, Dataset
 from recsat.config.settings import MeasureSettings, SplitSettings
 from recsat.data.split import Split, split_events
 from recsat.offpolicy import diagnose
@@ -84,6 +84,16 @@ def test_where_the_log_cannot_answer_there_is_no_number() -> None:
     assert (ease.answer, ease.value, ease.against_logging) == ("refused", None, None)
     assert "no clicks" in ease.causes
     assert ease.reasons[-1] == "The estimate would rest on 1.0 effective clicks."
+
+
+def test_a_place_of_one_kind_shows_the_items_of_that_kind_alone() -> None:
+    run_inputs, split = town(LOG)
+    two_kinds = ITEMS.with_columns(kind=pl.Series(["shop"] * 3 + ["friend"] * 3))
+    run_inputs = replace(run_inputs, catalogue=Catalogue(two_kinds))
+    lists = pl.DataFrame({"user_id": ["ann"] * 3, "item_id": ["a", "d", "e"], "arm": ["ease"] * 3})
+    (ease,) = counterfactual(run_inputs, split, lists, SETTINGS).arms
+    # Shop places of ann show a alone, which was shown once with propensity 1/2.
+    assert ease.mean_weight == pytest.approx(2 / 4)
 
 
 def test_assumed_propensities_reach_the_result() -> None:
