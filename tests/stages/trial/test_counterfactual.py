@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from town import ITEMS, day, events, inputs
 
-from recsat import Catalogue, Dataset
+from recsat import Catalogue, Dataset, RerankInput
+from recsat.arms.popularity import Popularity
 from recsat.config.settings import MeasureSettings, SplitSettings
 from recsat.data.split import Split, split_events
+from recsat.lists.request import Request
 from recsat.offpolicy import diagnose
+from recsat.rerank.greedy import ByScore
 from recsat.result.model import Counterfactual
 from recsat.stages.trial import counterfactual as room
-from recsat.stages.trial.counterfactual import counterfactual, counterfactual_lack, without_likes
+from recsat.stages.trial.counterfactual import counterfactual, counterfactual_lack, plain_lists, without_likes
 from recsat.stages.trial.fold import test_fold as final_fold
 from recsat.stages.trial.inputs import RunInputs
 from recsat.testing.simulate import (
@@ -111,6 +116,42 @@ def test_who_liked_nothing_is_served_too() -> None:
     assert others.users.ids == ["ann", "zoe"]
     everybody = pl.concat([served, pl.Series(["ann", "zoe"])])
     assert without_likes(run_inputs, split, everybody) is None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A reranker that notes whose texts it knows when it reranks."""
+
+    notes: list[set[str]]
+    known: frozenset[str] = frozenset()
+
+    def with_texts(self, item_texts: Sequence[str], user_texts: Mapping[str, str]) -> Reading:
+        return replace(self, known=frozenset(user_texts))
+
+    def rerank(self, block: RerankInput, k: int) -> torch.Tensor:
+        self.notes.append(set(self.known))
+        return ByScore().rerank(block, k)
+
+
+def test_a_reranker_that_reads_knows_the_texts_of_those_who_are_listed() -> None:
+    run_inputs, split = town(LOG)
+    judging = final_fold(run_inputs, split)
+    others = without_likes(run_inputs, split, judging.users.id_series)
+    assert others is not None
+    notes: list[set[str]] = []
+    request = Request(k=2, reranker=Reading(notes, frozenset(judging.users.ids)))
+    lists = plain_lists(run_inputs, others, "popularity", Popularity().fit(judging.train), request, None)
+    assert lists.columns == ["user_id", "item_id", "arm"]
+    assert lists["user_id"].unique().sort().to_list() == ["ann", "zoe"]
+    assert notes == [{"ann"}]
+
+
+def test_an_interval_of_a_rate_stays_between_0_and_1_and_no_click_says_nothing_of_its_ends() -> None:
+    unequal = pl.concat([LOG, exposures_of(("zoe", "b", 19.7, 0.5, True))])
+    log = counterfactual(*town(unequal), LISTS, SETTINGS)
+    assert (log.logging.low, log.logging.high) == (0.0, 1.0)
+    clickless = counterfactual(*town(LOG.with_columns(click=pl.lit(value=False))), LISTS, SETTINGS)
+    assert (clickless.logging.value, clickless.logging.low, clickless.logging.high) == (0.0, None, None)
 
 
 def test_of_many_users_some_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:

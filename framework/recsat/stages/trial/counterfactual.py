@@ -114,7 +114,7 @@ def counterfactual(inputs: RunInputs, split: Split, lists: pl.DataFrame, setting
         n_clicks=int(log.reward.sum()),
         n_users=log.n_users,
         n_users_shown=after["user_id"].n_unique(),
-        logging=_estimate(user_interval(log, log.reward, confidence=settings.confidence)),
+        logging=_rate(user_interval(log, log.reward, confidence=settings.confidence)),
         arms=[
             _value(arm, log, _probabilities(rounds, lists.filter(pl.col("arm") == arm), kinds), settings.confidence)
             for arm in lists["arm"].unique(maintain_order=True)
@@ -134,7 +134,7 @@ def _value(arm: str, log: BanditLog, target: np.ndarray, confidence: float) -> C
     value = difference = None
     if diagnosis.answer != "refused":
         contributions = SNIPS().contributions(log, target)
-        value = _estimate(user_interval(log, contributions, confidence=confidence))
+        value = _rate(user_interval(log, contributions, confidence=confidence))
         difference = _estimate(user_interval(log, contributions - log.reward, confidence=confidence))
     return CounterfactualValue(
         arm=arm,
@@ -147,6 +147,13 @@ def _value(arm: str, log: BanditLog, target: np.ndarray, confidence: float) -> C
         effective_clicks=diagnosis.effective_clicks,
         mean_weight=diagnosis.mean_weight,
     )
+
+
+def _rate(value: PolicyValue) -> Estimate:
+    """A share: its ends lie between 0 and 1. There are none without any spread, as where nothing was clicked."""
+    if value.low is None or value.high is None or not value.standard_error:
+        return Estimate(value=value.value, low=None, high=None)
+    return Estimate(value=value.value, low=max(value.low, 0.0), high=min(value.high, 1.0))
 
 
 def _estimate(value: PolicyValue) -> Estimate:
