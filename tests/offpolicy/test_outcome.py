@@ -66,3 +66,5 @@ def test_features_must_be_of_every_round() -> None:
     log, X, X_target = data()
     with pytest.raises(DataError, match=r"of_target has the shape \(239, 3\)"):
         LinearOutcome(X, X_target[1:]).predictions(log)
+    with pytest.raises(DataError, match=r"of_target has the shape \(240, 2\); it must be \(240, 3\)"):
+        LinearOutcome(X, X_target[:, 1:]).predictions(log)

@@ -64,9 +64,9 @@ class LinearOutcome:
 
     def sums(self, log: BanditLog, correction: Floats) -> UserSums:
         """All that fitting and a value with ``correction`` weights (n,) need of each user."""
+        shape = (log.n, np.shape(self.of_actions)[-1])
         for name in ("of_actions", "of_target"):
-            features = np.asarray(getattr(self, name))
-            require_rounds(f"outcome: {name}", features, (log.n, features.shape[-1]))
+            require_rounds(f"outcome: {name}", getattr(self, name), shape)
         if log.n_users < self.n_folds:
             raise DataError(
                 f"outcome: {log.n_users} users cannot be dealt into {self.n_folds} folds. Set n_folds lower."
@@ -74,10 +74,11 @@ class LinearOutcome:
         X, X_target = with_intercept(self.of_actions), with_intercept(self.of_target)
         order = np.argsort(log.cluster, kind="stable")
         starts = np.searchsorted(log.cluster[order], np.arange(log.n_users))
-        products = (X[:, :, None] * X[:, None, :])[order]
+        X_sorted = X[order]
         return UserSums(
-            gram=np.add.reduceat(products, starts),
-            moments=np.add.reduceat((X * log.reward[:, None])[order], starts),
+            # Column by column: all products at once would be (n, m, m).
+            gram=np.stack([np.add.reduceat(X_sorted * column[:, None], starts) for column in X_sorted.T], axis=1),
+            moments=np.add.reduceat(X_sorted * log.reward[order, None], starts),
             features=np.add.reduceat((X_target - correction[:, None] * X)[order], starts),
             corrections=log.sum_by_user(correction * log.reward),
             n_rounds=log.sum_by_user(np.ones(log.n)),
