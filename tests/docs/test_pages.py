@@ -23,7 +23,14 @@ import pytest
 from recsat.scaffold.write import files_of
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ["how-to/own-data.md", "tutorial.md", "how-to/compliance.md", "how-to/encoder.md", "how-to/test-your-parts.md"]
+PAGES = [
+    "how-to/own-data.md",
+    "tutorial.md",
+    "how-to/compliance.md",
+    "how-to/encoder.md",
+    "how-to/off-policy.md",
+    "how-to/test-your-parts.md",
+]
 REWRITE = os.environ.get("RECSAT_REWRITE_DOCS") == "1"
 FENCE = re.compile(r'^```(?P<kind>\w+)(?: title="(?P<title>[^"]+)")?\n(?P<body>.*?)^```$', re.MULTILINE | re.DOTALL)
 BETWEEN = {".py": "\n\n\n"}

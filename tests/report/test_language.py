@@ -16,6 +16,7 @@ from jinja2.ext import babel_extract
 import recsat
 from recsat.builtin.arms import _ARMS, IN_PLACE
 from recsat.measure.measures import built_in
+from recsat.offpolicy.diagnosis import SENTENCES
 from recsat.report.headline import answer_in_words, headlines
 from recsat.report.language import (
     LANGUAGES,
@@ -65,7 +66,7 @@ def messages_of_code() -> dict[str, str]:
 
 def messages_of_results() -> dict[str, str]:
     """What a result holds in English of recsat's own: names and descriptions of measures, arms and slices."""
-    texts = [*SLICES, *LACKS, *CONTROLS_OF_RATINGS, *HELD_OUT_RATINGS]
+    texts = [*SLICES, *LACKS, *CONTROLS_OF_RATINGS, *HELD_OUT_RATINGS, *SENTENCES.values()]
     for info in built_in(10):
         texts += [info.label.partition("@")[0], info.description, info.estimand, info.unit]
     texts += [spec.description for spec in _ARMS] + [f"{words}." for words in IN_PLACE.values()]

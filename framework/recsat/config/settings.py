@@ -238,6 +238,13 @@ class MeasureSettings(Settings):
             "masked: the model reading texts without the items' names."
         ),
     )
+    propensity_model: str = Field(
+        "",
+        description=(
+            "Where propensities of exposures are estimates and were not logged: of which model, in words. What an arm would have earned is then marked "
+            "as assumed. Empty: they were logged."
+        ),
+    )
     curves: bool = Field(
         True,
         description=(

@@ -81,7 +81,12 @@ def missing_in_words(result: Result) -> str:
 def measure_labels(result: Result) -> dict[str, str]:
     """What measures are called, by name; errors of predictions are measured beside the lists and have no measure of their own."""
     labels = {info.name: in_catalogue(info.label) for info in result.measures}
-    return {"rating-error": gettext("Rating error"), "outcome-error": gettext("Click and conversion error"), **labels}
+    return {
+        "rating-error": gettext("Rating error"),
+        "outcome-error": gettext("Click and conversion error"),
+        "counterfactual-value": gettext("Clicks by the log"),
+        **labels,
+    }
 
 
 def simulated_in_words() -> tuple[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from recsat.config.settings import Language
 from recsat.report.alerts import alert_in_words
 from recsat.report.answers import dimension_label, missing_in_words, outcome_label, simulated_in_words, split_answers
+from recsat.report.counterfactual import counterfactual_in_words
 from recsat.report.decisions import decision_in_words
 from recsat.report.fitness import facts, reason
 from recsat.report.headline import (
@@ -58,6 +59,7 @@ def _parts(result: Result) -> list[str]:
         "" if result.plan is None else whole(plan_in_words(result.plan)),
         alerts_in_markdown(result),
         decisions_in_markdown(result),
+        counterfactuals_in_markdown(result),
         f"*{escape(result.domain)}, {escape(result.run_id)}, {escape(moment(result.created))}*",
     ]
     if result.data.simulated:
@@ -96,6 +98,13 @@ def alerts_in_markdown(result: Result) -> str:
 def decisions_in_markdown(result: Result) -> str:
     """A line for each of the last decisions about the served model; empty where none was taken."""
     return "\n".join(f"- {whole(decision_in_words(one))} {whole(one.why)}" for one in result.decisions)
+
+
+def counterfactuals_in_markdown(result: Result) -> str:
+    """A line for each split of which the log was asked; empty where it was not."""
+    return "\n".join(
+        f"- **{escape(log.split)}.** {whole(counterfactual_in_words(result, log))}" for log in result.counterfactuals
+    )
 
 
 def escape(text: str) -> str:

@@ -17,6 +17,7 @@ from pydantic import JsonValue
 from recsat.config.settings import Language
 from recsat.report import answers
 from recsat.report.alerts import alert_in_words
+from recsat.report.counterfactual import answer_label, assumption, causes_in_words
 from recsat.report.curve_plot import curve_plot
 from recsat.report.decisions import decision_in_words
 from recsat.report.fitness import facts, reason
@@ -165,6 +166,9 @@ def templates() -> jinja2.Environment:
     environment.install_gettext_callables(message, plural_message, newstyle=True)  # type: ignore[attr-defined]
     for function in (
         alert_in_words,
+        answer_label,
+        assumption,
+        causes_in_words,
         decision_in_words,
         answers.dimension_label,
         answers.outcome_label,

@@ -212,6 +212,47 @@ class RatingError(Part):
     """RMSE minus that of ``user and item biases``; below 0 is better. None for the controls."""
 
 
+class CounterfactualValue(Part):
+    """What an arm would have earned in the place of the logging policy, if each place showed one of its list's items, each as likely."""
+
+    arm: str
+    answer: Literal["answers", "limited", "refused"]
+    """Whether the log can say it."""
+    causes: list[Literal["no overlap", "mean weight", "no clicks", "poor overlap", "few clicks"]] = []
+    """Why not, or why within limits only."""
+    reasons: list[str] = []
+    """The same, a sentence each."""
+    value: Estimate | None = None
+    """Clicks for each place; None where the log is refused."""
+    against_logging: Estimate | None = None
+    """That minus what the logging policy earned on the same users."""
+    effective_rounds: float = Field(ge=0)
+    """How many places of the arm's own would say as much."""
+    effective_clicks: float = Field(ge=0)
+    """How many clicks the estimate rests on."""
+    mean_weight: float = Field(ge=0)
+
+
+class Counterfactual(Part):
+    """What the log of what was shown after a split's cut says of the arms: SNIPS, intervals over users (:mod:`recsat.offpolicy`)."""
+
+    split: str
+    policies: list[str]
+    """Who logged."""
+    evidence: Literal["logged", "assumed"]
+    """Assumed where ``propensity_model`` estimates the propensities."""
+    propensity_model: str = ""
+    n: int = Field(ge=1)
+    """Places shown."""
+    n_clicks: int = Field(ge=0)
+    n_users: int = Field(ge=1)
+    n_users_shown: int = Field(ge=1)
+    """All to whom something was shown; ``n_users`` of them, drawn at random, are judged."""
+    logging: Estimate
+    """Clicks for each place, as it was."""
+    arms: list[CounterfactualValue]
+
+
 class ReliabilityBin(Part):
     """Predictions of like size, and what came of them."""
 
@@ -515,6 +556,8 @@ class Result(Part):
     """Of the model of what was shown, where exposures are, and of the value model, where the run reranks by value."""
     ratings: list[RatingError] = []
     """Of the arms that predict ratings; empty where none does, or nobody rates."""
+    counterfactuals: list[Counterfactual] = []
+    """One for each split that cuts by time, where what was shown, with which probability and what was clicked is known after the cut."""
     fitness: list[DataFitness] = []
     """One for each split: what its data can answer, said before an arm is fitted."""
     attributions: list[Attribution] = []

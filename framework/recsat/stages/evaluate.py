@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -19,6 +19,7 @@ from recsat.result.model import (
     ArmInfo,
     ArmResult,
     Attribution,
+    Counterfactual,
     CurvePoint,
     DataFitness,
     DataSummary,
@@ -39,6 +40,7 @@ from recsat.stages.plan import kept_plan
 from recsat.stages.prepare import read_split
 from recsat.stages.recommend import fixed_parameters, legibility_notes
 from recsat.stages.split_lists import SplitLists, read_split_lists
+from recsat.stages.trial.counterfactual import counterfactual, counterfactual_lack
 from recsat.stages.trial.evidence import evidence_of
 from recsat.stages.trial.inputs import RunInputs, embedded_inputs
 from recsat.stages.trial.outcomes import outcome_errors
@@ -61,6 +63,9 @@ class Parts:
     ratings: list[RatingError] = field(default_factory=list)
     unpredicted: list[NotMeasured] = field(default_factory=list)
     """What no outcome model and no arm could predict on a split, and why."""
+    counterfactuals: list[Counterfactual] = field(default_factory=list)
+    without_counterfactual: list[NotMeasured] = field(default_factory=list)
+    """Why the log says nothing of a split; empty where nobody recorded what was shown, which is said elsewhere."""
     fitness: list[DataFitness] = field(default_factory=list)
     attributions: list[Attribution] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
@@ -77,6 +82,20 @@ class Parts:
         self.ratings += ratings
         self.predictions += outcomes
         self.unpredicted += [*no_ratings, *no_outcomes]
+
+    def add_counterfactual(
+        self, context: StageContext, inputs: RunInputs, split: Split, lists_by_arm: Mapping[str, pl.DataFrame]
+    ) -> None:
+        """What the log after the cut of ``split`` says of its arms."""
+        lack = counterfactual_lack(inputs, split)
+        if lack is None:
+            tables = list(lists_by_arm.values())
+            if context.folder.has(place := f"lists/{split.name}-without-likes.parquet"):
+                tables.append(context.folder.read_table(place))
+            lists = pl.concat([table.select("user_id", "item_id", "arm") for table in tables])
+            self.counterfactuals.append(counterfactual(inputs, split, lists, context.config.measure))
+        elif inputs.dataset.exposures is not None:
+            self.without_counterfactual.append(NotMeasured(name="counterfactual-value", reason=lack))
 
     def never_predicted(self) -> list[NotMeasured]:
         """Of ``unpredicted`` what no other split has either, each once."""
@@ -142,6 +161,7 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, n_dr
     parts.curves += _curves(context, split)
     parts.predictions += record.predictions
     parts.add_predictions(context, inputs, split)
+    parts.add_counterfactual(context, inputs, split, by_arm)
     parts.samples += sample_users(context.domain, evidence, by_arm, config.measure.n_sample_users, config.seed)
     specs = context.plugins.recommenders(context.domain)
     leading = {name: ndcg for name, ndcg in validation_ndcg.items() if may_lead(specs[name].control)}
@@ -255,12 +275,17 @@ def _result(context: StageContext, parts: Parts) -> Result:
             for name in dict.fromkeys(arm.name for arm in arms)
         ],
         measures=list(measures.values()),
-        not_measured=[*missing.values(), *parts.never_predicted()],
+        not_measured=[
+            *missing.values(),
+            *parts.never_predicted(),
+            *([] if parts.counterfactuals else parts.without_counterfactual[:1]),
+        ],
         filters=parts.filters,
         retrieval=parts.retrieval,
         curves=parts.curves,
         predictions=parts.predictions,
         ratings=parts.ratings,
+        counterfactuals=parts.counterfactuals,
         fitness=parts.fitness,
         attributions=parts.attributions,
         verdicts=parts.verdicts,

@@ -15,7 +15,7 @@ from recsat.errors import ConfigError
 from recsat.lists.candidates import StoreRetriever
 from recsat.lists.filters import FilterPlan
 from recsat.lists.make import Recommended, lists_of
-from recsat.lists.request import Request
+from recsat.lists.request import Request, Retriever
 from recsat.result.leading import leader, may_lead
 from recsat.result.model import PredictionError
 from recsat.run.stage import StageContext, StageCounts
@@ -23,6 +23,7 @@ from recsat.stages.embed import LEGIBILITY_FILE
 from recsat.stages.index import opened_retriever, retriever_of
 from recsat.stages.prepare import read_split
 from recsat.stages.split_lists import ArmLists, ListTables, SplitLists, write_split_lists
+from recsat.stages.trial.counterfactual import plain_lists, without_likes
 from recsat.stages.trial.curves import CURVE_SCHEMA, CurveArm, curves
 from recsat.stages.trial.fitting import fitted_arm
 from recsat.stages.trial.fold import Fold, test_fold, validation_fold
@@ -97,7 +98,8 @@ def fixed_parameters(context: StageContext, name: str, spec: RecommenderSpec) ->
 
 def recommend(context: StageContext) -> StageCounts:
     """Writes what :func:`~recsat.stages.split_lists.write_split_lists` does for every draw of every split, lists/<split>-tuning.parquet, and
-    lists/<split>-curve.parquet where asked. Arms are tuned, and make choices of their own, on the first draw of a split alone.
+    lists/<split>-curve.parquet where asked; lists/<split>-without-likes.parquet has the lists of those who were shown something after the cut and liked nothing,
+    where the log can be judged. Arms are tuned, and make choices of their own, on the first draw of a split alone.
     """
     inputs = embedded_inputs(context)
     splits = [read_split(context.folder, settings.name) for settings in context.config.splits]
@@ -136,6 +138,7 @@ class SplitTrial:
     lists: dict[str, ArmLists] = field(default_factory=dict)
     tables: list[pl.DataFrame] = field(default_factory=list)
     tuning_tables: list[pl.DataFrame] = field(default_factory=list)
+    tables_without_likes: list[pl.DataFrame] = field(default_factory=list)
     predictions: list[PredictionError] = field(default_factory=list)
     curve_arm: CurveArm | None = None
 
@@ -143,6 +146,7 @@ class SplitTrial:
         self.tuning: Fold = validation_fold(self.inputs, self.split)
         self.judging: Fold = test_fold(self.inputs, self.split)
         refuse_no_candidates(self.split.name, self.judging.plan)
+        self.without_likes = without_likes(self.inputs, self.split, self.judging.users.id_series)
         self.request = request_of(self.context.config, self.context.domain)
         self.make_reranker = reranker_of(self.context.config, self.context.domain, self.context.plugins)
 
@@ -158,6 +162,11 @@ class SplitTrial:
         errors = test_errors(context.domain, name, fitted, split, self.judging, prepared.request)
         self.predictions += [*prepared.errors, *errors]
         self.tables.append(recommended.lists)
+        if self.without_likes is not None:
+            retriever = self._retriever(spec, fitted)
+            of_others = plain_lists(self.inputs, self.without_likes, name, fitted, prepared.request, retriever)
+            self.tables_without_likes.append(of_others)
+            self.retriever.store.rest()
         self.tuning_tables.append(tuned.table)
         self.specs[name], self.lists[name] = spec, arm_lists(tuned, recommended)
         if name == (context.config.measure.curve_arm or self.leader):
@@ -199,12 +208,14 @@ class SplitTrial:
         split = self.split.name
         prepared = with_reranker(inputs, request, self.make_reranker, name, spec, parameters, judging, split, tuning)
         fitted = fitted_arm(spec, parameters, judging.train)
-        # What a control reads is in no store.
-        retriever = None if spec.control else retriever_of(self.context, self.retriever, fitted)
-        recommended = lists_of(judging, name, fitted, prepared.request, retriever=retriever)
+        recommended = lists_of(judging, name, fitted, prepared.request, retriever=self._retriever(spec, fitted))
         self.retriever.store.rest()  # another run may have the store while the next arm is fitted
         self.context.progress.advance()
         return prepared, fitted, recommended
+
+    def _retriever(self, spec: RecommenderSpec, fitted: Recommender) -> Retriever | None:
+        # What a control reads is in no store.
+        return None if spec.control else retriever_of(self.context, self.retriever, fitted)
 
     @property
     def leader(self) -> str:
@@ -233,6 +244,8 @@ class SplitTrial:
             )
         write_split_lists(context.folder, record, tables)
         context.folder.write_table(f"{place}-tuning.parquet", pl.concat(self.tuning_tables))
+        if self.without_likes is not None:
+            context.folder.write_table(f"{place}-without-likes.parquet", pl.concat(self.tables_without_likes))
         if context.config.measure.curves:
             context.folder.write_table(f"{place}-curve.parquet", self.curves())
             context.progress.advance()

@@ -1,0 +1,56 @@
+"""What the log says the arms would have earned, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from recsat.offpolicy.diagnosis import SENTENCES, figures
+from recsat.report.language import gettext, interval
+from recsat.result.model import Counterfactual, CounterfactualValue, Result
+from recsat.result.numerals import decimals_for, number, signed
+
+
+def answer_label(answer: str) -> str:
+    """Whether a log answers, as a heading."""
+    labels: Mapping[str, str] = {
+        "answers": gettext("it can answer"),
+        "limited": gettext("within limits"),
+        "refused": gettext("it cannot answer"),
+    }
+    return labels[answer]
+
+
+def causes_in_words(log: Counterfactual, value: CounterfactualValue) -> str:
+    """Why the log does not answer of an arm, or within limits only; empty where it does."""
+    words = figures(log.n, value.effective_rounds, value.effective_clicks, value.mean_weight)
+    return " ".join(gettext(SENTENCES[cause], **words) for cause in value.causes)
+
+
+def counterfactual_in_words(result: Result, log: Counterfactual) -> str:
+    """Of the arm that leads on the split: what it would have earned, or why the log cannot say it."""
+    leader = next((split.leader for split in result.splits if split.name == log.split), None)
+    one = next((value for value in log.arms if value.arm == leader), log.arms[0])
+    if one.value is None or one.against_logging is None:
+        sentences = [gettext("The log cannot say what %(arm)s would have earned.", arm=one.arm)]
+    else:
+        places = decimals_for([one.value.value, log.logging.value])
+        sentences = [
+            gettext(
+                "By the log, %(arm)s would have earned %(value)s clicks per exposure (%(ends)s) where %(logging)s were earned: "
+                "a difference of %(difference)s (%(ends_of_difference)s).",
+                arm=one.arm,
+                value=number(one.value.value, places),
+                ends=interval(one.value.low, one.value.high, places),
+                logging=number(log.logging.value, places),
+                difference=signed(one.against_logging.value, places),
+                ends_of_difference=interval(one.against_logging.low, one.against_logging.high, places, with_sign=True),
+            )
+        ]
+    return " ".join(part for part in (*sentences, causes_in_words(log, one), assumption(log)) if part)
+
+
+def assumption(log: Counterfactual) -> str:
+    """That propensities are assumed, and by which model; empty where they were logged."""
+    if log.evidence == "logged":
+        return ""
+    return gettext("Evidence: assumed. Propensities were not logged: %(model)s.", model=log.propensity_model)

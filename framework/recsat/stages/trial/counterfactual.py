@@ -1,0 +1,160 @@
+"""What the arms of a split would have earned, from the log of what was shown after its cut: everybody's who was shown something."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from recsat.config.settings import MeasureSettings
+from recsat.contract.arm import Recommender
+from recsat.data.split import Split
+from recsat.lists.make import Served, lists_of
+from recsat.lists.request import Request, Retriever
+from recsat.offpolicy import SNIPS, BanditLog, PolicyValue, diagnose
+from recsat.offpolicy.intervals import user_interval
+from recsat.result.model import Counterfactual, CounterfactualValue, Estimate
+from recsat.stages.trial.fold import cut_of, filter_context, serve_known
+from recsat.stages.trial.history import TIMELINE, Withheld
+from recsat.stages.trial.inputs import RunInputs
+from recsat.stages.trial.rerank import bind_texts
+
+MOST_USERS = 5000
+"""Users whose places are judged; of more, so many are drawn."""
+PAIR = ["user_id", "item_id"]
+
+
+def counterfactual_lack(inputs: RunInputs, split: Split) -> str | None:
+    """Why the log says nothing of a split's arms, in a sentence; None where it may."""
+    exposures = inputs.dataset.exposures
+    if exposures is None:
+        return "The data have no exposures: nobody recorded what was shown."
+    if split.protocol != TIMELINE:
+        return f"Split {split.name} does not cut by time, and the log is judged after a cut."
+    if "click" not in exposures.columns:
+        return "Exposures have no column click, so it is not known what was clicked."
+    after = shown_after(exposures, split)
+    if not after.height:
+        return f"Nothing was shown after the cut of {split.name}."
+    if after["propensity"].null_count():
+        return "It is not known of everything shown after the cut with which probability it was (propensity)."
+    return None
+
+
+def shown_after(exposures: pl.DataFrame, split: Split) -> pl.DataFrame:
+    """Everything shown after the last known event, to whomever."""
+    known_until = pl.concat([split.train["timestamp"], split.validation["timestamp"]]).max()
+    return exposures.filter(pl.lit(value=True) if known_until is None else pl.col("timestamp") > known_until)
+
+
+def judged_users(exposures: pl.DataFrame, split: Split, seed: int) -> pl.Series:
+    """To whom something was shown after the cut: all of them, or :data:`MOST_USERS`, drawn at random."""
+    users = shown_after(exposures, split)["user_id"].unique().sort()
+    return users if len(users) <= MOST_USERS else users.sample(MOST_USERS, seed=seed).sort()
+
+
+def without_likes(inputs: RunInputs, split: Split, served: pl.Series) -> Served | None:
+    """Judged users who are not ``served``, since they liked nothing after the cut, as the test part serves: None where the log says nothing, or nobody is.
+
+    Were they left out, the log would be conditional on its own outcome.
+    """
+    if counterfactual_lack(inputs, split) is not None:
+        return None
+    assert inputs.dataset.exposures is not None
+    users = judged_users(inputs.dataset.exposures, split, inputs.seed)
+    others = users.filter(~users.is_in(served.implode()))
+    if not len(others):
+        return None
+    known = pl.concat([split.train, split.validation])
+    context = filter_context(inputs, known, Withheld(split.test, split.protocol))
+    return serve_known(
+        inputs,
+        others.to_list(),
+        known,
+        context,
+        universe=split.test_items,
+        protocol=split.protocol,
+        now=cut_of(split.test),
+    )
+
+
+def plain_lists(
+    inputs: RunInputs, served: Served, name: str, arm: Recommender, request: Request, retriever: Retriever | None
+) -> pl.DataFrame:
+    """(user_id, item_id, arm) of the lists of ``served``, by the ``request`` of another audience."""
+    reranker = None if request.reranker is None else bind_texts(request.reranker, inputs, served)
+    plain = replace(request, reranker=reranker, explain=False)
+    return lists_of(served, name, arm, plain, retriever=retriever).lists.select(*PAIR, "arm")
+
+
+def counterfactual(inputs: RunInputs, split: Split, lists: pl.DataFrame, settings: MeasureSettings) -> Counterfactual:
+    """Each arm's value beside that of the policies that logged; ``lists`` are (user_id, item_id, arm) of all judged users.
+
+    An arm's policy shows at each place one of the items of the list that are of the shown item's kind, each as likely, as
+    :func:`~recsat.metrics.rates.click_through_rate` has it. Nothing of a kind is shown to who has none of it in the list.
+    """
+    assert inputs.dataset.exposures is not None
+    users = judged_users(inputs.dataset.exposures, split, inputs.seed)
+    after = shown_after(inputs.dataset.exposures, split)
+    rounds = after.filter(pl.col("user_id").is_in(users.implode()))
+    log = BanditLog(
+        reward=rounds["click"].fill_null(value=False).cast(pl.Float64).to_numpy(),
+        propensity=rounds["propensity"].to_numpy(),
+        user=rounds["user_id"].to_numpy(),
+        propensity_model=settings.propensity_model,
+    )
+    kinds = inputs.catalogue.items.select("item_id", "kind")
+    return Counterfactual(
+        split=split.name,
+        policies=rounds["policy"].unique().sort().to_list(),
+        evidence=log.evidence,
+        propensity_model=settings.propensity_model,
+        n=log.n,
+        n_clicks=int(log.reward.sum()),
+        n_users=log.n_users,
+        n_users_shown=after["user_id"].n_unique(),
+        logging=_rate(user_interval(log, log.reward, confidence=settings.confidence)),
+        arms=[
+            _value(arm, log, _probabilities(rounds, lists.filter(pl.col("arm") == arm), kinds), settings.confidence)
+            for arm in lists["arm"].unique(maintain_order=True)
+        ],
+    )
+
+
+def _probabilities(rounds: pl.DataFrame, lists: pl.DataFrame, kinds: pl.DataFrame) -> np.ndarray:
+    """(n,): with which the list's policy shows what was shown."""
+    share = 1 / pl.len().over("user_id", "kind")
+    shares = lists.select(PAIR).join(kinds, on="item_id").select(*PAIR, share=share)
+    return rounds.join(shares, on=PAIR, how="left", maintain_order="left")["share"].fill_null(0.0).to_numpy()
+
+
+def _value(arm: str, log: BanditLog, target: np.ndarray, confidence: float) -> CounterfactualValue:
+    diagnosis = diagnose(log, target)
+    value = difference = None
+    if diagnosis.answer != "refused":
+        contributions = SNIPS().contributions(log, target)
+        value = _rate(user_interval(log, contributions, confidence=confidence))
+        difference = _estimate(user_interval(log, contributions - log.reward, confidence=confidence))
+    return CounterfactualValue(
+        arm=arm,
+        answer=diagnosis.answer,
+        causes=list(diagnosis.causes),
+        reasons=list(diagnosis.reasons),
+        value=value,
+        against_logging=difference,
+        effective_rounds=diagnosis.effective_rounds,
+        effective_clicks=diagnosis.effective_clicks,
+        mean_weight=diagnosis.mean_weight,
+    )
+
+
+def _rate(value: PolicyValue) -> Estimate:
+    """A share: its ends lie between 0 and 1. There are none without any spread, as where nothing was clicked."""
+    if value.low is None or value.high is None or not value.standard_error:
+        return Estimate(value=value.value, low=None, high=None)
+    return Estimate(value=value.value, low=max(value.low, 0.0), high=min(value.high, 1.0))
+
+
+def _estimate(value: PolicyValue) -> Estimate:
+    return Estimate(value=value.value, low=value.low, high=value.high)
