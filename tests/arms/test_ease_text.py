@@ -12,6 +12,8 @@ from scipy.sparse import csr_array
 from recsat.arms.ease import Ease
 from recsat.arms.ease_text import (
     EaseText,
+    drawn_towards_texts,
+    gram_of,
     inverse,
     text_weights,
     times_text_weights,
