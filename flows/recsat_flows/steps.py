@@ -1,7 +1,7 @@
 """Stages as Prefect tasks: they exchange the run's folder and counts, never data.
 
 No task has a tag: Prefect asks the server for a slot before a task that has one, and a run would stand still while the server is away. What must not
-run beside each other takes its turn once, when the flow starts (:mod:`recsat_flows.runs`).
+run beside each other takes its turn once, when the flow starts (:mod:`recsat_flows.turns`).
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ Model = TypeVar("Model", bound=BaseModel)
 PREFIX = "RECSAT_"
 NOT_SETTINGS = frozenset({"RECSAT_API_KEY", "RECSAT_DATA", "RECSAT_SERVE"})
 """Variables that are no settings: a service's key, the folder of data too large to bundle, what ``recsat serve`` says to its processes."""
-OF_OTHER_COMMANDS = frozenset({"finetune"})
+OF_OTHER_COMMANDS = frozenset({"finetune", "flows"})
 """Sections that a file or the environment may have for a command that reads more than a run: the others leave them alone."""
 
 Config = TypeVar("Config", bound=RunConfig, default=RunConfig)
