@@ -24,6 +24,11 @@ class FlowSettings(Settings):
     cluster: str | None = Field(
         None, description="Address of a cluster that is there. Empty: one on this machine, for as long as it takes."
     )
+    stage_limit_s: float | None = Field(
+        None,
+        gt=0,
+        description="Seconds that a stage of a run may take. It then has a process of its own, which is killed. Empty: no limit.",
+    )
 
 
 class FlowSources(RunConfig):
