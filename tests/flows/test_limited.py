@@ -27,7 +27,7 @@ from recsat_flows.steps import TASKS
 LONG_S = 120.0
 
 
-class Heard:
+class Words:
     """What a stage tells."""
 
     def __init__(self) -> None:
@@ -57,16 +57,16 @@ def folder(small_run_config: RunConfig, tmp_path: Path) -> RunFolder:
 @pytest.mark.parametrize("stage", [SLEEPING, WAITING], ids=lambda stage: stage.name)
 def test_a_stage_that_hangs_in_native_code_or_in_a_thread_is_ended(folder: RunFolder, stage: Stage) -> None:
     with pytest.raises(StageTimeout, match=rf"stage {stage.name} took longer than flows.stage_limit_s \(25 s\)"):
-        run_stage_within(folder.path, stage, 25, Heard())
+        run_stage_within(folder.path, stage, 25, Words())
     pid = folder.read_json("pid.json")  # it had begun
     assert not psutil.pid_exists(pid)
     assert folder.costs() == []
 
 
 def test_a_stage_says_does_and_returns_what_it_does_in_this_process(folder: RunFolder) -> None:
-    heard = Heard()
-    run_stage_within(folder.path, WORKING, LONG_S, heard)
-    assert heard.words == [
+    progress = Words()
+    run_stage_within(folder.path, WORKING, LONG_S, progress)
+    assert progress.words == [
         ("stage", "work"),
         ("expect", 3),
         ("advance", 3),
@@ -80,10 +80,10 @@ def test_a_stage_says_does_and_returns_what_it_does_in_this_process(folder: RunF
 
 def test_what_a_stage_raises_comes_through_and_a_death_is_said(folder: RunFolder) -> None:
     with pytest.raises(StoreError, match="the store is busy") as refusal:
-        run_stage_within(folder.path, REFUSED, LONG_S, Heard())
+        run_stage_within(folder.path, REFUSED, LONG_S, Words())
     assert refusal.value.transient
     with pytest.raises(RunError, match="stage die: its process ended with status -9"):
-        run_stage_within(folder.path, DYING, LONG_S, Heard())
+        run_stage_within(folder.path, DYING, LONG_S, Words())
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX's")
