@@ -45,7 +45,7 @@ class Recommended:
     """``lists`` has :data:`LISTS_SCHEMA`.
 
     ``candidate_recall`` is the mean share of a user's exact list that the candidates contained, over users with a history;
-    None for arms that score the whole catalogue. ``n_candidates`` is the mean number of candidates.
+    None for arms that score the whole catalogue, and where the request does not ask. ``n_candidates`` is the mean number of candidates.
     """
 
     lists: pl.DataFrame
@@ -109,7 +109,7 @@ class Steps:
     scores: Tensor
     """Exact scores of the candidates, or of the whole catalogue; -inf where nothing is permitted."""
     exact: Tensor | None
-    """The best k of the whole catalogue, where there are candidates to be held against them; else None."""
+    """The best k of the whole catalogue, where there are candidates to be held against them and the request asks for that; else None."""
     places: Tensor
     """Where in ``scores`` the list's items stand after the reranker, int64 (B, k)."""
     lists: Lists
@@ -142,7 +142,7 @@ def steps_of(
         scores = permitted_scores(recommender, batch, candidates, permitted)
         known = torch.from_numpy(~batch.is_new).to(request.device)
         exact = None
-        if candidates is not None and known.any():
+        if request.recall and candidates is not None and known.any():
             exact = top_k(permitted_scores(recommender, batch, None, permitted), request.k, generator)
         places = _choose(batch, candidates, scores, request, generator)
         items = items_at(candidates, places).masked_fill(~known[:, None], PADDING)

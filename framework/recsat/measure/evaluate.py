@@ -163,15 +163,23 @@ def _joined(scored: Sequence[ScoredDraw]) -> tuple[pl.Series, Columns]:
 def _unmeasurable(
     lists_by_arm: Mapping[str, pl.DataFrame], evidence: Evidence, metrics: Mapping[str, SatisfactionMetric], k: int
 ) -> dict[str, str]:
+    shared = set.intersection(*(set(lists.columns) for lists in lists_by_arm.values())) if lists_by_arm else set()
+    reasons = unmeasurable(evidence, metrics, shared)
+    return {name if name in metrics else key_of(name, k): reason for name, reason in reasons.items()}
+
+
+def unmeasurable(
+    evidence: Evidence, metrics: Mapping[str, SatisfactionMetric], list_columns: Iterable[str]
+) -> dict[str, str]:
+    """By name, why ``evidence`` cannot give a measure, in a sentence."""
     reasons: dict[str, str] = {}
     if evidence.vectors is None:
-        reasons[key_of("ild", k)] = "The run has no vectors of the items."
+        reasons["ild"] = "The run has no vectors of the items."
     if evidence.topics is None:
         for name in ("topic-ild", "topic-entropy", "topic-simpson", "topic-kl", "topic-hellinger"):
-            reasons[key_of(name, k)] = "The domain names no column of topics."
-    shared = set.intersection(*(set(lists.columns) for lists in lists_by_arm.values())) if lists_by_arm else set()
+            reasons[name] = "The domain names no column of topics."
     for name, metric in metrics.items():
-        if reason := missing_needs(metric, evidence, shared):
+        if reason := missing_needs(metric, evidence, list_columns):
             reasons[name] = reason
     return reasons
 
