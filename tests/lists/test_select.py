@@ -41,3 +41,47 @@ def test_ties_are_drawn_at_random_and_a_seed_repeats_them() -> None:
 def test_the_random_draw_never_overturns_a_real_difference() -> None:
     scores = torch.tensor([[1.0, 1.0 + 2e-7, 0.5]]).repeat(500, 1)
     assert (top_k(scores, 1, torch.Generator().manual_seed(1)) == 1).all()
+
+
+def test_what_ties_with_the_last_place_is_drawn_and_what_is_better_keeps_its_place() -> None:
+    scores = torch.tensor([[3.0, 1, 1, 1, 2, 2, 1, -INF]]).repeat(4000, 1)
+    places = top_k(scores, 4, torch.Generator().manual_seed(2))
+    assert (places[:, 0] == 0).all()
+    assert torch.equal(places[:, 1:3].sort(dim=1).values, torch.tensor([[4, 5]]).expand(4000, 2))
+    assert 0.45 < (places[:, 1] == 4).double().mean() < 0.55
+    counts = torch.bincount(places[:, 3], minlength=8)
+    assert counts[[0, 4, 5, 7]].sum() == 0
+    assert counts[[1, 2, 3, 6]].min() > 900, "each of four tied items should be the last of about 1,000 lists"
+
+
+def test_numbers_are_drawn_for_rows_with_ties_alone() -> None:
+    generator = torch.Generator().manual_seed(2)
+    before = generator.get_state()
+    top_k(torch.tensor([[1.0, 2.0, 3.0, 3.0], [4.0, 2.0, 1.0, 1.0]])[1:], 2, generator)
+    assert torch.equal(generator.get_state(), before)
+    top_k(torch.tensor([[4.0, 2.0, 2.0, 1.0]]), 2, generator)
+    assert not torch.equal(generator.get_state(), before)
+
+
+@given(
+    arrays(np.float32, (6, 9), elements=st.sampled_from([-INF, 0.0, 1.0, 1.5])), st.integers(1, 11), st.integers(0, 99)
+)
+def test_with_ties_it_agrees_with_a_full_sort_and_names_nothing_twice(scores: np.ndarray, k: int, seed: int) -> None:
+    places = top_k(torch.from_numpy(scores), k, torch.Generator().manual_seed(seed)).numpy()
+    for row, of_row in zip(scores, places, strict=True):
+        finite = np.sort(row[np.isfinite(row)])[::-1][:k]
+        listed = of_row[of_row >= 0]
+        assert len(set(listed.tolist())) == len(listed) == len(finite)
+        assert (of_row[len(finite) :] == -1).all()
+        np.testing.assert_array_equal(row[listed], finite)
+
+
+def test_what_is_no_finite_number_is_never_among_the_best() -> None:
+    scores = torch.tensor([[float("nan"), 1.0, 3.0, INF], [0.0, 2.0, -INF, 1.0]])
+    for generator in (None, torch.Generator().manual_seed(1)):
+        assert top_k(scores, 3, generator).tolist() == [[2, 1, -1], [1, 3, 0]]
+
+
+def test_no_items_give_padding_and_no_users_nothing() -> None:
+    assert top_k(torch.empty(2, 0), 2).tolist() == [[-1, -1], [-1, -1]]
+    assert top_k(torch.empty(0, 4), 2).shape == (0, 2)

@@ -39,13 +39,16 @@ LISTS_SCHEMA = pl.Schema(
     }
 )
 
+RECALL_USERS = 1_000
+"""Users of whom the exact list is made beside the retrieved one: a mean of so many has a standard error below .016."""
+
 
 @dataclass(frozen=True)
 class Recommended:
     """``lists`` has :data:`LISTS_SCHEMA`.
 
-    ``candidate_recall`` is the mean share of a user's exact list that the candidates contained, over users with a history;
-    None for arms that score the whole catalogue. ``n_candidates`` is the mean number of candidates.
+    ``candidate_recall`` is the mean share of a user's exact list that the candidates contained, over the users with a history
+    among :data:`RECALL_USERS` drawn at random; None for arms that score the whole catalogue. ``n_candidates`` is the mean number of candidates.
     """
 
     lists: pl.DataFrame
@@ -99,7 +102,7 @@ class Served:
 
 @dataclass(frozen=True)
 class Steps:
-    """How the lists of a block of B users came about, step after step."""
+    """How the lists of a block of B users came about, step after step; valid until the next block is asked for."""
 
     batch: UserBatch
     permitted: Tensor
@@ -108,8 +111,8 @@ class Steps:
     """What retrieval gave, int64 (B, n_candidates), padded with -1; None where the whole catalogue is scored."""
     scores: Tensor
     """Exact scores of the candidates, or of the whole catalogue; -inf where nothing is permitted."""
-    exact: Tensor | None
-    """The best k of the whole catalogue, where there are candidates to be held against them; else None."""
+    recall: Tensor | None
+    """Share of their exact list that is among the candidates, for the sampled users with a history; None without candidates."""
     places: Tensor
     """Where in ``scores`` the list's items stand after the reranker, int64 (B, k)."""
     lists: Lists
@@ -133,27 +136,31 @@ def steps_of(
     users, plan = audience.users, audience.plan
     fallbacks = audience.fallbacks if fallbacks is None else fallbacks
     generator = torch.Generator().manual_seed(request.seed)
+    is_sampled = _sample(len(users), request.seed)
+    buffer: Tensor | None = None
     for rows in user_blocks(len(users), len(audience.catalogue), request.user_block):
         batch = users.take(rows)
         permitted = torch.from_numpy(plan.mask(rows)).to(request.device)
         candidates = None
         if retriever is not None and (queries := recommender.queries(batch)):
             candidates = _retrieved(recommender, queries, batch, retriever, plan, rows, request)
-        scores = permitted_scores(recommender, batch, candidates, permitted)
+        if candidates is None and buffer is None:
+            buffer = torch.empty(permitted.shape, device=permitted.device)
+        scores = permitted_scores(recommender, batch, candidates, permitted, buffer if candidates is None else None)
         known = torch.from_numpy(~batch.is_new).to(request.device)
-        exact = None
-        if candidates is not None and known.any():
-            exact = top_k(permitted_scores(recommender, batch, None, permitted), request.k, generator)
+        recall = None
+        if candidates is not None:
+            sample = np.flatnonzero(is_sampled[rows] & ~batch.is_new)
+            recall = _recall(recommender, batch.take(sample), candidates[sample], permitted[sample], request, generator)
         places = _choose(batch, candidates, scores, request, generator)
         items = items_at(candidates, places).masked_fill(~known[:, None], PADDING)
         lists = _explained(recommender, batch, items, scores.gather(1, places.clamp(min=0)), request)
-        lists = (
-            replace(lists, codes=np.where(_tied(scores)[:, None], "tied", lists.codes)) if request.explain else lists
-        )
+        if request.explain:
+            lists = replace(lists, codes=np.where(_tied(scores, places)[:, None], "tied", lists.codes))
         for fallback in fallbacks:
             if (lists.items == PADDING).any():
                 lists = filled_by(fallback, lists, batch, permitted, known.cpu().numpy(), request, generator)
-        yield Steps(batch, permitted, candidates, scores, exact, places, lists)
+        yield Steps(batch, permitted, candidates, scores, recall, places, lists)
 
 
 def lists_of(
@@ -186,8 +193,8 @@ def lists_of(
         candidates, known = steps.candidates, steps.has_history
         if candidates is not None:
             source = "qdrant:" + "+".join(recommender.queries(steps.batch))
-        if candidates is not None and steps.exact is not None:
-            recalls.append(_overlap(steps.exact[known], candidates[known]))
+        if candidates is not None and steps.recall is not None and known.any():
+            recalls.append(steps.recall)
             widths.append((candidates[known] != PADDING).sum(dim=1).to(torch.float32))
         n_filled += int(steps.lists.is_fallback.sum())
         blocks.append(_table(arm, steps.batch, steps.lists, catalogue, topics, request))
@@ -195,7 +202,7 @@ def lists_of(
         lists=pl.concat(blocks) if blocks else pl.DataFrame(schema=LISTS_SCHEMA),
         source=source,
         n_candidates=float(torch.cat(widths).mean()) if widths else float(audience.plan.items.sum()),
-        candidate_recall=float(torch.cat(recalls).mean()) if recalls else None,
+        candidate_recall=float(recall.mean()) if recalls and len(recall := torch.cat(recalls)) else None,
         n_filled=n_filled,
     )
 
@@ -233,13 +240,45 @@ def _choose(
     return items_at(block.places, checked_places(request.reranker, reranked, n_users, n_candidates, request.k))
 
 
-def _tied(scores: Tensor) -> NDArray[np.bool_]:
-    """Users of whom the arm scores everything alike, (B,): whatever it says of an item, it says of all of them."""
-    finite = torch.isfinite(scores)
-    largest = scores.masked_fill(~finite, float("-inf")).amax(dim=1)
-    smallest = scores.masked_fill(~finite, float("inf")).amin(dim=1)
-    tied: NDArray[np.bool_] = ((largest == smallest) & (finite.sum(dim=1) > 1)).cpu().numpy()
-    return tied
+def _tied(scores: Tensor, places: Tensor) -> NDArray[np.bool_]:
+    """Users of whom the arm scores everything alike, (B,): whatever it says of an item, it says of all of them.
+
+    Looked for among those whose lists, at ``places`` (B, k), are of one score.
+    """
+    listed, is_padding = scores.gather(1, places.clamp(min=0)), places == PADDING
+    tied = listed.masked_fill(is_padding, -torch.inf).amax(dim=1) <= listed.masked_fill(is_padding, torch.inf).amin(
+        dim=1
+    )
+    rows = tied.nonzero().flatten()
+    if len(rows):
+        finite = torch.isfinite(scores[rows])
+        largest = scores[rows].masked_fill(~finite, -torch.inf).amax(dim=1)
+        smallest = scores[rows].masked_fill(~finite, torch.inf).amin(dim=1)
+        tied[rows] = (largest == smallest) & (finite.sum(dim=1) > 1)
+    of_users: NDArray[np.bool_] = tied.cpu().numpy()
+    return of_users
+
+
+def _sample(n_users: int, seed: int) -> NDArray[np.bool_]:
+    """(n_users,): up to :data:`RECALL_USERS` of them, drawn without order."""
+    mask = np.zeros(n_users, dtype=bool)
+    mask[np.random.default_rng(seed).choice(n_users, size=min(n_users, RECALL_USERS), replace=False)] = True
+    return mask
+
+
+def _recall(
+    recommender: Recommender,
+    batch: UserBatch,
+    candidates: Tensor,
+    permitted: Tensor,
+    request: Request,
+    generator: torch.Generator,
+) -> Tensor:
+    """Share of each user's exact list that is among the candidates, (B,)."""
+    if not len(batch):
+        return torch.empty(0, device=request.device)
+    exact = top_k(permitted_scores(recommender, batch, None, permitted), request.k, generator)
+    return _overlap(exact, candidates)
 
 
 def _overlap(exact: Tensor, candidates: Tensor) -> Tensor:
