@@ -90,9 +90,9 @@ def arms_of(served: Served) -> dict[str, Callable[[], Lists | None]]:
         from rectools.models.rank import Distance, ImplicitRanker
 
         def rectools() -> Lists:
-            ranker = ImplicitRanker(Distance.DOT, arm.query_vectors(served.users), arm.item_vectors)
+            ranker = ImplicitRanker(Distance.DOT, arm.query_vectors(served.users), arm.item_vectors, num_threads=1)
             users = np.arange(len(served.users))
-            listed = ranker.rank(users, k=K, filter_pairs_csr=csr_matrix(history.astype(np.float32)), num_threads=1)[1]
+            listed = ranker.rank(users, k=K, filter_pairs_csr=csr_matrix(history.astype(np.float32)))[1]
             return np.asarray(listed).reshape(-1, K)
 
         arms["RecTools"] = rectools

@@ -95,7 +95,13 @@ def lists(recommended: Recommended) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("user_block", [1, 2, 256])
-def test_lists_are_the_best_permitted_items_in_order_whatever_the_block(user_block: int) -> None:
+@pytest.mark.parametrize("table_users", [1, 2, 8_192])
+def test_lists_are_the_best_permitted_items_in_order_whatever_the_block(
+    user_block: int, table_users: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = run(seen_plan()).lists
+    monkeypatch.setattr(make, "TABLE_USERS", table_users)
+    assert run(seen_plan(), user_block=user_block).lists.equals(at_once)
     recommended = run(seen_plan(), user_block=user_block)
     assert lists(recommended) == {"u": ["b", "c", "d"], "v": ["f", "e", "d"], "new": ["a", "b", "c"]}
     assert recommended.lists.filter(pl.col("user_id") == "u")["score"].to_list() == [8, 7, 6]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,13 @@ class Lists:
     """How many the reason counts, 0 where it counts nobody."""
     days: NDArray[np.int64]
     """Over how many days."""
+
+
+def joined(blocks: Sequence[Lists]) -> Lists:
+    """The lists of several blocks as those of one."""
+    if len(blocks) == 1:
+        return blocks[0]
+    return Lists(*(np.concatenate([getattr(block, part.name) for block in blocks]) for part in fields(Lists)))
 
 
 def filled_by(

@@ -17,7 +17,7 @@ from recsat.arms.linear.padded import PADDING
 from recsat.arms.profile_text import fallbacks_for
 from recsat.contract.arm import Reasons, Recommender
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
-from recsat.lists.fallback import Lists, filled_by
+from recsat.lists.fallback import Lists, filled_by, joined
 from recsat.lists.filters import FilterPlan
 from recsat.lists.fusion import reciprocal_rank_fusion
 from recsat.lists.reasons import reasons_of, sentences_of
@@ -41,6 +41,8 @@ LISTS_SCHEMA = pl.Schema(
 
 RECALL_USERS = 1_000
 """Users of whom the exact list is made beside the retrieved one: a mean of so many has a standard error below .016."""
+TABLE_USERS = 8_192
+"""Users whose lists are put into words together: a table costs milliseconds, whoever is in it."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,9 @@ def lists_of(
     whoever makes many lists of it.
     """
     catalogue = audience.catalogue
-    blocks: list[pl.DataFrame] = []
+    tables: list[pl.DataFrame] = []
+    blocks: list[Lists] = []
+    first = last = 0
     recalls: list[Tensor] = []
     widths: list[Tensor] = []
     n_filled = 0
@@ -197,9 +201,14 @@ def lists_of(
             recalls.append(steps.recall)
             widths.append((candidates[known] != PADDING).sum(dim=1).to(torch.float32))
         n_filled += int(steps.lists.is_fallback.sum())
-        blocks.append(_table(arm, steps.batch, steps.lists, catalogue, topics, request))
+        blocks.append(steps.lists)
+        last += len(steps.batch)
+        if last - first >= TABLE_USERS or last == len(audience.users):
+            batch = audience.users.take(slice(first, last))
+            tables.append(_table(arm, batch, joined(blocks), catalogue, topics, request))
+            blocks, first = [], last
     return Recommended(
-        lists=pl.concat(blocks) if blocks else pl.DataFrame(schema=LISTS_SCHEMA),
+        lists=pl.concat(tables) if tables else pl.DataFrame(schema=LISTS_SCHEMA),
         source=source,
         n_candidates=float(torch.cat(widths).mean()) if widths else float(audience.plan.items.sum()),
         candidate_recall=float(recall.mean()) if recalls and len(recall := torch.cat(recalls)) else None,
