@@ -54,13 +54,25 @@ def test_what_ties_with_the_last_place_is_drawn_and_what_is_better_keeps_its_pla
     assert counts[[1, 2, 3, 6]].min() > 900, "each of four tied items should be the last of about 1,000 lists"
 
 
-def test_numbers_are_drawn_for_rows_with_ties_alone() -> None:
-    generator = torch.Generator().manual_seed(2)
-    before = generator.get_state()
-    top_k(torch.tensor([[1.0, 2.0, 3.0, 3.0], [4.0, 2.0, 1.0, 1.0]])[1:], 2, generator)
-    assert torch.equal(generator.get_state(), before)
-    top_k(torch.tensor([[4.0, 2.0, 2.0, 1.0]]), 2, generator)
-    assert not torch.equal(generator.get_state(), before)
+@given(
+    arrays(np.float32, (6, 9), elements=st.sampled_from([-INF, 0.0, 1.0, 1.5])), st.integers(1, 8), st.integers(0, 99)
+)
+def test_the_best_k_are_the_first_of_more(scores: np.ndarray, k: int, seed: int) -> None:
+    """So that a reranker that keeps the order of its candidates changes no list, and a block leaves the next one's draws alone."""
+    generators = torch.Generator().manual_seed(seed), torch.Generator().manual_seed(seed)
+    few, many = (top_k(torch.from_numpy(scores), n, one) for n, one in zip((k, 9), generators, strict=True))
+    assert torch.equal(few, many[:, :k])
+    assert torch.equal(generators[0].get_state(), generators[1].get_state())
+
+
+def test_users_and_items_that_tie_are_drawn_apart() -> None:
+    """Every pair of four tied items is in either order equally often, and of two users as often alike as not."""
+    order = top_k(torch.zeros(6000, 4), 4, torch.Generator().manual_seed(3)).argsort(dim=1)
+    for one in range(4):
+        for other in range(one):
+            before = (order[:, one] < order[:, other]).double()
+            assert 0.47 < before.mean() < 0.53
+            assert 0.47 < (before[1:] == before[:-1]).double().mean() < 0.53
 
 
 @given(
