@@ -23,7 +23,7 @@ from recsat.lists.fusion import reciprocal_rank_fusion
 from recsat.lists.reasons import reasons_of, sentences_of
 from recsat.lists.request import Request, Retriever
 from recsat.lists.returned import checked_places
-from recsat.lists.select import top_k
+from recsat.lists.select import TieNoise, top_k
 from recsat.lists.shortlist import items_at, permitted_scores, shortlist, user_blocks
 from recsat.lists.topics import CatalogueTopics, catalogue_topics
 
@@ -137,7 +137,7 @@ def steps_of(
     """Blocks of users from candidates to lists: what :func:`lists_of` puts into words."""
     users, plan = audience.users, audience.plan
     fallbacks = audience.fallbacks if fallbacks is None else fallbacks
-    generator = torch.Generator().manual_seed(request.seed)
+    noise = TieNoise(request.seed)
     is_sampled = _sample(len(users), request.seed)
     buffer: Tensor | None = None
     for rows in user_blocks(len(users), len(audience.catalogue), request.user_block):
@@ -153,15 +153,17 @@ def steps_of(
         recall = None
         if candidates is not None:
             sample = np.flatnonzero(is_sampled[rows] & ~batch.is_new)
-            recall = _recall(recommender, batch.take(sample), candidates[sample], permitted[sample], request, generator)
-        places = _choose(batch, candidates, scores, request, generator)
+            recall = _recall(recommender, batch.take(sample), candidates[sample], permitted[sample], request, noise)
+            if known.any():  # what lists draw depends on nobody's being in the sample
+                noise.skip((len(batch) - len(sample)) * permitted.shape[1])
+        places = _choose(batch, candidates, scores, request, noise)
         items = items_at(candidates, places).masked_fill(~known[:, None], PADDING)
         lists = _explained(recommender, batch, items, scores.gather(1, places.clamp(min=0)), request)
         if request.explain:
             lists = replace(lists, codes=np.where(_tied(scores, places)[:, None], "tied", lists.codes))
         for fallback in fallbacks:
             if (lists.items == PADDING).any():
-                lists = filled_by(fallback, lists, batch, permitted, known.cpu().numpy(), request, generator)
+                lists = filled_by(fallback, lists, batch, permitted, known.cpu().numpy(), request, noise)
         yield Steps(batch, permitted, candidates, scores, recall, places, lists)
 
 
@@ -237,13 +239,11 @@ def _retrieved(
     return torch.from_numpy(fused).to(request.device)
 
 
-def _choose(
-    batch: UserBatch, candidates: Tensor | None, scores: Tensor, request: Request, generator: torch.Generator
-) -> Tensor:
+def _choose(batch: UserBatch, candidates: Tensor | None, scores: Tensor, request: Request, noise: TieNoise) -> Tensor:
     """Places of the list's items in ``scores``, (B, k): the best k, or the reranker's choice among the best candidates."""
     if request.reranker is None:
-        return top_k(scores, request.k, generator)
-    block = shortlist(batch, candidates, scores, request, generator)
+        return top_k(scores, request.k, noise)
+    block = shortlist(batch, candidates, scores, request, noise)
     reranked = request.reranker.rerank(block.input, request.k)
     n_users, n_candidates = block.input.candidates.shape
     return items_at(block.places, checked_places(request.reranker, reranked, n_users, n_candidates, request.k))
@@ -281,12 +281,12 @@ def _recall(
     candidates: Tensor,
     permitted: Tensor,
     request: Request,
-    generator: torch.Generator,
+    noise: TieNoise,
 ) -> Tensor:
     """Share of each user's exact list that is among the candidates, (B,)."""
     if not len(batch):
         return torch.empty(0, device=request.device)
-    exact = top_k(permitted_scores(recommender, batch, None, permitted), request.k, generator)
+    exact = top_k(permitted_scores(recommender, batch, None, permitted), request.k, noise)
     return _overlap(exact, candidates)
 
 

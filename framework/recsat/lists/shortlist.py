@@ -15,7 +15,7 @@ from recsat.contract.reranker import RerankInput
 from recsat.lists.filters import FilterPlan
 from recsat.lists.request import Request
 from recsat.lists.returned import checked_scores
-from recsat.lists.select import top_k
+from recsat.lists.select import TieNoise, top_k
 
 MASK_BUDGET = 2**28  # bytes of one block's (users × items) mask and scores; larger catalogues take smaller blocks
 
@@ -58,10 +58,10 @@ def permitted_scores(
 
 
 def shortlist(
-    batch: UserBatch, candidates: Tensor | None, scores: Tensor, request: Request, generator: torch.Generator
+    batch: UserBatch, candidates: Tensor | None, scores: Tensor, request: Request, noise: TieNoise
 ) -> Shortlist:
     """The ``request.n_candidates`` best of ``scores``, best first, with what rerankers may look at."""
-    places = top_k(scores, request.n_candidates, generator)
+    places = top_k(scores, request.n_candidates, noise)
     features = request.features
     user_topics = None
     if features.topics is not None:
@@ -84,12 +84,12 @@ def shortlists(
     recommender: Recommender, users: UserBatch, plan: FilterPlan, request: Request
 ) -> Iterator[tuple[slice, RerankInput]]:
     """Every block of ``users``, its rows first, with the best of the whole catalogue for each."""
-    generator = torch.Generator().manual_seed(request.seed)
+    noise = TieNoise(request.seed)
     for rows in user_blocks(len(users), users.history.shape[1], request.user_block):
         batch = users.take(rows)
         permitted = torch.from_numpy(plan.mask(rows)).to(request.device)
         scores = permitted_scores(recommender, batch, None, permitted)
-        yield rows, shortlist(batch, None, scores, request, generator).input
+        yield rows, shortlist(batch, None, scores, request, noise).input
 
 
 def items_at(candidates: Tensor | None, places: Tensor) -> Tensor:
