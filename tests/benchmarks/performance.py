@@ -23,6 +23,8 @@ PACKAGES = (
     "torch", "numpy", "scipy", "polars", "transformers", "sentence-transformers", "onnxruntime", "implicit", "pm-implicit", "RecTools", "ranx",
 )  # fmt: skip
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS"), "1")
+TRACEBACK = "Traceback (most recent call last)"
+"""Python's exit status is 1 as well where a benchmark breaks."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def section(part: Part) -> tuple[str, bool]:
         check=False,
         env=os.environ | ONE_THREAD,
     )
-    if run.returncode not in (0, 1) or not run.stdout.strip():
+    if run.returncode not in (0, 1) or not run.stdout.strip() or TRACEBACK in run.stderr:
         raise SystemExit(f"{part.command} ended with {run.returncode}:\n{run.stderr[-2_000:]}")
     word = "reached" if run.returncode == 0 else "**not reached**"
     text = f"## {part.title}\n\nBar: {part.bar}. Here: {word}. `python tests/benchmarks/{part.command}`\n\n```text\n{run.stdout.strip()}\n```\n"

@@ -15,7 +15,7 @@ def benchmarks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(performance, "FOLDER", tmp_path)
     (tmp_path / "fast.py").write_text("import os; print('1.2 × the limit,', os.environ['OMP_NUM_THREADS'], 'thread')")
     (tmp_path / "slow.py").write_text("import sys; print('9 × the limit', *sys.argv[1:]); sys.exit(1)")
-    (tmp_path / "broken.py").write_text("raise ImportError('no torch')")
+    (tmp_path / "broken.py").write_text("print('2 × the limit'); raise ImportError('no torch')")
     return tmp_path
 
 
