@@ -281,7 +281,9 @@ def test_an_unknown_field_is_of_another_origin(copy: Path) -> None:
 @pytest.mark.parametrize("version", [0, FORMAT - 1, str(FORMAT)])
 def test_another_format_is_refused_with_both_numbers(version: object, copy: Path) -> None:
     rewrite(copy, format=version, something_new={})
-    with pytest.raises(SavedArmError, match=f"has format {version!r}, and this recsat reads {FORMAT}. Install the recsat"):
+    with pytest.raises(
+        SavedArmError, match=f"has format {version!r}, and this recsat reads {FORMAT}. Install the recsat"
+    ):
         loaded("aligned", copy)
 
 
