@@ -226,3 +226,15 @@ def test_of_a_large_catalogue_one_setting_of_each_kind_is_tried(
     group = torch.arange(60) % 3
     scores = fitted.score(train.users).masked_fill(torch.from_numpy(history.toarray() > 0), float("-inf"))
     assert (scores.argmax(dim=1) % 3 == group).float().mean() > 0.8
+
+
+def test_both_sums_are_in_units_of_their_spread_among_the_items_that_they_rank(with_new_items: TrainingData) -> None:
+    """What offset and slope were learnt for: unseen scores by unseen items, warm ones by warm items that were not met."""
+    arm = Hybrid().fit(replace(with_new_items, protocol="mixed"))
+    users = with_new_items.users
+    per_root = torch.from_numpy(np.sqrt(users.lengths)).float()[:, None]
+    met, warm = torch.from_numpy(users.history.toarray() > 0), arm.warm.expand(60, -1)
+    unseen = (arm.unseen_total.score(users) / per_root)[~warm]
+    assert float(unseen.std(correction=0)) == pytest.approx(1, rel=1e-3)
+    ranked = (arm.total.score(users) * arm.gain / per_root)[warm & ~met]
+    assert float(ranked.std(correction=0)) == pytest.approx(1, rel=1e-3)
