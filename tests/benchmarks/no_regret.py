@@ -244,8 +244,8 @@ def share_rows(options: argparse.Namespace, reads: Mapping[str, str]) -> Iterato
         cells += [f"{np.nanmean(pooled[arm]):.4f}" for arm in ("hybrid-words", "hybrid")]
         for one, other in (("hybrid-words", nothing), ("hybrid", "hybrid-words")):
             mean, low, high = gap(pooled[one], pooled[other])
-            shown = "**" if low > 0 or high < 0 else ""
-            cells.append(f"{shown}{mean:+.4f} ({low:+.4f} to {high:+.4f}){shown}")
+            marks = "**" if low > 0 or high < 0 else ""
+            cells.append(f"{marks}{mean:+.4f} ({low:+.4f} to {high:+.4f}){marks}")
         yield f"| {name} | {protocol} | {' | '.join(cells)} | {seconds['hybrid']:.0f} |"
 
 

@@ -14,7 +14,7 @@ from recsat.arms.hybrid import hybrid
 from recsat.arms.hybrid.choices import Choices
 from recsat.arms.hybrid.hybrid import Hybrid
 from recsat.arms.hybrid.merge import Merge
-from recsat.arms.hybrid.parts import Aligned, Carried, Factors, Liked, LikedOfLate, Likeness, Order, Together
+from recsat.arms.hybrid.parts import Aligned, Carried, Factors, Foretold, Liked, LikedOfLate, Likeness, Order, Together
 from recsat.arms.hybrid.stack import Stack
 from recsat.contract.interactions import TrainingData
 
@@ -28,12 +28,16 @@ OF_EVERY_KIND = Choices(
         "popularity": Liked(),
         "recent popularity": LikedOfLate(86_400.0),
     },
-    unseen_recipes={"likeness": Likeness("words"), "carried": Carried(SOURCE, "text", 0.3)},
+    unseen_recipes={
+        "likeness": Likeness("words"),
+        "carried": Carried(SOURCE, "text", 0.3),
+        "foretold": Foretold("text"),
+    },
     warm=Stack(
         dict.fromkeys(("together", "order", "aligned", "factors", "popularity", "recent popularity"), 0.4),
         {"recency 1": 0.5},
     ),
-    unseen=Stack({"likeness": 1.0, "carried": 2.5}),
+    unseen=Stack({"likeness": 1.0, "carried": 2.5, "foretold": 0.4}),
     merge=Merge(-0.5, 1.25),
     half_life=86_400.0,
     half_lives=(3_600.0, 86_400.0),

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from recsat.arms.hybrid.choices import Choices
 from recsat.arms.hybrid.hybrid import Hybrid
 from recsat.arms.hybrid.merge import Merge
-from recsat.arms.hybrid.parts import Level, Likeness, Order, Together
+from recsat.arms.hybrid.parts import Foretold, Level, Likeness, Order, Together
 from recsat.arms.hybrid.search import search
 from recsat.arms.hybrid.stack import Stack
 from recsat.contract.interactions import TrainingData, UserBatch
@@ -111,12 +111,13 @@ def test_the_parts_of_a_score_add_up_and_are_of_their_items(with_new_items: Trai
     arm = Hybrid(dense_limit=dense_limit).fit(with_new_items)
     arm.selection = replace(arm.selection, merge=Merge(0.7, 1.5))
     arm.gain = torch.linspace(0.5, 2, 30)
+    arm.unseen_total.levels = {"foretold text": Level(torch.linspace(-1, 1, 30))}
     arm.total.levels = {"popularity": Level(torch.linspace(0, 1, 30))}
     items = np.tile(np.arange(30), (60, 1))
     parts = arm.parts(with_new_items.users, items)
     np.testing.assert_allclose(sum(parts.values()), arm.score(with_new_items.users).numpy(), rtol=1e-4, atol=1e-4)
     unseen = [name for name in parts if "unseen" in name]
-    assert len(unseen) == 2
+    assert len(unseen) == 3
     for name, part in parts.items():
         of_others = part[:, 3:] if name in unseen else part[:, :3]
         assert not of_others.any(), f"{name} is of other items"
@@ -143,6 +144,7 @@ def test_the_history_item_that_is_named_is_the_one_without_which_the_score_is_lo
     fitted = Hybrid().fit(with_new_items)
     fitted.selection = replace(fitted.selection, merge=Merge(offset, 0.5))
     fitted.total.levels = {"popularity": Level(torch.linspace(0, 0.3, 30))}
+    fitted.unseen_total.levels = {"foretold text": Level(torch.linspace(0.2, -0.2, 30))}
     users, listed = with_new_items.users, np.tile(np.array([0, 1, 2, 9, 17]), (60, 1))
     because = fitted.explain(users, listed).item
     before = fitted.score(users)[:, listed[0]]
@@ -238,3 +240,21 @@ def test_both_sums_are_in_units_of_their_spread_among_the_items_that_they_rank(w
     assert float(unseen.std(correction=0)) == pytest.approx(1, rel=1e-3)
     ranked = (arm.total.score(users) * arm.gain / per_root)[warm & ~met]
     assert float(ranked.std(correction=0)) == pytest.approx(1, rel=1e-3)
+
+
+def test_of_unseen_items_those_whose_texts_are_like_dead_ones_come_last() -> None:
+    """Half of the texts are of a kind that nobody ever chose; taste says nothing between the kinds."""
+    rng = np.random.default_rng(0)
+    n_users, n_alive = 200, 40
+    histories = np.zeros((n_users, 2 * n_alive), dtype=np.float32)
+    histories[:, : n_alive - 8] = rng.random((n_users, n_alive - 8)) < 0.3
+    vectors = 0.3 * rng.standard_normal((2 * n_alive, 8)).astype(np.float32)
+    vectors[:n_alive, 0] += 1
+    vectors[n_alive:, 0] -= 1
+    train = replace(training_data(histories, vectors), protocol="mixed")
+    level = Foretold("text").fit(train).values
+    new, dead = slice(n_alive - 8, n_alive), slice(n_alive, None)
+    assert float(level[new].min()) > float(level[dead].max())
+    top = Hybrid().fit(train).score(train.users)
+    top = top.masked_fill(torch.from_numpy(histories > 0), float("-inf")).topk(10, dim=1).indices
+    assert (top >= n_alive).float().mean() < 0.02

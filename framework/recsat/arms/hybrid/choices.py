@@ -7,11 +7,22 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from recsat.arms.hybrid.merge import Merge
-from recsat.arms.hybrid.parts import Aligned, Carried, Factors, Liked, LikedOfLate, Likeness, Order, Recipe, Together
+from recsat.arms.hybrid.parts import (
+    Aligned,
+    Carried,
+    Factors,
+    Foretold,
+    Liked,
+    LikedOfLate,
+    Likeness,
+    Order,
+    Recipe,
+    Together,
+)
 from recsat.arms.hybrid.stack import Stack
 
 RECIPES: Mapping[str, type[Any]] = {
-    kind.__name__: kind for kind in (Together, Order, Aligned, Likeness, Carried, Factors, Liked, LikedOfLate)
+    kind.__name__: kind for kind in (Together, Order, Aligned, Likeness, Carried, Factors, Foretold, Liked, LikedOfLate)
 }
 
 

@@ -17,7 +17,7 @@ from recsat.arms.attributes import SavedByAttributes, packed, unpacked
 from recsat.arms.hybrid.choices import Choices
 from recsat.arms.hybrid.holdout import hold_outs
 from recsat.arms.hybrid.merge import Heads, fit_merge, heads
-from recsat.arms.hybrid.parts import Level, Recipe, roots
+from recsat.arms.hybrid.parts import Foretold, Level, Recipe, roots
 from recsat.arms.hybrid.search import Parts, search
 from recsat.arms.hybrid.short_form import LowRankItemItem, factorise, latest_neighbours
 from recsat.arms.hybrid.stack import Stack, fit_stack
@@ -43,6 +43,8 @@ ENOUGH_USERS = 1_500
 FEW_USERS = 300
 """With fewer in all windows of time, likes held out at random are looked at as well."""
 MOST_ROUNDS = 4
+FEWEST_DRAWS = 3
+"""Of unseen items, where these alone are judged."""
 
 
 class Hybrid(SavedByAttributes):
@@ -53,7 +55,7 @@ class Hybrid(SavedByAttributes):
 
     The parts p are EASE without and with a text prior (:class:`~recsat.arms.hybrid.parts.Together`), iALS with one, order in closed form
     (:class:`~recsat.arms.hybrid.parts.Order`; where time matters to what is judged), aligned text, plain likeness of texts, popularity and, on timelines, recent popularity; q are
-    texts alone: aligned, plain, and scores carried along texts; x are popularity and, on timelines, recency. σ is the spread of a part, and the sums are brought to units of their
+    texts alone: aligned, plain, scores carried along texts, and how much an item is liked as its text foretells; x are popularity and, on timelines, recency. σ is the spread of a part, and the sums are brought to units of their
     own. Each part's settings, which parts count and how much (:func:`~recsat.arms.hybrid.stack.fit_stack`), the powers a, offset and slope are chosen on splits inside the
     training data that hold out as ``train.protocol`` does (:func:`~recsat.arms.hybrid.holdout.hold_outs`); each single part is inside the family. Then the parts that
     count are fitted on everything.
@@ -114,9 +116,11 @@ class Hybrid(SavedByAttributes):
 
     def _trials(self, train: TrainingData, rng: np.random.Generator) -> list[Trial]:
         trials: list[Trial] = []
+        # Users share the items that are hidden, so that one draw of these says nothing of how draws differ.
+        fewest = FEWEST_DRAWS if train.protocol == "cold-items" else 1
         for split in hold_outs(train, share=self.held_out, rounds=self.rounds, rng=rng):
             trials.append(Trial(split, rng))
-            if sum(map(len, trials)) >= ENOUGH_USERS:
+            if sum(map(len, trials)) >= ENOUGH_USERS and len(trials) >= fewest:
                 break
         if train.protocol in ("timeline", "last-n") and sum(map(len, trials)) < FEW_USERS:
             at_random = replace(train, protocol="random")
@@ -141,7 +145,8 @@ class Hybrid(SavedByAttributes):
             for trial, one in zip(trials, scores, strict=True)
             if bool(trial.hidden.any())
         ]
-        equal = Stack(dict.fromkeys(parts.unseen, 1.0))
+        by_taste = [name for name, recipe in parts.unseen.items() if not isinstance(recipe, Foretold)]
+        equal = Stack(dict.fromkeys(by_taste, 1.0))
         unseen = fit_stack(unseen_candidates, n_errors=2 * self.n_errors, start=equal) if unseen_candidates else equal
         merged = [
             self._heads(trial, parts, one, _product(gain, warm.powers), warm, unseen)
@@ -234,8 +239,9 @@ class Hybrid(SavedByAttributes):
             name: torch.where(is_warm, scores.gather(1, places) * gain, 0.0)
             for name, scores in self.total.scores(users).items()
         }
-        unseen = merge.slope * self.unseen_total.score(users).gather(1, places)
-        parts["text of an unseen item"] = torch.where(is_warm, 0.0, unseen)
+        of_unseen = {"text": "text of an unseen item", "popularity": "what the text of an unseen item foretells"}
+        for name, scores in self.unseen_total.scores(users).items():
+            parts[of_unseen[name]] = torch.where(is_warm, 0.0, merge.slope * scores.gather(1, places))
         parts["offset of an unseen item"] = torch.where(is_warm, 0.0, merge.offset * roots(users)[:, None])
         return {name: part.to(torch.float32).numpy() for name, part in parts.items()}
 
@@ -254,11 +260,10 @@ class Hybrid(SavedByAttributes):
         stored |= {text.vector: text.item_vectors for text in self._queried() if text.vector != "text"}
         if self.low_rank is None:
             return stored
-        level = self.total.level * self.gain
-        return {
-            **stored,
-            "taste": np.hstack([self.low_rank.items, torch.where(self.warm, level, 0.0).numpy()[:, None]]),
-        }
+        level = torch.where(
+            self.warm, self.total.level * self.gain, self.selection.merge.slope * self.unseen_total.level
+        )
+        return {**stored, "taste": np.hstack([self.low_rank.items, level.numpy()[:, None]])}
 
     def _queried(self) -> list[TextMap]:
         """Texts that candidates are sought by; of two maps of one vector that of unseen items comes last, and counts."""
@@ -272,14 +277,15 @@ class Hybrid(SavedByAttributes):
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
         """The history item without which the score would be lowest, all parts together.
 
-        An unseen item's score also loses a step of the offset, which may be negative: an item is named only where its text
+        An unseen item's score also loses a step of the offset and of what its text foretells, which may be negative: an item is named only where its text
         speaks for the listed one, and for more than that step.
         """
         places, merge = torch.from_numpy(items).clamp(min=0), self.selection.merge
         n = torch.from_numpy(users.lengths.astype(np.float32))[:, None, None]
         step = merge.offset * (n.sqrt() - (n - 1).clamp(min=0).sqrt())
-        text = self.unseen_total.losses(users, items)
-        unseen = torch.where(text > 0, merge.slope * text + step, 0.0)
+        level = Level(self.unseen_total.level).losses(users, items)
+        text = self.unseen_total.losses(users, items) - level
+        unseen = torch.where(text > 0, merge.slope * (text + level) + step, 0.0)
         is_warm = self.warm[places]
         named = np.where(is_warm.numpy(), "because", "similar")
         losses = torch.where(

@@ -11,7 +11,18 @@ import torch
 from torch import Tensor
 
 from recsat.arms.aligned import AlignedText
-from recsat.arms.hybrid.parts import Aligned, Carried, Factors, Liked, LikedOfLate, Likeness, Order, Recipe, Together
+from recsat.arms.hybrid.parts import (
+    Aligned,
+    Carried,
+    Factors,
+    Foretold,
+    Liked,
+    LikedOfLate,
+    Likeness,
+    Order,
+    Recipe,
+    Together,
+)
 from recsat.arms.hybrid.text_map import TextMap
 from recsat.arms.hybrid.trial import Trial
 from recsat.arms.linear.order import moments_of
@@ -75,6 +86,7 @@ def search(
     for vector in vectors:
         warm[f"aligned {vector}"], unseen[f"aligned {vector}"] = _aligned(trials, vector)
         warm[f"likeness {vector}"] = unseen[f"likeness {vector}"] = Likeness(vector)
+        unseen[f"foretold {vector}"] = Foretold(vector)
         if source is not None:
             unseen[f"carried {vector}"] = _carried(first, source, vector)
     return Parts(warm, unseen)

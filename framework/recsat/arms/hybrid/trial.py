@@ -20,7 +20,7 @@ from recsat.contract.interactions import TrainingData, UserBatch
 CELLS = 2**23  # user-item scores of one part that a trial looks at: more users or items are sampled
 
 FEWEST_USERS = 1_500
-KEPT = 5_000
+MOST_ITEMS_KEPT = 5_000
 """Above so many items the products that order is made of are formed anew for each setting: they would take more memory than time."""
 
 
@@ -51,7 +51,7 @@ class SharedFits:
         if self._order is None or self._order[0] != key:
             self._order = None  # before the next, for they are large
             products = self._products or arm.products(self.train)
-            if len(products[0]) <= KEPT:
+            if len(products[0]) <= MOST_ITEMS_KEPT:
                 self._products = products
                 products = products[0].clone(), products[1].clone()
             self._order = key, arm.solve(self.train, *products).weights
