@@ -13,8 +13,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsat.experiment import adjusted_effect, mean_effect, ratio_effect, sample_ratio_p
+from recsat.experiment import (
+    Design,
+    adjusted_effect,
+    mean_effect,
+    ratio_effect,
+    sample_ratio_p,
+    smallest_effect,
+    users_needed,
+)
 from recsat.experiment.effects import Effect, Floats
+from recsat.experiment.sequence import mixture_reach
 
 FOLDER = Path(os.environ.get("RECSAT_REFERENCE", Path(__file__).parents[2].parent / "shared" / "reference")) / "stats"
 pytestmark = pytest.mark.skipif(
@@ -101,3 +110,32 @@ def test_the_sample_ratio_of_the_users_is_near_a_normal_test_with_continuity() -
     assert sample_ratio_p({"c": control, "t": treatment}, {"c": 1, "t": 1}) == pytest.approx(
         float(row["value"]), abs=0.02
     )
+
+
+def test_the_boundary_of_the_normal_mixture() -> None:
+    table = [row for row in rows("anytime_values.csv") if row["case"].startswith("normal mixture")]
+    assert len(table) == 8
+    for row in table:
+        match = re.search(r"rho\^2 (\d+).*n=(\d+)", row["case"])
+        assert match is not None
+        r, n = map(float, match.groups())
+        assert float(mixture_reach(np.array(1 / n), r, 0.05)) == pytest.approx(float(row["value"]), rel=1e-12)
+
+
+def test_plans() -> None:
+    compared = 0
+    for row in rows("values.csv"):
+        if row["topic"] == "power" and row["case"].startswith("two-sided t"):
+            match = re.search(r"difference ([\d.]+),", row["case"])
+            assert match is not None
+            n = users_needed(Design(deviation=1.0), float(match[1])) / 2
+            # A group is whole: the next user at most.
+            assert n - 1 < float(row["value"]) <= n or n == pytest.approx(float(row["value"]), rel=1e-4)
+            compared += 1
+        elif row["topic"] == "power" and row["case"].startswith("n per arm"):
+            match = re.search(r"arm (\d+),", row["case"])
+            assert match is not None
+            effect = smallest_effect(Design(deviation=1.0), 2 * float(match[1]))
+            assert effect == pytest.approx(float(row["value"]), rel=1e-4)
+            compared += 1
+    assert compared == 8

@@ -8,5 +8,22 @@ mean_effect(clicks_of_control, clicks_of_treatment)
 
 from recsat.experiment.checks import imbalance, sample_ratio_p
 from recsat.experiment.effects import Effect, adjusted_effect, margin_interval, mean_effect, ratio_effect
+from recsat.experiment.planner import Design, deviation_of_rates, power_of, smallest_effect, users_needed
+from recsat.experiment.sequence import Look, confidence_sequence
 
-__all__ = ["Effect", "adjusted_effect", "imbalance", "margin_interval", "mean_effect", "ratio_effect", "sample_ratio_p"]
+__all__ = [
+    "Design",
+    "Effect",
+    "Look",
+    "adjusted_effect",
+    "confidence_sequence",
+    "deviation_of_rates",
+    "imbalance",
+    "margin_interval",
+    "mean_effect",
+    "power_of",
+    "ratio_effect",
+    "sample_ratio_p",
+    "smallest_effect",
+    "users_needed",
+]
