@@ -6,16 +6,19 @@ sample_ratio_p({"control": 5021, "treatment": 4979}, {"control": 1, "treatment":
 mean_effect(clicks_of_control, clicks_of_treatment)
 """
 
+from recsat.experiment.analysis import analyse
 from recsat.experiment.checks import imbalance, sample_ratio_p
 from recsat.experiment.effects import Effect, adjusted_effect, margin_interval, mean_effect, ratio_effect
 from recsat.experiment.planner import Design, deviation_of_rates, power_of, smallest_effect, users_needed
 from recsat.experiment.sequence import Look, confidence_sequence
+from recsat.experiment.users import read_log
 
 __all__ = [
     "Design",
     "Effect",
     "Look",
     "adjusted_effect",
+    "analyse",
     "confidence_sequence",
     "deviation_of_rates",
     "imbalance",
@@ -23,6 +26,7 @@ __all__ = [
     "mean_effect",
     "power_of",
     "ratio_effect",
+    "read_log",
     "sample_ratio_p",
     "smallest_effect",
     "users_needed",

@@ -36,9 +36,9 @@ def sample_ratio_p(n_users: Mapping[str, int], shares: Mapping[str, float]) -> f
     return float(stats.chisquare(counts, expected * counts.sum()).pvalue)
 
 
-def imbalance(control_before: Floats, treatment_before: Floats) -> Effect | None:
+def imbalance(control_before: Floats, treatment_before: Floats, *, confidence: float = 0.95) -> Effect | None:
     """How groups differ in what was before, which no treatment can have made; None where fewer than two users of a group have a value."""
     present = [values[np.isfinite(values)] for values in (control_before, treatment_before)]
     if min(map(len, present)) < 2:
         return None
-    return mean_effect(present[0], present[1])
+    return mean_effect(present[0], present[1], confidence=confidence)
