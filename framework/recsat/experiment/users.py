@@ -44,7 +44,7 @@ def _number_or_truth(path: Path, name: str) -> Column:
     kinds = [Column(kind=kind, required=False, unreadable="row") for kind in KINDS]
     for column in kinds:
         try:
-            _, faults = read_table(path, {name: column}, notes=[])
+            _, faults = read_table(path, {"user_id": Column(), name: column}, notes=[])
         except DataError:  # stored as something else, such as true and false in a Parquet file
             continue
         if not faults.height:
