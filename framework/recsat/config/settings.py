@@ -209,6 +209,9 @@ class ExperimentMetric(Settings):
         description="The column with the user's value before anything was shown, the same in each row, by which variance is taken out (CUPED). Not for ratios.",
     )
     better: Literal["higher", "lower"] = Field("higher", description="Which is better.")
+    dimension: Literal["diversity", "behaviour", "business"] = Field(
+        "behaviour", description="What it is a measure of, for the table of all evidence."
+    )
     role: Literal["primary", "guardrail", "secondary"] = Field(
         "primary",
         description="primary: decides, Holm-corrected. guardrail: must not be worse by the margin. secondary: is shown, and decides nothing.",

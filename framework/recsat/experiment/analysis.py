@@ -144,6 +144,7 @@ def _row(
     guardrail = metric.role == "guardrail"
     return ExperimentEffect(
         metric=pair[0],
+        dimension=metric.dimension,
         treatment=pair[1],
         role=metric.role,
         better=metric.better,

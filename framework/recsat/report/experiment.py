@@ -141,12 +141,14 @@ def decision_in_words(experiment: Experiment, treatment: str) -> str:
             guards=listed("guardrail not shown"),
             **names,
         )
+    if "guardrail holds" in by_outcome:
+        return gettext(
+            "Take %(treatment)s: %(metrics)s is better than with %(control)s, and every guardrail holds.",
+            metrics=listed("primary better"),
+            **names,
+        )
     return gettext(
-        "Take %(treatment)s: %(metrics)s is better than with %(control)s, and every guardrail holds."
-        if "guardrail holds" in by_outcome
-        else "Take %(treatment)s: %(metrics)s is better than with %(control)s.",
-        metrics=listed("primary better"),
-        **names,
+        "Take %(treatment)s: %(metrics)s is better than with %(control)s.", metrics=listed("primary better"), **names
     )
 
 

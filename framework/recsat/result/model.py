@@ -233,6 +233,17 @@ class CounterfactualValue(Part):
     mean_weight: float = Field(ge=0)
 
 
+class CounterfactualPair(Part):
+    """The verdict's pair of arms, by the log."""
+
+    arm: str
+    other: str
+    answer: Literal["answers", "limited", "refused"]
+    """The worse of the two arms'."""
+    difference: Estimate | None = None
+    """Clicks for each place with ``arm`` minus those with ``other``, on the same users; None where the log is refused for one of them."""
+
+
 class Counterfactual(Part):
     """What the log of what was shown after a split's cut says of the arms: SNIPS, intervals over users (:mod:`recsat.offpolicy`)."""
 
@@ -251,12 +262,15 @@ class Counterfactual(Part):
     logging: Estimate
     """Clicks for each place, as it was."""
     arms: list[CounterfactualValue]
+    pair: CounterfactualPair | None = None
+    """The leading arm with a language model against the leading one without; None where there is no pair."""
 
 
 class ExperimentEffect(Part):
     """A treatment against the control on one metric, over users."""
 
     metric: str
+    dimension: Dimension
     treatment: str
     role: Literal["primary", "guardrail", "secondary"]
     better: Literal["higher", "lower"]
@@ -311,6 +325,52 @@ class Experiment(Part):
     """Why no effect is shown: sizes of groups that chance does not make, or a group of fewer than 30 users."""
     imbalances: list[ExperimentImbalance] = []
     effects: list[ExperimentEffect] = []
+
+
+Evidence = Literal["replay", "log", "experiment"]
+NoEvidence = Literal[
+    "not measured",
+    "nothing held out",
+    "single places",
+    "clicks alone",
+    "no log",
+    "log refused",
+    "no experiment",
+    "stopped",
+    "other policies",
+    "no metric",
+]
+
+
+class CausalCell(Part):
+    """What one kind of evidence says of the effect on one dimension, or why it says nothing."""
+
+    evidence: Evidence
+    """replay: held-out events, which came about under whatever was shown then. log: weighted by known or assumed propensities. experiment: users assigned at random."""
+    measure: str = ""
+    """What the estimate is of: a measure's label, a metric's name, or clicks per exposure."""
+    estimate: Estimate | None = None
+    assumed: bool = False
+    """log: propensities are a model's."""
+    limited: bool = False
+    """log: within limits alone."""
+    simulated: bool = False
+    lack: NoEvidence | None = None
+
+
+class CausalRow(Part):
+    dimension: Dimension
+    cells: list[CausalCell]
+    """Replay, log and experiment."""
+
+
+class CausalTable(Part):
+    """The effect of the leading arm with a language model against the leading one without, by every kind of evidence that the run has."""
+
+    split: str
+    arm: str
+    other: str
+    rows: list[CausalRow]
 
 
 class ReliabilityBin(Part):
@@ -618,6 +678,8 @@ class Result(Part):
     """Of the arms that predict ratings; empty where none does, or nobody rates."""
     counterfactuals: list[Counterfactual] = []
     """One for each split that cuts by time, where what was shown, with which probability and what was clicked is known after the cut."""
+    causal: list[CausalTable] = []
+    """One for each split whose pair was compared."""
     experiment: Experiment | None = None
     """Where ``measure.experiment`` says that users were assigned at random."""
     fitness: list[DataFitness] = []
