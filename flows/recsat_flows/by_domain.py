@@ -23,7 +23,7 @@ from recsat_flows.forms import (
     run_config,
     short_form,
 )
-from recsat_flows.pipeline import run_stages, through
+from recsat_flows.pipeline import folder_of, run_stages, through
 from recsat_flows.runs import named_after
 
 Promote = Literal["if not refused", "ask", "no"]
@@ -57,10 +57,14 @@ def _pipeline(form_of: Callable[[Plugins, str], type[BaseModel]]) -> Callable[[P
                 promote: Serve the run's model where the evidence does not refuse it; or ask a person where it does; or leave what is served.
                 key: Name of the run's folder. A run of this key that was cut short goes on where it stopped. Empty: the flow run's own.
             """
-            folder = run_stages(run_config(config, load_plugins(), domain), through(REPORT), key=key)
-            if promote != "no":
-                from recsat_flows.served import promote_or_ask
+            folder = folder_of(run_config(config, load_plugins(), domain), key=key)
+            if promote == "no":
+                return run_stages(folder, through(REPORT))
+            from recsat_flows.served import promote_or_ask
+            from recsat_flows.turns import turn_of
 
+            with turn_of(folder.config()):  # what decides about the run's model is a part of its turn
+                run_stages(folder, through(REPORT))
                 promote_or_ask(folder, None, ask=promote == "ask")
             return str(folder.path)
 
@@ -82,7 +86,7 @@ def _stages(last: str) -> Callable[[Plugins, str], Callable[..., str]]:
                 config: What to run. Every field has a default: that of recsat demo.
                 key: Name of the run's folder. A run of this key that was cut short goes on where it stopped. Empty: the flow run's own.
             """
-            return str(run_stages(run_config(config, load_plugins(), domain), stages, key=key).path)
+            return run_stages(folder_of(run_config(config, load_plugins(), domain), key=key), stages)
 
         return _typed(run, config=form, key=str | None)
 

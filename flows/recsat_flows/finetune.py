@@ -12,8 +12,9 @@ from recsat.finetune.settings import FinetuneConfig
 from recsat.plugins import load_plugins
 from recsat.run import RunFolder, claimed, run_stage
 from recsat_flows.progress import PrefectProgress
-from recsat_flows.runs import accelerators, run_name, turns
+from recsat_flows.runs import run_name
 from recsat_flows.steps import retried
+from recsat_flows.turns import accelerators, turns
 
 
 @task(name="finetune-stage", task_run_name="{stage}", **retried())
@@ -33,8 +34,9 @@ def train(config: FinetuneConfig, resume: str | None = None) -> str:
     """Trains in the flow run that calls, and shows before and after; the run folder."""
     folder = open_finetune(config, None if resume is None else Path(resume))
     get_run_logger().info("run folder %s", folder.path)
-    with turns(accelerators(folder.config().encoder.device)), claimed(folder):
+    with turns(accelerators(folder.config().encoder.device)) as turn, claimed(folder):
         for stage in stages_left(folder):
+            turn.confirm()
             step(str(folder.path), stage.name)
     for name in ("compare", "classifier"):
         report = folder.path / "finetune" / f"{name}.md"

@@ -1,25 +1,17 @@
-"""What a flow run is in recsat's words: its name, the key of its run folder, and who waits for whom."""
+"""What a flow run is in recsat's words: its name, its series, and the keys of its run folder and its report."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC
 from typing import Any
 
 from prefect import runtime
-from prefect.client.orchestration import get_client
-from prefect.concurrency.sync import concurrency
 from prefect.context import FlowRunContext
-from prefect.logging.loggers import get_run_logger
 
 from recsat import RunConfig
 
-LEASE_S = 60
-"""How long the turn of a process that was killed stays its own: the shortest that Prefect gives."""
-ACCELERATOR = "recsat-accelerator"
-"""The limit of a device that one run at a time may use."""
 BY_HAND = "by hand"
 """In the place of a deployment's name."""
 
@@ -79,47 +71,6 @@ def in_series(config: RunConfig) -> RunConfig:
 def report_key(domain: str) -> str:
     """The key of the report artifact: of a domain and a deployment, so that its history is of one thing."""
     return re.sub(r"[^a-z0-9]+", "-", f"recsat-{domain}-{runtime.deployment.name or BY_HAND}".lower()).strip("-")
-
-
-def limit_name(config: RunConfig) -> str:
-    """The global concurrency limit of the domain's state."""
-    return f"recsat-{config.store.tenant}-{config.domain}"
-
-
-@contextmanager
-def turn_of(config: RunConfig) -> Iterator[None]:
-    """Waits until no other flow run works on the domain's state, whichever deployment started it, nor on the accelerator that the run uses.
-
-    A deployment's own limit does not see other deployments. The library's locks hold without a server too; this one queues where people see it.
-    The turn is taken once, at the start: a server that is away later holds nothing up.
-    """
-    with turns([limit_name(config), *accelerators(config.encoder.device)]):
-        yield
-
-
-def accelerators(device: str) -> list[str]:
-    """The limit of the device that the setting ``device`` means on this machine; none for a CPU."""
-    from recsat.embed.device import pick_device  # torch: a second that a deployment need not pay
-
-    return [] if pick_device(device).type == "cpu" else [ACCELERATOR]
-
-
-@contextmanager
-def turns(names: Sequence[str]) -> Iterator[None]:
-    """Waits until nobody holds one of these limits, and holds them all; nothing to wait for where there are none."""
-    if not names:
-        yield
-        return
-    try:
-        with get_client(sync_client=True) as client:
-            for name in names:
-                client.upsert_global_concurrency_limit_by_name(name, 1)
-    except Exception as error:  # a key without the right to make limits: the library's locks still hold
-        get_run_logger().warning(
-            "the limits %s cannot be made (%s); runs are kept apart by their locks alone", names, error
-        )
-    with concurrency(list(names), occupy=1, strict=False, lease_duration=LEASE_S, raise_on_lease_renewal_failure=False):
-        yield
 
 
 def _plain(text: str) -> str:

@@ -25,9 +25,9 @@ from recsat.stages.model.live import following
 from recsat.stages.model.refresh import refresh_lists
 from recsat.stages.promotion.promote import keep, promote
 from recsat.stages.promotion.record import Decision, PromotedModel, promoted_model
-from recsat_flows.runs import turn_of
 from recsat_flows.showing import best_effort, emit, result_of
 from recsat_flows.steps import retried
+from recsat_flows.turns import Turn, limit_name, turn_of, turns
 
 PREVIEW_ROWS = 200
 
@@ -84,9 +84,10 @@ def decide(folder: str, policy: str | None, why: str | None) -> tuple[Decision, 
 
 def promote_or_ask(folder: RunFolder, policy: str | None, *, ask: bool, hours: float = 24.0) -> Decision:
     """Promotes, or where the evidence refuses and ``ask`` is true pauses the flow run for a person's answer."""
-    decision, changed = decide(str(folder.path), policy, None)
-    if decision.action == "refused" and ask:
-        decision, changed = _asking(folder, decision, hours)
+    with turns([limit_name(folder.config())]) as turn:
+        decision, changed = decide(str(folder.path), policy, None)
+        if decision.action == "refused" and ask:
+            decision, changed = _asking(folder, turn, decision, hours)
     get_run_logger().info("%s: %s", decision.action, decision.why)
     event = "recsat.model.promoted" if changed else "recsat.model.refused" if decision.action == "refused" else None
     if event:
@@ -94,15 +95,23 @@ def promote_or_ask(folder: RunFolder, policy: str | None, *, ask: bool, hours: f
     return decision
 
 
-def _asking(folder: RunFolder, refused: Decision, hours: float) -> tuple[Decision, bool]:
+def _asking(folder: RunFolder, turn: Turn, refused: Decision, hours: float) -> tuple[Decision, bool]:
     question = Answer.with_initial_data(description=_question(folder, refused))
-    try:
-        answer = pause_flow_run(wait_for_input=question, timeout=int(hours * 3600))
-    except FlowPauseTimeout:
+    with turn.released():  # a person may take a day
+        answer = _answer(question, hours)
+    if answer is None:
         return keep(folder.config(), refused, f"nobody answered within {hours:g} hours; {refused.why}"), False
     if answer.publish == "publish":
         return decide(str(folder.path), "always", f"published by hand: {answer.why}")
     return keep(folder.config(), refused, f"kept by hand: {answer.why}"), False
+
+
+def _answer(question: type[Answer], hours: float) -> Answer | None:
+    """A person's; None where nobody gives one in time."""
+    try:
+        return pause_flow_run(wait_for_input=question, timeout=int(hours * 3600))
+    except FlowPauseTimeout:
+        return None
 
 
 def _question(folder: RunFolder, refused: Decision) -> str:

@@ -7,7 +7,7 @@ Tasks exchange the run's folder and counts. What runs them is Prefect's task run
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 from prefect import flow, get_run_logger, task
@@ -17,9 +17,8 @@ from recsat.embed.cache import embed_texts
 from recsat.errors import ConfigError
 from recsat.plugins import load_plugins
 from recsat.run import RunFolder
+from recsat_flows.settings import Runner
 from recsat_flows.steps import retried
-
-Runner = Literal["threads", "dask", "ray"]
 
 
 @task(

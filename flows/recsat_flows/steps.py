@@ -1,11 +1,12 @@
 """Stages as Prefect tasks: they exchange the run's folder and counts, never data.
 
 No task has a tag: Prefect asks the server for a slot before a task that has one, and a run would stand still while the server is away. What must not
-run beside each other takes its turn once, when the flow starts (:mod:`recsat_flows.runs`).
+run beside each other takes its turn once, when the flow starts (:mod:`recsat_flows.turns`).
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from recsat.errors import StoreError
 from recsat.plugins import load_plugins
 from recsat.run import RunFolder, Stage, run_stage
 from recsat.stages import PIPELINE
+from recsat_flows.limited import run_stage_within
 from recsat_flows.progress import PrefectProgress
+from recsat_flows.settings import flow_settings
 
 RETRIES = 3
 FIRST_DELAY_S = 10
@@ -44,15 +47,19 @@ def retried() -> dict[str, Any]:
 
 
 def task_of(stage: Stage) -> Task[[str], str]:
-    """The stage as a task in this process; what it had finished before a retry stands."""
+    """The stage as a task, in this process or where it has a limit of time in one of its own; what it had finished before a retry stands."""
 
     @task(
         name=stage.name,
         **retried(),
     )
     def work(folder: str) -> str:
+        limit = flow_settings(os.environ).stage_limit_s
         with PrefectProgress() as progress:
-            run_stage(RunFolder(Path(folder)), stage, load_plugins(), progress)
+            if limit is None:
+                run_stage(RunFolder(Path(folder)), stage, load_plugins(), progress)
+            else:
+                run_stage_within(Path(folder), stage, limit, progress)
         return folder
 
     return work

@@ -12,6 +12,8 @@ from scipy.sparse import csr_array
 from recsat.arms.ease import Ease
 from recsat.arms.ease_text import (
     EaseText,
+    drawn_towards_texts,
+    gram_of,
     inverse,
     text_weights,
     times_text_weights,
@@ -92,3 +94,11 @@ def test_an_endless_prior_leaves_the_texts_alone(blocks: TrainingData) -> None:
 def test_penalties_that_leave_no_solution_are_refused(parameters: dict[str, float], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         EaseText(**parameters)
+
+
+@pytest.mark.parametrize("prior", [0.0, 40.0])
+def test_rows_of_weights_lie_in_rows(blocks: TrainingData, prior: float) -> None:
+    """Scores gather rows; from a matrix stored by columns that takes 25 times as long."""
+    gram = gram_of(blocks, 0.5, 0.0, 1.0)
+    weights = drawn_towards_texts(gram, 30.0, prior, blocks.vectors["text"])
+    assert weights.is_contiguous()

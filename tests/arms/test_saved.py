@@ -26,7 +26,7 @@ from recsat.arms.hybrid.hybrid import Hybrid
 from recsat.arms.market_popularity import MarketPopularity
 from recsat.arms.popularity import Popularity
 from recsat.arms.profile_text import ProfileText
-from recsat.arms.saved import ARRAYS, DESCRIPTION, SUMS, ArmItems, load_arm, save_arm
+from recsat.arms.saved import ARRAYS, DESCRIPTION, FORMAT, SUMS, ArmItems, load_arm, save_arm
 from recsat.arms.text import TextSimilarity
 from recsat.builtin.arms import RECOMMENDERS
 from recsat.contract.arm import Recommender
@@ -171,7 +171,7 @@ def test_vectors_that_the_run_does_not_keep_are_written_with_the_arm(tmp_path: P
 def test_a_loaded_arm_shares_the_vectors_of_the_run(folders: Path) -> None:
     arm = loaded("hybrid", folders / "hybrid")
     assert isinstance(arm, Hybrid)
-    assert arm.unseen_texts[0].item_vectors is WORLD.vectors["text"]
+    assert arm.unseen_total.texts["text"].item_vectors is WORLD.vectors["text"]
 
 
 def test_loading_leaves_the_global_random_numbers_as_they_are(folders: Path) -> None:
@@ -278,10 +278,12 @@ def test_an_unknown_field_is_of_another_origin(copy: Path) -> None:
         loaded("aligned", copy)
 
 
-@pytest.mark.parametrize("version", [0, 1, "2"])
+@pytest.mark.parametrize("version", [0, FORMAT - 1, str(FORMAT)])
 def test_another_format_is_refused_with_both_numbers(version: object, copy: Path) -> None:
     rewrite(copy, format=version, something_new={})
-    with pytest.raises(SavedArmError, match=f"has format {version!r}, and this recsat reads 2. Install the recsat"):
+    with pytest.raises(
+        SavedArmError, match=f"has format {version!r}, and this recsat reads {FORMAT}. Install the recsat"
+    ):
         loaded("aligned", copy)
 
 

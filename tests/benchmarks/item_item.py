@@ -127,9 +127,7 @@ def main() -> int:
     print("| work | recsat, CPU s | the other | ratio | at most |\n|---|---|---|---|---|")
     within = [fit_is_fast(n_items) for n_items in options.fits]
     train = made_up(options.items)
-    ease = Ease.__new__(
-        Ease
-    )  # what a fit would cost here is measured above; scores take the same time whatever the weights are
+    ease = Ease()  # what a fit costs is measured above; scores take the same time whatever the weights are
     ease.weights = torch.randn(options.items, options.items, generator=torch.Generator().manual_seed(0))
     within.append(scores_are_fast(train, ease))
     arms = {

@@ -125,7 +125,7 @@ def candidate_of(inputs: RunInputs, split: Split, specs: Mapping[str, Recommende
     known = inputs.dataset.events
     fitted = spec.make(**parameters).fit(serve_known(inputs, [], known, filter_context(inputs, known)).train)
     recipe = Recipe(arm=name, spec=spec, parameters=parameters, config=config, inputs=inputs)
-    return Candidate(recipe, judged(lists, judging.relevant, inputs, split), fitted)
+    return Candidate(recipe, judged(lists, judging, inputs, split), fitted)
 
 
 @dataclass

@@ -33,13 +33,15 @@ class PublicSet:
     has_times: bool
 
 
-def read(name: str) -> PublicSet:
-    """The set called ``name``, one of :data:`SETS`."""
+def read(name: str, *, n_dead: int = 0, seed: int = 0) -> PublicSet:
+    """The set called ``name``, one of :data:`SETS`, with ``n_dead`` more of its items, drawn, that are in no event of the core."""
     reader, (users_core, items_core), has_times = SETS[name]
     likes, items = reader()
     likes = likes.unique(["user_id", "item_id"], keep="last", maintain_order=True)
     likes = _core(likes.join(items, on="item_id", how="semi"), users_core, items_core)
-    items = items.join(likes, on="item_id", how="semi").unique("item_id", keep="first").sort("item_id")
+    items = items.unique("item_id", keep="first").sort("item_id")
+    dead = items.join(likes, on="item_id", how="anti").sample(n_dead, seed=seed)
+    items = pl.concat([items.join(likes, on="item_id", how="semi"), dead]).sort("item_id")
     if "timestamp" not in likes.columns:
         likes = likes.with_columns(timestamp=pl.lit(None, dtype=pl.Datetime("us", "UTC")))
     events = likes.select("user_id", "item_id", "timestamp", event=pl.lit("like"), value=pl.lit(1.0))

@@ -66,6 +66,7 @@ def section(title: str, folders: Sequence[Path]) -> str:
         f"data fingerprint `{first.data_fingerprint[:16]}`.",
         "",
     ]
+    lines += [*shares(results, per_user), ""]
     for split in first.splits:
         lines += [f"### {split.name}", "", split.description, ""]
         lines += [
@@ -104,6 +105,34 @@ def section(title: str, folders: Sequence[Path]) -> str:
                 )
         lines.append("")
     return "\n".join(lines)
+
+
+def shares(results: Sequence[Result], per_user: pl.DataFrame) -> list[str]:
+    """On each split the best arm that reads nothing, the best that reads words alone, the default arm, and what of its gain is the words' and the model's."""
+    reads = {info.name: info.reads for info in results[0].arm_infos}
+    lines = [
+        "| split | best that reads nothing | best with words | default arm | against the best other arm | the words' share of its gain | the model's share |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for split in results[0].splits:
+        means = dict(_means(per_user, split.name))
+        nothing, words = (
+            max((arm for arm in means if reads[arm] == kind), key=means.__getitem__) for kind in ("nothing", "words")
+        )
+        other = max((arm for arm in means if not arm.startswith("hybrid")), key=means.__getitem__)
+        cells = [f"{arm} {means[arm]:.4f}" for arm in (nothing, words)] + [f"{means['hybrid']:.4f}"]
+        cells.append(f"{other} {_gap(per_user, split.name, 'hybrid', other)}")
+        cells += [
+            _gap(per_user, split.name, "hybrid-words", nothing),
+            _gap(per_user, split.name, "hybrid", "hybrid-words"),
+        ]
+        lines.append(f"| {split.name} | {' | '.join(cells)} |")
+    return lines
+
+
+def _gap(per_user: pl.DataFrame, split: str, one: str, other: str) -> str:
+    row = differences(per_user.filter(pl.col("arm").is_in([one, other])), split, one).row(0, named=True)
+    return f"{row['mean']:+.4f} ({row['low']:+.4f} to {row['high']:+.4f})"
 
 
 def diversity_section(title: str, plain: Sequence[Path], reranked: Mapping[tuple[str, float], Sequence[Path]]) -> str:

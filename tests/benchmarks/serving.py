@@ -4,6 +4,9 @@ Run: ``OMP_NUM_THREADS=1 python tests/benchmarks/serving.py``, with ``--run FOLD
 5,000 users with 20 likes each; a request is ten items with reasons for one user under six filters. The load comes from a second process over
 connections that stay open. *A second of a core* is 1 / CPU seconds of the service for each; percentiles are wall time at the client,
 which shares the machine. implicit scores and cuts by what was liked, and gives neither reasons nor filters.
+
+``--indexed 100000`` measures something else alone: a list of the arm ``text`` from a catalogue of that size, whole and with candidates from an embedded index,
+whose graph is built first (many minutes of one core).
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,10 +32,14 @@ from lists import saved
 from scipy.sparse import csr_matrix
 
 from recsat import Model
+from recsat.arms.text import TextSimilarity
 from recsat.feedback.event import FeedbackEvent
 from recsat.feedback.log import FeedbackLog
-from recsat.plugins import load_plugins
+from recsat.lists.candidates import StoreRetriever, WideRetriever
+from recsat.plugins import Plugins, load_plugins
 from recsat.stages.model.live import LiveModel
+from recsat.store import ItemIndex, publish
+from recsat.store.edge import EdgeStore
 
 N_ITEMS, N_LISTS, K = 2_000, 400, 10
 LOAD = """
@@ -158,6 +165,38 @@ def of_model(name: str, folder: Path, place: Path) -> Iterator[Cost]:
         yield in_process(f"{name}, why", users[:100], lambda user: live.why(user, item))
 
 
+def of_index(n_items: int, place: Path, plugins: Plugins) -> Iterator[Cost]:
+    """Lists of one model, scored whole and from the candidates of an index; how many are the same is printed."""
+    model = Model.load(saved("text", n_items, place, plugins), plugins)
+    users = model.histories.learnt_from.ids[:N_LISTS]
+    index = ItemIndex.of("content", model.catalogue.items)
+    assert isinstance(model.arm, TextSimilarity)
+    with EdgeStore(place / "store") as store:
+        published = publish(
+            store,
+            "content",
+            index.ids,
+            {"text": model.arm.item_vectors},
+            model.catalogue.items.select("kind"),
+            payload_indexes={"kind": "keyword"},
+            encoder="drawn at random",
+            mean="",
+        )
+        fast = replace(
+            model, retriever=WideRetriever(StoreRetriever(store, published.collection, index, 256, published.exact))
+        )
+        yield in_process(
+            f"text, {n_items:,} items, the whole catalogue", users, lambda user: model.recommend([user], k=K)
+        )
+        yield in_process(f"text, {n_items:,} items, from the index", users, lambda user: fast.recommend([user], k=K))
+        key = ["user_id", "item_id"]
+        whole, from_index = (one.recommend(users, k=K).select(key) for one in (model, fast))
+        share = whole.join(from_index, on=key, how="semi").height / whole.height
+        print(
+            f"\nrecall of the graph {published.recall}, searched exactly: {published.exact}; {share:.1%} of the places are the same"
+        )
+
+
 def event(number: int, user: str, item: str) -> dict[str, object]:
     return {"event_id": f"e{number}", "user_id": user, "item_id": item, "event": "rating", "value": 5.0}
 
@@ -177,12 +216,18 @@ def of_implicit(folder: Path) -> Cost:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, help="a run, or a model folder, to measure as well")
-    run = parser.parse_args().run
+    parser.add_argument("--indexed", type=int, metavar="N_ITEMS", help="lists from an index of so many items, alone")
+    options = parser.parse_args()
+    run = options.run
     plugins = load_plugins(["content"])
     print("| what | CPU ms | a second of a core | a second here | p50 ms | p99 ms |")
     print("|---|---|---|---|---|---|")
     with TemporaryDirectory() as folder:
         place = Path(folder)
+        if options.indexed:
+            for cost in of_index(options.indexed, place, plugins):
+                print(cost.row(), flush=True)
+            return
         for arm in ("ials", "hybrid"):
             model = saved(arm, N_ITEMS, place, plugins)
             if arm == "ials":

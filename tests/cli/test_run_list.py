@@ -72,14 +72,16 @@ def test_runs_are_listed_with_their_state(recsat: Recsat, home: Path) -> None:
 
 
 def test_compare_is_on_common_ground_and_by_name(recsat: Recsat, home: Path) -> None:
-    done = recsat("compare", "monday", "tuesday", "--json", RECSAT_HOME=str(home))
+    done = recsat("compare", "monday", "tuesday", "--measure", "ndcg", "--json", RECSAT_HOME=str(home))
     [document] = json.loads(done.stdout)
     [ease] = [one for one in document["comparisons"] if (one["arm"], one["split"]) == ("ease", "warm")]
     assert (document["before"], document["now"], ease["significant"]) == ("monday", "tuesday", True)
     assert ease["mean"] < 0
-    table = recsat("runs", "compare", "monday", "tuesday", RECSAT_HOME=str(home)).stdout
+    table = recsat("runs", "compare", "monday", "tuesday", "--measure", "ndcg", RECSAT_HOME=str(home)).stdout
     assert "tuesday beside monday" in table
     assert "▼" in table
+    [document] = json.loads(recsat("compare", "monday", "tuesday", "--json", RECSAT_HOME=str(home)).stdout)
+    assert {one["measure"] for one in document["comparisons"]} >= {"ndcg@10", "topic-ild@10"}
 
 
 @pytest.mark.parametrize(

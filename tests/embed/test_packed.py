@@ -51,6 +51,7 @@ def test_only_a_float32_bert_encoder_on_a_cpu_is_packed() -> None:
     assert isinstance(pack(small_bert(), CPU), PackedBert)
     assert pack(small_bert(), torch.device("meta")) is None
     assert pack(small_bert().to(torch.bfloat16), CPU) is None
+    assert pack(small_bert(), CPU, torch.float16) is None
     assert pack(small_bert(hidden_act="relu"), CPU) is None
     assert pack(small_bert(is_decoder=True), CPU) is None
     assert pack(RobertaModel(RobertaConfig(**SMALL)), CPU) is None
@@ -77,6 +78,22 @@ def test_an_encoder_gives_the_same_vectors_packed_and_padded(
     padded = encoder.encode(texts)
     np.testing.assert_allclose(packed, padded, atol=1e-5)
     assert np.abs(padded[0] - padded[1]).max() > 1e-3
+
+
+def test_in_bfloat16_products_alone_are_rounded(checkpoint_folder: Callable[[str], Path]) -> None:
+    """The plain model rounds what goes from layer to layer as well, and its vectors are further from float32's."""
+    texts = ["x " * n for n in (1, 30, 7, 90)] + ["Heat (1995). Action"]
+    exact = TransformerEncoder(checkpoint_folder("bert"), device="cpu").encode(texts)
+    encoder = TransformerEncoder(checkpoint_folder("bert"), device="cpu", dtype="bfloat16")
+    packed = encoder.encode(texts)
+    loaded = encoder._loaded[0]
+    assert loaded.packed is not None
+    assert loaded.packed.dtype == torch.bfloat16
+    assert loaded.packed.words.dtype == torch.float32
+    assert loaded.model.dtype == torch.bfloat16
+    encoder._loaded[0] = dataclasses.replace(loaded, packed=None)
+    padded = encoder.encode(texts)
+    assert 0 < np.abs(packed - exact).max() < np.abs(padded - exact).max() < 0.1
 
 
 def test_minilm_is_packed_on_a_cpu_and_equal() -> None:

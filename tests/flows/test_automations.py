@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import http.server
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,11 +16,14 @@ from uuid import uuid4
 import pytest
 from prefect import flow
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import DeploymentUpdate
+from prefect.client.schemas.objects import FlowRun
 from prefect.events import emit_event
 from prefect.events.actions import RunDeployment, SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger
-from prefect.states import Crashed, Running
+from prefect.settings import PREFECT_API_URL
+from prefect.states import Completed, Crashed, Running, Submitting
 from pydantic import BaseModel
 
 from recsat.errors import ConfigError
@@ -141,6 +147,44 @@ def test_a_regression_is_heard_of_and_without_a_block_the_rest_is_applied(listen
     assert "Run r7 of content is worse than the one before it: http://127.0.0.1:4201/r7/report.html" in body
 
 
+def create(client: SyncPrefectClient, name: str, within: int | None = None) -> None:
+    """The automation of that name alone, which waits for ``within`` seconds where that is given."""
+    [entry] = [one for one in entries() if one["name"] == name]
+    core = automations.automation(client, entry)
+    if within is not None:
+        trigger = EventTrigger.model_validate({**entry["trigger"], "within": within})
+        core = core.model_copy(update={"trigger": trigger})
+    for present in client.read_automations_by_name(name):
+        client.delete_automation(present.id)
+    client.create_automation(core)
+
+
+@pytest.mark.server
+@pytest.mark.usefixtures("deployed")
+def test_a_run_that_was_taken_and_never_started_counts_as_crashed_and_one_that_was_started_does_not() -> None:
+    @flow(name="never-started")
+    def never_started() -> None: ...
+
+    with get_client(sync_client=True) as client:
+        deployment = client.create_deployment(
+            flow_id=client.create_flow(never_started), name="recsat", work_pool_name="recsat", tags=["recsat"]
+        )
+        create(client, "recsat-never-started", within=10)
+        time.sleep(2)  # the server reads its automations anew now and then
+        lost, started = (client.create_flow_run_from_deployment(deployment) for _ in range(2))
+        for run in (lost, started):
+            client.set_flow_run_state(run.id, Submitting(), force=True)
+        client.set_flow_run_state(started.id, Running(), force=True)
+
+        def state(run: FlowRun) -> str:
+            read = client.read_flow_run(run.id).state
+            return "" if read is None else read.type.value
+
+        until(lambda: state(lost) == "CRASHED", 90)
+        assert state(started) == "RUNNING"
+        client.set_flow_run_state(started.id, Completed(), force=True)
+
+
 @pytest.mark.server
 @pytest.mark.usefixtures("deployed")
 def test_a_run_without_a_heartbeat_counts_as_crashed_and_is_started_again_twice_at_most() -> None:
@@ -151,16 +195,8 @@ def test_a_run_without_a_heartbeat_counts_as_crashed_and_is_started_again_twice_
         deployment = client.create_deployment(
             flow_id=client.create_flow(zombie), name="recsat", work_pool_name="recsat", tags=["recsat"]
         )
-        for entry in entries():
-            if entry["name"] in {"recsat-zombies", "recsat-resume-crashed"}:
-                core = automations.automation(client, entry)
-                if entry["name"] == "recsat-zombies":
-                    core = core.model_copy(
-                        update={"trigger": EventTrigger.model_validate({**entry["trigger"], "within": 10})}
-                    )
-                for present in client.read_automations_by_name(entry["name"]):
-                    client.delete_automation(present.id)
-                client.create_automation(core)
+        create(client, "recsat-zombies", within=10)
+        create(client, "recsat-resume-crashed")
         run = client.create_flow_run_from_deployment(deployment)
         client.set_flow_run_state(run.id, Running(), force=True)
 
@@ -198,3 +234,34 @@ def test_a_run_without_a_heartbeat_counts_as_crashed_and_is_started_again_twice_
         assert client.read_flow_run(run.id).run_count == 3
         assert "was started 3 times and stays" in resume_crashed(str(run.id), wait_s=0)
         assert state() == "CRASHED"
+
+
+@pytest.mark.server
+@pytest.mark.slow
+@pytest.mark.usefixtures("prefect")
+def test_a_run_with_a_parameter_that_the_flow_does_not_have_fails_by_its_name_and_is_not_started_again(
+    tmp_path: Path,
+) -> None:
+    [evaluate] = [one for one in deployments(["social"]) if one.kind.name == "evaluate"]
+    with get_client(sync_client=True) as client:
+        make_pool(client)
+        deploy(client, evaluate, home=tmp_path, environment={})
+        deployment = client.read_deployment_by_name(evaluate.full_name)
+        opened = {**evaluate.schema(), "additionalProperties": True}  # as `prefect deploy` leaves it
+        client.update_deployment(deployment.id, DeploymentUpdate(parameter_openapi_schema=opened))
+        run = client.create_flow_run_from_deployment(deployment.id, parameters={"confg": {"seed": 1}})
+        process = subprocess.run(
+            [sys.executable, "-m", "prefect.engine", str(run.id)],
+            env={**os.environ, "PREFECT_API_URL": str(PREFECT_API_URL.value()), "RECSAT_HOME": str(tmp_path)},
+            check=False,
+        )
+        assert process.returncode == 1
+        assert not (tmp_path / "runs").exists()
+        client.set_flow_run_state(
+            run.id, Crashed(message="Process exited with status code 1"), force=True
+        )  # the worker
+        resume_crashed(str(run.id), wait_s=0)
+        state = client.read_flow_run(run.id).state
+    assert state is not None
+    assert state.is_failed()
+    assert state.message == "'confg' is no parameter of this flow. Did you mean 'config'? It has: config, key."

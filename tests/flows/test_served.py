@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
 import time
@@ -32,6 +33,8 @@ from recsat.stages.promotion.record import Decision, PromotionPlace, promoted_mo
 from recsat_flows import served
 from recsat_flows.by_domain import domain_flow
 from recsat_flows.served import Answer, run_of
+from recsat_flows.settings import flow_settings
+from recsat_flows.up import Place
 
 
 @pytest.fixture
@@ -180,6 +183,17 @@ def test_without_an_answer_what_is_served_stays_and_without_a_question_too(home:
     assert history(home)[-1].why.startswith("nobody answered within 0.0003 hours; ndcg@10 may be worse")
     assert domain_flow("promote", "content")(config={"ask": False}) == "refused"
     assert [policy for policy, _ in refusing.calls] == ["not-worse", "not-worse"]
+
+
+def test_what_recsat_up_says_to_its_processes_is_no_setting_of_a_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    place = Place(tmp_path, 4200, 4201)
+    for name, value in place.environment().items():
+        if name.startswith("RECSAT_"):
+            monkeypatch.setenv(name, value)
+    assert served.home_of("content").home == str(tmp_path)
+    assert flow_settings(os.environ).shards == 1
 
 
 def test_an_answer_names_a_choice_and_a_reason() -> None:

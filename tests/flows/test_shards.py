@@ -7,12 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from prefect import flow
+from prefect.client.orchestration import get_client
 
 from recsat import ConfigError, RunConfig
+from recsat.config.sources import load_config
 from recsat.plugins import load_plugins
 from recsat.run import RunFolder, execute
 from recsat.stages import EMBED, PIPELINE, PREPARE
-from recsat_flows.shards import Runner, embed_in_shards
+from recsat_flows.pipeline import folder_of, run_stages
+from recsat_flows.settings import Runner, flow_settings
+from recsat_flows.shards import embed_in_shards
 
 THROUGH_EMBED = PIPELINE[: PIPELINE.index(EMBED) + 1]
 
@@ -31,12 +36,12 @@ def alone(small_run_config: RunConfig, tmp_path_factory: pytest.TempPathFactory)
 @pytest.mark.server
 @pytest.mark.slow
 @pytest.mark.usefixtures("prefect")
-@pytest.mark.parametrize("runner", ["threads", "dask"])
+@pytest.mark.parametrize("runner", ["threads", "dask", "ray"])
 def test_shards_leave_the_vectors_of_one_process_and_the_stage_finds_them(
     small_run_config: RunConfig, alone: RunFolder, tmp_path: Path, runner: Runner
 ) -> None:
-    if runner == "dask":
-        pytest.importorskip("prefect_dask", reason="recsat[dask] is not installed")
+    if runner != "threads":
+        pytest.importorskip(f"prefect_{runner}", reason=f"recsat[{runner}] is not installed")
     config = config_in(tmp_path, small_run_config)
     folder = execute(config, load_plugins(["content"]), stages=[PREPARE], key="sharded")
     n_texts = RunFolder(folder).read_table("data/texts.parquet")["text"].n_unique()
@@ -49,6 +54,45 @@ def test_shards_leave_the_vectors_of_one_process_and_the_stage_finds_them(
     assert set(together) == set(single)
     for name, vectors in single.items():
         np.testing.assert_allclose(together[name], vectors, atol=2e-6)
+
+
+@pytest.mark.server
+@pytest.mark.usefixtures("prefect")
+def test_a_run_embeds_in_as_many_shards_as_the_worker_s_variables_say(
+    small_run_config: RunConfig, alone: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECSAT_FLOWS__SHARDS", "3")
+    config = config_in(tmp_path, small_run_config)
+
+    @flow(name="to-embed")
+    def to_embed() -> str:
+        return run_stages(folder_of(config, key="sharded"), THROUGH_EMBED)
+
+    sharded = RunFolder(Path(to_embed()))
+    cost = sharded.costs()[-1]
+    assert (cost.name, cost.n_new) == ("embed", 0)
+    together, single = (run.read_arrays("vectors/items.safetensors")["text"] for run in (sharded, alone))
+    np.testing.assert_allclose(together, single, atol=2e-6)
+    with get_client(sync_client=True) as client:
+        runs = [one for one in client.read_flow_runs() if one.parameters.get("n_shards") == 3]
+    assert [one.parameters["folder"] for one in runs] == [str(sharded.path)]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("RECSAT_FLOWS__SHARDS", "0"), ("RECSAT_FLOWS__TASK_RUNNER", "spark"), ("RECSAT_FLOWS__SHARD", "2")],
+)
+def test_a_wrong_variable_is_named(variable: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=variable):
+        flow_settings({variable: value})
+
+
+def test_variables_of_the_flows_do_not_trouble_a_run(caplog: pytest.LogCaptureFixture) -> None:
+    environment = {"RECSAT_FLOWS__TASK_RUNNER": "dask", "RECSAT_FLOWS__CLUSTER": "tcp://scheduler:8786"}
+    assert load_config(None, environment).config == RunConfig()
+    assert caplog.text == ""
+    settings = flow_settings(environment)
+    assert (settings.task_runner, settings.cluster, settings.shards) == ("dask", "tcp://scheduler:8786", 1)
 
 
 def test_what_cannot_be_is_refused() -> None:

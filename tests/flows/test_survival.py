@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ import pytest
 from findings import findings
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolUpdate
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import AwaitingRetry
@@ -31,6 +29,8 @@ from recsat import RunConfig
 from recsat.plugins import load_plugins
 from recsat.run import RunFolder, execute
 from recsat.stages import PIPELINE
+from recsat.stages.promotion.record import PromotionPlace
+from recsat_flows import automations
 from recsat_flows.deployments import POOL, deploy, deployments, make_pool
 from recsat_flows.forms import expert_form, run_config
 from recsat_flows.resume_crashed import SECONDS_TO_SETTLE
@@ -221,14 +221,13 @@ def test_a_fresh_start_under_the_key_of_a_killed_run_goes_on_too(
     assert findings_and_index(home / "runs" / "by-hand") == undisturbed
 
 
-def work_of(client: SyncPrefectClient, run: FlowRun) -> tuple[datetime, datetime]:
-    """When the run's first stage began, and its last one ended."""
-    of_run = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
-    stages = until(
-        lambda: (read := client.read_task_runs(flow_run_filter=of_run)) and all(one.end_time for one in read) and read,
-        30,
-    )
-    return min(one.start_time for one in stages), max(one.end_time for one in stages)
+def work_of(home: Path, run: FlowRun) -> tuple[float, float]:
+    """When the run's first stage wrote its first file, and what it did last was on the disk: its last stage, or the decision about its model."""
+    folder = home / "runs" / f"social-{run.id}"
+    decisions = PromotionPlace.of(home, "social").history()
+    ends = [one.time.timestamp() for one in decisions if one.run_id == folder.name]
+    first = min(path.stat().st_mtime for path in (folder / "data").iterdir())
+    return first, max([(folder / "stages.json").stat().st_mtime, *ends])
 
 
 def test_two_deployments_of_one_domain_take_turns_and_both_are_right(
@@ -241,5 +240,47 @@ def test_two_deployments_of_one_domain_take_turns_and_both_are_right(
     for run in runs:
         # The one that comes second says what the first has promoted meanwhile.
         assert {**findings_and_index(home / "runs" / f"social-{run.id}"), "decisions": []} == undisturbed
-    first, second = sorted(work_of(client, run) for run in runs)
+    first, second = sorted(work_of(home, run) for run in runs)
     assert first[1] <= second[0]
+    assert [one.run_id for one in PromotionPlace.of(home, "social").history()] == [f"social-{runs[0].id}"]
+
+
+def test_a_run_that_stood_still_for_longer_than_its_turn_waits_for_the_one_that_has_it_now(
+    client: SyncPrefectClient, home: Path, undisturbed: dict[str, Any]
+) -> None:
+    allow_at_once(client, "evaluate/social", 2)
+    with worker(home, home / "worker.log"):
+        slow = submitted(client, "evaluate/social")
+        folder = home / "runs" / f"social-{slow.id}"
+        until(lambda: "prepare" in finished(home, folder.name), 120, pause=0.005)
+        process = psutil.Process(int((folder / ".claim-holder").read_text()))
+        process.suspend()
+        stood = finished(home, folder.name)
+        after = submitted(client, "evaluate/social")
+        until(lambda: finished(home, f"social-{after.id}"), 240, pause=0.005)  # the turn of the first is over
+        process.resume()
+        for run in (after, slow):
+            wait_for(client, run, home)
+    assert stood[-1] != PIPELINE[-1].name
+    for run in (slow, after):
+        assert findings_and_index(home / "runs" / f"social-{run.id}") == undisturbed
+    assert work_of(home, after)[1] <= work_of(home, slow)[1]
+    assert "was lost, and is waited for again" in (home / "worker.log").read_text()
+
+
+def test_what_a_killed_worker_ran_and_what_waits_for_the_next_end_once_each(
+    client: SyncPrefectClient, home: Path, undisturbed: dict[str, Any]
+) -> None:
+    automations.apply(client)
+    with worker(home, home / "worker.log") as process:
+        running = submitted(client, "evaluate/social")
+        until(lambda: "prepare" in finished(home, f"social-{running.id}"), 120, pause=0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    waiting = submitted(client, "evaluate/social")
+    with worker(home, home / "worker.log"):
+        until(lambda: {state_of(client, run) for run in (running, waiting)} == {"COMPLETED"}, 400)
+    for run in (running, waiting):
+        assert findings_and_index(home / "runs" / f"social-{run.id}") == undisturbed
+    names = {path.name for path in (home / "runs").iterdir() if not path.is_symlink()}
+    assert names == {f"social-{running.id}", f"social-{waiting.id}"}

@@ -9,15 +9,19 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+
+from recsat.stages.promotion.record import PromotionPlace
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -28,31 +32,46 @@ CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
 PICTURES = Path(__file__).parents[2] / "docs" / "assets"
-PORT = 4461
 COMMAND = [
     *(sys.executable, "-c"),
     "import typer; from recsat_flows.up import up; app = typer.Typer(); app.command()(up); app()",
-    *("--domain", "social", "--port", str(PORT)),
+    *("--domain", "social"),
 ]
+ENDS = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 SECONDS = 1000
 """Playwright counts in milliseconds."""
 
 
-@pytest.fixture
-def address(tmp_path: Path) -> Iterator[str]:
+def free_port() -> int:
+    """One that nothing listens on, and nothing on the one above it either."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            with suppress(OSError, OverflowError):
+                second.bind(("127.0.0.1", port + 1))
+                return port
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def address(home: Path) -> Iterator[str]:
     """Of a running ``recsat up``."""
-    log = tmp_path / "up.log"
+    log, port = home / "up.log", free_port()
+    command = [*COMMAND, "--home", str(home), "--port", str(port)]
     with log.open("wb") as file:
-        process = subprocess.Popen(
-            [*COMMAND, "--home", str(tmp_path)], stdout=file, stderr=subprocess.STDOUT, env=os.environ
-        )
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=os.environ)
     try:
         deadline = time.monotonic() + 180
         while "ctrl-C" not in log.read_text():
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.5)
-        yield f"http://127.0.0.1:{PORT}"
+        yield f"http://127.0.0.1:{port}"
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(90)
@@ -107,5 +126,52 @@ def test_an_operator_fills_the_form_and_reads_the_report(page: Page, address: st
     picture(page, "ui-report")
     report = httpx.get(str(link.get_attribute("href")), timeout=30)
     assert report.text.startswith("<!doctype html>")
-    [run] = httpx.post(f"{address}/api/flow_runs/filter", json={}, timeout=30).json()
+    runs = httpx.post(f"{address}/api/flow_runs/filter", json={}, timeout=30).json()
+    [run] = [one for one in runs if one["name"].startswith("social · pipeline · 20")]
     assert run["parameters"]["config"] | {"effort": "quick", "k": 5} == run["parameters"]["config"]
+
+
+def finished_run(address: str, **parameters: Any) -> None:
+    """A quick run of the pipeline, started over REST, that is over when this returns."""
+    api = f"{address}/api"
+    deployment = httpx.get(f"{api}/deployments/name/pipeline/social", timeout=30).json()["id"]
+    form = {"config": {"effort": "quick", **parameters.pop("config")}, **parameters}
+    answer = httpx.post(f"{api}/deployments/{deployment}/create_flow_run", json={"parameters": form}, timeout=30)
+    while answer.status_code == 503:  # SQLite lets one write at a time
+        time.sleep(1)
+        answer = httpx.post(f"{api}/deployments/{deployment}/create_flow_run", json={"parameters": form}, timeout=30)
+    deadline = time.monotonic() + 480
+    while (state := httpx.get(f"{api}/flow_runs/{answer.json()['id']}", timeout=30).json()["state_type"]) not in ENDS:
+        assert time.monotonic() < deadline, state
+        time.sleep(1)
+    assert state == "COMPLETED"
+
+
+@pytest.mark.server
+@pytest.mark.slow
+def test_an_operator_answers_what_the_evidence_does_not(page: Page, address: str, home: Path) -> None:
+    finished_run(address, config={"k": 5})
+    finished_run(address, config={"k": 4}, promote="no")
+    page.goto(f"{address}/deployments")
+    row = page.get_by_role("row").filter(has_text="promote")
+    row.get_by_role("link", name="social").first.click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_text("Custom run").click()
+    page.get_by_role("button", name="as in the run", exact=True).press("Space")
+    page.locator(".p-select-option").filter(has_text="better").click()
+    page.get_by_role("button", name="Submit").click()
+    page.get_by_role("button", name="Submit").wait_for(state="detached")
+    page.goto(f"{address}/runs")
+    page.get_by_role("link", name=re.compile(r"social · promote · 20\d\d-")).first.click(timeout=120 * SECONDS)
+    page.get_by_text("Paused", exact=True).first.wait_for(timeout=240 * SECONDS)
+    page.get_by_role("button", name="Resume").first.click()
+    page.get_by_text("The evidence refuses the model of run").wait_for()
+    form = page.locator(".p-modal__card")
+    form.get_by_role("button", name="keep what is served", exact=True).press("Space")
+    page.locator(".p-select-option").filter(has_text=re.compile("^publish$")).click()
+    form.locator("textarea").fill("Lists of four fit the new page.")
+    picture(page, "ui-gate")
+    form.get_by_role("button", name="Submit").click()
+    page.get_by_text("Completed", exact=True).first.wait_for(timeout=240 * SECONDS)
+    decision = PromotionPlace.of(home, "social").history()[-1]
+    assert (decision.action, decision.why) == ("promoted", "published by hand: Lists of four fit the new page.")

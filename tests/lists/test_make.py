@@ -24,6 +24,7 @@ from recsat.contract.domain import CandidateFilter, FilterContext
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.contract.reranker import Reranker, RerankInput
 from recsat.errors import RunError
+from recsat.lists import make
 from recsat.lists.filters import FilterPlan, plan_filters
 from recsat.lists.make import Recommended, Served, lists_of
 from recsat.lists.request import Features, Request, Retriever
@@ -94,7 +95,13 @@ def lists(recommended: Recommended) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("user_block", [1, 2, 256])
-def test_lists_are_the_best_permitted_items_in_order_whatever_the_block(user_block: int) -> None:
+@pytest.mark.parametrize("table_users", [1, 2, 8_192])
+def test_lists_are_the_best_permitted_items_in_order_whatever_the_block(
+    user_block: int, table_users: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = run(seen_plan()).lists
+    monkeypatch.setattr(make, "TABLE_USERS", table_users)
+    assert run(seen_plan(), user_block=user_block).lists.equals(at_once)
     recommended = run(seen_plan(), user_block=user_block)
     assert lists(recommended) == {"u": ["b", "c", "d"], "v": ["f", "e", "d"], "new": ["a", "b", "c"]}
     assert recommended.lists.filter(pl.col("user_id") == "u")["score"].to_list() == [8, 7, 6]
@@ -192,6 +199,50 @@ def test_candidate_recall_is_the_share_of_the_exact_list_that_was_retrieved() ->
     assert lists(whole) == lists(exact)
     part = run(plan, arm=arm, retriever=Everything([5, 4, 0, -1]))
     assert part.candidate_recall == pytest.approx(2 / 3)
+
+
+def test_of_many_users_a_sample_has_its_exact_lists_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of one user, of whom two have a history: a sample of one is that one's recall, or nobody's where the sampled has none."""
+    arm = TextSimilarity(vector="text").fit(TrainingData(CATALOGUE, TRAIN.users, {"text": np.eye(6, dtype=np.float32)}))
+    retriever, plan = Everything([5, 4, 3, 2]), seen_plan()
+    n_exact = 0
+
+    class Counting(TextSimilarity):
+        def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
+            nonlocal n_exact
+            n_exact += len(users) * (candidates is None)
+            return super().score(users, candidates)
+
+    counting = Counting(vector="text")
+    counting.item_vectors = arm.item_vectors
+    whole = run(plan, arm=counting, retriever=retriever, user_block=1)
+    assert n_exact == 2
+    monkeypatch.setattr(make, "RECALL_USERS", 1)
+    recalls = []
+    for seed in range(12):
+        n_exact = 0
+        part = run(plan, arm=counting, retriever=retriever, user_block=1, seed=seed)
+        recalls.append(part.candidate_recall)
+        assert n_exact == (part.candidate_recall is not None)
+        assert part.n_candidates == whole.n_candidates
+    assert None in recalls
+    assert len(set(recalls)) >= 2
+
+
+def test_scores_that_an_arm_keeps_are_not_written_to() -> None:
+    scores = torch.tensor([[1.0, 2, 3, 4, 5, 6]]).repeat(3, 1)
+
+    class Keeping(Fixed):
+        def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
+            return scores
+
+    run(seen_plan(), arm=Keeping([[0.0] * 6] * 3))
+    assert torch.equal(scores, torch.tensor([[1.0, 2, 3, 4, 5, 6]]).repeat(3, 1))
+
+
+def test_lists_without_reasons_have_empty_ones() -> None:
+    recommended = run(seen_plan(), arm=Fixed([[1, 2, 3, 4, 5, 6]] * 3), explain=False).lists
+    assert set(recommended.filter(~pl.col("fallback"))["reason"]) == {""}
 
 
 def test_a_user_without_history_is_served_by_what_they_told_then_by_popularity() -> None:

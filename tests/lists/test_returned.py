@@ -10,6 +10,7 @@ import torch
 
 from recsat import PluginError, Reasons, Recommender, RecommenderSpec
 from recsat.contract.interactions import TrainingData, UserBatch
+from recsat.errors import RunError
 from recsat.lists.returned import checked_places, checked_reasons, checked_scores
 from recsat.stages.trial.fitting import fitted_arm
 
@@ -54,6 +55,14 @@ def test_scores_are_a_tensor_of_users_and_items(scores: Any, what: str) -> None:
         checked_scores(Mine(), scores, (2, 3))
     sound = torch.zeros(2, 3)
     assert checked_scores(Mine(), sound, (2, 3)) is sound
+
+
+def test_a_score_that_is_no_number_ends_the_run_and_infinities_do_not() -> None:
+    scores = torch.tensor([[0.0, -torch.inf, torch.inf], [3.4e38, 3.4e38, 3.4e38]])
+    assert checked_scores(Mine(), scores, (2, 3)) is scores
+    scores[1, 2] = torch.nan
+    with pytest.raises(RunError, match=r"^Mine gave scores that are not a number\."):
+        checked_scores(Mine(), scores, (2, 3))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from recsat.run import RunFolder, run_stage
 from recsat.run.check import check_config
 from recsat.run.history import HISTORY_SCHEMA, previous_run, read_history
 from recsat.stages import REPORT
-from recsat.stages.compare import compare_folders, judged_together
+from recsat.stages.compare import compare_folders, judged_together, primaries
 
 MakeRun = Callable[..., RunFolder]
 
@@ -169,6 +169,64 @@ def test_runs_are_compared_arm_by_arm_and_where_they_cannot_be_it_is_said(make_r
     assert compare_folders(before, now, arms=["ials"]).lacks == dict.fromkeys(
         ("warm", "cold"), "not both runs have lists of ials there."
     )
+
+
+def with_popular_lists(folder: RunFolder, arm: str) -> None:
+    """Everybody gets popularity's list from ``arm``."""
+    lists = folder.read_table("lists/warm.parquet")
+    popular = lists.filter(pl.col("arm") == "popularity").with_columns(arm=pl.lit(arm))
+    folder.write_table("lists/warm.parquet", pl.concat([lists.filter(pl.col("arm") != arm), popular]))
+
+
+def test_an_alert_may_be_of_any_dimension_and_know_which_way_is_worse(make_run: MakeRun) -> None:
+    of_domain = "content.mean_rating"
+    rules = [{**ALERT, "arm": "text", "measure": name} for name in ("novelty", "topic-kl", of_domain)]
+    reported(make_run("sunday", 1, alerts=rules))
+    same = reported(make_run("monday", 2, alerts=rules))
+    assert [(one.raised, one.lack) for one in same.alerts] == [(False, "")] * 3
+    assert [one.measure for one in same.alerts] == ["novelty@10", "topic-kl@10", of_domain]
+
+    popular = make_run("tuesday", 3, alerts=rules)
+    with_popular_lists(popular, "text")
+    novelty, divergence, _ = reported(popular).alerts
+    assert novelty.comparison is not None
+    assert divergence.comparison is not None
+    assert novelty.comparison.mean < 0 < divergence.comparison.mean
+    assert (novelty.comparison.better, divergence.comparison.better) == ("higher", "lower")
+    assert (novelty.raised, divergence.raised) == (True, True)
+    assert novelty.comparison.n_users > 20
+
+    with_shuffled_lists(back := make_run("wednesday", 4, alerts=rules[:2]), "popularity")
+    assert [one.raised for one in reported(back).alerts] == [False, False]  # better again
+
+
+def test_runs_are_compared_by_the_primary_measures_of_the_dimensions_that_they_have(make_run: MakeRun) -> None:
+    before, now = make_run("sunday", 1), make_run("monday", 2)
+    names = primaries(reported(before))
+    assert names[0] == "ndcg"
+    assert "topic-ild" in names
+    compared = compare_folders(before, now, measures=names, splits=["warm"], arms=["text"])
+    assert [one.measure.partition("@")[0] for one in compared.comparisons] == names
+    assert {one.mean for one in compared.comparisons} == {0.0}
+
+    no_events = compare_folders(before, now, measures=["ndcg", "content.watch_time"], splits=["warm"], arms=["text"])
+    assert [one.measure for one in no_events.comparisons] == ["ndcg@10"]
+    assert no_events.lacks["warm"].startswith("content.watch_time: The data have no ")
+
+
+def test_a_measure_that_says_nothing_of_a_list_or_of_better_is_refused_by_name(
+    make_run: MakeRun, small_run_config: RunConfig
+) -> None:
+    before, now = make_run("sunday", 1), make_run("monday", 2)
+    for name in ("coverage", "popularity-lift", "nonsense"):
+        with pytest.raises(ConfigError, match=f"'{name}': runs are compared by ndcg, "):
+            compare_folders(before, now, measures=[name])
+    settings = {"alerts": [{**ALERT, "measure": "topic-idl"}], "promote": {"guards": {"gini": 0.1}}}
+    config = RunConfig.model_validate({**small_run_config.model_dump(), **settings})
+    with pytest.raises(
+        ConfigError, match=r"(?s)alerts\[0\]\.measure: .*Did you mean 'topic-ild'.*promote\.guards\.gini"
+    ):
+        check_config(config, load_plugins(["content"]))
 
 
 def test_a_run_before_that_is_damaged_costs_the_comparison_and_not_the_run(make_run: MakeRun) -> None:

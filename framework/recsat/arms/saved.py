@@ -76,7 +76,7 @@ class Description(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    format: Literal[2]
+    format: Literal[3]
     arm: str
     type: str
     catalogue: str

@@ -10,6 +10,7 @@ from recsat.builtin.lazy import lazy
 from recsat.config.settings import Control
 from recsat.contract.domain import RecommenderSpec
 
+# bytes_per_item_pair is held against measured peaks by tests/benchmarks/item_pairs.py.
 _ARMS: list[RecommenderSpec] = [
     RecommenderSpec(
         name="popularity",
@@ -48,6 +49,7 @@ _ARMS: list[RecommenderSpec] = [
         description="EASE: linear item-item regression in closed form.",
         make=lazy("recsat.arms.ease:Ease"),
         grid={"l2": (50.0, 100.0, 200.0, 400.0, 800.0)},
+        bytes_per_item_pair=4.6,
     ),
     RecommenderSpec(
         name="ials",
@@ -77,6 +79,7 @@ _ARMS: list[RecommenderSpec] = [
         grid={"l2": (50.0, 100.0), "prior": (100.0, 200.0, 400.0), "text_l2": (1.0, 3.0)},
         ranks_unseen_items=True,
         reads="language model",
+        bytes_per_item_pair=41.0,
     ),
     RecommenderSpec(
         name="ials-text",
@@ -99,6 +102,7 @@ _ARMS: list[RecommenderSpec] = [
         description="What came before what, in closed form (SLIST); the latest of a history counts most.",
         make=lazy("recsat.arms.linear_order:LinearOrder"),
         grid={"l2": (20.0, 100.0, 500.0), "history_decay": (4.0, None)},
+        bytes_per_item_pair=21.0,
     ),
     RecommenderSpec(
         name="linear-order-text",
@@ -107,6 +111,7 @@ _ARMS: list[RecommenderSpec] = [
         grid={"prior": (30.0, 100.0, 300.0), "history_decay": (4.0, None)},
         ranks_unseen_items=True,
         reads="language model",
+        bytes_per_item_pair=21.0,
     ),
     RecommenderSpec(
         name="sequence",

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from recsat.stages.compare import ComparedRuns
 
-MEASURES = ("ndcg", "precision", "recall", "map", "mrr", "hit")
-
 
 def compare(
     runs: Annotated[
@@ -25,7 +23,11 @@ def compare(
     ],
     measure: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="A measure of accuracy; may be repeated.", show_default="ndcg"),
+        typer.Option(
+            metavar="NAME",
+            help="A measure with a value for each list; may be repeated.",
+            show_default="the primary one of each dimension that the last run has",
+        ),
     ] = None,
     arm: Annotated[
         list[str] | None,
@@ -37,19 +39,15 @@ def compare(
 
     A figure of one run is never put beside a figure of another: where the runs judge nothing in common, that is what is said.
     """
-    from recsat.errors import ConfigError, did_you_mean
+    from recsat.errors import ConfigError
+    from recsat.result.model import Result
     from recsat.run import open_run
-    from recsat.stages.compare import compare_folders
+    from recsat.stages.compare import compare_folders, primaries
 
     if len(runs) < 2:
         raise ConfigError("Name two runs or more: recsat compare RUN RUN. recsat runs list shows them.")
-    measures = list(dict.fromkeys(measure or ["ndcg"]))
-    for name in measures:
-        if name not in MEASURES:
-            raise ConfigError(
-                f"--measure {name}: runs are compared by {', '.join(MEASURES)}.{did_you_mean(name, MEASURES)}"
-            )
     first, *others = (open_run(run_folder(run)) for run in runs)
+    measures = list(dict.fromkeys(measure or primaries(others[-1].read_as("evaluated.json", Result))))
     comparisons = [compare_folders(first, other, measures=measures, arms=arm) for other in others]
     if as_json:
         output().print_json(data=[as_dict(one) for one in comparisons])
@@ -78,7 +76,7 @@ def comparison_table(compared: ComparedRuns) -> Table:
         table.add_column(heading, justify="right")
     for one in compared.comparisons:
         places = decimals_for([one.mean_before, one.mean_now])
-        mark = ("▲" if one.mean > 0 else "▼") if one.significant else " "
+        mark = ("▲" if (one.mean > 0) == (one.better == "higher") else "▼") if one.significant else " "
         cells = (
             one.split,
             one.arm,

@@ -112,7 +112,8 @@ class EncoderSettings(Settings):
     )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps …")
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="auto: bfloat16 where the hardware has it, else float32."
+        "auto",
+        description="auto: bfloat16 on a GPU that has it, else float32. On a CPU with bfloat16 units, bfloat16 embeds 1.6 times as fast at a least cosine of .9999 to float32.",
     )
 
 
@@ -352,7 +353,11 @@ class AlertSettings(Settings):
     """When a run is worse than the one before it: on the same users and held-out events, beyond chance."""
 
     arm: str = Field(description="The arm that is held against itself in the run before.")
-    measure: Accuracy = Field("ndcg", description="A measure of accuracy, at the run's k.")
+    measure: str = Field(
+        "ndcg",
+        min_length=1,
+        description="A measure with a direction and a value for each list, at the run's k: of accuracy, of diversity (topic-ild), or one of the domain's.",
+    )
     split: str | None = Field(None, description="The split. Empty: each of the run's splits on which the arm ranks.")
     worse_by: float = Field(
         0.0,
@@ -376,9 +381,12 @@ class PromoteSettings(Settings):
         0.05, ge=0, lt=1, description="How much worse is as good: a share of the served model's mean, 0.05 is 5 %."
     )
     measure: Accuracy = Field("ndcg", description="What decides: a measure of accuracy, at the smaller k of both runs.")
-    guards: dict[Accuracy, Annotated[float, Field(ge=0, lt=1)]] = Field(
+    guards: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(
         default_factory=dict,
-        description="Further measures of accuracy that must not be worse, each with its own margin.",
+        description=(
+            "Further measures that must not be worse, each with its own margin: of accuracy, of diversity (topic-ild), or of the domain's, such as "
+            "ecommerce.revenue_per_user."
+        ),
     )
     minimum_recall: float = Field(
         0.95,

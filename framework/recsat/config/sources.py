@@ -28,9 +28,9 @@ from recsat.errors import ConfigError, closest
 logger = logging.getLogger(__name__)
 Model = TypeVar("Model", bound=BaseModel)
 PREFIX = "RECSAT_"
-NOT_SETTINGS = frozenset({"RECSAT_API_KEY", "RECSAT_DATA", "RECSAT_SERVE"})
-"""Variables that are no settings: a service's key, the folder of data too large to bundle, what ``recsat serve`` says to its processes."""
-OF_OTHER_COMMANDS = frozenset({"finetune"})
+NOT_SETTINGS = frozenset({"RECSAT_API_KEY", "RECSAT_DATA", "RECSAT_REPORTS_URL", "RECSAT_SERVE"})
+"""Variables that are no settings: a service's key, the folder of data too large to bundle, what ``recsat up`` and ``recsat serve`` say to their processes."""
+OF_OTHER_COMMANDS = frozenset({"finetune", "flows"})
 """Sections that a file or the environment may have for a command that reads more than a run: the others leave them alone."""
 
 Config = TypeVar("Config", bound=RunConfig, default=RunConfig)

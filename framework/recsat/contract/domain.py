@@ -216,6 +216,9 @@ class RecommenderSpec:
     """The controls that the same plugin registers besides, each as ``<name>-<control>``; a run adds those of ``measure.controls``."""
     reads_besides: tuple[Control, ...] = ()
     """Control vectors that the arm reads beside the run's own; they are made whatever ``measure.controls`` says."""
+    bytes_per_item_pair: float = 0.0
+    """Memory of a fit at its peak for each pair of items, for an arm that forms a matrix of items × items: a run whose catalogue is too
+    large for the machine is refused before anything is fitted."""
 
 
 @dataclass(frozen=True, kw_only=True)

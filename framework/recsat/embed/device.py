@@ -41,9 +41,10 @@ def pick_device(setting: str = "auto") -> torch.device:
 
 
 def pick_dtype(setting: str, device: torch.device) -> torch.dtype:
-    """``auto``: bfloat16 where the hardware computes it (not where it is emulated), else float32.
+    """``auto``: bfloat16 where a GPU computes it (not where it is emulated), else float32.
 
-    On a CPU without bfloat16 units the same forward pass took 8 times as long as float32, so a CPU gets float32.
+    On a CPU without bfloat16 units the same forward pass took 8 times as long as float32, and with them vectors would depend on
+    the machine: a CPU gets float32 unless the setting asks for something else.
     """
     if setting != "auto":
         if setting not in DTYPES:

@@ -54,7 +54,7 @@ def load(checkpoint: Checkpoint, *, device: torch.device, dtype: torch.dtype, ma
             model, report = AutoModel.from_pretrained(
                 folder,
                 config=config,
-                dtype=dtype,
+                dtype=torch.float32 if device.type == "cpu" else dtype,  # what is packed rounds its products alone
                 use_safetensors=True,
                 trust_remote_code=False,
                 output_loading_info=True,
@@ -75,6 +75,8 @@ def load(checkpoint: Checkpoint, *, device: torch.device, dtype: torch.dtype, ma
         if hasattr(model.config, switch):
             setattr(model.config, switch, False)
     model = model.to(device).eval().requires_grad_(False)
+    packed = pack(model, device, dtype)
+    model = model.to(dtype)
     pad_id = next(
         (i for i in (tokenizer.pad_token_id, getattr(model.config, "pad_token_id", None)) if i is not None), 0
     )
@@ -90,7 +92,7 @@ def load(checkpoint: Checkpoint, *, device: torch.device, dtype: torch.dtype, ma
         max_tokens=min(max_tokens, limit),
         pad_id=int(pad_id),
         pad_type=int(getattr(tokenizer, "pad_token_type_id", 0) or 0),
-        packed=pack(model, device),
+        packed=packed,
     )
 
 

@@ -1,4 +1,4 @@
-"""Candidates from the vector store, filters pushed down."""
+"""Candidates from the vector store."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from recsat.store.search import only
 
 @dataclass(frozen=True)
 class StoreRetriever:
-    """The nearest items of a collection of a store; see :class:`recsat.lists.request.Retriever`."""
+    """The nearest items of a collection of a store, filters pushed down; see :class:`recsat.lists.request.Retriever`."""
 
     store: VectorStore
     collection: str
@@ -51,3 +51,43 @@ class StoreRetriever:
         if not plan.by_id:
             return where
         return only(where, [self.index.ids[i] for i in np.flatnonzero(plan.items).tolist()])
+
+
+WIDER = 2.0
+"""So many times more is asked for than filters would leave of it on average."""
+WIDEST = 0.1
+"""Share of the catalogue beyond which the store filters."""
+
+
+@dataclass(frozen=True)
+class WideRetriever:
+    """The nearest items of all, of which filters then remove what they forbid; where too few are left, the store filters.
+
+    A saved model's filters are masks of items: of 100,000 some 70,000 ids would travel with every request.
+    """
+
+    filtered: StoreRetriever
+
+    def candidates(
+        self, queries: Mapping[str, NDArray[np.float32]], limit: int, plan: FilterPlan, rows: slice
+    ) -> list[NDArray[np.int64]]:
+        """As :meth:`StoreRetriever.candidates`."""
+        permitted, one = plan.mask(rows), self.filtered
+        n_permitted = permitted.sum(axis=1)
+        width = int(np.ceil(WIDER * limit * permitted.shape[1] / max(int(n_permitted.min()), 1)))
+        if width > WIDEST * permitted.shape[1]:
+            return one.candidates(queries, limit, plan, rows)
+        hits = search(one.store, one.collection, queries, index=one.index, limit=width, ef=one.ef, exact=one.exact)
+        rankings = [_permitted(of_vector.items, permitted, limit) for of_vector in hits.values()]
+        enough = np.minimum(limit, n_permitted)
+        if any(((ranking >= 0).sum(axis=1) < enough).any() for ranking in rankings):
+            return one.candidates(queries, limit, plan, rows)
+        return rankings
+
+
+def _permitted(items: NDArray[np.int64], permitted: NDArray[np.bool_], limit: int) -> NDArray[np.int64]:
+    """The first ``limit`` of each row of ``items`` that ``permitted`` (n_rows, n_items) has, closed up and padded with -1."""
+    holds = (items >= 0) & np.take_along_axis(permitted, items.clip(min=0), axis=1)
+    order = np.argsort(~holds, axis=1, kind="stable")[:, :limit]
+    rows: NDArray[np.int64] = np.take_along_axis(np.where(holds, items, -1), order, axis=1)
+    return rows

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from recsat.contract.arm import Reasons, Recommender
 from recsat.contract.interactions import UserBatch
 from recsat.lists.reasons import reasons_of
 from recsat.lists.request import Request
-from recsat.lists.select import top_k
+from recsat.lists.select import TieNoise, top_k
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,13 @@ class Lists:
     """Over how many days."""
 
 
+def joined(blocks: Sequence[Lists]) -> Lists:
+    """The lists of several blocks as those of one."""
+    if len(blocks) == 1:
+        return blocks[0]
+    return Lists(*(np.concatenate([getattr(block, part.name) for block in blocks]) for part in fields(Lists)))
+
+
 def filled_by(
     fallback: Recommender,
     lists: Lists,
@@ -40,13 +48,13 @@ def filled_by(
     permitted: Tensor,
     known: NDArray[np.bool_],
     request: Request,
-    generator: torch.Generator,
+    noise: TieNoise,
 ) -> Lists:
     """``lists`` closed up, their empty places filled with the best of ``fallback`` that is permitted and not in the list yet.
 
     ``known`` (B,) says who has a history: for the others, and for lists that end short, the reason is another.
     """
-    spare = _spare(fallback, batch, lists.items, permitted, request, generator)
+    spare = _spare(fallback, batch, lists.items, permitted, request, noise)
     reasons = reasons_of(fallback, batch, spare)
     return _filled(lists, spare, replace(reasons, code=_reason_codes(reasons.code, known)))
 
@@ -57,7 +65,7 @@ def _spare(
     listed_items: NDArray[np.int64],
     permitted: Tensor,
     request: Request,
-    generator: torch.Generator,
+    noise: TieNoise,
 ) -> NDArray[np.int64]:
     """The fallback's best k items that are permitted and not in the list yet, (B, k)."""
     scores = fallback.score(batch).to(request.device, torch.float32)
@@ -65,9 +73,7 @@ def _spare(
     in_list = torch.zeros(len(batch), n_items + 1, dtype=torch.bool, device=request.device)
     listed = torch.from_numpy(listed_items).to(request.device)
     in_list.scatter_(1, listed.masked_fill(listed == PADDING, n_items), value=True)
-    return (
-        top_k(scores.masked_fill(~permitted | in_list[:, :n_items], float("-inf")), request.k, generator).cpu().numpy()
-    )
+    return top_k(scores.masked_fill(~permitted | in_list[:, :n_items], float("-inf")), request.k, noise).cpu().numpy()
 
 
 def _reason_codes(codes: NDArray[np.str_], known: NDArray[np.bool_]) -> NDArray[np.str_]:

@@ -71,11 +71,12 @@ class FilterPlan:
 
     def mask(self, rows: slice) -> NDArray[np.bool_]:
         """(n_rows, n_items): True where the item may be shown to the user."""
-        permitted = np.broadcast_to(self.items, (len(range(*rows.indices(self.excluded.shape[0]))), len(self.items)))
-        permitted = permitted & ~self.excluded[rows].toarray()
+        excluded = self.excluded[rows]
+        permitted = np.tile(self.items, (excluded.shape[0], 1))
+        permitted[excluded.nonzero()] = False
         if self.allowed is not None:
             permitted &= self.allowed[rows].toarray()
-        return np.asarray(permitted, dtype=bool)
+        return permitted
 
 
 def plan_filters(

@@ -17,13 +17,13 @@ from recsat.arms.linear.padded import PADDING
 from recsat.arms.profile_text import fallbacks_for
 from recsat.contract.arm import Reasons, Recommender
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
-from recsat.lists.fallback import Lists, filled_by
+from recsat.lists.fallback import Lists, filled_by, joined
 from recsat.lists.filters import FilterPlan
 from recsat.lists.fusion import reciprocal_rank_fusion
 from recsat.lists.reasons import reasons_of, sentences_of
 from recsat.lists.request import Request, Retriever
 from recsat.lists.returned import checked_places
-from recsat.lists.select import top_k
+from recsat.lists.select import TieNoise, top_k
 from recsat.lists.shortlist import items_at, permitted_scores, shortlist, user_blocks
 from recsat.lists.topics import CatalogueTopics, catalogue_topics
 
@@ -39,13 +39,19 @@ LISTS_SCHEMA = pl.Schema(
     }
 )
 
+RECALL_USERS = 1_000
+"""Users of whom the exact list is made beside the retrieved one: a mean of so many has a standard error below .016."""
+TABLE_USERS = 8_192
+"""Users whose lists are put into words together: a table costs milliseconds, whoever is in it."""
+
 
 @dataclass(frozen=True)
 class Recommended:
     """``lists`` has :data:`LISTS_SCHEMA`.
 
-    ``candidate_recall`` is the mean share of a user's exact list that the candidates contained, over users with a history;
-    None for arms that score the whole catalogue. ``n_candidates`` is the mean number of candidates.
+    ``candidate_recall`` is the mean share of a user's exact list that the candidates contained, over the users with a history
+    among :data:`RECALL_USERS` drawn at random; None for arms that score the whole catalogue, and where the request does not ask.
+    ``n_candidates`` is the mean number of candidates.
     """
 
     lists: pl.DataFrame
@@ -99,7 +105,7 @@ class Served:
 
 @dataclass(frozen=True)
 class Steps:
-    """How the lists of a block of B users came about, step after step."""
+    """How the lists of a block of B users came about, step after step; valid until the next block is asked for."""
 
     batch: UserBatch
     permitted: Tensor
@@ -108,8 +114,9 @@ class Steps:
     """What retrieval gave, int64 (B, n_candidates), padded with -1; None where the whole catalogue is scored."""
     scores: Tensor
     """Exact scores of the candidates, or of the whole catalogue; -inf where nothing is permitted."""
-    exact: Tensor | None
-    """The best k of the whole catalogue, where there are candidates to be held against them; else None."""
+    recall: Tensor | None
+    """Share of their exact list that is among the candidates, for the sampled users with a history; None without candidates, and where the request does
+    not ask."""
     places: Tensor
     """Where in ``scores`` the list's items stand after the reranker, int64 (B, k)."""
     lists: Lists
@@ -132,28 +139,34 @@ def steps_of(
     """Blocks of users from candidates to lists: what :func:`lists_of` puts into words."""
     users, plan = audience.users, audience.plan
     fallbacks = audience.fallbacks if fallbacks is None else fallbacks
-    generator = torch.Generator().manual_seed(request.seed)
+    noise = TieNoise(request.seed)
+    is_sampled = _sample(len(users), request.seed)
+    buffer: Tensor | None = None
     for rows in user_blocks(len(users), len(audience.catalogue), request.user_block):
         batch = users.take(rows)
         permitted = torch.from_numpy(plan.mask(rows)).to(request.device)
         candidates = None
         if retriever is not None and (queries := recommender.queries(batch)):
             candidates = _retrieved(recommender, queries, batch, retriever, plan, rows, request)
-        scores = permitted_scores(recommender, batch, candidates, permitted)
+        if candidates is None and buffer is None:
+            buffer = torch.empty(permitted.shape, device=permitted.device)
+        scores = permitted_scores(recommender, batch, candidates, permitted, buffer if candidates is None else None)
         known = torch.from_numpy(~batch.is_new).to(request.device)
-        exact = None
-        if candidates is not None and known.any():
-            exact = top_k(permitted_scores(recommender, batch, None, permitted), request.k, generator)
-        places = _choose(batch, candidates, scores, request, generator)
+        recall = None
+        if request.recall and candidates is not None:
+            sample = np.flatnonzero(is_sampled[rows] & ~batch.is_new)
+            recall = _recall(recommender, batch.take(sample), candidates[sample], permitted[sample], request, noise)
+            if known.any():  # what lists draw depends on nobody's being in the sample
+                noise.skip((len(batch) - len(sample)) * permitted.shape[1])
+        places = _choose(batch, candidates, scores, request, noise)
         items = items_at(candidates, places).masked_fill(~known[:, None], PADDING)
         lists = _explained(recommender, batch, items, scores.gather(1, places.clamp(min=0)), request)
-        lists = (
-            replace(lists, codes=np.where(_tied(scores)[:, None], "tied", lists.codes)) if request.explain else lists
-        )
+        if request.explain:
+            lists = replace(lists, codes=np.where(_tied(scores, places)[:, None], "tied", lists.codes))
         for fallback in fallbacks:
             if (lists.items == PADDING).any():
-                lists = filled_by(fallback, lists, batch, permitted, known.cpu().numpy(), request, generator)
-        yield Steps(batch, permitted, candidates, scores, exact, places, lists)
+                lists = filled_by(fallback, lists, batch, permitted, known.cpu().numpy(), request, noise)
+        yield Steps(batch, permitted, candidates, scores, recall, places, lists)
 
 
 def lists_of(
@@ -175,7 +188,9 @@ def lists_of(
     whoever makes many lists of it.
     """
     catalogue = audience.catalogue
-    blocks: list[pl.DataFrame] = []
+    tables: list[pl.DataFrame] = []
+    blocks: list[Lists] = []
+    first = last = 0
     recalls: list[Tensor] = []
     widths: list[Tensor] = []
     n_filled = 0
@@ -186,16 +201,21 @@ def lists_of(
         candidates, known = steps.candidates, steps.has_history
         if candidates is not None:
             source = "qdrant:" + "+".join(recommender.queries(steps.batch))
-        if candidates is not None and steps.exact is not None:
-            recalls.append(_overlap(steps.exact[known], candidates[known]))
+        if candidates is not None and steps.recall is not None and known.any():
+            recalls.append(steps.recall)
             widths.append((candidates[known] != PADDING).sum(dim=1).to(torch.float32))
         n_filled += int(steps.lists.is_fallback.sum())
-        blocks.append(_table(arm, steps.batch, steps.lists, catalogue, topics, request))
+        blocks.append(steps.lists)
+        last += len(steps.batch)
+        if last - first >= TABLE_USERS or last == len(audience.users):
+            batch = audience.users.take(slice(first, last))
+            tables.append(_table(arm, batch, joined(blocks), catalogue, topics, request))
+            blocks, first = [], last
     return Recommended(
-        lists=pl.concat(blocks) if blocks else pl.DataFrame(schema=LISTS_SCHEMA),
+        lists=pl.concat(tables) if tables else pl.DataFrame(schema=LISTS_SCHEMA),
         source=source,
         n_candidates=float(torch.cat(widths).mean()) if widths else float(audience.plan.items.sum()),
-        candidate_recall=float(torch.cat(recalls).mean()) if recalls else None,
+        candidate_recall=float(recall.mean()) if recalls and len(recall := torch.cat(recalls)) else None,
         n_filled=n_filled,
     )
 
@@ -221,25 +241,55 @@ def _retrieved(
     return torch.from_numpy(fused).to(request.device)
 
 
-def _choose(
-    batch: UserBatch, candidates: Tensor | None, scores: Tensor, request: Request, generator: torch.Generator
-) -> Tensor:
+def _choose(batch: UserBatch, candidates: Tensor | None, scores: Tensor, request: Request, noise: TieNoise) -> Tensor:
     """Places of the list's items in ``scores``, (B, k): the best k, or the reranker's choice among the best candidates."""
     if request.reranker is None:
-        return top_k(scores, request.k, generator)
-    block = shortlist(batch, candidates, scores, request, generator)
+        return top_k(scores, request.k, noise)
+    block = shortlist(batch, candidates, scores, request, noise)
     reranked = request.reranker.rerank(block.input, request.k)
     n_users, n_candidates = block.input.candidates.shape
     return items_at(block.places, checked_places(request.reranker, reranked, n_users, n_candidates, request.k))
 
 
-def _tied(scores: Tensor) -> NDArray[np.bool_]:
-    """Users of whom the arm scores everything alike, (B,): whatever it says of an item, it says of all of them."""
-    finite = torch.isfinite(scores)
-    largest = scores.masked_fill(~finite, float("-inf")).amax(dim=1)
-    smallest = scores.masked_fill(~finite, float("inf")).amin(dim=1)
-    tied: NDArray[np.bool_] = ((largest == smallest) & (finite.sum(dim=1) > 1)).cpu().numpy()
-    return tied
+def _tied(scores: Tensor, places: Tensor) -> NDArray[np.bool_]:
+    """Users of whom the arm scores everything alike, (B,): whatever it says of an item, it says of all of them.
+
+    Looked for among those whose lists, at ``places`` (B, k), are of one score.
+    """
+    listed, is_padding = scores.gather(1, places.clamp(min=0)), places == PADDING
+    tied = listed.masked_fill(is_padding, -torch.inf).amax(dim=1) <= listed.masked_fill(is_padding, torch.inf).amin(
+        dim=1
+    )
+    rows = tied.nonzero().flatten()
+    if len(rows):
+        finite = torch.isfinite(scores[rows])
+        largest = scores[rows].masked_fill(~finite, -torch.inf).amax(dim=1)
+        smallest = scores[rows].masked_fill(~finite, torch.inf).amin(dim=1)
+        tied[rows] = (largest == smallest) & (finite.sum(dim=1) > 1)
+    of_users: NDArray[np.bool_] = tied.cpu().numpy()
+    return of_users
+
+
+def _sample(n_users: int, seed: int) -> NDArray[np.bool_]:
+    """(n_users,): up to :data:`RECALL_USERS` of them, drawn without order."""
+    mask = np.zeros(n_users, dtype=bool)
+    mask[np.random.default_rng(seed).choice(n_users, size=min(n_users, RECALL_USERS), replace=False)] = True
+    return mask
+
+
+def _recall(
+    recommender: Recommender,
+    batch: UserBatch,
+    candidates: Tensor,
+    permitted: Tensor,
+    request: Request,
+    noise: TieNoise,
+) -> Tensor:
+    """Share of each user's exact list that is among the candidates, (B,)."""
+    if not len(batch):
+        return torch.empty(0, device=request.device)
+    exact = top_k(permitted_scores(recommender, batch, None, permitted), request.k, noise)
+    return _overlap(exact, candidates)
 
 
 def _overlap(exact: Tensor, candidates: Tensor) -> Tensor:

@@ -62,8 +62,10 @@ def sentences_of(
     ``{title}`` stands for the title of the history item, ``titles`` at ``items`` (-1: "an item you liked"); ``{topic}`` and
     ``{market}`` for what ``topics`` and ``markets`` have at that place; ``{people}`` and ``{days}`` for the numbers there, 0 and None being nothing to say. ``templates`` are the domain's own, before
     :data:`DEFAULT_REASONS`. A template one of whose placeholders has nothing to say there gives way to the default one, and
-    a code without a template that can be filled is shown as it is.
+    a code without a template that can be filled is shown as it is, an empty one of lists without reasons too.
     """
+    if (codes == "").all():
+        return pl.Series("reason", codes, dtype=pl.String)
     named = titles.cast(pl.String).gather(np.maximum(items, 0)) if len(titles) else pl.Series([], dtype=pl.String)
     nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(codes))
     known = pl.DataFrame(

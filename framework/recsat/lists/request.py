@@ -54,3 +54,5 @@ class Request:
     features: Features = field(default_factory=Features)
     explain: bool = True
     """False leaves the reasons empty: for lists that only a tuner reads."""
+    recall: bool = True
+    """Score the whole catalogue beside the candidates, so that what they miss of the exact list is known; False: take them as they are."""

@@ -20,7 +20,8 @@ def checked_scores(recommender: Recommender, scores: object, shape: tuple[int, i
         raise _refused(recommender, "score", _kind(scores), f"a float32 tensor of {shape}")
     if scores.dtype == torch.bool or scores.is_complex() or tuple(scores.shape) != shape:
         raise _refused(recommender, "score", f"{scores.dtype} of {tuple(scores.shape)}", f"a float32 tensor of {shape}")
-    if torch.isnan(scores).any():
+    # A sum is one pass without a copy, and NaN where a term is: only then, or where infinities meet, each is looked at.
+    if torch.isnan(scores.sum()) and torch.isnan(scores).any():
         raise RunError(
             f"{type(recommender).__name__} gave scores that are not a number. Check its hyperparameters and vectors."
         )

@@ -3,22 +3,26 @@ r"""Two runs, compared on what both of them judge.
 The day's data change who is judged and on what, so a figure of yesterday beside one of today says nothing. Here an arm's lists of both runs are held
 against the same pairs: those of a user and an item that *both* runs held out. So that neither run is judged on what the other could not have listed, items
 that one of them did not rank, and pairs that one of them knew already, are taken out of both lists, and the two lists of a user are cut to
-the length of the shorter one.
+the length of the shorter one. Measures of other dimensions hold both lists against the tables of the later run, over the users whom both listed for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from recsat.config.settings import MeasureSettings
+from recsat.contract.domain import SatisfactionMetric
 from recsat.measure.accuracy import ACCURACY, find_hits
 from recsat.measure.comparisons import compare, mean_over_draws
-from recsat.measure.measures import key_of
+from recsat.measure.evidence import Evidence
+from recsat.measure.measures import comparable, measure_key
+from recsat.measure.score import ALL, EvaluationCache, score_users
 from recsat.measure.significance import holm
 from recsat.result.model import RunComparison
 
@@ -38,6 +42,8 @@ class JudgedLists:
     """(user_id, item_id): pairs of any event before the cut."""
     items: pl.Series
     """Ids of the items that were ranked."""
+    evidence: Evidence | None = None
+    """What measures of other dimensions than accuracy look at; None where only accuracy is compared."""
 
 
 def on_common_ground(before: JudgedLists, now: JudgedLists) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
@@ -77,22 +83,58 @@ class ScoresOfBoth:
 
 
 def scores_of_both(
-    draws: Sequence[tuple[JudgedLists, JudgedLists]], *, arms: Sequence[str], measures: Sequence[str], k: int
+    draws: Sequence[tuple[JudgedLists, JudgedLists]],
+    *,
+    arms: Sequence[str],
+    measures: Sequence[str],
+    k: int,
+    metrics: Mapping[str, SatisfactionMetric] = {},
 ) -> ScoresOfBoth | None:
-    """Arguments as of :func:`compare_runs`; None where fewer than two users have something held out in both runs."""
+    """Arguments as of :func:`compare_runs`; None where fewer than two users can be compared by."""
     ground = [on_common_ground(before, now) for before, now in draws]
-    users = pl.concat([relevant["user_id"] for relevant, _, _ in ground]).unique().sort()
+    others = [name for name in measures if name not in ACCURACY]
+    listed = [_users_of_both(before, now) if others else before.known["user_id"].clear() for before, now in draws]
+    users = pl.concat([*(relevant["user_id"] for relevant, _, _ in ground), *listed]).unique().sort()
     if len(users) < 2:
         return None
     shape = (len(users), len(arms) * len(measures), len(draws))
     values_before, values_now = np.full(shape, np.nan), np.full(shape, np.nan)
-    for i, (relevant, lists_before, lists_now) in enumerate(ground):
+    for i, ((_, now), (relevant, lists_before, lists_now), of_both) in enumerate(
+        zip(draws, ground, listed, strict=True)
+    ):
         judged = users.filter(users.is_in(relevant["user_id"].implode()))
-        rows = users.search_sorted(judged).to_numpy()
         for values, lists in ((values_before, lists_before), (values_now, lists_now)):
-            for column, of_users in enumerate(_scores(lists, relevant, judged, arms, measures, k)):
-                values[rows, column, i] = of_users
+            columns = itertools.count()
+            for arm in arms:
+                of_arm = lists.filter(pl.col("arm") == arm)
+                hits = find_hits(of_arm, relevant, judged, k=k)
+                rest = _other_scores(of_arm, relevant, of_both, now, others, k, metrics) if others else {}
+                for name in measures:
+                    rows, scores = (of_both, rest[name]) if name in rest else (judged, ACCURACY[name](hits))
+                    values[users.search_sorted(rows).to_numpy(), next(columns), i] = scores
     return ScoresOfBoth(values_before, values_now, sum(relevant.height for relevant, _, _ in ground))
+
+
+def _users_of_both(before: JudgedLists, now: JudgedLists) -> pl.Series:
+    users = before.lists["user_id"].unique()
+    return users.filter(users.is_in(now.lists["user_id"].unique().implode())).sort()
+
+
+def _other_scores(
+    lists: pl.DataFrame,
+    relevant: pl.DataFrame,
+    users: pl.Series,
+    now: JudgedLists,
+    names: Sequence[str],
+    k: int,
+    metrics: Mapping[str, SatisfactionMetric],
+) -> dict[str, Values]:
+    """By name, the values of ``users``, against the tables of the later run."""
+    assert now.evidence is not None, "whoever compares by other measures than accuracy brings the tables"
+    cache = EvaluationCache(replace(now.evidence, users=users, relevant=relevant), k)
+    scores = score_users(lists, cache, {name: metrics[name] for name in names if name in metrics})
+    nothing = np.full(len(users), np.nan)
+    return {name: scores.get((ALL, measure_key(name, k, metrics)), nothing) for name in names}
 
 
 def compare_runs(
@@ -104,13 +146,14 @@ def compare_runs(
     k: int,
     settings: MeasureSettings,
     seed: int,
+    metrics: Mapping[str, SatisfactionMetric] = {},
 ) -> list[RunComparison]:
-    """Each of ``arms`` now against itself before, on each of ``measures`` (keys of :data:`~recsat.measure.accuracy.ACCURACY`) at ``k``.
+    """Each of ``arms`` now against itself before, on each of ``measures`` at ``k``: names as of :func:`~recsat.measure.measures.comparable`.
 
     ``draws`` are those that both runs have of the split. Intervals are those of :func:`~recsat.measure.comparisons.compare`, over users who have something
     held out in both runs; p-values are Holm-adjusted over all that is compared here. Empty where fewer than two users do.
     """
-    scores = scores_of_both(draws, arms=arms, measures=measures, k=k)
+    scores = scores_of_both(draws, arms=arms, measures=measures, k=k, metrics=metrics)
     if scores is None:
         return []
     differences = scores.now - scores.before
@@ -122,7 +165,8 @@ def compare_runs(
         RunComparison(
             split=split,
             arm=arm,
-            measure=key_of(name, k),
+            measure=measure_key(name, k, metrics),
+            better=comparable(metrics)[name],
             mean_before=float(means_before[at]),
             mean_now=float(means_now[at]),
             mean=float(intervals.mean[at]),
@@ -136,15 +180,6 @@ def compare_runs(
         )
         for at, (arm, name) in enumerate((arm, name) for arm in arms for name in measures)
     ]
-
-
-def _scores(
-    lists: pl.DataFrame, relevant: pl.DataFrame, users: pl.Series, arms: Sequence[str], measures: Sequence[str], k: int
-) -> Iterator[Values]:
-    for arm in arms:
-        hits = find_hits(lists.filter(pl.col("arm") == arm), relevant, users, k=k)
-        for name in measures:
-            yield ACCURACY[name](hits)
 
 
 def _known(value: float) -> float | None:

@@ -58,6 +58,8 @@ def compare(differences: Values, *, settings: MeasureSettings, seed: int, family
 
 def mean_over_draws(values: Values) -> Values:
     """(n_users, m): each user's mean over the draws in which there is a value; NaN without any."""
+    if values.shape[2] == 1:
+        return values[:, :, 0]
     known = ~np.isnan(values)
     n = known.sum(axis=2)
     return np.where(n > 0, np.where(known, values, 0.0).sum(axis=2) / np.maximum(n, 1), np.nan)

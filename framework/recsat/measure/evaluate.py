@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -111,21 +112,15 @@ def evaluate_split(
             reasons.setdefault(
                 info.name, f"No user of {evidence.split} has a value: nobody there meets the measure's definition."
             )
+    results = _results(
+        columns, bounds, slices, lists_by_arm, evidence.split, settings, seed, parameters or {}, validation_ndcg or {}
+    )
     return EvaluatedSplit(
         split=evidence.split,
         k=k,
+        # The largest of all tables, and so the last.
         per_user=_tidy(users, {key: values for key, values in columns.items() if not is_of_catalogue(key[2])}),
-        arms=_results(
-            columns,
-            bounds,
-            slices,
-            lists_by_arm,
-            evidence.split,
-            settings,
-            seed,
-            parameters or {},
-            validation_ndcg or {},
-        ),
+        arms=results,
         measures=infos,
         not_measured=[NotMeasured(name=info.name, reason=reasons[info.name]) for info in infos if info.name in reasons],
         n_draws=len(draws),
@@ -163,15 +158,23 @@ def _joined(scored: Sequence[ScoredDraw]) -> tuple[pl.Series, Columns]:
 def _unmeasurable(
     lists_by_arm: Mapping[str, pl.DataFrame], evidence: Evidence, metrics: Mapping[str, SatisfactionMetric], k: int
 ) -> dict[str, str]:
+    shared = set.intersection(*(set(lists.columns) for lists in lists_by_arm.values())) if lists_by_arm else set()
+    reasons = unmeasurable(evidence, metrics, shared)
+    return {name if name in metrics else key_of(name, k): reason for name, reason in reasons.items()}
+
+
+def unmeasurable(
+    evidence: Evidence, metrics: Mapping[str, SatisfactionMetric], list_columns: Iterable[str]
+) -> dict[str, str]:
+    """By name, why ``evidence`` cannot give a measure, in a sentence."""
     reasons: dict[str, str] = {}
     if evidence.vectors is None:
-        reasons[key_of("ild", k)] = "The run has no vectors of the items."
+        reasons["ild"] = "The run has no vectors of the items."
     if evidence.topics is None:
         for name in ("topic-ild", "topic-entropy", "topic-simpson", "topic-kl", "topic-hellinger"):
-            reasons[key_of(name, k)] = "The domain names no column of topics."
-    shared = set.intersection(*(set(lists.columns) for lists in lists_by_arm.values())) if lists_by_arm else set()
+            reasons[name] = "The domain names no column of topics."
     for name, metric in metrics.items():
-        if reason := missing_needs(metric, evidence, shared):
+        if reason := missing_needs(metric, evidence, list_columns):
             reasons[name] = reason
     return reasons
 
@@ -211,8 +214,14 @@ def _results(
 ) -> list[ArmResult]:
     if not columns:
         return []
-    measures = dict(zip(columns, _measures(columns, bounds, settings, seed), strict=True))
-    differences = _differences(columns, settings, seed)
+    measures: dict[tuple[str, str, str], Measure] = {}
+    compared: dict[tuple[str, str, str], Comparison] = {}
+    for part in slices:  # whose users are resampled together; all slices at once would be a copy of everything
+        of_slice = {key: values for key, values in columns.items() if key[1] == part}
+        if of_slice:
+            measures |= zip(of_slice, _measures(of_slice, bounds, settings, seed), strict=True)
+            compared |= _compared(of_slice, settings, seed)
+    differences = _differences(columns, compared, settings)
     results = []
     for part in slices:
         for arm in arms:
@@ -288,35 +297,68 @@ def _ends(
     return _known(max(estimated[0], lowest)), _known(min(estimated[1], highest))
 
 
-def _differences(
+class Comparison(NamedTuple):
+    """An arm's differences from the baseline in one measure on one slice; p is not corrected."""
+
+    mean: float
+    low: float
+    high: float
+    p: float
+    n_users: int
+    effective_users: float
+    detectable: float
+
+
+def _compared(
     columns: Mapping[tuple[str, str, str], Values], settings: MeasureSettings, seed: int
-) -> dict[tuple[str, str, str], Difference]:
-    pairs = {
-        key: (values, columns[settings.baseline, key[1], key[2]])
-        for key, values in columns.items()
-        if key[0] != settings.baseline and (settings.baseline, key[1], key[2]) in columns
-    }
+) -> dict[tuple[str, str, str], Comparison]:
+    """Of every arm but the baseline, where that has a value too."""
+    pairs = _pairs(columns, settings.baseline)
     if not pairs:
         return {}
     compared = compare(
         np.stack([arm - baseline for arm, baseline in pairs.values()], axis=1), settings=settings, seed=seed
     )
-    intervals, adjusted = compared.intervals, holm(compared.p)
+    of = compared.intervals
+    rows = zip(
+        of.mean, of.low, of.high, compared.p, of.n_users, compared.effective_users, compared.detectable, strict=True
+    )
+    return {key: Comparison(*row) for key, row in zip(pairs, rows, strict=True)}
+
+
+def _pairs(
+    columns: Mapping[tuple[str, str, str], Values], baseline: str
+) -> dict[tuple[str, str, str], tuple[Values, Values]]:
+    return {
+        key: (values, columns[baseline, key[1], key[2]])
+        for key, values in columns.items()
+        if key[0] != baseline and (baseline, key[1], key[2]) in columns
+    }
+
+
+def _differences(
+    columns: Mapping[tuple[str, str, str], Values],
+    compared: Mapping[tuple[str, str, str], Comparison],
+    settings: MeasureSettings,
+) -> dict[tuple[str, str, str], Difference]:
+    """With p-values that are corrected over every comparison of the split."""
+    adjusted = holm(np.array([one.p for one in compared.values()]))
+    pairs = _pairs(columns, settings.baseline)
     by_key = {}
-    for i, (key, (arm, baseline)) in enumerate(pairs.items()):
-        leaves_out_zero = bool(intervals.low[i] > 0 or intervals.high[i] < 0)
-        mean_arm, mean_baseline = _means_where_both(arm, baseline)
+    for (key, one), p in zip(compared.items(), adjusted, strict=True):
+        leaves_out_zero = bool(one.low > 0 or one.high < 0)
+        mean_arm, mean_baseline = _means_where_both(*pairs[key])
         by_key[key] = Difference(
-            mean=_known(intervals.mean[i]),
-            low=_known(intervals.low[i]),
-            high=_known(intervals.high[i]),
-            p_adjusted=_known(adjusted[i]),
-            significant=leaves_out_zero and bool(adjusted[i] <= 1 - settings.confidence),
-            n_users=int(intervals.n_users[i]),
+            mean=_known(one.mean),
+            low=_known(one.low),
+            high=_known(one.high),
+            p_adjusted=_known(p),
+            significant=leaves_out_zero and bool(p <= 1 - settings.confidence),
+            n_users=int(one.n_users),
             mean_arm=mean_arm,
             mean_baseline=mean_baseline,
-            effective_users=None if is_of_catalogue(key[2]) else float(compared.effective_users[i]),
-            detectable=_known(compared.detectable[i]) or None,  # without any spread nothing can be said
+            effective_users=None if is_of_catalogue(key[2]) else float(one.effective_users),
+            detectable=_known(one.detectable) or None,  # without any spread nothing can be said
         )
     return by_key
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from recsat.contract.domain import SatisfactionMetric
+from recsat.errors import ConfigError, did_you_mean
 from recsat.result.model import MeasureInfo
 
 Bounds = tuple[float | None, float | None]
@@ -87,6 +89,29 @@ def is_of_catalogue(name: str) -> bool:
 def key_of(name: str, k: int) -> str:
     """``ndcg@10``."""
     return f"{name}@{k}"
+
+
+def measure_key(name: str, k: int, metrics: Mapping[str, SatisfactionMetric]) -> str:
+    """A measure as results name it: ``ndcg@10``; a plugin's by its qualified name."""
+    return name if name in metrics else key_of(name, k)
+
+
+def comparable(metrics: Mapping[str, SatisfactionMetric]) -> dict[str, Literal["higher", "lower"]]:
+    """By name, which way is better of every measure that has a value for each user's list and a direction: those by which runs are compared."""
+    of_lists = {info.name.partition("@")[0]: info.better for info in built_in(1)}
+    of_plugins = {name: metric.better for name, metric in metrics.items() if not metric.of_exposed}
+    return {
+        name: better
+        for name, better in {**of_lists, **of_plugins}.items()
+        if better != "neither" and name not in CATALOGUE
+    }
+
+
+def require_comparable(name: str, metrics: Mapping[str, SatisfactionMetric]) -> None:
+    """ConfigError where runs cannot be compared by the measure: it has no value for each list, or no direction, or is none."""
+    names = comparable(metrics)
+    if name not in names:
+        raise ConfigError(f"{name!r}: runs are compared by {', '.join(names)}.{did_you_mean(name, names)}")
 
 
 def built_in(k: int) -> list[MeasureInfo]:

@@ -573,6 +573,7 @@ class RunComparison(Part):
     split: str
     arm: str
     measure: str
+    better: Literal["higher", "lower"] = "higher"
     mean_before: float
     mean_now: float
     """Means over the users compared, on lists cut to what both runs could have listed: other numbers than either run's own."""
@@ -586,7 +587,7 @@ class RunComparison(Part):
     """Whether the adjusted p-value reaches the level and the interval leaves out zero."""
     detectable: float | None = Field(None, ge=0)
     n_users: int = Field(ge=2)
-    n_pairs: int = Field(ge=1)
+    n_pairs: int = Field(ge=0)
     """Held-out pairs of a user and an item that both runs judge, over all draws."""
 
 

@@ -12,6 +12,7 @@ from recsat.config.sources import check_domain_config
 from recsat.contract.domain import DomainConfig, RecommenderSpec
 from recsat.embed.provenance import models_of, refuse_leak
 from recsat.errors import ConfigError, PluginError
+from recsat.measure.measures import require_comparable
 from recsat.plugins import Plugins
 from recsat.rerank.make import make_reranker
 from recsat.result.leading import may_lead
@@ -47,8 +48,12 @@ def check_config(config: RunConfig, plugins: Plugins, sources: Mapping[str, str]
     for setting, folder in models_of(config).items():
         messages.checked(setting, lambda key=setting, at=folder: refuse_leak(key, at, config))  # type: ignore[misc]
     of_run = dict.fromkeys([*baselines, *config.arms])
+    metrics = plugins.metrics(domain)
     for i, alert in enumerate(config.alerts):
         messages.checked(f"alerts[{i}].arm", lambda arm=alert.arm: plugins.select("arm of this run", of_run, [arm]))  # type: ignore[misc]
+        messages.checked(f"alerts[{i}].measure", lambda name=alert.measure: require_comparable(name, metrics))  # type: ignore[misc]
+    for guard in config.promote.guards:
+        messages.checked(f"promote.guards.{guard}", lambda name=guard: require_comparable(name, metrics))  # type: ignore[misc]
     if config.measure.curve_arm is not None:
         curve_arm = config.measure.curve_arm
         messages.checked("measure.curve_arm", lambda: plugins.select("arm of this run", of_run, [curve_arm]))

@@ -11,7 +11,7 @@ import polars as pl
 
 from recsat.config.settings import MeasureSettings
 from recsat.contract.dataset import Dataset
-from recsat.contract.domain import FilterContext
+from recsat.contract.domain import FilterContext, RecommenderSpec
 from recsat.data.core import core
 from recsat.data.fingerprint import fingerprint
 from recsat.data.moments import latest
@@ -23,7 +23,9 @@ from recsat.experiment import analyse, read_log
 from recsat.measure.fitness import data_fitness
 from recsat.run.folder import RunFolder
 from recsat.run.input import read_input
+from recsat.run.memory import free_memory
 from recsat.run.stage import StageContext, StageCounts
+from recsat.stages.dense_arms import refuse_too_large
 from recsat.stages.feedback import tables_with_feedback
 from recsat.stages.plan import write_plan
 
@@ -35,8 +37,8 @@ SPREAD = 0.1
 def prepare(context: StageContext) -> StageCounts:
     """Writes plan.json, data/*.parquet, data/summary.json, data/texts.parquet and splits/<name>/*, among them what each split's data can answer.
 
-    Raises ConfigError where a fine-tuned model of the run was trained around other held-out events: the earliest place
-    where the data are known, and one that every run goes through.
+    Raises ConfigError where a fine-tuned model of the run was trained around other held-out events, or an arm needs more memory
+    than is free: the earliest place where the data are known, and one that every run goes through.
     """
     folder, config, domain = context.folder, context.config, context.domain
     write_plan(folder, config, context.plugins)
@@ -59,6 +61,7 @@ def prepare(context: StageContext) -> StageCounts:
         min_user_events=config.data.min_user_events,
         min_item_events=config.data.min_item_events,
     )
+    refuse_too_large(requested_arms(context), dataset.items.height, free_memory())
     # Whoever sorts by time from here on finds events of one moment in an order that says nothing.
     fixed = dataset.events.sort("user_id", "item_id", "event", "value", "timestamp", nulls_last=True)
     events = in_order_of_time(fixed, np.random.default_rng([config.seed, TIES]))
@@ -126,6 +129,12 @@ def write_experiment(folder: RunFolder, settings: MeasureSettings, exposures: pl
         )
     analysed = analyse(log, experiment, source=source, confidence=settings.confidence)
     folder.write_json(EXPERIMENT_FILE, analysed.model_dump(mode="json"))
+
+
+def requested_arms(context: StageContext) -> dict[str, RecommenderSpec]:
+    """The arms that the settings name, in their order."""
+    available = context.plugins.recommenders(context.domain)
+    return context.plugins.select("arm", available, context.config.arms)
 
 
 def refuse_unmatched(context: StageContext, dataset: Dataset) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from promotable_runs import promotable_run
 
-from recsat import RunError, SavedArmError, SavedModelError
+from recsat import ConfigError, RunError, SavedArmError, SavedModelError
 from recsat.config.settings import PromoteSettings
 from recsat.plugins import Plugins, load_plugins
 from recsat.run.folder import RunFolder
@@ -128,6 +128,21 @@ def test_guards_must_hold_too(make_run: MakeRun, plugins: Plugins) -> None:
     outcome = promote(make_run("two", "popularity"), plugins, rule)
     assert [(one.measure, one.holds) for one in outcome.decision.evidence[:2]] == [("hit@10", True), ("ndcg@10", False)]
     assert outcome.decision.action == "refused"
+
+
+def test_a_guard_may_be_of_diversity_and_of_what_is_better_lower(make_run: MakeRun, plugins: Plugins) -> None:
+    promote(make_run("one", "text"), plugins)
+    rule = PromoteSettings(margin=0.99, measure="hit", guards={"novelty": 0.0, "topic-kl": 0.0})
+    outcome = promote(make_run("two", "popularity"), plugins, rule)
+    rows = {one.measure: one for one in outcome.decision.evidence if one.against == "served model"}
+    assert [(name, one.holds) for name, one in rows.items()][1:] == [("novelty@10", False), ("topic-kl@10", False)]
+    lower = rows["topic-kl@10"]
+    assert lower.difference is not None
+    assert lower.reserve == pytest.approx(-lower.difference)
+    assert lower.difference > 0
+    assert outcome.decision.action == "refused"
+    with pytest.raises(ConfigError, match=r"'novlety': runs are compared by .* Did you mean 'novelty'"):
+        promote(make_run("three", "popularity"), plugins, PromoteSettings(guards={"novlety": 0.1}))
 
 
 def test_a_model_with_shuffled_vectors_is_served_by_no_policy_but_always(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +26,7 @@ from recsat.data.moments import LIKELY, latest
 from recsat.errors import ConfigError, SavedModelError
 from recsat.lists.filters import FilterPlan, plan_filters
 from recsat.lists.make import Steps, lists_of, steps_of
-from recsat.lists.request import Request
+from recsat.lists.request import Request, Retriever
 from recsat.lists.requests import request_filters
 from recsat.lists.topics import CatalogueTopics, catalogue_topics
 from recsat.plugins import Plugins, load_plugins
@@ -49,7 +50,7 @@ from recsat.stages.model.fold_in import folded
 from recsat.stages.model.histories import Histories, histories_of
 from recsat.stages.model.rules import check_masks, saved_filters
 from recsat.stages.model.tables import ModelTables
-from recsat.stages.promotion.record import promoted_domains, promoted_model
+from recsat.stages.promotion.record import PromotedModel, promoted_domains, promoted_model
 from recsat.stages.trial.request import request_of, reranker_of
 
 FALLBACK_TYPES: Mapping[str, type[ProfileText] | type[MarketPopularity]] = {
@@ -57,6 +58,8 @@ FALLBACK_TYPES: Mapping[str, type[ProfileText] | type[MarketPopularity]] = {
 }
 MOST_PLACES = 1_000
 """Longest list."""
+CANDIDATES_FOR_A_PLACE, FEWEST_CANDIDATES = 3, 50
+"""How many candidates an index is asked for: more than places, since texts may be centred by another mean there."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,10 @@ class Model:
     """Who fills a place that the arm leaves empty, in order."""
     request: Request
     """How the run asks for lists, its reranker included."""
+    run_folder: Path
+    """Of the run that made it, where it is there."""
+    retriever: Retriever | None = None
+    """Where candidates come from; None: the whole catalogue is scored. See :meth:`indexed`."""
     later: pl.DataFrame | None = None
     """Events since, as far as they are folded in."""
 
@@ -114,10 +121,13 @@ class Model:
         Raises :class:`~recsat.SavedModelError` where there is none, or a file is damaged or of another format;
         :class:`~recsat.SavedArmError` for an arm of which that is true; :class:`~recsat.ConfigError` for what no plugin has.
         """
-        return cls._of_folder(open_model(served_in(Path(path), domain, tenant) or Path(path)), plugins)
+        served = served_in(Path(path), domain, tenant)
+        files = open_model(Path(path) if served is None else served.path)
+        run_folder = Path(served.decision.run_folder) if served is not None else files.path.parent
+        return cls._of_folder(files, run_folder, plugins)
 
     @classmethod
-    def _of_folder(cls, files: ModelFiles, plugins: Plugins | None) -> Model:
+    def _of_folder(cls, files: ModelFiles, run_folder: Path, plugins: Plugins | None) -> Model:
         card = files.card()
         plugins = load_plugins() if plugins is None else plugins
         config, domain = _config(files, card), plugins.domain(card.domain)
@@ -152,6 +162,7 @@ class Model:
                 for name in card.fallbacks
             ],
             request=request_of(config, domain),
+            run_folder=run_folder,
         )
         return model if card.reranker is None else _with_reranker(model, files, config, plugins, items)
 
@@ -184,12 +195,27 @@ class Model:
         """
         audience = self.audience(users, include=include, exclude=exclude, kinds=kinds)
         request = self.asking(audience.users, k)
-        lists = lists_of(audience, self.card.arm, self.arm, request, topics=self.topics).lists
+        retriever = self.retriever
+        lists = lists_of(audience, self.card.arm, self.arm, request, retriever=retriever, topics=self.topics).lists
         titles = self.catalogue.items[self.domain.title].cast(pl.String).alias("title")
         titles = titles.gather(self.catalogue.positions(lists["item_id"]))
         return lists.with_columns(titles).select(
             "user_id", "item_id", "title", "rank", "score", "arm", "reason", "fallback"
         )
+
+    @contextmanager
+    def indexed(self) -> Iterator[Model]:
+        """The model whose :meth:`recommend` takes candidates from the index that its run published, and scores these alone.
+
+        Lists are those of the whole catalogue as far as the index finds what is nearest (``candidate_recall`` of the run's report), for an arm whose
+        score is the inner product with a vector of the index; any other arm's model comes back as it is. An embedded store is
+        held while this is open, so that runs wait; a server's is not. :meth:`why` goes on scoring the whole catalogue. Raises
+        :class:`~recsat.SavedModelError` where run or index is gone, and :class:`~recsat.StoreError` for a store that cannot be opened.
+        """
+        from recsat.stages.model.indexed import indexed
+
+        with indexed(self) as model:
+            yield model
 
     def why(
         self,
@@ -246,7 +272,10 @@ class Model:
         reranker = request.reranker
         if isinstance(reranker, TextReranker):
             reranker = reranker.with_texts(self.tables.item_texts, self.tables.texts_of(users, self.context.known))
-        return replace(request, k=k, n_candidates=max(request.n_candidates, k), reranker=reranker)
+        if self.retriever is not None and reranker is None:
+            return replace(request, k=k, n_candidates=max(CANDIDATES_FOR_A_PLACE * k, FEWEST_CANDIDATES), recall=False)
+        n_candidates = max(request.n_candidates, k)
+        return replace(request, k=k, n_candidates=n_candidates, reranker=reranker, recall=self.retriever is None)
 
     def unknown(self, users: Sequence[str]) -> list[str]:
         """Those of ``users`` of whom nothing was known when the model was fitted."""
@@ -319,15 +348,15 @@ class Model:
         return max([self.card.last_event, *([] if last is None else [last])]).timestamp()
 
 
-def served_in(path: Path, domain: str | None, tenant: str) -> Path | None:
-    """The model folder that is served in the home ``path``; None where it is no home, or nothing was promoted there."""
+def served_in(path: Path, domain: str | None, tenant: str) -> PromotedModel | None:
+    """The model that is served in the home ``path``; None where it is no home, or nothing was promoted there."""
     domains = promoted_domains(path, tenant)
     if domain is None and len(domains) > 1:
         raise ConfigError(f"home {path} serves models of {', '.join(domains)}. Name one: domain={domains[0]!r}.")
     served = promoted_model(path, domain or domains[0], tenant) if domains else None
     if served is None and domain is not None:
         raise SavedModelError(f"no model of domain {domain!r} is served in {path}. Promote one: recsat promote RUN.")
-    return None if served is None else served.path
+    return served
 
 
 def _config(files: ModelFiles, card: ModelCard) -> RunConfig:

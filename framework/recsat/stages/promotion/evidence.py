@@ -14,18 +14,19 @@ from pydantic import JsonValue
 
 from recsat.config.settings import MeasureSettings, PromoteSettings, RunConfig
 from recsat.contract.arm import Recommender
-from recsat.contract.domain import RecommenderSpec
+from recsat.contract.domain import RecommenderSpec, SatisfactionMetric
 from recsat.contract.interactions import Catalogue, UserBatch
 from recsat.data.split import Split
 from recsat.lists.make import Recommended, lists_of
 from recsat.lists.request import Request, Retriever
 from recsat.measure.across_runs import PAIR, JudgedLists, scores_of_both
 from recsat.measure.comparisons import compare, mean_over_draws
-from recsat.measure.measures import key_of
+from recsat.measure.measures import comparable, key_of, measure_key
 from recsat.plugins import Plugins
 from recsat.stages.promotion.record import Against, Evidence
+from recsat.stages.trial.evidence import evidence_of
 from recsat.stages.trial.fitting import fitted_arm
-from recsat.stages.trial.fold import test_fold, validation_fold
+from recsat.stages.trial.fold import Fold, test_fold, validation_fold
 from recsat.stages.trial.inputs import RunInputs
 from recsat.stages.trial.request import request_of, reranker_of
 from recsat.stages.trial.rerank import with_reranker
@@ -69,7 +70,7 @@ def lists_of_recipe(recipe: Recipe, inputs: RunInputs, split: Split, plugins: Pl
     )
     fitted = fitted_arm(recipe.spec, recipe.parameters, judging.train)
     lists = lists_of(judging, NAME, fitted, prepared.request).lists
-    return judged(lists, judging.relevant, inputs, split)
+    return judged(lists, judging, inputs, split)
 
 
 def lists_of_fitted(
@@ -86,14 +87,15 @@ def lists_of_fitted(
     judging = test_fold(inputs, split)
     request = replace(asking(judging.users), explain=False)
     recommended = lists_of(judging, NAME, recommender, request, retriever=retriever)
-    return judged(recommended.lists, judging.relevant, inputs, split), recommended
+    return judged(recommended.lists, judging, inputs, split), recommended
 
 
-def judged(lists: pl.DataFrame, relevant: pl.DataFrame, inputs: RunInputs, split: Split) -> JudgedLists:
+def judged(lists: pl.DataFrame, fold: Fold, inputs: RunInputs, split: Split) -> JudgedLists:
     """``lists`` under :data:`NAME`, with what :func:`~recsat.measure.across_runs.scores_of_both` asks for."""
     known = pl.concat([split.train.select(PAIR), split.validation.select(PAIR)]).unique()
     items = inputs.catalogue.items["item_id"] if split.test_items is None else split.test_items
-    return JudgedLists(lists.with_columns(arm=pl.lit(NAME)), relevant, known, items)
+    tables = evidence_of(inputs, split, fold.users.id_series, fold.relevant)
+    return JudgedLists(lists.with_columns(arm=pl.lit(NAME)), fold.relevant, known, items, tables)
 
 
 def of_both(recipe: Recipe, inputs: RunInputs, split: Split) -> tuple[RunInputs, Split]:
@@ -139,12 +141,19 @@ def _among(ids: pl.Series | None, items: pl.DataFrame) -> pl.Series | None:
 
 
 def weigh(
-    draws: Draws, against: Against, rule: PromoteSettings, settings: MeasureSettings, *, k: int, seed: int
+    draws: Draws,
+    against: Against,
+    rule: PromoteSettings,
+    settings: MeasureSettings,
+    *,
+    k: int,
+    seed: int,
+    metrics: Mapping[str, SatisfactionMetric] = {},
 ) -> list[Evidence]:
     r"""``rule.measure`` and its guards, each of which must hold.
 
     Not worse: the lower end of the interval of the mean of :math:`x_{now,u} - (1 - m)\,x_{before,u}` over users u, with the margin m, is not
-    below 0. This is a test of non-inferiority at half of 1 − confidence that knows the mean before no better than the data do (Fieller's way
+    below 0; of a measure that is better lower, of :math:`(1 + m)\,x_{before,u} - x_{now,u}`. This is a test of non-inferiority at half of 1 − confidence that knows the mean before no better than the data do (Fieller's way
     with a ratio), and it has an interval where almost all lists are equal. Better: the same with m = 0, and above 0. As all must hold,
     nothing is corrected for (intersection-union test: Berger, Technometrics 1982). Where nobody can be compared by, nothing holds.
     """
@@ -153,19 +162,20 @@ def weigh(
     is_better = rule.policy == "better" and against == "served model"
     if is_better:
         margins[rule.measure] = 0.0
-    scores = scores_of_both(draws, arms=[NAME], measures=names, k=k)
+    scores = scores_of_both(draws, arms=[NAME], measures=names, k=k, metrics=metrics)
     if scores is None:
         return [_nothing(against, key_of(rule.measure, k), margins[rule.measure])]
-    share = 1 - np.array([margins[name] for name in names])[None, :, None]
+    sign = np.array([1 if comparable(metrics)[name] == "higher" else -1 for name in names])[None, :, None]
+    share = 1 - sign * np.array([margins[name] for name in names])[None, :, None]
     plain, shifted = (
         compare(values, settings=settings, seed=seed).intervals
-        for values in (scores.now - scores.before, scores.now - share * scores.before)
+        for values in (scores.now - scores.before, sign * (scores.now - share * scores.before))
     )
     before, now = (np.nanmean(mean_over_draws(values), axis=0) for values in (scores.before, scores.now))
     return [
         Evidence(
             against=against,
-            measure=key_of(name, k),
+            measure=measure_key(name, k, metrics),
             margin=margins[name],
             mean_before=float(before[at]),
             mean_now=float(now[at]),
@@ -178,6 +188,8 @@ def weigh(
             n_users=int(plain.n_users[at]),
             holds=bool(shifted.low[at] > 0 if is_better and name == rule.measure else shifted.low[at] >= 0),
         )
+        if np.isfinite(plain.mean[at])
+        else _nothing(against, measure_key(name, k, metrics), margins[name])
         for at, name in enumerate(names)
     ]
 

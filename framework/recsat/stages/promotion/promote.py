@@ -24,6 +24,7 @@ from recsat.config.settings import PromoteSettings, RunConfig
 from recsat.errors import RunError, SavedArmError, SavedModelError
 from recsat.lists.candidates import StoreRetriever
 from recsat.measure.across_runs import JudgedLists
+from recsat.measure.measures import require_comparable
 from recsat.plugins import Plugins
 from recsat.run.folder import RunFolder, open_run
 from recsat.run.retention import PIN, pin, pin_reason, unpin
@@ -36,7 +37,7 @@ from recsat.stages.prepare import read_split
 from recsat.stages.promotion.checks import makes_lists, recall_of_index, whole_index, whole_model
 from recsat.stages.promotion.evidence import NAME, Draws, Recipe, lists_of_fitted, lists_of_recipe, weigh
 from recsat.stages.promotion.record import Against, Decision, Evidence, PromotedModel, PromotionPlace
-from recsat.stages.trial.inputs import embedded_inputs
+from recsat.stages.trial.inputs import RunInputs, embedded_inputs
 from recsat.store import VectorStore, alias_of, open_store
 from recsat.store import promote as move_alias
 
@@ -59,11 +60,13 @@ def promote(
 
     ``rule`` stands for the run's own ``promote``; ``why`` for the sentence that the evidence gives, where a person decides. A refusal by the evidence is an outcome, written with its figures; nothing is
     done where the model is served already. Raises :class:`~recsat.RecsatError` where the run has no model, where index or model folder fail a
-    check, and where another process promotes.
+    check, where another process promotes, and for a guard by which models cannot be compared.
     """
     context = StageContext.open(folder, plugins)
     config = context.config
     rule = rule or config.promote
+    for guard in rule.guards:
+        require_comparable(guard, plugins.metrics(context.domain))
     with _decided(config) as (place, store):
         files, model = whole_model(context)
         served = place.promoted()
@@ -177,10 +180,11 @@ def _examined(
     if rule.policy == "always":
         return [], checks
     splits = [read_split(context.folder, settings.name, draw) for draw in range(1, settings.n_draws + 1)]
-    lists = [_of_arm(context.folder, settings.name, one.draw, model.card.arm) for one in splits]
+    lists = [_of_arm(context.folder, settings.name, one.draw, model.card.arm, inputs) for one in splits]
+    metrics = context.plugins.metrics(context.domain)
 
     def weighed(draws: Draws, against: Against, k: int) -> list[Evidence]:
-        return weigh(draws, against, rule, config.measure, k=k, seed=config.seed)
+        return weigh(draws, against, rule, config.measure, k=k, seed=config.seed, metrics=metrics)
 
     evidence = weighed([(lists[0], as_kept)], "judged lists", config.rank.k)
     if served is not None:
@@ -211,9 +215,9 @@ def recipe_of(served: PromotedModel, plugins: Plugins) -> Recipe:
     )
 
 
-def _of_arm(folder: RunFolder, split: str, draw: int, arm: str) -> JudgedLists:
+def _of_arm(folder: RunFolder, split: str, draw: int, arm: str, inputs: RunInputs) -> JudgedLists:
     """The lists that the run judged of one of its arms."""
-    of_run = judged_lists(folder, split, draw)
+    of_run = judged_lists(folder, split, draw, inputs)
     lists = of_run.lists.filter(pl.col("arm") == arm).with_columns(arm=pl.lit(NAME))
     return replace(of_run, lists=lists)
 
