@@ -17,6 +17,7 @@ from recsat.experiment import (
     Design,
     adjusted_effect,
     mean_effect,
+    mediate,
     ratio_effect,
     sample_ratio_p,
     smallest_effect,
@@ -139,3 +140,20 @@ def test_plans() -> None:
             assert effect == pytest.approx(float(row["value"]), rel=1e-4)
             compared += 1
     assert compared == 8
+
+
+def test_mediation() -> None:
+    table = rows("mediation.csv")
+    arm, diversity, accuracy, outcome = (
+        np.array([float(row[name]) for row in table]) for name in ("arm", "diversity", "accuracy", "outcome")
+    )
+    one, two = values("arm -> diversity"), values("two mediators")
+    single = mediate(arm, outcome, {"diversity": diversity})
+    both = mediate(arm, outcome, {"diversity": diversity, "accuracy": accuracy})
+    assert close(single.indirect["diversity"], one["indirect (a*b)"])
+    assert close(single.direct, one["direct"])
+    assert close(single.total, one["total"])
+    assert close(single.standard_errors["diversity"], one["Sobel standard error of a*b"])
+    for name in ("diversity", "accuracy"):
+        assert close(both.indirect[name], two[f"indirect through {name}"])
+    assert close(both.direct, two["direct"])

@@ -263,46 +263,35 @@ def effect_table(result: Experiment) -> Table:
     """A row for each metric and treatment."""
     from rich.table import Table
 
-    from recsat.report.experiment import effect_label, relative_in_words, role_label
+    from recsat.report.experiment import effect_label, role_label
     from recsat.result.numerals import decimals_for, interval, number, p_value, signed
 
-    headings = [
-        "metric",
-        "policy",
-        "role",
-        result.control,
-        "treatment",
-        "difference",
-        "interval",
-        "relative",
-        "p",
-        "every day",
-        "outcome",
-    ]
+    treatments = list(result.n_users)[1:]
+    several = len(treatments) > 1
+    headings = ["metric", *(["policy"] if several else []), result.control, "treatment" if several else treatments[0]]
+    headings += ["difference", "interval", "relative", "p", "every day", "outcome"]
     every_day = any(effect.every_day is not None for effect in result.effects)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
         if heading != "every day" or every_day:
-            table.add_column(
-                cell(heading), justify="left" if heading in ("metric", "policy", "role", "outcome") else "right"
-            )
+            table.add_column(cell(heading), justify="left" if heading in ("metric", "policy", "outcome") else "right")
     for effect in result.effects:
         places = decimals_for([effect.mean_control, effect.mean_treatment])
         difference, daily = effect.difference, effect.every_day
         cells = [
             effect.metric,
-            effect.treatment,
-            role_label(effect.role) if effect.margin is None else f"{role_label(effect.role)} {effect.margin:.0%}",
+            *([effect.treatment] if several else []),
             number(effect.mean_control, places),
             number(effect.mean_treatment, places),
             signed(difference.value, places),
             interval(difference.low, difference.high, places, with_sign=True),
-            relative_in_words(effect),
+            "–" if effect.relative is None else f"{signed(100 * effect.relative.value, 1)} %",
             p_value(effect.p if effect.p_adjusted is None else effect.p_adjusted),
         ]
         if every_day:
             cells.append("–" if daily is None else interval(daily.low, daily.high, places, with_sign=True))
-        table.add_row(*map(cell, [*cells, effect_label(effect.outcome)]))
+        role = "" if effect.role == "primary" else f"{role_label(effect.role)} "
+        table.add_row(*map(cell, [*cells, role + effect_label(effect.outcome)]))
     return table
 
 

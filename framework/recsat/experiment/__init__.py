@@ -9,6 +9,7 @@ mean_effect(clicks_of_control, clicks_of_treatment)
 from recsat.experiment.analysis import analyse
 from recsat.experiment.checks import imbalance, sample_ratio_p
 from recsat.experiment.effects import Effect, adjusted_effect, margin_interval, mean_effect, ratio_effect
+from recsat.experiment.mediation import Mediation, mediate
 from recsat.experiment.planner import Design, deviation_of_rates, power_of, smallest_effect, users_needed
 from recsat.experiment.sequence import Look, confidence_sequence
 from recsat.experiment.users import read_log
@@ -17,6 +18,7 @@ __all__ = [
     "Design",
     "Effect",
     "Look",
+    "Mediation",
     "adjusted_effect",
     "analyse",
     "confidence_sequence",
@@ -24,6 +26,7 @@ __all__ = [
     "imbalance",
     "margin_interval",
     "mean_effect",
+    "mediate",
     "power_of",
     "ratio_effect",
     "read_log",
