@@ -89,6 +89,13 @@ def test_groups() -> None:
     assert "fewer than 30 users" in experiment_in_words(experiment(stop="few users"))
 
 
+def test_a_simulated_experiment_says_so_first() -> None:
+    for words in (groups_in_words, experiment_in_words):
+        assert words(experiment(effect("clicks", "better"), simulated=True)).startswith(
+            "Simulated data, which say nothing about people: log.csv. 1,020 users with old"
+        )
+
+
 def test_notes() -> None:
     assert notes_in_words(experiment(effect("clicks", "better"))) == []
     imbalance = {
@@ -105,7 +112,6 @@ def test_notes() -> None:
         )
     )  # fmt: skip
     assert notes == [
-        "Simulated data, which say nothing about people: log.csv",
         "3 users were shown several policies and are left out.",
         "1,200 users whose 7 days are not over are left out.",
         "spent differed before anything was shown by +1.50 (p = <0.001): groups were not alike, and no treatment can be the cause.",

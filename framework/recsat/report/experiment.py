@@ -45,7 +45,15 @@ def relative_in_words(effect: ExperimentEffect) -> str:
 
 
 def groups_in_words(experiment: Experiment) -> str:
-    """How many users each policy has, and whether chance makes groups like these."""
+    """How many users each policy has, and whether chance makes groups like these; first of all that it is simulated, where it is."""
+    sizes = _sizes(experiment)
+    if not experiment.simulated:
+        return sizes
+    simulated = gettext("Simulated data, which say nothing about people: %(source)s", source=experiment.source)
+    return f"{simulated}. {sizes}"
+
+
+def _sizes(experiment: Experiment) -> str:
     total = sum(experiment.n_users.values())
     groups = enumerated(
         [
@@ -71,8 +79,6 @@ def groups_in_words(experiment: Experiment) -> str:
 def notes_in_words(experiment: Experiment) -> list[str]:
     """What a reader must know beside the table, a sentence each."""
     notes = []
-    if experiment.simulated:
-        notes.append(gettext("Simulated data, which say nothing about people: %(source)s", source=experiment.source))
     if experiment.n_several:
         notes.append(
             gettext("%(n)s users were shown several policies and are left out.", n=f"{experiment.n_several:,}")
