@@ -22,6 +22,10 @@ def test_the_smallest_effect_is_that_of_statsmodels(n: int) -> None:
     assert effect / 3 == pytest.approx(TTestIndPower().solve_power(nobs1=n, alpha=0.05, power=0.8), rel=1e-4)
 
 
+def test_power_of_few_users() -> None:
+    assert power_of(Design(deviation=1.0), 2.0, 8) == pytest.approx(TTestIndPower().power(2.0, 4, 0.05), abs=1e-9)
+
+
 def test_there_and_back() -> None:
     design = Design(deviation=2.0, correlation=0.6)
     users = users_needed(design, 0.25)

@@ -50,6 +50,14 @@ def test_nothing_is_said_before_there_are_enough_users_for_the_skewness() -> Non
     assert confidence_sequence(few, few)[0].low is None
 
 
+def test_what_has_begun_to_speak_goes_on_though_a_large_value_comes() -> None:
+    even, skewed = np.tile([0.0, 1.0], 100), np.append(np.zeros(199), 1000.0)
+    first, second = confidence_sequence([even, skewed], [even, even])
+    assert first.low is not None
+    assert second.low is not None
+    assert second.low < first.low
+
+
 def test_no_spread_says_nothing() -> None:
     same = [np.zeros(500)]
     assert confidence_sequence(same, same)[0].low is None

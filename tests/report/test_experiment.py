@@ -135,7 +135,7 @@ ONE = Estimate(value=0.0123, low=-0.001, high=0.02)
     [
         (
             CausalCell(evidence="replay", measure="nDCG@10", estimate=ONE),
-            "+0.0123 (−0.0010 to +0.0200), nDCG@10: held-out events, which came about under what was shown then",
+            "+0.0123 (−0.0010 to +0.0200), nDCG@10: held-out events",
         ),
         (
             CausalCell(evidence="log", measure="clicks per exposure", estimate=ONE, limited=True),

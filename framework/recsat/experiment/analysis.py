@@ -169,8 +169,8 @@ def _row(
 
 
 def outcome_of(effect: Effect, metric: ExperimentMetric, p: float | None, confidence: float) -> Outcome:
-    """Better or worse where p and the interval agree that there is a difference."""
-    if p is None or effect.low is None or effect.high is None or p >= 1 - confidence or effect.low <= 0 <= effect.high:
+    """Better or worse where p, corrected or not, is below the level; the interval, which is of the same t, then leaves out 0."""
+    if p is None or p >= 1 - confidence:
         return "not shown"
     return "better" if (effect.difference > 0) == (metric.better == "higher") else "worse"
 

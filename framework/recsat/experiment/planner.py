@@ -88,7 +88,8 @@ def power_of(design: Design, effect: float, n_users: float) -> float:
     critical = stats.t.ppf((1 + design.confidence) / 2, freedom)
     if freedom > 1e5:  # where scipy's noncentral t is slow and loses digits, and t is normal to six of them
         return float(stats.norm.sf(critical - centre) + stats.norm.cdf(-critical - centre))
-    wrong_side = stats.nct.cdf(-critical, freedom, centre) if centre < critical else 0.0
+    # Far off the centre scipy has no value, where there is next to nothing.
+    wrong_side = np.nan_to_num(stats.nct.cdf(-critical, freedom, centre))
     return float(stats.nct.sf(critical, freedom, centre) + wrong_side)
 
 
