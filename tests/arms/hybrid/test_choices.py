@@ -54,9 +54,9 @@ def test_the_arm_of_given_choices_is_the_arm_that_made_them(
     train = replace(blocks, users=replace(blocks.users, times=times), protocol=protocol, now=float(history.nnz))
     sought = Hybrid().fit(train)
     monkeypatch.setattr(hybrid, "search", lambda *_, **__: pytest.fail("nothing is to be sought"))
-    given = Hybrid(**sought.chosen_parameters()).fit(train)
-    torch.testing.assert_close(given.score(train.users), sought.score(train.users), rtol=1e-4, atol=1e-5)
-    assert given.chosen == sought.chosen
+    again = Hybrid(**sought.chosen_parameters()).fit(train)
+    torch.testing.assert_close(again.score(train.users), sought.score(train.users), rtol=1e-4, atol=1e-5)
+    assert again.selection == sought.selection
 
 
 @pytest.mark.parametrize("wrong", [{}, {"warm": 3}, {**OF_EVERY_KIND.to_json(), "warm": {"x": {"kind": "os.system"}}}])

@@ -48,9 +48,9 @@ def test_where_texts_say_nothing_they_get_no_weight() -> None:
     noise = rng.standard_normal(train.vectors["text"].shape).astype(np.float32)
     fitted = Hybrid().fit(replace(train, vectors={"text": noise, "raw": noise}, protocol="random"))
     texts = sum(
-        weight for name, weight in fitted.chosen.warm.weights.items() if name.startswith(("aligned", "likeness"))
+        weight for name, weight in fitted.selection.warm.weights.items() if name.startswith(("aligned", "likeness"))
     )
-    assert texts <= 0.2 * sum(fitted.chosen.warm.weights.values())
+    assert texts <= 0.2 * sum(fitted.selection.warm.weights.values())
 
 
 def test_new_items_are_ranked_by_taste_among_themselves_and_next_to_warm_ones(blocks: TrainingData) -> None:
@@ -83,7 +83,7 @@ def test_it_is_fitted_for_every_protocol(blocks: TrainingData, protocol: str | N
     train = replace(blocks, users=replace(blocks.users, times=times), protocol=protocol)
     fitted = Hybrid().fit(train)
     assert torch.isfinite(fitted.score(blocks.users)).all()
-    assert fitted.chosen.warm.weights
+    assert fitted.selection.warm.weights
 
 
 def test_what_follows_what_is_found_where_the_next_item_is_judged() -> None:
@@ -109,7 +109,7 @@ def test_what_follows_what_is_found_where_the_next_item_is_judged() -> None:
 @pytest.mark.parametrize("dense_limit", [20_000, 10])
 def test_the_parts_of_a_score_add_up_and_are_of_their_items(with_new_items: TrainingData, dense_limit: int) -> None:
     arm = Hybrid(dense_limit=dense_limit).fit(with_new_items)
-    arm.chosen = replace(arm.chosen, merge=Merge(0.7, 1.5))
+    arm.selection = replace(arm.selection, merge=Merge(0.7, 1.5))
     arm.gain = torch.linspace(0.5, 2, 30)
     arm.total.levels = {"popularity": Level(torch.linspace(0, 1, 30))}
     items = np.tile(np.arange(30), (60, 1))
@@ -141,7 +141,7 @@ def test_the_history_item_that_is_named_is_the_one_without_which_the_score_is_lo
 ) -> None:
     """By taking each away: warm items with every part in their score, and new ones, whose offset takes a step besides."""
     fitted = Hybrid().fit(with_new_items)
-    fitted.chosen = replace(fitted.chosen, merge=Merge(offset, 0.5))
+    fitted.selection = replace(fitted.selection, merge=Merge(offset, 0.5))
     fitted.total.levels = {"popularity": Level(torch.linspace(0, 0.3, 30))}
     users, listed = with_new_items.users, np.tile(np.array([0, 1, 2, 9, 17]), (60, 1))
     because = fitted.explain(users, listed).item
@@ -222,7 +222,19 @@ def test_of_a_large_catalogue_one_setting_of_each_kind_is_tried(
     train = replace(blocks, users=replace(blocks.users, times=times), protocol="last-n")
     fitted = Hybrid().fit(train)
     names = {"popularity", "together text", "order", "order text", "aligned text", "likeness text"}
-    assert set(fitted.chosen.warm.weights) <= names
+    assert set(fitted.selection.warm.weights) <= names
     group = torch.arange(60) % 3
     scores = fitted.score(train.users).masked_fill(torch.from_numpy(history.toarray() > 0), float("-inf"))
     assert (scores.argmax(dim=1) % 3 == group).float().mean() > 0.8
+
+
+def test_both_sums_are_in_units_of_their_spread_among_the_items_that_they_rank(with_new_items: TrainingData) -> None:
+    """What offset and slope were learnt for: unseen scores by unseen items, warm ones by warm items that were not met."""
+    arm = Hybrid().fit(replace(with_new_items, protocol="mixed"))
+    users = with_new_items.users
+    per_root = torch.from_numpy(np.sqrt(users.lengths)).float()[:, None]
+    met, warm = torch.from_numpy(users.history.toarray() > 0), arm.warm.expand(60, -1)
+    unseen = (arm.unseen_total.score(users) / per_root)[~warm]
+    assert float(unseen.std(correction=0)) == pytest.approx(1, rel=1e-3)
+    ranked = (arm.total.score(users) * arm.gain / per_root)[warm & ~met]
+    assert float(ranked.std(correction=0)) == pytest.approx(1, rel=1e-3)

@@ -38,8 +38,8 @@ def moving(*, moves: bool, seed: int = 0) -> TrainingData:
 
 
 def follows_time(arm: Hybrid) -> bool:
-    return "recent popularity" in arm.chosen.warm.weights or any(
-        name != "popularity" for name in arm.chosen.warm.powers
+    return "recent popularity" in arm.selection.warm.weights or any(
+        name != "popularity" for name in arm.selection.warm.powers
     )
 
 
@@ -59,7 +59,7 @@ def test_where_likes_move_on_the_list_has_what_is_liked_now() -> None:
 
 def test_where_they_do_not_a_gain_by_recency_is_left_out() -> None:
     with_gain = [
-        any(name != "popularity" for name in Hybrid().fit(moving(moves=False, seed=seed)).chosen.warm.powers)
+        any(name != "popularity" for name in Hybrid().fit(moving(moves=False, seed=seed)).selection.warm.powers)
         for seed in range(4)
     ]
     assert sum(with_gain) <= 1
@@ -76,5 +76,5 @@ def test_a_later_moment_moves_what_is_counted_and_nothing_that_was_learnt() -> N
     turned = replace(train, users=replace(train.users, times=early))
     moved = arm.recounted(turned)
     assert not torch.allclose(moved.score(train.users), arm.score(train.users))
-    assert moved.chosen.warm == arm.chosen.warm
+    assert moved.selection.warm == arm.selection.warm
     torch.testing.assert_close(arm.score(train.users), same.score(train.users))

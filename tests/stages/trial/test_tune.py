@@ -101,10 +101,10 @@ class FavoursOneOfItsOwn(Favours):
     """Takes the last item that anybody has liked, unless it is told which."""
 
     def __init__(self, place: int | None = None) -> None:
-        self.given = place
+        self.fixed = place
 
     def fit(self, train: TrainingData) -> Self:
-        self.place = int(np.flatnonzero(train.popularity).max()) if self.given is None else self.given
+        self.place = int(np.flatnonzero(train.popularity).max()) if self.fixed is None else self.fixed
         return super().fit(train)
 
     def chosen_parameters(self) -> dict[str, int]:

@@ -89,13 +89,13 @@ class Hybrid(SavedByAttributes):
 
     def fit(self, train: TrainingData) -> Self:
         rng = np.random.default_rng(train.seed)
-        self.chosen = self._sought(train, rng) if self.choices is None else Choices.of_json(self.choices)
+        self.selection = self._sought(train, rng) if self.choices is None else Choices.of_json(self.choices)
         self._fit_parts(train, rng)
         logger.info("hybrid: %s", self.summary)
         return self
 
     def chosen_parameters(self) -> Mapping[str, Any]:
-        return {"choices": self.chosen.to_json()}
+        return {"choices": self.selection.to_json()}
 
     def _sought(self, train: TrainingData, rng: np.random.Generator) -> Choices:
         trials = self._trials(train, rng)
@@ -168,15 +168,15 @@ class Hybrid(SavedByAttributes):
 
     def _fit_parts(self, train: TrainingData, rng: np.random.Generator) -> None:
         """Those that count, on everything."""
-        chosen, fits = self.chosen, SharedFits(train)
+        selection, fits = self.selection, SharedFits(train)
         self.warm = torch.from_numpy(train.warm)
-        self.gain = _product(_log_gains(train, chosen.half_lives), chosen.warm.powers)
+        self.gain = _product(_log_gains(train, selection.half_lives), selection.warm.powers)
         units = _Units(train, rng)
         ones = torch.ones(len(train.catalogue))
         # Where every item is warm there is no other to take the spread over.
         unseen = ~train.warm if (~train.warm).any() else train.warm
-        self.unseen_total = units.total(chosen.unseen, chosen.unseen_recipes, fits, ones, unseen)
-        self.total = units.total(chosen.warm, chosen.recipes, fits, self.gain, train.warm)
+        self.unseen_total = units.total(selection.unseen, selection.unseen_recipes, fits, ones, unseen)
+        self.total = units.total(selection.warm, selection.recipes, fits, self.gain, train.warm)
         self.low_rank: LowRankItemItem | None = None
         if len(train.catalogue) <= self.dense_limit:
             weights = torch.zeros(len(train.catalogue), len(train.catalogue))
@@ -190,9 +190,9 @@ class Hybrid(SavedByAttributes):
     def recounted(self, train: TrainingData) -> Self:
         """The arm at the moment of ``train``: popularity, recent popularity and recency are counted anew."""
         later = copy(self)
-        later.gain = _product(_log_gains(train, self.chosen.half_lives), self.chosen.warm.powers)
+        later.gain = _product(_log_gains(train, self.selection.half_lives), self.selection.warm.powers)
         levels = {
-            name: Level(scale * _fitted_level(self.chosen.recipes[name], train).values)
+            name: Level(scale * _fitted_level(self.selection.recipes[name], train).values)
             for name, scale in self.total.level_scales.items()
         }
         later.total = replace(self.total, levels=levels)
@@ -201,18 +201,18 @@ class Hybrid(SavedByAttributes):
     @property
     def summary(self) -> str:
         """What was learnt, in one line."""
-        return self.chosen.summary
+        return self.selection.summary
 
     def attributes(self) -> dict[str, Any]:
-        values = {name: value for name, value in vars(self).items() if name != "chosen"}
-        values["choices"] = self.chosen.to_json()
+        values = {name: value for name, value in vars(self).items() if name != "selection"}
+        values["choices"] = self.selection.to_json()
         values["total"], values["unseen_total"] = self.total.state(), self.unseen_total.state()
         values["low_rank"] = None if self.low_rank is None else packed(vars(self.low_rank))
         return values
 
     def restore(self, state: ArmState) -> Self:
         values = unpacked(state)
-        values["chosen"] = Choices.of_json(values["choices"])
+        values["selection"] = Choices.of_json(values["choices"])
         values["total"], values["unseen_total"] = (Total.restored(values[name]) for name in ("total", "unseen_total"))
         if values["low_rank"] is not None:
             values["low_rank"] = LowRankItemItem(**unpacked(values["low_rank"]))
@@ -220,7 +220,7 @@ class Hybrid(SavedByAttributes):
         return self
 
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
-        merge = self.chosen.merge
+        merge = self.selection.merge
         unseen = merge.offset * roots(users)[:, None] + merge.slope * self.unseen_total.score(users)
         scores = torch.where(self.warm, self.total.score(users) * self.gain, unseen)
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
@@ -228,7 +228,7 @@ class Hybrid(SavedByAttributes):
     def parts(self, users: UserBatch, items: NDArray[np.int64]) -> Mapping[str, NDArray[np.float32]]:
         """Of a warm item what is liked together with the history, what follows it, what its text says and how popular it is; of an unseen one
         its text and its head start."""
-        places, merge = torch.from_numpy(items), self.chosen.merge
+        places, merge = torch.from_numpy(items), self.selection.merge
         is_warm, gain = self.warm[places], self.gain[places]
         parts = {
             name: torch.where(is_warm, scores.gather(1, places) * gain, 0.0)
@@ -275,7 +275,7 @@ class Hybrid(SavedByAttributes):
         An unseen item's score also loses a step of the offset, which may be negative: an item is named only where its text
         speaks for the listed one, and for more than that step.
         """
-        places, merge = torch.from_numpy(items).clamp(min=0), self.chosen.merge
+        places, merge = torch.from_numpy(items).clamp(min=0), self.selection.merge
         n = torch.from_numpy(users.lengths.astype(np.float32))[:, None, None]
         step = merge.offset * (n.sqrt() - (n - 1).clamp(min=0).sqrt())
         text = self.unseen_total.losses(users, items)

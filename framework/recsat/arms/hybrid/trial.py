@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,11 +14,14 @@ from recsat.arms.hybrid.holdout import HoldOut
 from recsat.arms.hybrid.parts import Carried, ItemItem, Order, Recipe, ScoredPart, Together, roots
 from recsat.arms.hybrid.stack import Candidates, K, candidates, ndcg_of_hits
 from recsat.arms.linear.padded import dense
+from recsat.arms.linear_order import LinearOrder
 from recsat.contract.interactions import TrainingData, UserBatch
 
 CELLS = 2**23  # user-item scores of one part that a trial looks at: more users or items are sampled
 
 FEWEST_USERS = 1_500
+KEPT = 5_000
+"""Above so many items the products that order is made of are formed anew for each setting: they would take more memory than time."""
 
 
 class SharedFits:
@@ -27,20 +31,32 @@ class SharedFits:
         self.train = train
         self._grams: dict[tuple[float, float], Tensor] = {}
         self._weights: tuple[Together, Tensor] | None = None
-        self._order: tuple[Tensor, Tensor] | None = None
+        self._products: tuple[Tensor, Tensor] | None = None
+        self._order: tuple[Order, Tensor] | None = None
 
     def fitted(self, recipe: Recipe) -> ScoredPart:
         match recipe:
             case Together():
                 return ItemItem(self.weights(recipe))
             case Order():
-                arm = recipe.arm(self.train)
-                self._order = self._order or arm.products(self.train)
-                return arm.solve(self.train, *(product.clone() for product in self._order))
+                return self._in_order(recipe)
             case Carried():
                 return recipe.of(self.weights(recipe.source), self.train)
             case _:
                 return recipe.fit(self.train)
+
+    def _in_order(self, recipe: Order) -> LinearOrder:
+        """Weights know nothing of the decay of a history."""
+        arm, key = recipe.arm(self.train), replace(recipe, history_decay=None)
+        if self._order is None or self._order[0] != key:
+            self._order = None  # before the next, for they are large
+            products = self._products or arm.products(self.train)
+            if len(products[0]) <= KEPT:
+                self._products = products
+                products = products[0].clone(), products[1].clone()
+            self._order = key, arm.solve(self.train, *products).weights
+        arm.weights = self._order[1]
+        return arm
 
     def weights(self, recipe: Together) -> Tensor:
         if self._weights is None or self._weights[0] != recipe:

@@ -56,31 +56,31 @@ def tune(
     """
     settings = settings_of(spec, fixed)
     scores: list[float] = []
-    chosen: list[Mapping[str, Any]] = []
+    choices: list[Mapping[str, Any]] = []
     for parameters in settings:
-        score, of_arm = _tried(spec, parameters, fold, request, known or fold.train)
+        score, of_arm = _validation_of(spec, parameters, fold, request, known or fold.train)
         scores.append(score)
-        chosen.append(of_arm)
+        choices.append(of_arm)
         advance()
     table = pl.DataFrame(
         {"arm": [name] * len(settings), "parameters": [_text(one) for one in settings], "ndcg": scores},
         schema=TUNING_SCHEMA,
     )
     best = max(range(len(settings)), key=scores.__getitem__)
-    return Tuned({**settings[best], **chosen[best]}, scores[best], table)
+    return Tuned({**settings[best], **choices[best]}, scores[best], table)
 
 
-def _tried(
+def _validation_of(
     spec: RecommenderSpec, parameters: Mapping[str, Any], fold: Fold, request: Request, known: TrainingData
 ) -> tuple[float, Mapping[str, Any]]:
     """:func:`validation_ndcg` of the arm with these parameters, fitted for ``fold``, and what it chose by itself."""
-    chosen = _chosen(spec, parameters, known)
-    arm = fitted_arm(spec, {**parameters, **chosen}, fold.train)
+    choices = _choices_of(spec, parameters, known)
+    arm = fitted_arm(spec, {**parameters, **choices}, fold.train)
     lists = lists_of(fold, spec.name, arm, replace(request, explain=False)).lists
-    return validation_ndcg(lists, fold, request.k), chosen
+    return validation_ndcg(lists, fold, request.k), choices
 
 
-def _chosen(spec: RecommenderSpec, parameters: Mapping[str, Any], known: TrainingData) -> Mapping[str, Any]:
+def _choices_of(spec: RecommenderSpec, parameters: Mapping[str, Any], known: TrainingData) -> Mapping[str, Any]:
     if not isinstance(spec.make(**parameters), Choosing):
         return {}
     arm = fitted_arm(spec, parameters, known)
