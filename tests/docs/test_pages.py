@@ -28,6 +28,7 @@ PAGES = [
     "tutorial.md",
     "how-to/compliance.md",
     "how-to/encoder.md",
+    "how-to/experiment.md",
     "how-to/off-policy.md",
     "how-to/test-your-parts.md",
 ]

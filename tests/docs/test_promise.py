@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import recsat
+import recsat.experiment
 import recsat.metrics
 import recsat.offpolicy
 import recsat.people
@@ -16,7 +17,7 @@ import recsat.testing
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "reference/promise.md").read_text(encoding="utf-8")
-MODULES = (recsat, recsat.metrics, recsat.offpolicy, recsat.people, recsat.testing)
+MODULES = (recsat, recsat.experiment, recsat.metrics, recsat.offpolicy, recsat.people, recsat.testing)
 PUBLIC = {module.__name__: set(module.__all__) for module in MODULES}
 FOR_CALLERS = {"recsat.config.sources", "recsat.plugins", "recsat.run", "recsat.stages"}
 """What a script that starts runs imports; a plugin does not."""
@@ -40,6 +41,8 @@ def test_every_public_name_has_a_place_on_the_page_of_python() -> None:
     # recsat.run is a room that can be called, and its page would be the room's.
     names = set(re.findall(r"^::: recsat\.(?:api\.runs\.)?(\w+)$", page, flags=re.MULTILINE))
     assert names == PUBLIC["recsat"]
+    of_experiment = set(re.findall(r"^::: recsat\.experiment\.(\w+)$", page, flags=re.MULTILINE))
+    assert of_experiment == PUBLIC["recsat.experiment"]
     assert set(re.findall(r"^::: recsat\.offpolicy\.(\w+)$", page, flags=re.MULTILINE)) == PUBLIC["recsat.offpolicy"]
 
 

@@ -8,11 +8,12 @@ import polars as pl
 import pytest
 
 from recsat import ConfigError, RunConfig
+from recsat.config.settings import ExperimentSettings
 from recsat.plugins import load_plugins
-from recsat.result.model import DataFitness
+from recsat.result.model import DataFitness, Experiment
 from recsat.run import LogProgress, RunFolder, new_run, run_stage
 from recsat.stages import PREPARE
-from recsat.stages.prepare import read_split
+from recsat.stages.prepare import EXPERIMENT_FILE, read_split
 
 
 def prepared(config: RunConfig, place: Path, seed: int) -> RunFolder:
@@ -108,3 +109,27 @@ def test_events_of_one_moment_are_in_no_order_of_their_ids(runs: list[RunFolder]
     later = tied.select(pl.col("item_id").cast(pl.Int64).diff().over("user_id", "timestamp")).drop_nulls().to_series()
     assert len(later) > 100
     assert 0.4 < (later > 0).mean() < 0.6  # type: ignore[operator]
+
+
+def with_experiment(config: RunConfig, place: Path, **settings: str) -> RunConfig:
+    measure = config.measure.model_copy(update={"experiment": ExperimentSettings(control="old", **settings)})
+    return config.model_copy(update={"runs_dir": str(place / "runs"), "measure": measure})
+
+
+def test_an_experiment_is_analysed_before_an_arm_is_fitted(small_run_config: RunConfig, tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    rows = [f"u{i},{'new' if i % 2 else 'old'},{int(i % 3 == 0)}" for i in range(120)]
+    log.write_text("\n".join(["user_id,policy,click", *rows]))
+    folder = prepared(with_experiment(small_run_config, tmp_path, file=str(log)), tmp_path, 1)
+    experiment = folder.read_as(EXPERIMENT_FILE, Experiment)
+    assert (experiment.source, experiment.n_users) == ("log.csv", {"old": 60, "new": 60})
+    assert [effect.metric for effect in experiment.effects] == ["clicks per exposure"]
+
+
+def test_an_experiment_without_a_log_is_refused(small_run_config: RunConfig, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"measure\.experiment: the data have no exposures"):
+        prepared(with_experiment(small_run_config, tmp_path), tmp_path, 1)
+
+
+def test_without_one_nothing_is_written(runs: list[RunFolder]) -> None:
+    assert not runs[0].has(EXPERIMENT_FILE)

@@ -19,6 +19,7 @@ from recsat.cli.consoles import cell, messages, output
 from recsat.cli.diagnosis import doctor
 from recsat.cli.examples import epilog
 from recsat.cli.exit_codes import ExitCode
+from recsat.cli.experiments import experiment, plan_experiment
 from recsat.cli.feedback import feedback
 from recsat.cli.finetune import finetune
 from recsat.cli.lists import recommend
@@ -104,7 +105,7 @@ def recsat(
 
 
 for command in (
-    init, demo, run, plan, report, recommend, why, promote, rollback, promoted, feedback, serve, score, aa, compare, config, finetune, plugins, doctor, new_plugin
+    init, demo, run, plan, report, recommend, why, promote, rollback, promoted, feedback, serve, score, aa, experiment, plan_experiment, compare, config, finetune, plugins, doctor, new_plugin
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(runs)

@@ -31,6 +31,15 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "recsat score --lists lists.csv --truth truth.csv --as rectools",
     ),
     "aa": ("recsat aa", "recsat aa runs/latest --n 200 --json"),
+    "experiment": (
+        "recsat experiment log.csv --control old",
+        "recsat experiment log.csv --control old --metric spent --before spent=spent_before --guardrail click/exposures=0.02 --days 7",
+        "recsat experiment runs/latest --json",
+    ),
+    "plan-experiment": (
+        "recsat plan-experiment --rate 0.05 --smallest 0.005 --per-day 2000",
+        "recsat plan-experiment --deviation 12 --users 20000 --correlation 0.6",
+    ),
     "compare": ("recsat compare 20261125-nightly 20261126-nightly --measure ndcg --measure recall",),
     "config": ("recsat config -c run.yaml", "recsat config --json --set rank.k=20"),
     "finetune": ("recsat finetune content --epochs 2", "recsat finetune -c run.yaml --lora 8"),

@@ -13,6 +13,7 @@ from recsat.config.settings import Language
 from recsat.report.alerts import alert_in_words
 from recsat.report.answers import missing_in_words, split_answers
 from recsat.report.counterfactual import counterfactual_in_words
+from recsat.report.experiment import experiment_in_words
 from recsat.report.headline import (
     answer_in_words,
     arms_on,
@@ -69,6 +70,8 @@ def print_summary(folder: Path, console: Console, language: Language | None = No
             console.print(Text(plan_in_words(result.plan)))
         for log in result.counterfactuals:
             console.print(Text(f"{log.split}: {counterfactual_in_words(result, log)}"))
+        if result.experiment is not None:
+            console.print(Text(experiment_in_words(result.experiment)))
         for alert in result.alerts:
             style = "bold red" if alert.raised else ""
             console.print(Text(f"{alert_in_words(alert)} {alert.lack}".rstrip(), style=style), soft_wrap=True)

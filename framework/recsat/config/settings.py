@@ -196,6 +196,70 @@ def _words() -> list[Control]:
     return ["words"]
 
 
+class ExperimentMetric(Settings):
+    """What an experiment compares, user by user."""
+
+    value: str = Field(description="The column that is summed over what a user was shown, or exposures: their number.")
+    per: str | None = Field(
+        None,
+        description="The column whose sum divides, or exposures: a ratio over all users. Empty: the sum of each user.",
+        examples=["exposures"],
+    )
+    before: str | None = Field(
+        None,
+        description="The column with the user's value before anything was shown, the same in each row, by which variance is taken out (CUPED). Not for ratios.",
+    )
+    better: Literal["higher", "lower"] = Field("higher", description="Which is better.")
+    dimension: Literal["diversity", "behaviour", "business"] = Field(
+        "behaviour", description="What it is a measure of, for the table of all evidence."
+    )
+    role: Literal["primary", "guardrail", "secondary"] = Field(
+        "primary",
+        description="primary: decides, Holm-corrected. guardrail: must not be worse by the margin. secondary: is shown, and decides nothing.",
+    )
+    margin: float = Field(
+        0.05, ge=0, lt=1, description="guardrail: how much worse is as good, as a share of the control's mean."
+    )
+    cap: float | None = Field(
+        None,
+        allow_inf_nan=False,
+        description="Values of a user above it are drawn in to it (winsorised). Decide before the experiment. Not for ratios.",
+    )
+
+    @model_validator(mode="after")
+    def _ratios_are_plain(self) -> Self:
+        if self.per is not None and (self.before is not None or self.cap is not None):
+            raise ValueError("per: a ratio has neither before nor cap. Leave them out, or compare the sum of each user")
+        return self
+
+
+class ExperimentSettings(Settings):
+    """Policies that were shown to users at random: which is the control, and what is compared."""
+
+    control: str = Field(description="The policy that the others are compared with.")
+    file: str | None = Field(
+        None,
+        description="A log of its own: CSV, Parquet or JSON lines with user_id, policy and what the metrics name. Empty: the domain's exposures.",
+    )
+    policy: str = Field("policy", description="The column that says which policy showed it.")
+    shares: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        default_factory=dict,
+        description="By policy: which share of the users it was to have, of any sum. Empty: as many each.",
+    )
+    metrics: dict[str, ExperimentMetric] = Field(
+        default_factory=dict, description="By what they are called. Empty: clicks per exposure."
+    )
+    days: int | None = Field(
+        None,
+        ge=1,
+        description=(
+            "Each user counts with so many days from the first exposure, and only once they are over. With it there are intervals that may be looked at every day. "
+            "Empty: the whole log."
+        ),
+    )
+    simulated: bool = Field(False, description="Whether the log is simulated; the report then says so.")
+
+
 class MeasureSettings(Settings):
     """What is measured and how sure it must be."""
 
@@ -244,6 +308,12 @@ class MeasureSettings(Settings):
         description=(
             "Where propensities of exposures are estimates and were not logged: of which model, in words. What an arm would have earned is then marked "
             "as assumed. Empty: they were logged."
+        ),
+    )
+    experiment: ExperimentSettings | None = Field(
+        None,
+        description=(
+            "Where users were assigned to policies at random: what the report shows of that experiment. Empty: nobody says so, and nothing is compared."
         ),
     )
     curves: bool = Field(

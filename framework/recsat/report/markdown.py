@@ -8,8 +8,10 @@ from collections.abc import Iterable, Sequence
 from recsat.config.settings import Language
 from recsat.report.alerts import alert_in_words
 from recsat.report.answers import dimension_label, missing_in_words, outcome_label, simulated_in_words, split_answers
+from recsat.report.causal import cell_in_words
 from recsat.report.counterfactual import counterfactual_in_words
 from recsat.report.decisions import decision_in_words
+from recsat.report.experiment import experiment_in_words
 from recsat.report.fitness import facts, reason
 from recsat.report.headline import (
     SplitHeadline,
@@ -26,7 +28,7 @@ from recsat.report.plan import plan_in_words
 from recsat.report.slice_differences import slice_differences
 from recsat.report.tables import draws_in_words, interval_in_words, remarks
 from recsat.report.verdicts import verdict_in_words
-from recsat.result.model import Estimate, MeasureInfo, Result
+from recsat.result.model import CausalTable, Estimate, MeasureInfo, Result
 from recsat.result.numerals import NOTHING, decimals_for, duration, memory, moment, number, share, signed
 
 MOST_TEXT = 120
@@ -60,6 +62,9 @@ def _parts(result: Result) -> list[str]:
         alerts_in_markdown(result),
         decisions_in_markdown(result),
         counterfactuals_in_markdown(result),
+        ""
+        if result.experiment is None
+        else f"**{gettext('Experiment')}.** {whole(experiment_in_words(result.experiment))}",
         f"*{escape(result.domain)}, {escape(result.run_id)}, {escape(moment(result.created))}*",
     ]
     if result.data.simulated:
@@ -67,6 +72,8 @@ def _parts(result: Result) -> list[str]:
         parts.append(f"**{what}** {whose}")
     if result.verdicts:
         parts += ["## " + gettext("Verdicts"), _verdicts(result)]
+    if result.causal:
+        parts += ["## " + gettext("Every kind of evidence beside each other"), *map(_causal, result.causal)]
     if result.fitness:
         parts += ["## " + gettext("What this data can answer"), _fitness(result)]
     for line in lines:
@@ -105,6 +112,13 @@ def counterfactuals_in_markdown(result: Result) -> str:
     return "\n".join(
         f"- **{escape(log.split)}.** {whole(counterfactual_in_words(result, log))}" for log in result.counterfactuals
     )
+
+
+def _causal(table: CausalTable) -> str:
+    heading = gettext("%(arm)s against %(other)s", arm=escape(table.arm), other=escape(table.other))
+    rows = [[dimension_label(row.dimension), *(whole(cell_in_words(cell)) for cell in row.cells)] for row in table.rows]
+    names = [gettext("Dimension"), gettext("Replay"), gettext("Log"), gettext("Experiment")]
+    return f"**{escape(table.split)}**: {heading}\n\n" + markdown_table(names, rows)
 
 
 def escape(text: str) -> str:

@@ -17,9 +17,17 @@ from pydantic import JsonValue
 from recsat.config.settings import Language
 from recsat.report import answers
 from recsat.report.alerts import alert_in_words
+from recsat.report.causal import cell_in_words, standing
 from recsat.report.counterfactual import answer_label, assumption, causes_in_words
 from recsat.report.curve_plot import curve_plot
 from recsat.report.decisions import decision_in_words
+from recsat.report.experiment import (
+    effect_label,
+    experiment_in_words,
+    notes_in_words,
+    relative_in_words,
+    role_label,
+)
 from recsat.report.fitness import facts, reason
 from recsat.report.headline import answer_in_words, arms_on, confidence, headlines, not_measured, split_names
 from recsat.report.language import (
@@ -166,6 +174,13 @@ def templates() -> jinja2.Environment:
     environment.install_gettext_callables(message, plural_message, newstyle=True)  # type: ignore[attr-defined]
     for function in (
         alert_in_words,
+        cell_in_words,
+        effect_label,
+        experiment_in_words,
+        notes_in_words,
+        relative_in_words,
+        role_label,
+        standing,
         answer_label,
         assumption,
         causes_in_words,
@@ -175,6 +190,7 @@ def templates() -> jinja2.Environment:
         draws_in_words,
         facts,
         interval,
+        numerals.p_value,
         reason,
         reason_for_sample,
         verdict_in_words,

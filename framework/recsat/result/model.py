@@ -233,6 +233,17 @@ class CounterfactualValue(Part):
     mean_weight: float = Field(ge=0)
 
 
+class CounterfactualPair(Part):
+    """The verdict's pair of arms, by the log."""
+
+    arm: str
+    other: str
+    answer: Literal["answers", "limited", "refused"]
+    """The worse of the two arms'."""
+    difference: Estimate | None = None
+    """Clicks for each place with ``arm`` minus those with ``other``, on the same users; None where the log is refused for one of them."""
+
+
 class Counterfactual(Part):
     """What the log of what was shown after a split's cut says of the arms: SNIPS, intervals over users (:mod:`recsat.offpolicy`)."""
 
@@ -251,6 +262,115 @@ class Counterfactual(Part):
     logging: Estimate
     """Clicks for each place, as it was."""
     arms: list[CounterfactualValue]
+    pair: CounterfactualPair | None = None
+    """The leading arm with a language model against the leading one without; None where there is no pair."""
+
+
+class ExperimentEffect(Part):
+    """A treatment against the control on one metric, over users."""
+
+    metric: str
+    dimension: Dimension
+    treatment: str
+    role: Literal["primary", "guardrail", "secondary"]
+    better: Literal["higher", "lower"]
+    mean_control: float
+    mean_treatment: float
+    difference: Estimate
+    relative: Estimate | None = None
+    """By the size of the control's mean; no ends where that mean is not told from 0. None where it is 0."""
+    p: float | None = Field(None, ge=0, le=1)
+    p_adjusted: float | None = Field(None, ge=0, le=1)
+    """Holm-adjusted over the primary metrics of all treatments; None for other metrics."""
+    outcome: Literal["better", "worse", "not shown", "holds", "fails"]
+    """A guardrail holds where it is shown not to be worse by ``margin``, and fails where it is shown to be."""
+    margin: float | None = Field(None, ge=0)
+    """Of a guardrail: share of the control's mean."""
+    variance_ratio: float | None = Field(None, ge=0)
+    """With CUPED: which share of the variance is left."""
+    effective_users: float = Field(ge=0)
+    """How many users carry the mean of the group that fewer carry."""
+    every_day: Estimate | None = None
+    """The difference with an interval that may be looked at every day; no ends before there are enough users for it."""
+
+
+class ExperimentImbalance(Part):
+    """What was before, compared: no treatment can have made it differ."""
+
+    metric: str
+    treatment: str
+    difference: Estimate
+    p: float | None = Field(None, ge=0, le=1)
+    differs: bool
+    """Whether p is below .001."""
+
+
+class Experiment(Part):
+    """What policies did to users who were assigned to them at random (:mod:`recsat.experiment`)."""
+
+    source: str
+    simulated: bool
+    control: str
+    n_users: dict[str, int]
+    """By policy, the control first."""
+    shares: dict[str, float]
+    """Which share of the users each was to have; they sum to 1."""
+    n_several: int = Field(0, ge=0)
+    """Users to whom several policies were shown; they are left out."""
+    n_unfinished: int = Field(0, ge=0)
+    """Users whose ``days`` are not over; they are left out."""
+    days: int | None = None
+    sample_ratio_p: float = Field(ge=0, le=1)
+    stop: Literal["mismatch", "few users"] | None = None
+    """Why no effect is shown: sizes of groups that chance does not make, or a group of fewer than 30 users."""
+    imbalances: list[ExperimentImbalance] = []
+    effects: list[ExperimentEffect] = []
+
+
+Evidence = Literal["replay", "log", "experiment"]
+NoEvidence = Literal[
+    "not measured",
+    "nothing held out",
+    "single places",
+    "clicks alone",
+    "no log",
+    "log refused",
+    "no experiment",
+    "stopped",
+    "other policies",
+    "no metric",
+]
+
+
+class CausalCell(Part):
+    """What one kind of evidence says of the effect on one dimension, or why it says nothing."""
+
+    evidence: Evidence
+    """replay: held-out events, which came about under whatever was shown then. log: weighted by known or assumed propensities. experiment: users assigned at random."""
+    measure: str = ""
+    """What the estimate is of: a measure's label, a metric's name, or clicks per exposure."""
+    estimate: Estimate | None = None
+    assumed: bool = False
+    """log: propensities are a model's."""
+    limited: bool = False
+    """log: within limits alone."""
+    simulated: bool = False
+    lack: NoEvidence | None = None
+
+
+class CausalRow(Part):
+    dimension: Dimension
+    cells: list[CausalCell]
+    """Replay, log and experiment."""
+
+
+class CausalTable(Part):
+    """The effect of the leading arm with a language model against the leading one without, by every kind of evidence that the run has."""
+
+    split: str
+    arm: str
+    other: str
+    rows: list[CausalRow]
 
 
 class ReliabilityBin(Part):
@@ -559,6 +679,10 @@ class Result(Part):
     """Of the arms that predict ratings; empty where none does, or nobody rates."""
     counterfactuals: list[Counterfactual] = []
     """One for each split that cuts by time, where what was shown, with which probability and what was clicked is known after the cut."""
+    causal: list[CausalTable] = []
+    """One for each split whose pair was compared."""
+    experiment: Experiment | None = None
+    """Where ``measure.experiment`` says that users were assigned at random."""
     fitness: list[DataFitness] = []
     """One for each split: what its data can answer, said before an arm is fitted."""
     attributions: list[Attribution] = []

@@ -10,6 +10,7 @@ from functools import partial
 import polars as pl
 
 from recsat.data.split import Split
+from recsat.experiment.causal import causal_tables
 from recsat.measure.attribution import attribution
 from recsat.measure.evaluate import Draw, EvaluatedSplit, evaluate_split
 from recsat.measure.verdict import verdicts
@@ -23,6 +24,7 @@ from recsat.result.model import (
     CurvePoint,
     DataFitness,
     DataSummary,
+    Experiment,
     FilterCount,
     MeasureInfo,
     NotMeasured,
@@ -37,7 +39,7 @@ from recsat.result.model import (
 )
 from recsat.run.stage import StageContext, StageCounts
 from recsat.stages.plan import kept_plan
-from recsat.stages.prepare import read_split
+from recsat.stages.prepare import EXPERIMENT_FILE, read_split
 from recsat.stages.recommend import fixed_parameters, legibility_notes
 from recsat.stages.split_lists import SplitLists, read_split_lists
 from recsat.stages.trial.counterfactual import counterfactual, counterfactual_lack
@@ -84,16 +86,21 @@ class Parts:
         self.unpredicted += [*no_ratings, *no_outcomes]
 
     def add_counterfactual(
-        self, context: StageContext, inputs: RunInputs, split: Split, lists_by_arm: Mapping[str, pl.DataFrame]
+        self,
+        context: StageContext,
+        inputs: RunInputs,
+        split: Split,
+        lists_by_arm: Mapping[str, pl.DataFrame],
+        pair: tuple[str, str] | None,
     ) -> None:
-        """What the log after the cut of ``split`` says of its arms."""
+        """What the log after the cut of ``split`` says of its arms, and of the verdict's ``pair``."""
         lack = counterfactual_lack(inputs, split)
         if lack is None:
             tables = list(lists_by_arm.values())
             if context.folder.has(place := f"lists/{split.name}-without-likes.parquet"):
                 tables.append(context.folder.read_table(place))
             lists = pl.concat([table.select("user_id", "item_id", "arm") for table in tables])
-            self.counterfactuals.append(counterfactual(inputs, split, lists, context.config.measure))
+            self.counterfactuals.append(counterfactual(inputs, split, lists, context.config.measure, pair))
         elif inputs.dataset.exposures is not None:
             self.without_counterfactual.append(NotMeasured(name="counterfactual-value", reason=lack))
 
@@ -161,7 +168,6 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, n_dr
     parts.curves += _curves(context, split)
     parts.predictions += record.predictions
     parts.add_predictions(context, inputs, split)
-    parts.add_counterfactual(context, inputs, split, by_arm)
     parts.samples += sample_users(context.domain, evidence, by_arm, config.measure.n_sample_users, config.seed)
     specs = context.plugins.recommenders(context.domain)
     leading = {name: ndcg for name, ndcg in validation_ndcg.items() if may_lead(specs[name].control)}
@@ -181,6 +187,8 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, n_dr
     of_split = verdicts(evaluated, leading, with_model, settings=measure, seed=config.seed)
     parts.verdicts += of_split
     accuracy = next(verdict.primary for verdict in of_split if verdict.dimension == "accuracy")
+    pair = None if accuracy is None else (accuracy.arm, accuracy.other)
+    parts.add_counterfactual(context, inputs, split, by_arm, pair)
     if accuracy is not None:
         parts.within_slices.append(within_slices(evaluated, accuracy, settings=measure, seed=config.seed))
 
@@ -252,6 +260,7 @@ def _result(context: StageContext, parts: Parts) -> Result:
         for absent in evaluated.not_measured
         if absent.name not in measured
     }
+    experiment = context.folder.read_as(EXPERIMENT_FILE, Experiment) if context.folder.has(EXPERIMENT_FILE) else None
     return Result(
         run_id=context.folder.run_id,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -286,6 +295,14 @@ def _result(context: StageContext, parts: Parts) -> Result:
         predictions=parts.predictions,
         ratings=parts.ratings,
         counterfactuals=parts.counterfactuals,
+        causal=causal_tables(
+            parts.verdicts,
+            parts.counterfactuals,
+            experiment,
+            labels={name: info.label for name, info in measures.items()},
+            simulated=summary["simulated"],
+        ),
+        experiment=experiment,
         fitness=parts.fitness,
         attributions=parts.attributions,
         verdicts=parts.verdicts,

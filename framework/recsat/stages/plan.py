@@ -39,7 +39,7 @@ UNBOUND: Final[Mapping[str, Any]] = {
     "series": True,
     "threads": True,
     "alerts": True,
-    "measure": {"plan", "n_sample_users", "curves", "curve_arm"},
+    "measure": {"plan": True, "n_sample_users": True, "curves": True, "curve_arm": True, "experiment": {"file"}},
     "rank": {"device", "user_block"},
     "encoder": {"device", "token_budget"},
 }

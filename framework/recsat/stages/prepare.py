@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from recsat.config.settings import MeasureSettings
 from recsat.contract.dataset import Dataset
 from recsat.contract.domain import FilterContext, RecommenderSpec
 from recsat.data.core import core
@@ -17,6 +19,7 @@ from recsat.data.split import TIES, Split, in_order_of_time, split_events
 from recsat.data.validate import validate
 from recsat.embed.provenance import refuse_leaks
 from recsat.errors import ConfigError, did_you_mean
+from recsat.experiment import analyse, read_log
 from recsat.measure.fitness import data_fitness
 from recsat.run.folder import RunFolder
 from recsat.run.input import read_input
@@ -26,6 +29,7 @@ from recsat.stages.dense_arms import refuse_too_large
 from recsat.stages.feedback import tables_with_feedback
 from recsat.stages.plan import write_plan
 
+EXPERIMENT_FILE = "data/experiment.json"
 SPREAD = 0.1
 """Standard deviation between users of a difference of nDCG@10 of two arms: .07 and .11 between the best two of the bundled films."""
 
@@ -66,6 +70,7 @@ def prepare(context: StageContext) -> StageCounts:
     folder.write_table("data/events.parquet", dataset.events)
     folder.write_table("data/users.parquet", dataset.users)
     folder.write_table("data/quarantine.parquet", dataset.quarantine)
+    write_experiment(folder, config.measure, loaded.exposures)
     if dataset.exposures is not None:
         folder.write_table("data/exposures.parquet", dataset.exposures)
     if dataset.ties is not None:
@@ -106,6 +111,24 @@ def prepare(context: StageContext) -> StageCounts:
         },
     )
     return StageCounts(n_new=dataset.events.height)
+
+
+def write_experiment(folder: RunFolder, settings: MeasureSettings, exposures: pl.DataFrame | None) -> None:
+    """data/experiment.json, where ``measure.experiment`` says that users were assigned at random: of its file, or of the domain's exposures, all of them."""
+    experiment = settings.experiment
+    if experiment is None:
+        return
+    if experiment.file is not None:
+        path = Path(experiment.file)
+        log, source = read_log(path, experiment), path.name
+    elif exposures is not None:
+        log, source = exposures, "exposures"
+    else:
+        raise ConfigError(
+            "measure.experiment: the data have no exposures. Name a log in measure.experiment.file, or leave it out."
+        )
+    analysed = analyse(log, experiment, source=source, confidence=settings.confidence)
+    folder.write_json(EXPERIMENT_FILE, analysed.model_dump(mode="json"))
 
 
 def requested_arms(context: StageContext) -> dict[str, RecommenderSpec]:

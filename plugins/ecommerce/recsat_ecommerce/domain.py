@@ -12,6 +12,9 @@ from recsat_ecommerce.metrics import METRICS
 from recsat_ecommerce.tables import ITEMS, USERS, read_tables
 from recsat_ecommerce.texts import LIKED, describe_item, describe_user, liked_by
 
+EXPERIMENT = Path(__file__).with_name("sample") / "experiment" / "log.csv.gz"
+"""A simulated one, for the demo."""
+
 
 def load(config: EcommerceConfig) -> Dataset:
     """The layout's bundled sample, or the files of ``config.folder``."""
@@ -112,7 +115,26 @@ ECOMMERCE = Domain(
             "item-knn": {"n_neighbours": 50},
             "ials": {"factors": 128, "regularisation": 10.0},
         },
-        "measure": {"curve_arm": "hybrid"},
+        "measure": {
+            "curve_arm": "hybrid",
+            # Invented, and called so wherever it is shown: the shop's invoices know no exposure.
+            "experiment": {
+                "file": str(EXPERIMENT),
+                "simulated": True,
+                "control": "popular",
+                "days": 14,
+                "metrics": {
+                    "clicks per place": {"value": "clicks", "per": "shown", "dimension": "behaviour"},
+                    "spent per user": {
+                        "value": "spent",
+                        "before": "spent_before",
+                        "dimension": "business",
+                        "role": "guardrail",
+                        "margin": 0.1,
+                    },
+                },
+            },
+        },
     },
 )
 

@@ -211,3 +211,23 @@ def test_in_simulated_worlds_the_value_is_that_of_the_policy() -> None:
         reaches.append(value.value.high - value.value.value)
     assert abs(np.mean(errors)) < np.mean(reaches) / 2
     assert np.mean(np.abs(errors) <= reaches) >= 0.8
+
+
+def test_a_pair_of_arms_is_compared_on_the_same_places() -> None:
+    both = pl.concat([LISTS, LISTS.with_columns(arm=pl.lit("text"))])
+    log = counterfactual(*town(pl.concat([LOG] * 40)), both, SETTINGS, ("text", "ease"))
+    assert log.pair is not None
+    assert log.pair.difference is not None
+    assert (log.pair.difference.value, log.pair.difference.low, log.pair.difference.high) == (0, 0, 0)
+    assert log.pair.answer == "answers"
+    shorter = pl.concat([LISTS, LISTS.head(1).with_columns(arm=pl.lit("text"))])
+    other = counterfactual(*town(pl.concat([LOG] * 40)), shorter, SETTINGS, ("text", "ease"))
+    assert other.pair is not None
+    by_arm = {value.arm: value for value in other.arms}
+    assert other.pair.difference is not None
+    assert by_arm["text"].value is not None
+    assert by_arm["ease"].value is not None
+    assert other.pair.difference.value == pytest.approx(by_arm["text"].value.value - by_arm["ease"].value.value)
+    refused = counterfactual(*town(LOG), both, SETTINGS, ("text", "ease"))
+    assert refused.pair is not None
+    assert (refused.pair.answer, refused.pair.difference) == ("refused", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from recsat.lists.make import Served, lists_of
 from recsat.lists.request import Request, Retriever
 from recsat.offpolicy import SNIPS, BanditLog, PolicyValue, diagnose
 from recsat.offpolicy.intervals import user_interval
-from recsat.result.model import Counterfactual, CounterfactualValue, Estimate
+from recsat.result.model import Counterfactual, CounterfactualPair, CounterfactualValue, Estimate
 from recsat.stages.trial.fold import cut_of, filter_context, serve_known
 from recsat.stages.trial.history import TIMELINE, Withheld
 from recsat.stages.trial.inputs import RunInputs
@@ -88,8 +89,15 @@ def plain_lists(
     return lists_of(served, name, arm, plain, retriever=retriever).lists.select(*PAIR, "arm")
 
 
-def counterfactual(inputs: RunInputs, split: Split, lists: pl.DataFrame, settings: MeasureSettings) -> Counterfactual:
-    """Each arm's value beside that of the policies that logged; ``lists`` are (user_id, item_id, arm) of all judged users.
+def counterfactual(
+    inputs: RunInputs,
+    split: Split,
+    lists: pl.DataFrame,
+    settings: MeasureSettings,
+    pair: tuple[str, str] | None = None,
+) -> Counterfactual:
+    """Each arm's value beside that of the policies that logged, and a ``pair`` of arms against one another; ``lists`` are (user_id, item_id, arm) of all
+    judged users.
 
     An arm's policy shows at each place one of the items of the list that are of the shown item's kind, each as likely, as
     :func:`~recsat.metrics.rates.click_through_rate` has it. Nothing of a kind is shown to who has none of it in the list.
@@ -105,6 +113,10 @@ def counterfactual(inputs: RunInputs, split: Split, lists: pl.DataFrame, setting
         propensity_model=settings.propensity_model,
     )
     kinds = inputs.catalogue.items.select("item_id", "kind")
+    targets = {
+        arm: _probabilities(rounds, lists.filter(pl.col("arm") == arm), kinds)
+        for arm in lists["arm"].unique(maintain_order=True)
+    }
     return Counterfactual(
         split=split.name,
         policies=rounds["policy"].unique().sort().to_list(),
@@ -115,10 +127,23 @@ def counterfactual(inputs: RunInputs, split: Split, lists: pl.DataFrame, setting
         n_users=log.n_users,
         n_users_shown=after["user_id"].n_unique(),
         logging=_rate(user_interval(log, log.reward, confidence=settings.confidence)),
-        arms=[
-            _value(arm, log, _probabilities(rounds, lists.filter(pl.col("arm") == arm), kinds), settings.confidence)
-            for arm in lists["arm"].unique(maintain_order=True)
-        ],
+        arms=[_value(arm, log, target, settings.confidence) for arm, target in targets.items()],
+        pair=None if pair is None else _pair(*pair, log, targets, settings.confidence),
+    )
+
+
+def _pair(
+    arm: str, other: str, log: BanditLog, targets: Mapping[str, np.ndarray], confidence: float
+) -> CounterfactualPair:
+    answers = {diagnose(log, targets[name]).answer for name in (arm, other)}
+    if "refused" in answers:
+        return CounterfactualPair(arm=arm, other=other, answer="refused")
+    first, second = (SNIPS().contributions(log, targets[name]) for name in (arm, other))
+    return CounterfactualPair(
+        arm=arm,
+        other=other,
+        answer="limited" if "limited" in answers else "answers",
+        difference=_estimate(user_interval(log, first - second, confidence=confidence)),
     )
 
 

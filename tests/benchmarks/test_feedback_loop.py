@@ -1,0 +1,47 @@
+"""The page of feedback loops, made small."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import feedback_loop
+from feedback_loop import ARMS, best, entropy, loop, page, parts, world_of
+
+
+def test_what_was_clicked_is_not_listed_and_the_best_comes_first() -> None:
+    scores = np.array([[0.1, 0.9, 0.5] + [0.0] * 9])
+    clicked = np.zeros((1, 12), dtype=bool)
+    clicked[0, 1] = True
+    assert best(scores, clicked)[0, :2].tolist() == [2, 0]
+    assert 1 not in best(scores, clicked)
+
+
+def test_entropy_in_bits() -> None:
+    assert entropy(np.array([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]])) == pytest.approx([1, 0])
+
+
+def test_an_arm_that_learns_narrows_what_is_shown_and_exploring_keeps_it_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feedback_loop, "N_ROUNDS", 6)
+    world = world_of(0)
+    plain, exploring, random = (
+        loop(world, ARMS[name], share, 0) for name, share in (("ease", 0.0), ("ease", 0.2), ("at random", 0.0))
+    )
+    assert plain[-1].coverage < 0.8 < exploring[-1].coverage
+    assert plain[0].satisfaction > random[0].satisfaction
+    assert exploring[0].satisfaction < plain[0].satisfaction
+    text = page({"ease": [plain, plain]}, {(0.0, 1.0): [parts(world, 0.0, 1.0, seed) for seed in (0, 1)]}, 1.0)
+    assert "| ease | 0." in text
+
+
+def test_a_part_that_is_none_is_seen_where_users_differ_and_is_not_where_they_do_not() -> None:
+    worlds = [world_of(seed) for seed in range(12)]
+    right, wrong = ([parts(world, 0.0, confounding, 0) for world in worlds] for confounding in (0.0, 1.0))
+    assert all(one.truth == 0 for one in (*right, *wrong))
+    bias = np.mean([one.mediation.indirect["diversity"] for one in wrong])
+    assert abs(np.mean([one.mediation.indirect["diversity"] for one in right])) < abs(bias) / 3
+    assert abs(np.mean([one.mediation.vanishes_at["diversity"] for one in wrong])) > 0.1
