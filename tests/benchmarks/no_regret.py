@@ -245,7 +245,8 @@ def share_rows(options: argparse.Namespace, reads: Mapping[str, str]) -> Iterato
         for one, other in (("hybrid-words", nothing), ("hybrid", "hybrid-words")):
             mean, low, high = gap(pooled[one], pooled[other])
             marks = "**" if low > 0 or high < 0 else ""
-            cells.append(f"{marks}{mean:+.4f} ({low:+.4f} to {high:+.4f}){marks}")
+            text = f"{marks}{mean:+.4f} ({low:+.4f} to {high:+.4f}){marks}"
+            cells.append(text if np.isfinite(low) else "0, the same lists")
         yield f"| {name} | {protocol} | {' | '.join(cells)} | {seconds['hybrid']:.0f} |"
 
 
