@@ -348,7 +348,17 @@ class RunConfig(Settings):
     encoder: EncoderSettings = Field(default_factory=EncoderSettings, description="Text encoder.")
     store: StoreSettings = Field(default_factory=StoreSettings, description="Vector store.")
     arms: list[str] = Field(
-        default_factory=lambda: ["popularity", "text-raw", "text", "item-knn", "ease", "ials", "aligned", "hybrid"],
+        default_factory=lambda: [
+            "popularity",
+            "text-user",
+            "text-raw",
+            "text",
+            "item-knn",
+            "ease",
+            "ials",
+            "aligned",
+            "hybrid",
+        ],
         min_length=1,
         description="Arms to compare.",
     )

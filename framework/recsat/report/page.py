@@ -36,7 +36,7 @@ from recsat.report.plan import HASH_LENGTH, whose_plan
 from recsat.report.plot import accuracy_diversity_plot
 from recsat.report.reliability_plot import reliability_plots
 from recsat.report.samples import reason_for_sample
-from recsat.report.slice_differences import slice_differences
+from recsat.report.slice_differences import gains_by_habit, slice_differences
 from recsat.report.tables import (
     DIMENSIONS,
     all_lines,
@@ -109,6 +109,7 @@ def _context(result: Result) -> dict[str, Any]:
                 "curve": curve_plot(result, name),
                 "slices": slice_table(result, name),
                 "differences": slice_differences(result, name),
+                "gains": gains_by_habit(result, name),
                 "slice_tables": {part: split_tables(result, name, part) for part in slice_names(result, name)},
             }
             for name in names

@@ -568,6 +568,8 @@ class Result(Part):
     """None in results that do not say."""
     within_slices: list[WithinSlices] = []
     """One for each split whose pair was compared."""
+    who_gains: list[WithinSlices] = []
+    """The same within slices of users by their habits: see :mod:`recsat.measure.behaviour`."""
     alerts: list[Alert] = []
     """One for each rule of the configuration and split that it names."""
     decisions: list[ModelDecision] = []

@@ -11,6 +11,7 @@ import polars as pl
 
 from recsat.data.split import Split
 from recsat.measure.attribution import attribution
+from recsat.measure.behaviour import who_gains
 from recsat.measure.evaluate import Draw, EvaluatedSplit, evaluate_split
 from recsat.measure.verdict import verdicts
 from recsat.measure.within_slices import within_slices
@@ -70,6 +71,7 @@ class Parts:
     attributions: list[Attribution] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     within_slices: list[WithinSlices] = field(default_factory=list)
+    who_gains: list[WithinSlices] = field(default_factory=list)
 
     def add_predictions(self, context: StageContext, inputs: RunInputs, split: Split) -> None:
         """Errors of predicted ratings, and of predicted outcomes of what was shown, on ``split``."""
@@ -183,6 +185,8 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, n_dr
     accuracy = next(verdict.primary for verdict in of_split if verdict.dimension == "accuracy")
     if accuracy is not None:
         parts.within_slices.append(within_slices(evaluated, accuracy, settings=measure, seed=config.seed))
+        of_draws = [one.evidence for one in (draw, *further)]
+        parts.who_gains.append(who_gains(evaluated, accuracy, of_draws, settings=measure, seed=config.seed))
 
 
 def _summary(split: Split, record: SplitLists, n_draws: int, n_users: int, n_items: int, baseline: str) -> SplitSummary:
@@ -290,6 +294,7 @@ def _result(context: StageContext, parts: Parts) -> Result:
         attributions=parts.attributions,
         verdicts=parts.verdicts,
         within_slices=parts.within_slices,
+        who_gains=parts.who_gains,
         plan=kept_plan(context.folder, config, context.plugins),
         sample_users=parts.samples,
         stages=[],
