@@ -19,6 +19,7 @@ from recsat.cli.consoles import cell, messages, output
 from recsat.cli.diagnosis import doctor
 from recsat.cli.examples import epilog
 from recsat.cli.exit_codes import ExitCode
+from recsat.cli.federated import federated
 from recsat.cli.feedback import feedback
 from recsat.cli.finetune import finetune
 from recsat.cli.lists import recommend
@@ -108,13 +109,14 @@ for command in (
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(runs)
+app.add_typer(federated)
 
 
 for entry in entry_points(group="recsat.commands"):  # those of the flows, which the library does not know
     app.command(entry.name)(entry.load())
 
 
-for group in (app, runs):
+for group in (app, runs, federated):
     for command_info in group.registered_commands:
         assert command_info.callback is not None
         command_info.epilog = epilog(command_info.name or command_info.callback.__name__.replace("_", "-"))

@@ -33,6 +33,11 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "aa": ("recsat aa", "recsat aa runs/latest --n 200 --json"),
     "compare": ("recsat compare 20261125-nightly 20261126-nightly --measure ndcg --measure recall",),
     "config": ("recsat config -c run.yaml", "recsat config --json --set rank.k=20"),
+    "export": (
+        "recsat federated export runs/latest --silo north --split warm --out north.safetensors",
+        "recsat federated export runs/latest --silo north --secrets secrets.json --round 2026-11 --out north.safetensors",
+    ),
+    "merge": ("recsat federated merge north.safetensors south.safetensors --out all.safetensors",),
     "finetune": ("recsat finetune content --epochs 2", "recsat finetune -c run.yaml --lora 8"),
     "plugins": ("recsat plugins", "recsat plugins --json"),
     "doctor": ("recsat doctor", "recsat doctor -c run.yaml", "recsat doctor my-data", "recsat doctor --plugin content"),
