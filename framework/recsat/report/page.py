@@ -32,6 +32,7 @@ from recsat.report.language import (
     plural_message,
     translation,
 )
+from recsat.report.learning import learning_table
 from recsat.report.plan import HASH_LENGTH, whose_plan
 from recsat.report.plot import accuracy_diversity_plot
 from recsat.report.reliability_plot import reliability_plots
@@ -110,6 +111,7 @@ def _context(result: Result) -> dict[str, Any]:
                 "slices": slice_table(result, name),
                 "differences": slice_differences(result, name),
                 "gains": gains_by_habit(result, name),
+                "learning": learning_table(result, name),
                 "slice_tables": {part: split_tables(result, name, part) for part in slice_names(result, name)},
             }
             for name in names

@@ -13,6 +13,7 @@ from recsat.data.split import Split
 from recsat.measure.attribution import attribution
 from recsat.measure.behaviour import who_gains
 from recsat.measure.evaluate import Draw, EvaluatedSplit, evaluate_split
+from recsat.measure.learning import learning_points
 from recsat.measure.verdict import verdicts
 from recsat.measure.within_slices import within_slices
 from recsat.result.leading import may_lead
@@ -25,6 +26,7 @@ from recsat.result.model import (
     DataFitness,
     DataSummary,
     FilterCount,
+    LearningPoint,
     MeasureInfo,
     NotMeasured,
     PredictionError,
@@ -60,6 +62,7 @@ class Parts:
     retrieval: list[RetrievalResult] = field(default_factory=list)
     samples: list[SampleUser] = field(default_factory=list)
     curves: list[CurvePoint] = field(default_factory=list)
+    learning: list[LearningPoint] = field(default_factory=list)
     predictions: list[PredictionError] = field(default_factory=list)
     ratings: list[RatingError] = field(default_factory=list)
     unpredicted: list[NotMeasured] = field(default_factory=list)
@@ -161,6 +164,9 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, n_dr
     parts.filters += _filters(record)
     parts.retrieval += _retrieval(record)
     parts.curves += _curves(context, split)
+    if measure.learning_curve:
+        table = context.folder.read_table(f"lists/{split.name}-learning.parquet")
+        parts.learning += learning_points(table, settings=measure, seed=config.seed)
     parts.predictions += record.predictions
     parts.add_predictions(context, inputs, split)
     parts.add_counterfactual(context, inputs, split, by_arm)
@@ -287,6 +293,7 @@ def _result(context: StageContext, parts: Parts) -> Result:
         filters=parts.filters,
         retrieval=parts.retrieval,
         curves=parts.curves,
+        learning=parts.learning,
         predictions=parts.predictions,
         ratings=parts.ratings,
         counterfactuals=parts.counterfactuals,

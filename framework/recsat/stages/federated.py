@@ -12,18 +12,21 @@ from recsat.stages.trial.inputs import embedded_inputs
 
 def silo_sums(context: StageContext, silo: str, split: str | None, *, pairs: bool) -> Sums:
     """Of everything that the run knows, or of the training part of ``split``: what may be judged there has no part in them."""
-    return sums_of(_training_data(context, split), silo=silo, encoder=_encoder(context), pairs=pairs)
+    return sums_of(training_data(context, split), silo=silo, encoder=encoder_of(context), pairs=pairs)
 
 
 def silo_private_sums(
     context: StageContext, silo: str, split: str | None, *, epsilon: float, delta: float, clip: float, seed: int
 ) -> Sums:
     """The same with user-level differential privacy."""
-    train = _training_data(context, split)
-    return private_sums(train, silo=silo, encoder=_encoder(context), epsilon=epsilon, delta=delta, clip=clip, seed=seed)
+    train = training_data(context, split)
+    return private_sums(
+        train, silo=silo, encoder=encoder_of(context), epsilon=epsilon, delta=delta, clip=clip, seed=seed
+    )
 
 
-def _training_data(context: StageContext, split: str | None) -> TrainingData:
+def training_data(context: StageContext, split: str | None) -> TrainingData:
+    """Everything that the run knows, or the training part of ``split``."""
     inputs = embedded_inputs(context)
     if split is not None:
         return validation_fold(inputs, read_split(context.folder, split)).train
@@ -31,5 +34,6 @@ def _training_data(context: StageContext, split: str | None) -> TrainingData:
     return serve_known(inputs, [], events, filter_context(inputs, events)).train
 
 
-def _encoder(context: StageContext) -> str:
+def encoder_of(context: StageContext) -> str:
+    """Fingerprint of the run's encoder."""
     return str(context.folder.read_json("vectors/encoder.json")["fingerprint"])

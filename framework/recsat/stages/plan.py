@@ -39,7 +39,7 @@ UNBOUND: Final[Mapping[str, Any]] = {
     "series": True,
     "threads": True,
     "alerts": True,
-    "measure": {"plan", "n_sample_users", "curves", "curve_arm"},
+    "measure": {"plan", "n_sample_users", "curves", "curve_arm", "learning_curve"},
     "rank": {"device", "user_block"},
     "encoder": {"device", "token_budget"},
 }
