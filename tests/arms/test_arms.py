@@ -13,7 +13,8 @@ from recsat.testing.worlds import checkerboard, fashions, rated, taste_groups
 QUICK = {
     "sequence": {"width": 32, "n_layers": 1, "length": 20, "epochs": 25}
 }  # what is trained in epochs: minutes at its defaults
-SPECS = {spec.name: spec for spec in RECOMMENDERS if spec.control is None}  # a control is its arm with other vectors
+# A control is its arm with other vectors; what reads texts of users is in test_user_text.py.
+SPECS = {spec.name: spec for spec in RECOMMENDERS if spec.control is None and not spec.reads_users}
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     **{name: (name, QUICK.get(name, {})) for name in SPECS},
     # alpha above 1 changes the normal equations with the history; a large catalogue has another warm part

@@ -35,7 +35,7 @@ from recsat.errors import DiskFull
 from recsat.testing.recommender_contract import answers_of
 from recsat.testing.worlds import rated, taste_groups, without_events_on
 
-MAKE = {spec.name: spec.make for spec in RECOMMENDERS if spec.control is None}
+MAKE = {spec.name: spec.make for spec in RECOMMENDERS if spec.control is None and not spec.reads_users}
 EVERY_ARM: dict[str, tuple[Callable[..., Recommender], dict[str, Any]]] = {
     # Settings that are none's default: an arm that is loaded into a plain one must bring its own.
     "popularity": (MAKE["popularity"], {}),

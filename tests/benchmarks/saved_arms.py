@@ -20,7 +20,7 @@ from recsat.arms.saved import ArmItems, load_arm, save_arm
 from recsat.builtin.arms import RECOMMENDERS
 from recsat.contract.interactions import TrainingData
 
-SPECS = {spec.name: spec for spec in RECOMMENDERS if spec.control is None}
+SPECS = {spec.name: spec for spec in RECOMMENDERS if spec.control is None and not spec.reads_users}
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -35,6 +35,10 @@ assert isinstance(ROOT, TyperGroup)
 ALL = dict(commands(ROOT))
 
 
+def examples(path: Command) -> tuple[str, ...]:
+    return EXAMPLES.get(" ".join(path)) or EXAMPLES.get(path[-1], ())
+
+
 def squeezed(text: str) -> str:
     """Without boxes and line breaks."""
     return re.sub(r"[\s│]+", " ", text)
@@ -50,14 +54,14 @@ def test_nothing_of_a_help_text_is_taken_for_markup(path: Command, recsat: Calla
         literal = help_text.replace("\\[", "[")
         assert Text.from_markup(help_text).plain == literal, f"{parameter.name}: write \\[ for a bracket"
         assert squeezed(literal) in text
-    for example in EXAMPLES[path[-1]]:
+    for example in examples(path):
         assert squeezed(example) in text
 
 
 @pytest.mark.parametrize("path", ALL, ids=" ".join)
 def test_every_example_can_be_pasted(path: Command) -> None:
-    assert EXAMPLES.get(path[-1]), "write what people paste into recsat/cli/examples.py"
-    for example in EXAMPLES[path[-1]]:
+    assert examples(path), "write what people paste into recsat/cli/examples.py"
+    for example in examples(path):
         program, *words = shlex.split(example)
         assert program == "recsat"
         if path == ("runs", "compare"):

@@ -15,6 +15,7 @@ from jinja2.ext import babel_extract
 
 import recsat
 from recsat.builtin.arms import _ARMS, IN_PLACE
+from recsat.measure.behaviour import HABITS
 from recsat.measure.measures import built_in
 from recsat.offpolicy.diagnosis import SENTENCES
 from recsat.report.headline import answer_in_words, headlines
@@ -37,6 +38,7 @@ PACKAGE = Path(recsat.__file__).parent
 SPEAKERS = (*sorted((PACKAGE / "report").glob("*.py")), PACKAGE / "cli" / "summary.py")
 AS_IN_PAGE = {"newstyle_gettext": "true", "silent": "false", "trim_blocks": "true", "lstrip_blocks": "true"}
 SLICES = ("all", "cold users", "warm users", "head items", "tail items", "cold items")
+HABIT_SLICES = tuple(name for ends in HABITS.values() for name in ends)
 CONTROLS_OF_RATINGS = ("global mean", "user and item biases")
 HELD_OUT_RATINGS = (
     "every rating that the split holds out",
@@ -66,7 +68,7 @@ def messages_of_code() -> dict[str, str]:
 
 def messages_of_results() -> dict[str, str]:
     """What a result holds in English of recsat's own: names and descriptions of measures, arms and slices."""
-    texts = [*SLICES, *LACKS, *CONTROLS_OF_RATINGS, *HELD_OUT_RATINGS, *SENTENCES.values()]
+    texts = [*SLICES, *HABIT_SLICES, *LACKS, *CONTROLS_OF_RATINGS, *HELD_OUT_RATINGS, *SENTENCES.values()]
     for info in built_in(10):
         texts += [info.label.partition("@")[0], info.description, info.estimand, info.unit]
     texts += [spec.description for spec in _ARMS] + [f"{words}." for words in IN_PLACE.values()]

@@ -10,7 +10,7 @@ from recsat.report.answers import split_answers
 from recsat.report.headline import headlines
 from recsat.report.markdown import render_markdown
 from recsat.report.page import render_page
-from recsat.report.slice_differences import slice_differences
+from recsat.report.slice_differences import gains_by_habit, slice_differences
 from recsat.result.model import Result
 
 OTHER_WAY = "On cold users it is the other way round: text minus popularity is −0.012 (−0.022 to −0.002)."
@@ -83,3 +83,21 @@ def test_the_section_has_both_tables_with_their_numbers(result: Result) -> None:
     assert '<th scope="row" class="name">cold users</th><td class="text">warm users</td><td data-n="-0.1298' in of_split
     assert "<td>&lt;0.001</td>" in of_split
     assert section.count('<p class="alarm" role="note">') == 1
+
+
+def test_who_gains_is_a_section_of_its_own(result: Result) -> None:
+    gains = gains_by_habit(result, "cold-items")
+    assert gains is not None
+    assert gains.sentence.endswith("The difference is not the same in every slice: loyal users from explorers.")
+    html = render_page(result)
+    section = html[html.index('id="gains"') : html.index('id="slices"')]
+    assert gains.sentence in section
+    assert '<th scope="row" class="name">loyal users</th><td class="text">explorers</td><td data-n="-0.1298' in section
+    assert gains.sentence in render_markdown(result)
+
+
+def test_without_a_pair_nobody_is_said_to_gain(result: Result) -> None:
+    assert gains_by_habit(result, "random") is None
+    html = render_page(result.model_copy(update={"who_gains": []}))
+    section = html[html.index('id="gains"') : html.index('id="slices"')]
+    assert "No two arms were compared, or too few users have a history." in section

@@ -40,6 +40,9 @@ class AlignedText(SavedByAttributes):
 
     With ``prior`` M is drawn towards another map in the place of 0, for a catalogue that has few events yet: ``"identity"``
     for plain cosine of texts, or a file of :func:`~recsat.arms.linear.transfer.save_mapping` with what was learnt elsewhere.
+
+    With ``sums``, a file of ``recsat federated merge``, it learns from those of several silos in the place of the training data
+    (:mod:`recsat.arms.federated`).
     """
 
     vector: str | None
@@ -53,6 +56,7 @@ class AlignedText(SavedByAttributes):
         prior: str | None = None,
         representation: Representation = "model",
         words_share: float = 0.5,
+        sums: str | None = None,
     ) -> None:
         if l2 <= 0:
             raise ValueError(f"l2 must be above 0, not {l2}: without it M is not unique")
@@ -62,6 +66,11 @@ class AlignedText(SavedByAttributes):
         self.prior = prior
         self.text_vectors = self.vector = text_vectors_name(representation)
         self.words_share = words_share
+        if sums is not None and (length_power, popularity_power, representation) != (0.5, 0.0, "model"):
+            raise ValueError(
+                "sums are made with length_power 0.5, popularity_power 0 and the model's vectors: leave these as they are"
+            )
+        self.sums = sums
 
     def fit(self, train: TrainingData) -> Self:
         moments = self.moments(train)
@@ -73,6 +82,10 @@ class AlignedText(SavedByAttributes):
         """What the arm learns from."""
         self.item_vectors = item_vectors(train, self.text_vectors, "aligned", self.words_share)
         self.blocks = [train.vectors[block] for block in BLOCKS] if self.vector == "both" else []
+        if self.sums is not None:
+            from recsat.arms.federated import read_sums
+
+            return read_sums(self.sums).moments(train, self.item_vectors)
         popularity = train.popularity.astype(np.float64)
         return bilinear_moments(
             train.users.history,

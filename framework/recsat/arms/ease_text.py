@@ -31,6 +31,8 @@ class EaseText(ItemItemRecommender):
 
     With ``session_share`` above 0, and times in the data, that share of :math:`X^\top D_w X` is replaced by
     :func:`~recsat.arms.linear.sessions.session_gram`: likes within ``session_seconds`` of each other count more.
+
+    With ``sums``, a file of ``recsat federated merge``, XᵀD_wX is that of several silos (:mod:`recsat.arms.federated`).
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class EaseText(ItemItemRecommender):
         session_seconds: float = 600.0,
         representation: Representation = "model",
         words_share: float = 0.5,
+        sums: str | None = None,
     ) -> None:
         if l2 + prior <= 0 or min(l2, prior) < 0:
             raise ValueError(f"l2 and prior must not be negative and one must be above 0, not {l2} and {prior}")
@@ -61,13 +64,23 @@ class EaseText(ItemItemRecommender):
         self.length_power = length_power
         self.text_vectors = text_vectors_name(representation)
         self.words_share = words_share
+        if sums is not None and (length_power, session_share) != (0.5, 0.0):
+            raise ValueError("sums are made with length_power 0.5 and without sessions: leave these as they are")
+        self.sums = sums
 
     def fit(self, train: TrainingData) -> Self:
         E = item_vectors(train, self.text_vectors, "ease-text", self.words_share)
-        gram = gram_of(train, self.length_power, self.session_share, self.session_seconds)
+        gram = self._gram(train)
         self.weights = drawn_towards_texts(gram, self.l2, self.prior, E, self.text_l2).to(torch.float32)
         self.weights = self.weights.contiguous()  # rows are gathered
         return self
+
+    def _gram(self, train: TrainingData) -> Tensor:
+        if self.sums is None:
+            return gram_of(train, self.length_power, self.session_share, self.session_seconds)
+        from recsat.arms.federated import read_sums
+
+        return torch.from_numpy(read_sums(self.sums).gram(train))
 
 
 def drawn_towards_texts(

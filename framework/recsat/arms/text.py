@@ -22,7 +22,7 @@ class TextSimilarity(SavedByAttributes):
 
     .. math:: q_u = \frac{\sum_{h \in H_u} e_h}{\|\sum_{h \in H_u} e_h\|}, \quad s_{ui} = q_u^\top e_i
 
-    With ``vector="raw"`` e is as the encoder gave it: the textbook way, in which one common direction swamps the rest.
+    With ``vector="raw"`` e is as the encoder gave it, in which one common direction swamps the rest.
     With ``vector="text"`` the catalogue mean was subtracted first (Mu and Viswanath, ICLR 2018, step 1). ``representation`` says
     what reads the texts: see :data:`~recsat.arms.linear.inner_products.Representation`.
     """

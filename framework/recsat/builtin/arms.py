@@ -26,10 +26,19 @@ _ARMS: list[RecommenderSpec] = [
     ),
     RecommenderSpec(
         name="text-raw",
-        description="The textbook way: mean of the liked items' text vectors, cosine.",
+        description="Mean of the liked items' text vectors as encoded, cosine.",
         make=lazy("recsat.arms.text:TextSimilarity", vector="raw"),
         ranks_unseen_items=True,
         reads="language model",
+    ),
+    RecommenderSpec(
+        name="text-user",
+        description="What people build first: the user's text and the item's text, encoded, cosine.",
+        make=lazy("recsat.arms.user_text:UserText"),
+        grid={"centred": (False, True)},
+        ranks_unseen_items=True,
+        reads="language model",
+        reads_users=True,
     ),
     RecommenderSpec(
         name="text",

@@ -20,9 +20,11 @@ from recsat.cli.diagnosis import doctor
 from recsat.cli.examples import epilog
 from recsat.cli.exit_codes import ExitCode
 from recsat.cli.experiments import experiment, plan_experiment
+from recsat.cli.federated import federated
 from recsat.cli.feedback import feedback
 from recsat.cli.finetune import finetune
 from recsat.cli.lists import recommend
+from recsat.cli.maps import maps
 from recsat.cli.own_data import init
 from recsat.cli.plans import plan
 from recsat.cli.plugin_list import plugins
@@ -109,16 +111,18 @@ for command in (
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(runs)
+app.add_typer(federated)
+app.add_typer(maps)
 
 
 for entry in entry_points(group="recsat.commands"):  # those of the flows, which the library does not know
     app.command(entry.name)(entry.load())
 
 
-for group in (app, runs):
+for group, path in ((app, ""), (runs, ""), (federated, "federated "), (maps, "map ")):
     for command_info in group.registered_commands:
         assert command_info.callback is not None
-        command_info.epilog = epilog(command_info.name or command_info.callback.__name__.replace("_", "-"))
+        command_info.epilog = epilog(path + (command_info.name or command_info.callback.__name__.replace("_", "-")))
 
 
 def main() -> None:

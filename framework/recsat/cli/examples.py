@@ -1,4 +1,4 @@
-"""What people paste: lines under every ``--help``, by the command's name."""
+"""What people paste: lines under every ``--help``, by the command's name, with that of its group where another group has one of the same."""
 
 from __future__ import annotations
 
@@ -42,6 +42,13 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "compare": ("recsat compare 20261125-nightly 20261126-nightly --measure ndcg --measure recall",),
     "config": ("recsat config -c run.yaml", "recsat config --json --set rank.k=20"),
+    "federated export": (
+        "recsat federated export runs/latest --silo north --split warm --out north.safetensors",
+        "recsat federated export runs/latest --silo north --secrets secrets.json --round 2026-11 --out north.safetensors",
+    ),
+    "map export": ("recsat map export runs/latest --out films.safetensors",),
+    "map use": ("recsat map use films.safetensors runs/latest",),
+    "federated merge": ("recsat federated merge north.safetensors south.safetensors --out all.safetensors",),
     "finetune": ("recsat finetune content --epochs 2", "recsat finetune -c run.yaml --lora 8"),
     "plugins": ("recsat plugins", "recsat plugins --json"),
     "doctor": ("recsat doctor", "recsat doctor -c run.yaml", "recsat doctor my-data", "recsat doctor --plugin content"),

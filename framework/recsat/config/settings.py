@@ -327,6 +327,15 @@ class MeasureSettings(Settings):
         None, description="The arm of these curves. Empty: the best one on the validation part of each split."
     )
 
+    learning_curve: list[str] = Field(
+        default_factory=list,
+        description=(
+            "Arms of the run whose accuracy is measured by how much they learnt from: the test users' lists when the arm has seen 1, 3, 10, 30 and 100 % of the "
+            "training likes. Takes five more fits of each, on the first draw of each split. Empty: none."
+        ),
+        examples=[["text", "aligned", "hybrid"]],
+    )
+
     def on(self, protocol: str) -> MeasureSettings:
         """These settings for a split of ``protocol``: ``baseline`` is the name of an arm."""
         if self.baseline != "auto":
@@ -418,7 +427,17 @@ class RunConfig(Settings):
     encoder: EncoderSettings = Field(default_factory=EncoderSettings, description="Text encoder.")
     store: StoreSettings = Field(default_factory=StoreSettings, description="Vector store.")
     arms: list[str] = Field(
-        default_factory=lambda: ["popularity", "text-raw", "text", "item-knn", "ease", "ials", "aligned", "hybrid"],
+        default_factory=lambda: [
+            "popularity",
+            "text-user",
+            "text-raw",
+            "text",
+            "item-knn",
+            "ease",
+            "ials",
+            "aligned",
+            "hybrid",
+        ],
         min_length=1,
         description="Arms to compare.",
     )

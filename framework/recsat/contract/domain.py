@@ -210,6 +210,9 @@ class RecommenderSpec:
     """True where the arm is a :class:`~recsat.RatingPredictor`: the report then has its rating error beside that of plain means."""
     reads: Reads = "nothing"
     """What tells the arm of the items besides events: the report asks how much of a gain is the words', and how much the model's."""
+    reads_users: bool = False
+    """True where the arm needs ``users.text_vectors``, the encoded texts of users with a history: they are embedded for runs with such an arm
+    alone, for a text of each user costs what one of an item does."""
     control: Control | None = None
     """Set for an arm that is another one with the control in place of the language model; ``words`` may lead, the other two never do."""
     controls: tuple[Control, ...] = ()

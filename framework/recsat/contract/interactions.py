@@ -60,6 +60,9 @@ class UserBatch:
     in ``fit``, at which an item that was liked again later was liked already."""
     profile_vectors: NDArray[np.float32] | None = None
     """(n_users, d) unit-length vectors of describe_user texts; None where they were not embedded."""
+    text_vectors: NDArray[np.float32] | None = None
+    """(n_users, d) describe_user texts as encoded, in the space of the item vectors ``raw``: of those with a history, zero rows for others. None
+    where no arm of the run reads users."""
     markets: NDArray[np.str_] | None = None
     """(n_users,) the market of each, "" where it is not known; None where the domain names no markets."""
     ratings: csr_array | None = None
@@ -94,6 +97,7 @@ class UserBatch:
             times=None if self.times is None else self.times[rows],
             first_times=None if self.first_times is None else self.first_times[rows],
             profile_vectors=None if self.profile_vectors is None else self.profile_vectors[rows],
+            text_vectors=None if self.text_vectors is None else self.text_vectors[rows],
             markets=None if self.markets is None else self.markets[rows],
             ratings=None if self.ratings is None else self.ratings[rows],
             now=self.now,

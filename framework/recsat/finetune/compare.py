@@ -30,7 +30,7 @@ from recsat.stages.prepare import read_split
 from recsat.stages.recommend import able_arms
 from recsat.stages.trial.evidence import evidence_of
 from recsat.stages.trial.fold import test_fold, validation_fold
-from recsat.stages.trial.inputs import RunInputs, encode_with, inputs_of
+from recsat.stages.trial.inputs import RunInputs, encode_raw_with, encode_with, inputs_of
 from recsat.stages.trial.request import request_of
 from recsat.stages.trial.tune import tune
 
@@ -55,7 +55,7 @@ def compare(context: StageContext) -> StageCounts:
     available = context.plugins.recommenders(context.domain)
     arms = context.plugins.select("arm", available, settings.compare_arms)
     context.progress.expect(2 * texts.n_unique())
-    before, after = (_inputs(context, encoder, texts) for encoder in (config.encoder, tuned))
+    before, after = (_inputs(context, encoder, texts, arms) for encoder in (config.encoder, tuned))
     values: dict[tuple[str, str, str], tuple[Values, Values]] = {}
     for split_settings in config.splits:
         split = read_split(context.folder, split_settings.name)
@@ -71,12 +71,15 @@ def compare(context: StageContext) -> StageCounts:
     return StageCounts(n_new=len(rows))
 
 
-def _inputs(context: StageContext, settings: EncoderSettings, texts: pl.Series) -> RunInputs:
+def _inputs(
+    context: StageContext, settings: EncoderSettings, texts: pl.Series, arms: Mapping[str, RecommenderSpec]
+) -> RunInputs:
     """The run's, with vectors of this encoder."""
     encoder = context.plugins.encoder(settings.name).make(settings)
     raw = embed_texts(texts, encoder, context.config.cache_dir, context.progress.advance).vectors
     centred, mean = centre(raw)
-    return inputs_of(context, {"raw": raw, "text": centred}, encode_with(context, settings, mean))
+    encode_users = encode_raw_with(context, settings) if any(spec.reads_users for spec in arms.values()) else None
+    return inputs_of(context, {"raw": raw, "text": centred}, encode_with(context, settings, mean), encode_users)
 
 
 def _scores(

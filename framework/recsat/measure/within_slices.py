@@ -8,7 +8,7 @@ users are different users; slices of the items are the same users with different
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -30,15 +30,30 @@ Values = NDArray[np.float64]
 def within_slices(evaluated: EvaluatedSplit, pair: Comparison, *, settings: MeasureSettings, seed: int) -> WithinSlices:
     """``pair`` of a split within each slice of its users and items that has :data:`~recsat.measure.slices.FEWEST_USERS` users or more."""
     differences = {name: _differences(evaluated, pair, name) for name in (*OF_USERS, *OF_ITEMS)}
+    of_pair = {name: values for name, values in differences.items() if values is not None}
+    return compared_within(evaluated.split, pair, of_pair, [OF_USERS, OF_ITEMS], settings=settings, seed=seed)
+
+
+def compared_within(
+    split: str,
+    pair: Comparison,
+    differences: Mapping[str, Values],
+    families: Sequence[Sequence[str]],
+    *,
+    settings: MeasureSettings,
+    seed: int,
+) -> WithinSlices:
+    """The ``differences`` of ``pair``, (n_users, n_draws) by slice, NaN outside the slice, and slices of one family against each other.
+
+    Slices with fewer than :data:`~recsat.measure.slices.FEWEST_USERS` users are left out; p-values are Holm-adjusted over all contrasts.
+    """
     known = {
-        name: values
-        for name, values in differences.items()
-        if values is not None and (~np.isnan(values)).any(axis=1).sum() >= FEWEST_USERS
+        name: values for name, values in differences.items() if (~np.isnan(values)).any(axis=1).sum() >= FEWEST_USERS
     }
     slices = [_of_slice(name, values, settings, seed) for name, values in known.items()]
-    contrasts = _contrasts(known, settings.confidence)
+    contrasts = _contrasts(known, families, settings.confidence)
     return WithinSlices(
-        split=evaluated.split,
+        split=split,
         measure=pair.measure,
         arm=pair.arm,
         other=pair.other,
@@ -112,10 +127,10 @@ def _means_and_parts(values: Values) -> tuple[Values, Values]:
     return means, np.nan_to_num((values - means) / np.sqrt(n * np.maximum(n - 1, 1)), nan=0.0)
 
 
-def _contrasts(known: Mapping[str, Values], confidence: float) -> list[SliceContrast]:
-    pairs = [
-        pair for kind in (OF_USERS, OF_ITEMS) for pair in combinations([name for name in kind if name in known], 2)
-    ]
+def _contrasts(
+    known: Mapping[str, Values], families: Sequence[Sequence[str]], confidence: float
+) -> list[SliceContrast]:
+    pairs = [pair for family in families for pair in combinations([name for name in family if name in known], 2)]
     of_pairs = {pair: contrast(known[pair[0]], known[pair[1]]) for pair in pairs}
     tested = {pair: one for pair, one in of_pairs.items() if one is not None}
     if not tested:

@@ -25,7 +25,7 @@ from recsat.report.headline import (
 )
 from recsat.report.language import gettext, in_catalogue, in_language, interval, language_of
 from recsat.report.plan import plan_in_words
-from recsat.report.slice_differences import slice_differences
+from recsat.report.slice_differences import gains_by_habit, slice_differences
 from recsat.report.tables import draws_in_words, interval_in_words, remarks
 from recsat.report.verdicts import verdict_in_words
 from recsat.result.model import CausalTable, Estimate, MeasureInfo, Result
@@ -167,6 +167,8 @@ def _split(result: Result, line: SplitHeadline) -> list[str]:
         sentences.insert(0, leads)
     if differences := slice_differences(result, line.split):
         sentences.append(whole(differences.sentence))
+    if gains := gains_by_habit(result, line.split):
+        sentences.append(whole(gettext("Who gains: %(sentence)s", sentence=gains.sentence)))
     sentences += [
         whole(times) for split in result.splits if split.name == line.split and (times := draws_in_words(split))
     ]

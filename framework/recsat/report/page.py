@@ -40,11 +40,12 @@ from recsat.report.language import (
     plural_message,
     translation,
 )
+from recsat.report.learning import learning_table
 from recsat.report.plan import HASH_LENGTH, whose_plan
 from recsat.report.plot import accuracy_diversity_plot
 from recsat.report.reliability_plot import reliability_plots
 from recsat.report.samples import reason_for_sample
-from recsat.report.slice_differences import slice_differences
+from recsat.report.slice_differences import gains_by_habit, slice_differences
 from recsat.report.tables import (
     DIMENSIONS,
     all_lines,
@@ -117,6 +118,8 @@ def _context(result: Result) -> dict[str, Any]:
                 "curve": curve_plot(result, name),
                 "slices": slice_table(result, name),
                 "differences": slice_differences(result, name),
+                "gains": gains_by_habit(result, name),
+                "learning": learning_table(result, name),
                 "slice_tables": {part: split_tables(result, name, part) for part in slice_names(result, name)},
             }
             for name in names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recsat.report.headline import confidence_level
@@ -39,7 +40,16 @@ class SliceDifferences:
 
 def slice_differences(result: Result, split: str) -> SliceDifferences | None:
     """None where the result does not say, or no slice has users enough."""
-    within = next((one for one in result.within_slices if one.split == split), None)
+    return _differences(result, result.within_slices, split)
+
+
+def gains_by_habit(result: Result, split: str) -> SliceDifferences | None:
+    """The same for slices of users by their habits."""
+    return _differences(result, result.who_gains, split)
+
+
+def _differences(result: Result, of_splits: Sequence[WithinSlices], split: str) -> SliceDifferences | None:
+    within = next((one for one in of_splits if one.split == split), None)
     if within is None or not within.slices:
         return None
     return SliceDifferences(

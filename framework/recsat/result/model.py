@@ -177,6 +177,21 @@ class CurvePoint(Part):
     n_users: int = Field(ge=0)
 
 
+class LearningPoint(Part):
+    """An arm that learnt from a part of the users, judged on all users with a history; see :mod:`recsat.stages.trial.learning`."""
+
+    arm: str
+    split: str
+    n_likes: int = Field(ge=0)
+    share: float = Field(gt=0, le=1)
+    """Of all likes that could be learnt from, that were to be reached with whole histories."""
+    ndcg: float = Field(ge=0, le=1)
+    low: float | None
+    high: float | None
+    n_users: int = Field(ge=1)
+    """Who were judged."""
+
+
 class Estimate(Part):
     """A number with its interval; no ends where nothing can be said."""
 
@@ -673,6 +688,8 @@ class Result(Part):
     retrieval: list[RetrievalResult] = []
     curves: list[CurvePoint] = []
     """What diversity costs in accuracy; empty where the run did not ask."""
+    learning: list[LearningPoint] = []
+    """Accuracy by how much an arm learnt from; empty where the run did not ask."""
     predictions: list[PredictionError] = []
     """Of the model of what was shown, where exposures are, and of the value model, where the run reranks by value."""
     ratings: list[RatingError] = []
@@ -692,6 +709,8 @@ class Result(Part):
     """None in results that do not say."""
     within_slices: list[WithinSlices] = []
     """One for each split whose pair was compared."""
+    who_gains: list[WithinSlices] = []
+    """The same within slices of users by their habits: see :mod:`recsat.measure.behaviour`."""
     alerts: list[Alert] = []
     """One for each rule of the configuration and split that it names."""
     decisions: list[ModelDecision] = []

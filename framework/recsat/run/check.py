@@ -57,6 +57,8 @@ def check_config(config: RunConfig, plugins: Plugins, sources: Mapping[str, str]
     if config.measure.curve_arm is not None:
         curve_arm = config.measure.curve_arm
         messages.checked("measure.curve_arm", lambda: plugins.select("arm of this run", of_run, [curve_arm]))
+    learning = config.measure.learning_curve
+    messages.each("measure.learning_curve", learning, lambda names: plugins.select("arm of this run", of_run, names))
     messages.refuse()
     assert domain_config is not None, "a domain's settings that are wrong were refused"
     return domain_config

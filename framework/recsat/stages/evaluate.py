@@ -12,7 +12,9 @@ import polars as pl
 from recsat.data.split import Split
 from recsat.experiment.causal import causal_tables
 from recsat.measure.attribution import attribution
+from recsat.measure.behaviour import who_gains
 from recsat.measure.evaluate import Draw, EvaluatedSplit, evaluate_split
+from recsat.measure.learning import learning_points
 from recsat.measure.verdict import verdicts
 from recsat.measure.within_slices import within_slices
 from recsat.result.leading import may_lead
@@ -26,6 +28,7 @@ from recsat.result.model import (
     DataSummary,
     Experiment,
     FilterCount,
+    LearningPoint,
     MeasureInfo,
     NotMeasured,
     PredictionError,
@@ -61,6 +64,7 @@ class Parts:
     retrieval: list[RetrievalResult] = field(default_factory=list)
     samples: list[SampleUser] = field(default_factory=list)
     curves: list[CurvePoint] = field(default_factory=list)
+    learning: list[LearningPoint] = field(default_factory=list)
     predictions: list[PredictionError] = field(default_factory=list)
     ratings: list[RatingError] = field(default_factory=list)
     unpredicted: list[NotMeasured] = field(default_factory=list)
@@ -72,6 +76,7 @@ class Parts:
     attributions: list[Attribution] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     within_slices: list[WithinSlices] = field(default_factory=list)
+    who_gains: list[WithinSlices] = field(default_factory=list)
 
     def add_predictions(self, context: StageContext, inputs: RunInputs, split: Split) -> None:
         """Errors of predicted ratings, and of predicted outcomes of what was shown, on ``split``."""
@@ -166,6 +171,9 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, n_dr
     parts.filters += _filters(record)
     parts.retrieval += _retrieval(record)
     parts.curves += _curves(context, split)
+    if measure.learning_curve:
+        table = context.folder.read_table(f"lists/{split.name}-learning.parquet")
+        parts.learning += learning_points(table, settings=measure, seed=config.seed)
     parts.predictions += record.predictions
     parts.add_predictions(context, inputs, split)
     parts.samples += sample_users(context.domain, evidence, by_arm, config.measure.n_sample_users, config.seed)
@@ -191,6 +199,8 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, n_dr
     parts.add_counterfactual(context, inputs, split, by_arm, pair)
     if accuracy is not None:
         parts.within_slices.append(within_slices(evaluated, accuracy, settings=measure, seed=config.seed))
+        of_draws = [one.evidence for one in (draw, *further)]
+        parts.who_gains.append(who_gains(evaluated, accuracy, of_draws, settings=measure, seed=config.seed))
 
 
 def _summary(split: Split, record: SplitLists, n_draws: int, n_users: int, n_items: int, baseline: str) -> SplitSummary:
@@ -292,6 +302,7 @@ def _result(context: StageContext, parts: Parts) -> Result:
         filters=parts.filters,
         retrieval=parts.retrieval,
         curves=parts.curves,
+        learning=parts.learning,
         predictions=parts.predictions,
         ratings=parts.ratings,
         counterfactuals=parts.counterfactuals,
@@ -307,6 +318,7 @@ def _result(context: StageContext, parts: Parts) -> Result:
         attributions=parts.attributions,
         verdicts=parts.verdicts,
         within_slices=parts.within_slices,
+        who_gains=parts.who_gains,
         plan=kept_plan(context.folder, config, context.plugins),
         sample_users=parts.samples,
         stages=[],

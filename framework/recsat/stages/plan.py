@@ -39,7 +39,14 @@ UNBOUND: Final[Mapping[str, Any]] = {
     "series": True,
     "threads": True,
     "alerts": True,
-    "measure": {"plan": True, "n_sample_users": True, "curves": True, "curve_arm": True, "experiment": {"file"}},
+    "measure": {
+        "plan": True,
+        "n_sample_users": True,
+        "curves": True,
+        "curve_arm": True,
+        "learning_curve": True,
+        "experiment": {"file"},
+    },
     "rank": {"device", "user_block"},
     "encoder": {"device", "token_budget"},
 }

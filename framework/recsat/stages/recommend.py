@@ -28,6 +28,7 @@ from recsat.stages.trial.curves import CURVE_SCHEMA, CurveArm, curves
 from recsat.stages.trial.fitting import fitted_arm
 from recsat.stages.trial.fold import Fold, test_fold, validation_fold
 from recsat.stages.trial.inputs import RunInputs, embedded_inputs
+from recsat.stages.trial.learning import LEARNING_SCHEMA, learning_curve
 from recsat.stages.trial.predictions import test_errors
 from recsat.stages.trial.request import request_of, reranker_of
 from recsat.stages.trial.rerank import PreparedRequest, with_reranker
@@ -98,7 +99,7 @@ def fixed_parameters(context: StageContext, name: str, spec: RecommenderSpec) ->
 
 def recommend(context: StageContext) -> StageCounts:
     """Writes what :func:`~recsat.stages.split_lists.write_split_lists` does for every draw of every split, lists/<split>-tuning.parquet, and
-    lists/<split>-curve.parquet where asked; lists/<split>-without-likes.parquet has the lists of those who were shown something after the cut and liked nothing,
+    lists/<split>-curve.parquet and lists/<split>-learning.parquet where asked; lists/<split>-without-likes.parquet has the lists of those who were shown something after the cut and liked nothing,
     where the log can be judged. Arms are tuned, and make choices of their own, on the first draw of a split alone.
     """
     inputs = embedded_inputs(context)
@@ -112,6 +113,7 @@ def recommend(context: StageContext) -> StageCounts:
             for name, spec in of_split.items()
         )
         + len(splits) * context.config.measure.curves
+        + sum(name in of_split for of_split in arms.values() for name in context.config.measure.learning_curve)
     )
     n_lists = 0
     with opened_retriever(context) as retriever:
@@ -249,6 +251,8 @@ class SplitTrial:
         if context.config.measure.curves:
             context.folder.write_table(f"{place}-curve.parquet", self.curves())
             context.progress.advance()
+        if context.config.measure.learning_curve:
+            context.folder.write_table(f"{place}-learning.parquet", self.learning())
 
     def curves(self) -> pl.DataFrame:
         """Those of ``measure.curve_arm``, or of the arm that leads; empty where the named arm ranks nothing on this split."""
@@ -258,6 +262,18 @@ class SplitTrial:
         return curves(
             rerankers, self.context.domain, self.split.name, self.curve_arm, self.tuning, self.judging, self.request
         )
+
+    def learning(self) -> pl.DataFrame:
+        """Learning curves of the arms of ``measure.learning_curve`` that rank on this split."""
+        tables = [pl.DataFrame(schema=LEARNING_SCHEMA)]
+        for name in self.context.config.measure.learning_curve:
+            if name in self.specs:
+                parameters = self.lists[name].parameters
+                tables.append(
+                    learning_curve(self.split.name, name, self.specs[name], parameters, self.judging, self.request)
+                )
+                self.context.progress.advance()
+        return pl.concat(tables)
 
 
 def refuse_no_candidates(split: str, plan: FilterPlan) -> None:

@@ -75,7 +75,7 @@ CONTENT = Domain(
             {"name": "warm", "protocol": "random", "test_share": 0.2},
             {"name": "cold", "protocol": "cold-items", "test_share": 0.2},
         ],
-        "arms": ["popularity", "text-raw", "text", "item-knn", "ials", "ease", "mf", "aligned", "hybrid"],
+        "arms": ["popularity", "text-user", "text-raw", "text", "item-knn", "ials", "ease", "mf", "aligned", "hybrid"],
         "measure": {"curve_arm": "hybrid"},
     },
 )

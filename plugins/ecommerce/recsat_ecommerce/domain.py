@@ -107,7 +107,18 @@ ECOMMERCE = Domain(
         # filter lists fill up with them, and on the other splits, where all purchases of a pair stay together, they could
         # never be a hit.
         "rank": {"filters": ["ecommerce.not_bought"], "n_candidates": 200},
-        "arms": ["popularity", "text-raw", "text", "item-knn", "ials", "ease", "ease-text", "aligned", "hybrid"],
+        "arms": [
+            "popularity",
+            "text-user",
+            "text-raw",
+            "text",
+            "item-knn",
+            "ials",
+            "ease",
+            "ease-text",
+            "aligned",
+            "hybrid",
+        ],
         # Among the best on the validation parts; tuning these over their whole grids took minutes more.
         "parameters": {
             "aligned": {"popularity_power": 0.0},

@@ -71,7 +71,7 @@ GAMES = Domain(
             {"name": "warm", "protocol": "random", "test_share": 0.2},
             {"name": "cold", "protocol": "cold-items", "test_share": 0.2},
         ],
-        "arms": ["popularity", "text-raw", "text", "aligned", "hybrid", "item-knn", "ease", "ials"],
+        "arms": ["popularity", "text-user", "text-raw", "text", "aligned", "hybrid", "item-knn", "ease", "ials"],
         # Not `seen`: who looked at a game without buying it may well be shown it again.
         "rank": {"filters": ["game.owned", "game.not_invited", "game.compatible"]},
     },

@@ -70,7 +70,7 @@ SOCIAL = Domain(
             {"name": "warm", "protocol": "random", "test_share": 0.2},
             {"name": "cold", "protocol": "cold-items", "test_share": 0.2},
         ],
-        "arms": ["popularity", "text-raw", "text", "aligned", "hybrid", "item-knn", "ease", "ials"],
+        "arms": ["popularity", "text-user", "text-raw", "text", "aligned", "hybrid", "item-knn", "ease", "ials"],
         "rank": {"filters": ["social.not_yet_friends", "seen"]},
     },
 )

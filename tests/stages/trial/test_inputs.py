@@ -15,7 +15,7 @@ from recsat.contract.interactions import user_batch
 from recsat.plugins import load_plugins
 from recsat.run import RunFolder, StageContext
 from recsat.stages.trial.inputs import embedded_inputs
-from recsat.stages.trial.users import describe_users, with_profiles
+from recsat.stages.trial.users import describe_users, with_profiles, with_texts
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +73,25 @@ def test_newcomers_alone_are_described_and_only_by_what_they_say() -> None:
 def test_without_words_or_an_encoder_nothing_is_embedded() -> None:
     assert profiled(pl.DataFrame({"user_id": ["u"], "about": ["hello"]})).profile_vectors is None
     assert profiled(pl.DataFrame({"user_id": ["new"], "about": ["hi"]}), encode=None).profile_vectors is None
+
+
+def lengths_of(texts: pl.Series) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    """Of each text, in every dimension."""
+    return np.repeat(texts.str.len_chars().to_numpy().astype(np.float32)[:, None], ITEMS.height, axis=1)
+
+
+def test_who_has_a_history_is_described_by_it_where_an_arm_reads_users() -> None:
+    of_run = inputs(Dataset(items=ITEMS, events=LIKES), vectors={"raw": np.eye(ITEMS.height, dtype=np.float32)})
+    batch = user_batch(LIKES, ["v", "new", "u"], of_run.catalogue)
+    assert with_texts(batch, of_run, LIKES).text_vectors is None
+    vectors = with_texts(batch, replace(of_run, encode_users=lengths_of), LIKES).text_vectors
+    assert vectors is not None
+    assert vectors[:, 0].tolist() == [len("Dates"), 0, len("Apple Cheese Bread")]
+
+
+def test_users_are_embedded_for_runs_with_an_arm_that_reads_them(context: StageContext) -> None:
+    assert embedded_inputs(context).encode_users is None
+    reading = replace(context, config=context.config.model_copy(update={"arms": ["popularity", "text-user"]}))
+    of_run = embedded_inputs(reading)
+    assert of_run.encode_users is not None
+    np.testing.assert_array_equal(of_run.encode_users(pl.Series(of_run.item_texts[:3])), of_run.vectors["raw"][:3])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from recsat.arms.linear.bilinear import Moments, solve_bilinear
@@ -16,9 +16,20 @@ KEY = "mapping"
 IDENTITY = "identity"
 
 
-def save_mapping(mapping: NDArray[np.float32], path: str | Path) -> None:
-    """Writes the d × d ``mapping`` of a fitted aligned arm, in safetensors' format."""
-    save_file({KEY: np.ascontiguousarray(mapping, dtype=np.float32)}, path)
+def save_mapping(mapping: NDArray[np.float32], path: str | Path, encoder: str = "") -> None:
+    """Writes the d × d ``mapping`` of a fitted aligned arm, in safetensors' format, with the fingerprint of its ``encoder``."""
+    save_file({KEY: np.ascontiguousarray(mapping, dtype=np.float32)}, path, {"encoder": encoder})
+
+
+def encoder_of_mapping(path: str | Path) -> str:
+    """The fingerprint that :func:`save_mapping` was given; raises ConfigError where ``path`` is no file of it."""
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            return str((file.metadata() or {})["encoder"])
+    except (OSError, SafetensorError, KeyError) as error:
+        raise ConfigError(
+            f"map {path}: it does not say its encoder ({error}). Write it with recsat map export."
+        ) from error
 
 
 def load_mapping(path: str | Path, dimension: int) -> NDArray[np.float64]:
@@ -30,7 +41,7 @@ def load_mapping(path: str | Path, dimension: int) -> NDArray[np.float64]:
         mapping = load_file(path)[KEY]
     except (OSError, SafetensorError, KeyError) as error:
         raise ConfigError(
-            f"prior {path}: no mapping can be read ({error}). Write one with recsat.arms.linear.transfer.save_mapping."
+            f"prior {path}: no mapping can be read ({error}). Write one with recsat map export."
         ) from error
     if mapping.shape != (dimension, dimension):
         raise ConfigError(

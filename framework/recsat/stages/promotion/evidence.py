@@ -120,6 +120,7 @@ def of_both(recipe: Recipe, inputs: RunInputs, split: Split) -> tuple[RunInputs,
         vectors={name: vectors[rows] for name, vectors in recipe.inputs.vectors.items()},
         item_texts=[inputs.item_texts[place] for place in places] if inputs.item_texts else (),
         encode=recipe.inputs.encode,
+        encode_users=recipe.inputs.encode_users,
         seed=recipe.inputs.seed,
     )
     return shared, replace(

@@ -19,7 +19,7 @@ from recsat.lists.make import Served
 from recsat.stages.trial.history import Withheld, known_so_far
 from recsat.stages.trial.inputs import RunInputs
 from recsat.stages.trial.rated import raters_of, with_ratings
-from recsat.stages.trial.users import with_markets, with_profiles
+from recsat.stages.trial.users import with_markets, with_profiles, with_texts
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,8 @@ def serve_known(
         protocol=protocol,
         now=moment,
     )
-    users = with_ratings(with_profiles(histories(user_ids), inputs), known, domain.rating, catalogue)
+    users = with_texts(with_profiles(histories(user_ids), inputs), inputs, liked)
+    users = with_ratings(users, known, domain.rating, catalogue)
     plan = plan_filters(
         inputs.filters if filters is None else filters,
         catalogue,

@@ -37,13 +37,18 @@ class RunInputs:
     """By item index; for rerankers and trainings that read."""
     encode: Encode | None = None
     """Texts to centred vectors in the space of ``vectors["text"]``, for users of whom nothing but their own words is known."""
+    encode_users: Encode | None = None
+    """Texts to vectors as encoded, in the space of ``vectors["raw"]``; None where no arm of the run reads users."""
     seed: int = 0
 
 
 def inputs_of(
-    context: StageContext, vectors: Mapping[str, NDArray[np.float32]], encode: Encode | None = None
+    context: StageContext,
+    vectors: Mapping[str, NDArray[np.float32]],
+    encode: Encode | None = None,
+    encode_users: Encode | None = None,
 ) -> RunInputs:
-    """Those of a run whose stage ``prepare`` has finished; ``vectors`` and ``encode`` belong to one encoder."""
+    """Those of a run whose stage ``prepare`` has finished; ``vectors`` and both ways to encode belong to one encoder."""
     config = context.config
     return RunInputs(
         dataset=context.dataset,
@@ -54,6 +59,7 @@ def inputs_of(
         vectors=vectors,
         item_texts=context.folder.read_table("data/texts.parquet")["text"].to_list(),
         encode=encode,
+        encode_users=encode_users,
         seed=config.seed,
     )
 
@@ -63,14 +69,28 @@ def embedded_inputs(context: StageContext) -> RunInputs:
     vectors = context.folder.read_arrays("vectors/items.safetensors")
     vectors |= context.folder.read_arrays("vectors/controls.safetensors")
     mean = context.folder.read_arrays("vectors/mean.safetensors")["mean"]
-    return inputs_of(context, vectors, encode_with(context, context.config.encoder, mean))
+    encoder = context.config.encoder
+    encode_users = encode_raw_with(context, encoder) if reads_users(context) else None
+    return inputs_of(context, vectors, encode_with(context, encoder, mean), encode_users)
 
 
-def encode_with(context: StageContext, settings: EncoderSettings, mean: NDArray[np.float32]) -> Encode:
-    """Texts to vectors by the encoder of ``settings``, ``mean`` subtracted; through the cache, the encoder made when it is needed."""
+def reads_users(context: StageContext) -> bool:
+    """Whether an arm of the run does."""
+    available = context.plugins.recommenders(context.domain)
+    return any(available[name].reads_users for name in context.config.arms if name in available)
+
+
+def encode_raw_with(context: StageContext, settings: EncoderSettings) -> Encode:
+    """Texts to vectors by the encoder of ``settings``, as it gives them; through the cache, the encoder made when it is needed."""
 
     def encode(texts: pl.Series) -> NDArray[np.float32]:
         encoder = context.plugins.encoder(settings.name).make(settings)
-        return subtract_mean(embed_texts(texts, encoder, context.config.cache_dir).vectors, mean)
+        return embed_texts(texts, encoder, context.config.cache_dir).vectors
 
     return encode
+
+
+def encode_with(context: StageContext, settings: EncoderSettings, mean: NDArray[np.float32]) -> Encode:
+    """The same with ``mean`` subtracted."""
+    encode_raw = encode_raw_with(context, settings)
+    return lambda texts: subtract_mean(encode_raw(texts), mean)

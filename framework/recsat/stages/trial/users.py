@@ -50,6 +50,22 @@ def with_profiles(users: UserBatch, inputs: RunInputs) -> UserBatch:
     return replace(users, profile_vectors=vectors)
 
 
+def with_texts(users: UserBatch, inputs: RunInputs, liked: pl.DataFrame) -> UserBatch:
+    """``users`` with the vectors of ``describe_user`` texts of those who have a history, by their ``liked`` events.
+
+    As they are where no arm of the run reads users. A user of whom the domain has no word keeps a row of zeros.
+    """
+    if inputs.encode_users is None:
+        return users
+    vectors = np.zeros((len(users), inputs.vectors["raw"].shape[1]), dtype=np.float32)
+    rows = users.id_series.to_frame().with_columns(row=np.arange(len(users))).filter(~pl.Series(users.is_new))
+    if len(rows):
+        texts = describe_users(inputs, liked, rows["user_id"]).filter(pl.col("text").fill_null("") != "")
+        texts = texts.join(rows, on="user_id", maintain_order="left")
+        vectors[texts["row"].to_numpy()] = inputs.encode_users(texts["text"])
+    return replace(users, text_vectors=vectors)
+
+
 @dataclass(frozen=True)
 class Texts:
     """Texts for the lists of ``users`` when the ``known`` events are all that has happened; made when first asked for."""

@@ -1,0 +1,53 @@
+"""What people build first: one text for the user, one for each item, and the cosine of what an encoder makes of the two."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsat.arms.linear.inner_products import inner_products, item_vectors
+from recsat.contract.arm import Reasons, Recommender
+from recsat.contract.interactions import TrainingData, UserBatch
+from recsat.embed.centre import centre, subtract_mean
+from recsat.errors import RunError
+
+
+class UserText(Recommender):
+    r"""Cosine of the encoded ``describe_user`` text with the encoded ``describe_item`` text.
+
+    .. math:: s_{ui} = \cos(f(\text{EncodeUser}(u)), f(\text{EncodeItem}(i)))
+
+    With ``centred`` the mean of the catalogue's vectors is subtracted from both sides first. Nothing is learnt from events; they speak
+    through the words of the history alone. Users without a history have no query, and are served by the fallback.
+
+    The arm is not saved: a model that is kept would need the encoder at every request.
+    """
+
+    def __init__(self, *, centred: bool = False) -> None:
+        self.centred = centred
+        self.vector = "text" if centred else "raw"
+
+    def fit(self, train: TrainingData) -> Self:
+        raw = item_vectors(train, "raw", "text-user")
+        self.item_vectors = raw
+        if self.centred:
+            self.item_vectors, self.mean = centre(raw)
+        return self
+
+    def query_vectors(self, users: UserBatch) -> NDArray[np.float32]:
+        vectors = users.text_vectors
+        if vectors is None:
+            raise RunError(
+                "text-user arm: the users' texts were not embedded. Set reads_users in its RecommenderSpec, and run it in a run."
+            )
+        return subtract_mean(vectors, self.mean) if self.centred else vectors
+
+    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
+        return inner_products(self.query_vectors(users), self.item_vectors, candidates)
+
+    def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
+        """The whole text speaks; no item of the history can be named without encoding the text anew without it."""
+        return Reasons(code=np.full(items.shape, "taste"), item=np.full(items.shape, -1, dtype=np.int64))
