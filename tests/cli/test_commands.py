@@ -61,6 +61,8 @@ def test_config_as_json_can_be_used_as_a_file_again(recsat: Recsat) -> None:
         (["run", "--resume", "."], "is not a run folder"),
         (["run", "--resume", ".", "-s", "seed=1"], "Error: --resume goes on by the settings in the run's folder."),
         (["demo", "--domain", "shop"], "no plugin gives a domain 'shop'"),
+        (["demo", "--domain", "ecommerce", "--sample", "shp"], "Error: --sample: domain 'ecommerce' has no sample 'shp'; it has shop."),
+        (["demo", "--domain", "game", "--sample", "shop"], "Error: --sample: domain 'game' has no sample 'shop'; it has one sample."),
     ],
 )  # fmt: skip
 def test_what_is_refused_is_a_message_and_exit_code_2(recsat: Recsat, arguments: list[str], message: str) -> None:

@@ -157,7 +157,7 @@ def test_a_list_counts_its_items_of_the_kind_that_was_shown() -> None:
 
 
 def test_an_exposure_before_the_cut_is_none() -> None:
-    assert rate(("ann", "a", -2, True), ("ann", "a", 2, False)) == 0.0
+    assert rate(("ann", "a", -2, True), ("ann", "a", 2, False), ("ann", "x", 2, True)) == 0.0
     assert rate(("ann", "a", -2, False), ("ann", "a", 2, True)) == pytest.approx(2 / 3)
     assert (
         values(CLICKS, judged(exposures=exposures(("ann", "a", -1, True)))) == {}
@@ -182,6 +182,13 @@ def test_there_is_no_click_rate_where_more_than_one_click_in_fifty_is_of_the_uns
     )
     before_the_cut = judged(exposures=exposures(*EVERYWHERE, ("zoe", "b", -2, True)))
     assert CLICKS.obstacle(before_the_cut) is None
+
+
+def test_there_is_no_click_rate_where_nothing_was_clicked() -> None:
+    case = judged(exposures=exposures(("ann", "a", 1, False), ("bob", "b", 2, False), ("ann", "a", -2, True)))
+    assert CLICKS.obstacle is not None
+    assert CLICKS.obstacle(case) == "Of the 2 exposures after the last known event none was clicked."
+    assert values(CLICKS, case) == {}
 
 
 def test_there_is_no_click_rate_without_propensities() -> None:

@@ -254,7 +254,8 @@ class Domain:
     - ``reasons``: words for why an item is shown, keyed by the arm's reason code, e.g. ``{"because": "because you liked {title}"}``.
       ``{title}`` is the history item, ``{topic}`` a topic that the listed item has in common with it (or with the liked history),
       ``{market}`` the user's market, ``{people}`` how many people the reason counts (``12 people``) and ``{days}`` over how long (``14 days``).
-    - ``demo``: settings of a run on the bundled sample, laid over the defaults by ``recsat demo``.
+    - ``demo``: settings of a run on the bundled sample, laid over the defaults by ``recsat demo``. ``samples``: the same by name for further
+      samples, which ``recsat demo --sample NAME`` runs.
     - ``item_vectors(items, config)``: ready vectors beside the text's, by name: ``{"image": (n_items, d)}``, row by row the
       items', a row of zeros where an item has none. They become named vectors of the store and of the ``multimodal`` arm.
     - ``item_pictures(items, config)``: a Series of paths to picture files, null where an item has none; the image encoder
@@ -285,6 +286,7 @@ class Domain:
     worth: Mapping[str, float] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     demo: Mapping[str, Any] = field(default_factory=dict)
+    samples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     item_vectors: Callable[[pl.DataFrame, Any], Mapping[str, NDArray[np.float32]]] | None = None
     item_pictures: Callable[[pl.DataFrame, Any], pl.Series] | None = None
 

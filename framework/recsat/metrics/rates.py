@@ -136,6 +136,8 @@ def _no_click_rate(judged: Judged) -> str | None:
     if "propensity" not in exposures.columns or exposures["propensity"].null_count():
         return "It is not known of everything shown after the cut with which probability it was (propensity)."
     clicks = exposures.filter("click")["user_id"]
+    if clicks.is_empty():
+        return f"Of the {exposures.height:,} exposures after the last known event none was clicked."
     n_unserved = int((~clicks.is_in(judged.users.implode())).sum())
     if n_unserved > MOST_UNSERVED * len(clicks):
         return (

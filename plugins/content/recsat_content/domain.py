@@ -14,7 +14,12 @@ from recsat_content.texts import LIKED, describe_item, describe_user, liked_by
 
 
 def load(config: ContentConfig) -> Dataset:
-    """The bundled sample, or the files of ``config.folder``."""
+    """The bundled sample, a simulated one, or the files of ``config.folder``."""
+    if config.layout == "simulated":
+        # Imported here: whoever brings data of their own needs no simulator.
+        from recsat_content.simulated import simulate
+
+        return simulate(config.simulated_users, config.simulated_items, config.simulated_seed).data
     folder = SAMPLE if config.folder is None else Path(config.folder)
     return read_movielens(folder) if config.layout == "movielens" else read_tables(config)
 
@@ -77,6 +82,13 @@ CONTENT = Domain(
         ],
         "arms": ["popularity", "text-raw", "text", "item-knn", "ials", "ease", "mf", "aligned", "hybrid"],
         "measure": {"curve_arm": "hybrid"},
+    },
+    samples={
+        "player": {
+            "domain_config": {"layout": "simulated"},
+            "splits": [{"name": "timeline", "protocol": "timeline"}, {"name": "cold", "protocol": "cold-items"}],
+            "arms": ["popularity", "text", "item-knn", "ease", "aligned", "hybrid"],
+        },
     },
 )
 

@@ -14,10 +14,15 @@ from recsat_ecommerce.texts import LIKED, describe_item, describe_user, liked_by
 
 
 def load(config: EcommerceConfig) -> Dataset:
-    """The layout's bundled sample, or the files of ``config.folder``."""
+    """The layout's bundled or simulated sample, or the files of ``config.folder``."""
     folder = None if config.folder is None else Path(config.folder)
     if config.layout == "open-bandit":
         return bandit.read_bandit(folder or bandit.SAMPLE, config.campaign, config.policies)
+    if config.layout == "simulated":
+        # Imported here: whoever brings data of their own needs no simulator.
+        from recsat_ecommerce.simulated import simulate
+
+        return simulate(config.simulated_users, config.simulated_items, config.simulated_seed).data
     if config.layout == "tables":
         return read_tables(config)
     return retail.read_retail(folder or retail.SAMPLE, config.timestamp_format)
@@ -113,6 +118,13 @@ ECOMMERCE = Domain(
             "ials": {"factors": 128, "regularisation": 10.0},
         },
         "measure": {"curve_arm": "hybrid"},
+    },
+    samples={
+        "shop": {
+            "domain_config": {"layout": "simulated"},
+            "splits": [{"name": "timeline", "protocol": "timeline"}, {"name": "cold", "protocol": "cold-items"}],
+            "arms": ["popularity", "text", "item-knn", "ease", "aligned", "hybrid"],
+        },
     },
 )
 
