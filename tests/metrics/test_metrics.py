@@ -22,6 +22,7 @@ from recsat.metrics import (
     event_sum,
     follow_up_rate,
     mean_value,
+    rejection_rate,
     retention,
     value_per_thousand,
 )
@@ -117,6 +118,28 @@ NAMED: Mapping[str, str] = {"name": "m", "description": "M."}
 )
 def test_values_are_those_worked_by_hand(metric: SatisfactionMetric, expected: dict[str, float]) -> None:
     assert values(metric) == pytest.approx(expected)
+
+
+REJECTION = rejection_rate(("hide", "report"), description="M.")
+
+
+def test_a_rejection_rate_is_the_share_of_the_list_that_was_rejected_and_less_is_better() -> None:
+    later = pl.concat(
+        [
+            OUTCOMES,
+            events(("ann", "a", "hide", None, 5), ("ann", "a", "report", None, 6), ("bob", "x", "hide", None, 5)),
+        ]
+    )
+    assert values(
+        REJECTION, judged(outcomes=later, hits=LISTS.join(later, on=["user_id", "item_id"]))
+    ) == pytest.approx({"ann": 1 / 3, "bob": 0.0, "eve": 0.0})
+    assert (REJECTION.better, REJECTION.dimension) == ("lower", "behaviour")
+
+
+def test_without_rejections_in_the_data_there_is_no_rejection_rate_and_one_before_the_cut_is_enough() -> None:
+    assert REJECTION.obstacle is not None
+    assert REJECTION.obstacle(judged()) == "The data have no hide or report."
+    assert REJECTION.obstacle(judged(history=pl.concat([HISTORY, events(("bob", "x", "hide", None, -2))]))) is None
 
 
 def test_the_last_day_of_retention_may_be_a_setting() -> None:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from recsat.config.settings import Control
 from recsat.config.tables import Tables
 from recsat.contract.dataset import Dataset
+from recsat.contract.interactions import rejected_pairs
 from recsat.contract.rules import PayloadType, Rule
 
 if TYPE_CHECKING:
@@ -81,6 +82,11 @@ class FilterContext:
     now: datetime
     rejections: tuple[str, ...] = ()
     """The domain's events by which users say that they do not want an item."""
+
+    def rejected(self, users: pl.Series) -> pl.DataFrame:
+        """(user_id, item_id) of what ``users`` rejected and have had no other event with since."""
+        mine = self.known.events.join(users.to_frame("user_id"), on="user_id", how="semi")
+        return rejected_pairs(mine, self.rejections)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +156,7 @@ class SatisfactionMetric:
     ``bounds`` is the range that values cannot leave (None: unbounded on that side). ``over`` ends the sentence "Mean over …"
     that the report prints of the metric: which users have a value, and on what that depends.
 
-    ``of_exposed`` metrics have a value of everybody to whom something was shown after the cut, served or not, and none in slices;
+    ``of_exposed`` metrics have a value of everybody to whom something was shown after the cut, served or not, and slices of what was shown, by ``surface`` and ``position`` of exposures, in place of those of users;
     their values are those of a rate's users, of which the mean alone keeps to ``bounds``.
     ``obstacle(judged)`` says in a sentence why tables that have what it needs cannot give it all the same, and None where they
     can; the lists of that ``judged`` are empty.

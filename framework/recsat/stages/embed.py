@@ -37,8 +37,8 @@ def embed(context: StageContext) -> StageCounts:
     )
     context.folder.write_arrays("vectors/controls.safetensors", controls)
     context.folder.write_arrays("vectors/mean.safetensors", {"mean": mean})
-    read = embedded.vectors.any(axis=1)
-    of_texts = legibility(texts.filter(read).to_list(), embedded.vectors[read], encoder)
+    read = pl.Series(embedded.vectors.any(axis=1))
+    of_texts = legibility(texts.filter(read).to_list(), embedded.vectors[read.to_numpy()], encoder)
     notes = list(of_texts.notes(context.config.encoder.name))
     context.folder.write_json(
         "vectors/encoder.json",

@@ -7,7 +7,7 @@ from pathlib import Path
 from recsat import Dataset, Domain, hookimpl
 from recsat_content.config import ContentConfig
 from recsat_content.filters import FILTERS
-from recsat_content.metrics import METRICS
+from recsat_content.metrics import METRICS, REJECTIONS
 from recsat_content.sample import SAMPLE, read_movielens
 from recsat_content.tables import ITEMS, read_tables
 from recsat_content.texts import LIKED, describe_item, describe_user, liked_by
@@ -34,7 +34,7 @@ CONTENT = Domain(
     positive=LIKED,
     positive_of=liked_by,
     events=("rating", "play", "complete", "click", "view", "skip", "hide", "report"),
-    rejections=("skip", "hide", "report"),
+    rejections=REJECTIONS,
     event_synonyms={
         "play": ("watch", "listen", "view_video", "video_start", "start", "stream", "video_play", "video started"),
         "complete": ("finish", "finished", "completed", "video_complete", "watched", "read", "video completed"),

@@ -121,4 +121,5 @@ def _played(starts: pl.DataFrame, lengths: pl.DataFrame, rng: np.random.Generato
 
 def _rows(log: pl.DataFrame, event: str, value: pl.Expr | None) -> pl.DataFrame:
     amount = pl.lit(None, dtype=pl.Float64) if value is None else value
-    return log.select("user_id", "item_id", "timestamp", event=pl.lit(event), value=amount)
+    percent = 100 * pl.col("watched") if event == "play" else pl.lit(None, dtype=pl.Float64)
+    return log.select("user_id", "item_id", "timestamp", event=pl.lit(event), value=amount, watched_percent=percent)

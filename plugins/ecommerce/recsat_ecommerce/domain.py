@@ -8,7 +8,7 @@ from recsat import Dataset, Domain, hookimpl
 from recsat_ecommerce import bandit, retail
 from recsat_ecommerce.config import EcommerceConfig
 from recsat_ecommerce.filters import FILTERS
-from recsat_ecommerce.metrics import METRICS
+from recsat_ecommerce.metrics import METRICS, REJECTIONS
 from recsat_ecommerce.tables import ITEMS, USERS, read_tables
 from recsat_ecommerce.texts import LIKED, describe_item, describe_user, liked_by
 
@@ -48,7 +48,7 @@ ECOMMERCE = Domain(
         "hide",
         "report",
     ),
-    rejections=("remove_from_cart", "hide", "report"),
+    rejections=REJECTIONS,
     event_synonyms={
         "view": ("view_item", "product_view", "product viewed", "pageview", "detail", "pv"),
         "add_to_cart": ("cart", "addtocart", "product added", "add_to_basket"),

@@ -56,6 +56,8 @@ OUTCOMES = events(
         ("ann", "p1", "play"),
         ("ann", "p1", "like"),
         ("ann", "p9", "like"),
+        ("ann", "p2", "hide"),
+        ("ann", "user:cem", "unfollow"),
         ("bob", "user:dia", "follow"),
         ("bob", "user:eli", "follow"),
         ("bob", "user:zoe", "follow"),
@@ -122,6 +124,7 @@ def compute(name: str, case: Judged) -> dict[str, float]:
         ("strangers_reached", {"ann": 0.0, "bob": 0.5}),
         # Propensities are 1/2. After the cut ann clicked cem, one of two listed people: 1; cem clicked p3, one of two listed posts: 1.
         # p9 and bob's p1 were not listed. 2 in 6 exposures is 1/3, 2 for each user: ann 1/3 + (1 - 4/3) / 2, cem 1/3 + (1 - 1/3) / 2.
+        ("rejection_rate", {"ann": 1 / 2, "bob": 0.0, "cem": 0.0}),
         ("click_through_rate", {"ann": 1 / 6, "bob": 1 / 6, "cem": 2 / 3}),
     ],
 )
