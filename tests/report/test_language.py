@@ -16,6 +16,7 @@ from jinja2.ext import babel_extract
 import recsat
 from recsat.builtin.arms import _ARMS, IN_PLACE
 from recsat.measure.measures import built_in
+from recsat.measure.slices import PLACES
 from recsat.offpolicy.diagnosis import SENTENCES
 from recsat.report.headline import answer_in_words, headlines
 from recsat.report.language import (
@@ -36,7 +37,7 @@ from recsat.result.model import Result
 PACKAGE = Path(recsat.__file__).parent
 SPEAKERS = (*sorted((PACKAGE / "report").glob("*.py")), PACKAGE / "cli" / "summary.py")
 AS_IN_PAGE = {"newstyle_gettext": "true", "silent": "false", "trim_blocks": "true", "lstrip_blocks": "true"}
-SLICES = ("all", "cold users", "warm users", "head items", "tail items", "cold items")
+SLICES = ("all", "cold users", "warm users", "head items", "tail items", "cold items", *(name for name, *_ in PLACES))
 CONTROLS_OF_RATINGS = ("global mean", "user and item biases")
 HELD_OUT_RATINGS = (
     "every rating that the split holds out",
