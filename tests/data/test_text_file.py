@@ -90,7 +90,7 @@ def test_what_is_set_is_not_looked_for(tmp_path: Path) -> None:
         (
             "item_id,title\n1,Война\n".encode("cp1251"),
             {},
-            r"not UTF-8, and which .* cp1251 \('Война'\).* Set encoding\.",
+            r"not UTF-8, and which .* cp1251 \('1,Война'\).* Set encoding to",
         ),
         (
             "item_id,title\n1,é\n".encode("latin-1"),
