@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import io
 import re
+import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -116,7 +118,7 @@ def count_separators(lines: pl.Series, separator: str) -> pl.Series:
 
 def _head(path: Path) -> bytes:
     if path.suffix == ".gz":
-        with gzip.open(path, "rb") as stream:
+        with unpacking(path), gzip.open(path, "rb") as stream:
             return stream.read(SAMPLE)
     with path.open("rb") as stream:
         return stream.read(SAMPLE)
@@ -124,7 +126,17 @@ def _head(path: Path) -> bytes:
 
 def _all(path: Path) -> bytes:
     data = path.read_bytes()
-    return gzip.decompress(data) if path.suffix == ".gz" else data
+    with unpacking(path):
+        return gzip.decompress(data) if path.suffix == ".gz" else data
+
+
+@contextmanager
+def unpacking(path: Path) -> Iterator[None]:
+    """Raises DataError where what is packed is damaged."""
+    try:
+        yield
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"{path.name}: it cannot be unpacked ({error}). Pack it anew, or fetch it again.") from error
 
 
 def _encoding(path: Path, sample: bytes, settings: TableSettings) -> str | None:
