@@ -159,6 +159,7 @@ def test_a_title_above_the_header_and_a_packed_file_are_named(place: Path) -> No
 
 def test_days_that_may_be_months_are_said_and_not_guessed(place: Path) -> None:
     folder = library(place, day="{:02}/05/2024")
+    assert date_formats(_foreign_table(folder / "loans.tsv"), "Loan date") == ["%d/%m/%Y"]
     text = (folder / "loans.tsv").read_text(encoding="utf-8-sig")
     lines = [line for line in text.splitlines() if not any(f"{day:02}/05" in line for day in range(13, 32))]
     (folder / "loans.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
