@@ -17,6 +17,7 @@ import recsat
 from recsat import Dataset, RunConfig, RunResult
 from recsat.api.runs import fit, run, run_config
 from recsat.plugins import load_plugins
+from recsat.run import RunFolder
 from recsat.run.execute import execute
 from recsat.stages import PIPELINE, PREPARE
 
@@ -101,6 +102,23 @@ def test_a_run_of_frames_is_the_run_of_the_same_files(result: RunResult, tmp_pat
     files = RunResult.load(execute(RunConfig.model_validate(tree), load_plugins(), stages=PIPELINE))
     assert files.result.data_fingerprint == result.result.data_fingerprint
     assert files.result.arms == result.result.arms
+
+
+def test_items_without_a_text_are_listed_beside_those_that_have_one(tmp_path: Path) -> None:
+    """From files: eight books without a title and a genre. Arms that read leave them for last; what others liked does not."""
+    without_text = pl.col("item_id").is_in([f"b{i}" for i in range(8)])
+    blank = [pl.when(~without_text).then(pl.col(name)).alias(name) for name in ("title", "genres")]
+    items_frame().with_columns(blank).write_csv(tmp_path / "items.csv")
+    events_frame().write_csv(tmp_path / "events.csv")
+    data = recsat.load("content", folder=tmp_path)
+    settings = {"measure": {"n_bootstrap": 100, "controls": [], "curves": False}, "data": {"min_item_events": 2}}
+    result = run(data, arms=["ease", "text"], splits="random", home=tmp_path, settings=settings)
+    assert any(note.startswith("items: 8 of 24 have no text") for note in result.result.data.notes)
+    assert result.lists("ease").to_polars().filter(without_text).height > 0
+    vectors = RunFolder(result.folder).read_arrays("vectors/items.safetensors")
+    items = RunFolder(result.folder).read_table("data/items.parquet")
+    for name in ("raw", "text"):
+        assert (~vectors[name].any(axis=1)).tolist() == items.select(without_text).to_series().to_list()
 
 
 def test_a_run_of_frames_goes_on_from_its_folder_alone(readers: Dataset, tmp_path: Path) -> None:

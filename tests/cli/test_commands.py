@@ -61,6 +61,8 @@ def test_config_as_json_can_be_used_as_a_file_again(recsat: Recsat) -> None:
         (["run", "--resume", "."], "is not a run folder"),
         (["run", "--resume", ".", "-s", "seed=1"], "Error: --resume goes on by the settings in the run's folder."),
         (["demo", "--domain", "shop"], "no plugin gives a domain 'shop'"),
+        (["demo", "--domain", "ecommerce", "--sample", "shp"], "Error: --sample: domain 'ecommerce' has no sample 'shp'; it has shop."),
+        (["demo", "--domain", "game", "--sample", "shop"], "Error: --sample: domain 'game' has no sample 'shop'; it has one sample."),
     ],
 )  # fmt: skip
 def test_what_is_refused_is_a_message_and_exit_code_2(recsat: Recsat, arguments: list[str], message: str) -> None:
@@ -180,3 +182,20 @@ def test_the_page_of_commands_has_every_command() -> None:
     known = set(named(app)) | {f"{group} {name}" for group, of_group in groups.items() for name in named(of_group)}
     listed = [words.split() for words in re.findall(r"`recsat ([^`]+)`", page) if not words.startswith(("<", "-"))]
     assert {f"{first} {rest[0]}" if first in groups else first for first, *rest in listed} == known
+
+
+@pytest.mark.slow
+def test_a_further_sample_of_a_domain_runs_and_answers_with_behaviour_and_business_value(recsat: Recsat) -> None:
+    sizes = ("domain_config.simulated_users=80", "domain_config.simulated_items=60", "domain_config.simulated_seed=1")
+    quick = (
+        "arms=[popularity, ease]",
+        "parameters={ease: {l2: 10.0}}",
+        "splits=[{name: timeline, protocol: timeline}]",
+    )
+    few = ("measure.n_bootstrap=100", "measure.curves=false", "rank.k=5")
+    settings = [part for setting in (*sizes, *quick, *few) for part in ("-s", setting)]
+    done = recsat("demo", "--domain", "ecommerce", "--sample", "shop", *settings, RECSAT_HOME=".")
+    assert done.exit_code == 0, done.stderr
+    assert "Simulated data, which say nothing about people" in done.stdout
+    assert "Click through rate" in done.stdout
+    assert "Revenue per user" in done.stdout

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from recsat.cli.app import app
 from recsat.config.files import read_yaml
+from recsat.scaffold.foreign_files import _foreign_table, date_formats
 
 QUICK = ["arms=[popularity, ease, text]", "measure.n_bootstrap=100", "measure.curves=false", "measure.controls=[]", "rank.k=5", "parameters={ease: {l2: 10.0}}"]  # fmt: skip
 
@@ -121,6 +122,48 @@ def test_settings_are_not_written_over(place: Path) -> None:
     (place / "d").mkdir()
     done = CliRunner().invoke(app, ["init", "d"])
     assert (done.exit_code, (place / "recsat.yaml").read_text(encoding="utf-8")) == (2, "mine")
+
+
+def library(place: Path, *first_lines: str, day: str = "{:02}.11.2024") -> Path:
+    folder = place / "library"
+    folder.mkdir(exist_ok=True)
+    books = [{"Barcode": f"978{i:07}", "Title": f"Book {i}", "Subject": "Novel"} for i in range(12)]
+    (folder / "catalogue.json").write_text(json.dumps(books), encoding="utf-8")
+    loans = [f"R{i % 5}\t978{i % 12:07}\t{day.format(1 + i % 24)}" for i in range(48)]
+    lines = [*first_lines, "Reader No\tBarcode\tLoan date", *loans]
+    (folder / "loans.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8-sig")
+    return folder
+
+
+def test_loans_of_a_library_with_dates_of_its_country_are_read(place: Path) -> None:
+    library(place)
+    done = CliRunner().invoke(app, ["init", "library"])
+    output, settings = done.output, read_yaml((place / "recsat.yaml").read_text(encoding="utf-8"))
+    assert "dates are written as %d.%m.%Y" in output
+    events = settings["domain_config"]["tables"]["events"]
+    assert events["time_format"] == "%d.%m.%Y"
+    assert events["columns"] == {"user_id": "Reader No", "item_id": "Barcode", "timestamp": "Loan date"}
+    assert "2024-11-24" in output or "2024-11-01" in output
+
+
+def test_a_title_above_the_header_and_a_packed_file_are_named(place: Path) -> None:
+    folder = library(place, "Loans of the town's library\t\t")
+    (folder / "older.zip").write_bytes(b"PK")
+    done = CliRunner().invoke(app, ["init", str(folder)])
+    message = " ".join(done.output.split())
+    assert done.exit_code == 2
+    assert 'loans.tsv: its first line has one word, "Loans of the town\'s library", for 3 columns' in message
+    assert "older.zip: it is packed; unpack it" in message
+    assert ".." not in message.replace("../", "")
+
+
+def test_days_that_may_be_months_are_said_and_not_guessed(place: Path) -> None:
+    folder = library(place, day="{:02}/05/2024")
+    assert date_formats(_foreign_table(folder / "loans.tsv"), "Loan date") == ["%d/%m/%Y"]
+    text = (folder / "loans.tsv").read_text(encoding="utf-8-sig")
+    lines = [line for line in text.splitlines() if not any(f"{day:02}/05" in line for day in range(13, 32))]
+    (folder / "loans.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert date_formats(_foreign_table(folder / "loans.tsv"), "Loan date") == ["%d/%m/%Y", "%m/%d/%Y"]
 
 
 def test_a_folder_without_users_and_items_says_what_it_has(place: Path) -> None:

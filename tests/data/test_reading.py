@@ -217,7 +217,7 @@ def test_a_misspelt_column_that_need_not_be_there_is_a_warning(
         (
             "e.csv",
             "user_id,item_id\nа,б\n".encode("cp1251"),
-            r"e\.csv: it is not UTF-8, and which .* cp1251 .* Set encoding\.",
+            r"e\.csv: it is not UTF-8, and which .* cp1251 .* Set encoding to",
         ),
         (
             "e.csv",
@@ -299,3 +299,14 @@ def test_a_folder_of_parts_need_not_end_in_parquet(tmp_path: Path) -> None:
     pl.DataFrame({"id": ["a"]}).write_parquet(tmp_path / "events" / "part-0.parquet")
     (tmp_path / "events" / "_SUCCESS").touch()
     assert read_table(tmp_path / "events", {"id": Column()})[0]["id"].to_list() == ["a"]
+
+
+def test_a_column_that_is_called_as_recsat_counts_rows_is_left_out_and_refused_where_it_is_to_be_read(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path / "items.csv", "_row,item_id\n7,a\n8,b\n")
+    table, faults = read_table((tmp_path, "items"), {"item_id": Column()})
+    assert table.select("item_id", "_row").rows() == [("a", 2), ("b", 3)]
+    assert faults.is_empty()
+    with pytest.raises(DataError, match=r"items\.csv: a column that is read is called '_row'.* Rename it\."):
+        read_table((tmp_path, "items"), {"item_id": Column(source="_row")})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,7 @@ def test_what_is_set_is_not_looked_for(tmp_path: Path) -> None:
         (
             "item_id,title\n1,Война\n".encode("cp1251"),
             {},
-            r"not UTF-8, and which .* cp1251 \('Война'\).* Set encoding\.",
+            r"not UTF-8, and which .* cp1251 \('1,Война'\).* Set encoding to",
         ),
         (
             "item_id,title\n1,é\n".encode("latin-1"),
@@ -111,6 +112,14 @@ def test_what_cannot_be_known_is_refused_in_one_line(
 ) -> None:
     with pytest.raises(DataError, match=message) as error:
         read(tmp_path / "items.csv", content, **settings)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("damage", [lambda packed: packed[:40], lambda packed: packed[:30] + b"\xff" * 9 + packed[39:]])
+def test_a_damaged_packed_file_is_named(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    text = "item_id,title\n" + "".join(f"{i},Name {i * i}\n" for i in range(200))
+    with pytest.raises(DataError, match=r"^items\.csv\.gz: it cannot be (unpacked|read)") as error:
+        read(tmp_path / "items.csv.gz", damage(gzip.compress(text.encode())))
     assert "\n" not in str(error.value)
 
 

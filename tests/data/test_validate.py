@@ -109,13 +109,6 @@ def test_good_tables_come_out_as_they_went_in_without_their_origin(tmp_path: Pat
             id="an event for an unknown item",
         ),
         pytest.param(
-            {"items": ITEMS + "d,film,,\n"},
-            "items.csv, row 5: item_id 'd' has no text: describe_item gave an empty one. Give it a title, or take the row out.",
-            3,
-            3,
-            id="an item without text",
-        ),
-        pytest.param(
             {"events": EVENTS + ",a,view,,2024-01-03\n"},
             "events.csv, row 5: user_id is empty. Fill it in, or take the row out.",
             3,
@@ -150,7 +143,7 @@ def test_nothing_left_after_setting_aside_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_event_on_an_item_that_was_set_aside_goes_with_it(tmp_path: Path) -> None:
-    good = set_aside(loaded(tmp_path, items=ITEMS.replace("Beta", "")))
+    good = set_aside(loaded(tmp_path, items=ITEMS.replace("b,film", "b,")))
     assert good.items["item_id"].to_list() == ["a", "c"]
     assert good.events["item_id"].to_list() == ["a", "c"]
     assert good.quarantine.select("file", "row").rows() == [("items.csv", 3), ("events.csv", 3)]
@@ -289,13 +282,22 @@ def test_one_file_may_be_the_source_of_two_tables() -> None:
     assert (good.items.height, good.events.height) == (1, 1)
 
 
-def test_a_text_of_blanks_alone_is_none() -> None:
-    one_more = DATA.items.with_columns(item_id=pl.lit("b"), title=pl.lit("B"))
-    data = replace(DATA, items=pl.concat([DATA.items.with_columns(title=pl.lit(" ")), one_more]))
-    with pytest.raises(DataError, match=r"items, row 1: item_id 'a' has no text"):
-        validate(data, "raise", describe_item=titles)
-    good = validate(DATA, "raise", describe_item=lambda items: items["item_id"])
-    assert good.items.equals(DATA.items.select(good.items.columns))
+def test_items_without_a_text_stay_and_are_counted_with_examples() -> None:
+    titled = DATA.items.with_columns(title=pl.lit("A"))
+    rows = [titled.with_columns(item_id=pl.lit(name), title=pl.lit(" ")) for name in "bcde"]
+    data = replace(DATA, items=pl.concat([titled, *rows]))
+    good = validate(data, "raise", describe_item=titles)
+    assert good.items.height == 5
+    assert good.quarantine.is_empty()
+    assert good.notes[-1] == (
+        "items: 4 of 5 have no text, and arms that read have nothing to go by there ('b', 'c', 'd', …)"
+    )
+    assert validate(replace(data, items=titled), "raise", describe_item=titles).notes == ()
+
+
+def test_a_missing_text_counts_as_an_empty_one() -> None:
+    nothing = validate(DATA, "raise", describe_item=lambda items: pl.Series([None] * items.height, dtype=pl.String))
+    assert nothing.notes == ("items: none has a text, so arms that read are left out",)
 
 
 def test_texts_of_another_number_are_the_plugins_fault() -> None:

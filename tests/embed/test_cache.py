@@ -18,8 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsat.embed.cache import embed_texts
+from recsat.embed.cache import embed_items, embed_texts
 from recsat.embed.cached_vectors import encoder_folder, read_vectors, text_keys, write_vectors
+from recsat.embed.centre import centre
 from recsat.errors import DataError, EncoderError
 
 SCRIPT = Path(__file__).with_name("hashing.py")
@@ -288,6 +289,24 @@ def test_an_encoder_that_breaks_its_contract_does_not_reach_the_cache(tmp_path: 
 def test_a_missing_text_is_an_error_that_names_its_row(tmp_path: Path, hashing: ModuleType) -> None:
     with pytest.raises(DataError, match=r"row 2: null\. 1 of 3 texts"):
         embed_texts(pl.Series(["a", "b", None]), hashing.HashEncoder(), tmp_path)
+
+
+def test_an_item_without_a_text_has_a_row_of_zeros_that_the_mean_leaves_out(
+    tmp_path: Path, hashing: ModuleType
+) -> None:
+    texts = pl.Series(["a", "", "b", "  ", "a"])
+    encoder = hashing.HashEncoder()
+    result = embed_items(texts, encoder, tmp_path)
+    assert result.vectors.any(axis=1).tolist() == [True, False, True, False, True]
+    assert (result.n_new, encoder.seen) == (2, ["a", "b"])
+    np.testing.assert_array_equal(result.vectors[[0, 2, 4]], embed_texts(["a", "b", "a"], encoder, tmp_path).vectors)
+    _, mean = centre(result.vectors)
+    np.testing.assert_allclose(mean, result.vectors[[0, 2, 4]].mean(axis=0), atol=1e-6)
+
+
+def test_a_catalogue_without_texts_has_one_vector_throughout(tmp_path: Path, hashing: ModuleType) -> None:
+    vectors = embed_items(pl.Series(["", " "]), hashing.HashEncoder(), tmp_path).vectors
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
 
 
 def test_no_texts_give_no_vectors(tmp_path: Path, hashing: ModuleType) -> None:

@@ -16,7 +16,7 @@ from recsat.measure.evaluate import PER_USER_SCHEMA, Draw, EvaluatedSplit, evalu
 from recsat.measure.evidence import Evidence
 from recsat.measure.list_measures import popularity_lift, serendipity, topic_divergence, topic_hellinger
 from recsat.metrics import click_through_rate
-from recsat.result.model import ArmResult
+from recsat.result.model import ArmResult, Measure
 
 K = 5
 SETTINGS = MeasureSettings(baseline="chance", n_bootstrap=300)
@@ -421,6 +421,29 @@ def test_a_click_rate_is_over_all_who_were_shown_something_and_has_no_slices(
     plain = evaluate_split(lists, world, metrics={"m.stars": METRICS["content.stars"]}, settings=SETTINGS, k=K, seed=7)
     for name, measure in find(plain, "strong").measures.items():
         assert find(evaluated, "strong").measures[name] == measure
+
+
+def test_a_click_rate_is_sliced_by_where_things_were_shown(world: Evidence, lists: dict[str, pl.DataFrame]) -> None:
+    exposures = shown_to_everybody(world, n_without=0)
+    n = pl.int_range(pl.len())
+    surface = pl.when(n % 3 == 0).then(pl.lit("home")).otherwise(pl.lit("mail"))
+    exposures = exposures.with_columns(surface=surface, position=(n % 2) + 1)
+    items = world.items.with_columns(kind=pl.lit("item"))
+    metrics = {"m.clicks": click_through_rate(description="M.")}
+
+    def rates(log: pl.DataFrame) -> dict[str, Measure]:
+        logged = replace(world, exposures=log, items=items)
+        evaluated = evaluate_split(lists, logged, metrics=metrics, settings=SETTINGS, k=K, seed=7)
+        of_arm = [result for result in evaluated.arms if result.name == "strong"]
+        return {one.slice: one.measures["m.clicks"] for one in of_arm if "m.clicks" in one.measures}
+
+    by_slice = rates(exposures)
+    assert set(by_slice) == {"all", "surface home", "surface mail", "position 1", "positions 2 to 3"}
+    for name, part in {"surface home": pl.col("surface") == "home", "position 1": pl.col("position") == 1}.items():
+        assert by_slice[name].mean == pytest.approx(rates(exposures.filter(part))["all"].mean)
+    unclicked = exposures.with_columns(click=pl.col("click") & (pl.col("surface") != "home"))
+    assert "surface home" not in rates(unclicked)  # no click, no rate
+    assert set(rates(exposures.with_columns(surface=pl.lit("home"), position=1))) == {"all"}
 
 
 def test_a_click_rate_of_the_served_alone_is_not_measured_and_says_why(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from recsat.measure.slices import item_slices, user_slices
+from recsat.measure.slices import exposure_slices, item_slices, user_slices
 
 
 def likes_of(**counts: int) -> pl.DataFrame:
@@ -48,3 +48,14 @@ def test_users_are_cold_up_to_five_likes_and_a_repeated_like_counts_once() -> No
         "cold users": ["five", "new"],
         "warm users": ["six"],
     }
+
+
+def test_exposures_are_cut_by_their_most_used_surfaces_and_by_place() -> None:
+    surfaces = [f"s{i}" for i in range(10) for _ in range(10 - i)] + [None]
+    log = pl.DataFrame({"surface": surfaces, "position": [1 + i % 6 for i in range(len(surfaces))]})
+    parts = exposure_slices(log)
+    assert [name for name in parts if name.startswith("surface")] == [f"surface s{i}" for i in range(8)]
+    assert parts["surface s3"].height == 7
+    places = {name: set(part["position"]) for name, part in parts.items() if name.startswith("position")}
+    assert places == {"position 1": {1}, "positions 2 to 3": {2, 3}, "positions from 4": {4, 5, 6}}
+    assert exposure_slices(log.select("surface").head(10)) == {}, "one surface alone is everything"

@@ -22,6 +22,7 @@ from recsat.metrics import (
     event_sum,
     follow_up_rate,
     mean_value,
+    rejection_rate,
     retention,
     value_per_thousand,
 )
@@ -119,6 +120,28 @@ def test_values_are_those_worked_by_hand(metric: SatisfactionMetric, expected: d
     assert values(metric) == pytest.approx(expected)
 
 
+REJECTION = rejection_rate(("hide", "report"), description="M.")
+
+
+def test_a_rejection_rate_is_the_share_of_the_list_that_was_rejected_and_less_is_better() -> None:
+    later = pl.concat(
+        [
+            OUTCOMES,
+            events(("ann", "a", "hide", None, 5), ("ann", "a", "report", None, 6), ("bob", "x", "hide", None, 5)),
+        ]
+    )
+    assert values(
+        REJECTION, judged(outcomes=later, hits=LISTS.join(later, on=["user_id", "item_id"]))
+    ) == pytest.approx({"ann": 1 / 3, "bob": 0.0, "eve": 0.0})
+    assert (REJECTION.better, REJECTION.dimension) == ("lower", "behaviour")
+
+
+def test_without_rejections_in_the_data_there_is_no_rejection_rate_and_one_before_the_cut_is_enough() -> None:
+    assert REJECTION.obstacle is not None
+    assert REJECTION.obstacle(judged()) == "The data have no hide or report."
+    assert REJECTION.obstacle(judged(history=pl.concat([HISTORY, events(("bob", "x", "hide", None, -2))]))) is None
+
+
 def test_the_last_day_of_retention_may_be_a_setting() -> None:
     metric = retention(1, lambda config: 1 if config is None else config.days, **NAMED)
     assert values(metric) == values(retention(1, 1, **NAMED))
@@ -157,7 +180,7 @@ def test_a_list_counts_its_items_of_the_kind_that_was_shown() -> None:
 
 
 def test_an_exposure_before_the_cut_is_none() -> None:
-    assert rate(("ann", "a", -2, True), ("ann", "a", 2, False)) == 0.0
+    assert rate(("ann", "a", -2, True), ("ann", "a", 2, False), ("ann", "x", 2, True)) == 0.0
     assert rate(("ann", "a", -2, False), ("ann", "a", 2, True)) == pytest.approx(2 / 3)
     assert (
         values(CLICKS, judged(exposures=exposures(("ann", "a", -1, True)))) == {}
@@ -182,6 +205,13 @@ def test_there_is_no_click_rate_where_more_than_one_click_in_fifty_is_of_the_uns
     )
     before_the_cut = judged(exposures=exposures(*EVERYWHERE, ("zoe", "b", -2, True)))
     assert CLICKS.obstacle(before_the_cut) is None
+
+
+def test_there_is_no_click_rate_where_nothing_was_clicked() -> None:
+    case = judged(exposures=exposures(("ann", "a", 1, False), ("bob", "b", 2, False), ("ann", "a", -2, True)))
+    assert CLICKS.obstacle is not None
+    assert CLICKS.obstacle(case) == "Of the 2 exposures after the last known event none was clicked."
+    assert values(CLICKS, case) == {}
 
 
 def test_there_is_no_click_rate_without_propensities() -> None:

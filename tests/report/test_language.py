@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
+from typing import get_args
 
+import polars as pl
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_file
@@ -15,12 +18,17 @@ from jinja2.ext import babel_extract
 
 import recsat
 from recsat.builtin.arms import _ARMS, IN_PLACE
+from recsat.config.settings import SplitSettings
+from recsat.data.split import _describe
 from recsat.measure.behaviour import HABITS
-from recsat.measure.measures import built_in
+from recsat.measure.measures import built_in, of_metrics
+from recsat.measure.slices import PLACES
 from recsat.offpolicy.diagnosis import SENTENCES
+from recsat.plugins import load_plugins
 from recsat.report.headline import answer_in_words, headlines
 from recsat.report.language import (
     LANGUAGES,
+    VARIABLE,
     catalogue,
     enumerated,
     gettext,
@@ -37,7 +45,7 @@ from recsat.result.model import Result
 PACKAGE = Path(recsat.__file__).parent
 SPEAKERS = (*sorted((PACKAGE / "report").glob("*.py")), PACKAGE / "cli" / "summary.py")
 AS_IN_PAGE = {"newstyle_gettext": "true", "silent": "false", "trim_blocks": "true", "lstrip_blocks": "true"}
-SLICES = ("all", "cold users", "warm users", "head items", "tail items", "cold items")
+SLICES = ("all", "cold users", "warm users", "head items", "tail items", "cold items", *(name for name, *_ in PLACES))
 HABIT_SLICES = tuple(name for ends in HABITS.values() for name in ends)
 CONTROLS_OF_RATINGS = ("global mean", "user and item biases")
 HELD_OUT_RATINGS = (
@@ -68,11 +76,33 @@ def messages_of_code() -> dict[str, str]:
 
 def messages_of_results() -> dict[str, str]:
     """What a result holds in English of recsat's own: names and descriptions of measures, arms and slices."""
-    texts = [*SLICES, *HABIT_SLICES, *LACKS, *CONTROLS_OF_RATINGS, *HELD_OUT_RATINGS, *SENTENCES.values()]
+    texts = [
+        "The data have no # events.",
+        "The data have no ratings: nobody said how much an item was liked.",
+        *SLICES,
+        *HABIT_SLICES,
+        *LACKS,
+        *CONTROLS_OF_RATINGS,
+        *HELD_OUT_RATINGS,
+        *SENTENCES.values(),
+    ]
     for info in built_in(10):
         texts += [info.label.partition("@")[0], info.description, info.estimand, info.unit]
     texts += [spec.description for spec in _ARMS] + [f"{words}." for words in IN_PLACE.values()]
-    return {text: "result.json" for text in texts if text}
+    events = pl.DataFrame({"timestamp": [datetime(2024, 7, 27, tzinfo=UTC)]})
+    for protocol in get_args(SplitSettings.model_fields["protocol"].annotation):
+        for repeats in (1, 5) if protocol not in ("timeline", "last-n") else (None,):
+            settings = SplitSettings(name="s", protocol=protocol, repeats=repeats)
+            texts.append(VARIABLE.sub("#", _describe(settings, events)))
+    plugins = load_plugins(["content", "ecommerce"])
+    of_plugins = [
+        text
+        for domain in ("content", "ecommerce")
+        for info in of_metrics(plugins.metrics(plugins.domain(domain)))
+        for text in (info.label, info.description, info.estimand, info.unit)
+        if text != "%"
+    ]
+    return {text: "a plugin" for text in of_plugins if text} | {text: "result.json" for text in texts if text}
 
 
 def messages() -> dict[str, str]:
@@ -225,6 +255,18 @@ def test_the_catalogue_stands_as_bringing_it_up_to_date_writes_it(language: str,
     write_catalogue(up_to_date(language), tmp_path / "fresh.po")
     source = files("recsat.report").joinpath(f"locale/{language}.po")
     assert (tmp_path / "fresh.po").read_bytes() == source.read_bytes()
+
+
+def test_a_sentence_of_the_result_keeps_its_numbers_and_names() -> None:
+    with in_language("zh"):
+        assert (
+            in_catalogue(
+                "The last 20 % of liked events in time, from 2024-07-27 on, are held out; 10 % of the rest for tuning."
+            )
+            == "按时间最后 20 % 的喜欢事件（从 2024-07-27 起）被留出；其余的 10 % 用于调参。"
+        )
+        assert in_catalogue("The data have no 'rating' events.") == "数据中没有 'rating' 事件。"
+        assert in_catalogue("Nobody knows 3 of these.") == "Nobody knows 3 of these."
 
 
 if __name__ == "__main__":

@@ -6,10 +6,19 @@ from collections.abc import Callable
 
 import pytest
 
+from recsat.report.language import in_language
 from recsat.report.markdown import render_markdown
 from recsat.report.page import render_page
 from recsat.report.plot import accuracy_diversity_plot
-from recsat.report.tables import all_lines, draws_in_words, interval_in_words, main_table, slice_table, split_tables
+from recsat.report.tables import (
+    all_lines,
+    draws_in_words,
+    interval_in_words,
+    main_table,
+    slice_label,
+    slice_table,
+    split_tables,
+)
 from recsat.result.model import ArmResult, Difference, Measure, Result
 
 NO_SPREAD = "no spread: nothing can be said"
@@ -165,3 +174,22 @@ def test_every_split_is_held_against_the_baseline_of_its_own(result: Result) -> 
     assert "different from ease" in render_markdown(of_time)
     assert "different from popularity" in render_markdown(of_time)
     assert result.baselines == ["popularity"]
+
+
+def test_rates_by_surface_and_place_stand_among_the_measures_by_slice_and_not_in_the_table_of_the_lead(
+    result: Result,
+) -> None:
+    arm = next(arm for arm in result.arms if arm.slice == "all" and arm.split == "random")
+    rate = Measure(mean=0.25, low=0.2, high=0.3, n_users=90)
+    parts = ["surface <b>home</b>", "position 1"]
+    further = [
+        arm.model_copy(update={"slice": part, "measures": {"m.clicks": rate}, "differences": {}}) for part in parts
+    ]
+    info = result.measures[0].model_copy(update={"name": "m.clicks", "dimension": "behaviour", "label": "Clicks"})
+    changed = result.model_copy(update={"arms": [*result.arms, *further], "measures": [*result.measures, info]})
+    assert slice_table(changed, "random") == slice_table(result, "random")
+    html = render_page(changed)
+    assert "surface &lt;b&gt;home&lt;/b&gt;" in html
+    assert "<b>home" not in html
+    with in_language("zh"):
+        assert [slice_label(part) for part in parts] == ["展示位 <b>home</b>", "第 1 位"]

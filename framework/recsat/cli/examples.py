@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from typing import Final
 
 EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
-    "demo": ("recsat demo", "recsat demo --domain ecommerce --set rank.k=20"),
+    "demo": (
+        "recsat demo",
+        "recsat demo --domain ecommerce --sample shop",
+        "recsat demo --domain ecommerce --set rank.k=20",
+    ),
     "run": (
         "recsat run -c run.yaml",
         "recsat run --set domain_config.folder=my-data --set domain_config.layout=tables --set 'arms=[ease, text]'",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +18,7 @@ from recsat.errors import ConfigError
 if TYPE_CHECKING:
     from recsat.config.settings import RunConfig
     from recsat.config.sources import LoadedConfig
+    from recsat.contract.domain import Domain
     from recsat.plugins import Plugins
 
 
@@ -24,6 +26,12 @@ def demo(
     domain: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="A domain plugin; recsat plugins lists them.", show_default="as set"),
+    ] = None,
+    sample: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="A further sample of the domain, such as shop of ecommerce.", show_default="the first"
+        ),
     ] = None,
     overrides: Overrides = None,
 ) -> None:
@@ -34,7 +42,18 @@ def demo(
     sets = [*(overrides or ()), *([f"domain={domain}"] if domain else [])]
     plugins = load_plugins()
     name = load_config(None, os.environ, sets).config.domain
-    _run(load_config(None, os.environ, sets, base=plugins.domain(name).demo), plugins, is_demo=True)
+    _run(load_config(None, os.environ, sets, base=_demo_settings(plugins.domain(name), sample)), plugins, is_demo=True)
+
+
+def _demo_settings(domain: Domain, sample: str | None) -> Mapping[str, Any]:
+    if sample is None:
+        return domain.demo
+    if sample not in domain.samples:
+        there = f"it has {', '.join(domain.samples)}" if domain.samples else "it has one sample"
+        raise ConfigError(
+            f"--sample: domain {domain.name!r} has no sample {sample!r}; {there}. Name one of these, or leave --sample out."
+        )
+    return domain.samples[sample]
 
 
 def run(

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from recsat.config.settings import Control
 from recsat.config.tables import Tables
 from recsat.contract.dataset import Dataset
+from recsat.contract.interactions import rejected_pairs
 from recsat.contract.rules import PayloadType, Rule
 
 if TYPE_CHECKING:
@@ -81,6 +82,11 @@ class FilterContext:
     now: datetime
     rejections: tuple[str, ...] = ()
     """The domain's events by which users say that they do not want an item."""
+
+    def rejected(self, users: pl.Series) -> pl.DataFrame:
+        """(user_id, item_id) of what ``users`` rejected and have had no other event with since."""
+        mine = self.known.events.join(users.to_frame("user_id"), on="user_id", how="semi")
+        return rejected_pairs(mine, self.rejections)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +156,7 @@ class SatisfactionMetric:
     ``bounds`` is the range that values cannot leave (None: unbounded on that side). ``over`` ends the sentence "Mean over …"
     that the report prints of the metric: which users have a value, and on what that depends.
 
-    ``of_exposed`` metrics have a value of everybody to whom something was shown after the cut, served or not, and none in slices;
+    ``of_exposed`` metrics have a value of everybody to whom something was shown after the cut, served or not, and slices of what was shown, by ``surface`` and ``position`` of exposures, in place of those of users;
     their values are those of a rate's users, of which the mean alone keeps to ``bounds``.
     ``obstacle(judged)`` says in a sentence why tables that have what it needs cannot give it all the same, and None where they
     can; the lists of that ``judged`` are empty.
@@ -257,7 +263,8 @@ class Domain:
     - ``reasons``: words for why an item is shown, keyed by the arm's reason code, e.g. ``{"because": "because you liked {title}"}``.
       ``{title}`` is the history item, ``{topic}`` a topic that the listed item has in common with it (or with the liked history),
       ``{market}`` the user's market, ``{people}`` how many people the reason counts (``12 people``) and ``{days}`` over how long (``14 days``).
-    - ``demo``: settings of a run on the bundled sample, laid over the defaults by ``recsat demo``.
+    - ``demo``: settings of a run on the bundled sample, laid over the defaults by ``recsat demo``. ``samples``: the same by name for further
+      samples, which ``recsat demo --sample NAME`` runs.
     - ``item_vectors(items, config)``: ready vectors beside the text's, by name: ``{"image": (n_items, d)}``, row by row the
       items', a row of zeros where an item has none. They become named vectors of the store and of the ``multimodal`` arm.
     - ``item_pictures(items, config)``: a Series of paths to picture files, null where an item has none; the image encoder
@@ -288,6 +295,7 @@ class Domain:
     worth: Mapping[str, float] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     demo: Mapping[str, Any] = field(default_factory=dict)
+    samples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     item_vectors: Callable[[pl.DataFrame, Any], Mapping[str, NDArray[np.float32]]] | None = None
     item_pictures: Callable[[pl.DataFrame, Any], pl.Series] | None = None
 

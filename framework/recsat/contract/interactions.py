@@ -69,6 +69,9 @@ class UserBatch:
     """(n_users, n_items) float64, what each user rated, liked or not; a rating of 0 is stored. None where the domain names no ratings."""
     now: float | None = None
     """The moment at which lists are made, seconds since 1970; None as in :class:`TrainingData`."""
+    rejections: csr_array | None = None
+    """(n_users, n_items) float32, 1 where the user rejected the item and has had no other event with it since; None where the domain names no
+    rejections. An item may be liked and rejected: what counts of both is the arm's to say."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -101,6 +104,7 @@ class UserBatch:
             markets=None if self.markets is None else self.markets[rows],
             ratings=None if self.ratings is None else self.ratings[rows],
             now=self.now,
+            rejections=None if self.rejections is None else self.rejections[rows],
         )
 
 
@@ -133,6 +137,19 @@ class TrainingData:
     def warm(self) -> NDArray[np.bool_]:
         """Items with at least one training event."""
         return self.popularity > 0
+
+
+def rejected_pairs(events: pl.DataFrame, rejections: Sequence[str]) -> pl.DataFrame:
+    """(user_id, item_id) of what users rejected by one of the events ``rejections`` and have had no other event with since."""
+    is_rejection, when = pl.col("event").is_in(list(rejections)), pl.col("timestamp")
+    last = (
+        events.lazy()
+        .group_by("user_id", "item_id")
+        .agg(rejected=when.filter(is_rejection).max(), since=when.filter(~is_rejection).max(), any=is_rejection.any())
+    )
+    # Of equal or unknown times nothing came after the rejection.
+    is_taken_back = (pl.col("since") > pl.col("rejected")).fill_null(value=False)
+    return last.filter(pl.col("any") & ~is_taken_back).select("user_id", "item_id").collect()
 
 
 def user_batch(events: pl.DataFrame, user_ids: Sequence[str], catalogue: Catalogue) -> UserBatch:

@@ -165,7 +165,9 @@ def _read(
     """The file as it is, with :data:`ROW`, and faults of its rows; empty lines are left out and counted."""
     sources = [column.source or name for name, column in columns.items()]
     raw, form = read_cells(path, settings, sources)
-    raw = raw.with_row_index(ROW, offset=1 if form is None else form.row).cast({ROW: pl.Int64})
+    if ROW in sources:
+        raise DataError(f"{path.name}: a column that is read is called {ROW!r}, as rows are here. Rename it.")
+    raw = raw.drop(ROW, strict=False).with_row_index(ROW, offset=1 if form is None else form.row).cast({ROW: pl.Int64})
     filled = raw.filter(pl.any_horizontal(pl.all().exclude(ROW).is_not_null())) if raw.width > 1 else raw
     if form is None:
         return within(filled, sources), no_quarantine()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import io
 import re
+import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -14,6 +16,7 @@ from typing import Final
 import polars as pl
 
 from recsat.config.tables import SEPARATORS, TableSettings
+from recsat.data.encodings import likely_encoding
 from recsat.errors import DataError
 
 SAMPLE: Final = 1 << 18
@@ -25,19 +28,9 @@ MARKS: Final = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
-WESTERN: Final = "cp1252"
-"""Latin-1 with the typographic signs that Windows puts in its holes."""
-ENCODINGS: Final = (
-    WESTERN, "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "koi8_r", "cp932", "euc_jp", "gb18030", "big5", "cp949",
-)  # fmt: skip
-LATIN: Final = frozenset({WESTERN, "cp1250", "cp1254"})
-AS_GOOD: Final = 0.06
-"""Difference of charset-normalizer's share of mess within which two encodings cannot be told apart."""
 NAMES: Final = {"cp1252": "Latin-1", "utf_16": "UTF-16", "utf_32": "UTF-32", "utf_8": "UTF-8"}
 NO_SIGN: Final = "\x1f"
 """In the place of ``::``, which polars cannot part by."""
-MIXED: Final = re.compile(r"[A-Za-z][\u0370-\u06ff\u3040-\ud7a3]|[\u0370-\u06ff\u3040-\ud7a3][A-Za-z]")
-"""Letters of two scripts side by side, as the wrong one of two encodings often has them."""
 QUOTED: Final = re.compile(r'"(?:[^"]|"")*"')
 SEP_LINE: Final = re.compile(r"^sep=(.)\r?\n", re.IGNORECASE)
 
@@ -125,7 +118,7 @@ def count_separators(lines: pl.Series, separator: str) -> pl.Series:
 
 def _head(path: Path) -> bytes:
     if path.suffix == ".gz":
-        with gzip.open(path, "rb") as stream:
+        with unpacking(path), gzip.open(path, "rb") as stream:
             return stream.read(SAMPLE)
     with path.open("rb") as stream:
         return stream.read(SAMPLE)
@@ -133,7 +126,17 @@ def _head(path: Path) -> bytes:
 
 def _all(path: Path) -> bytes:
     data = path.read_bytes()
-    return gzip.decompress(data) if path.suffix == ".gz" else data
+    with unpacking(path):
+        return gzip.decompress(data) if path.suffix == ".gz" else data
+
+
+@contextmanager
+def unpacking(path: Path) -> Iterator[None]:
+    """Raises DataError where what is packed is damaged."""
+    try:
+        yield
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"{path.name}: it cannot be unpacked ({error}). Pack it anew, or fetch it again.") from error
 
 
 def _encoding(path: Path, sample: bytes, settings: TableSettings) -> str | None:
@@ -153,51 +156,6 @@ def _encoding(path: Path, sample: bytes, settings: TableSettings) -> str | None:
             return None
         return likely_encoding(path.name, _all(path))
     return None
-
-
-def likely_encoding(name: str, data: bytes) -> str:
-    """The encoding of bytes that are not UTF-8, by charset-normalizer; DataError where two would read them alike well."""
-    from charset_normalizer import from_bytes
-
-    text = data.decode("utf-8", errors="replace")
-    n_bad, n_signs = text.count("\ufffd"), len(text) - len(text.encode("ascii", errors="ignore"))
-    if n_signs > 2 * n_bad:
-        place = len(text.partition("\ufffd")[0].encode())
-        raise DataError(
-            f"{name}: it is UTF-8 but for {n_bad:,} places, the first at byte {place:,}. Mend them, or set encoding."
-        )
-    lines = [line for line in data.splitlines() if not line.isascii()]
-    matches = from_bytes(b"\n".join(lines[:2000]), cp_isolation=list(ENCODINGS), threshold=0.3)
-    least = min((match.chaos for match in matches), default=0.0)
-    clean = [match for match in matches if match.chaos <= least + AS_GOOD]
-    most = max((match.coherence for match in clean), default=0.0)
-    likely = [match for match in clean if match.coherence >= most - AS_GOOD]
-    likely = [match for match in likely if not MIXED.search(str(match))] or likely
-    all_latin = all(LATIN & {*match.could_be_from_charset} for match in likely)
-    if not likely or (all_latin and any(WESTERN in match.could_be_from_charset for match in likely)):
-        return _decodes(name, data, WESTERN)
-    if len(likely) == 1:
-        return _decodes(name, data, likely[0].encoding)
-    readings = " or ".join(f"{match.encoding} ({_example(str(match))})" for match in likely[:3])
-    hint = f" It may be {readings}." if readings else ""
-    raise DataError(f"{name}: it is not UTF-8, and which encoding it has is not clear.{hint} Set encoding.")
-
-
-def _decodes(name: str, data: bytes, encoding: str) -> str:
-    try:
-        data.decode(encoding)
-    except UnicodeDecodeError as error:
-        if encoding == WESTERN:
-            return "latin-1"
-        raise DataError(
-            f"{name}: it is not UTF-8, and as {encoding} byte {error.start:,} cannot be read. Set encoding."
-        ) from error
-    return encoding
-
-
-def _example(text: str) -> str:
-    word = next((word for word in re.findall(r"[^\s,;|\"]+", text) if not word.isascii()), text)
-    return repr(word[:30])
 
 
 def _separator(path: Path, lines: Sequence[str], names: Sequence[str]) -> str:

@@ -29,7 +29,7 @@ def validate(
     """The dataset without faulty rows, or DataError.
 
     Checks the columns, types and values of every table (:data:`~recsat.data.schema.TABLES`), that events and exposures are on
-    known items, and with ``describe_item`` that every item has a text, or none has. Faults that reading found, in ``dataset.quarantine``,
+    known items, and with ``describe_item`` that it gives a text for each item; items whose text is empty are counted in ``notes``. Faults that reading found, in ``dataset.quarantine``,
     count too. ``"raise"`` lists them all at once; ``"quarantine"`` takes the rows out and adds one row a fault to
     ``quarantine``. Of rows with one id the first stays. An event on an item that was set aside is set aside with it.
 
@@ -46,11 +46,11 @@ def validate(
         if FILE not in getattr(dataset, name).columns:  # of a file's cells this was asked when they were read
             faults[name] = pl.concat([faults[name], word_faults(name, tables[name])])
     if describe_item is not None:
-        faults["items"] = pl.concat([faults["items"], _text_faults(tables["items"], describe_item)])
+        _require_texts(tables["items"], describe_item)
     ordered = {name: table.select([*TABLES[name], pl.exclude(TABLES[name])]) for name, table in tables.items()}
     refused = refused_oddities(dataset, events_of_domain)
     clean = _settled(dataset, ordered, faults, on_bad_rows, refused)
-    texts = no_texts(clean.items, describe_item) if describe_item is not None else []
+    texts = missing_texts(clean.items, describe_item) if describe_item is not None else []
     return replace(clean, notes=(*clean.notes, *noted_oddities(clean, events_of_domain, topics), *texts))
 
 
@@ -94,26 +94,26 @@ def _settled(
     return replace(dataset, **clean, quarantine=quarantine)
 
 
-def _text_faults(items: pl.DataFrame, describe_item: DescribeItem) -> pl.DataFrame:
+def _require_texts(items: pl.DataFrame, describe_item: DescribeItem) -> None:
     texts = describe_item(without_origin(items))
     if not isinstance(texts, pl.Series) or texts.dtype != pl.String or len(texts) != items.height:
         got = f"a {texts.dtype} Series of {len(texts)}" if isinstance(texts, pl.Series) else f"a {type(texts).__name__}"
         raise PluginError(
             f"describe_item returned {got}; return one text for each of the {items.height} rows of items."
         )
-    is_empty = texts.str.strip_chars().fill_null("") == ""
-    if is_empty.all():  # a catalogue of ids: arms that read are left out of the run
-        return no_quarantine()
-    empty = items.filter(is_empty)
-    return faults_at(
-        empty, "item_id", "has no text: describe_item gave an empty one", "Give it a title, or take the row out."
-    )
 
 
-def no_texts(items: pl.DataFrame, describe_item: DescribeItem) -> list[str]:
-    """A sentence where no item has a text."""
-    has_text = describe_item(items).str.strip_chars().fill_null("") != ""
-    return [] if has_text.any() else ["items: none has a text, so arms that read are left out"]
+def missing_texts(items: pl.DataFrame, describe_item: DescribeItem) -> list[str]:
+    """A sentence where items have no text."""
+    empty = items.filter(describe_item(items).str.strip_chars().fill_null("") == "")["item_id"]
+    if not len(empty):
+        return []
+    if len(empty) == items.height:
+        return ["items: none has a text, so arms that read are left out"]
+    examples = ", ".join(repr(item) for item in empty.head(3))
+    return [
+        f"items: {len(empty):,} of {items.height:,} have no text, and arms that read have nothing to go by there ({examples}{', …' if len(empty) > 3 else ''})"
+    ]
 
 
 def _unknown_items(table: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +66,23 @@ def embed_texts(
         if time.monotonic() - began < _SECONDS_A_BLOCK:
             block = min(block * 2, _MAX_BLOCK)
     return Embedded(vectors=vectors[places], n_new=len(missing), n_cached=len(unique) - len(missing))
+
+
+def embed_items(
+    texts: pl.Series, encoder: Encoder, cache_dir: str | Path, progress: Callable[[int], None] | None = None
+) -> Embedded:
+    """:func:`embed_texts` of a catalogue's ``texts``, in which an item without a text has a row of zeros.
+
+    A zero row says nothing: it does not count in the catalogue's mean, and its cosine with everything is 0, that of an item as far from
+    everybody's taste as the mean. Where no item has a text all rows are the vector of the empty text, all alike.
+    """
+    has_text = (texts.str.strip_chars() != "").to_numpy()
+    if has_text.all() or not has_text.any():
+        return embed_texts(texts, encoder, cache_dir, progress)
+    embedded = embed_texts(texts.filter(has_text), encoder, cache_dir, progress)
+    vectors = np.zeros((len(texts), encoder.dimension), dtype=np.float32)
+    vectors[has_text] = embedded.vectors
+    return replace(embedded, vectors=vectors)
 
 
 def _require_encoder(encoder: object) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from recsat.config.settings import EncoderSettings
 from recsat.contract.domain import RecommenderSpec
 from recsat.data.split import Split
-from recsat.embed.cache import embed_texts
+from recsat.embed.cache import embed_items
 from recsat.embed.centre import centre
 from recsat.embed.provenance import PROVENANCE_FILE
 from recsat.finetune.encoder import MODEL, settings_of
@@ -76,7 +76,7 @@ def _inputs(
 ) -> RunInputs:
     """The run's, with vectors of this encoder."""
     encoder = context.plugins.encoder(settings.name).make(settings)
-    raw = embed_texts(texts, encoder, context.config.cache_dir, context.progress.advance).vectors
+    raw = embed_items(texts, encoder, context.config.cache_dir, context.progress.advance).vectors
     centred, mean = centre(raw)
     encode_users = encode_raw_with(context, settings) if any(spec.reads_users for spec in arms.values()) else None
     return inputs_of(context, {"raw": raw, "text": centred}, encode_with(context, settings, mean), encode_users)

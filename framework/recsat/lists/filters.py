@@ -33,14 +33,7 @@ SEEN = CandidateFilter(
 
 
 def _rejected(users: pl.Series, context: FilterContext) -> pl.DataFrame:
-    mine = context.known.events.lazy().join(users.to_frame("user_id").lazy(), on="user_id", how="semi")
-    is_rejection, when = pl.col("event").is_in(list(context.rejections)), pl.col("timestamp")
-    last = mine.group_by("user_id", "item_id").agg(
-        rejected=when.filter(is_rejection).max(), since=when.filter(~is_rejection).max(), any=is_rejection.any()
-    )
-    # Of equal or unknown times nothing came after the rejection.
-    is_taken_back = (pl.col("since") > pl.col("rejected")).fill_null(value=False)
-    return last.filter(pl.col("any") & ~is_taken_back).select("user_id", "item_id").collect()
+    return context.rejected(users)
 
 
 REJECTED = CandidateFilter(

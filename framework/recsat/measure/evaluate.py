@@ -139,7 +139,7 @@ def _scored(draw: Draw, infos: Iterable[MeasureInfo], metrics: Mapping[str, Sati
     cache = EvaluationCache(draw.evidence, k, with_exposed=any(metric.of_exposed for metric in metrics.values()))
     by_user = {arm: score_users(lists, cache, metrics) for arm, lists in draw.lists_by_arm.items()}
     whole = {arm: score_catalogue(lists, cache) for arm, lists in draw.lists_by_arm.items()}
-    slices = [ALL, *cache.user_rows, *(name for name in cache.relevant if name != ALL)]
+    slices = [ALL, *cache.user_rows, *(name for name in cache.relevant if name != ALL), *cache.exposures]
     return ScoredDraw(cache.everybody, _columns(infos, slices, by_user, whole))
 
 

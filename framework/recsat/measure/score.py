@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,7 +18,7 @@ from recsat.measure.evidence import Evidence
 from recsat.measure.exposure import ListedItems, listed_items
 from recsat.measure.measures import key_of
 from recsat.measure.satisfaction import exposed_users, judge, measure_satisfaction
-from recsat.measure.slices import item_slices, user_slices
+from recsat.measure.slices import exposure_slices, item_slices, user_slices
 
 ALL = "all"
 Scores = dict[tuple[str, str], Values]
@@ -69,6 +69,12 @@ class EvaluationCache:
         return {name: self.users.is_in(ids.implode()).to_numpy() for name, ids in slices.items()}
 
     @cached_property
+    def exposures(self) -> dict[str, pl.DataFrame]:
+        """What was shown, by surface and by place on the page; empty where no metric is of those to whom something was shown."""
+        exposures = self.evidence.exposures
+        return exposure_slices(exposures) if self.with_exposed and exposures is not None else {}
+
+    @cached_property
     def topics(self) -> csr_array | None:
         topics = self.evidence.topics
         return None if topics is None else diversity.topic_matrix(self.evidence.items, topics, self.catalogue)
@@ -106,7 +112,7 @@ def score_users(lists: pl.DataFrame, cache: EvaluationCache, metrics: Mapping[st
     """Measures that have a value for each user, on all users and on every slice of users and items.
 
     Item slices have accuracy alone: the lists stay as they are, and the relevant items are those of the slice. Metrics
-    ``of_exposed`` have no slices.
+    ``of_exposed`` have slices of what was shown instead.
     """
     scores: Scores = {}
     for part, relevant in cache.relevant.items():
@@ -124,6 +130,10 @@ def score_users(lists: pl.DataFrame, cache: EvaluationCache, metrics: Mapping[st
     for name, metric in metrics.items():
         if metric.of_exposed:
             scores[ALL, name] = _aligned(measure_satisfaction(name, metric, judged), cache.everybody)
+            for part, exposures in cache.exposures.items():
+                within = replace(judged, exposures=exposures)
+                if metric.obstacle is None or metric.obstacle(within) is None:
+                    scores[part, name] = _aligned(measure_satisfaction(name, metric, within), cache.everybody)
     return scores
 
 

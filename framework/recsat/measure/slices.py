@@ -1,4 +1,4 @@
-"""Parts of the users and of the items that are judged apart as well.
+"""Parts of the users, of the items and of what was shown that are judged apart as well.
 
 Slices come from ``known_likes`` (user_id, item_id), what was liked before the cut, alone. A slice that is empty, or that
 is everybody, says nothing and is left out.
@@ -12,6 +12,12 @@ OF_ITEMS = ("head items", "tail items", "cold items")
 OF_USERS = ("cold users", "warm users")
 FEWEST_USERS = 30
 """Fewer say nothing of others: their mean gets words in place of a number, and is compared with nothing."""
+SURFACE = "surface "
+"""Before the label that the data give a surface."""
+MOST_SURFACES = 8
+"""Each further slice is a further comparison to correct for."""
+PLACES = (("position 1", 1, 1), ("positions 2 to 3", 2, 3), ("positions from 4", 4, 2**62))
+"""Places on a page by name, first and last: people look at the first far more than at the rest."""
 HEAD_SHARE = 0.5
 COLD_HISTORY = 5
 
@@ -59,6 +65,26 @@ def user_slices(
     )
     cold = pl.col("n") <= cold_history
     return _proper_parts(counted, "user_id", {"cold users": cold, "warm users": ~cold})
+
+
+def exposure_slices(exposures: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """``exposures`` by where they were shown: a part for each of the :data:`MOST_SURFACES` most used surfaces, and for places on the page.
+
+    Parts that are empty or everything are left out, and surfaces where the exposures have no labels.
+
+    >>> log = pl.DataFrame({"position": [1, 2, 5], "surface": ["home", "home", "mail"]})
+    >>> {name: part["position"].to_list() for name, part in exposure_slices(log).items()}
+    {'surface home': [1, 2], 'surface mail': [5], 'position 1': [1], 'positions 2 to 3': [2], 'positions from 4': [5]}
+    """
+    parts: dict[str, pl.Expr] = {}
+    if "surface" in exposures.columns:
+        counts = exposures["surface"].drop_nulls().value_counts().sort("count", "surface", descending=[True, False])
+        parts |= {f"{SURFACE}{name}": pl.col("surface") == name for name in counts["surface"].head(MOST_SURFACES)}
+    if "position" in exposures.columns:
+        for name, first, last in PLACES:
+            parts[name] = pl.col("position").is_between(first, last)
+    tables = {name: exposures.filter(part) for name, part in parts.items()}
+    return {name: table for name, table in tables.items() if 0 < table.height < exposures.height}
 
 
 def _liked_by(known_likes: pl.DataFrame, key: str) -> pl.DataFrame:

@@ -6,7 +6,7 @@ looks at what was shown. ``L`` is a user's list and ``H`` the user's hits, the h
 """
 
 from recsat.metrics.amounts import event_sum, mean_value, value_per_thousand
-from recsat.metrics.rates import click_through_rate, conversion_rate, event_rate, follow_up_rate
+from recsat.metrics.rates import click_through_rate, conversion_rate, event_rate, follow_up_rate, rejection_rate
 from recsat.metrics.retention import retention
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "event_sum",
     "follow_up_rate",
     "mean_value",
+    "rejection_rate",
     "retention",
     "value_per_thousand",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import TypeAlias
 
 import polars as pl
@@ -60,6 +61,24 @@ def conversion_rate(
 
     over = "all served users" if of_everybody else _with_places(kind)
     return _share(name, description, compute, needs_of(events, needs), dimension, over)
+
+
+def rejection_rate(events: Collection[str], *, description: str, name: str = "rejection_rate") -> SatisfactionMetric:
+    r"""Share of the listed items that the user went on to reject: :math:`|\{i \in L : i \in H\}| / |L|`, H those with one of ``events``.
+
+    Lower is better. Defined for users with a list; left out where no event of the data, before or after the cut, is one of ``events``. What a filter
+    took out of the lists because it was rejected before cannot be rejected again.
+    """
+
+    def compute(judged: Judged) -> pl.DataFrame:
+        return mean_by_user(pl.col("done"), places_with(judged, events))
+
+    def obstacle(judged: Judged) -> str | None:
+        there = pl.concat([judged.history["event"], judged.outcomes["event"]]).is_in(list(events)).any()
+        return None if there else f"The data have no {' or '.join(events)}."
+
+    rate = _share(name, description, compute, frozenset(), "behaviour", _with_places(None))
+    return replace(rate, better="lower", obstacle=obstacle)
 
 
 def follow_up_rate(first: Collection[str], then: str, *, name: str, description: str) -> SatisfactionMetric:
@@ -136,6 +155,8 @@ def _no_click_rate(judged: Judged) -> str | None:
     if "propensity" not in exposures.columns or exposures["propensity"].null_count():
         return "It is not known of everything shown after the cut with which probability it was (propensity)."
     clicks = exposures.filter("click")["user_id"]
+    if clicks.is_empty():
+        return f"Of the {exposures.height:,} exposures after the last known event none was clicked."
     n_unserved = int((~clicks.is_in(judged.users.implode())).sum())
     if n_unserved > MOST_UNSERVED * len(clicks):
         return (

@@ -70,6 +70,9 @@ def _domain(domain: Domain) -> Iterator[str]:
     yield from _mapping(domain, "reasons", _is_text, "a sentence for each reason code")
     yield from _templates(domain)
     yield from _mapping(domain, "demo", lambda value: True, "settings of a run")
+    yield from _mapping(
+        domain, "samples", lambda value: isinstance(value, Mapping), "settings of a run for each sample"
+    )
     yield from _members(domain, "filters", CandidateFilter)
     yield from _members(domain, "metrics", SatisfactionMetric)
 

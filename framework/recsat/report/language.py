@@ -6,6 +6,7 @@ data or from a plugin is translated where the catalogue happens to know it, and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,7 +14,7 @@ from functools import cache
 from gettext import NullTranslations
 from importlib.resources import files
 from io import BytesIO
-from typing import get_args
+from typing import Final, get_args
 
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
@@ -25,6 +26,8 @@ from recsat.result import numerals
 from recsat.result.model import Result
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+VARIABLE: Final = re.compile(r"\d+(?:[.,-]\d+)*|'[^']+'")
+"""What differs from run to run in a sentence that the result holds: variables, dates and quoted names."""
 _current: ContextVar[Language] = ContextVar("language", default="en")
 
 
@@ -97,6 +100,10 @@ def translation(text: str) -> str | None:
     label, _, k = text.rpartition("@")
     if k.isdigit() and (words := message(label)) != label:
         return f"{words}@{k}"
+    # In the catalogue a # stands for each, in the order of both languages.
+    variables = VARIABLE.findall(text)
+    if variables and (words := message(VARIABLE.sub("#", text))) != VARIABLE.sub("#", text):
+        return re.sub("#", lambda _: variables.pop(0), words)
     head, _, tail = text.rpartition("; ")
     if head and (words := message(f"{head}.")) != f"{head}." and (rest := message(tail)) != tail:
         return words + rest

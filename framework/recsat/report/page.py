@@ -52,6 +52,7 @@ from recsat.report.tables import (
     draws_in_words,
     kind_of,
     main_table,
+    slice_label,
     slice_names,
     slice_table,
     split_tables,
@@ -172,6 +173,7 @@ def templates() -> jinja2.Environment:
     ):
         environment.filters[written.__name__] = written
     environment.filters["short"] = _short
+    environment.filters["slice_label"] = slice_label
     environment.filters["translated"] = _translated
     environment.filters["explained"] = _explained
     environment.install_gettext_callables(message, plural_message, newstyle=True)  # type: ignore[attr-defined]

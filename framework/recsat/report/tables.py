@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from recsat.measure.differences import FEW_EFFECTIVE
-from recsat.measure.slices import FEWEST_USERS
+from recsat.measure.slices import FEWEST_USERS, SURFACE
 from recsat.report.answers import dimension_label
 from recsat.report.headline import Direction, arms_on, direction, lead_measure, main_measures, n_listed
 from recsat.report.language import enumerated, gettext, in_catalogue, interval
@@ -231,10 +231,22 @@ def slice_names(result: Result, split: str) -> list[str]:
     return list(dict.fromkeys(arm.slice for arm in result.arms if arm.split == split and arm.slice != "all"))
 
 
+def slice_label(name: str) -> str:
+    """A slice in the language of the report; the label of a surface stays as the data have it."""
+    if name.startswith(SURFACE):
+        return gettext("surface %(name)s", name=name.removeprefix(SURFACE))
+    return in_catalogue(name)
+
+
 def slice_table(result: Result, split: str) -> Table | None:
     """The lead measure of every arm: all users, then each slice. None where the split has no slices."""
-    lead, names = lead_measure(result), slice_names(result, split)
-    if lead is None or not names:
+    lead = lead_measure(result)
+    if lead is None:
+        return None
+    # Of what was shown, slices have rates of clicks alone.
+    with_lead = {arm.slice for arm in result.arms if arm.split == split and lead.name in arm.measures}
+    names = [name for name in slice_names(result, split) if name in with_lead]
+    if not names:
         return None
     order = list(dict.fromkeys(arm.name for name in ["all", *names] for arm in arms_on(result, split, name)))
     arms_by_slice = {(arm.slice, arm.name): arm for arm in result.arms if arm.split == split}
@@ -355,7 +367,7 @@ def _cells(result: Result, info: MeasureInfo, arms: Sequence[ArmResult], reasons
             reason = (
                 gettext(
                     "%(slice)s: fewer than %(n)s users, which is too few for a number.",
-                    slice=in_catalogue(arm.slice),
+                    slice=slice_label(arm.slice),
                     n=FEWEST_USERS,
                 )
                 if _too_few(arm, of_few)

@@ -9,13 +9,13 @@ from typing import Final
 SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "user_id": (
         "user_id", "user", "uid", "customer_id", "customer", "client_id", "visitor_id", "viewer_id", "reviewer_id", "member_id", "account_id",
-        "player_id", "profile_id", "user_pseudo_id", "anonymous_id", "listener_id", "reader_id", "session_id",
+        "player_id", "profile_id", "user_pseudo_id", "anonymous_id", "listener_id", "reader_id", "reader_no", "reader", "borrower_id", "borrower", "patron_id", "patron", "member_no", "customer_no", "session_id",
     ),
     "other_id": ("other_id", "friend_id", "followee_id", "followed_id", "trusted_user_id", "target_user_id", "user_b", "followee"),
     "item_id": (
         "item_id", "items.item_id", "item", "iid", "product_id", "product", "asin", "parent_asin", "isbn", "movie_id", "video_id", "track_id", "song_id",
         "artist_id", "game_id", "app_id", "article_id", "news_id", "post_id", "book_id", "anime_id", "sku", "stock_code", "content_id", "listing_id",
-        "business_id", "recipe_id",
+        "business_id", "recipe_id", "barcode", "ean", "course_id", "event_id", "job_id",
     ),
     "event": ("event", "event_name", "event_type", "action", "action_type", "behavior", "behaviour", "behavior_type", "interaction", "interaction_type", "type"),
     "value": (
@@ -25,11 +25,12 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "timestamp": (
         "timestamp", "time", "ts", "datetime", "date", "event_time", "event_timestamp", "event_ts", "unix_review_time", "unixreviewtime", "created_at",
         "occurred_at", "review_time", "watched_at", "played_at", "invoice_date", "order_date", "posted", "event_date", "time_stamp",
+        "loan_date", "borrowed_at", "checkout_date", "booking_date", "applied_at",
     ),
     "position": ("position", "seq", "sequence", "step", "rank_in_history"),
     "title": ("title", "name", "items.item_name", "item_name", "product_name", "product_title", "movie_title", "book_title", "video_title", "app_name", "headline", "track_name", "song_name", "game_name"),
     "description": ("description", "summary", "overview", "plot", "abstract", "text", "details", "about"),
-    "genres": ("genres", "genre", "tags", "categories", "category", "topics", "topic"),
+    "genres": ("genres", "genre", "tags", "categories", "category", "topics", "topic", "subjects", "subject"),
     "topics": ("topics", "topic", "genres", "genre", "tags", "categories", "category"),
     "categories": ("categories", "category", "items.item_category", "item_category", "main_category", "category_code", "category_name", "department"),
     "tags": ("tags", "keywords"),

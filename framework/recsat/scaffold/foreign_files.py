@@ -30,8 +30,12 @@ ENDINGS: Final = (
     ".json",
     ".parquet",
 )
+PACKED: Final = (".zip", ".tar", ".tgz", ".7z", ".rar", ".bz2", ".xz")
 ASIN, ISBN = r"^B0[0-9A-Z]{8}$", r"^\d{9}[\dX]$"
 """Ids of products at Amazon, and of books."""
+DATES: Final = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d")
+CLOCKS: Final = ("", " %H:%M", " %H:%M:%S")
+"""What follows a date."""
 MOST_STARS: Final = 100
 FEW_VALUES: Final = 21
 
@@ -73,12 +77,13 @@ def foreign_tables(folder: Path) -> tuple[list[ForeignTable], list[str]]:
         if path.name.startswith((".", "_")):
             continue
         if not _looks_like_a_table(path):
-            others.append(f"{path.name}: no table, left aside")
+            packed = path.suffix.lower() in PACKED
+            others.append(f"{path.name}: {'it is packed; unpack it' if packed else 'no table, left aside'}")
             continue
         try:
             tables.append(_foreign_table(path))
         except DataError as error:
-            others.append(f"{' '.join(str(error).splitlines())}")
+            others.append(" ".join(str(error).splitlines()).rstrip("."))
     return tables, others
 
 
@@ -91,6 +96,11 @@ def _looks_like_a_table(path: Path) -> bool:
 def _foreign_table(path: Path) -> ForeignTable:
     words = [name for synonyms in SYNONYMS.values() for name in synonyms]
     cells, form = read_cells(path, TableSettings(), words)
+    names = [name for name in cells.columns if name and not name.startswith("_duplicated")]
+    if form is not None and len(names) == 1 < cells.width:
+        raise DataError(
+            f"{path.name}: its first line has one word, {names[0][:40]!r}, for {cells.width} columns, so it is a title and does not name them. Take it out."
+        )
     header = {plain_name(name) for name in cells.columns}
     if form is not None and not header & {*words} and _is_data(cells.columns):
         cells, form = read_cells(path, TableSettings(header=False), words)
@@ -137,6 +147,23 @@ def columns_by_content(table: ForeignTable) -> dict[str, str]:
         swapped = _share_of_products(cells[first]) > _share_of_products(cells[second])
         roles |= {"user_id": second, "item_id": first} if swapped else {"user_id": first, "item_id": second}
     return roles
+
+
+def date_formats(table: ForeignTable, column: str | None) -> list[str]:
+    """The patterns by which every date of a column of texts can be read; empty where it needs none, since it is ISO 8601 or has numbers.
+
+    Where no day is above the twelfth there are two.
+    """
+    cells = table.cells.get_column(column or "", default=None)
+    if cells is None or cells.dtype != pl.String:
+        return []
+    dates = cells.str.strip_chars().filter(~cells.is_in(list(MISSING_WORDS)).fill_null(value=True))
+    if not len(dates) or not dates.str.contains(r"^\d{1,4}[./-]\d{1,2}[./-]\d{1,4}").all():
+        return []
+    if dates.str.contains(r"^\d{4}-").all():
+        return []
+    patterns = [date + clock for date in DATES for clock in CLOCKS]
+    return [form for form in patterns if dates.str.to_datetime(form, strict=False, exact=True).null_count() == 0]
 
 
 def _share_of_products(cells: pl.Series) -> float:

@@ -13,7 +13,14 @@ import polars as pl
 from recsat.contract.domain import Domain
 from recsat.errors import DataError
 from recsat.scaffold.column_names import RATINGS, plain_name, source_of
-from recsat.scaffold.foreign_files import ForeignTable, columns_by_content, foreign_tables, sound_numbers, words_of_ids
+from recsat.scaffold.foreign_files import (
+    ForeignTable,
+    columns_by_content,
+    date_formats,
+    foreign_tables,
+    sound_numbers,
+    words_of_ids,
+)
 
 EVENT_COLUMNS: Final = ("user_id", "item_id", "event", "timestamp", "value", "position")
 STARS: Final = 5.0
@@ -123,12 +130,26 @@ class _Settled:
             self.reasons.append(
                 f"events: every row is taken for {defaults['event']!r}, since no column says what happened"
             )
+        settings |= self._dates()
         if "value" in self.columns:
             settings |= self._scale(defaults.get("event"))
         settings["columns"] = {name: source for name, source in self.columns.items() if name != source}
         if defaults:
             settings["defaults"] = defaults
         return {name: value for name, value in settings.items() if value not in ({}, None)}
+
+    def _dates(self) -> dict[str, Any]:
+        """How dates are written, where that is not ISO 8601 and can be known."""
+        forms = date_formats(self.events, self.columns.get("timestamp"))
+        if not forms:
+            return {}
+        if len(forms) > 1:
+            self.reasons.append(
+                f"events: dates may be written as {' or '.join(forms)}; set time_format of the events to the right one"
+            )
+            return {}
+        self.reasons.append(f"events: dates are written as {forms[0]}")
+        return {"time_format": forms[0]}
 
     def _event_names(self) -> dict[str, Any]:
         """The file's names of the domain's events; those without one are left out where they are many."""

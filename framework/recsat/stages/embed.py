@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from recsat.config.settings import Control
 from recsat.contract.domain import Encoder
-from recsat.embed.cache import embed_texts
+from recsat.embed.cache import embed_items
 from recsat.embed.centre import centre
 from recsat.embed.fusion import ready_vectors
 from recsat.embed.legibility import legibility
@@ -29,7 +29,7 @@ def embed(context: StageContext) -> StageCounts:
     texts: pl.Series = context.folder.read_table("data/texts.parquet")["text"]
     encoder = context.plugins.encoder(context.config.encoder.name).make(context.config.encoder)
     context.progress.expect(texts.n_unique())
-    embedded = embed_texts(texts, encoder, context.config.cache_dir, context.progress.advance)
+    embedded = embed_items(texts, encoder, context.config.cache_dir, context.progress.advance)
     centred, mean = centre(embedded.vectors)
     controls = control_vectors(context, texts, embedded.vectors, centred, encoder)
     context.folder.write_arrays(
@@ -37,7 +37,8 @@ def embed(context: StageContext) -> StageCounts:
     )
     context.folder.write_arrays("vectors/controls.safetensors", controls)
     context.folder.write_arrays("vectors/mean.safetensors", {"mean": mean})
-    of_texts = legibility(texts.to_list(), embedded.vectors, encoder)
+    read = pl.Series(embedded.vectors.any(axis=1))
+    of_texts = legibility(texts.filter(read).to_list(), embedded.vectors[read.to_numpy()], encoder)
     notes = list(of_texts.notes(context.config.encoder.name))
     context.folder.write_json(
         "vectors/encoder.json",
@@ -70,7 +71,7 @@ def control_vectors(
         elif control == "permuted":
             of_control = raw[np.random.default_rng(context.config.seed).permutation(len(raw))]
         else:
-            of_control = embed_texts(masked_texts(context), encoder, context.config.cache_dir).vectors
+            of_control = embed_items(masked_texts(context), encoder, context.config.cache_dir).vectors
         vectors |= {f"{control}-raw": of_control, control: centre(of_control)[0]}
     return vectors
 

@@ -80,7 +80,9 @@ def prepare(context: StageContext) -> StageCounts:
         context.progress.note(f"{dataset.quarantine.height} rows set aside in {folder.path / 'quarantine.csv'}")
     for note in dataset.notes:
         context.progress.note(note)
-    texts = pl.DataFrame({"item_id": dataset.items["item_id"], "text": domain.describe_item(dataset.items)})
+    texts = pl.DataFrame(
+        {"item_id": dataset.items["item_id"], "text": domain.describe_item(dataset.items).fill_null("")}
+    )
     folder.write_table("data/texts.parquet", texts)
     for settings in config.splits:
         split, *further = (

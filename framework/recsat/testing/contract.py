@@ -65,8 +65,9 @@ class DomainContract:
         )
 
     def test_demo_is_a_run(self) -> None:
-        config = RunConfig.model_validate({"domain": self.domain.name, **self.domain.demo})
-        check_config(config, load_plugins())
+        for settings in (self.domain.demo, *self.domain.samples.values()):
+            config = RunConfig.model_validate({"domain": self.domain.name, **settings})
+            check_config(config, load_plugins())
 
     def test_tables_fit_their_schemas(self) -> None:
         check_tables(self.domain, self.domain.load(self._config(self.settings)))

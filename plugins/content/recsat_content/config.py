@@ -19,13 +19,17 @@ class ContentConfig(OwnTables):
         description="Folder with your files. Empty: the bundled MovieLens sample.",
         examples=["/data/catalogue"],
     )
-    layout: Literal["movielens", "tables"] = Field(
+    layout: Literal["movielens", "simulated", "tables"] = Field(
         "movielens",
         description=(
             "movielens: movies, ratings and tags as GroupLens publishes them. "
+            "simulated: films, tracks and articles with views, plays, skips and exposures, made when they are loaded. "
             "tables: items and events, with users and exposures where they exist."
         ),
     )
+    simulated_users: int = Field(300, ge=40, le=3000, description="simulated: people.", examples=[300])
+    simulated_items: int = Field(300, ge=20, le=5000, description="simulated: titles.", examples=[300])
+    simulated_seed: int = Field(0, ge=0, le=2**31 - 1, description="simulated: seed of the simulation.", examples=[0])
     rating_scale: tuple[float, float] | None = Field(
         None,
         description="tables: smallest and largest rating of your files, such as 1 and 10. Empty: stars up to 5.",
@@ -55,6 +59,8 @@ class ContentConfig(OwnTables):
     def _tables_need_a_folder(self) -> Self:
         if self.layout == "tables" and self.folder is None:
             raise ValueError("layout 'tables' reads your own files: set folder to where they are")
+        if self.layout == "simulated" and self.folder is not None:
+            raise ValueError("layout 'simulated' reads no files: leave folder out, or set layout to what is in it")
         if self.licence_at is not None and self.licence_at.tzinfo is None:
             raise ValueError("licence_at needs a time zone, such as 2024-06-01T00:00:00Z")
         if self.rating_scale is not None and not self.rating_scale[0] < self.rating_scale[1]:

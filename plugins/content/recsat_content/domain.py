@@ -7,14 +7,19 @@ from pathlib import Path
 from recsat import Dataset, Domain, hookimpl
 from recsat_content.config import ContentConfig
 from recsat_content.filters import FILTERS
-from recsat_content.metrics import METRICS
+from recsat_content.metrics import METRICS, REJECTIONS
 from recsat_content.sample import SAMPLE, read_movielens
 from recsat_content.tables import ITEMS, read_tables
 from recsat_content.texts import LIKED, describe_item, describe_user, liked_by
 
 
 def load(config: ContentConfig) -> Dataset:
-    """The bundled sample, or the files of ``config.folder``."""
+    """The bundled sample, a simulated one, or the files of ``config.folder``."""
+    if config.layout == "simulated":
+        # Imported here: whoever brings data of their own needs no simulator.
+        from recsat_content.simulated import simulate
+
+        return simulate(config.simulated_users, config.simulated_items, config.simulated_seed).data
     folder = SAMPLE if config.folder is None else Path(config.folder)
     return read_movielens(folder) if config.layout == "movielens" else read_tables(config)
 
@@ -29,7 +34,7 @@ CONTENT = Domain(
     positive=LIKED,
     positive_of=liked_by,
     events=("rating", "play", "complete", "click", "view", "skip", "hide", "report"),
-    rejections=("skip", "hide", "report"),
+    rejections=REJECTIONS,
     event_synonyms={
         "play": ("watch", "listen", "view_video", "video_start", "start", "stream", "video_play", "video started"),
         "complete": ("finish", "finished", "completed", "video_complete", "watched", "read", "video completed"),
@@ -77,6 +82,13 @@ CONTENT = Domain(
         ],
         "arms": ["popularity", "text-user", "text-raw", "text", "item-knn", "ials", "ease", "mf", "aligned", "hybrid"],
         "measure": {"curve_arm": "hybrid"},
+    },
+    samples={
+        "player": {
+            "domain_config": {"layout": "simulated"},
+            "splits": [{"name": "timeline", "protocol": "timeline"}, {"name": "cold", "protocol": "cold-items"}],
+            "arms": ["popularity", "text", "item-knn", "ease", "aligned", "hybrid"],
+        },
     },
 )
 

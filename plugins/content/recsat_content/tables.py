@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from recsat import Column, Dataset, read_dataset, rescale_ratings
+import polars as pl
+
+from recsat import Column, Dataset, read_dataset, rescale_ratings, set_aside
 from recsat_content.config import ContentConfig
+from recsat_content.metrics import WATCHED
 
 STARS = 5
 ITEMS = {
@@ -26,5 +29,15 @@ ITEMS = {
 def read_tables(config: ContentConfig) -> Dataset:
     """CSV, Parquet or JSON lines of the folder in the schema of the README. Ratings beyond the scale are faults of their rows."""
     assert config.folder is not None, "the config model sees to it"
-    data = read_dataset(Path(config.folder), items=ITEMS, time_format=config.timestamp_format, tables=config.tables)
+    folder, form = Path(config.folder), config.timestamp_format
+    data = read_dataset(folder, items=ITEMS, time_format=form, tables=config.tables)
+    if WATCHED in data.events.columns:
+        data = set_aside(
+            data,
+            "events",
+            ~pl.col(WATCHED).is_between(0, 100),
+            column=WATCHED,
+            reason="is not a percentage from 0 to 100",
+            fix="Write 80 where four fifths were watched.",
+        )
     return rescale_ratings(data, config.rating_scale, STARS)

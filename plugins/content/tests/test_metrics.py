@@ -35,6 +35,8 @@ OUTCOMES = pl.DataFrame(
         ("ann", "t1", "play", 1620.0),
         ("ann", "m2", "rating", 2.0),
         ("ann", "x9", "play", 9000.0),
+        ("ann", "m2", "skip", None),
+        ("bob", "x9", "hide", None),
         ("bob", "m1", "view", None),
         ("bob", "x9", "play", 60.0),
         ("bob", "a1", "complete", None),
@@ -42,6 +44,15 @@ OUTCOMES = pl.DataFrame(
     ],
     schema={"user_id": pl.String, "item_id": pl.String, "event": pl.String, "value": pl.Float64},
     orient="row",
+)
+WATCHED = {
+    ("ann", "m1", "play"): 80.0,
+    ("ann", "m1", "complete"): 60.0,
+    ("ann", "t1", "play"): 30.0,
+    ("bob", "m1", "view"): 10.0,
+}
+OUTCOMES = OUTCOMES.with_columns(
+    watched_percent=pl.Series([WATCHED.get(row[:3]) for row in OUTCOMES.iter_rows()], dtype=pl.Float64)
 )
 DAY = datetime(2024, 1, 1, tzinfo=UTC)
 TIME = pl.Datetime("us", "UTC")
@@ -92,6 +103,10 @@ def by_user(values: pl.DataFrame) -> dict[str, float]:
         # Propensities are 1/2. ann clicked one of three listed items: 2/3; bob one of two: 1; x9 and cem's m1 were not listed. 5/3 in
         # 6 exposures is 5/18, 2 for each user: ann 5/18 + (2/3 - 4 * 5/18) / 2, bob 5/18 + (1 - 5/18) / 2, cem 5/18 - 5/18/2.
         ("click_through_rate", {"ann": 1 / 18, "bob": 23 / 36, "cem": 5 / 36}),
+        # ann: m1 80 % as the most of two, t1 30 %; bob's m1 10 %.
+        ("watched_percent", {"ann": 55.0, "bob": 10.0}),
+        # ann skipped one of three; bob hid what was not listed.
+        ("rejection_rate", {"ann": 1 / 3, "bob": 0.0, "cem": 0.0}),
         # ann: m1 5 and m2 2 stars.
         ("mean_rating", {"ann": 3.5}),
     ],
@@ -109,6 +124,15 @@ def test_every_metric_of_the_plugin_is_worked_by_hand() -> None:
 COMPUTE = {metric.name: metric.compute for metric in metrics.METRICS}
 
 
+def test_without_its_column_nothing_is_said_of_what_was_watched() -> None:
+    metric = next(metric for metric in metrics.METRICS if metric.name == "watched_percent")
+    assert metric.obstacle is not None
+    assert metric.obstacle(judged()) is None
+    bare = judged(outcomes=OUTCOMES.drop("watched_percent"))
+    assert metric.obstacle(bare) == "Events have no column watched_percent."
+    assert metric.compute(bare).is_empty()
+
+
 def test_click_through_rate_needs_exposures() -> None:
     metric = next(metric for metric in metrics.METRICS if metric.name == "click_through_rate")
     assert metric.needs == {"exposures"}
@@ -123,7 +147,7 @@ def test_what_was_shown_before_the_cut_is_no_click_through() -> None:
         orient="row",
     ).with_columns(propensity=pl.lit(0.5))
     case = judged(exposures=exposures, known_until=DAY + timedelta(days=1))
-    assert by_user(COMPUTE["click_through_rate"](case)) == {"ann": 0.0}
+    assert by_user(COMPUTE["click_through_rate"](case)) == {}
 
 
 def test_exposures_without_clicks_are_an_error_that_names_the_column() -> None:

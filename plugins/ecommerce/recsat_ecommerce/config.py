@@ -24,14 +24,18 @@ class EcommerceConfig(OwnTables):
         description="Folder with your files. Empty: the bundled sample of the layout.",
         examples=["/data/shop"],
     )
-    layout: Literal["online-retail", "open-bandit", "tables"] = Field(
+    layout: Literal["online-retail", "open-bandit", "simulated", "tables"] = Field(
         "online-retail",
         description=(
             "online-retail: transactions and items, one line for each product on an invoice. "
             "open-bandit: exposures of the Open Bandit Dataset, with propensities. "
+            "simulated: a small shop that is made when it is loaded. "
             "tables: items and events, with users and exposures where they exist."
         ),
     )
+    simulated_users: int = Field(300, ge=40, le=3000, description="simulated: customers.", examples=[300])
+    simulated_items: int = Field(400, ge=20, le=5000, description="simulated: products.", examples=[400])
+    simulated_seed: int = Field(0, ge=0, le=2**31 - 1, description="simulated: seed of the simulation.", examples=[0])
     timestamp_format: str | None = Field(
         None,
         min_length=1,
@@ -110,6 +114,8 @@ class EcommerceConfig(OwnTables):
     def _settings_fit_together(self) -> Self:
         if self.layout == "tables" and self.folder is None:
             raise ValueError("layout 'tables' reads your own files: set folder to where they are")
+        if self.layout == "simulated" and self.folder is not None:
+            raise ValueError("layout 'simulated' reads no files: leave folder out, or set layout to what is in it")
         if self.min_price is not None and self.max_price is not None and self.min_price > self.max_price:
             raise ValueError(
                 f"min_price {self.min_price:g} is above max_price {self.max_price:g}: no product could be shown"

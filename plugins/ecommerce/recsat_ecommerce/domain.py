@@ -8,7 +8,7 @@ from recsat import Dataset, Domain, hookimpl
 from recsat_ecommerce import bandit, retail
 from recsat_ecommerce.config import EcommerceConfig
 from recsat_ecommerce.filters import FILTERS
-from recsat_ecommerce.metrics import METRICS
+from recsat_ecommerce.metrics import METRICS, REJECTIONS
 from recsat_ecommerce.tables import ITEMS, USERS, read_tables
 from recsat_ecommerce.texts import LIKED, describe_item, describe_user, liked_by
 
@@ -17,10 +17,15 @@ EXPERIMENT = Path(__file__).with_name("sample") / "experiment" / "log.csv.gz"
 
 
 def load(config: EcommerceConfig) -> Dataset:
-    """The layout's bundled sample, or the files of ``config.folder``."""
+    """The layout's bundled or simulated sample, or the files of ``config.folder``."""
     folder = None if config.folder is None else Path(config.folder)
     if config.layout == "open-bandit":
         return bandit.read_bandit(folder or bandit.SAMPLE, config.campaign, config.policies)
+    if config.layout == "simulated":
+        # Imported here: whoever brings data of their own needs no simulator.
+        from recsat_ecommerce.simulated import simulate
+
+        return simulate(config.simulated_users, config.simulated_items, config.simulated_seed).data
     if config.layout == "tables":
         return read_tables(config)
     return retail.read_retail(folder or retail.SAMPLE, config.timestamp_format)
@@ -46,7 +51,7 @@ ECOMMERCE = Domain(
         "hide",
         "report",
     ),
-    rejections=("remove_from_cart", "hide", "report"),
+    rejections=REJECTIONS,
     event_synonyms={
         "view": ("view_item", "product_view", "product viewed", "pageview", "detail", "pv"),
         "add_to_cart": ("cart", "addtocart", "product added", "add_to_basket"),
@@ -145,6 +150,13 @@ ECOMMERCE = Domain(
                     },
                 },
             },
+        },
+    },
+    samples={
+        "shop": {
+            "domain_config": {"layout": "simulated"},
+            "splits": [{"name": "timeline", "protocol": "timeline"}, {"name": "cold", "protocol": "cold-items"}],
+            "arms": ["popularity", "text", "item-knn", "ease", "aligned", "hybrid"],
         },
     },
 )

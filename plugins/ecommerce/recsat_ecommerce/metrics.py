@@ -14,8 +14,12 @@ from recsat.metrics import (
     event_sum,
     follow_up_rate,
     mean_value,
+    rejection_rate,
     value_per_thousand,
 )
+
+REJECTIONS = ("remove_from_cart", "hide", "report")
+"""Events by which users say that they do not want an item."""
 
 ORDER = ["user_id", "timestamp"]
 """What a user buys at one moment is one order."""
@@ -110,5 +114,8 @@ METRICS = (
         description="Mean stars that users gave to listed products.",
         unit="stars",
         bounds=(0.0, 5.0),
+    ),
+    rejection_rate(
+        REJECTIONS, description="Share of listed products that users went on to reject: remove from cart, hide, report."
     ),
 )

@@ -48,6 +48,8 @@ OUTCOMES = _events(
     ("ann", "pan", "purchase", 30.0, 8),  # an order of its own
     ("ann", "sock", "purchase", 99.0, 8),  # not listed
     ("ann", "lamp", "view", None, 9),
+    ("ann", "lamp", "hide", None, 9),
+    ("ann", "sock", "remove_from_cart", None, 9),  # not listed
     ("bob", "lamp", "purchase", 45.0, 10),
     ("bob", "lamp", "purchase", 45.0, 12),  # twice since: again
     ("bob", "pan", "add_to_cart", None, 12),
@@ -108,6 +110,7 @@ def _values(name: str, judged: Judged) -> dict[str, float]:
         ("add_to_cart_rate", {"ann": 1 / 4, "bob": 1 / 2, "eve": 0.0}),
         ("view_conversion_rate", {"ann": 2 / 3}),  # of mug, tea and lamp, two; the others viewed nothing since
         # ann clicked tea, one of four products listed and shown with propensity 1/5: 5/4 in 5 exposures is 1/4, 5/3 for each user.
+        ("rejection_rate", {"ann": 1 / 4, "bob": 0.0, "eve": 0.0}),
         ("click_through_rate", {"ann": 1 / 4 + (5 / 4 - 3 / 4) * 3 / 5, "bob": 1 / 4 - 3 / 20, "eve": 1 / 4 - 3 / 20}),
         ("revenue_per_user", {"ann": 44.0, "bob": 90.0, "eve": 0.0}),
         ("value_per_thousand", {"ann": 11_000.0, "bob": 45_000.0, "eve": 0.0}),  # of 4, 2 and 1 places
@@ -134,7 +137,7 @@ def test_click_through_counts_all_exposures_where_nothing_is_known_before() -> N
 def test_what_was_shown_before_the_cut_is_no_click_through() -> None:
     exposures = EXPOSURES.filter((pl.col("user_id") == "ann") & (pl.col("item_id") == "mug"))
     assert exposures["click"].to_list() == [True, False]
-    assert _values("click_through_rate", _judged(exposures=exposures)) == {"ann": 0.0}
+    assert _values("click_through_rate", _judged(exposures=exposures)) == {}
 
 
 def test_click_through_is_undefined_where_nothing_was_shown_after_the_last_known_event() -> None:

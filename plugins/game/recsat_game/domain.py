@@ -8,7 +8,7 @@ from recsat import Dataset, Domain, hookimpl, publisher_folder
 from recsat_game import steam
 from recsat_game.config import GameConfig
 from recsat_game.filters import FILTERS
-from recsat_game.metrics import METRICS
+from recsat_game.metrics import METRICS, REJECTIONS
 from recsat_game.tables import ITEMS, USERS, read_tables
 from recsat_game.texts import LIKED, describe_item, describe_user, liked_by
 
@@ -39,7 +39,7 @@ GAMES = Domain(
     positive=LIKED,
     positive_of=liked_by,
     events=("purchase", "play", "spend", "invite", "view", "click", "hide", "report", "refund"),
-    rejections=("hide", "report", "refund"),
+    rejections=REJECTIONS,
     event_synonyms={
         "purchase": ("buy", "bought", "own"),
         "play": ("played", "session", "playtime"),

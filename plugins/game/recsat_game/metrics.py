@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from recsat.metrics import click_through_rate, conversion_rate, event_sum, retention, value_per_thousand
+from recsat.metrics import click_through_rate, conversion_rate, event_sum, rejection_rate, retention, value_per_thousand
 from recsat_game.catalogue import GAME, ITEM
 from recsat_game.config import WINDOW_DAYS, GameConfig
+
+REJECTIONS = ("hide", "report", "refund")
+"""Events by which users say that they do not want an item."""
 
 DAYS = (1, 7, 30)
 
@@ -69,5 +72,9 @@ METRICS = (
         above=0.0,
         of_everybody=True,
         dimension="business",
+    ),
+    rejection_rate(
+        REJECTIONS,
+        description="Share of listed games, items and people that users went on to reject: hide, report, refund.",
     ),
 )

@@ -61,6 +61,7 @@ OUTCOMES = events(
         ("ann", "x1", "spend", 1.99, 9.6),
         ("ann", "x9", "spend", 50.0, 9.7),
         ("bob", "g3", "view", None, 2.0),
+        ("bob", "g3", "refund", None, 2.5),
         ("bob", "g9", "play", 2.0, 5.0),
         ("bob", "g9", "purchase", 20.0, 32.5),
         ("cem", "x2", "spend", 0.0, 20.0),
@@ -130,6 +131,7 @@ def compute(name: str, case: Judged) -> dict[str, float]:
         # Propensities are 1/2. After the cut ann clicked g1, one of two listed games: 1; cem clicked x1, one of two listed items: 1; g9 was
         # not listed. The exposure of day -1 does not come after the last known event, which is eve's of that day. 2 in 6 exposures is
         # 1/3, 2 for each user: ann 1/3 + (1 - 4/3) / 2, cem 1/3 + (1 - 1/3) / 2.
+        ("rejection_rate", {"ann": 0.0, "bob": 1 / 2, "cem": 0.0, "dia": 0.0}),
         ("click_through_rate", {"ann": 1 / 6, "bob": 1 / 6, "cem": 2 / 3}),
         # ann bought g1; bob bought, but not what was listed; the lists of cem and dia have no games.
         ("conversion_rate", {"ann": 1.0, "bob": 0.0}),
@@ -185,7 +187,7 @@ def test_what_was_shown_before_the_cut_is_no_click_through() -> None:
         click=pl.col("timestamp") < NOON
     )
     assert exposures["click"].to_list() == [False, True]
-    assert compute("click_through_rate", judged(exposures=exposures)) == {"ann": 0.0}
+    assert compute("click_through_rate", judged(exposures=exposures)) == {}
 
 
 COMPUTE = {metric.name: metric.compute for metric in metrics.METRICS}

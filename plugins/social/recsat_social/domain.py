@@ -6,7 +6,7 @@ from recsat import Dataset, Domain, hookimpl, publisher_folder
 from recsat_social import deezer, lastfm
 from recsat_social.config import SocialConfig
 from recsat_social.filters import FILTERS
-from recsat_social.metrics import METRICS
+from recsat_social.metrics import METRICS, REJECTIONS
 from recsat_social.tables import ITEMS, USERS, read_tables
 from recsat_social.texts import LIKED, describe_item, describe_user, liked_by
 
@@ -38,7 +38,7 @@ SOCIAL = Domain(
     positive=LIKED,
     positive_of=liked_by,
     events=("follow", "like", "share", "play", "message", "view", "click", "comment", "hide", "report", "unfollow"),
-    rejections=("hide", "report", "unfollow"),
+    rejections=REJECTIONS,
     event_synonyms={
         "follow": ("followed", "friend", "add_friend"),
         "like": ("liked", "favourite", "favorite", "upvote", "heart"),

@@ -5,10 +5,13 @@ from __future__ import annotations
 import polars as pl
 
 from recsat import Judged, SatisfactionMetric
-from recsat.metrics import click_through_rate, event_rate
+from recsat.metrics import click_through_rate, event_rate, rejection_rate
 from recsat.people import FRIEND, person
 from recsat_social.network import are_strangers, known_network
 from recsat_social.people import CONTENT
+
+REJECTIONS = ("hide", "report", "unfollow")
+"""Events by which users say that they do not want an item."""
 
 WITH_PEOPLE = ("follow", "message")
 WITH_CONTENT = ("like", "share", "play")
@@ -86,4 +89,7 @@ METRICS = (
         bounds=(0.0, 1.0),
     ),
     click_through_rate(description="Clicks for each person or post shown, if every place had shown one of the list."),
+    rejection_rate(
+        REJECTIONS, description="Share of listed people and posts that users went on to reject: hide, report, unfollow."
+    ),
 )

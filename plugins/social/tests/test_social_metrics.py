@@ -56,6 +56,8 @@ OUTCOMES = events(
         ("ann", "p1", "play"),
         ("ann", "p1", "like"),
         ("ann", "p9", "like"),
+        ("ann", "p2", "hide"),
+        ("ann", "user:cem", "unfollow"),
         ("bob", "user:dia", "follow"),
         ("bob", "user:eli", "follow"),
         ("bob", "user:zoe", "follow"),
@@ -122,6 +124,7 @@ def compute(name: str, case: Judged) -> dict[str, float]:
         ("strangers_reached", {"ann": 0.0, "bob": 0.5}),
         # Propensities are 1/2. After the cut ann clicked cem, one of two listed people: 1; cem clicked p3, one of two listed posts: 1.
         # p9 and bob's p1 were not listed. 2 in 6 exposures is 1/3, 2 for each user: ann 1/3 + (1 - 4/3) / 2, cem 1/3 + (1 - 1/3) / 2.
+        ("rejection_rate", {"ann": 1 / 2, "bob": 0.0, "cem": 0.0}),
         ("click_through_rate", {"ann": 1 / 6, "bob": 1 / 6, "cem": 2 / 3}),
     ],
 )
@@ -149,7 +152,7 @@ def test_exposures_without_clicks_are_an_error_that_names_the_column() -> None:
 def test_what_was_shown_before_the_cut_is_no_click_through() -> None:
     exposures = EXPOSURES.filter((pl.col("user_id") == "ann") & pl.col("item_id").is_in(["p1", "p2"]))
     assert exposures.sort("timestamp")["click"].to_list() == [True, False, False]
-    assert compute("click_through_rate", judged(exposures=exposures)) == {"ann": 0.0}
+    assert compute("click_through_rate", judged(exposures=exposures)) == {}
 
 
 def test_friends_of_the_network_who_meet_again_are_no_strangers_however_often() -> None:

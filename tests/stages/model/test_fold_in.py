@@ -76,6 +76,23 @@ def test_histories_with_later_events_are_those_of_a_run_that_had_known_them(inpu
     assert (alone.batch(some).times != expected.batch(some).times).nnz == 0
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_rejections_with_later_events_are_those_of_a_run_that_had_known_them(inputs: RunInputs, seed: int) -> None:
+    """Later ones add, and any other event takes one back."""
+    before, later = in_parts(inputs, seed)
+    third = pl.int_range(pl.len()) % 3 == seed % 3
+    before, later = (
+        part.with_columns(event=pl.when(third).then(pl.lit("skip")).otherwise("event")) for part in (before, later)
+    )
+    expected = everybody(known_with(inputs, pl.concat([before, later]))).rejections
+    rejections = folded(everybody(known_with(inputs, before)), later, inputs.domain, inputs.catalogue).rejections
+    assert expected is not None
+    assert rejections is not None
+    assert expected.nnz > 10
+    assert (rejections != expected).nnz == 0
+    assert rejections.nnz == expected.nnz
+
+
 def test_a_rating_given_later_stands_in_the_place_of_the_earlier_one(inputs: RunInputs) -> None:
     events = inputs.dataset.events
     user, item = events.row(0)[:2]

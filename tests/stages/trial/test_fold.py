@@ -15,7 +15,7 @@ from town import DOMAIN, ITEMS, day, events, inputs
 from recsat import CandidateFilter, Dataset, FilterContext
 from recsat.config.settings import SplitSettings
 from recsat.data.split import Split, split_events
-from recsat.stages.trial.fold import Fold, some_of, validation_fold
+from recsat.stages.trial.fold import Fold, filter_context, serve_known, some_of, validation_fold
 from recsat.stages.trial.fold import test_fold as final_fold
 
 PROTOCOLS = get_args(SplitSettings.model_fields["protocol"].annotation)
@@ -43,6 +43,25 @@ def with_rows_of_every_event(likes: pl.DataFrame) -> Dataset:
         ties=pl.concat([tie, back, timeless]),
         quarantine=pl.concat([quarantine, pl.DataFrame([row], schema=quarantine.schema)]),
     )
+
+
+def test_what_users_rejected_so_far_is_known_to_arms_and_filters_and_what_they_reject_later_is_not() -> None:
+    likes = events(*((user, item, at) for user in ("u", "v", "w") for at, item in enumerate("abcdef", start=1)))
+    hides = events(("u", "e", 1.5), ("v", "f", 2.5), ("u", "a", 90.0)).with_columns(event=pl.lit("hide"))
+    known = pl.concat([likes.filter(pl.col("timestamp") < day(4.5)), hides.filter(pl.col("timestamp") < day(50))])
+    of_run = inputs(Dataset(items=ITEMS, events=pl.concat([likes, hides])))
+    of_run = replace(of_run, domain=replace(DOMAIN, rejections=("hide",)))
+    context = filter_context(of_run, known)
+    served = serve_known(of_run, ["u", "v", "nobody"], known, context)
+    pairs = [("u", "e"), ("v", "f")]
+    assert sorted(context.rejected(pl.Series("user_id", ["u", "v", "w"])).rows()) == pairs
+    for users in (served.users, served.train.users):
+        assert users.rejections is not None
+        rows, columns = users.rejections.nonzero()
+        assert [(users.ids[r], of_run.catalogue.ids[c]) for r, c in zip(rows, columns, strict=True)] == pairs
+    assert served.users.take(slice(1, 2)).rejections[[0], :].sum() == 1  # type: ignore[index]
+    unnamed = serve_known(inputs(Dataset(items=ITEMS, events=known)), ["u"], known, context)
+    assert unnamed.users.rejections is None
 
 
 def contexts(split: Split, dataset: Dataset) -> Iterator[tuple[FilterContext, Fold, pl.DataFrame]]:

@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from recsat.contract.domain import Domain
 from recsat.contract.interactions import Catalogue, UserBatch, user_batch
 from recsat.stages.model.histories import NOBODY, Histories, and_nobody, seen_matrix
-from recsat.stages.trial.rated import with_ratings
+from recsat.stages.trial.rated import with_ratings, with_rejections
 
 
 def folded(
@@ -39,6 +39,14 @@ def folded(
     later = with_ratings(
         user_batch(since.filter(domain.positive), before.ids, catalogue), since, domain.rating, catalogue
     )
+    later = with_rejections(later, since, domain.rejections, catalogue)
+    touched = seen_matrix(since, ids, catalogue)
+    rejections = before.rejections
+    if rejections is not None and later.rejections is not None:
+        # Whatever came since comes after the rejection.
+        untouched = csr_array(rejections - rejections.multiply(touched))
+        untouched.eliminate_zeros()
+        rejections = _union(untouched, later.rejections)
     rows = rows % (len(histories) + 1)  # the last one is empty
     markets = None if before.markets is None else np.append(before.markets, "")
     times = None if before.times is None else _times(before, later)
@@ -47,13 +55,14 @@ def folded(
         ratings = _last_of_pairs(ratings, later.ratings, by_value=False)
     return Histories(
         ids,
-        seen=and_nobody(_union(histories.seen[rows], seen_matrix(since, ids, catalogue))),
+        seen=and_nobody(_union(histories.seen[rows], touched)),
         history=and_nobody(_union(before.history, later.history)),
         times=None if times is None else and_nobody(times),
         ratings=None if ratings is None else and_nobody(ratings),
         markets=markets,
         profile=np.append(histories.profile[rows], NOBODY),
         profiles=histories.profiles,
+        rejections=None if rejections is None else and_nobody(rejections),
     )
 
 

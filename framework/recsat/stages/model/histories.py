@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 
 from recsat.contract.interactions import Catalogue, UserBatch, user_batch
 from recsat.stages.trial.inputs import RunInputs
-from recsat.stages.trial.rated import with_ratings
+from recsat.stages.trial.rated import with_ratings, with_rejections
 from recsat.stages.trial.users import with_markets, with_profiles
 
 NOBODY = -1
@@ -38,6 +38,8 @@ class Histories:
     """(n_users + 1,) row of ``profiles``, -1 where the user has none."""
     profiles: NDArray[np.float32]
     """(n_texts, d) of what users without a history say of themselves, each text once."""
+    rejections: csr_array | None = None
+    """(n_users + 1, n_items) float32, 1 where the user rejected the item and has had no other event with it since."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -67,6 +69,7 @@ class Histories:
             profile_vectors=vectors,
             markets=None if self.markets is None else self.markets[rows],
             ratings=None if self.ratings is None else self.ratings[rows],
+            rejections=None if self.rejections is None else self.rejections[rows],
         )
 
     def seen_pairs(self, user_ids: pl.Series, catalogue: Catalogue) -> pl.DataFrame:
@@ -102,7 +105,13 @@ class Histories:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything else, by name."""
-        sparse = {"seen": self.seen, "history": self.history, "times": self.times, "ratings": self.ratings}
+        sparse = {
+            "seen": self.seen,
+            "history": self.history,
+            "times": self.times,
+            "ratings": self.ratings,
+            "rejections": self.rejections,
+        }
         arrays: dict[str, NDArray[Any]] = {
             f"{name}/{part}": getattr(matrix, part)
             for name, matrix in sparse.items()
@@ -129,7 +138,15 @@ def histories_of(table: pl.DataFrame, arrays: Mapping[str, NDArray[Any]], n_item
     markets = np.append(table["market"].to_numpy().astype(np.str_), "") if arrays["has_markets"][0] else None
     profile = np.append(table["profile"].to_numpy(), NOBODY)
     return Histories(
-        table["user_id"], seen, history, sparse("times"), sparse("ratings"), markets, profile, arrays["profiles"]
+        table["user_id"],
+        seen,
+        history,
+        sparse("times"),
+        sparse("ratings"),
+        markets,
+        profile,
+        arrays["profiles"],
+        sparse("rejections"),
     )
 
 
@@ -140,6 +157,7 @@ def everybody(inputs: RunInputs) -> Histories:
     users = user_batch(dataset.events.filter(domain.positive), ids.to_list(), catalogue)
     users = with_markets(users, dataset.users, domain.market)
     users = with_ratings(users, dataset.events, domain.rating, catalogue)
+    users = with_rejections(users, dataset.events, domain.rejections, catalogue)
     profile, profiles = _profiles(users, inputs)
     return Histories(
         ids,
@@ -150,6 +168,7 @@ def everybody(inputs: RunInputs) -> Histories:
         markets=None if users.markets is None else np.append(users.markets, ""),
         profile=np.append(profile, NOBODY),
         profiles=profiles,
+        rejections=None if users.rejections is None else and_nobody(users.rejections),
     )
 
 

@@ -18,7 +18,7 @@ from recsat.lists.filters import FilterPlan, plan_filters
 from recsat.lists.make import Served
 from recsat.stages.trial.history import Withheld, known_so_far
 from recsat.stages.trial.inputs import RunInputs
-from recsat.stages.trial.rated import raters_of, with_ratings
+from recsat.stages.trial.rated import raters_of, with_ratings, with_rejections
 from recsat.stages.trial.users import with_markets, with_profiles, with_texts
 
 
@@ -84,6 +84,7 @@ def serve_known(
 
     def histories(ids: Sequence[str]) -> UserBatch:
         batch = replace(user_batch(liked, ids, catalogue), now=moment)
+        batch = with_rejections(batch, known, domain.rejections, catalogue)
         return with_markets(batch, inputs.dataset.users, domain.market)
 
     train = TrainingData(

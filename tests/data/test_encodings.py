@@ -1,0 +1,49 @@
+"""Very short files: the encoding is known where only one reading is a language, and else every likely one is shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from recsat.data.encodings import likely_encoding
+from recsat.errors import DataError
+
+HEAD = "item_id,title\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "encoding"),
+    [
+        ("1,霸王别姬\n2,活着\n", "gb18030"),  # as Korean, syllables and Han in one word
+        ("1,七人の侍\n2,となりのトトロ\n", "cp932"),  # as Korean, syllables that nobody uses
+        ("1,七人の侍\n2,となりのトトロ\n", "euc_jp"),  # as Chinese, kana
+        ("1,Сталкер\n2,Солярис\n", "cp1251"),
+        ("1,Сталкер\n2,Солярис\n", "koi8_r"),  # as Hebrew, little but vowel points
+        ("1,باب الحديد\n2,المومياء\n", "cp1256"),
+        ("1,Człowiek z żelaza\n2,Popiół i diament\n", "cp1250"),  # as Latin-1, signs in words
+        ("1,Gönül Yarası\n2,Babam ve Oğlum\n", "cp1254"),
+        ("1,Hross í oss\n2,Íslenski draumurinn, það\n", "cp1252"),  # Icelandic is no Turkish
+        ("1,¿Qué he hecho yo?\n2,Señora, 5£ y 3°\n", "cp1252"),  # signs beside words are none in them
+        ("1,살인의 추억\n2,부산행\n3,아가씨\n4,밀양\n5,마더\n6,괴물\n", "cp949"),
+    ],
+)
+def test_one_reading_that_is_a_language_is_the_encoding(rows: str, encoding: str) -> None:
+    data = (HEAD + rows).encode(encoding)
+    assert data.decode(likely_encoding("items.csv", data)) == HEAD + rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "encoding", "reading"),
+    [
+        ("1,기생충\n2,올드보이\n", "cp949", "cp949 ('1,기생충')"),
+        ("1,ואלס עם באשיר\n", "cp1255", "cp1255 ('1,ואלס עם באשיר')"),
+        ("1,Eşkıya\n2,Yol\n", "cp1254", "cp1254 ('1,Eşkıya')"),
+    ],
+)
+def test_where_several_are_likely_a_line_as_each_reads_it_is_shown(rows: str, encoding: str, reading: str) -> None:
+    with pytest.raises(DataError) as error:
+        likely_encoding("items.csv", (HEAD + rows).encode(encoding))
+    message = str(error.value)
+    assert reading in message
+    assert " or " in message
+    assert message.endswith("Set encoding to the one that reads right.")
+    assert "\n" not in message
