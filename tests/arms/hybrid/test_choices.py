@@ -41,6 +41,7 @@ OF_EVERY_KIND = Choices(
     merge=Merge(-0.5, 1.25),
     half_life=86_400.0,
     half_lives=(3_600.0, 86_400.0),
+    all_as_unseen=True,
 )
 
 

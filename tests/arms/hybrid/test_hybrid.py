@@ -258,3 +258,11 @@ def test_of_unseen_items_those_whose_texts_are_like_dead_ones_come_last() -> Non
     top = Hybrid().fit(train).score(train.users)
     top = top.masked_fill(torch.from_numpy(histories > 0), float("-inf")).topk(10, dim=1).indices
     assert (top >= n_alive).float().mean() < 0.02
+
+
+def test_from_a_handful_of_likes_texts_alone_rank(blocks: TrainingData) -> None:
+    few = replace(blocks, users=blocks.users.take(slice(0, 3)), protocol="random")
+    fitted = Hybrid().fit(few)
+    ours, likeness = fitted.score(blocks.users), Likeness("text").fit(few).score(blocks.users)
+    assert (ours.argsort(dim=1)[:, -5:] == likeness.argsort(dim=1)[:, -5:]).float().mean() > 0.99
+    assert fitted.summary == "texts alone: likeness text"

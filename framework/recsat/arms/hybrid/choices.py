@@ -40,10 +40,14 @@ class Choices:
     """Of recent popularity, seconds."""
     half_lives: tuple[float, ...] = ()
     """Of the gains by recency, seconds."""
+    all_as_unseen: bool = False
+    """Items that have likes are ranked as those that have none: by texts."""
 
     @property
     def summary(self) -> str:
         """What was chosen, in one line."""
+        if self.all_as_unseen:
+            return f"texts alone: {', '.join(self.unseen.weights)}"
         warm = ", ".join(f"{weight:g} {name}" for name, weight in self.warm.weights.items())
         powers = ", ".join(f"{name}^{power:g}" for name, power in self.warm.powers.items())
         unseen = ", ".join(f"{weight:g} {name}" for name, weight in self.unseen.weights.items())
@@ -59,6 +63,7 @@ class Choices:
             "merge": asdict(self.merge),
             "half_life": self.half_life,
             "half_lives": list(self.half_lives),
+            "all_as_unseen": self.all_as_unseen,
         }
 
     @classmethod
@@ -74,6 +79,7 @@ class Choices:
                 Merge(**values["merge"]),
                 values["half_life"],
                 tuple(values["half_lives"]),
+                values["all_as_unseen"],
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(

@@ -16,8 +16,8 @@ from torch import Tensor
 from recsat.arms.attributes import SavedByAttributes, packed, unpacked
 from recsat.arms.hybrid.choices import Choices
 from recsat.arms.hybrid.holdout import hold_outs
-from recsat.arms.hybrid.merge import Heads, fit_merge, heads
-from recsat.arms.hybrid.parts import Foretold, Level, Recipe, roots
+from recsat.arms.hybrid.merge import Heads, Merge, fit_merge, heads
+from recsat.arms.hybrid.parts import Foretold, Level, Likeness, Recipe, roots
 from recsat.arms.hybrid.search import Parts, search
 from recsat.arms.hybrid.short_form import LowRankItemItem, factorise, latest_neighbours
 from recsat.arms.hybrid.stack import Stack, fit_stack
@@ -42,6 +42,8 @@ TEXTS_READ: Mapping[Representation, tuple[str, ...]] = {
 ENOUGH_USERS = 1_500
 FEW_USERS = 300
 """With fewer in all windows of time, likes held out at random are looked at as well."""
+FEWEST_JUDGED = 30
+"""With fewer in all hold-outs nothing is sought, and texts alone rank."""
 MOST_ROUNDS = 4
 FEWEST_DRAWS = 3
 """Of unseen items, where these alone are judged."""
@@ -101,6 +103,8 @@ class Hybrid(SavedByAttributes):
 
     def _sought(self, train: TrainingData, rng: np.random.Generator) -> Choices:
         trials = self._trials(train, rng)
+        if sum(map(len, trials)) < FEWEST_JUDGED:
+            return self._plain_likeness()
         by_time = train.protocol in ("timeline", "last-n", None) and train.users.times is not None
         follows_time = train.protocol == "timeline"
         half_life = choose_half_life(train, "with history") if follows_time else None
@@ -113,6 +117,13 @@ class Hybrid(SavedByAttributes):
             unseen_alone=train.protocol == "cold-items",
         )
         return self._learn(trials, parts, half_life, tuple(half_lives(train)[1:]) if follows_time else ())
+
+    def _plain_likeness(self) -> Choices:
+        """Of all items alike: nothing that is learnt from so few likes is to be trusted, and most items have none."""
+        vector = TEXTS_READ[self.representation][0]
+        name = f"likeness {vector}"
+        alone, recipes = Stack({name: 1.0}), {name: Likeness(vector)}
+        return Choices(recipes, recipes, alone, alone, Merge(), all_as_unseen=True)
 
     def _trials(self, train: TrainingData, rng: np.random.Generator) -> list[Trial]:
         trials: list[Trial] = []
@@ -174,7 +185,7 @@ class Hybrid(SavedByAttributes):
     def _fit_parts(self, train: TrainingData, rng: np.random.Generator) -> None:
         """Those that count, on everything."""
         selection, fits = self.selection, SharedFits(train)
-        self.warm = torch.from_numpy(train.warm)
+        self.warm = torch.from_numpy(train.warm & (not selection.all_as_unseen))
         self.gain = _product(_log_gains(train, selection.half_lives), selection.warm.powers)
         units = _Units(train, rng)
         ones = torch.ones(len(train.catalogue))
