@@ -44,7 +44,7 @@ from recsat.measure.aa import DIFFERENT, compare_families
 from recsat.measure.attribution import attribution
 from recsat.measure.differences import detectable, difference_intervals, winsorised
 from recsat.measure.draws import drawn_means
-from recsat.measure.evaluate import EvaluatedSplit, _differences, _measures
+from recsat.measure.evaluate import EvaluatedSplit, _compared, _differences, _measures
 from recsat.measure.exposure import ListedItems
 from recsat.measure.fitness import order_p_value
 from recsat.measure.intervals import Intervals, bootstrap_intervals
@@ -354,7 +354,8 @@ def table_of_arms(worlds: Sequence[TwoArms], rng: np.random.Generator, n: int, n
                 a, b = worlds[j % len(worlds)].draw(rng, n, 1)
                 # An arm differs from the baseline as two arms of this world do from each other.
                 columns[f"a{arm}", ALL, f"m{j}"] = baseline + a - b
-        marks.append(any(one.significant for one in _differences(columns, SETTINGS, _seed(rng)).values()))
+        compared = _compared(columns, SETTINGS, _seed(rng))
+        marks.append(any(one.significant for one in _differences(columns, compared, SETTINGS).values()))
     return {"any mark in the table": np.array(marks, dtype=float)}
 
 

@@ -62,7 +62,7 @@ def test_wrong_choices_are_refused(recsat: Callable[..., Result], finished_run: 
         (("--margin", "2"), "--margin: "),
         (("--measure", "gini"), "--measure: "),
         (("--guard", "recall"), "--guard recall: name a measure and its margin"),
-        (("--guard", "gini=0.1"), "--guard gini"),
+        (("--guard", "gini=0.1"), "'gini': runs are compared by"),
         (("--guard", "recall=x"), "--guard recall: "),
         (("--guard", "ndcg=0.1"), "ndcg is the measure that decides"),
     ):
