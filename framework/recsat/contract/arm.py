@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,15 +108,19 @@ class Recounted(Protocol):
         ...
 
 
+CHOICES: Final = "choices"
+"""The parameter of a :class:`Choosing` arm that takes what :meth:`Choosing.choose` gave."""
+
+
 @runtime_checkable
 class Choosing(Protocol):
-    """An arm that makes choices of its own inside ``fit``, by likes that it holds out."""
+    """An arm that makes choices of its own inside ``fit``, by likes that it holds out. Its ``make`` takes ``choices``: given, nothing is sought."""
 
-    def chosen_parameters(self) -> Mapping[str, Any]:
-        """Parameters, plain values alone, with which the same choices are made and nothing is sought. A fitted arm has them.
+    def choose(self, train: TrainingData) -> Mapping[str, Any]:
+        """The choices that ``fit`` would make on ``train``, plain values alone; where the arm was made with ``choices``, those.
 
         What is chosen once for a split, on all that is known before its test, holds for its validation, its further draws and the model that is
-        kept, as the parameters of other arms do that are chosen on validation. Where one is a mapping with a ``summary``, a line of text, the report
+        kept, as the parameters of other arms do that are chosen on validation. Where it has a ``summary``, a line of text, the report
         shows that.
         """
         ...

@@ -57,9 +57,10 @@ def test_the_arm_of_given_choices_is_the_arm_that_made_them(
     seconds = np.random.default_rng(0).permutation(history.nnz).astype(float)
     times = csr_array((seconds, history.indices, history.indptr), shape=history.shape)
     train = replace(blocks, users=replace(blocks.users, times=times), protocol=protocol, now=float(history.nnz))
-    sought = Hybrid().fit(train)
+    sought, choices = Hybrid().fit(train), Hybrid().choose(train)
+    assert Hybrid(choices=choices).choose(train) == choices
     monkeypatch.setattr(hybrid, "search", lambda *_, **__: pytest.fail("nothing is to be sought"))
-    again = Hybrid(**sought.chosen_parameters()).fit(train)
+    again = Hybrid(choices=choices).fit(train)
     torch.testing.assert_close(again.score(train.users), sought.score(train.users), rtol=1e-4, atol=1e-5)
     assert again.selection == sought.selection
 

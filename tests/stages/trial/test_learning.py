@@ -77,8 +77,8 @@ def test_choices_made_on_everything_are_not_carried_to_the_parts(context: StageC
         def __init__(self, choices: object = None) -> None:
             self.choices = choices
 
-        def chosen_parameters(self) -> dict[str, object]:
-            return {"choices": 1}
+        def choose(self, train: object) -> dict[str, object]:
+            return {"place": 1}
 
         def fit(self, train):  # type: ignore[no-untyped-def]
             assert self.choices is None
@@ -86,4 +86,4 @@ def test_choices_made_on_everything_are_not_carried_to_the_parts(context: StageC
 
     spec = replace(SPECS["popularity"], name="chooser", make=Chooser)
     request = request_of(context.config, context.domain)
-    assert len(learning_curve("warm", "chooser", spec, {"choices": 1}, fold, request))
+    assert len(learning_curve("warm", "chooser", spec, {"choices": {"place": 1}}, fold, request))

@@ -100,25 +100,25 @@ def test_where_nobody_has_a_history_the_first_setting_stands() -> None:
 class FavoursOneOfItsOwn(Favours):
     """Takes the last item that anybody has liked, unless it is told which."""
 
-    def __init__(self, place: int | None = None) -> None:
-        self.fixed = place
+    def __init__(self, choices: dict[str, int] | None = None) -> None:
+        self.choices = choices
+
+    def choose(self, train: TrainingData) -> dict[str, int]:
+        return self.choices or {"place": int(np.flatnonzero(train.popularity).max())}
 
     def fit(self, train: TrainingData) -> Self:
-        self.place = int(np.flatnonzero(train.popularity).max()) if self.fixed is None else self.fixed
+        self.place = self.choose(train)["place"]
         return super().fit(train)
-
-    def chosen_parameters(self) -> dict[str, int]:
-        return {"place": self.place}
 
 
 def test_what_an_arm_chose_by_itself_is_a_parameter_from_then_on() -> None:
     spec = RecommenderSpec(name="arm", description="", make=FavoursOneOfItsOwn, ranks_unseen_items=True)
     tuned = tune("arm", spec, {}, FEW, REQUEST)
-    assert tuned.parameters == {"place": 2}
+    assert tuned.parameters == {"choices": {"place": 2}}
     assert tuned.table["parameters"].to_list() == [""], "nothing was tried from outside"
-    assert tune("arm", spec, {"place": 5}, FEW, REQUEST).parameters == {"place": 5}
+    assert tune("arm", spec, {"choices": {"place": 5}}, FEW, REQUEST).parameters == {"choices": {"place": 5}}
     liked_by_one_more = np.vstack([LIKED, [[0, 0, 0, 0, 0, 1]]]).astype(np.float32)
     known = TrainingData(CATALOGUE, UserBatch(["t"] * 4, csr_array(liked_by_one_more)))
     of_known = tune("arm", spec, {}, FEW, REQUEST, known=known)
-    assert of_known.parameters == {"place": 5}, "chosen on what is known before the test"
+    assert of_known.parameters == {"choices": {"place": 5}}, "chosen on what is known before the test"
     assert of_known.validation_ndcg == 1, "and judged with it on validation"

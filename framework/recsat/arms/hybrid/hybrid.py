@@ -62,8 +62,8 @@ class Hybrid(SavedByAttributes):
     training data that hold out as ``train.protocol`` does (:func:`~recsat.arms.hybrid.holdout.hold_outs`); each single part is inside the family. Then the parts that
     count are fitted on everything.
 
-    Above ``dense_limit`` items there are no item-item weights; above 5,000 one setting of each kind is tried, and no iALS. ``representation`` says what reads the texts. ``choices`` are those of another
-    :meth:`fit` (:meth:`chosen_parameters`): the parts that count are fitted, and nothing is sought.
+    Above ``dense_limit`` items there are no item-item weights; above 5,000 one setting of each kind is tried, and no iALS. ``representation`` says what reads the texts. ``choices`` are those that
+    :meth:`choose` made: the parts that count are fitted, and nothing is sought.
     """
 
     def __init__(
@@ -98,8 +98,8 @@ class Hybrid(SavedByAttributes):
         logger.info("hybrid: %s", self.summary)
         return self
 
-    def chosen_parameters(self) -> Mapping[str, Any]:
-        return {"choices": self.selection.to_json()}
+    def choose(self, train: TrainingData) -> Mapping[str, Any]:
+        return self.choices or self._sought(train, np.random.default_rng(train.seed)).to_json()
 
     def _sought(self, train: TrainingData, rng: np.random.Generator) -> Choices:
         trials = self._trials(train, rng)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from recsat.contract.arm import Recommender
+from recsat.contract.arm import CHOICES, Choosing, Recommender
 from recsat.contract.domain import RecommenderSpec
 from recsat.contract.interactions import TrainingData
 from recsat.errors import PluginError, RunError
@@ -25,8 +26,24 @@ def fitted_arm(spec: RecommenderSpec, parameters: Mapping[str, Any], train: Trai
         raise PluginError(
             f"arm {spec.name!r}: make returned {type(arm).__name__}, and must return a recsat.Recommender. Mend it in the plugin."
         )
-    try:
+    with _enough_memory(spec, train):
         fitted: object = arm.fit(train)
+    return checked_arm(spec.name, fitted)
+
+
+def choices_of(spec: RecommenderSpec, parameters: Mapping[str, Any], train: TrainingData) -> Mapping[str, Any]:
+    """What the arm of ``spec`` chooses on ``train`` by itself, as a parameter; none for an arm that chooses nothing. Raises RunError where memory does not suffice."""
+    arm: object = spec.make(**parameters)
+    if not isinstance(arm, Choosing):
+        return {}
+    with _enough_memory(spec, train):
+        return {CHOICES: arm.choose(train)}
+
+
+@contextmanager
+def _enough_memory(spec: RecommenderSpec, train: TrainingData) -> Iterator[None]:
+    try:
+        yield
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and not any(words in str(error) for words in OUT_OF_MEMORY):
             raise
@@ -34,4 +51,3 @@ def fitted_arm(spec: RecommenderSpec, parameters: Mapping[str, Any], train: Trai
             f"arm {spec.name!r}: memory did not suffice for its fit on {len(train.catalogue):,} items and {len(train.users):,} users ({error}). "
             "Take it out of arms, have fewer items by a higher data.min_item_events, or use a machine with more memory."
         ) from error
-    return checked_arm(spec.name, fitted)

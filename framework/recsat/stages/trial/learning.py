@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from recsat.contract.arm import Choosing
+from recsat.contract.arm import CHOICES, Choosing
 from recsat.contract.domain import RecommenderSpec
 from recsat.contract.interactions import TrainingData
 from recsat.lists.make import lists_of
@@ -57,7 +57,8 @@ def learning_curve(
     the whole validation part, a favour to every arm that has any; what an arm chooses inside ``fit`` it chooses anew.
     """
     judged = fold.users.id_series.filter(pl.Series(fold.judged_with_history))
-    parameters = {key: value for key, value in parameters.items() if key not in _choices(spec, parameters)}
+    if isinstance(spec.make(**parameters), Choosing):
+        parameters = {key: value for key, value in parameters.items() if key != CHOICES}
     tables = []
     for share in SHARES:
         train = first_users(fold.train, share, request.seed)
@@ -76,7 +77,3 @@ def learning_curve(
             )
         )
     return pl.concat(tables).match_to_schema(LEARNING_SCHEMA)
-
-
-def _choices(spec: RecommenderSpec, parameters: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset({"choices"}) if isinstance(spec.make(**parameters), Choosing) else frozenset()

@@ -9,13 +9,12 @@ from typing import Any
 
 import polars as pl
 
-from recsat.contract.arm import Choosing
 from recsat.contract.domain import RecommenderSpec
 from recsat.contract.interactions import TrainingData
 from recsat.lists.make import lists_of
 from recsat.lists.request import Request
 from recsat.measure.accuracy import ndcg
-from recsat.stages.trial.fitting import fitted_arm
+from recsat.stages.trial.fitting import choices_of, fitted_arm
 from recsat.stages.trial.fold import Fold
 
 TUNING_SCHEMA = pl.Schema({"arm": pl.String, "parameters": pl.String, "ndcg": pl.Float64})
@@ -74,18 +73,10 @@ def _validation_of(
     spec: RecommenderSpec, parameters: Mapping[str, Any], fold: Fold, request: Request, known: TrainingData
 ) -> tuple[float, Mapping[str, Any]]:
     """:func:`validation_ndcg` of the arm with these parameters, fitted for ``fold``, and what it chose by itself."""
-    choices = _choices_of(spec, parameters, known)
+    choices = choices_of(spec, parameters, known)
     arm = fitted_arm(spec, {**parameters, **choices}, fold.train)
     lists = lists_of(fold, spec.name, arm, replace(request, explain=False)).lists
     return validation_ndcg(lists, fold, request.k), choices
-
-
-def _choices_of(spec: RecommenderSpec, parameters: Mapping[str, Any], known: TrainingData) -> Mapping[str, Any]:
-    if not isinstance(spec.make(**parameters), Choosing):
-        return {}
-    arm = fitted_arm(spec, parameters, known)
-    assert isinstance(arm, Choosing)
-    return arm.chosen_parameters()
 
 
 def validation_ndcg(lists: pl.DataFrame, fold: Fold, k: int) -> float:
