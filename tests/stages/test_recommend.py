@@ -11,6 +11,9 @@ import pytest
 from scipy.sparse import csr_array
 
 from recsat import ConfigError, RunConfig
+from recsat.arms.popularity import Popularity
+from recsat.contract.domain import RecommenderSpec
+from recsat.contract.interactions import TrainingData
 from recsat.data.split import Split
 from recsat.lists.filters import FilterPlan
 from recsat.lists.make import lists_of
@@ -19,8 +22,9 @@ from recsat.plugins import load_plugins
 from recsat.result.leading import may_lead
 from recsat.run import LogProgress, RunFolder, StageContext
 from recsat.stages.embed import LEGIBILITY_FILE
+from recsat.stages.index import opened_retriever
 from recsat.stages.prepare import read_split
-from recsat.stages.recommend import able_arms, arms_of, fixed_parameters, legible_arms, refuse_no_candidates
+from recsat.stages.recommend import SplitTrial, able_arms, arms_of, fixed_parameters, legible_arms, refuse_no_candidates
 from recsat.stages.split_lists import read_split_lists
 from recsat.stages.trial.fold import test_fold as final_fold
 from recsat.stages.trial.fold import validation_fold
@@ -145,6 +149,26 @@ def test_arms_are_tuned_on_the_first_draw_alone(finished_run: Path) -> None:
         name: arm.parameters for name, arm in second.arms.items()
     }
     assert first.leader == second.leader
+
+
+def test_an_arm_chooses_on_all_that_is_known_before_the_test(finished_run: Path) -> None:
+    context = StageContext.open(RunFolder(finished_run), load_plugins(["content"]))
+    inputs, split = embedded_inputs(context), read_split(RunFolder(finished_run), "warm")
+
+    class CountsLikes(Popularity):
+        def __init__(self, choices: object = None) -> None:
+            super().__init__()
+
+        def choose(self, train: TrainingData) -> dict[str, int]:
+            return {"n_likes": train.users.history.nnz}
+
+    spec = RecommenderSpec(name="counts", description="", make=CountsLikes, ranks_unseen_items=True)
+    with opened_retriever(context) as retriever:
+        trial = SplitTrial(context, inputs, retriever, split)
+        trial.add("counts", spec)
+    n_before_test = final_fold(inputs, split).train.users.history.nnz
+    assert n_before_test > validation_fold(inputs, split).train.users.history.nnz
+    assert trial.lists["counts"].parameters == {"choices": {"n_likes": n_before_test}}
 
 
 @pytest.mark.parametrize(
