@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from transformers import BertConfig, BertModel, GPT2Config, GPT2Model, RobertaConfig, RobertaModel
 
 from recsat.config.settings import EncoderSettings
-from recsat.embed.packed import PackedBert, pack
+from recsat.embed.packed import PackedBert, PackedOnAccelerator, pack
 from recsat.embed.transformer import TransformerEncoder
 from recsat.plugins import load_plugins
 
@@ -38,13 +38,27 @@ def test_packed_states_equal_the_models_own_of_each_text_alone(model: BertModel,
     texts = [np.random.default_rng([seed, i]).integers(0, 50, length) for i, length in enumerate(lengths)]
     packed = pack(model, CPU)
     assert packed is not None
-    groups = packed(np.concatenate(texts), np.array(lengths, dtype=np.intp))
-    states = [state for group in groups for state in group]
-    assert len(states) == len(texts)
+    states = torch.split(packed(np.concatenate(texts), np.array(lengths, dtype=np.intp)), lengths)
     with torch.no_grad():
         for text, state in zip(texts, states, strict=True):
             expected = model(input_ids=torch.from_numpy(text[None])).last_hidden_state[0]
             torch.testing.assert_close(state, expected, atol=1e-5, rtol=1e-5)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=12), seed=st.integers(0, 1000), data=st.data())
+def test_what_an_accelerator_computes_without_kernels_is_the_same(
+    model: BertModel, lengths: list[int], seed: int, data: st.DataObject
+) -> None:
+    lengths = sorted(lengths, reverse=True) if data.draw(st.booleans()) else lengths
+    ids = np.random.default_rng(seed).integers(0, 50, sum(lengths))
+    of_texts = np.array(lengths, dtype=np.intp)
+    plain, packed = PackedBert(model), PackedOnAccelerator(model, torch.float32, kernels=None)
+    torch.testing.assert_close(packed(ids, of_texts), plain(ids, of_texts), atol=1e-5, rtol=1e-5)
+    for pooling in ("mean", "cls", "last"):
+        torch.testing.assert_close(
+            packed.pooled(ids, of_texts, pooling), plain.pooled(ids, of_texts, pooling), atol=1e-6, rtol=1e-5
+        )
 
 
 def test_only_a_float32_bert_encoder_on_a_cpu_is_packed() -> None:
@@ -63,7 +77,7 @@ def test_a_model_that_computes_something_else_is_left_as_it_is_and_said_so(caplo
     odd.encoder.layer[0].register_forward_hook(lambda module, inputs, output: output * 1.01)
     with caplog.at_level(logging.WARNING):
         assert pack(odd, CPU) is None
-    assert "model's own, which is used instead" in caplog.text
+    assert "model's own and is not used" in caplog.text
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls", "last"])

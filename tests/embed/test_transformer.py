@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
 
 from recsat.config.settings import EncoderSettings
+from recsat.embed import transformer
 from recsat.embed.packaged import MINILM, find_packaged
 from recsat.embed.pooling import Pooling
 from recsat.embed.transformer import TransformerEncoder
@@ -120,6 +121,22 @@ def test_equal_texts_get_equal_bits_and_progress_counts_every_text(
     np.testing.assert_array_equal(vectors, vectors[::-1])
     assert sum(done) == len(texts)
     assert len(done) > 1
+
+
+def test_windows_that_are_tokenised_ahead_and_fetched_later_change_nothing(
+    encoder_of: Callable[[str], TransformerEncoder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As beside an accelerator; what is loaded stays on the CPU here."""
+    texts = [f"{words} {i}" for i in range(4) for words in TEXTS]
+    done: list[int] = []
+    encoder = encoder_of("bert")
+    expected = encoder.encode(texts)
+    monkeypatch.setattr(transformer, "_FIRST_WINDOW", 2)
+    monkeypatch.setattr(transformer, "_WINDOW", 8)
+    monkeypatch.setattr(encoder, "device", torch.device("cuda"))
+    np.testing.assert_allclose(encoder.encode(texts, progress=done.append), expected, atol=1e-6)
+    assert sum(done) == len(texts)
+    assert [len(texts[window]) for window in transformer._windows(len(texts), 2)] == [2, 4, 8, 8, 8, 2]
 
 
 def test_no_texts_need_no_weights(checkpoint_folder: FolderOf) -> None:

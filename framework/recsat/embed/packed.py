@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from recsat.embed.linear import Form, Linear, fastest_form
+from recsat.embed.linear import Form, Linear, by_torch, fastest_form
+from recsat.embed.pooling import Pooling, pool
 
 logger = logging.getLogger(__name__)
 
@@ -40,63 +44,190 @@ class PackedBert:
         self.eps: float = config.layer_norm_eps
         self.heads: int = config.num_attention_heads
         self.dtype = dtype
-        largest = model.encoder.layer[0].intermediate.dense
-        form = fastest_form(*(part.to(dtype) for part in _weights(largest)))
+        form = self.form(*(part.to(dtype) for part in _weights(model.encoder.layer[0].intermediate.dense)))
         self.layers = [_layer(layer, form, dtype) for layer in model.encoder.layer]
 
-    @torch.inference_mode()
-    def __call__(self, ids: NDArray[np.int64], lengths: NDArray[np.intp]) -> list[Tensor]:
-        """Last hidden states of texts whose ids stand one after the other, as (texts, tokens, hidden) for each run of equal lengths."""
-        cuts = np.flatnonzero(np.diff(lengths)) + 1
-        groups = [(len(run), int(run[0])) for run in np.split(lengths, cuts)]
-        places = np.concatenate([np.tile(np.arange(length), count) for count, length in groups])
-        width = self.words.shape[1]
-        hidden = self.words[torch.from_numpy(ids)] + self.positions[torch.from_numpy(places)]
-        hidden = functional.layer_norm(hidden, (width,), *self.norm, self.eps)
-        sizes = [count * length for count, length in groups]
-        for layer in self.layers:
-            projected = torch.split(layer.qkv(hidden.to(self.dtype)).float(), sizes)
-            mixed = torch.cat([self._attention(part, *group) for part, group in zip(projected, groups, strict=True)])
-            hidden = functional.layer_norm(
-                layer.out(mixed.to(self.dtype)).float().add_(hidden), (width,), *layer.out_norm, self.eps
-            )
-            inner = layer.up(hidden.to(self.dtype))
-            hidden = functional.layer_norm(layer.down(inner).float().add_(hidden), (width,), *layer.down_norm, self.eps)
-        return [
-            part.view(count, length, width)
-            for part, (count, length) in zip(torch.split(hidden, sizes), groups, strict=True)
-        ]
+    def form(self, weight: Tensor, bias: Tensor) -> Form:
+        """How products are computed, by the largest of them."""
+        return fastest_form(weight, bias)
 
-    def _attention(self, projected: Tensor, count: int, length: int) -> Tensor:
+    @torch.inference_mode()
+    def __call__(self, ids: NDArray[np.int64], lengths: NDArray[np.intp]) -> Tensor:
+        """Last hidden states of texts whose ids stand one after the other, as flat: (tokens, hidden)."""
+        return self._states(ids, Texts(lengths, self.words.device))
+
+    def pooled(self, ids: NDArray[np.int64], lengths: NDArray[np.intp], pooling: Pooling) -> Tensor:
+        """The vectors of the texts, :func:`~recsat.embed.pooling.pool` of their states."""
+        texts = Texts(lengths, self.words.device)
+        return self.pool(self._states(ids, texts), texts, pooling)
+
+    def _states(self, ids: NDArray[np.int64], texts: Texts) -> Tensor:
+        width = self.words.shape[1]
+        hidden = self.words[torch.from_numpy(ids).to(self.words.device)] + self.positions[texts.places]
+        hidden = functional.layer_norm(hidden, (width,), *self.norm, self.eps)
+        for layer in self.layers:
+            mixed = self.attention(layer.qkv(hidden.to(self.dtype)), texts)
+            hidden = self.added_norm(layer.out(mixed.to(self.dtype)), hidden, layer.out_norm)
+            inner = layer.up(hidden.to(self.dtype))
+            hidden = self.added_norm(layer.down(inner), hidden, layer.down_norm)
+        return hidden
+
+    def pool(self, states: Tensor, texts: Texts, pooling: Pooling) -> Tensor:
+        groups = zip(torch.split(states, texts.group_tokens), texts.groups, strict=True)
+        vectors = [
+            pool(of_group.view(count, length, -1), torch.full((count,), length), pooling)
+            for of_group, (count, length) in groups
+        ]
+        return torch.cat(vectors)
+
+    def added_norm(self, x: Tensor, hidden: Tensor, norm: tuple[Tensor, Tensor]) -> Tensor:
+        """layer_norm(x + hidden); ``x`` may be overwritten."""
+        return functional.layer_norm(x.float().add_(hidden), x.shape[1:], *norm, self.eps)
+
+    def attention(self, projected: Tensor, texts: Texts) -> Tensor:
+        """``projected`` (tokens, 3 · hidden) to (tokens, hidden)."""
+        parts = torch.split(projected.float(), texts.group_tokens)
+        return torch.cat([self._of_equal_length(part, *group) for part, group in zip(parts, texts.groups, strict=True)])
+
+    def _of_equal_length(self, projected: Tensor, count: int, length: int) -> Tensor:
         query, key, value = projected.view(count, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         mixed = functional.scaled_dot_product_attention(query, key, value)
         return mixed.transpose(1, 2).reshape(count * length, -1)
 
 
-def pack(model: Any, device: torch.device, dtype: torch.dtype = torch.float32) -> PackedBert | None:
-    """A packed form of a float32 ``model`` that computes in ``dtype``, where it is a BERT on a CPU; else None.
+class PackedOnAccelerator(PackedBert):
+    """The same on an accelerator, everything in one format.
 
-    Both must give the same on a small input before the packed form is used.
+    With ``kernels`` (:mod:`recsat.embed.kernels`) attention takes short texts as they are, and sums and norms are one pass; without, and for longer
+    texts, attention is over texts padded to the longest.
+    """
+
+    def __init__(self, model: Any, dtype: torch.dtype, kernels: ModuleType | None) -> None:
+        super().__init__(model, dtype)
+        self.kernels = kernels
+        head = self.words.shape[1] // self.heads
+        is_a_tile = head >= 16 and head & (head - 1) == 0
+        self.longest: int = kernels.LONGEST if kernels is not None and is_a_tile else 0
+
+    def form(self, weight: Tensor, bias: Tensor) -> Form:
+        return by_torch
+
+    def pool(self, states: Tensor, texts: Texts, pooling: Pooling) -> Tensor:
+        return pool(states[texts.padded], texts.lengths, pooling)
+
+    def added_norm(self, x: Tensor, hidden: Tensor, norm: tuple[Tensor, Tensor]) -> Tensor:
+        if self.kernels is None:
+            return functional.layer_norm(x.add_(hidden), x.shape[1:], *norm, self.eps)
+        result: Tensor = self.kernels.added_norm(x, hidden, *norm, self.eps)
+        return result
+
+    def attention(self, projected: Tensor, texts: Texts) -> Tensor:
+        if self.kernels is not None and texts.longest <= self.longest:
+            result: Tensor = self.kernels.attention(projected, texts.starts, texts.longest, self.heads)
+            return result
+        padded = projected[texts.padded].view(*texts.padded.shape, 3, self.heads, -1)
+        query, key, value = padded.permute(2, 0, 3, 1, 4)
+        mask = None if len(texts.groups) == 1 else texts.is_token[:, None, None, :]
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        return mixed.transpose(1, 2).reshape(*texts.padded.shape, -1)[texts.is_token]
+
+
+class Texts:
+    """Where texts of ``lengths`` lie in a flat row of tokens; tensors are on ``device``."""
+
+    def __init__(self, lengths: NDArray[np.intp], device: torch.device) -> None:
+        cuts = np.flatnonzero(np.diff(lengths)) + 1
+        self.groups = [(len(run), int(run[0])) for run in np.split(lengths, cuts)]
+        """Runs of neighbours of equal length: how many, and how long."""
+        self.group_tokens = [count * length for count, length in self.groups]
+        self.longest = int(lengths.max())
+        self._lengths = lengths
+        self._device = device
+
+    def _tensor(self, values: NDArray[np.intp]) -> Tensor:
+        return torch.from_numpy(values).to(self._device, non_blocking=True)
+
+    @cached_property
+    def places(self) -> Tensor:
+        """The place of each token in its text, (tokens,)."""
+        ends = np.cumsum(self._lengths)
+        return self._tensor(np.arange(ends[-1]) - np.repeat(ends - self._lengths, self._lengths))
+
+    @cached_property
+    def lengths(self) -> Tensor:
+        return self._tensor(self._lengths)
+
+    @cached_property
+    def starts(self) -> Tensor:
+        """Where each text begins, and where the last one ends, (texts + 1,)."""
+        return self._tensor(np.concatenate([[0], np.cumsum(self._lengths)]))
+
+    @cached_property
+    def is_token(self) -> Tensor:
+        """(texts, longest) bool."""
+        return torch.arange(self.longest, device=self._device) < self.lengths[:, None]
+
+    @cached_property
+    def padded(self) -> Tensor:
+        """Which token of the flat row stands at each place of (texts, longest): past a text's end, its last."""
+        column = torch.arange(self.longest, device=self._device)
+        return self.starts[:-1, None] + torch.minimum(column, self.lengths[:, None] - 1)
+
+
+def pack(model: Any, device: torch.device, dtype: torch.dtype = torch.float32) -> PackedBert | None:
+    """A packed form of ``model`` that computes in ``dtype``, where it is a BERT on a CPU (its weights float32) or a CUDA device; else None.
+
+    Both must give the same on two small texts before the packed form is used.
     """
     from transformers import BertModel
 
-    if type(model) is not BertModel or device.type != "cpu" or model.dtype != torch.float32 or dtype not in TOLERANCE:
+    forms: dict[str, type[PackedBert]] = {"cpu": PackedBert, "cuda": PackedOnAccelerator}
+    format_of_weights = torch.float32 if device.type == "cpu" else dtype
+    if (
+        type(model) is not BertModel
+        or device.type not in forms
+        or model.dtype != format_of_weights
+        or dtype not in TOLERANCE
+    ):
         return None
     config = model.config
     absolute = getattr(config, "position_embedding_type", "absolute") in (None, "absolute")
     if config.hidden_act != "gelu" or not absolute or config.is_decoder:
         return None
-    packed = PackedBert(model, dtype)
-    generator = np.random.default_rng(0)
-    ids = generator.integers(0, config.vocab_size, size=(2, min(8, config.max_position_embeddings)))
+    longest = min(8, config.max_position_embeddings)
+    lengths = np.array([longest, max(1, longest - 3)], dtype=np.intp)
+    ids = np.random.default_rng(0).integers(0, config.vocab_size, size=int(lengths.sum()))
+    texts = torch.split(torch.from_numpy(ids).to(device), lengths.tolist())
     with torch.inference_mode():
-        expected = model(input_ids=torch.from_numpy(ids)).last_hidden_state
-    (hidden,) = packed(ids.ravel(), np.full(2, ids.shape[1], dtype=np.intp))
-    difference = float((hidden - expected).abs().max())
-    if not difference <= TOLERANCE[dtype] * max(1.0, float(expected.abs().max())):
-        logger.warning("the packed forward pass is %.1e off the model's own, which is used instead", difference)
-        return None
-    return packed
+        expected = torch.cat([model(input_ids=text[None]).last_hidden_state[0] for text in texts]).float()
+    for name, form in _forms(device):
+        try:
+            packed = form(model, dtype)
+            difference = float((packed(ids, lengths).float() - expected).abs().max())
+        except (
+            Exception
+        ) as error:  # Triton compiles with the machine's C compiler, and fails in as many ways as machines differ
+            if device.type == "cpu":
+                raise
+            logger.warning("no forward pass %s here: %s: %s", name, type(error).__name__, error)
+            continue
+        if difference <= TOLERANCE[dtype] * max(1.0, float(expected.abs().max())):
+            return packed
+        logger.warning("the forward pass %s is %.1e off the model's own and is not used", name, difference)
+    return None
+
+
+def _forms(device: torch.device) -> list[tuple[str, Callable[[Any, torch.dtype], PackedBert]]]:
+    """What may be used on ``device``, the fastest first."""
+    if device.type == "cpu":
+        return [("without padding", PackedBert)]
+    plain = ("without padding", partial(PackedOnAccelerator, kernels=None))
+    try:
+        from recsat.embed import kernels
+    except ImportError as error:
+        logger.info("texts are embedded without kernels of their own: %s", error)
+        return [plain]
+    return [("by Triton", partial(PackedOnAccelerator, kernels=kernels)), plain]
 
 
 @dataclass(frozen=True)

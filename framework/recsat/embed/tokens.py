@@ -42,9 +42,7 @@ def tokenize(tokenizer: Any, texts: list[str], max_tokens: int) -> Tokens:
 
     Some tokenizers give no token at all for an empty text; it then gets their begin or end token.
     """
-    encoded = tokenizer(texts, truncation=True, max_length=max_tokens, padding=False, return_attention_mask=False)
-    lists: list[list[int]] = encoded["input_ids"]
-    types: list[list[int]] | None = encoded.get("token_type_ids")
+    lists, types = _ids_and_types(tokenizer, texts, max_tokens)
     lengths = np.fromiter(map(len, lists), dtype=np.intp, count=len(lists))
     empty = np.flatnonzero(lengths == 0)
     if len(empty):
@@ -66,3 +64,20 @@ def tokenize(tokenizer: Any, texts: list[str], max_tokens: int) -> Tokens:
         lengths=lengths,
         types=None if types is None else np.fromiter(chain.from_iterable(types), dtype=np.int64, count=total),
     )
+
+
+def _ids_and_types(tokenizer: Any, texts: list[str], max_tokens: int) -> tuple[list[list[int]], list[list[int]] | None]:
+    """Token ids of each text, and token types where the model takes any.
+
+    Asked of the compiled tokenizer itself where there is one: transformers' call around it took four fifths of the time on 16 cores, for a
+    dictionary of each text that nobody reads.
+    """
+    if getattr(tokenizer, "is_fast", False):
+        compiled = tokenizer.backend_tokenizer
+        compiled.enable_truncation(max_length=max_tokens, direction=tokenizer.truncation_side)
+        compiled.no_padding()
+        encodings = compiled.encode_batch_fast(texts)
+        has_types = "token_type_ids" in tokenizer.model_input_names
+        return [one.ids for one in encodings], [one.type_ids for one in encodings] if has_types else None
+    encoded = tokenizer(texts, truncation=True, max_length=max_tokens, padding=False, return_attention_mask=False)
+    return encoded["input_ids"], encoded.get("token_type_ids")

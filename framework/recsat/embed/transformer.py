@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from recsat.embed.batching import run_in_batches
 from recsat.embed.checkpoint import Checkpoint, read_checkpoint
@@ -33,6 +36,8 @@ ACCELERATOR_BUDGET = 32
 
 _WINDOW = 16_384
 """Texts that are tokenised and sorted together: bounds the memory that token ids take."""
+_FIRST_WINDOW = 2_048
+"""The first window where an accelerator waits for it; each next one is twice as large, up to :data:`_WINDOW`."""
 
 
 UNKNOWN = ("[UNK]", "<unk>")
@@ -118,10 +123,14 @@ class TransformerEncoder:
             return np.empty((0, self.dimension), dtype=np.float32)
         copies = np.bincount(places, minlength=len(unique))
         vectors = np.empty((len(unique), self.dimension), dtype=np.float32)
-        for start in range(0, len(unique), _WINDOW):
-            window = slice(start, start + _WINDOW)
-            self._encode_window(unique[window], vectors[window], copies[window], progress)
-        return vectors[places]
+        under_way: deque[tuple[slice, Tensor]] = deque()
+        for window, tokens in self._tokenized(unique):
+            under_way.append((window, self._encoded(tokens, copies[window], progress)))
+            if self.device.type == "cpu" or len(under_way) > 1:  # an accelerator has the next window to do meanwhile
+                self._collect(unique, vectors, *under_way.popleft())
+        while under_way:
+            self._collect(unique, vectors, *under_way.popleft())
+        return vectors if len(unique) == len(texts) else vectors[places]
 
     def count_tokens(self, texts: Sequence[str]) -> TokenCounts | None:
         """How many of ``texts`` are cut, and how many of their tokens are unknown; None where the folder has no tokenizer.json. Loads no weights."""
@@ -144,34 +153,56 @@ class TransformerEncoder:
             n_unknown=sum(one in unknown for of_text in ids for one in of_text),
         )
 
-    def _encode_window(
-        self,
-        texts: list[str],
-        vectors: NDArray[np.float32],
-        copies: NDArray[np.intp],
-        progress: Callable[[int], None] | None,
-    ) -> None:
+    def _tokenized(self, texts: list[str]) -> Iterator[tuple[slice, Tokens]]:
+        """Windows of ``texts`` with their tokens; beside an accelerator a thread tokenises the next one while it works on this one."""
         loaded = self._load()
-        tokens = tokenize(loaded.tokenizer, [self.prompt + text for text in texts], loaded.max_tokens)
 
-        one_segment = tokens.types is None or not tokens.types.any()
-        encode_rows = self._packed_forward if loaded.packed is not None and one_segment else self._forward
+        def tokens_of(window: slice) -> Tokens:
+            return tokenize(loaded.tokenizer, [self.prompt + text for text in texts[window]], loaded.max_tokens)
+
+        if self.device.type == "cpu":
+            yield from ((window, tokens_of(window)) for window in _windows(len(texts), _WINDOW))
+            return
+        with ThreadPoolExecutor(1) as ahead:
+            windows = list(_windows(len(texts), _FIRST_WINDOW))
+            tokens = [ahead.submit(tokens_of, window) for window in windows[:2]]
+            for i, window in enumerate(windows):
+                of_window = tokens.pop(0).result()
+                if i + 2 < len(windows):
+                    tokens.append(ahead.submit(tokens_of, windows[i + 2]))
+                yield window, of_window
+
+    def _encoded(self, tokens: Tokens, copies: NDArray[np.intp], progress: Callable[[int], None] | None) -> Tensor:
+        """Vectors of a window on the device, float32; there they may still be being computed."""
+        loaded = self._load()
+        vectors = torch.empty(len(tokens.lengths), self.dimension, device=loaded.device)
 
         def forward(rows: NDArray[np.intp]) -> None:
-            vectors[rows] = encode_rows(loaded, tokens, rows)
+            vectors[torch.from_numpy(rows).to(loaded.device)] = self._forward(loaded, tokens, rows)
             if progress is not None:
                 progress(int(copies[rows].sum()))
 
         self.token_budget = run_in_batches(tokens.lengths, self.token_budget, forward)
-        bad = ~np.isfinite(vectors).all(axis=1)
+        return vectors
+
+    def _collect(self, texts: list[str], vectors: NDArray[np.float32], window: slice, of_window: Tensor) -> None:
+        """The vectors of a window, checked and fetched to the host."""
+        bad = ~torch.isfinite(of_window).all(dim=1)
         if bad.any():
+            text = texts[window][int(bad.int().argmax())]
             raise EncoderError(
-                f"{self.checkpoint.name}: the vector of {texts[int(bad.argmax())][:80]!r} is not finite in {self.dtype}. "
+                f"{self.checkpoint.name}: the vector of {text[:80]!r} is not finite in {self.dtype}. "
                 "Set encoder.dtype to float32; if that does not help, the weights are broken."
             )
+        if of_window.device.type == "cuda":  # into pageable memory the copy took 45 times as long
+            of_window = torch.empty(of_window.shape, pin_memory=True).copy_(of_window)
+        vectors[window] = of_window.cpu().numpy()
 
     @torch.inference_mode()
-    def _forward(self, loaded: Loaded, tokens: Tokens, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+    def _forward(self, loaded: Loaded, tokens: Tokens, rows: NDArray[np.intp]) -> Tensor:
+        """Vectors of some texts on the device, float32."""
+        if loaded.packed is not None and (tokens.types is None or not tokens.types.any()):
+            return loaded.packed.pooled(tokens.flat(rows), tokens.lengths[rows], self.checkpoint.pooling)
         device = loaded.device
         lengths = torch.from_numpy(tokens.lengths[rows]).to(device)
         ids = torch.from_numpy(tokens.pad(rows, tokens.ids, loaded.pad_id)).to(device)
@@ -181,16 +212,7 @@ class TransformerEncoder:
         if bool((tokens.lengths[rows] != ids.shape[1]).any()):  # without a mask attention takes its fastest kernel
             inputs["attention_mask"] = (torch.arange(ids.shape[1], device=device) < lengths[:, None]).long()
         hidden = loaded.model(**inputs).last_hidden_state
-        return pool(hidden, lengths, self.checkpoint.pooling).cpu().numpy()
-
-    @torch.inference_mode()
-    def _packed_forward(self, loaded: Loaded, tokens: Tokens, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-        assert loaded.packed is not None  # the caller looked
-        groups = loaded.packed(tokens.flat(rows), tokens.lengths[rows])
-        pooled = [
-            pool(hidden, torch.full((len(hidden),), hidden.shape[1]), self.checkpoint.pooling) for hidden in groups
-        ]
-        return torch.cat(pooled).numpy()
+        return pool(hidden, lengths, self.checkpoint.pooling)
 
     def _load(self) -> Loaded:
         if not self._loaded:
@@ -198,3 +220,10 @@ class TransformerEncoder:
 
             self._loaded.append(load(self.checkpoint, device=self.device, dtype=self.dtype, max_tokens=self.max_tokens))
         return self._loaded[0]
+
+
+def _windows(n: int, first: int) -> Iterator[slice]:
+    start, size = 0, first
+    while start < n:
+        yield slice(start, start + size)
+        start, size = start + size, min(2 * size, _WINDOW)
