@@ -86,7 +86,7 @@ def test_ials_user_factors_solve_the_weighted_normal_equations(blocks: TrainingD
         confidence = np.where(liked > 0, 3.0, 1.0)
         A = (Y * confidence[:, None]).T @ Y + 0.7 * np.eye(6)
         expected = np.linalg.solve(A, Y.T @ (confidence * liked))
-        np.testing.assert_allclose(arm.user_factors(blocks.users)[user], expected, rtol=2e-3, atol=2e-4)
+        np.testing.assert_allclose(arm.query_vectors(blocks.users)[user], expected, rtol=2e-3, atol=2e-4)
 
 
 def test_ials_item_factors_are_those_of_the_library_with_the_same_seed(blocks: TrainingData) -> None:

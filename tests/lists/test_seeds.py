@@ -75,3 +75,14 @@ def test_a_seed_changes_no_list_without_ties(readers: Served) -> None:
     train = training_data(histories, rng.standard_normal((N_ITEMS, 4), dtype=np.float32))
     served = replace(readers, train=train, users=train.users)
     assert items(served, seed=1) == items(served, seed=2)
+
+
+@pytest.mark.parametrize("who", ["readers", "newcomers"])
+def test_a_list_does_not_depend_on_who_else_is_asked_for(who: str, request: pytest.FixtureRequest) -> None:
+    served = request.getfixturevalue(who)
+    some = np.array([7, 3])
+    plan = replace(served.plan, excluded=served.plan.excluded[some])
+    few = replace(served, users=served.users.take(some), plan=plan)
+    of_all = lists_of(served, "text", arm_of(served), Request(k=5, seed=1, user_block=3)).lists
+    of_few = lists_of(few, "text", arm_of(served), Request(k=5, seed=1)).lists
+    assert of_few.equals(pl.concat([of_all.filter(user_id=f"u{i}") for i in some]))

@@ -16,18 +16,19 @@ from recsat.arms.linear.bilinear import Moments, bilinear_moments, eigenbases, l
 from recsat.arms.linear.inner_products import (
     BLOCKS,
     Representation,
-    inner_products,
+    ScoredByVectors,
     item_vectors,
     side_by_side,
     text_vectors_name,
 )
+from recsat.arms.linear.item_item import history_times
 from recsat.arms.linear.padded import factors_of, reasons_by
 from recsat.arms.linear.transfer import solve_towards
 from recsat.contract.arm import ArmState, Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 
 
-class AlignedText(SavedByAttributes):
+class AlignedText(ScoredByVectors, SavedByAttributes):
     r"""Inner product of an item's text vector with the user's summed vectors, mapped by what users like together.
 
     .. math:: s_{ui} = \Bigl(\sum_{h \in H_u} e_h\Bigr)^{\!\top} M\, e_i
@@ -136,8 +137,8 @@ class AlignedText(SavedByAttributes):
         sums = np.asarray(users.history @ self.item_vectors, dtype=np.float32)
         return sums @ self.mapping
 
-    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
-        return inner_products(self.query_vectors(users), self.item_vectors, candidates)
+    def queries_by(self, items: Tensor, users: UserBatch) -> Tensor:
+        return history_times(users.history, items) @ torch.from_numpy(self.mapping).to(items.device)
 
     def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
         """e_h M e_i of each history item h and listed item i, (B, H, k), 0 where padded.

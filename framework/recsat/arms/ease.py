@@ -68,7 +68,7 @@ class Ease(ItemItemRecommender):
 
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
         scores = super().score(users)
-        scores = scores if self.gains is None else scores * self.gains
+        scores = scores if self.gains is None else scores * self.gains.to(scores.device)
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
 
     def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:

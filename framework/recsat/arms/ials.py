@@ -13,13 +13,14 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from recsat.arms.attributes import SavedByAttributes
+from recsat.arms.linear.inner_products import ScoredByVectors
 from recsat.arms.linear.leave_one_out import contributions_of_least_squares
-from recsat.arms.linear.padded import at_candidates, factors_of, reasons_by
+from recsat.arms.linear.padded import factors_of, reasons_by
 from recsat.contract.arm import ArmState, Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 
 
-class ImplicitALS(SavedByAttributes):
+class ImplicitALS(ScoredByVectors, SavedByAttributes):
     r"""iALS: weighted least squares on all user-item pairs, liked pairs weighing :math:`\alpha`.
 
     .. math:: \min_{X,Y} \sum_{ui} c_{ui} (p_{ui} - x_u^\top y_i)^2 + \lambda (\|X\|_F^2 + \|Y\|_F^2),
@@ -63,17 +64,16 @@ class ImplicitALS(SavedByAttributes):
         self._model.item_factors = self.item_factors
         return self
 
-    def user_factors(self, users: UserBatch) -> NDArray[np.float32]:
+    def scored_by(self) -> Tensor:
+        return torch.from_numpy(self.item_factors)
+
+    def query_vectors(self, users: UserBatch) -> NDArray[np.float32]:
         """(n_users, factors) float32, solved from the histories with the item factors fixed."""
         if not len(users):
             return np.zeros((0, self.factors), dtype=np.float32)
         with threadpool_limits(1, "blas"):
             solved = self._model.recalculate_user(np.arange(len(users)), csr_matrix(users.history))
         return np.asarray(solved, dtype=np.float32)
-
-    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
-        scores = torch.from_numpy(self.user_factors(users) @ self.item_factors.T)
-        return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
 
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
         """The history item without which the score would be lowest, the user's factor solved anew."""

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from torch import Tensor
 
 from recsat.arms.attributes import SavedByAttributes
-from recsat.arms.linear.inner_products import Representation, inner_products, item_vectors, text_vectors_name
+from recsat.arms.linear.inner_products import Representation, ScoredByVectors, item_vectors, text_vectors_name
 from recsat.arms.linear.leave_one_out import contributions_of_least_squares
 from recsat.arms.linear.padded import blocks_of_like_length, factors_of, reasons_by
 from recsat.contract.arm import Reasons
@@ -20,7 +20,7 @@ from recsat.contract.interactions import TrainingData, UserBatch
 EVENT_BUDGET = 2**14  # padded events (rows × longest row) of one block of normal equations
 
 
-class IalsText(SavedByAttributes):
+class IalsText(ScoredByVectors, SavedByAttributes):
     r"""Weighted matrix factorisation with a ridge map from texts to the prior mean of the item factors.
 
     .. math:: \min_{X,Y,B} \sum_{u, i \text{ warm}} c_{ui} (p_{ui} - x_u^\top y_i)^2 + \lambda \sum_u \|x_u\|^2
@@ -102,13 +102,13 @@ class IalsText(SavedByAttributes):
             solved[torch.from_numpy(rows)] = solve(inverse if few else base, (self.alpha - 1), of_rows, right)
         return solved
 
+    def scored_by(self) -> Tensor:
+        return torch.from_numpy(self.item_factors)
+
     def query_vectors(self, users: UserBatch) -> NDArray[np.float32]:
         """User factors solved from the histories handed in, (n_users, k)."""
         solved = self._solved(users.history, torch.from_numpy(self.item_factors), gram=self.warm_gram)
         return np.asarray(solved.numpy(), dtype=np.float32)
-
-    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
-        return inner_products(self.query_vectors(users), self.item_factors, candidates)
 
     def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
         """What the score loses when the user's factor is solved anew without history item h, (B, H, k)."""

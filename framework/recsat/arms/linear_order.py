@@ -88,7 +88,7 @@ class LinearOrder(ItemItemRecommender):
 
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
         moments = moments_of(users.history, users.times)
-        scores = history_times(decayed(users.history, moments, self.history_decay), self.weights)
+        scores = history_times(decayed(users.history, moments, self.history_decay), self.rows)
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
 
     def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:

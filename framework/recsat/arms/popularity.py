@@ -11,11 +11,12 @@ from torch import Tensor
 
 from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.padded import at_candidates
+from recsat.arms.on_device import ScoredByTable
 from recsat.contract.arm import Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 
 
-class Popularity(SavedByAttributes):
+class Popularity(ScoredByTable, SavedByAttributes):
     """Score of an item = number of training users who liked it; the same for every user."""
 
     counts: Tensor
@@ -24,10 +25,13 @@ class Popularity(SavedByAttributes):
         self.counts = torch.from_numpy(train.popularity)
         return self
 
+    def scored_by(self) -> Tensor:
+        return self.counts
+
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
         if candidates is None:
-            return self.counts.expand(len(users), -1)
-        return at_candidates(self.counts.to(candidates.device), candidates)
+            return self.table.expand(len(users), -1)
+        return at_candidates(self.table.to(candidates.device), candidates)
 
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
         unseen = self.counts.numpy()[items] == 0

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.padded import at_candidates
+from recsat.arms.on_device import ScoredByTable
 from recsat.arms.recency import DAY, choose_half_life, like_weights
 from recsat.arms.rolling import Judged
 from recsat.contract.arm import Reasons
@@ -24,7 +25,7 @@ EVER: Final = 1e-6
 HalfLife = float | Literal["auto"] | None
 
 
-class RecentPopularity(SavedByAttributes):
+class RecentPopularity(ScoredByTable, SavedByAttributes):
     r"""Score of an item = likes of it, each worth half as much for every half-life of its age; the same for every user.
 
     .. math:: s_i = \sum_{u} 2^{-(now - t_{ui}) / h}
@@ -53,10 +54,13 @@ class RecentPopularity(SavedByAttributes):
         self.recent, self.days = recent_likers(train, self.seconds)
         return self
 
+    def scored_by(self) -> Tensor:
+        return self.scores
+
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
         if candidates is None:
-            return self.scores.expand(len(users), -1)
-        return at_candidates(self.scores.to(candidates.device), candidates)
+            return self.table.expand(len(users), -1)
+        return at_candidates(self.table.to(candidates.device), candidates)
 
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
         return reasons_of_popularity(self.counts[items] > 0, self.recent[items], self.days)

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsat.arms.attributes import SavedByAttributes
-from recsat.arms.linear.inner_products import Representation, item_vectors, text_vectors_name
+from recsat.arms.linear.inner_products import Representation, ScoredByVectors, item_vectors, text_vectors_name
+from recsat.arms.linear.item_item import history_times
 from recsat.arms.linear.leave_one_out import ROUNDING, contributions_of_cosine
-from recsat.arms.linear.padded import PADDING, at_candidates, factors_of, reasons_by
+from recsat.arms.linear.padded import factors_of, reasons_by
 from recsat.contract.arm import Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 
 
-class TextSimilarity(SavedByAttributes):
+class TextSimilarity(ScoredByVectors, SavedByAttributes):
     r"""Cosine of an item's text vector with the mean of the liked items' vectors.
 
     .. math:: q_u = \frac{\sum_{h \in H_u} e_h}{\|\sum_{h \in H_u} e_h\|}, \quad s_{ui} = q_u^\top e_i
@@ -43,15 +44,8 @@ class TextSimilarity(SavedByAttributes):
         unit: NDArray[np.float32] = np.divide(total, norms, out=np.zeros_like(total), where=norms > 0)
         return unit
 
-    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
-        items = torch.from_numpy(self.item_vectors)
-        queries = torch.from_numpy(self.query_vectors(users))
-        if candidates is None or 4 * candidates.shape[1] > len(items):
-            scores = queries @ items.T  # one matrix product beats gathering a large share of the vectors
-            return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
-        picked = items.to(candidates.device)[candidates.clamp(min=0)]
-        scores = torch.einsum("bd,bcd->bc", queries.to(candidates.device), picked)
-        return scores.masked_fill(candidates == PADDING, float("-inf"))
+    def queries_by(self, items: Tensor, users: UserBatch) -> Tensor:
+        return torch.nn.functional.normalize(history_times(users.history, items), dim=1)
 
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
         """The likest history item of those without which the score would be lower.

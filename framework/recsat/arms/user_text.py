@@ -6,16 +6,15 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from recsat.arms.linear.inner_products import inner_products, item_vectors
-from recsat.contract.arm import Reasons, Recommender
+from recsat.arms.linear.inner_products import ScoredByVectors, item_vectors
+from recsat.contract.arm import Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 from recsat.embed.centre import centre, subtract_mean
 from recsat.errors import RunError
 
 
-class UserText(Recommender):
+class UserText(ScoredByVectors):
     r"""Cosine of the encoded ``describe_user`` text with the encoded ``describe_item`` text.
 
     .. math:: s_{ui} = \cos(f(\text{EncodeUser}(u)), f(\text{EncodeItem}(i)))
@@ -44,9 +43,6 @@ class UserText(Recommender):
                 "text-user arm: the users' texts were not embedded. Set reads_users in its RecommenderSpec, and run it in a run."
             )
         return subtract_mean(vectors, self.mean) if self.centred else vectors
-
-    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
-        return inner_products(self.query_vectors(users), self.item_vectors, candidates)
 
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
         """The whole text speaks; no item of the history can be named without encoding the text anew without it."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from recsat.contract.interactions import TrainingData, UserBatch
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 
@@ -52,6 +53,13 @@ class Recommender(ABC):
         ``candidates`` is int64 (n_users, n_candidates) of item indices, padded with -1 (a padded place scores -inf);
         None scores the whole catalogue, (n_users, n_items). Seen items are not excluded here: a filter does that.
         """
+
+    def to(self, device: torch.device) -> Recommender:
+        """The arm with what it scores by on ``device``, moved there once for many calls; itself where it scores on a device of its own.
+
+        Only :meth:`score` changes: reasons, queries and state are those of the arm itself.
+        """
+        return self
 
     @abstractmethod
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:

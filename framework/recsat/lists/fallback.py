@@ -17,6 +17,7 @@ from recsat.contract.interactions import UserBatch
 from recsat.lists.reasons import reasons_of
 from recsat.lists.request import Request
 from recsat.lists.select import TieNoise, top_k
+from recsat.lists.shortlist import user_blocks
 
 
 @dataclass(frozen=True)
@@ -41,31 +42,44 @@ def joined(blocks: Sequence[Lists]) -> Lists:
     return Lists(*(np.concatenate([getattr(block, part.name) for block in blocks]) for part in fields(Lists)))
 
 
-def filled_by(
-    fallback: Recommender,
-    lists: Lists,
-    batch: UserBatch,
-    permitted: Tensor,
-    known: NDArray[np.bool_],
-    request: Request,
-    noise: TieNoise,
-) -> Lists:
+def filled_by(fallback: Recommender, lists: Lists, batch: UserBatch, permitted: Tensor, request: Request) -> Lists:
     """``lists`` closed up, their empty places filled with the best of ``fallback`` that is permitted and not in the list yet.
 
-    ``known`` (B,) says who has a history: for the others, and for lists that end short, the reason is another.
+    For users without a history, and for lists that end short, the reason is another.
     """
-    spare = _spare(fallback, batch, lists.items, permitted, request, noise)
-    reasons = reasons_of(fallback, batch, spare)
-    return _filled(lists, spare, replace(reasons, code=_reason_codes(reasons.code, known)))
+    short = np.flatnonzero((lists.items == PADDING).any(axis=1))
+    for block in user_blocks(len(short), permitted.shape[1], request.user_block, torch.device("cpu")):
+        rows = short[block]
+        users = batch.take(rows)
+        spare = _spare(
+            fallback, users, lists.items[rows], permitted[torch.from_numpy(rows).to(permitted.device)], request
+        )
+        reasons = reasons_of(fallback, users, spare)
+        filled = _filled(_rows(lists, rows), spare, replace(reasons, code=_reason_codes(reasons.code, ~users.is_new)))
+        lists = _put(lists, rows, filled)
+    return lists
+
+
+def _rows(lists: Lists, rows: NDArray[np.int64]) -> Lists:
+    return Lists(*(getattr(lists, part.name)[rows] for part in fields(Lists)))
+
+
+def _put(lists: Lists, rows: NDArray[np.int64], some: Lists) -> Lists:
+    """``lists`` with ``some`` at ``rows``."""
+
+    def whole(name: str) -> NDArray[Any]:
+        of_all, of_some = getattr(lists, name), getattr(some, name)
+        values: NDArray[Any] = of_all.astype(
+            np.result_type(of_all, of_some)
+        )  # a copy, wide enough for the longest code
+        values[rows] = of_some
+        return values
+
+    return Lists(*(whole(part.name) for part in fields(Lists)))
 
 
 def _spare(
-    fallback: Recommender,
-    batch: UserBatch,
-    listed_items: NDArray[np.int64],
-    permitted: Tensor,
-    request: Request,
-    noise: TieNoise,
+    fallback: Recommender, batch: UserBatch, listed_items: NDArray[np.int64], permitted: Tensor, request: Request
 ) -> NDArray[np.int64]:
     """The fallback's best k items that are permitted and not in the list yet, (B, k)."""
     scores = fallback.score(batch).to(request.device, torch.float32)
@@ -73,7 +87,8 @@ def _spare(
     in_list = torch.zeros(len(batch), n_items + 1, dtype=torch.bool, device=request.device)
     listed = torch.from_numpy(listed_items).to(request.device)
     in_list.scatter_(1, listed.masked_fill(listed == PADDING, n_items), value=True)
-    return top_k(scores.masked_fill(~permitted | in_list[:, :n_items], float("-inf")), request.k, noise).cpu().numpy()
+    scores = scores.masked_fill(~permitted | in_list[:, :n_items], float("-inf"))
+    return top_k(scores, request.k, TieNoise(request.seed, batch.ids)).cpu().numpy()
 
 
 def _reason_codes(codes: NDArray[np.str_], known: NDArray[np.bool_]) -> NDArray[np.str_]:

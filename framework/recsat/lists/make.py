@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
 
 import numpy as np
 import polars as pl
@@ -24,7 +25,7 @@ from recsat.lists.reasons import reasons_of, sentences_of
 from recsat.lists.request import Request, Retriever
 from recsat.lists.returned import checked_places
 from recsat.lists.select import TieNoise, top_k
-from recsat.lists.shortlist import items_at, permitted_scores, shortlist, user_blocks
+from recsat.lists.shortlist import items_at, permitted_items, permitted_scores, shortlist, user_blocks
 from recsat.lists.topics import CatalogueTopics, catalogue_topics
 
 LISTS_SCHEMA = pl.Schema(
@@ -38,6 +39,9 @@ LISTS_SCHEMA = pl.Schema(
         "fallback": pl.Boolean,
     }
 )
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 RECALL_USERS = 1_000
 """Users of whom the exact list is made beside the retrieved one: a mean of so many has a standard error below .016."""
@@ -139,12 +143,13 @@ def steps_of(
     """Blocks of users from candidates to lists: what :func:`lists_of` puts into words."""
     users, plan = audience.users, audience.plan
     fallbacks = audience.fallbacks if fallbacks is None else fallbacks
-    noise = TieNoise(request.seed)
+    recommender = recommender.to(request.device)
+    fallbacks = [fallback.to(request.device) for fallback in fallbacks]
     is_sampled = _sample(len(users), request.seed)
     buffer: Tensor | None = None
-    for rows in user_blocks(len(users), len(audience.catalogue), request.user_block):
+    for rows in user_blocks(len(users), len(audience.catalogue), request.user_block, request.device):
         batch = users.take(rows)
-        permitted = torch.from_numpy(plan.mask(rows)).to(request.device)
+        permitted = permitted_items(plan, rows, request.device)
         candidates = None
         if retriever is not None and (queries := recommender.queries(batch)):
             candidates = _retrieved(recommender, queries, batch, retriever, plan, rows, request)
@@ -155,17 +160,14 @@ def steps_of(
         recall = None
         if request.recall and candidates is not None:
             sample = np.flatnonzero(is_sampled[rows] & ~batch.is_new)
-            recall = _recall(recommender, batch.take(sample), candidates[sample], permitted[sample], request, noise)
-            if known.any():  # what lists draw depends on nobody's being in the sample
-                noise.skip((len(batch) - len(sample)) * permitted.shape[1])
-        places = _choose(batch, candidates, scores, request, noise)
+            recall = _recall(recommender, batch.take(sample), candidates[sample], permitted[sample], request)
+        places = _choose(batch, candidates, scores, request)
         items = items_at(candidates, places).masked_fill(~known[:, None], PADDING)
         lists = _explained(recommender, batch, items, scores.gather(1, places.clamp(min=0)), request)
         if request.explain:
             lists = replace(lists, codes=np.where(_tied(scores, places)[:, None], "tied", lists.codes))
         for fallback in fallbacks:
-            if (lists.items == PADDING).any():
-                lists = filled_by(fallback, lists, batch, permitted, known.cpu().numpy(), request, noise)
+            lists = filled_by(fallback, lists, batch, permitted, request)
         yield Steps(batch, permitted, candidates, scores, recall, places, lists)
 
 
@@ -188,7 +190,7 @@ def lists_of(
     whoever makes many lists of it.
     """
     catalogue = audience.catalogue
-    tables: list[pl.DataFrame] = []
+    tables: list[Future[pl.DataFrame]] = []
     blocks: list[Lists] = []
     first = last = 0
     recalls: list[Tensor] = []
@@ -197,27 +199,42 @@ def lists_of(
     source = "catalogue"
     if topics is None and request.topics and request.explain:
         topics = catalogue_topics(catalogue.items, request.topics)
-    for steps in steps_of(audience, recommender, request, retriever=retriever, fallbacks=fallbacks):
-        candidates, known = steps.candidates, steps.has_history
-        if candidates is not None:
-            source = "qdrant:" + "+".join(recommender.queries(steps.batch))
-        if candidates is not None and steps.recall is not None and known.any():
-            recalls.append(steps.recall)
-            widths.append((candidates[known] != PADDING).sum(dim=1).to(torch.float32))
-        n_filled += int(steps.lists.is_fallback.sum())
-        blocks.append(steps.lists)
-        last += len(steps.batch)
-        if last - first >= TABLE_USERS or last == len(audience.users):
-            batch = audience.users.take(slice(first, last))
-            tables.append(_table(arm, batch, joined(blocks), catalogue, topics, request))
-            blocks, first = [], last
+    with _beside(request.device) as pool:
+        for steps in steps_of(audience, recommender, request, retriever=retriever, fallbacks=fallbacks):
+            candidates, known = steps.candidates, steps.has_history
+            if candidates is not None:
+                source = "qdrant:" + "+".join(recommender.queries(steps.batch))
+            if candidates is not None and steps.recall is not None and known.any():
+                recalls.append(steps.recall)
+                widths.append((candidates[known] != PADDING).sum(dim=1).to(torch.float32))
+            n_filled += int(steps.lists.is_fallback.sum())
+            blocks.append(steps.lists)
+            last += len(steps.batch)
+            if last - first >= TABLE_USERS or last == len(audience.users):
+                batch = audience.users.take(slice(first, last))
+                tables.append(pool.submit(_table, arm, batch, joined(blocks), catalogue, topics, request))
+                blocks, first = [], last
     return Recommended(
-        lists=pl.concat(tables) if tables else pl.DataFrame(schema=LISTS_SCHEMA),
+        lists=pl.concat([table.result() for table in tables]) if tables else pl.DataFrame(schema=LISTS_SCHEMA),
         source=source,
         n_candidates=float(torch.cat(widths).mean()) if widths else float(audience.plan.items.sum()),
         candidate_recall=float(recall.mean()) if recalls and len(recall := torch.cat(recalls)) else None,
         n_filled=n_filled,
     )
+
+
+class _AtOnce(Executor):
+    """Does what is submitted before it returns."""
+
+    def submit(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        done: Future[T] = Future()
+        done.set_result(work(*args, **kwargs))
+        return done
+
+
+def _beside(device: torch.device) -> Executor:
+    """Where lists are put into words: in a thread beside an accelerator, which has other work meanwhile."""
+    return _AtOnce() if device.type == "cpu" else ThreadPoolExecutor(1)
 
 
 def _retrieved(
@@ -241,11 +258,11 @@ def _retrieved(
     return torch.from_numpy(fused).to(request.device)
 
 
-def _choose(batch: UserBatch, candidates: Tensor | None, scores: Tensor, request: Request, noise: TieNoise) -> Tensor:
+def _choose(batch: UserBatch, candidates: Tensor | None, scores: Tensor, request: Request) -> Tensor:
     """Places of the list's items in ``scores``, (B, k): the best k, or the reranker's choice among the best candidates."""
     if request.reranker is None:
-        return top_k(scores, request.k, noise)
-    block = shortlist(batch, candidates, scores, request, noise)
+        return top_k(scores, request.k, TieNoise(request.seed, batch.ids, candidates))
+    block = shortlist(batch, candidates, scores, request)
     reranked = request.reranker.rerank(block.input, request.k)
     n_users, n_candidates = block.input.candidates.shape
     return items_at(block.places, checked_places(request.reranker, reranked, n_users, n_candidates, request.k))
@@ -283,12 +300,11 @@ def _recall(
     candidates: Tensor,
     permitted: Tensor,
     request: Request,
-    noise: TieNoise,
 ) -> Tensor:
     """Share of each user's exact list that is among the candidates, (B,)."""
     if not len(batch):
         return torch.empty(0, device=request.device)
-    exact = top_k(permitted_scores(recommender, batch, None, permitted), request.k, noise)
+    exact = top_k(permitted_scores(recommender, batch, None, permitted), request.k, TieNoise(request.seed, batch.ids))
     return _overlap(exact, candidates)
 
 
@@ -345,6 +361,8 @@ def _in_words(
     request: Request,
 ) -> pl.Series:
     """Reasons in words. Where no single history item carries the score, a topic of the item that the user liked is named."""
+    if not request.explain:
+        return pl.Series("reason", [""]).new_from_index(0, len(row))
     items, because, codes = lists.items[row, place], lists.because[row, place], lists.codes[row, place]
     shared = None
     if topics is not None:

@@ -2,74 +2,130 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+from torch.return_types import topk
 
 INFINITY = float("inf")
-NEAR = 1e-7
-"""Scores that differ by less than this share of the row's best are ordered with the noise, for which ties alone are near enough."""
-PASSED_AT_ONCE = 2**24
+NUMBERS_AT_ONCE = 2**24
+"""Random numbers that are held at once, 8 bytes each and some for the steps between."""
+LARGEST = 2**62
+GROUPS = 64
+GROUPED_FROM = 2**16
+"""Columns from which :func:`_largest` looks at groups first, on an accelerator."""
 
 
 class TieNoise:
-    """The random numbers by which :func:`top_k` orders equal scores, by a seed: one for each score of every call.
+    """The random numbers by which :func:`top_k` orders equal scores: one for each user and item, of a seed and of nothing else.
 
-    They are made only where a row has ties; what calls without ties pass over is made up for before the next draw, so that a tie's outcome does
-    not depend on which other rows had one.
+    A list therefore does not depend on who else is asked for, on the arm, on blocks, nor on the device. ``candidates`` (B, C) are the items that the columns of the
+    scores stand for; None: the items in their order.
     """
 
-    def __init__(self, seed: int) -> None:
-        self._generator = torch.Generator().manual_seed(seed)
-        self._passed = 0
+    def __init__(self, seed: int, user_ids: Sequence[str], candidates: Tensor | None = None) -> None:
+        self._seed = seed.to_bytes(16, "little", signed=True)
+        self._ids = user_ids
+        self._candidates = candidates
 
-    def skip(self, n: int) -> None:
-        """Pass over ``n`` numbers."""
-        self._passed += n
+    def numbers(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """Numbers from 0 to :data:`LARGEST`, int64 (R, m), of the users at ``rows`` (R,) and their ``columns`` (R, m), or (1, m) for all."""
+        keys = torch.tensor(
+            [self._key(self._ids[row]) for row in rows.tolist()], dtype=torch.int64, device=columns.device
+        )[:, None]
+        items = columns if self._candidates is None else self._candidates[rows].gather(1, columns.expand(len(rows), -1))
+        return _scattered(keys + items * 0x1E3779B97F4A7C15) & (LARGEST - 1)
 
-    def draw(self, shape: torch.Size) -> Tensor:
-        """The next numbers, from 0 to 1, float64 on the CPU."""
-        while self._passed:
-            n = min(self._passed, PASSED_AT_ONCE)
-            torch.rand(n, generator=self._generator, dtype=torch.float64)
-            self._passed -= n
-        return torch.rand(shape, generator=self._generator, dtype=torch.float64)
+    def _key(self, user_id: str) -> int:
+        digest = hashlib.blake2b(user_id.encode("utf-8", "surrogatepass"), digest_size=8, key=self._seed)
+        return int.from_bytes(digest.digest(), "little", signed=True)
+
+
+def _scattered(x: Tensor) -> Tensor:
+    """The finalizer of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): each bit of ``x``, int64, changes half of the result's."""
+    x = (x ^ _shifted(x, 30)) * -0x40A7B892E31B1A47
+    x = (x ^ _shifted(x, 27)) * -0x6B2FB644ECCEEE15
+    return x ^ _shifted(x, 31)
+
+
+def _shifted(x: Tensor, bits: int) -> Tensor:
+    """To the right, zeros coming in: torch shifts the sign in."""
+    return (x >> bits) & ((1 << (64 - bits)) - 1)
 
 
 def top_k(scores: Tensor, k: int, noise: TieNoise | None = None) -> Tensor:
     """Positions of the k largest finite scores in each row, best first, int64 (B, k); -1 where fewer are finite.
 
-    Ties are broken at random by ``noise``: an arm that cannot tell items apart must not profit from the order of the
-    catalogue, in which older and more popular items often stand first. The noise is 1e-9 of the row's largest score, below
-    float32 resolution. Rows without ties are neither copied nor given any: a float64 copy with a random number for every score took three quarters of
-    a list's time.
+    Equal scores are ordered at random by ``noise``: an arm that cannot tell items apart must not profit from the order of the
+    catalogue, in which older and more popular items often stand first. Numbers are drawn where scores are equal, and nowhere else.
     """
     n = scores.shape[1]
     k_here = min(k, n)
     if not k_here or not len(scores):
         return torch.full((len(scores), k), -1, dtype=torch.int64, device=scores.device)
     # One more than k says whether the last place is a tie with what is left out.
-    best = scores.topk(min(k + 1, n), dim=1)
+    best = _largest(scores, min(k + 1, n))
     values = best.values
     places = best.indices[:, :k_here].masked_fill(values[:, :k_here] == -INFINITY, -1)
     unsure = ~(values[:, 0] < INFINITY)  # torch takes NaN for the largest
-    if noise is not None and n > 1:
-        gaps = torch.where(values[:, 1:] > -INFINITY, values[:, :-1] - values[:, 1:], INFINITY)
-        unsure |= (gaps <= NEAR * values[:, :1].abs()).any(dim=1)
+    if noise is not None:
+        unsure |= ((values[:, 1:] == values[:, :-1]) & (values[:, 1:] > -INFINITY)).any(dim=1)
     rows = unsure.nonzero().flatten()
-    if len(rows):
-        numbers = None if noise is None else noise.draw(scores.shape)[rows.cpu()].to(scores.device)
-        places[rows] = _with_noise(scores[rows], k_here, numbers)
-    elif noise is not None:
-        noise.skip(scores.numel())
+    for start in range(0, len(rows), at_once := max(1, NUMBERS_AT_ONCE // n)):
+        part = rows[start : start + at_once]
+        places[part] = _with_ties(scores[part], k_here, noise, part)
     return torch.nn.functional.pad(places, (0, k - k_here), value=-1)
 
 
-def _with_noise(scores: Tensor, k: int, noise: Tensor | None) -> Tensor:
-    """:func:`top_k` in float64, with a number from 0 to 1 for every score."""
-    exact = scores.to(torch.float64)
-    finite = torch.isfinite(exact)
-    if noise is not None:
-        scale = exact.masked_fill(~finite, 0).abs().amax(dim=1, keepdim=True).clamp(min=1e-12)
-        exact = exact + 1e-9 * scale * noise
-    best = exact.masked_fill(~finite, -INFINITY).topk(k, dim=1)
-    return best.indices.masked_fill(torch.isinf(best.values), -1)
+def _largest(scores: Tensor, k: int) -> topk:
+    """``scores.topk(k)``, in long rows on an accelerator by the largest of groups: the k largest are in the k groups with the largest maxima.
+
+    Columns that stand as far apart as a group's are read side by side: one pass over the scores, where ``topk`` makes many.
+    """
+    width = scores.shape[1] // GROUPS
+    if scores.device.type == "cpu" or scores.shape[1] < GROUPED_FROM or k > width:
+        return scores.topk(k, dim=1)
+    return _largest_of_groups(scores, k)
+
+
+def _largest_of_groups(scores: Tensor, k: int) -> topk:
+    width = scores.shape[1] // GROUPS
+    groups = torch.unflatten(scores[:, : width * GROUPS], 1, (GROUPS, width))
+    leading = groups.amax(dim=1).topk(k, dim=1).indices[:, None, :].expand(-1, GROUPS, -1)
+    places = leading + width * torch.arange(GROUPS, device=scores.device)[:, None]
+    rest = torch.arange(width * GROUPS, scores.shape[1], device=scores.device).expand(len(scores), -1)
+    places = torch.cat([places.flatten(1), rest], dim=1)
+    values, inside = scores.gather(1, places).topk(k, dim=1)
+    return topk((values, places.gather(1, inside)))
+
+
+def _with_ties(scores: Tensor, k: int, noise: TieNoise | None, rows: Tensor) -> Tensor:
+    """:func:`top_k` of rows in which scores are equal, infinite or no numbers; ``rows`` are their numbers in the block."""
+    scores = scores.masked_fill(~torch.isfinite(scores), -INFINITY)
+    if noise is None:
+        best = scores.topk(k, dim=1)
+        return best.indices.masked_fill(best.values == -INFINITY, -1)
+    # Few are equal to the last one mostly, and some more than k hold them all.
+    n = scores.shape[1]
+    near = scores.topk(min(n, 4 * k + GROUPS), dim=1)
+    last = near.values[:, k - 1]
+    crowded = (
+        (near.values[:, -1] == last) & (last > -INFINITY)
+        if near.values.shape[1] < n
+        else torch.zeros_like(last, dtype=torch.bool)
+    )
+    places = near.indices.gather(1, _ordered(near.values, noise.numbers(rows, near.indices), k))
+    if crowded.any():
+        everything = torch.arange(n, device=scores.device)[None, :]
+        places[crowded] = _ordered(scores[crowded], noise.numbers(rows[crowded], everything), k)
+    return places.masked_fill(scores.gather(1, places) == -INFINITY, -1)
+
+
+def _ordered(scores: Tensor, numbers: Tensor, k: int) -> Tensor:
+    """Positions of the k best by score, and by number where scores are equal, (R, k)."""
+    last = scores.topk(k, dim=1).values[:, -1:]
+    chosen = numbers.masked_fill(scores > last, LARGEST).masked_fill(scores < last, -1).topk(k, dim=1).indices
+    chosen = chosen.gather(1, numbers.gather(1, chosen).argsort(dim=1, descending=True))
+    return chosen.gather(1, scores.gather(1, chosen).argsort(dim=1, descending=True, stable=True))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from recsat.arms.linear.item_item import history_times
 from recsat.arms.linear.padded import PADDING, at_candidates
 from recsat.contract.arm import Recommender
 from recsat.contract.interactions import UserBatch
@@ -18,6 +19,8 @@ from recsat.lists.returned import checked_scores
 from recsat.lists.select import TieNoise, top_k
 
 MASK_BUDGET = 2**28  # bytes of one block's (users × items) mask and scores; larger catalogues take smaller blocks
+ACCELERATOR_USERS = 8
+"""Blocks are given for a CPU; an accelerator needs this many times as many users to be busy."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,24 @@ class Shortlist:
     places: Tensor
 
 
-def user_blocks(n_users: int, n_items: int, user_block: int) -> Iterator[slice]:
-    """Rows of users that are scored together."""
-    step = max(1, min(user_block, MASK_BUDGET // (5 * max(n_items, 1))))
+def user_blocks(n_users: int, n_items: int, user_block: int, device: torch.device) -> Iterator[slice]:
+    """Rows of users that are scored together on ``device``."""
+    budget = MASK_BUDGET
+    if device.type == "cuda":
+        # Scores, where they are permitted and what is made of both are some 17 bytes a user and item.
+        user_block, budget = ACCELERATOR_USERS * user_block, torch.cuda.mem_get_info(device)[0] // 4
+    step = max(1, min(user_block, budget // (5 * max(n_items, 1))))
     return (slice(start, min(start + step, n_users)) for start in range(0, n_users, step))
+
+
+def permitted_items(plan: FilterPlan, rows: slice, device: torch.device) -> Tensor:
+    """:meth:`~recsat.lists.filters.FilterPlan.mask` made on ``device``, of the pairs alone, (n_rows, n_items) bool."""
+    users, items = plan.excluded[rows].nonzero()
+    permitted = torch.from_numpy(plan.items).to(device).repeat(plan.excluded[rows].shape[0], 1)
+    permitted[torch.from_numpy(users).to(device), torch.from_numpy(items).to(device)] = False
+    if plan.allowed is not None:
+        permitted &= torch.from_numpy(plan.allowed[rows].toarray()).to(device)
+    return permitted
 
 
 def permitted_scores(
@@ -57,15 +74,13 @@ def permitted_scores(
     return torch.where(allowed, scores, forbidden, out=out[: len(batch)])
 
 
-def shortlist(
-    batch: UserBatch, candidates: Tensor | None, scores: Tensor, request: Request, noise: TieNoise
-) -> Shortlist:
+def shortlist(batch: UserBatch, candidates: Tensor | None, scores: Tensor, request: Request) -> Shortlist:
     """The ``request.n_candidates`` best of ``scores``, best first, with what rerankers may look at."""
-    places = top_k(scores, request.n_candidates, noise)
+    places = top_k(scores, request.n_candidates, TieNoise(request.seed, batch.ids, candidates))
     features = request.features
     user_topics = None
     if features.topics is not None:
-        user_topics = torch.from_numpy(batch.history @ features.topics.cpu().numpy()).to(request.device, torch.float32)
+        user_topics = history_times(batch.history, features.topics)
         user_topics = user_topics / user_topics.sum(dim=1, keepdim=True).clamp(min=1e-12)
     rerank_input = RerankInput(
         candidates=items_at(candidates, places),
@@ -84,12 +99,11 @@ def shortlists(
     recommender: Recommender, users: UserBatch, plan: FilterPlan, request: Request
 ) -> Iterator[tuple[slice, RerankInput]]:
     """Every block of ``users``, its rows first, with the best of the whole catalogue for each."""
-    noise = TieNoise(request.seed)
-    for rows in user_blocks(len(users), users.history.shape[1], request.user_block):
+    recommender = recommender.to(request.device)
+    for rows in user_blocks(len(users), users.history.shape[1], request.user_block, request.device):
         batch = users.take(rows)
-        permitted = torch.from_numpy(plan.mask(rows)).to(request.device)
-        scores = permitted_scores(recommender, batch, None, permitted)
-        yield rows, shortlist(batch, None, scores, request, noise).input
+        scores = permitted_scores(recommender, batch, None, permitted_items(plan, rows, request.device))
+        yield rows, shortlist(batch, None, scores, request).input
 
 
 def items_at(candidates: Tensor | None, places: Tensor) -> Tensor:

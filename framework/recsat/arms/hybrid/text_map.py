@@ -52,7 +52,9 @@ class TextMap:
         return {self.vector: self.query_vectors(users)}
 
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
-        return inner_products(self.query_vectors(users), self.item_vectors, candidates)
+        return inner_products(
+            torch.from_numpy(self.query_vectors(users)), torch.from_numpy(self.item_vectors), candidates
+        )
 
     def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
         """What history item h adds to the score of listed item i, (B, H, k), 0 where padded. The score is their sum."""

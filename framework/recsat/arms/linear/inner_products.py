@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsat.arms.linear.padded import PADDING, at_candidates
-from recsat.contract.interactions import TrainingData
+from recsat.arms.on_device import ScoredByTable
+from recsat.contract.interactions import TrainingData, UserBatch
 from recsat.errors import RunError
 
 Representation = Literal["model", "words", "permuted", "masked", "both"]
@@ -60,14 +61,31 @@ def side_by_side(text: NDArray[np.float32], words: NDArray[np.float32], words_sh
     return np.hstack([np.float32(np.sqrt(1 - words_share)) * text, np.float32(np.sqrt(words_share)) * words])
 
 
-def inner_products(
-    queries: NDArray[np.float32], items: NDArray[np.float32], candidates: Tensor | None = None
-) -> Tensor:
-    """queries · items, (B, n_items), or at ``candidates`` (B, C) with -inf where padded."""
-    Q, Y = torch.from_numpy(queries), torch.from_numpy(items)
-    if candidates is None or 4 * candidates.shape[1] > len(Y):
-        scores = Q @ Y.T  # one matrix product beats gathering a large share of the vectors
+def inner_products(queries: Tensor, items: Tensor, candidates: Tensor | None = None) -> Tensor:
+    """queries · items on the device of ``items``, (B, n_items), or at ``candidates`` (B, C) with -inf where padded, on theirs."""
+    queries = queries.to(items.device)
+    if candidates is None or 4 * candidates.shape[1] > len(items):
+        scores = queries @ items.T  # one matrix product beats gathering a large share of the vectors
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
-    picked = Y.to(candidates.device)[candidates.clamp(min=0)]
-    scores = torch.einsum("bd,bcd->bc", Q.to(candidates.device), picked)
+    picked = items.to(candidates.device)[candidates.clamp(min=0)]
+    scores = torch.einsum("bd,bcd->bc", queries.to(candidates.device), picked)
     return scores.masked_fill(candidates == PADDING, float("-inf"))
+
+
+class ScoredByVectors(ScoredByTable):
+    """Base of an arm whose score is the inner product of :meth:`query_vectors` with its item vectors."""
+
+    item_vectors: NDArray[np.float32]
+
+    def scored_by(self) -> Tensor:
+        return torch.from_numpy(self.item_vectors)
+
+    def queries_by(self, items: Tensor, users: UserBatch) -> Tensor:
+        """:meth:`query_vectors` on the device of ``items``, the arm's item vectors there."""
+        return torch.from_numpy(self.query_vectors(users)).to(items.device)
+
+    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
+        items = self.table
+        on_cpu = items.device.type == "cpu"
+        queries = torch.from_numpy(self.query_vectors(users)) if on_cpu else self.queries_by(items, users)
+        return inner_products(queries, items, candidates)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic
+from typing import Generic, Self
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from typing_extensions import TypeVar
 
 from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.padded import PADDING, at_candidates, dense, padded_rows, reasons_by
+from recsat.arms.on_device import ScoredByTable
 from recsat.contract.arm import Reasons
 from recsat.contract.interactions import UserBatch
 
@@ -24,13 +25,25 @@ GATHER_SHARE = 20
 Weights = TypeVar("Weights", bound=Tensor | csr_array, default=Tensor)
 
 
-class ItemItemRecommender(SavedByAttributes, Generic[Weights]):
+class ItemItemRecommender(ScoredByTable, SavedByAttributes, Generic[Weights]):
     """Score of item i for a user with history H: sum over h in H of W[h, i]. ``weights`` is (n_items, n_items), float32, dense or sparse."""
 
     weights: Weights
 
+    def scored_by(self) -> Tensor:
+        assert isinstance(self.weights, Tensor)  # sparse rows are not moved
+        return self.weights
+
+    def to(self, device: torch.device) -> Self:
+        return super().to(device) if isinstance(self.weights, Tensor) else self
+
+    @property
+    def rows(self) -> Tensor | csr_array:
+        """The weights, where scores are made."""
+        return self.table if isinstance(self.weights, Tensor) else self.weights
+
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
-        scores = history_times(users.history, self.weights)
+        scores = history_times(users.history, self.rows)
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
 
     def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
@@ -48,17 +61,18 @@ class ItemItemRecommender(SavedByAttributes, Generic[Weights]):
 
 
 def history_times(history: csr_array, weights: Tensor | csr_array) -> Tensor:
-    """``history`` (B, n_items) times ``weights``, dense float32; histories that are short are summed row by row of the weights."""
+    """``history`` (B, n_items) times ``weights``, dense float32 on their device; histories that are short are summed row by row of the weights."""
     if not isinstance(weights, Tensor):
         return dense(history @ weights)
+    device = weights.device
     if GATHER_SHARE * history.nnz > history.shape[0] * history.shape[1]:
-        return dense(history) @ weights
+        return dense(history).to(device) @ weights
     return embedding_bag(
-        torch.from_numpy(history.indices.astype(np.int64)),
+        torch.from_numpy(history.indices.astype(np.int64)).to(device),
         weights,
-        torch.from_numpy(history.indptr.astype(np.int64)),
+        torch.from_numpy(history.indptr.astype(np.int64)).to(device),
         mode="sum",
-        per_sample_weights=torch.from_numpy(history.data.astype(np.float32)),
+        per_sample_weights=torch.from_numpy(history.data.astype(np.float32)).to(device),
         include_last_offset=True,
     )
 

@@ -1,0 +1,55 @@
+"""Arms moved to an accelerator, as far as a CPU can show it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from recsat.arms.aligned import AlignedText
+from recsat.arms.ease import Ease
+from recsat.arms.ials import ImplicitALS
+from recsat.arms.ials_text import IalsText
+from recsat.arms.item_knn import ItemNeighbours
+from recsat.arms.linear.inner_products import ScoredByVectors
+from recsat.arms.on_device import ScoredByTable
+from recsat.arms.popularity import Popularity
+from recsat.arms.recent_popularity import RecentPopularity
+from recsat.arms.text import TextSimilarity
+from recsat.contract.interactions import TrainingData
+
+MOVED = [
+    TextSimilarity(vector="text"),
+    AlignedText(),
+    IalsText(factors=4),
+    ImplicitALS(factors=4),
+    Ease(),
+    Popularity(),
+    RecentPopularity(),
+]
+
+
+@pytest.mark.parametrize("arm", MOVED, ids=lambda arm: type(arm).__name__)
+def test_the_table_alone_is_moved_and_the_arm_stays(arm: ScoredByTable, blocks: TrainingData) -> None:
+    fitted = arm.fit(blocks)
+    before = fitted.score(blocks.users)
+    moved = fitted.to(torch.device("meta"))
+    assert moved.table.device.type == "meta"
+    assert fitted.table.device.type == "cpu"
+    assert fitted.to(torch.device("cpu")) is fitted
+    assert torch.equal(fitted.score(blocks.users), before)
+    items = before.topk(3, dim=1).indices.numpy()
+    reasons, of_moved = fitted.explain(blocks.users, items), moved.explain(blocks.users, items)
+    np.testing.assert_array_equal(of_moved.item, reasons.item)
+
+
+@pytest.mark.parametrize("arm", MOVED[:4], ids=lambda arm: type(arm).__name__)
+def test_queries_made_on_a_device_are_the_arms_queries(arm: ScoredByVectors, blocks: TrainingData) -> None:
+    fitted = arm.fit(blocks)
+    queries = fitted.queries_by(fitted.table, blocks.users)
+    np.testing.assert_allclose(queries.numpy(), fitted.query_vectors(blocks.users), atol=1e-5, rtol=1e-5)
+
+
+def test_sparse_weights_stay_where_they_are(blocks: TrainingData) -> None:
+    fitted = ItemNeighbours().fit(blocks)
+    assert fitted.to(torch.device("meta")) is fitted
