@@ -7,12 +7,13 @@ result is not equal to its reference. Seconds are wall time of a machine that do
 the device synchronised. Without a GPU all ratios are of the CPU against itself and say nothing about one.
 
 - ``machine``: matrix products of 8192³ in bfloat16, TF32 and float32, and a copy on the device: the roofs.
-- ``encoder``: titles through all-MiniLM-L6-v2 and a BERT-base of random weights: tokens/s, share of the bfloat16 roof,
-  beside sentence-transformers in the same number format (plain transformers, sorted and padded, where it is not installed).
+- ``encoder``: titles, and texts of some hundred tokens, through all-MiniLM-L6-v2 and a BERT-base of random weights: tokens/s, share of the bfloat16
+  roof, beside sentence-transformers in the same number format (plain transformers, sorted and padded, where it is not installed).
   Vectors are held against a padded float32 forward on the CPU. MiniLM's weights are random where only its tokenizer is
   there: as fast, and equality is as sharp.
-- ``lists``: the 100 best of 1M items by 384 dimensions, without the seen ones: ``lists_of()`` on a few users, and the
-  device's own limits, a product and a selection in blocks of users, all 1M users where that takes under a minute.
+- ``lists``: the 100 best of 1M items by 384 dimensions, without the seen ones: ``lists_of()``, all 1M users where that takes
+  under two minutes, and the device's own limits, a product and a selection in blocks of users.
+- ``arms``: lists and fits of the arms that compute on the device, beside the same on the CPU.
 - ``rerank``: the five rerankers that need no training, users/s on the device and on one CPU core.
 - ``sequence``: an epoch of the sequence arm.
 """
@@ -50,8 +51,14 @@ from scipy.sparse import csr_array
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from recsat.arms.aligned import AlignedText
+from recsat.arms.ease import Ease
+from recsat.arms.ease_text import EaseText
+from recsat.arms.ials_text import IalsText
+from recsat.arms.popularity import Popularity
 from recsat.arms.sequence.sasrec import SequenceTransformer
 from recsat.arms.text import TextSimilarity
+from recsat.contract.arm import Recommender
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.contract.reranker import Reranker, RerankInput
 from recsat.embed.batching import run_in_batches
@@ -85,17 +92,22 @@ Encode = Callable[[list[str], int], NDArray[np.float32]]
 @dataclass(frozen=True)
 class Sizes:
     side: int = 8192
-    titles: int = 49_152
+    titles: int = 196_608
+    long_texts: int = 16_384
+    peer_titles: int = 24_576
     base: tuple[int, int, int] = (768, 12, 12)
     """Width, layers and heads of the BERT-base."""
     peer_batches: tuple[int, ...] = (32, 256, 1024, 4096)
     items: int = 1_000_000
     users: int = 1_000_000
     sample_users: int = 8192
-    recsat_users: int = 106
+    recsat_users: int = 16_384
+    compared_users: int = 106
     users_at_once: int = 2048
     width: int = 384
     k: int = 100
+    arm_items: int = 10_000
+    arm_users: int = 20_000
     rerank_items: int = 200_000
     rerank_users: int = 4096
     sequence_items: int = 20_000
@@ -104,8 +116,8 @@ class Sizes:
 
 
 SMALL = Sizes(
-    side=256, titles=96, base=(64, 2, 4), peer_batches=(32,), items=6_400, users=1_024, sample_users=128, recsat_users=64,
-    users_at_once=64, k=10, rerank_items=500, rerank_users=32, sequence_items=200, sequence_users=64, repeats=1,
+    side=256, titles=96, long_texts=8, peer_titles=48, base=(64, 2, 4), peer_batches=(32,), items=6_400, users=256, sample_users=128,
+    recsat_users=64, compared_users=32, users_at_once=64, k=10, arm_items=300, arm_users=200, rerank_items=500, rerank_users=32, sequence_items=200, sequence_users=64, repeats=1,
 )  # fmt: skip
 
 
@@ -195,9 +207,11 @@ def encoder(sizes: Sizes, peaks: Figures, place: Path) -> Figures:
     else:
         minilm, weights = random_bert(place / "minilm", packaged, 384, 6, 12), "random"
     base = random_bert(place / "base", packaged, *sizes.base)
+    long = [" ".join(texts[i : i + 12]) for i in range(sizes.long_texts)]
     return {
-        "minilm": encode_titles(minilm, texts, sizes, peaks) | {"weights": weights},
-        "bert-base": encode_titles(base, texts, sizes, peaks) | {"weights": "random"},
+        "minilm": encode_texts(minilm, texts, sizes, peaks) | {"weights": weights},
+        "minilm, long texts": encode_texts(minilm, long, sizes, peaks) | {"weights": weights},
+        "bert-base": encode_texts(base, texts, sizes, peaks) | {"weights": "random"},
     }
 
 
@@ -215,7 +229,7 @@ def random_bert(folder: Path, tokenizer: Path, width: int, layers: int, heads: i
     return folder
 
 
-def encode_titles(folder: Path, texts: list[str], sizes: Sizes, peaks: Figures) -> Figures:
+def encode_texts(folder: Path, texts: list[str], sizes: Sizes, peaks: Figures) -> Figures:
     subject = TransformerEncoder(folder, pooling="mean", device=str(DEVICE))
     loaded = subject._load()
     tokens = tokenize(loaded.tokenizer, texts, loaded.max_tokens)
@@ -224,11 +238,10 @@ def encode_titles(folder: Path, texts: list[str], sizes: Sizes, peaks: Figures) 
     width, inner = config.hidden_size, config.intermediate_size
     products = n_tokens * (4 * width**2 + 2 * width * inner) + 2 * width * int((tokens.lengths**2).sum())
     flops = 2 * config.num_hidden_layers * products
-    encode_rows = subject._forward if loaded.packed is None else subject._packed_forward
     budget = subject.token_budget
 
     def encode_batch(rows: NDArray[np.intp]) -> None:
-        encode_rows(loaded, tokens, rows)
+        subject._forward(loaded, tokens, rows)
 
     def forward(budget: int) -> None:
         run_in_batches(tokens.lengths, budget, encode_batch)
@@ -239,6 +252,8 @@ def encode_titles(folder: Path, texts: list[str], sizes: Sizes, peaks: Figures) 
         "texts": len(texts),
         "tokens": n_tokens,
         "dtype": str(subject.dtype).removeprefix("torch."),
+        "forward_pass": type(loaded.packed).__name__
+        + (" with kernels" if getattr(loaded.packed, "kernels", None) else ""),
         "tokens_per_s": n_tokens / whole,
         "tokenise_share": seconds(lambda: tokenize(loaded.tokenizer, texts, loaded.max_tokens)) / whole,
         "share_of_bf16_peak": flops / whole / 1e12 / peaks["bf16_tflops"],
@@ -252,8 +267,10 @@ def encode_titles(folder: Path, texts: list[str], sizes: Sizes, peaks: Figures) 
     peer, encode = peer_of(folder, loaded, subject.dtype)
     encode(texts[:512], 32)
     row["peer"] = peer
+    some = texts[: sizes.peer_titles]
+    n_some = int(tokens.lengths[: len(some)].sum())
     row["peer_tokens_per_s_by_batch"] = {
-        size: n_tokens / seconds(partial(encode, texts, size), warm=False) for size in sizes.peer_batches
+        size: n_some / seconds(partial(encode, some, size), warm=False) for size in sizes.peer_batches
     }
     row["times_peer_at_32"] = row["tokens_per_s"] / row["peer_tokens_per_s_by_batch"][32]
     row["times_peer_at_its_best"] = row["tokens_per_s"] / max(row["peer_tokens_per_s_by_batch"].values())
@@ -345,31 +362,82 @@ def lists(sizes: Sizes) -> Figures:
     limits: Figures = {}
     for name, (how, m) in ways.items():
         duration = seconds(partial(best, how, m, sizes.sample_users), sizes.repeats)
-        limit: Figures = {
+        places = best(how, m, sizes.sample_users)
+        limits[name] = {
             "users_measured": sizes.sample_users,
             "seconds_reckoned": duration * sizes.users / sizes.sample_users,
+            "identical_lists": float((places == exact).all(dim=1).float().mean()),
+            "score_gap": score_gap(matrix, histories[: sizes.sample_users], places, exact),
         }
-        if limit["seconds_reckoned"] < 60:
-            limit["seconds_run"] = seconds(partial(best, how, m, sizes.users), warm=False)
-        places = best(how, m, sizes.sample_users)
-        limit["identical_lists"] = float((places == exact).all(dim=1).float().mean())
-        limit["score_gap"] = score_gap(matrix, histories[: sizes.sample_users], places, exact)
-        limits[name] = limit
     row["limits"] = limits
-    few = histories[: sizes.recsat_users]
-    ours = server(matrix.cpu().numpy(), few.cpu().numpy(), sizes.k)
-    row["recsat_users_measured"] = sizes.recsat_users
-    row["recsat_seconds_reckoned"] = seconds(partial(ours, DEVICE)) * sizes.users / sizes.recsat_users
+    vectors, of_users = matrix.cpu().numpy(), histories.cpu().numpy()
+    some, few = of_users[: sizes.recsat_users], of_users[: sizes.compared_users]
+    ours = server(vectors, some, sizes.k)
+    row["recsat_users_measured"] = len(some)
+    row["recsat_seconds_reckoned"] = seconds(partial(ours, DEVICE)) * sizes.users / len(some)
+    if row["recsat_seconds_reckoned"] < 120:
+        row["recsat_seconds_run"] = seconds(partial(server(vectors, of_users, sizes.k), DEVICE), warm=False)
     fastest = min(limit["seconds_reckoned"] for name, limit in limits.items() if name.startswith("float32"))
-    row["recsat_times_the_float32_limit"] = row["recsat_seconds_reckoned"] / fastest
-    tables = [positions(ours(device)) for device in (DEVICE, CPU)]
+    taken = row.get("recsat_seconds_run", row["recsat_seconds_reckoned"])
+    row["recsat_times_the_float32_limit"] = taken / fastest
+    compared = server(vectors, few, sizes.k)
+    tables = [positions(compared(device)) for device in (DEVICE, CPU)]
     row["identical_lists_device_and_cpu"] = float((tables[0] == tables[1]).all(dim=1).float().mean())
-    gaps = [score_gap(matrix, few, places, exact[: len(few)]) for places in tables]
+    gaps = [score_gap(matrix, torch.from_numpy(few).to(DEVICE), places, exact[: len(few)]) for places in tables]
     row["recsat_score_gap"] = max(gaps)
     row["equal"] = (
         max(*gaps, *(limit["score_gap"] for name, limit in limits.items() if name.startswith("float32"))) < 1e-5
     )
     return row
+
+
+def arms(sizes: Sizes) -> Figures:
+    """Each arm fitted and asked on the device and on the CPU; lists of the same fitted arm are compared place by place."""
+    train = replace(sequence_data(sizes.arm_users, replace(sizes, sequence_items=sizes.arm_items)), device=str(DEVICE))
+    on_cpu = replace(train, device="cpu")
+    some = train.users.take(slice(0, 2048))
+    plan = FilterPlan(
+        np.ones(sizes.arm_items, dtype=bool),
+        csr_array(some.history.astype(bool)),
+        None,
+        [],
+        False,
+        {},
+        some.history.size,
+    )
+    served = Served(train, some, plan, known=pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String}))
+    makes: dict[str, Callable[[], Recommender]] = {
+        "ease": Ease,
+        "ease-text": EaseText,
+        "aligned": AlignedText,
+        "ials-text": partial(IalsText, iterations=2),
+        "popularity": Popularity,
+    }
+    rows: Figures = {"users": sizes.arm_users, "items": sizes.arm_items, "lists_of": len(some), "k": 10}
+    for name, make in makes.items():
+        fit_seconds = seconds(lambda m=make: m().fit(train), warm=False)  # type: ignore[misc]
+        arm = make().fit(train)
+
+        def lists(device: torch.device, arm: Recommender = arm) -> pl.DataFrame:
+            return lists_of(served, "arm", arm, Request(k=10, device=device, explain=False), fallbacks=[]).lists
+
+        tables = [lists(device) for device in (DEVICE, CPU)]
+        scores = [arm.to(device).score(some.take(slice(0, 64))).cpu() for device in (DEVICE, CPU)]
+        rows[name] = {
+            "fit_seconds": fit_seconds,
+            "fit_seconds_cpu": seconds(lambda m=make: m().fit(on_cpu), warm=False),  # type: ignore[misc]
+            "lists_per_s": len(some) / seconds(partial(lists, DEVICE), sizes.repeats),
+            "lists_per_s_cpu": len(some) / seconds(partial(lists, CPU), warm=False),
+            "same_lists": float((tables[0]["item_id"] == tables[1]["item_id"]).mean()),
+            "score_difference": float((scores[0] - scores[1]).abs().max() / scores[1].abs().max()),
+        }
+        again = make().fit(on_cpu).score(some.take(slice(0, 64)))
+        rows[name]["fit_score_difference"] = float((scores[1] - again).abs().max() / again.abs().max())
+    of_arms = [rows[name] for name in makes]
+    rows["equal"] = min(of["same_lists"] for of in of_arms) >= 0.98 and all(
+        of["score_difference"] < 1e-4 and of["fit_score_difference"] < 1e-2 for of in of_arms
+    )
+    return rows
 
 
 def _unseen(scores: Tensor, histories: Tensor) -> Tensor:
@@ -550,10 +618,13 @@ def goals(report: Figures) -> Figures:
         }
     if "error" not in report.get("lists", {"error": ""}):
         part = report["lists"]
-        rows["recsat's 1M × 1M lists, seconds (reckoned)"] = {"goal": 30.0, "value": part["recsat_seconds_reckoned"]}
+        taken = part.get("recsat_seconds_run", part["recsat_seconds_reckoned"])
+        rows["recsat's 1M × 1M lists, seconds"] = {"goal": 30.0, "value": taken}
         for name, limit in part["limits"].items():
-            value = limit.get("seconds_run", limit["seconds_reckoned"])
-            rows[f"1M × 1M lists, seconds, the card's limit, {name}"] = {"goal": 30.0, "value": value}
+            rows[f"1M × 1M lists, seconds, the card's limit, {name}"] = {
+                "goal": 30.0,
+                "value": limit["seconds_reckoned"],
+            }
     return rows
 
 
@@ -581,7 +652,7 @@ def value_of(value: object) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true", help="sizes for seconds on a CPU")
-    parser.add_argument("--parts", nargs="+", default=["encoder", "lists", "rerank", "sequence"])
+    parser.add_argument("--parts", nargs="+", default=["encoder", "lists", "arms", "rerank", "sequence"])
     parser.add_argument("--out", type=Path, default=Path("gpu.json"))
     options = parser.parse_args()
     sizes = SMALL if options.small else Sizes()
@@ -591,6 +662,7 @@ def main() -> None:
         works: dict[str, Callable[[], Figures]] = {
             "encoder": lambda: encoder(sizes, report["machine"], Path(place)),
             "lists": lambda: lists(sizes),
+            "arms": lambda: arms(sizes),
             "rerank": lambda: rerank(sizes),
             "sequence": lambda: sequence(sizes),
         }
@@ -621,7 +693,7 @@ def _equal(report: Figures, parts: list[str]) -> dict[str, bool]:
     flags: dict[str, bool] = {}
     for part in parts:
         if part == "encoder" and "error" not in report[part]:
-            flags |= {f"encoder {name}": report[part][name]["equal"] for name in ("minilm", "bert-base")}
+            flags |= {f"encoder {name}": report[part][name]["equal"] for name in report[part] if name != "seconds"}
         else:
             flags[part] = report[part].get("equal", False)
     return flags

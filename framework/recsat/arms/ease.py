@@ -14,6 +14,7 @@ from recsat.arms.ease_text import inverse
 from recsat.arms.linear.inverse import invert_in_place
 from recsat.arms.linear.item_item import ItemItemRecommender
 from recsat.arms.linear.padded import at_candidates
+from recsat.arms.on_device import where_it_fits
 from recsat.arms.recency import Recency, choose_gain
 from recsat.contract.interactions import TrainingData, UserBatch
 
@@ -48,7 +49,7 @@ class Ease(ItemItemRecommender):
         X = train.users.history
         gram = (X.T @ X).astype(np.float32).toarray(order="C")
         gram[np.diag_indices_from(gram)] += self.l2
-        P = _inverse(gram, float((X.T @ X.sum(axis=1)).max(initial=0.0)) / self.l2 + 1)
+        P = _inverse(gram, float((X.T @ X.sum(axis=1)).max(initial=0.0)) / self.l2 + 1, train.device)
         diagonal = P.diagonal().copy()
         P /= -diagonal
         np.fill_diagonal(P, 0.0)
@@ -76,9 +77,13 @@ class Ease(ItemItemRecommender):
         return losses if self.gains is None else losses * self.gains[torch.from_numpy(items).clamp(min=0)][:, None, :]
 
 
-def _inverse(A: NDArray[np.float32], condition: float) -> NDArray[np.float32]:
-    """In the memory of ``A``; in float64, and three times that memory, above :data:`FLOAT32_CONDITION`."""
-    if condition <= FLOAT32_CONDITION:
+def _inverse(A: NDArray[np.float32], condition: float, device: str) -> NDArray[np.float32]:
+    """On a CPU in the memory of ``A``; in float64, and three times that memory, above :data:`FLOAT32_CONDITION`."""
+    precise = condition > FLOAT32_CONDITION
+    if device == "cpu" and not precise:
         return invert_in_place(A)
-    inverted: NDArray[np.float32] = inverse(torch.from_numpy(A.astype(np.float64))).to(torch.float32).numpy()
-    return inverted
+    kind = torch.float64 if precise else torch.float32
+    inverted = where_it_fits(
+        device, lambda where: inverse(torch.from_numpy(A).to(where, kind)).to("cpu", torch.float32)
+    )
+    return np.ascontiguousarray(inverted.numpy())

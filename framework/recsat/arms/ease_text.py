@@ -14,6 +14,7 @@ from recsat.arms.linear.bilinear import length_weights
 from recsat.arms.linear.inner_products import Representation, item_vectors, text_vectors_name
 from recsat.arms.linear.item_item import ItemItemRecommender
 from recsat.arms.linear.sessions import session_gram
+from recsat.arms.on_device import where_it_fits
 from recsat.contract.interactions import TrainingData
 
 
@@ -71,7 +72,7 @@ class EaseText(ItemItemRecommender):
     def fit(self, train: TrainingData) -> Self:
         E = item_vectors(train, self.text_vectors, "ease-text", self.words_share)
         gram = self._gram(train)
-        self.weights = drawn_towards_texts(gram, self.l2, self.prior, E, self.text_l2).to(torch.float32)
+        self.weights = drawn_towards_texts(gram, self.l2, self.prior, E, self.text_l2, train.device).to(torch.float32)
         self.weights = self.weights.contiguous()  # rows are gathered
         return self
 
@@ -84,10 +85,20 @@ class EaseText(ItemItemRecommender):
 
 
 def drawn_towards_texts(
-    gram: Tensor, l2: float, prior: float, vectors: NDArray[np.float32] | None, text_l2: float = 1.0
+    gram: Tensor,
+    l2: float,
+    prior: float,
+    vectors: NDArray[np.float32] | None,
+    text_l2: float = 1.0,
+    device: str = "cpu",
 ) -> Tensor:
-    """W of :class:`EaseText` from XᵀD_wX, in its precision; ``vectors`` may be None where ``prior`` is 0, and W is that of EASE."""
-    P = inverse(gram + (l2 + prior) * torch.eye(len(gram), dtype=gram.dtype))
+    """W of :class:`EaseText` from XᵀD_wX, in its precision and on its device, solved on ``device``; ``vectors`` may be None where ``prior`` is 0, and W
+    is that of EASE."""
+    return where_it_fits(device, lambda where: _drawn(gram.to(where), l2, prior, vectors, text_l2).to(gram.device))
+
+
+def _drawn(gram: Tensor, l2: float, prior: float, vectors: NDArray[np.float32] | None, text_l2: float) -> Tensor:
+    P = inverse(gram + (l2 + prior) * torch.eye(len(gram), dtype=gram.dtype, device=gram.device))
     if vectors is None or prior == 0:
         W = P / -P.diagonal()
         W.fill_diagonal_(0.0)
@@ -139,7 +150,7 @@ def text_weights(vectors: NDArray[np.float32], l2: float) -> Tensor:
 
 def times_text_weights(P: Tensor, vectors: NDArray[np.float32], l2: float) -> Tensor:
     """P S for S of :func:`text_weights`, O(items² · d): S is a diagonal and a matrix of rank d, and is not formed."""
-    E = torch.from_numpy(vectors).to(P.dtype)
-    mapped = E @ inverse(E.T @ E + l2 * torch.eye(E.shape[1], dtype=E.dtype))
+    E = torch.from_numpy(vectors).to(P)
+    mapped = E @ inverse(E.T @ E + l2 * torch.eye(E.shape[1], dtype=E.dtype, device=E.device))
     residual = 1 - (mapped * E).sum(dim=1)
     return P - (P - (P @ mapped) @ E.T) / residual

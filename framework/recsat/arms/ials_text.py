@@ -58,26 +58,26 @@ class IalsText(ScoredByVectors, SavedByAttributes):
         self.words_share = words_share
 
     def fit(self, train: TrainingData) -> Self:
-        E = torch.from_numpy(item_vectors(train, self.text_vectors, "ials-text", self.words_share))
-        warm = torch.from_numpy(train.warm)
+        E = torch.from_numpy(item_vectors(train, self.text_vectors, "ials-text", self.words_share)).to(train.device)
+        warm = torch.from_numpy(train.warm).to(train.device)
         history = train.users.history
         liked_by = csr_array(history.T.tocsr())
         start = torch.Generator().manual_seed(train.seed)
-        Y = 0.1 * torch.randn(len(E), self.factors, generator=start)
+        Y = (0.1 * torch.randn(len(E), self.factors, generator=start)).to(train.device)
         Y[~warm] = 0
         for _ in range(self.iterations):
             X = self._solved(history, Y)
             self.text_map = self._mapped(E[warm], Y[warm])
             prior = E @ self.text_map
-            Y = torch.where(warm[:, None], self._solved(liked_by, X, prior), torch.zeros(()))
+            Y = torch.where(warm[:, None], self._solved(liked_by, X, prior), 0.0)
         self.text_map = self._mapped(E[warm], Y[warm])
-        self.warm_gram = Y.T @ Y
-        self.item_factors: NDArray[np.float32] = torch.where(warm[:, None], Y, E @ self.text_map).numpy()
+        self.item_factors: NDArray[np.float32] = torch.where(warm[:, None], Y, E @ self.text_map).cpu().numpy()
+        self.text_map, self.warm_gram = self.text_map.cpu(), (Y.T @ Y).cpu()
         return self
 
     def _mapped(self, E: Tensor, Y: Tensor) -> Tensor:
         """B = (EᵀE + μ/λ I)⁻¹ EᵀY over warm items, (d, k)."""
-        system = E.T @ E + self.map_l2 / self.regularisation * torch.eye(E.shape[1])
+        system = E.T @ E + self.map_l2 / self.regularisation * torch.eye(E.shape[1], device=E.device)
         solved: Tensor = torch.linalg.solve(system, E.T @ Y)
         return solved
 
@@ -89,17 +89,20 @@ class IalsText(ScoredByVectors, SavedByAttributes):
         Row r solves (OᵀO + (α - 1) O_rᵀO_r + λI) z = α Σ O_r + λ·prior_r, O_r being the factors of its events.
         """
         gram = other.T @ other if gram is None else gram
-        base = gram + self.regularisation * torch.eye(self.factors)
+        base = gram + self.regularisation * torch.eye(self.factors, device=gram.device)
         inverse = torch.cholesky_inverse(torch.linalg.cholesky(base))
-        solved = torch.empty(events.shape[0], self.factors)
-        for rows in blocks_of_like_length(events, EVENT_BUDGET):
+        solved = torch.empty(events.shape[0], self.factors, device=other.device)
+        budget = EVENT_BUDGET if other.device.type == "cpu" else 16 * EVENT_BUDGET
+        for rows in blocks_of_like_length(events, budget):
             of_rows = factors_of(events[rows], other)
             right = self.alpha * of_rows.sum(dim=1)
             if prior is not None:
-                right = right + self.regularisation * prior[torch.from_numpy(rows)]
+                right = right + self.regularisation * prior[torch.from_numpy(rows).to(prior.device)]
             few = of_rows.shape[1] < self.factors / 2
             solve = _solved_by_events if few else _solved_by_factors
-            solved[torch.from_numpy(rows)] = solve(inverse if few else base, (self.alpha - 1), of_rows, right)
+            solved[torch.from_numpy(rows).to(solved.device)] = solve(
+                inverse if few else base, (self.alpha - 1), of_rows, right
+            )
         return solved
 
     def scored_by(self) -> Tensor:
@@ -140,7 +143,7 @@ def _solved_by_events(inverse: Tensor, weight: float, of_rows: Tensor, right: Te
     (B + wOᵀO)⁻¹ r = B⁻¹ (r - w Oᵀ (I + w O B⁻¹ Oᵀ)⁻¹ O B⁻¹ r), Woodbury's identity.
     """
     spread = of_rows @ inverse
-    system = torch.eye(of_rows.shape[1]) + weight * spread @ of_rows.mT
+    system = torch.eye(of_rows.shape[1], device=of_rows.device) + weight * spread @ of_rows.mT
     seen = spread @ right[:, :, None]
     inner = torch.cholesky_solve(seen, torch.linalg.cholesky(system))
     return (right - weight * (of_rows.mT @ inner)[:, :, 0]) @ inverse

@@ -1,15 +1,20 @@
-"""Arms that score by one table, which can stand on an accelerator while the arm itself stays where it is."""
+"""Arms on an accelerator: those that score by one table, which can stand there while the arm itself stays where it is; and closed forms solved there."""
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
+from collections.abc import Callable
 from copy import copy
-from typing import Self
+from typing import Self, TypeVar
 
 import torch
 from torch import Tensor
 
 from recsat.contract.arm import Recommender
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class ScoredByTable(Recommender):
@@ -32,3 +37,14 @@ class ScoredByTable(Recommender):
         moved = copy(self)
         moved._moved = self.scored_by().to(device)
         return moved
+
+
+def where_it_fits(device: str, work: Callable[[str], T]) -> T:
+    """``work`` of ``device``; of the CPU where that has not the memory for it."""
+    try:
+        return work(device)
+    except torch.OutOfMemoryError as error:
+        if device == "cpu":
+            raise
+        logger.warning("solved on the CPU: %s has not the memory (%s)", device, str(error).partition(".")[0])
+    return work("cpu")

@@ -127,6 +127,8 @@ class TrainingData:
     now: float | None = None
     """The moment before which everything is known and after which nothing is, seconds since 1970: the cut of a timeline, and in a model that
     is kept its last event. None where there is no such moment: other splits hold out events of all times, and data without times of none."""
+    device: str = "cpu"
+    """Where closed forms may be solved, by torch's name; what is learnt is on the CPU, and the same but for rounding."""
 
     @cached_property
     def popularity(self) -> NDArray[np.float32]:

@@ -76,10 +76,10 @@ class Together:
     def solve(self, train: TrainingData, gram: Tensor) -> ItemItem:
         unit = mean_likes(train)
         if self.vector is None:
-            return ItemItem(drawn_towards_texts(gram, self.l2 * unit, 0.0, None))
+            return ItemItem(drawn_towards_texts(gram, self.l2 * unit, 0.0, None, device=train.device))
         E = item_vectors(train, self.vector, "hybrid")
         text_l2 = self.text_l2 * text_unit(train, self.vector)
-        return ItemItem(drawn_towards_texts(gram, self.l2 * unit, self.prior * unit, E, text_l2))
+        return ItemItem(drawn_towards_texts(gram, self.l2 * unit, self.prior * unit, E, text_l2, train.device))
 
 
 @dataclass(frozen=True)

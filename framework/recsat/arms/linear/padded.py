@@ -49,7 +49,7 @@ def blocks_of_like_length(matrix: csr_array, budget: int) -> Iterator[NDArray[np
 
 def factors_of(events: csr_array, factors: Tensor) -> Tensor:
     """The factors of each row's events, (n_rows, longest row, k), zero where padded."""
-    places = torch.from_numpy(padded_rows(events))
+    places = torch.from_numpy(padded_rows(events)).to(factors.device)
     return factors[places.clamp(min=0)] * (places != PADDING)[:, :, None]
 
 

@@ -158,7 +158,7 @@ class SequenceTransformer(SavedByAttributes):
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.learning_rate, total_steps=n_steps + self.epochs)
         for epoch in range(self.epochs):
             cut = self._epoch(train, rows, items, rng)
-            total = 0.0
+            total = torch.zeros((), device=self.device)
             for batch_rows in np.array_split(rng.permutation(len(cut)), -(-len(cut) // self.batch)):
                 window = torch.from_numpy(cut[batch_rows]).to(self.device)
                 vectors = self._items()
@@ -172,8 +172,8 @@ class SequenceTransformer(SavedByAttributes):
                 optimiser.step()
                 if schedule.last_epoch < schedule.total_steps - 1:
                     schedule.step()
-                total += loss.item() * len(batch_rows)
-            logger.debug("sequence: epoch %d of %d, loss %.4f", epoch + 1, self.epochs, total / len(cut))
+                total += loss.detach() * len(batch_rows)  # a number on the host would wait for every step
+            logger.debug("sequence: epoch %d of %d, loss %.4f", epoch + 1, self.epochs, float(total) / len(cut))
 
     def _epoch(
         self, train: TrainingData, rows: NDArray[np.int64], items: NDArray[np.int64], rng: np.random.Generator

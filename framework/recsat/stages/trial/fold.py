@@ -95,6 +95,7 @@ def serve_known(
         raters=raters_of(known, domain.positive, domain.rating, catalogue),
         protocol=protocol,
         now=moment,
+        device=inputs.device,
     )
     users = with_texts(with_profiles(histories(user_ids), inputs), inputs, liked)
     users = with_ratings(users, known, domain.rating, catalogue)

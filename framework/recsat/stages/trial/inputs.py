@@ -16,6 +16,7 @@ from recsat.contract.domain import CandidateFilter, Domain
 from recsat.contract.interactions import Catalogue
 from recsat.embed.cache import embed_texts
 from recsat.embed.centre import subtract_mean
+from recsat.embed.device import pick_device
 from recsat.run.stage import StageContext
 
 Encode = Callable[[pl.Series], NDArray[np.float32]]
@@ -40,6 +41,8 @@ class RunInputs:
     encode_users: Encode | None = None
     """Texts to vectors as encoded, in the space of ``vectors["raw"]``; None where no arm of the run reads users."""
     seed: int = 0
+    device: str = "cpu"
+    """See :attr:`~recsat.contract.interactions.TrainingData.device`."""
 
 
 def inputs_of(
@@ -61,6 +64,7 @@ def inputs_of(
         encode=encode,
         encode_users=encode_users,
         seed=config.seed,
+        device=str(device) if (device := pick_device(config.rank.device)).type == "cuda" else "cpu",
     )
 
 
