@@ -92,9 +92,9 @@ Encode = Callable[[list[str], int], NDArray[np.float32]]
 @dataclass(frozen=True)
 class Sizes:
     side: int = 8192
-    titles: int = 196_608
+    titles: int = 131_072
     long_texts: int = 16_384
-    peer_titles: int = 24_576
+    peer_titles: int = 12_288
     base: tuple[int, int, int] = (768, 12, 12)
     """Width, layers and heads of the BERT-base."""
     peer_batches: tuple[int, ...] = (32, 256, 1024, 4096)

@@ -58,7 +58,7 @@ def test_a_model_with_kernels_gives_the_states_that_it_gives_without(kernels: Mo
     )
     model = BertModel(config, add_pooling_layer=False).eval()
     packed = PackedOnAccelerator(model, torch.float32, kernels)
-    assert packed.longest == kernels.LONGEST
+    assert packed.longest == kernels.LONGEST[torch.float32]
     packed.longest = longest  # longer texts are padded
     lengths = np.array([9, 9, 5, 1], dtype=np.intp)
     ids = np.random.default_rng(0).integers(0, 50, lengths.sum())

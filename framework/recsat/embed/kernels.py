@@ -6,21 +6,18 @@ and to sums and norms that are written and read again. Imported only where an ac
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-LONGEST = 128
-"""Tokens up to which :func:`attention` takes a text whole."""
+LONGEST = {torch.bfloat16: 128, torch.float32: 64}
+"""Tokens up to which :func:`attention` takes a text whole, by format: its tiles must fit the shared memory of a small card."""
 
 
+# Triton reads the annotations of these two itself, and knows none but its own.
 @triton.jit  # type: ignore[untyped-decorator]
-def _attention(
-    qkv: Any, mixed: Any, starts: Any, scale: Any, width: tl.constexpr, head: tl.constexpr, rows: tl.constexpr
-) -> None:
+def _attention(qkv, mixed, starts, scale, width: tl.constexpr, head: tl.constexpr, rows: tl.constexpr):  # type: ignore[no-untyped-def]
     text, first = tl.program_id(0), tl.program_id(1) * head
     start = tl.load(starts + text)
     row, column = tl.arange(0, rows), tl.arange(0, head)
@@ -42,7 +39,7 @@ def attention(qkv: Tensor, starts: Tensor, longest: int, heads: int) -> Tensor:
     """Attention inside each text of one flat row of tokens, (tokens, width), in the format of ``qkv``.
 
     ``qkv`` (tokens, 3 · width) holds query, key and value of all heads; text i has the tokens ``starts[i]`` to ``starts[i + 1]``, int64, at
-    most ``longest`` of them, which is at most :data:`LONGEST`. The width of a head is a power of two from 16 on.
+    most ``longest`` of them, which is at most what :data:`LONGEST` says. The width of a head is a power of two from 16 on.
     """
     width = qkv.shape[1] // 3
     mixed = torch.empty(len(qkv), width, dtype=qkv.dtype, device=qkv.device)
@@ -54,9 +51,7 @@ def attention(qkv: Tensor, starts: Tensor, longest: int, heads: int) -> Tensor:
 
 
 @triton.jit  # type: ignore[untyped-decorator]
-def _added_norm(
-    x: Any, residual: Any, weight: Any, bias: Any, result: Any, eps: Any, width: tl.constexpr, block: tl.constexpr
-) -> None:
+def _added_norm(x, residual, weight, bias, result, eps, width: tl.constexpr, block: tl.constexpr):  # type: ignore[no-untyped-def]
     start = tl.program_id(0).to(tl.int64) * width
     column = tl.arange(0, block)
     inside = column < width

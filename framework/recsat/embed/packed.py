@@ -107,7 +107,7 @@ class PackedOnAccelerator(PackedBert):
         self.kernels = kernels
         head = self.words.shape[1] // self.heads
         is_a_tile = head >= 16 and head & (head - 1) == 0
-        self.longest: int = kernels.LONGEST if kernels is not None and is_a_tile else 0
+        self.longest: int = kernels.LONGEST[dtype] if kernels is not None and is_a_tile else 0
 
     def form(self, weight: Tensor, bias: Tensor) -> Form:
         return by_torch
@@ -127,7 +127,7 @@ class PackedOnAccelerator(PackedBert):
             return result
         padded = projected[texts.padded].view(*texts.padded.shape, 3, self.heads, -1)
         query, key, value = padded.permute(2, 0, 3, 1, 4)
-        mask = None if len(texts.groups) == 1 else texts.is_token[:, None, None, :]
+        mask = None if texts.are_of_one_length else texts.is_token[:, None, None, :]
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         return mixed.transpose(1, 2).reshape(*texts.padded.shape, -1)[texts.is_token]
 
@@ -136,13 +136,23 @@ class Texts:
     """Where texts of ``lengths`` lie in a flat row of tokens; tensors are on ``device``."""
 
     def __init__(self, lengths: NDArray[np.intp], device: torch.device) -> None:
-        cuts = np.flatnonzero(np.diff(lengths)) + 1
-        self.groups = [(len(run), int(run[0])) for run in np.split(lengths, cuts)]
-        """Runs of neighbours of equal length: how many, and how long."""
-        self.group_tokens = [count * length for count, length in self.groups]
         self.longest = int(lengths.max())
         self._lengths = lengths
         self._device = device
+
+    @cached_property
+    def groups(self) -> list[tuple[int, int]]:
+        """Runs of neighbours of equal length: how many, and how long."""
+        cuts = np.flatnonzero(np.diff(self._lengths)) + 1
+        return [(len(run), int(run[0])) for run in np.split(self._lengths, cuts)]
+
+    @property
+    def group_tokens(self) -> list[int]:
+        return [count * length for count, length in self.groups]
+
+    @property
+    def are_of_one_length(self) -> bool:
+        return int(self._lengths.min()) == self.longest
 
     def _tensor(self, values: NDArray[np.intp]) -> Tensor:
         return torch.from_numpy(values).to(self._device, non_blocking=True)

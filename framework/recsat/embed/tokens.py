@@ -42,7 +42,34 @@ def tokenize(tokenizer: Any, texts: list[str], max_tokens: int) -> Tokens:
 
     Some tokenizers give no token at all for an empty text; it then gets their begin or end token.
     """
-    lists, types = _ids_and_types(tokenizer, texts, max_tokens)
+    return tokens_of(tokenizer, texts, encodings_of(tokenizer, texts, max_tokens))
+
+
+def encodings_of(tokenizer: Any, texts: list[str], max_tokens: int) -> Any:
+    """What :func:`tokens_of` takes: the part of the work that holds no other Python thread up, where the tokenizer is a compiled one.
+
+    It is asked itself: transformers' call around it took four fifths of the time on 16 cores, for a dictionary of each text that nobody reads.
+    """
+    if not getattr(tokenizer, "is_fast", False):
+        return tokenizer(texts, truncation=True, max_length=max_tokens, padding=False, return_attention_mask=False)
+    compiled = tokenizer.backend_tokenizer
+    compiled.enable_truncation(max_length=max_tokens, direction=tokenizer.truncation_side)
+    compiled.no_padding()
+    return compiled.encode_batch_fast(texts)
+
+
+def tokens_of(tokenizer: Any, texts: list[str], encodings: Any) -> Tokens:
+    """:func:`tokenize` of ``texts`` from their :func:`encodings_of`. Types are None where all are 0, which is what models take without any."""
+    types: list[list[int]] | None
+    if getattr(tokenizer, "is_fast", False):
+        lists = [one.ids for one in encodings]
+        # A text's types are given by the tokenizer's template, whatever the text says.
+        typed = "token_type_ids" in tokenizer.model_input_names and any(
+            tokenizer.backend_tokenizer.encode("a").type_ids
+        )
+        types = [one.type_ids for one in encodings] if typed else None
+    else:
+        lists, types = encodings["input_ids"], encodings.get("token_type_ids")
     lengths = np.fromiter(map(len, lists), dtype=np.intp, count=len(lists))
     empty = np.flatnonzero(lengths == 0)
     if len(empty):
@@ -64,20 +91,3 @@ def tokenize(tokenizer: Any, texts: list[str], max_tokens: int) -> Tokens:
         lengths=lengths,
         types=None if types is None else np.fromiter(chain.from_iterable(types), dtype=np.int64, count=total),
     )
-
-
-def _ids_and_types(tokenizer: Any, texts: list[str], max_tokens: int) -> tuple[list[list[int]], list[list[int]] | None]:
-    """Token ids of each text, and token types where the model takes any.
-
-    Asked of the compiled tokenizer itself where there is one: transformers' call around it took four fifths of the time on 16 cores, for a
-    dictionary of each text that nobody reads.
-    """
-    if getattr(tokenizer, "is_fast", False):
-        compiled = tokenizer.backend_tokenizer
-        compiled.enable_truncation(max_length=max_tokens, direction=tokenizer.truncation_side)
-        compiled.no_padding()
-        encodings = compiled.encode_batch_fast(texts)
-        has_types = "token_type_ids" in tokenizer.model_input_names
-        return [one.ids for one in encodings], [one.type_ids for one in encodings] if has_types else None
-    encoded = tokenizer(texts, truncation=True, max_length=max_tokens, padding=False, return_attention_mask=False)
-    return encoded["input_ids"], encoded.get("token_type_ids")
