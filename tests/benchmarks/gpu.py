@@ -93,8 +93,8 @@ Encode = Callable[[list[str], int], NDArray[np.float32]]
 class Sizes:
     side: int = 8192
     titles: int = 131_072
-    long_texts: int = 16_384
-    peer_titles: int = 12_288
+    long_texts: int = 8_192
+    peer_titles: int = 8_192
     base: tuple[int, int, int] = (768, 12, 12)
     """Width, layers and heads of the BERT-base."""
     peer_batches: tuple[int, ...] = (32, 256, 1024, 4096)
@@ -106,7 +106,7 @@ class Sizes:
     users_at_once: int = 2048
     width: int = 384
     k: int = 100
-    arm_items: int = 10_000
+    arm_items: int = 5_000
     arm_users: int = 20_000
     rerank_items: int = 200_000
     rerank_users: int = 4096
@@ -612,6 +612,8 @@ def goals(report: Figures) -> Figures:
     if "error" not in report.get("encoder", {"error": ""}):
         base, minilm = report["encoder"]["bert-base"], report["encoder"]["minilm"]
         rows["BERT-base, share of the bfloat16 peak"] = {"goal": 0.45, "value": base["share_of_bf16_peak"]}
+        forward = max(base["forward_share_of_bf16_peak_by_budget"].values())
+        rows["BERT-base, share of the bfloat16 peak, forward passes alone"] = {"goal": 0.45, "value": forward}
         rows[f"MiniLM, times {minilm['peer']}, its best batch"] = {
             "goal": 5.0,
             "value": minilm["times_peer_at_its_best"],

@@ -26,7 +26,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], 
 def test_every_part_is_measured_and_equal_to_its_reference(finished: tuple[dict[str, Any], str]) -> None:
     report, _ = finished
     assert report["equal"] == dict.fromkeys(
-        ("encoder minilm", "encoder bert-base", "lists", "rerank", "sequence"), True
+        ("encoder minilm", "encoder minilm, long texts", "encoder bert-base", "lists", "arms", "rerank", "sequence"),
+        True,
     )
     assert report["lists"]["recsat_score_gap"] < 1e-5
     assert report["lists"]["limits"]["float32, grouped"]["identical_lists"] == 1
@@ -37,6 +38,9 @@ def test_every_part_is_measured_and_equal_to_its_reference(finished: tuple[dict[
         assert report["encoder"][name]["tokens"] > report["encoder"][name]["texts"]
         assert report["encoder"][name]["share_of_bf16_peak"] > 0
     assert report["encoder"]["minilm"]["weights"] == "published"
+    for name in ("ease", "ease-text", "aligned", "ials-text", "popularity"):
+        assert report["arms"][name]["same_lists"] == 1
+        assert report["arms"][name]["lists_per_s"] > 0
     assert report["sequence"]["seconds_per_epoch_batch_64"] > 0
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from recsat.errors import ConfigError, EncoderError
 
@@ -55,3 +59,9 @@ def pick_dtype(setting: str, device: torch.device) -> torch.dtype:
             if torch.cuda.is_bf16_supported(including_emulation=False):
                 return torch.bfloat16
     return torch.float32
+
+
+def uploaded(values: NDArray[Any], device: torch.device) -> Tensor:
+    """``values`` on ``device``. The host does not wait until a CUDA device is done with what it was given before, as it does for pageable memory."""
+    tensor = torch.from_numpy(values)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from recsat.embed.device import uploaded
 from recsat.embed.linear import Form, Linear, by_torch, fastest_form
 from recsat.embed.pooling import Pooling, pool
 
@@ -63,7 +64,7 @@ class PackedBert:
 
     def _states(self, ids: NDArray[np.int64], texts: Texts) -> Tensor:
         width = self.words.shape[1]
-        hidden = self.words[torch.from_numpy(ids).to(self.words.device)] + self.positions[texts.places]
+        hidden = self.words[uploaded(ids, self.words.device)] + self.positions[texts.places]
         hidden = functional.layer_norm(hidden, (width,), *self.norm, self.eps)
         for layer in self.layers:
             mixed = self.attention(layer.qkv(hidden.to(self.dtype)), texts)
@@ -154,23 +155,20 @@ class Texts:
     def are_of_one_length(self) -> bool:
         return int(self._lengths.min()) == self.longest
 
-    def _tensor(self, values: NDArray[np.intp]) -> Tensor:
-        return torch.from_numpy(values).to(self._device, non_blocking=True)
-
     @cached_property
     def places(self) -> Tensor:
         """The place of each token in its text, (tokens,)."""
         ends = np.cumsum(self._lengths)
-        return self._tensor(np.arange(ends[-1]) - np.repeat(ends - self._lengths, self._lengths))
+        return uploaded(np.arange(ends[-1]) - np.repeat(ends - self._lengths, self._lengths), self._device)
 
     @cached_property
     def lengths(self) -> Tensor:
-        return self._tensor(self._lengths)
+        return uploaded(self._lengths, self._device)
 
     @cached_property
     def starts(self) -> Tensor:
         """Where each text begins, and where the last one ends, (texts + 1,)."""
-        return self._tensor(np.concatenate([[0], np.cumsum(self._lengths)]))
+        return uploaded(np.concatenate([[0], np.cumsum(self._lengths)]), self._device)
 
     @cached_property
     def is_token(self) -> Tensor:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from recsat.embed.batching import run_in_batches
 from recsat.embed.checkpoint import Checkpoint, read_checkpoint
-from recsat.embed.device import pick_device, pick_dtype
+from recsat.embed.device import pick_device, pick_dtype, uploaded
 from recsat.embed.distinct import distinct
 from recsat.embed.legibility import TokenCounts
 from recsat.embed.pooling import Pooling, pool
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from recsat.config.settings import EncoderSettings
     from recsat.embed.loading import Loaded
 
-ACCELERATOR_BUDGET = 128
-"""Token budgets are given for a CPU; an accelerator needs this many times as much to be busy: four times as much again gave no more (decision 18)."""
+ACCELERATOR_BUDGET = 256
+"""Token budgets are given for a CPU; an accelerator needs this many times as much to be busy: more gave no more (decision 18)."""
 
 _WINDOW = 16_384
 """Texts that are tokenised and sorted together: bounds the memory that token ids take."""
@@ -183,7 +183,7 @@ class TransformerEncoder:
         vectors = torch.empty(len(tokens.lengths), self.dimension, device=loaded.device)
 
         def forward(rows: NDArray[np.intp]) -> None:
-            vectors[torch.from_numpy(rows).to(loaded.device)] = self._forward(loaded, tokens, rows)
+            vectors[uploaded(rows, loaded.device)] = self._forward(loaded, tokens, rows)
             if progress is not None:
                 progress(int(copies[rows].sum()))
 
@@ -201,7 +201,7 @@ class TransformerEncoder:
             )
         if of_window.device.type == "cuda":  # into pageable memory the copy took 45 times as long
             of_window = torch.empty(of_window.shape, pin_memory=True).copy_(of_window)
-        vectors[window] = of_window.cpu().numpy()
+        torch.from_numpy(vectors[window]).copy_(of_window)
 
     @torch.inference_mode()
     def _forward(self, loaded: Loaded, tokens: Tokens, rows: NDArray[np.intp]) -> Tensor:
@@ -209,11 +209,11 @@ class TransformerEncoder:
         if loaded.packed is not None and (tokens.types is None or not tokens.types.any()):
             return loaded.packed.pooled(tokens.flat(rows), tokens.lengths[rows], self.checkpoint.pooling)
         device = loaded.device
-        lengths = torch.from_numpy(tokens.lengths[rows]).to(device)
-        ids = torch.from_numpy(tokens.pad(rows, tokens.ids, loaded.pad_id)).to(device)
+        lengths = uploaded(tokens.lengths[rows], device)
+        ids = uploaded(tokens.pad(rows, tokens.ids, loaded.pad_id), device)
         inputs = {"input_ids": ids}
         if tokens.types is not None:
-            inputs["token_type_ids"] = torch.from_numpy(tokens.pad(rows, tokens.types, loaded.pad_type)).to(device)
+            inputs["token_type_ids"] = uploaded(tokens.pad(rows, tokens.types, loaded.pad_type), device)
         if bool((tokens.lengths[rows] != ids.shape[1]).any()):  # without a mask attention takes its fastest kernel
             inputs["attention_mask"] = (torch.arange(ids.shape[1], device=device) < lengths[:, None]).long()
         hidden = loaded.model(**inputs).last_hidden_state
