@@ -178,8 +178,10 @@ class RankSettings(Settings):
     k: int = Field(10, ge=1, le=1000, description="Length of a list.")
     n_candidates: int = Field(500, ge=10, le=10_000, description="Candidates that Qdrant hands to the reranker.")
     filters: list[str] = Field(default_factory=lambda: ["seen"], description="Filters in the order in which they run.")
-    device: str = Field("auto", description="Device of the reranker.")
-    user_block: int = Field(256, ge=1, description="Users scored together.")
+    device: str = Field(
+        "auto", description="Device of scores, lists and rerankers, and where it is CUDA of closed forms."
+    )
+    user_block: int = Field(256, ge=1, description="Users scored together; on an accelerator eight times as many.")
     reranker: str | None = Field(
         None,
         description="What reorders every arm's candidates; `recsat plugins` lists them. Empty: the arm's own order.",
