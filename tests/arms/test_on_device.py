@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from recsat.arms.aligned import AlignedText
 from recsat.arms.ease import Ease
+from recsat.arms.ease_text import EaseText
 from recsat.arms.ials import ImplicitALS
 from recsat.arms.ials_text import IalsText
 from recsat.arms.item_knn import ItemNeighbours
 from recsat.arms.linear.inner_products import ScoredByVectors
-from recsat.arms.on_device import ScoredByTable
+from recsat.arms.on_device import ScoredByTable, where_it_fits
 from recsat.arms.popularity import Popularity
 from recsat.arms.recent_popularity import RecentPopularity
 from recsat.arms.text import TextSimilarity
+from recsat.contract.arm import Recommender
 from recsat.contract.interactions import TrainingData
 
 MOVED = [
@@ -53,3 +57,26 @@ def test_queries_made_on_a_device_are_the_arms_queries(arm: ScoredByVectors, blo
 def test_sparse_weights_stay_where_they_are(blocks: TrainingData) -> None:
     fitted = ItemNeighbours().fit(blocks)
     assert fitted.to(torch.device("meta")) is fitted
+
+
+def test_what_a_device_has_no_memory_for_is_done_on_the_cpu_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    def work(device: str) -> str:
+        if device == "cuda":
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+        return device
+
+    assert where_it_fits("cuda", work) == "cpu"
+    assert "solved on the CPU: cuda has not the memory" in caplog.text
+
+    def never(device: str) -> str:
+        raise torch.OutOfMemoryError(device)
+
+    with pytest.raises(torch.OutOfMemoryError, match="cpu"):
+        where_it_fits("cpu", never)
+
+
+@pytest.mark.parametrize("arm", [Ease(), EaseText(), IalsText(factors=4)], ids=lambda arm: type(arm).__name__)
+def test_closed_forms_are_solved_where_the_training_data_say(arm: Recommender, blocks: TrainingData) -> None:
+    """A device that does not exist is asked for by name: nothing else would be seen on a CPU."""
+    with pytest.raises((RuntimeError, AssertionError, NotImplementedError)):
+        arm.fit(replace(blocks, device="cuda:99"))

@@ -94,6 +94,14 @@ class RecommenderContract:
         empty = arm.score(users, padded)[padded == -1]
         assert torch.isneginf(empty).all(), "a padded candidate (-1) has a score; it must be -inf."
 
+    def test_moved_to_a_device_it_scores_as_before(self) -> None:
+        train = self.world()
+        arm = self.make().fit(train)
+        before = arm.score(train.users)
+        moved = arm.to(torch.device("cpu"))
+        assert torch.equal(moved.score(train.users), before), "to(device) gives an arm with other scores."
+        assert torch.equal(arm.score(train.users), before), "to(device) changed the arm itself. Return a copy."
+
     def test_scores_at_candidates_are_the_catalogue_scores_at_those_places(self) -> None:
         train = self.world()
         arm = self.make().fit(train)
