@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from recsat.arms.text import TextSimilarity
@@ -16,7 +19,7 @@ from recsat.contract.interactions import UserBatch
 from recsat.lists.filters import FilterPlan
 from recsat.lists.make import Served, lists_of
 from recsat.lists.request import Request
-from recsat.lists.shortlist import shortlists
+from recsat.lists.shortlist import permitted_items, shortlists
 from recsat.testing.worlds import training_data
 
 N_USERS, N_ITEMS = 40, 50
@@ -86,3 +89,32 @@ def test_a_list_does_not_depend_on_who_else_is_asked_for(who: str, request: pyte
     of_all = lists_of(served, "text", arm_of(served), Request(k=5, seed=1, user_block=3)).lists
     of_few = lists_of(few, "text", arm_of(served), Request(k=5, seed=1)).lists
     assert of_few.equals(pl.concat([of_all.filter(user_id=f"u{i}") for i in some]))
+
+
+class Everything:
+    """A retriever that finds all items, in an order of its own for each user."""
+
+    def candidates(
+        self, queries: Mapping[str, np.ndarray], limit: int, plan: FilterPlan, rows: slice
+    ) -> list[np.ndarray]:
+        order = np.random.default_rng(rows.start).permuted(
+            np.tile(np.arange(N_ITEMS), (rows.stop - rows.start, 1)), axis=1
+        )
+        return [order.astype(np.int64)]
+
+
+def test_ties_among_candidates_are_drawn_as_among_all_items(readers: Served) -> None:
+    request = Request(k=5, seed=1, user_block=7)
+    retrieved = lists_of(readers, "text", arm_of(readers), request, retriever=Everything())
+    assert retrieved.source == "qdrant:text"
+    assert retrieved.lists.equals(lists_of(readers, "text", arm_of(readers), request).lists)
+
+
+@given(st.integers(0, 1000), st.booleans())
+def test_what_is_permitted_on_a_device_is_what_the_plan_permits(seed: int, some_allowed: bool) -> None:
+    rng = np.random.default_rng(seed)
+    excluded, allowed = (csr_array(rng.random((6, 9)) < share) for share in (0.3, 0.6))
+    plan = FilterPlan(rng.random(9) < 0.8, excluded, allowed if some_allowed else None, [], False, {}, 54)
+    for rows in (slice(0, 6), slice(2, 5), slice(3, 3)):
+        permitted = permitted_items(plan, rows, torch.device("cpu"))
+        np.testing.assert_array_equal(permitted.numpy(), plan.mask(rows))

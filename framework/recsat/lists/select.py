@@ -126,6 +126,6 @@ def _with_ties(scores: Tensor, k: int, noise: TieNoise | None, rows: Tensor) -> 
 def _ordered(scores: Tensor, numbers: Tensor, k: int) -> Tensor:
     """Positions of the k best by score, and by number where scores are equal, (R, k)."""
     last = scores.topk(k, dim=1).values[:, -1:]
-    chosen = numbers.masked_fill(scores > last, LARGEST).masked_fill(scores < last, -1).topk(k, dim=1).indices
-    chosen = chosen.gather(1, numbers.gather(1, chosen).argsort(dim=1, descending=True))
-    return chosen.gather(1, scores.gather(1, chosen).argsort(dim=1, descending=True, stable=True))
+    best = numbers.masked_fill(scores > last, LARGEST).masked_fill(scores < last, -1).topk(k, dim=1).indices
+    best = best.gather(1, numbers.gather(1, best).argsort(dim=1, descending=True))
+    return best.gather(1, scores.gather(1, best).argsort(dim=1, descending=True, stable=True))
