@@ -83,7 +83,7 @@ DATASHEET_BF16_TFLOPS = {"H100": 989.4, "H200": 989.4}
 HISTORY = 20
 """History items of a user of the lists."""
 GROUP = 64
-"""Neighbouring items whose largest score is duration first: the k best lie in the k groups with the largest maxima."""
+"""Neighbouring items whose largest score is looked at first: the k best lie in the k groups with the largest maxima."""
 
 Figures = dict[str, Any]
 Encode = Callable[[list[str], int], NDArray[np.float32]]

@@ -94,10 +94,10 @@ def drawn_towards_texts(
 ) -> Tensor:
     """W of :class:`EaseText` from XᵀD_wX, in its precision and on its device, solved on ``device``; ``vectors`` may be None where ``prior`` is 0, and W
     is that of EASE."""
-    return where_it_fits(device, lambda where: _drawn(gram.to(where), l2, prior, vectors, text_l2).to(gram.device))
+    return where_it_fits(device, lambda where: _weights_of(gram.to(where), l2, prior, vectors, text_l2).to(gram.device))
 
 
-def _drawn(gram: Tensor, l2: float, prior: float, vectors: NDArray[np.float32] | None, text_l2: float) -> Tensor:
+def _weights_of(gram: Tensor, l2: float, prior: float, vectors: NDArray[np.float32] | None, text_l2: float) -> Tensor:
     P = inverse(gram + (l2 + prior) * torch.eye(len(gram), dtype=gram.dtype, device=gram.device))
     if vectors is None or prior == 0:
         W = P / -P.diagonal()
