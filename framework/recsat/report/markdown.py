@@ -104,7 +104,7 @@ def alerts_in_markdown(result: Result) -> str:
 
 def decisions_in_markdown(result: Result) -> str:
     """A line for each of the last decisions about the served model; empty where none was taken."""
-    return "\n".join(f"- {whole(decision_in_words(one))} {whole(one.why)}" for one in result.decisions)
+    return "\n".join(f"- {whole(decision_in_words(one))} {whole(in_catalogue(one.why))}" for one in result.decisions)
 
 
 def counterfactuals_in_markdown(result: Result) -> str:
@@ -147,7 +147,7 @@ def _fitness(result: Result) -> str:
 
 def _verdicts(result: Result) -> str:
     return "\n".join(
-        f"- **{escape(verdict.split)}, {dimension_label(verdict.dimension)}: {outcome_label(verdict.outcome)}.** {whole(in_catalogue(verdict_in_words(result, verdict)))}"
+        f"- **{escape(verdict.split)}, {dimension_label(verdict.dimension)}: {outcome_label(verdict.outcome)}.** {whole(verdict_in_words(result, verdict))}"
         for name in dict.fromkeys(verdict.split for verdict in result.verdicts)
         for verdict in result.verdicts
         if verdict.split == name
@@ -277,7 +277,7 @@ def _data(result: Result) -> str:
     )
     notes = "".join(f"\n- {whole(note)}" for note in data.notes)
     heading = gettext("How the files were read, and what is odd about them:")
-    return f"{sizes} {whole(data.source)}".strip() + (f"\n\n{heading}\n{notes}" if notes else "")
+    return f"{sizes} {whole(in_catalogue(data.source))}".strip() + (f"\n\n{heading}\n{notes}" if notes else "")
 
 
 def _cost(result: Result) -> str:

@@ -542,6 +542,8 @@ class Verdict(Part):
     """The same arm and measure against the baseline, exploratory; None where it is one of the two."""
     others: list[Comparison] = []
     """The pair on the dimension's other measures, exploratory."""
+    lacks: list[NotMeasured] = []
+    """Where nothing was compared, what the dimension's measures lack; empty where it has none, or where there is no pair."""
 
 
 class SliceComparison(Part):
