@@ -25,6 +25,7 @@ from recsat.report.headline import (
 )
 from recsat.report.language import gettext, in_catalogue, in_language, interval, language_of
 from recsat.report.plan import plan_in_words
+from recsat.report.policy_log import policy_log_in_words
 from recsat.report.slice_differences import gains_by_habit, slice_differences
 from recsat.report.tables import draws_in_words, interval_in_words, remarks
 from recsat.report.verdicts import verdict_in_words
@@ -62,6 +63,7 @@ def _parts(result: Result) -> list[str]:
         alerts_in_markdown(result),
         decisions_in_markdown(result),
         counterfactuals_in_markdown(result),
+        policy_logs_in_markdown(result),
         ""
         if result.experiment is None
         else f"**{gettext('Experiment')}.** {whole(experiment_in_words(result.experiment))}",
@@ -112,6 +114,11 @@ def counterfactuals_in_markdown(result: Result) -> str:
     return "\n".join(
         f"- **{escape(log.split)}.** {whole(counterfactual_in_words(result, log))}" for log in result.counterfactuals
     )
+
+
+def policy_logs_in_markdown(result: Result) -> str:
+    """A line for each log beside the data of the run; empty where there is none."""
+    return "\n".join(f"- **{escape(log.name)}.** {whole(policy_log_in_words(log))}" for log in result.policy_logs)
 
 
 def _causal(table: CausalTable) -> str:
