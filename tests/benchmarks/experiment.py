@@ -17,7 +17,7 @@ import numpy as np
 
 from recsat.experiment import Design, adjusted_effect, mean_effect, ratio_effect, users_needed
 from recsat.experiment.effects import Floats
-from recsat.experiment.sequence import sequence_of_moments
+from recsat.experiment.sequence import sequence_of_moments, sequence_of_ratio_moments
 
 N_PATHS, N_DAYS, PER_DAY, N_USERS = 2000, 60, 500, 1000
 ALARMS, LEFT_OUT, POWER = (0.04, 0.06), 0.05, (0.78, 0.82)
@@ -38,6 +38,11 @@ VALUES: Mapping[str, Draw] = {
     f"money, 4 % buy, winsorised at {CAP:.0f}": lambda rng, shape: np.minimum(money(rng, shape), CAP),
     "money, 40 % buy": lambda rng, shape: (rng.random(shape) < 0.4) * rng.lognormal(3, 1.5, shape),
 }
+RATIOS: Mapping[str, tuple[float, float, float]] = {
+    "clicks / exposures": (4.0, 10.0, 0.05),
+    "clicks / exposures, few users see most": (0.5, 10.0, 0.02),
+}
+"""Of gamma-distributed keenness its shape, the mean number of exposures less one, and the rate of clicks of the mean user."""
 DESIGNS: Mapping[str, tuple[float, float]] = {
     "half and half, no effect": (0.5, 1.0),
     "half and half, +30 %": (0.5, 1.3),
@@ -76,6 +81,10 @@ def paths(draw: Draw, share: float, factor: float, *, n: int, seed: int) -> Path
             sum((s[..., 2] / s[..., 0] - (s[..., 1] / s[..., 0]) ** 2) / (s[..., 0] - 1) for s in (control, treatment))
         )
         fixed = (np.abs(difference - truth) > 1.96 * error).any(axis=0)
+    return _paths(out, fixed, low, high, error)
+
+
+def _paths(out: Floats, fixed: Floats, low: Floats, high: Floats, error: Floats) -> Paths:
     started = np.isfinite(low)
     ever = started.any(axis=0)
     return Paths(
@@ -85,6 +94,42 @@ def paths(draw: Draw, share: float, factor: float, *, n: int, seed: int) -> Path
         width=float(np.median((high - low)[-1][ever] / (2 * 1.96 * error[-1][ever]))) if ever.any() else float("nan"),
         fixed_left_out=float(fixed.mean()),
     )
+
+
+def ratio_paths(name: str, share: float, lift: float, *, n: int, seed: int) -> Paths:
+    """Likewise of clicks by exposures, whose truth is known: users differ in how much they see and in how much they click, and who clicks more sees more."""
+    rng = np.random.default_rng([seed, 14])
+    treatment, of_treatment = _ratio_sums(rng, name, n, int(PER_DAY * share), 1 + lift)
+    control, of_control = _ratio_sums(rng, name, n, PER_DAY - int(PER_DAY * share), 1.0)
+    truth = of_treatment - of_control
+    difference, low, high = sequence_of_ratio_moments(control, treatment, confidence=0.95)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        out = ((low > truth) | (high < truth)).any(axis=0)
+        error = np.sqrt(sum(_ratio_variance(sums) for sums in (control, treatment)))
+        fixed = (np.abs(difference - truth) > 1.96 * error).any(axis=0)
+    return _paths(out, fixed, low, high, error)
+
+
+def _ratio_variance(sums: Floats) -> Floats:
+    n, a, b, aa, ab, bb = np.moveaxis(sums, -1, 0)[:6]
+    ratio = a / b
+    return np.asarray((aa - 2 * ratio * ab + ratio**2 * bb) / b**2 * n / (n - 1))
+
+
+def _ratio_sums(rng: np.random.Generator, name: str, n: int, per_day: int, factor: float) -> tuple[Floats, float]:
+    """(days, n, 10) sums so far, and the true ratio E[clicks] / E[exposures]."""
+    shape, spread, rate = RATIOS[name]
+    days = []
+    for _ in range(N_DAYS):
+        # Who is keener sees more and clicks more; E[keen] = 1 and E[keen²] = 1 + 1 / shape.
+        keen = rng.gamma(shape, 1 / shape, (n, per_day))
+        views = rng.poisson(spread * keen) + 1.0
+        clicks = rng.binomial(views.astype(np.int64), np.minimum(rate * factor * keen, 1.0)).astype(np.float64)
+        products = (np.ones_like(views), clicks, views, clicks**2, clicks * views, views**2)
+        cubes = (clicks**3, clicks**2 * views, clicks * views**2, views**3)
+        days.append(np.stack([one.sum(1) for one in (*products, *cubes)], axis=-1))
+    truth = rate * factor * (spread * (1 + 1 / shape) + 1) / (spread + 1)
+    return np.stack(days).cumsum(axis=0), truth
 
 
 def _sums(rng: np.random.Generator, draw: Draw, n: int, per_day: int) -> Floats:
@@ -192,8 +237,8 @@ def page(
         "## Looked at every day",
         "",
         f"{N_DAYS} days, {PER_DAY} new users a day. *Leaves out the truth*: on any day, of all paths; the bar is {LEFT_OUT:.0%}. Nothing is said before n₀, which is 25 times the squared",
-        "skewness in each group: *started* is the share of paths that say anything within the days, and *first day* the median day of it. *Width* is the median on the last day,",
-        "beside that of an interval that may be looked at once. The last column is what happens if that one is looked at every day.",
+        "skewness in each group (of a ratio, of its linearised values): *started* is the share of paths that say anything within the days, and *first day* the median day of it. *Width* is the median on the",
+        "last day, beside that of an interval that may be looked at once. The last column is what happens if that one is looked at every day.",
         "",
         "| values | design | leaves out the truth | started | first day | width | fixed interval every day |",
         "|---|---|---:|---:|---:|---:|---:|",
@@ -234,6 +279,11 @@ def main() -> None:
         for name, (share, factor) in DESIGNS.items()
         # A cap is on what is paid, so that a treatment's values times a factor are another estimand.
         if factor == 1 or "winsorised" not in values
+    }
+    sequences |= {
+        (ratio, name): ratio_paths(ratio, share, factor - 1, n=options.n, seed=options.seed)
+        for ratio in RATIOS
+        for name, (share, factor) in DESIGNS.items()
     }
     powers = planned_power(options.n, options.seed)
     text = page(alarms, sequences, powers, options.n, time.perf_counter() - start)

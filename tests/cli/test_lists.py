@@ -6,14 +6,20 @@ import gc
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import polars as pl
+import pytest
+from promotable_runs import promotable_run
 from typer.testing import Result
 
 from recsat.cli.exit_codes import ExitCode
+from recsat.config.settings import PromoteSettings
 from recsat.plugins import load_plugins
+from recsat.stages.model import indexed
 from recsat.stages.model.loaded import Model
+from recsat.stages.promotion.promote import promote
 
 
 def test_a_users_list_is_a_table_or_json(recsat: Callable[..., Result], finished_run: Path) -> None:
@@ -79,3 +85,17 @@ def test_a_run_of_before_gets_its_model_by_resuming(
     plugins = load_plugins(["content"])
     lists = [Model.load(run, plugins).recommend(["1", "2"]) for run in (old, finished_run)]
     assert lists[0].equals(lists[1])
+
+
+def test_candidates_from_the_index_are_said(
+    recsat: Callable[..., Result], finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugins = load_plugins(["content"])
+    run = promotable_run(finished_run, tmp_path, "texts", "text", plugins)
+    assert promote(run, plugins, PromoteSettings(policy="always")).changed
+    plain = recsat("recommend", "2", "--run", str(run.path), "--json")
+    assert "index" not in plain.stderr
+    monkeypatch.setattr(indexed, "indexed_where_large", partial(indexed.indexed_where_large, n_items=0))
+    outcome = recsat("recommend", "2", "--run", str(run.path), "--json")
+    assert outcome.stderr.strip() == "Candidates come from the index (qdrant:text)."
+    assert outcome.stdout == plain.stdout

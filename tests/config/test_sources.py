@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,10 @@ from ruamel.yaml import YAML
 from recsat import ConfigError, Dataset, Domain, DomainConfig, RunConfig
 from recsat.config.settings import SplitSettings
 from recsat.config.sources import check_domain_config, load_config
+
+REPOSITORY = Path(__file__).parents[2]
+READ = re.compile(r'environ(?:\.get\(|\[)"(RECSAT_\w+)"')
+"""A variable that is read without being a setting."""
 
 
 def written(folder: Path, text: str, name: str = "runs.yaml") -> Path:
@@ -283,3 +288,13 @@ def test_a_variable_that_is_like_no_setting_is_somebody_elses(caplog: pytest.Log
     with caplog.at_level("WARNING"):
         assert load_config(None, {"RECSAT_BUILD_HOST": "x", "RECSAT_TEAM__NAME": "y"}).config == RunConfig()
     assert "environment RECSAT_BUILD_HOST is no setting, and left alone." in caplog.text
+
+
+def test_variables_that_tests_read_are_no_settings_and_no_word_is_said_of_them(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    files = [path for folder in ("tests", "plugins") for path in (REPOSITORY / folder).rglob("*.py")]
+    names = {name for path in files for name in READ.findall(path.read_text(encoding="utf-8"))}
+    assert names >= {"RECSAT_ATTACKS", "RECSAT_DATA", "RECSAT_REFERENCE", "RECSAT_REWRITE_DOCS"}
+    load_config(None, dict.fromkeys(names, "1"))
+    assert not caplog.text

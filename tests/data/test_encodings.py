@@ -23,6 +23,11 @@ HEAD = "item_id,title\n"
         ("1,Gönül Yarası\n2,Babam ve Oğlum\n", "cp1254"),
         ("1,Hross í oss\n2,Íslenski draumurinn, það\n", "cp1252"),  # Icelandic is no Turkish
         ("1,¿Qué he hecho yo?\n2,Señora, 5£ y 3°\n", "cp1252"),  # signs beside words are none in them
+        ("1,Zażółć gęślą jaźń\n2,Łódź\n", "iso8859_2"),  # as cp1250, signs beside letters
+        ("1,สี่แพร่ง\n2,ลุงบุญมีระลึกชาติ\n", "cp874"),  # as Japanese, katakana of half width
+        ("1,สี่แพร่ง\n2,ลุงบุญมีระลึกชาติ\n3,พี่มาก\n4,องค์บาก\n5,แฟนฉัน\n", "cp874"),  # as Latin-1, runs of letters with accents
+        ("1,ألف ليلة وليلة\n2,كليلة ودمنة\n", "iso8859_6"),  # as Hebrew, vowel points that begin a word
+        ("1,باب الحديد\n2,المومياء\n3,الأرض\n", "cp1256"),  # as ISO 8859-6, endings within words
         ("1,살인의 추억\n2,부산행\n3,아가씨\n4,밀양\n5,마더\n6,괴물\n", "cp949"),
     ],
 )
@@ -37,6 +42,7 @@ def test_one_reading_that_is_a_language_is_the_encoding(rows: str, encoding: str
         ("1,기생충\n2,올드보이\n", "cp949", "cp949 ('1,기생충')"),
         ("1,ואלס עם באשיר\n", "cp1255", "cp1255 ('1,ואלס עם באשיר')"),
         ("1,Eşkıya\n2,Yol\n", "cp1254", "cp1254 ('1,Eşkıya')"),
+        ("1,Kalnų žmonės\n2,Šiaurės pašvaistė\n", "cp1257", "cp1257 ('1,Kalnų žmonės')"),
     ],
 )
 def test_where_several_are_likely_a_line_as_each_reads_it_is_shown(rows: str, encoding: str, reading: str) -> None:

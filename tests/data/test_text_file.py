@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 
 from recsat.config.tables import TableSettings
 from recsat.data.columns import Column
-from recsat.data.reading import read_table
+from recsat.data.reading import find_table, read_table
+from recsat.data.text_file import lines_above
 from recsat.errors import DataError
 
 ITEMS = {"item_id": Column(), "title": Column()}
@@ -128,3 +130,100 @@ def test_a_file_without_a_header_has_columns_by_number(tmp_path: Path) -> None:
     rows, notes = read(tmp_path / "items.csv", b"A,1\nB,2\n", columns=columns)
     assert rows == [("1", "A"), ("2", "B")]
     assert notes == ["items.csv: read as without a header"]
+
+
+TABLE = "item_id;title\n1;Der Müller\n2;B\n"
+
+
+@pytest.mark.parametrize(
+    ("above", "n"),
+    [
+        ("Artikelliste, Stand Mai 2026\n", "line"),
+        ("Artikelliste\n\n", "2 lines"),
+        ("# exported by the shop; do not edit\n# user: admin\n", "2 lines"),
+        ("Artikelliste;\n;\n", "2 lines"),
+        ("\nStand, Mai, 2026\nBerlin, Köln, Bonn\n\n", "4 lines"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+def test_lines_above_the_header_are_left_out_and_said(tmp_path: Path, above: str, n: str, encoding: str) -> None:
+    rows, (note,) = read(tmp_path / "items.csv", (above + TABLE).encode(encoding))
+    assert rows == [("1", "Der Müller"), ("2", "B")]
+    first = next(line for line in above.splitlines() if line)
+    assert f"without the {n} above the table ({first[:40]!r})" in note
+    assert "semicolon-separated" in note
+
+
+def test_rows_are_counted_from_the_top_of_the_file_whatever_stands_above(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text("Loans of May\n\nuser_id,value\na,1\nb,x\nc\n", encoding="utf-8")
+    _, faults = read_table(path, {"user_id": Column(), "value": Column(kind="number")}, notes=[])
+    assert set(faults["row"]) == {5, 6}
+
+
+def test_how_many_lines_stand_above_can_be_set(tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    text = "a,b\nc,d\nitem_id,title\n1,A\n"
+    assert read(path, text.encode(), skip_lines=2)[0] == [("1", "A")]
+    with pytest.raises(DataError, match="there is no column 'item_id'"):
+        read(path, text.encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "item_id,title\n1,A\n",
+        "item_id,title\n1\n2,B\n3,C\n",  # a short row
+        '"item_id","title"\n"1","A\nB, C\nD, E\nF, G"\n',  # lines within quotes
+        "#item_id,title\n1,A\n2,B\n",
+        "item_id,title,x,y\n1,A\n2,B\n",
+    ],
+)
+def test_a_header_is_nothing_above_the_table(text: str) -> None:
+    assert lines_above(text.splitlines(), ["item_id", "title"]) == 0
+
+
+@pytest.mark.parametrize("rows", ["a,b,c,d\n1,x,2,3,4\n2,y,3,4,5\n", "name\n1\n2\n", "a,b\n", "", "# nothing\n"])
+def test_what_is_not_clear_is_no_title(rows: str) -> None:
+    assert lines_above(rows.splitlines(), ["item_id"]) == 0
+
+
+def zipped(path: Path, **members: str) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+    return path
+
+
+@pytest.mark.parametrize("name", ["items.zip", "items.csv.zip"])
+def test_a_zip_of_one_table_is_that_table(tmp_path: Path, name: str) -> None:
+    text = "List of May\nitem_id;title\n1;A\n"
+    zipped(tmp_path / name, **{"export/items.csv": text, "__MACOSX/export/._items.csv": "x", "README.txt": "about"})
+    path = find_table(tmp_path, "items")
+    assert path == tmp_path / name
+    notes: list[str] = []
+    rows, faults = read_table(path, ITEMS, notes=notes)
+    assert rows.select("item_id", "title").rows() == [("1", "A")]
+    assert faults.is_empty()
+    assert notes == [f"{name}: read as semicolon-separated without the line above the table ('List of May')"]
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"a.csv": "x", "b.csv": "y"}, "it holds a.csv, b.csv, and of a zip one text file alone is read"),
+        ({}, "it holds nothing"),
+        ({"a.parquet": "x"}, "it holds a.parquet"),
+    ],
+)
+def test_a_zip_of_anything_else_is_refused(tmp_path: Path, members: dict[str, str], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_table(zipped(tmp_path / "items.zip", **members), ITEMS)
+
+
+def test_a_damaged_zip_is_named(tmp_path: Path) -> None:
+    whole = zipped(tmp_path / "items.zip", **{"items.csv": "item_id,title\n" + "1,A\n" * 999}).read_bytes()
+    for data in (b"no zip", whole[:60] + b"!!!!" + whole[64:]):
+        (tmp_path / "items.zip").write_bytes(data)
+        with pytest.raises(DataError, match=r"items\.zip: it cannot be unpacked"):
+            read_table(tmp_path / "items.zip", ITEMS)

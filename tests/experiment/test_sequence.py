@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from recsat.errors import DataError
-from recsat.experiment import confidence_sequence
+from recsat.experiment import confidence_sequence, ratio_confidence_sequence, ratio_effect
 from recsat.experiment.sequence import FEWEST_USERS, USERS_BY_SKEWNESS, mixture_reach
+from recsat.offpolicy.intervals import ratio_contributions
 
 
 def test_the_first_look_by_hand() -> None:
@@ -71,3 +72,34 @@ def test_unequal_numbers_of_looks_are_refused() -> None:
 def test_a_look_is_wider_than_an_interval_that_is_looked_at_once() -> None:
     squared_error = np.array(0.01)
     assert mixture_reach(squared_error, 50.0, 0.05) > 1.96 * 0.1
+
+
+def test_a_ratio_s_sequence_is_that_of_its_linearised_values() -> None:
+    rng = np.random.default_rng(5)
+    groups = [(rng.poisson(rate, 800).astype(float), rng.poisson(9, 800) + 1.0) for rate in (1.0, 1.2)]
+    (look,) = ratio_confidence_sequence(*([group] for group in groups))
+    (expected,) = confidence_sequence(*([ratio_contributions(*group)] for group in groups))
+    assert (look.n_users, look.difference) == (1600, pytest.approx(expected.difference, abs=1e-12))
+    assert (look.low, look.high) == pytest.approx((expected.low, expected.high), abs=1e-10)
+    assert look.difference == pytest.approx(ratio_effect(*groups).difference, abs=1e-12)
+
+
+def test_a_ratio_is_linearised_anew_at_each_look() -> None:
+    rng = np.random.default_rng(6)
+    parts = [[(rng.poisson(1.0 + day, 300) + 0.0, rng.poisson(9, 300) + 1.0) for day in range(3)] for _ in range(2)]
+    last = ratio_confidence_sequence(*parts)[-1]
+    so_far = [tuple(np.concatenate(column) for column in zip(*days, strict=True)) for days in parts]
+    assert last.difference == pytest.approx(ratio_effect(*so_far).difference, abs=1e-12)
+    starts = [ratio_contributions(*days[0]) for days in parts]
+    (first,) = confidence_sequence(*([values] for values in starts))
+    assert ratio_confidence_sequence(*parts)[0].low == pytest.approx(first.low, abs=1e-10)
+
+
+def test_a_ratio_that_few_users_decide_starts_late() -> None:
+    rng = np.random.default_rng(7)
+    views = rng.poisson(9, (2, 2000)) + 1.0
+    clicks = (rng.random((2, 2000)) < 0.01) * rng.lognormal(3, 1, (2, 2000))
+    groups = [[(a, b)] for a, b in zip(clicks, views, strict=True)]
+    assert ratio_confidence_sequence(*groups)[0].low is None
+    assert ratio_confidence_sequence(*([(np.minimum(a, 1.0), b)] for ((a, b),) in groups))[0].low is None
+    assert ratio_confidence_sequence(*([(b + a.clip(max=1), b)] for ((a, b),) in groups))[0].low is None

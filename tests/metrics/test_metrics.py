@@ -138,7 +138,7 @@ def test_a_rejection_rate_is_the_share_of_the_list_that_was_rejected_and_less_is
 
 def test_without_rejections_in_the_data_there_is_no_rejection_rate_and_one_before_the_cut_is_enough() -> None:
     assert REJECTION.obstacle is not None
-    assert REJECTION.obstacle(judged()) == "The data have no hide or report."
+    assert REJECTION.obstacle(judged()) == "The data have none of the events hide, report."
     assert REJECTION.obstacle(judged(history=pl.concat([HISTORY, events(("bob", "x", "hide", None, -2))]))) is None
 
 

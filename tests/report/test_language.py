@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -17,19 +19,22 @@ from babel.messages.pofile import write_po
 from jinja2.ext import babel_extract
 
 import recsat
+from recsat import metrics
 from recsat.builtin.arms import _ARMS, IN_PLACE
 from recsat.config.settings import SplitSettings
+from recsat.contract.domain import SatisfactionMetric
+from recsat.contract.reasons import DEFAULT_REASONS
 from recsat.data.split import _describe
 from recsat.measure.behaviour import HABITS
 from recsat.measure.measures import built_in, of_metrics
 from recsat.measure.slices import PLACES
-from recsat.offpolicy.diagnosis import SENTENCES
-from recsat.plugins import load_plugins
+from recsat.measure.verdict import WORDS
+from recsat.offpolicy import diagnosis
+from recsat.report.catalogues import catalogue
 from recsat.report.headline import answer_in_words, headlines
 from recsat.report.language import (
     LANGUAGES,
     VARIABLE,
-    catalogue,
     enumerated,
     gettext,
     in_catalogue,
@@ -52,7 +57,23 @@ HELD_OUT_RATINGS = (
     "every rating that the split holds out",
     "20% of all rated pairs, drawn at random: the split itself holds out all that was not liked",
 )
-LACKS = ("The run has no vectors of the items.", "The domain names no column of topics.")
+SENTENCES = {
+    "config/differences.py": ("differences", "_text"),
+    "measure/attribution.py": ("_lack",),
+    "measure/evaluate.py": ("evaluate_split", "unmeasurable"),
+    "measure/measures.py": ("_winsorised",),
+    "measure/satisfaction.py": ("missing_needs",),
+    "measure/verdict.py": ("pick_pair", "_unmeasured"),
+    "metrics/rates.py": ("obstacle", "_no_click_rate"),
+    "stages/compare.py": ("compare_folders", "_held_against"),
+    "stages/promotion/promote.py": ("_why", "_shortfall"),
+    "stages/trial/counterfactual.py": ("counterfactual_lack",),
+    "stages/trial/outcomes.py": ("outcome_errors",),
+    "stages/trial/ratings.py": ("rating_errors",),
+}
+"""Functions whose strings become sentences of a result, by their module."""
+COUNTED = ("{n} people", "one person", "{n} days", "day", "an item you liked")
+"""What :mod:`recsat.lists.reasons` puts into a reason."""
 TRANSLATED = [language for language in LANGUAGES if language != "en"]
 PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%|</?\w+[^>]*>")
 PROSE = re.compile(
@@ -74,17 +95,88 @@ def messages_of_code() -> dict[str, str]:
     return ids
 
 
+def sentences_in_code() -> list[str]:
+    """What the functions of SENTENCES write into a result, with a slot in braces for each value."""
+    sentences = []
+    for module, functions in SENTENCES.items():
+        tree = ast.parse((PACKAGE / module).read_text(encoding="utf-8"))
+        speakers = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name in functions]
+        assert {node.name for node in speakers} == set(functions), module
+        for function in speakers:
+            sentences += [as_message(text) for text in texts_in(function) if is_prose(text)]
+    return sentences
+
+
+def texts_in(function: ast.FunctionDef) -> Iterator[ast.expr]:
+    """Its strings, whole: neither its docstring nor what it raises."""
+    waiting: list[ast.AST] = list(function.body[ast.get_docstring(function) is not None :])
+    while waiting:
+        node = waiting.pop(0)
+        if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+            yield node
+        elif not isinstance(node, ast.Raise | ast.Compare):
+            waiting[:0] = ast.iter_child_nodes(node)
+
+
+def is_prose(text: ast.expr) -> bool:
+    parts = text.values if isinstance(text, ast.JoinedStr) else [text]
+    words = "".join(str(part.value) if isinstance(part, ast.Constant) else "Slot" for part in parts)
+    return re.search(r"[a-z],? [a-z]", words, re.I) is not None
+
+
+def as_message(text: ast.expr) -> str:
+    parts = text.values if isinstance(text, ast.JoinedStr) else [text]
+    return "".join(
+        str(part.value) if isinstance(part, ast.Constant) else f"{{{slot_of(part.value)}}}" for part in parts
+    )  # type: ignore[attr-defined]
+
+
+def slot_of(value: ast.expr) -> str:
+    """The name of what a sentence puts in a place: ``split`` of ``evidence.split``, ``old`` of ``_text(old, key)``."""
+    match value:
+        case ast.Name():
+            return value.id.lower()
+        case ast.Attribute():
+            return value.attr
+        case ast.Call():
+            return slot_of(value.args[0] if value.args else value.func)
+        case ast.Subscript():
+            return slot_of(value.value)
+        case _:
+            raise AssertionError(f"{ast.unparse(value)}: give it a name before it goes into a sentence")
+
+
+def texts_of_metrics() -> list[str]:
+    """What recsat's ready-made measures say whatever a plugin says of them."""
+    ready = [
+        metrics.click_through_rate(description=""),
+        metrics.rejection_rate(["hide"], description=""),
+        metrics.conversion_rate("buy", description=""),
+        metrics.conversion_rate("buy", description="", of_everybody=True),
+        metrics.event_sum("buy", name="sum", description="", unit=""),
+        metrics.mean_value("rating", name="mean", description="", unit=""),
+        metrics.retention(1, 1, name="retention", description=""),
+        metrics.value_per_thousand("buy", name="value", description="", unit=""),
+        SatisfactionMetric(name="other", description="", unit="", better="higher", compute=lambda judged: judged.lists),
+    ]
+    infos = of_metrics({metric.name: metric for metric in ready})
+    labels = [info.label for info in infos[:3]]
+    return [*labels, *(text for info in infos for text in (info.estimand, info.unit) if text)]
+
+
 def messages_of_results() -> dict[str, str]:
-    """What a result holds in English of recsat's own: names and descriptions of measures, arms and slices."""
+    """What a result holds in English of recsat's own: names and descriptions of measures, arms and slices, reasons, and why something is not there."""
     texts = [
-        "The data have no # events.",
-        "The data have no ratings: nobody said how much an item was liked.",
         *SLICES,
         *HABIT_SLICES,
-        *LACKS,
         *CONTROLS_OF_RATINGS,
         *HELD_OUT_RATINGS,
-        *SENTENCES.values(),
+        *diagnosis.SENTENCES.values(),
+        *sentences_in_code(),
+        *WORDS.values(),
+        *DEFAULT_REASONS.values(),
+        *COUNTED,
+        *texts_of_metrics(),
     ]
     for info in built_in(10):
         texts += [info.label.partition("@")[0], info.description, info.estimand, info.unit]
@@ -92,17 +184,10 @@ def messages_of_results() -> dict[str, str]:
     events = pl.DataFrame({"timestamp": [datetime(2024, 7, 27, tzinfo=UTC)]})
     for protocol in get_args(SplitSettings.model_fields["protocol"].annotation):
         for repeats in (1, 5) if protocol not in ("timeline", "last-n") else (None,):
-            settings = SplitSettings(name="s", protocol=protocol, repeats=repeats)
-            texts.append(VARIABLE.sub("#", _describe(settings, events)))
-    plugins = load_plugins(["content", "ecommerce"])
-    of_plugins = [
-        text
-        for domain in ("content", "ecommerce")
-        for info in of_metrics(plugins.metrics(plugins.domain(domain)))
-        for text in (info.label, info.description, info.estimand, info.unit)
-        if text != "%"
-    ]
-    return {text: "a plugin" for text in of_plugins if text} | {text: "result.json" for text in texts if text}
+            for share in (1, 0.2) if protocol == "last-n" else (1,):
+                settings = SplitSettings(name="s", protocol=protocol, repeats=repeats, window_share=share)
+                texts.append(VARIABLE.sub("#", _describe(settings, events)))
+    return {text: "result.json" for text in texts if text}
 
 
 def messages() -> dict[str, str]:

@@ -47,8 +47,8 @@ def test_what_was_kept_is_not_on_the_first_screen(result: Result) -> None:
     assert "<dt>kept</dt><dd>yes</dd>" in render_page(result.model_copy(update={"plan": plan(0)}))
 
 
-def test_what_differs_is_marked_as_english_on_a_chinese_page(result: Result) -> None:
-    assert '<li><span lang="en">rank.k was 20 and is 10</span></li>' in render_page(result, "zh")
+def test_what_differs_is_in_chinese_on_a_chinese_page(result: Result) -> None:
+    assert "<li>rank.k 原为 20，现为 10</li>" in render_page(result, "zh")
 
 
 def test_the_markdown_has_it(result: Result) -> None:

@@ -19,9 +19,12 @@ from recsat.testing import DomainContract
 SOURCE = Path(__file__).with_name("books") / "recsat_books.py"
 MODULE = "recsat_books"
 METHODS = sorted(name for name in vars(DomainContract) if name.startswith("test_"))
-IN_PROCESS = [
-    m for m in METHODS if m not in ("test_importing_the_plugin_is_light", "test_another_process_finds_the_same_by_name")
-]
+OF_THE_PLUGIN = (
+    "test_importing_the_plugin_is_light",
+    "test_another_process_finds_the_same_by_name",
+    "test_translations",
+)
+IN_PROCESS = [method for method in METHODS if method not in OF_THE_PLUGIN]
 Installer = Callable[..., Domain]
 
 
@@ -347,6 +350,14 @@ def test_a_forgotten_entry_point_says_what_to_write(install: Installer) -> None:
     domain = install(point="boks")
     for method in ("test_importing_the_plugin_is_light", "test_another_process_finds_the_same_by_name"):
         assert 'books = "recsat_books.domain"' in broken_rules(contract(domain), [method])[method]
+
+
+def test_a_text_that_the_plugin_s_catalogue_leaves_out_fails(books: Domain) -> None:
+    renamed = replace(books, reasons={"because": "because of {title}", "new": "fresh from the printer"})
+    method = "test_translations"
+    message = broken_rules(contract(renamed, plugin="game"), [method])[method]
+    assert "'fresh from the printer'" in message
+    assert "because of {title}" not in message
 
 
 def test_texts_that_depend_on_the_process_fail(install: Installer) -> None:

@@ -47,6 +47,7 @@ def recommend(
         raise ConfigError("--all and --out FILE go together: everybody's lists go into a file.")
     path = served_folder() if run is None else run_folder(run)
     with _without_collections():
+        from recsat.stages.model.indexed import indexed_where_large
         from recsat.stages.model.live import following
         from recsat.stages.model.loaded import Model
 
@@ -55,10 +56,13 @@ def recommend(
     with following(model) as live:
         if live is not None:
             model = live.model if everybody else live.at(users)
-    if out is not None:
-        _write_all(model, out, k, include or [], exclude or [], kind or [])
-        return
-    lists = model.recommend(users, k, include or [], exclude or [], kind or [])
+    with indexed_where_large(model) as model:
+        if model.retriever is not None:
+            messages().print(f"Candidates come from the index ({model.source}).", markup=False, soft_wrap=True)
+        if out is not None:
+            _write_all(model, out, k, include or [], exclude or [], kind or [])
+            return
+        lists = model.recommend(users, k, include or [], exclude or [], kind or [])
     unknown = model.unknown(users)
     for user in unknown:
         messages().print(cell(f"{user}: nothing is known of this user; the list is the fallback's."), soft_wrap=True)

@@ -39,6 +39,14 @@ def serve(
     max_k: Annotated[int, typer.Option(min=1, max=1000, help="Length of a list.")] = 100,
     max_events: Annotated[int, typer.Option(min=1, help="Events of one request.")] = 1_000,
     max_bytes: Annotated[int, typer.Option(min=1, help="Size of a request's body.")] = 1_048_576,
+    index_from: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="ITEMS",
+            help="Catalogues of so many items and more take candidates from the index, where that is on a server.",
+        ),
+    ] = 100_000,
     refresh: Annotated[
         float,
         typer.Option(min=0.1, metavar="SECONDS", help="How often another model and what everybody did are looked for."),
@@ -55,7 +63,12 @@ def serve(
     from recsat.serving.settings import ServingSettings
 
     settings = ServingSettings(
-        max_users=max_users, max_k=max_k, max_events=max_events, max_bytes=max_bytes, refresh_s=refresh
+        max_users=max_users,
+        max_k=max_k,
+        max_events=max_events,
+        max_bytes=max_bytes,
+        refresh_s=refresh,
+        index_from=index_from,
     )
     from recsat.serving.source import FolderSource, HomeSource
 

@@ -25,6 +25,7 @@ from recsat.report.headline import (
 )
 from recsat.report.language import gettext, in_catalogue, in_language, language_of
 from recsat.report.plan import plan_in_words
+from recsat.report.policy_log import policy_log_in_words
 from recsat.result.model import MeasureInfo, Result
 from recsat.result.numerals import number
 from recsat.run.folder import RunFolder
@@ -68,15 +69,19 @@ def print_summary(folder: Path, console: Console, language: Language | None = No
             console.print(Text(missing))
         if result.plan is not None:
             console.print(Text(plan_in_words(result.plan)))
-        for log in result.counterfactuals:
-            console.print(Text(f"{log.split}: {counterfactual_in_words(result, log)}"))
+        for split_log in result.counterfactuals:
+            console.print(Text(f"{split_log.split}: {counterfactual_in_words(result, split_log)}"))
+        for log in result.policy_logs:
+            console.print(Text(f"{log.name}: {policy_log_in_words(log)}"))
         if result.experiment is not None:
             console.print(Text(experiment_in_words(result.experiment)))
         for alert in result.alerts:
             style = "bold red" if alert.raised else ""
-            console.print(Text(f"{alert_in_words(alert)} {alert.lack}".rstrip(), style=style), soft_wrap=True)
+            console.print(
+                Text(f"{alert_in_words(alert)} {in_catalogue(alert.lack)}".rstrip(), style=style), soft_wrap=True
+            )
         if result.data.simulated:
-            source = result.data.source
+            source = in_catalogue(result.data.source)
             console.print(
                 Text(gettext("Simulated data, which say nothing about people: %(source)s", source=source)),
                 soft_wrap=True,

@@ -262,6 +262,24 @@ class ExperimentSettings(Settings):
     simulated: bool = Field(False, description="Whether the log is simulated; the report then says so.")
 
 
+class PolicyLogSettings(Settings):
+    """A log of what one policy showed, which is asked what another would have earned in its place."""
+
+    name: str = Field(min_length=1, description="What the report calls it.", examples=["shop front, week 30"])
+    file: str = Field(
+        min_length=1,
+        description=(
+            "CSV, Parquet or JSON lines: a row for each exposure with user_id, policy, click, propensity (with which probability its policy showed it) and "
+            "probability (with which the judged policy would have)."
+        ),
+    )
+    logged_by: str = Field(description="The policy whose rows are the log.", examples=["bts"])
+    judged: str = Field(
+        description="The policy that is judged. Where it has rows in the file as well, the report has beside the estimate what it did earn.",
+        examples=["random"],
+    )
+
+
 class MeasureSettings(Settings):
     """What is measured and how sure it must be."""
 
@@ -317,6 +335,10 @@ class MeasureSettings(Settings):
         description=(
             "Where users were assigned to policies at random: what the report shows of that experiment. Empty: nobody says so, and nothing is compared."
         ),
+    )
+    logs: list[PolicyLogSettings] = Field(
+        default_factory=list,
+        description="Logs of what was shown, beside the data of the run: what another policy would have earned in each, for the report.",
     )
     curves: bool = Field(
         True,

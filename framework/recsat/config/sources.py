@@ -28,8 +28,18 @@ from recsat.errors import ConfigError, closest
 logger = logging.getLogger(__name__)
 Model = TypeVar("Model", bound=BaseModel)
 PREFIX = "RECSAT_"
-NOT_SETTINGS = frozenset({"RECSAT_API_KEY", "RECSAT_DATA", "RECSAT_REPORTS_URL", "RECSAT_SERVE"})
-"""Variables that are no settings: a service's key, the folder of data too large to bundle, what ``recsat up`` and ``recsat serve`` say to their processes."""
+NOT_SETTINGS = frozenset(
+    {
+        "RECSAT_API_KEY",
+        "RECSAT_ATTACKS",
+        "RECSAT_DATA",
+        "RECSAT_REFERENCE",
+        "RECSAT_REPORTS_URL",
+        "RECSAT_REWRITE_DOCS",
+        "RECSAT_SERVE",
+    }
+)
+"""Variables that are no settings: a service's key, what ``recsat up`` and ``recsat serve`` say to their processes, and what recsat's tests read."""
 OF_OTHER_COMMANDS = frozenset({"finetune", "flows"})
 """Sections that a file or the environment may have for a command that reads more than a run: the others leave them alone."""
 

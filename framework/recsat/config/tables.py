@@ -45,6 +45,11 @@ class TableSettings(Settings):
         None,
         description="Whether the first row of a text file names the columns. Empty: it does, unless columns names column_1 and so on.",
     )
+    skip_lines: int | None = Field(
+        None,
+        ge=0,
+        description="Lines of a text file above the table, such as a title. Empty: those above the first line with as many cells as the rest.",
+    )
     time_format: str | None = Field(
         None,
         min_length=1,

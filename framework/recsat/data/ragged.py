@@ -92,7 +92,7 @@ def _with_rows(path: Path, form: TextFormat) -> pl.DataFrame:
     lines = physical_lines(path, form).to_frame("line").with_columns(quotes=pl.col("line").str.count_matches('"'))
     before = pl.col("quotes").cum_sum() - pl.col("quotes")
     lines = lines.with_columns(inside=before % 2 == 1)
-    return lines.with_columns(((~pl.col("inside")).cum_sum() + int(form.has_sep_line)).cast(pl.Int64).alias(ROW))
+    return lines.with_columns(((~pl.col("inside")).cum_sum() + form.n_above).cast(pl.Int64).alias(ROW))
 
 
 def _placed(rows: pl.DataFrame, path: Path) -> pl.DataFrame:

@@ -242,7 +242,18 @@ def _json_lines(path: Path) -> pl.DataFrame:
         return pl.read_ndjson(file, infer_schema_length=None)
 
 
-SUFFIXES: Final = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".jsonl", ".jsonl.gz")
+SUFFIXES: Final = (
+    ".csv",
+    ".csv.gz",
+    ".csv.zip",
+    ".tsv",
+    ".tsv.gz",
+    ".tsv.zip",
+    ".zip",
+    ".parquet",
+    ".jsonl",
+    ".jsonl.gz",
+)
 """What a table's file in a folder may end in; a path that is set may also be a text file of another ending."""
 _READERS: Mapping[str, Callable[[Path], pl.DataFrame]] = {
     ".parquet": _parquet,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import io
 import re
+import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Final
+from pathlib import Path, PurePosixPath
+from typing import IO, Final
 
 import polars as pl
 
@@ -21,6 +22,8 @@ from recsat.errors import DataError
 
 SAMPLE: Final = 1 << 18
 """Bytes from which separator and encoding are known."""
+MOST_ABOVE: Final = 30
+"""Lines among which the table must begin."""
 MARKS: Final = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
     (b"\xff\xfe\x00\x00", "utf-32"),
@@ -29,9 +32,11 @@ MARKS: Final = (
     (b"\xfe\xff", "utf-16"),
 )
 NAMES: Final = {"cp1252": "Latin-1", "utf_16": "UTF-16", "utf_32": "UTF-32", "utf_8": "UTF-8"}
+NO_TEXT: Final = (".parquet", ".json", ".jsonl", ".ndjson", ".xlsx", ".xls", ".zip", ".gz")
 NO_SIGN: Final = "\x1f"
 """In the place of ``::``, which polars cannot part by."""
 QUOTED: Final = re.compile(r'"(?:[^"]|"")*"')
+MOST_OF_TITLE: Final = 40
 SEP_LINE: Final = re.compile(r"^sep=(.)\r?\n", re.IGNORECASE)
 
 
@@ -43,19 +48,29 @@ class TextFormat:
     encoding: str | None
     has_header: bool
     has_sep_line: bool
+    above: tuple[str, ...] = ()
+    """Lines above the header, such as a title, which are left out."""
     first_line: str
 
     @property
     def row(self) -> int:
-        return 1 + self.has_header + self.has_sep_line
+        return 1 + self.has_header + self.n_above
+
+    @property
+    def n_above(self) -> int:
+        """Lines before the table."""
+        return self.has_sep_line + len(self.above)
 
     @property
     def words(self) -> str:
-        """``semicolon-separated Latin-1 without a header``; empty for UTF-8 with commas and a header."""
+        """``semicolon-separated Latin-1 without a header``; empty for UTF-8 with commas and a header, and nothing above it."""
         word = next((word for word, sign in SEPARATORS.items() if sign == self.separator), f"{self.separator!r}")
         parts = [] if self.separator == "," else [f"{word}-separated"]
         parts += [] if self.encoding is None else [_name(self.encoding)]
         parts += [] if self.has_header else ["without a header"]
+        if self.above:
+            n = "line" if len(self.above) == 1 else f"{len(self.above)} lines"
+            parts.append(f"without the {n} above the table ({next(filter(None, self.above))[:MOST_OF_TITLE]!r})")
         return " ".join(parts)
 
 
@@ -85,19 +100,22 @@ def text_format(path: Path, settings: TableSettings, names: Sequence[str]) -> Te
     sep_line = SEP_LINE.match(text)
     lines = (text[sep_line.end() :] if sep_line else text).splitlines()[:200]
     lines = lines if len(sample) < SAMPLE else lines[:-1]
+    n_above = lines_above(lines, names, settings.separator) if settings.skip_lines is None else settings.skip_lines
+    above, lines = lines[:n_above], lines[n_above:]
     separator = settings.separator or (sep_line[1] if sep_line else _separator(path, lines, names))
     return TextFormat(
         separator=separator,
         encoding=encoding,
         has_header=_has_header(lines, separator, names) if settings.header is None else settings.header,
         has_sep_line=sep_line is not None,
+        above=tuple(line.strip() for line in above),
         first_line=lines[0] if lines else "",
     )
 
 
 def physical_lines(path: Path, form: TextFormat) -> pl.Series:
     """The file's lines from the header on, as they stand, whatever quotes say."""
-    source = path if form.encoding is None and not form.has_sep_line else io.BytesIO(_text(path, form).encode())
+    source = path if _is_read_as_it_is(path, form) else io.BytesIO(_text(path, form).encode())
     lines = pl.read_csv(
         source,
         has_header=False,
@@ -117,26 +135,39 @@ def count_separators(lines: pl.Series, separator: str) -> pl.Series:
 
 
 def _head(path: Path) -> bytes:
-    if path.suffix == ".gz":
-        with unpacking(path), gzip.open(path, "rb") as stream:
-            return stream.read(SAMPLE)
-    with path.open("rb") as stream:
+    with _stream(path) as stream:
         return stream.read(SAMPLE)
 
 
 def _all(path: Path) -> bytes:
-    data = path.read_bytes()
-    with unpacking(path):
-        return gzip.decompress(data) if path.suffix == ".gz" else data
+    with _stream(path) as stream:
+        return stream.read()
 
 
 @contextmanager
-def unpacking(path: Path) -> Iterator[None]:
-    """Raises DataError where what is packed is damaged."""
+def _stream(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
+    """The file's bytes, unpacked where it is packed. Raises DataError where it is damaged, and for a zip that does not hold one table alone."""
     try:
-        yield
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        if path.suffix == ".gz":
+            with gzip.open(path, "rb") as packed:
+                yield packed
+        elif path.suffix.lower() == ".zip":
+            with zipfile.ZipFile(path) as archive, archive.open(_one_table(path.name, archive)) as member:
+                yield member
+        else:
+            with path.open("rb") as plain:
+                yield plain
+    except (zipfile.BadZipFile, gzip.BadGzipFile, EOFError, zlib.error, RuntimeError, NotImplementedError) as error:
         raise DataError(f"{path.name}: it cannot be unpacked ({error}). Pack it anew, or fetch it again.") from error
+
+
+def _one_table(name: str, archive: zipfile.ZipFile) -> str:
+    files = [file for file in archive.namelist() if not file.endswith("/") and not file.startswith("__MACOSX/")]
+    files = [file for file in files if not PurePosixPath(file).name.lower().startswith((".", "readme", "licen"))]
+    if len(files) == 1 and not files[0].endswith(NO_TEXT):
+        return files[0]
+    listed = ", ".join(files[:5]) or "nothing"
+    raise DataError(f"{name}: it holds {listed}, and of a zip one text file alone is read as a table. Unpack it.")
 
 
 def _encoding(path: Path, sample: bytes, settings: TableSettings) -> str | None:
@@ -179,6 +210,50 @@ def _separator(path: Path, lines: Sequence[str], names: Sequence[str]) -> str:
     raise DataError(f"{path.name}: the cells may be parted by {listed}. Set separator.")
 
 
+def lines_above(lines: Sequence[str], names: Sequence[str], separator: str | None = None) -> int:
+    """How many lines stand above the table: a title, comments that begin with ``#``, and empty lines among these.
+
+    The table begins with the first line that has as many cells as the line below it, at least twice as many as any line above has that is no comment. Where
+    the first line has one of ``names`` there is nothing above it.
+
+    >>> lines_above(["Sales of May", "", "user;item", "1;2"], [])
+    2
+    >>> lines_above(["user;item", "1;2"], [])
+    0
+    """
+    signs = ["::", *SEPARATORS.values()] if separator is None else [separator]
+    if not lines or any(_has_name(lines[0], sign, names) for sign in signs):
+        return 0
+    head = lines[:MOST_ABOVE]
+    starts = [(sign, start) for sign in signs if (start := _start(head, sign)) is not None]
+
+    def fitness(sign: str, start: int) -> tuple[bool, float, int]:
+        counts = [QUOTED.sub("", line).count(sign) for line in head[start:] if line.strip()]
+        return _has_name(head[start], sign, names), _alike(counts), -start
+
+    return max(starts, key=lambda one: fitness(*one), default=("", 0))[1]
+
+
+def _start(lines: Sequence[str], sign: str) -> int | None:
+    """Where the table begins if its cells are parted by ``sign``; None where nothing is."""
+    counts = [QUOTED.sub("", line).count(sign) + 1 for line in lines]
+    most = 0
+    for i, line in enumerate(lines[:-1]):
+        n_cells = sum(map(bool, _parts(line, sign)))
+        is_alike = counts[i] == counts[i + 1]
+        is_comment = line.lstrip().startswith("#") and not is_alike
+        if counts[i] > 1 and is_alike and 2 * n_cells > counts[i] and n_cells >= 2 * most:
+            return i
+        if not is_comment:
+            most = max(most, n_cells)
+    return None
+
+
+def _has_name(line: str, sign: str, names: Sequence[str]) -> bool:
+    parts = _parts(line.lstrip("# "), sign)
+    return bool({*parts, *(re.sub(r"[\s-]+", "_", part.lower()) for part in parts)} & {*names})
+
+
 def _alike(counts: list[int]) -> float:
     """Share of the lines with as many separators as the first."""
     return sum(count == counts[0] for count in counts) / len(counts)
@@ -202,11 +277,17 @@ def _text(path: Path, form: TextFormat) -> str:
             f"{path.name}: byte {error.start:,} cannot be read as {encoding}. Set encoding to the file's."
         ) from error
     text = text.removeprefix("\ufeff")
-    return SEP_LINE.sub("", text, count=1) if form.has_sep_line else text
+    text = SEP_LINE.sub("", text, count=1) if form.has_sep_line else text
+    above = re.match(rf"(?:[^\n]*\n){{{len(form.above)}}}", text)
+    return text if above is None else text[above.end() :]
+
+
+def _is_read_as_it_is(path: Path, form: TextFormat) -> bool:
+    return form.encoding is None and not form.n_above and path.suffix.lower() != ".zip"
 
 
 def _cells(path: Path, form: TextFormat) -> pl.DataFrame:
-    is_plain = form.encoding is None and not form.has_sep_line and form.separator != "::"
+    is_plain = _is_read_as_it_is(path, form) and form.separator != "::"
     source: Path | io.BytesIO = path
     if not is_plain:
         text = _text(path, form)

@@ -11,7 +11,7 @@ from recsat.experiment.checks import imbalance, sample_ratio_p
 from recsat.experiment.effects import Effect, adjusted_effect, margin_interval, mean_effect, ratio_effect
 from recsat.experiment.mediation import Mediation, mediate
 from recsat.experiment.planner import Design, deviation_of_rates, power_of, smallest_effect, users_needed
-from recsat.experiment.sequence import Look, confidence_sequence
+from recsat.experiment.sequence import Look, confidence_sequence, ratio_confidence_sequence
 from recsat.experiment.users import read_log
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "mean_effect",
     "mediate",
     "power_of",
+    "ratio_confidence_sequence",
     "ratio_effect",
     "read_log",
     "sample_ratio_p",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,7 +22,7 @@ from recsat.experiment.effects import (
     ratio_effect,
     winsorised,
 )
-from recsat.experiment.sequence import confidence_sequence
+from recsat.experiment.sequence import confidence_sequence, ratio_confidence_sequence
 from recsat.experiment.users import CLICK_RATE, finished, users_of
 from recsat.measure.significance import holm
 from recsat.result.model import Estimate, Experiment, ExperimentEffect, ExperimentImbalance
@@ -162,9 +162,7 @@ def _row(
         margin=metric.margin if guardrail else None,
         variance_ratio=effect.variance_ratio if metric.before is not None else None,
         effective_users=min(map(effective_users, values)),
-        every_day=_every_day(control, treatment, pair[0], metric, confidence)
-        if settings.days is not None and metric.per is None
-        else None,
+        every_day=_every_day(control, treatment, pair[0], metric, confidence) if settings.days is not None else None,
     )
 
 
@@ -189,9 +187,18 @@ def _every_day(control: _Group, treatment: _Group, name: str, metric: Experiment
     day = (pl.col("first") - pl.lit(first)).dt.total_days()
     numbers = [group.users.select(day).to_series().to_numpy() for group in (control, treatment)]
     n_days = int(max(number.max() for number in numbers)) + 1
-    values = control.value(name, metric), treatment.value(name, metric)
-    parts = [[v[number == i] for i in range(n_days)] for v, number in zip(values, numbers, strict=True)]
-    last = confidence_sequence(parts[0], parts[1], confidence=confidence)[-1]
+    groups = list(zip((control, treatment), numbers, strict=True))
+
+    def parts(of_group: Callable[[_Group], Floats]) -> list[list[Floats]]:
+        return [[of_group(group)[number == i] for i in range(n_days)] for group, number in groups]
+
+    values = parts(lambda group: group.value(name, metric))
+    if metric.per is None:
+        last = confidence_sequence(*values, confidence=confidence)[-1]
+    else:
+        divisors = parts(lambda group: group.divisor(name))
+        pairs = [list(zip(*both, strict=True)) for both in zip(values, divisors, strict=True)]
+        last = ratio_confidence_sequence(*pairs, confidence=confidence)[-1]
     return Estimate(value=last.difference, low=last.low, high=last.high)
 
 

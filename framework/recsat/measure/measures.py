@@ -157,8 +157,7 @@ def is_winsorised(metric: SatisfactionMetric) -> bool:
 def _of_metric(name: str, metric: SatisfactionMetric, share: float) -> MeasureInfo:
     label, description = metric.name.replace("_", " ").capitalize(), metric.description
     if share:
-        label += f", winsorised {100 * share:g} %"
-        description += f" The outermost {100 * share:g} % of the values other than 0 are drawn in, as the run's configuration declares."
+        label, description = _winsorised(label, description, f"{100 * share:g}")
     return MeasureInfo(
         name=name,
         label=label,
@@ -168,4 +167,11 @@ def _of_metric(name: str, metric: SatisfactionMetric, share: float) -> MeasureIn
         better=metric.better,
         estimand=f"Mean over {metric.over}.",
         primary=metric.primary,
+    )
+
+
+def _winsorised(label: str, description: str, percent: str) -> tuple[str, str]:
+    return (
+        f"{label}, winsorised {percent} %",
+        f"{description} The outermost {percent} % of the values other than 0 are drawn in, as the run's configuration declares.",
     )

@@ -46,8 +46,8 @@ def missing_needs(metric: SatisfactionMetric, evidence: Evidence, list_columns: 
         no_lists = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String, "rank": pl.Int64})
         return None if metric.obstacle is None else metric.obstacle(judge(no_lists, evidence))
     tables = [f"no {name} table" for name in missing if name in TABLES]
-    others = [f"no {name!r} events" for name in missing if name not in TABLES]
-    return f"The data have {' and '.join(tables + others)}."
+    what = " and ".join([*tables, *(f"no {name!r} events" for name in missing if name not in TABLES)])
+    return f"The data have {what}."
 
 
 def measure_satisfaction(name: str, metric: SatisfactionMetric, judged: Judged) -> pl.DataFrame:

@@ -28,7 +28,7 @@ from recsat.measure.measures import key_of
 from recsat.measure.score import ALL
 from recsat.measure.significance import holm
 from recsat.result.leading import leader
-from recsat.result.model import Comparison, Measure, MeasureInfo, Outcome, Verdict
+from recsat.result.model import Comparison, Measure, MeasureInfo, NotMeasured, Outcome, Verdict
 from recsat.result.numerals import interval, number, p_value, signed
 
 OUTCOME_WORDS: Mapping[Outcome, str] = {
@@ -198,8 +198,7 @@ def _verdict(
     best, other = arms
     comparisons = [compared[best, other, info.name] for info in infos if (best, other, info.name) in compared]
     if not comparisons:
-        sentence = _reason_not_measured(evaluated, dimension, infos, arms)
-        return Verdict(dimension=dimension, split=evaluated.split, outcome="not measured", sentence=sentence)
+        return _unmeasured(evaluated, dimension, infos, arms)
     lead, *others = comparisons
     labels = {info.name: info.label for info in infos}
     means = _measured(evaluated, lead.measure)
@@ -257,15 +256,21 @@ def _others(comparisons: Sequence[Comparison], labels: Mapping[str, str]) -> str
     )
 
 
-def _reason_not_measured(
+def _unmeasured(
     evaluated: EvaluatedSplit, dimension: Dimension, infos: Sequence[MeasureInfo], arms: tuple[str, str]
-) -> str:
-    head = f"{WORDS[dimension]} on {evaluated.split} was not measured"
-    if infos:
-        return f"{head}: fewer than two users have {infos[0].label} for both {arms[0]} and {arms[1]}."
+) -> Verdict:
+    """The verdict on a dimension of which nothing can be compared, with what each of its measures lacks."""
+    best, other = arms
     labels = {info.name: info.label for info in evaluated.measures if info.dimension == dimension}
-    reasons = [f"{labels[absent.name]}: {absent.reason}" for absent in evaluated.not_measured if absent.name in labels]
-    return f"{head}. {' '.join(reasons)}" if reasons else f"{head}: the domain declares no such measure."
+    lacks = [absent for absent in evaluated.not_measured if absent.name in labels]
+    if infos:
+        lacks = [NotMeasured(name=infos[0].name, reason=f"Fewer than two users have it for both {best} and {other}.")]
+    what, split = WORDS[dimension], evaluated.split
+    sentence = f"{what} on {split} was not measured: the domain declares no such measure."
+    if lacks:
+        reasons = " ".join(f"{labels[lack.name]}: {lack.reason}" for lack in lacks)
+        sentence = f"{what} on {split} was not measured. {reasons}"
+    return Verdict(dimension=dimension, split=split, outcome="not measured", sentence=sentence, lacks=lacks)
 
 
 def _measured(evaluated: EvaluatedSplit, name: str) -> dict[str, Measure]:

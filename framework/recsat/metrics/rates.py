@@ -75,7 +75,8 @@ def rejection_rate(events: Collection[str], *, description: str, name: str = "re
 
     def obstacle(judged: Judged) -> str | None:
         there = pl.concat([judged.history["event"], judged.outcomes["event"]]).is_in(list(events)).any()
-        return None if there else f"The data have no {' or '.join(events)}."
+        names = ", ".join(events)
+        return None if there else f"The data have none of the events {names}."
 
     rate = _share(name, description, compute, frozenset(), "behaviour", _with_places(None))
     return replace(rate, better="lower", obstacle=obstacle)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from recsat.offpolicy.diagnosis import SENTENCES, figures
 from recsat.report.language import gettext, interval
-from recsat.result.model import Counterfactual, CounterfactualValue, Result
+from recsat.result.model import Counterfactual, CounterfactualValue, PolicyLog, Result
 from recsat.result.numerals import decimals_for, number, signed
 
 
@@ -20,8 +20,8 @@ def answer_label(answer: str) -> str:
     return labels[answer]
 
 
-def causes_in_words(log: Counterfactual, value: CounterfactualValue) -> str:
-    """Why the log does not answer of an arm, or within limits only; empty where it does."""
+def causes_in_words(log: Counterfactual | PolicyLog, value: CounterfactualValue) -> str:
+    """Why the log does not answer of an arm or policy, or within limits only; empty where it does."""
     words = figures(log.n, value.effective_rounds, value.effective_clicks, value.mean_weight)
     return " ".join(gettext(SENTENCES[cause], **words) for cause in value.causes)
 

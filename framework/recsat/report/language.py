@@ -1,33 +1,36 @@
 """The language of a report: one catalogue of messages for page, Markdown and terminal, and English where it has none.
 
-A message stands in English where it is used, in a template or in code; ``locale/<language>.po`` has its translations. What comes from
-data or from a plugin is translated where the catalogue happens to know it, and stays as it is where not.
+A message stands in English where it is used, in a template or in code; :mod:`recsat.report.catalogues` has its translations. What a result or
+a plugin says is translated where a catalogue knows it, and stays as it is where not.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from gettext import NullTranslations
-from importlib.resources import files
 from io import BytesIO
 from typing import Final, get_args
 
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from babel.support import Translations
 
 from recsat.config.settings import Language
+from recsat.report.catalogues import SLOT, catalogue, plugin_catalogues, translations_in
 from recsat.result import numerals
 from recsat.result.model import Result
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 VARIABLE: Final = re.compile(r"\d+(?:[.,-]\d+)*|'[^']+'")
 """What differs from run to run in a sentence that the result holds: variables, dates and quoted names."""
+PHRASES: Final = frozenset({"days", "description", "dimension", "label", "people", "reference", "what"})
+"""Slots of a message whose values are messages too; a text where such a value has no translation stays as it is, as a whole."""
+VALUES: Final = frozenset({"new", "old"})
+"""Slots whose values are translated where they are messages; what stands in all others is the data's."""
 _current: ContextVar[Language] = ContextVar("language", default="en")
 
 
@@ -53,20 +56,39 @@ def current_language() -> Language:
     return _current.get()
 
 
-def catalogue(language: Language) -> Catalog:
-    """The messages of a language, as its file has them."""
-    with files("recsat.report").joinpath(f"locale/{language}.po").open("rb") as file:
-        return read_po(file, locale=language)
+@cache
+def _translations(language: Language) -> NullTranslations:
+    """recsat's messages before those of plugins."""
+    if language == "en":
+        return NullTranslations()
+    translations = _compiled(catalogue(language))
+    for one in plugin_catalogues(language):
+        translations.add_fallback(_compiled(one))
+    return translations
+
+
+def _compiled(one: Catalog) -> Translations:
+    compiled = BytesIO()
+    write_mo(compiled, one)
+    compiled.seek(0)
+    return Translations(compiled)
 
 
 @cache
-def _translations(language: Language) -> NullTranslations:
-    if language == "en":
-        return NullTranslations()
-    compiled = BytesIO()
-    write_mo(compiled, catalogue(language))
-    compiled.seek(0)
-    return Translations(compiled)
+def _patterns(language: Language) -> Sequence[tuple[re.Pattern[str], str]]:
+    """What a message with ``{slots}`` looks like when they are filled, and its translation; those with most words of their own first."""
+    known: dict[str, str] = {}
+    for one in (catalogue(language), *plugin_catalogues(language)):
+        known = {**translations_in(one), **known}
+    with_slots = sorted(
+        (text for text in known if SLOT.search(text)), key=lambda text: (-len(SLOT.sub("", text)), text)
+    )
+    return [(re.compile(_pattern(text), re.DOTALL), known[text]) for text in with_slots]
+
+
+def _pattern(text: str) -> str:
+    parts = SLOT.split(text)
+    return "".join(f"(?P<{part}>.+?)" if place % 2 else re.escape(part) for place, part in enumerate(parts))
 
 
 def message(text: str) -> str:
@@ -91,14 +113,15 @@ def gettext(text: str, **values: object) -> str:
 def translation(text: str) -> str | None:
     """The translation of a text that the result holds, such as a measure's label; None where the catalogue has none or none is needed.
 
-    The ``@k`` at the end of a measure's label stays; what stands behind the last semicolon of an arm's description is a sentence of its own.
+    The ``@k`` at the end of a measure's label stays; what stands behind the last semicolon of an arm's description is a sentence of its own. A
+    message with ``{slots}``, such as a reason's, stands for every text that fills them in.
     """
     if not text or _current.get() == "en":
         return None
     if (whole := message(text)) != text:
         return whole
     label, _, k = text.rpartition("@")
-    if k.isdigit() and (words := message(label)) != label:
+    if label and k.isdigit() and (words := message(label)) != label:
         return f"{words}@{k}"
     # In the catalogue a # stands for each, in the order of both languages.
     variables = VARIABLE.findall(text)
@@ -107,7 +130,22 @@ def translation(text: str) -> str | None:
     head, _, tail = text.rpartition("; ")
     if head and (words := message(f"{head}.")) != f"{head}." and (rest := message(tail)) != tail:
         return words + rest
-    return None
+    matches = ((pattern.fullmatch(text), words) for pattern, words in _patterns(_current.get()))
+    return next(
+        (filled for values, words in matches if values and (filled := _filled(words, values.groupdict()))), None
+    )
+
+
+def _filled(words: str, values: Mapping[str, str]) -> str | None:
+    known = {slot: _value(slot, text) for slot, text in values.items()}
+    return None if None in known.values() else SLOT.sub(lambda slot: str(known[slot[1]]), words)
+
+
+def _value(slot: str, text: str) -> str | None:
+    if slot not in PHRASES:
+        return in_catalogue(text) if slot in VALUES else text
+    parts = [part for phrase in text.split(" and ") if (part := translation(phrase)) is not None]
+    return enumerated(parts) if len(parts) == text.count(" and ") + 1 else translation(text)
 
 
 def in_catalogue(text: str) -> str:

@@ -25,6 +25,7 @@ from recsat.report.headline import (
 )
 from recsat.report.language import gettext, in_catalogue, in_language, interval, language_of
 from recsat.report.plan import plan_in_words
+from recsat.report.policy_log import policy_log_in_words
 from recsat.report.slice_differences import gains_by_habit, slice_differences
 from recsat.report.tables import draws_in_words, interval_in_words, remarks
 from recsat.report.verdicts import verdict_in_words
@@ -62,6 +63,7 @@ def _parts(result: Result) -> list[str]:
         alerts_in_markdown(result),
         decisions_in_markdown(result),
         counterfactuals_in_markdown(result),
+        policy_logs_in_markdown(result),
         ""
         if result.experiment is None
         else f"**{gettext('Experiment')}.** {whole(experiment_in_words(result.experiment))}",
@@ -104,7 +106,7 @@ def alerts_in_markdown(result: Result) -> str:
 
 def decisions_in_markdown(result: Result) -> str:
     """A line for each of the last decisions about the served model; empty where none was taken."""
-    return "\n".join(f"- {whole(decision_in_words(one))} {whole(one.why)}" for one in result.decisions)
+    return "\n".join(f"- {whole(decision_in_words(one))} {whole(in_catalogue(one.why))}" for one in result.decisions)
 
 
 def counterfactuals_in_markdown(result: Result) -> str:
@@ -112,6 +114,11 @@ def counterfactuals_in_markdown(result: Result) -> str:
     return "\n".join(
         f"- **{escape(log.split)}.** {whole(counterfactual_in_words(result, log))}" for log in result.counterfactuals
     )
+
+
+def policy_logs_in_markdown(result: Result) -> str:
+    """A line for each log beside the data of the run; empty where there is none."""
+    return "\n".join(f"- **{escape(log.name)}.** {whole(policy_log_in_words(log))}" for log in result.policy_logs)
 
 
 def _causal(table: CausalTable) -> str:
@@ -147,7 +154,7 @@ def _fitness(result: Result) -> str:
 
 def _verdicts(result: Result) -> str:
     return "\n".join(
-        f"- **{escape(verdict.split)}, {dimension_label(verdict.dimension)}: {outcome_label(verdict.outcome)}.** {whole(in_catalogue(verdict_in_words(result, verdict)))}"
+        f"- **{escape(verdict.split)}, {dimension_label(verdict.dimension)}: {outcome_label(verdict.outcome)}.** {whole(verdict_in_words(result, verdict))}"
         for name in dict.fromkeys(verdict.split for verdict in result.verdicts)
         for verdict in result.verdicts
         if verdict.split == name
@@ -277,7 +284,7 @@ def _data(result: Result) -> str:
     )
     notes = "".join(f"\n- {whole(note)}" for note in data.notes)
     heading = gettext("How the files were read, and what is odd about them:")
-    return f"{sizes} {whole(data.source)}".strip() + (f"\n\n{heading}\n{notes}" if notes else "")
+    return f"{sizes} {whole(in_catalogue(data.source))}".strip() + (f"\n\n{heading}\n{notes}" if notes else "")
 
 
 def _cost(result: Result) -> str:

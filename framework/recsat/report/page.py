@@ -43,6 +43,7 @@ from recsat.report.language import (
 from recsat.report.learning import learning_table
 from recsat.report.plan import HASH_LENGTH, whose_plan
 from recsat.report.plot import accuracy_diversity_plot
+from recsat.report.policy_log import policy_log_in_words
 from recsat.report.reliability_plot import reliability_plots
 from recsat.report.samples import reason_for_sample
 from recsat.report.slice_differences import gains_by_habit, slice_differences
@@ -196,6 +197,7 @@ def templates() -> jinja2.Environment:
         facts,
         interval,
         numerals.p_value,
+        policy_log_in_words,
         reason,
         reason_for_sample,
         verdict_in_words,

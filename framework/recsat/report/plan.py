@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recsat.report.language import gettext
+from recsat.report.language import gettext, in_catalogue
 from recsat.result.model import PlanRecord
 from recsat.result.numerals import moment
 
@@ -12,11 +12,11 @@ MOST_DIFFERENCES = 3
 
 
 def plan_in_words(plan: PlanRecord) -> str:
-    """One line; the first few differences are in English, as the run states them."""
+    """One line, with the first few differences."""
     values = {"hash": plan.sha256[:HASH_LENGTH], "written": moment(plan.written), "whose": whose_plan(plan)}
     if not plan.differences:
         return gettext("Plan %(hash)s of %(written)s, %(whose)s: kept.", **values)
-    lines = plan.differences[:MOST_DIFFERENCES]
+    lines = [in_catalogue(line) for line in plan.differences[:MOST_DIFFERENCES]]
     if rest := len(plan.differences) - len(lines):
         lines.append(gettext("%(n)s more", n=rest))
     return gettext(

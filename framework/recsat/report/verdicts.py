@@ -13,10 +13,10 @@ from recsat.result.numerals import number, p_value, signed
 
 
 def verdict_in_words(result: Result, verdict: Verdict) -> str:
-    """Sentences made from what the verdict compares; the run's own, in English, where it compares nothing."""
+    """Sentences made from what the verdict compares, or from what its measures lack."""
     lead = verdict.primary
     if lead is None:
-        return verdict.sentence
+        return _unmeasured(result, verdict) if verdict.lacks else in_catalogue(verdict.sentence)
     of_arm = _measure(result, verdict.split, lead.arm, lead.measure)
     sentences = [
         gettext(
@@ -38,6 +38,19 @@ def verdict_in_words(result: Result, verdict: Verdict) -> str:
     if verdict.others:
         sentences.append(_others(result, verdict.others))
     return " ".join(sentences)
+
+
+def _unmeasured(result: Result, verdict: Verdict) -> str:
+    head = gettext(
+        "%(dimension)s on %(split)s was not measured.",
+        dimension=dimension_label(verdict.dimension),
+        split=verdict.split,
+    )
+    reasons = [
+        gettext("%(measure)s: %(reason)s", measure=_label(result, lack.name), reason=in_catalogue(lack.reason))
+        for lack in verdict.lacks
+    ]
+    return " ".join([head, *reasons])
 
 
 def comparison_in_words(comparison: Comparison) -> str:

@@ -248,6 +248,22 @@ class CounterfactualValue(Part):
     mean_weight: float = Field(ge=0)
 
 
+class PolicyLog(Part):
+    """What a policy would have earned in the place of another, by a log that lies beside the data of the run (:mod:`recsat.offpolicy`)."""
+
+    name: str
+    logged_by: str
+    n: int = Field(ge=1)
+    """Exposures of the log."""
+    n_clicks: int = Field(ge=0)
+    n_users: int = Field(ge=1)
+    logging: Estimate
+    """Clicks per exposure that the policy of the log earned."""
+    judged: CounterfactualValue
+    earned: Estimate | None = None
+    """Clicks per exposure that the judged policy did earn where it was shown itself; None where it was not."""
+
+
 class CounterfactualPair(Part):
     """The verdict's pair of arms, by the log."""
 
@@ -542,6 +558,8 @@ class Verdict(Part):
     """The same arm and measure against the baseline, exploratory; None where it is one of the two."""
     others: list[Comparison] = []
     """The pair on the dimension's other measures, exploratory."""
+    lacks: list[NotMeasured] = []
+    """Where nothing was compared, what the dimension's measures lack; empty where it has none, or where there is no pair."""
 
 
 class SliceComparison(Part):
@@ -696,6 +714,8 @@ class Result(Part):
     """Of the arms that predict ratings; empty where none does, or nobody rates."""
     counterfactuals: list[Counterfactual] = []
     """One for each split that cuts by time, where what was shown, with which probability and what was clicked is known after the cut."""
+    policy_logs: list[PolicyLog] = []
+    """Of the logs that ``measure.logs`` names, which lie beside the data of the run."""
     causal: list[CausalTable] = []
     """One for each split whose pair was compared."""
     experiment: Experiment | None = None

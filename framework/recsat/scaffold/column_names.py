@@ -1,8 +1,9 @@
-"""What others call the columns that recsat reads."""
+"""What others call the columns that recsat reads, in English, German, French and Spanish."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
@@ -10,38 +11,75 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "user_id": (
         "user_id", "user", "uid", "customer_id", "customer", "client_id", "visitor_id", "viewer_id", "reviewer_id", "member_id", "account_id",
         "player_id", "profile_id", "user_pseudo_id", "anonymous_id", "listener_id", "reader_id", "reader_no", "reader", "borrower_id", "borrower", "patron_id", "patron", "member_no", "customer_no", "session_id",
+        "kunde", "kunden_id", "kundennummer", "kunden_nr", "kundennr", "benutzer", "benutzer_id", "nutzer", "nutzer_id", "mitglied", "mitgliedsnummer", "leser", "utilisateur", "id_utilisateur", "utilisateur_id", "client", "id_client", "numero_client", "numero_de_client", "acheteur", "abonne", "lecteur", "usuario", "id_usuario", "usuario_id", "cliente", "id_cliente", "cliente_id", "numero_cliente", "lector",
     ),
     "other_id": ("other_id", "friend_id", "followee_id", "followed_id", "trusted_user_id", "target_user_id", "user_b", "followee"),
     "item_id": (
         "item_id", "items.item_id", "item", "iid", "product_id", "product", "asin", "parent_asin", "isbn", "movie_id", "video_id", "track_id", "song_id",
         "artist_id", "game_id", "app_id", "article_id", "news_id", "post_id", "book_id", "anime_id", "sku", "stock_code", "content_id", "listing_id",
         "business_id", "recipe_id", "barcode", "ean", "course_id", "event_id", "job_id",
+        "artikelnummer", "artikel_nr", "artikelnr", "artikel_id", "artikel", "produktnummer", "produkt_id", "produkt", "buch_id", "film_id", "id_article", "article", "code_article", "reference", "ref_produit", "id_produit", "produit_id", "code_produit", "produit", "livre_id", "id_livre", "id_film", "id_producto", "producto_id", "codigo_producto", "producto", "id_articulo", "codigo_articulo", "articulo", "referencia", "libro_id", "id_libro", "pelicula_id", "id_pelicula",
     ),
-    "event": ("event", "event_name", "event_type", "action", "action_type", "behavior", "behaviour", "behavior_type", "interaction", "interaction_type", "type"),
+    "event": (
+        "event", "event_name", "event_type", "action", "action_type", "behavior", "behaviour", "behavior_type", "interaction", "interaction_type", "type",
+        "ereignis", "aktion", "evenement", "type_evenement", "evento", "tipo_evento", "accion",
+    ),
     "value": (
         "value", "rating", "ratings", "score", "stars", "overall", "book_rating", "user_rating", "revenue", "amount", "item_revenue", "hours", "playtime",
         "watch_time", "watch_seconds", "seconds", "plays", "play_count", "weight", "event_value_in_usd",
+        "bewertung", "sterne", "etoiles", "evaluation", "note", "note_client", "puntuacion", "valoracion", "calificacion", "estrellas", "betrag", "umsatz", "montant", "importe",
     ),
     "timestamp": (
         "timestamp", "time", "ts", "datetime", "date", "event_time", "event_timestamp", "event_ts", "unix_review_time", "unixreviewtime", "created_at",
         "occurred_at", "review_time", "watched_at", "played_at", "invoice_date", "order_date", "posted", "event_date", "time_stamp",
         "loan_date", "borrowed_at", "checkout_date", "booking_date", "applied_at",
+        "datum", "zeit", "zeitpunkt", "zeitstempel", "bestelldatum", "kaufdatum", "ausleihdatum", "horodatage", "date_commande", "date_de_commande", "date_achat", "date_d_achat", "date_emprunt", "date_d_emprunt", "fecha", "fecha_hora", "fecha_compra", "fecha_de_compra", "fecha_pedido", "fecha_de_pedido",
     ),
     "position": ("position", "seq", "sequence", "step", "rank_in_history"),
-    "title": ("title", "name", "items.item_name", "item_name", "product_name", "product_title", "movie_title", "book_title", "video_title", "app_name", "headline", "track_name", "song_name", "game_name"),
-    "description": ("description", "summary", "overview", "plot", "abstract", "text", "details", "about"),
-    "genres": ("genres", "genre", "tags", "categories", "category", "topics", "topic", "subjects", "subject"),
-    "topics": ("topics", "topic", "genres", "genre", "tags", "categories", "category"),
-    "categories": ("categories", "category", "items.item_category", "item_category", "main_category", "category_code", "category_name", "department"),
+    "title": (
+        "title", "name", "items.item_name", "item_name", "product_name", "product_title", "movie_title", "book_title", "video_title", "app_name", "headline", "track_name", "song_name", "game_name",
+        "titel", "bezeichnung", "artikelbezeichnung", "artikelname", "produktname", "titre", "libelle", "designation", "intitule", "nom_produit", "nom_article", "titulo", "nombre", "nombre_producto", "denominacion",
+    ),
+    "description": (
+        "description", "summary", "overview", "plot", "abstract", "text", "details", "about",
+        "beschreibung", "descriptif", "descripcion",
+    ),
+    "genres": (
+        "genres", "genre", "tags", "categories", "category", "topics", "topic", "subjects", "subject",
+        "genero", "generos", "themes", "themen",
+    ),
+    "topics": (
+        "topics", "topic", "genres", "genre", "tags", "categories", "category",
+        "themen", "themes", "genero", "kategorie", "categorie", "categoria",
+    ),
+    "categories": (
+        "categories", "category", "items.item_category", "item_category", "main_category", "category_code", "category_name", "department",
+        "kategorie", "kategorien", "warengruppe", "categorie", "rayon", "categoria", "categorias",
+    ),
     "tags": ("tags", "keywords"),
-    "brand": ("brand", "items.item_brand", "item_brand", "manufacturer"),
-    "price": ("price", "items.price", "unit_price", "item_price", "price_usd"),
-    "year": ("year", "year_of_publication", "release_year", "published_year"),
-    "language": ("language", "lang", "language_code"),
+    "brand": (
+        "brand", "items.item_brand", "item_brand", "manufacturer",
+        "marke", "hersteller", "marque", "marca",
+    ),
+    "price": (
+        "price", "items.price", "unit_price", "item_price", "price_usd",
+        "preis", "einzelpreis", "prix", "prix_unitaire", "precio", "precio_unitario",
+    ),
+    "year": (
+        "year", "year_of_publication", "release_year", "published_year",
+        "jahr", "erscheinungsjahr", "annee", "ano",
+    ),
+    "language": (
+        "language", "lang", "language_code",
+        "sprache", "langue", "idioma",
+    ),
     "developer": ("developer", "studio"),
     "released": ("released", "release_date", "published_at", "publish_date", "publication_date"),
     "age_rating": ("age_rating", "minimum_age"),
-    "market": ("market", "country", "geo.country"),
+    "market": (
+        "market", "country", "geo.country",
+        "land", "pays", "pais",
+    ),
     "name": ("name", "user_name", "username", "display_name"),
     "bio": ("bio", "about"),
     "interests": ("interests",),
@@ -50,17 +88,32 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "click": ("click", "clicked", "is_click"),
 }  # fmt: skip
 """By recsat's column, the likeliest first, in the spelling of :func:`plain_name`."""
-RATINGS: Final = frozenset({"rating", "ratings", "score", "stars", "overall", "book_rating", "user_rating"})
+RATINGS: Final = frozenset(
+    {"rating", "ratings", "score", "stars", "overall", "book_rating", "user_rating"}
+    | {
+        "bewertung",
+        "sterne",
+        "etoiles",
+        "evaluation",
+        "note",
+        "note_client",
+        "puntuacion",
+        "valoracion",
+        "calificacion",
+        "estrellas",
+    }
+)
 """Names of a value that say that it is a rating."""
 
 
 def plain_name(name: str) -> str:
-    """``Book-Title``, ``bookTitle`` and ``book title`` as ``book_title``; points stay.
+    """``Book-Title``, ``bookTitle`` and ``book title`` as ``book_title``, and ``Évaluation`` as ``evaluation``; points stay.
 
-    >>> [plain_name(name) for name in ("Book-Title", "userId", "ISBN", "items.item_name")]
-    ['book_title', 'user_id', 'isbn', 'items.item_name']
+    >>> [plain_name(name) for name in ("Book-Title", "userId", "ISBN", "items.item_name", "Año")]
+    ['book_title', 'user_id', 'isbn', 'items.item_name', 'ano']
     """
-    parted = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name.strip())
+    plain = "".join(sign for sign in unicodedata.normalize("NFKD", name.strip()) if not unicodedata.combining(sign))
+    parted = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", plain)
     return re.sub(r"[^a-z0-9.]+", "_", parted.lower()).strip("_")
 
 

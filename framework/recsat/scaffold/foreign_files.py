@@ -30,7 +30,7 @@ ENDINGS: Final = (
     ".json",
     ".parquet",
 )
-PACKED: Final = (".zip", ".tar", ".tgz", ".7z", ".rar", ".bz2", ".xz")
+PACKED: Final = (".tar", ".tgz", ".7z", ".rar", ".bz2", ".xz")
 ASIN, ISBN = r"^B0[0-9A-Z]{8}$", r"^\d{9}[\dX]$"
 """Ids of products at Amazon, and of books."""
 DATES: Final = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d")
@@ -90,17 +90,13 @@ def foreign_tables(folder: Path) -> tuple[list[ForeignTable], list[str]]:
 def _looks_like_a_table(path: Path) -> bool:
     if path.is_dir():
         return any(path.rglob("*.parquet"))
-    return path.name.lower().removesuffix(".gz").endswith(ENDINGS) and not path.name.lower().startswith("readme")
+    name = path.name.lower().removesuffix(".gz")
+    return name.endswith((*ENDINGS, ".zip")) and not name.startswith("readme")
 
 
 def _foreign_table(path: Path) -> ForeignTable:
     words = [name for synonyms in SYNONYMS.values() for name in synonyms]
     cells, form = read_cells(path, TableSettings(), words)
-    names = [name for name in cells.columns if name and not name.startswith("_duplicated")]
-    if form is not None and len(names) == 1 < cells.width:
-        raise DataError(
-            f"{path.name}: its first line has one word, {names[0][:40]!r}, for {cells.width} columns, so it is a title and does not name them. Take it out."
-        )
     header = {plain_name(name) for name in cells.columns}
     if form is not None and not header & {*words} and _is_data(cells.columns):
         cells, form = read_cells(path, TableSettings(header=False), words)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -17,7 +19,7 @@ from fastapi import FastAPI, Query
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from recsat.errors import FeedbackError
+from recsat.errors import FeedbackError, StoreError
 from recsat.feedback.log import FeedbackLog
 from recsat.plugins import Plugins
 from recsat.serving.current import CurrentModel
@@ -39,6 +41,7 @@ from recsat.serving.source import ModelSource
 from recsat.stages.model.explanation import Explanation
 from recsat.stages.model.loaded import Model
 
+logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -115,7 +118,7 @@ class Service:
         self._writer = FeedbackLog(self._folder)
         self._reader = FeedbackLog(self._folder)
         self._computing = anyio.CapacityLimiter(self.settings.threads)
-        self.current = CurrentModel(self._source, self._reader, self.metrics, self.settings.refresh_s, self._plugins)
+        self.current = CurrentModel(self._source, self._reader, self.metrics, self.settings, self._plugins)
         self.current.start()
 
     def close(self) -> None:
@@ -132,7 +135,13 @@ class Service:
         self._check_narrowing(request.k, request.include, request.exclude)
         users = list(dict.fromkeys(request.users))
         model = self.current.live().at(users)
-        lists = model.recommend(users, request.k, request.include, request.exclude, request.kinds)
+        narrowed = request.k, request.include, request.exclude, request.kinds
+        try:
+            lists = model.recommend(users, *narrowed)
+        except StoreError as error:  # the index is gone or its server does not answer, and the model can do without
+            logger.warning("every item is scored, without the index: %s", error)
+            model = replace(model, retriever=None)
+            lists = model.recommend(users, *narrowed)
         unknown = set(model.unknown(users))
         self.metrics.lists.labels("yes").inc(len(users) - len(unknown))
         self.metrics.lists.labels("no").inc(len(unknown))
@@ -140,6 +149,7 @@ class Service:
         return Recommendations(
             model=model.fingerprint,
             arm=model.card.arm,
+            source=model.source,
             lists=[
                 RecommendedList(
                     user_id=user, list_id=_list_id(model), known=user not in unknown, items=places.get(user, [])

@@ -77,6 +77,10 @@ class Recommendations(BaseModel):
 
     model: str = Field(description="Fingerprint of the model that made them.")
     arm: str
+    source: str = Field(
+        description="Where candidates come from: qdrant and the vector, or catalogue where every item was scored.",
+        examples=["catalogue", "qdrant:text"],
+    )
     lists: list[RecommendedList]
 
 

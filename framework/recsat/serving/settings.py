@@ -10,6 +10,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from recsat.errors import ConfigError
+from recsat.stages.model.indexed import LARGE_CATALOGUE
 from recsat.stages.model.loaded import MOST_PLACES
 
 KEY: Final = "RECSAT_API_KEY"
@@ -30,6 +31,11 @@ class ServingSettings(BaseModel):
         5.0,
         gt=0,
         description="Seconds between two looks for a promoted model, and for events that move what everybody is served by.",
+    )
+    index_from: int = Field(
+        LARGE_CATALOGUE,
+        ge=0,
+        description="Items of a catalogue from which on candidates come from the index of its run, where that is on a server; every item is scored below.",
     )
     threads: int = Field(
         2, ge=1, description="Lists that a process makes at once; more wait. Python and PyTorch share a core badly."

@@ -16,6 +16,8 @@ class ModelVersion:
 
     fingerprint: str
     path: Path
+    run_folder: Path | None = None
+    """Of the run that made it, which says where its index is; None: the folder around it."""
 
 
 class ModelSource(Protocol):
@@ -50,4 +52,4 @@ class HomeSource:
         promoted = promoted_model(self.home, self.domain, self.tenant)
         if promoted is None:
             return FolderSource(self.fallback).current()
-        return ModelVersion(promoted.fingerprint, promoted.path)
+        return ModelVersion(promoted.fingerprint, promoted.path, Path(promoted.decision.run_folder))

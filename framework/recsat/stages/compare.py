@@ -76,7 +76,8 @@ def compare_folders(
         names = arms_of_both(*draws[0]) if arms is None else arms
         absent = [name for name in names if name not in arms_of_both(*draws[0])]
         if absent or not names:
-            lacks[split.name] = f"not both runs have lists of {', '.join(absent) or 'any arm'} there."
+            arms_absent = ", ".join(absent) or "any arm"
+            lacks[split.name] = f"not both runs have lists of {arms_absent} there."
             continue
         reasons = _unmeasurable(measures, draws[0][1], tables)
         if reasons:

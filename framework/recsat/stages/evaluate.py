@@ -31,6 +31,7 @@ from recsat.result.model import (
     LearningPoint,
     MeasureInfo,
     NotMeasured,
+    PolicyLog,
     PredictionError,
     RatingError,
     Result,
@@ -40,9 +41,10 @@ from recsat.result.model import (
     Verdict,
     WithinSlices,
 )
+from recsat.run.folder import RunFolder
 from recsat.run.stage import StageContext, StageCounts
 from recsat.stages.plan import kept_plan
-from recsat.stages.prepare import EXPERIMENT_FILE, read_split
+from recsat.stages.prepare import EXPERIMENT_FILE, POLICY_LOGS_FILE, read_split
 from recsat.stages.recommend import fixed_parameters, legibility_notes
 from recsat.stages.split_lists import SplitLists, read_split_lists
 from recsat.stages.trial.counterfactual import counterfactual, counterfactual_lack
@@ -241,6 +243,11 @@ def _retrieval(record: SplitLists) -> list[RetrievalResult]:
     ]
 
 
+def _policy_logs(folder: RunFolder) -> list[PolicyLog]:
+    rows = folder.read_json(POLICY_LOGS_FILE) if folder.has(POLICY_LOGS_FILE) else []
+    return [PolicyLog.model_validate(row) for row in rows]
+
+
 def _curves(context: StageContext, split: Split) -> list[CurvePoint]:
     if not context.config.measure.curves:
         return []
@@ -306,6 +313,7 @@ def _result(context: StageContext, parts: Parts) -> Result:
         predictions=parts.predictions,
         ratings=parts.ratings,
         counterfactuals=parts.counterfactuals,
+        policy_logs=_policy_logs(context.folder),
         causal=causal_tables(
             parts.verdicts,
             parts.counterfactuals,

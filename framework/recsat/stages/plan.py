@@ -46,6 +46,7 @@ UNBOUND: Final[Mapping[str, Any]] = {
         "curve_arm": True,
         "learning_curve": True,
         "experiment": {"file"},
+        "logs": True,
     },
     "rank": {"device", "user_block"},
     "encoder": {"device", "token_budget"},

@@ -21,6 +21,7 @@ from recsat.embed.provenance import refuse_leaks
 from recsat.errors import ConfigError, did_you_mean
 from recsat.experiment import analyse, read_log
 from recsat.measure.fitness import data_fitness
+from recsat.offpolicy.judged import judged_log
 from recsat.run.folder import RunFolder
 from recsat.run.input import read_input
 from recsat.run.memory import free_memory
@@ -30,6 +31,7 @@ from recsat.stages.feedback import tables_with_feedback
 from recsat.stages.plan import write_plan
 
 EXPERIMENT_FILE = "data/experiment.json"
+POLICY_LOGS_FILE = "data/policy_logs.json"
 SPREAD = 0.1
 """Standard deviation between users of a difference of nDCG@10 of two arms: .07 and .11 between the best two of the bundled films."""
 
@@ -71,6 +73,9 @@ def prepare(context: StageContext) -> StageCounts:
     folder.write_table("data/users.parquet", dataset.users)
     folder.write_table("data/quarantine.parquet", dataset.quarantine)
     write_experiment(folder, config.measure, loaded.exposures)
+    if config.measure.logs:
+        logs = [judged_log(one, config.measure.confidence) for one in config.measure.logs]
+        folder.write_json(POLICY_LOGS_FILE, [log.model_dump(mode="json") for log in logs])
     if dataset.exposures is not None:
         folder.write_table("data/exposures.parquet", dataset.exposures)
     if dataset.ties is not None:

@@ -14,6 +14,8 @@ from recsat.contract.domain import Domain, DomainConfig, FilterContext
 from recsat.data.faults import without_origins
 from recsat.data.fingerprint import fingerprint
 from recsat.plugins import faults, load_plugins
+from recsat.report.catalogues import plugin_catalogue, texts_of_domain, untranslated
+from recsat.report.language import LANGUAGES
 from recsat.run.check import check_config
 from recsat.testing.check_filters import check_filter
 from recsat.testing.check_metric import check_metric
@@ -106,6 +108,15 @@ class DomainContract:
         for name, judged in edge_cases(self._loaded()).items():
             for metric in self.domain.metrics:
                 check_metric(metric, judged, name)
+
+    def test_translations(self) -> None:
+        module = entry_point(self._plugin()).module
+        catalogues = {language: plugin_catalogue(module, language) for language in LANGUAGES}
+        texts = texts_of_domain(self.domain)
+        lacks = {language: untranslated(texts, language, one) for language, one in catalogues.items() if one}
+        assert not any(lacks.values()), (
+            f"texts without a translation that keeps their {{slots}}: {lacks}. Write them into locale/<language>.po."
+        )
 
     def test_importing_the_plugin_is_light(self) -> None:
         loaded = loaded_by_importing(entry_point(self._plugin()).module)

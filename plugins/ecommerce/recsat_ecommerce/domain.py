@@ -12,6 +12,7 @@ from recsat_ecommerce.metrics import METRICS, REJECTIONS
 from recsat_ecommerce.tables import ITEMS, USERS, read_tables
 from recsat_ecommerce.texts import LIKED, describe_item, describe_user, liked_by
 
+LOGS = {name: Path(__file__).with_name("sample") / "open-bandit" / f"log_{name}.csv.gz" for name in ("men", "women")}
 EXPERIMENT = Path(__file__).with_name("sample") / "experiment" / "log.csv.gz"
 """A simulated one, for the demo."""
 
@@ -150,6 +151,11 @@ ECOMMERCE = Domain(
                     },
                 },
             },
+            # Real, of another shop: one log that can say what showing at random would earn, and one that cannot.
+            "logs": [
+                {"name": f"Open Bandit, {name}", "file": str(file), "logged_by": "bts", "judged": "random"}
+                for name, file in LOGS.items()
+            ],
         },
     },
     samples={

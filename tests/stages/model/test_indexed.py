@@ -16,6 +16,7 @@ from recsat.config.settings import PromoteSettings
 from recsat.contract.interactions import UserBatch
 from recsat.lists import candidates as module
 from recsat.plugins import Plugins, load_plugins
+from recsat.stages.model.indexed import indexed_where_large
 from recsat.stages.model.loaded import Model
 from recsat.stages.promotion.promote import promote
 
@@ -98,3 +99,34 @@ def test_a_model_whose_index_or_run_is_gone_says_so(
     shutil.copytree(run.path / "model", tmp_path / "alone")
     with pytest.raises(SavedModelError, match="no run beside it"), Model.load(tmp_path / "alone", plugins).indexed():
         pass
+
+
+def test_a_large_catalogue_is_asked_of_its_index_and_a_small_one_is_scored(home: Path, plugins: Plugins) -> None:
+    model = Model.load(home, plugins)
+    users = model.histories.ids.to_list()
+    n_items = len(model.catalogue)
+    with indexed_where_large(model, n_items + 1) as small:
+        assert small is model
+    with indexed_where_large(model, n_items) as large:
+        assert (model.source, large.source) == ("catalogue", "qdrant:text")
+        assert large.recommend(users).equals(model.recommend(users))
+
+
+def test_who_shares_an_embedded_store_with_runs_leaves_it_to_them(home: Path, plugins: Plugins) -> None:
+    model = Model.load(home, plugins)
+    with indexed_where_large(model, 0, shared=True) as same:
+        assert same is model
+
+
+def test_an_index_that_cannot_be_had_at_once_is_done_without(
+    home: Path, finished_run: Path, tmp_path: Path, plugins: Plugins, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = Model.load(home, plugins)
+    with model.indexed(), indexed_where_large(model, 0) as same:  # the store is held, and would be waited for
+        assert same is model
+    assert "the whole catalogue is scored, without the index" in caplog.text
+    assert "waiting" not in caplog.text
+    unpublished = promotable_run(finished_run, tmp_path, "unpublished", "text", plugins)
+    with indexed_where_large(Model.load(unpublished.path, plugins), 0) as alone:
+        assert alone.retriever is None
+    assert "is gone from" in caplog.text

@@ -16,7 +16,7 @@ from recsat.arms.popularity import Popularity
 from recsat.config.settings import MeasureSettings, SplitSettings
 from recsat.data.split import Split, split_events
 from recsat.lists.request import Request
-from recsat.offpolicy import diagnose
+from recsat.offpolicy import diagnose, judged
 from recsat.rerank.greedy import ByScore
 from recsat.result.model import Counterfactual
 from recsat.stages.trial import counterfactual as room
@@ -69,7 +69,7 @@ LISTS = pl.DataFrame(
 
 
 def test_values_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "diagnose", lambda log, target: replace(diagnose(log, target), answer="limited"))
+    monkeypatch.setattr(judged, "diagnose", lambda log, target: replace(diagnose(log, target), answer="limited"))
     log = counterfactual(*town(LOG), LISTS, SETTINGS)
     assert (log.n, log.n_clicks, log.n_users, log.n_users_shown) == (4, 2, 2, 2)
     assert (log.policies, log.evidence) == (["front"], "logged")

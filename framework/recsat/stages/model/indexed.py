@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recsat.config.settings import RunConfig
 from recsat.contract.arm import Recommender
-from recsat.errors import SavedModelError
+from recsat.errors import SavedModelError, StoreError
 from recsat.lists.candidates import StoreRetriever, WideRetriever
 from recsat.store import ItemIndex, VectorStore, open_store
 
 if TYPE_CHECKING:
     from recsat.stages.model.loaded import Model
 
+logger = logging.getLogger(__name__)
 PUBLISHED = Path("vectors") / "published.json"
+LARGE_CATALOGUE = 100_000
+"""Items below which the whole catalogue is scored: there a list costs no more than some 30 CPU ms, beside 18 with an index, which has to be opened first."""
 
 
 def ranks_by_index(arm: Recommender) -> bool:
@@ -27,13 +31,35 @@ def ranks_by_index(arm: Recommender) -> bool:
 
 
 @contextmanager
-def indexed(model: Model) -> Iterator[Model]:
-    """See :meth:`~recsat.stages.model.loaded.Model.indexed`."""
+def indexed_where_large(model: Model, n_items: int = LARGE_CATALOGUE, *, shared: bool = False) -> Iterator[Model]:
+    """:func:`indexed` for a catalogue of ``n_items`` or more, where the index can be had at once; else the model as it is, which scores the whole catalogue.
+
+    ``shared``: the store is not to be held, so that an embedded one, which is one process's at a time, is left to the runs. Why an index cannot be had
+    is a warning.
+    """
+    with ExitStack() as stack:
+        fast = model
+        if len(model.catalogue) >= n_items and ranks_by_index(model.arm) and not (shared and _is_embedded(model)):
+            try:
+                fast = stack.enter_context(indexed(model, wait_s=0))
+            except (StoreError, SavedModelError) as error:
+                logger.warning("the whole catalogue is scored, without the index: %s", error)
+        yield fast
+
+
+def _is_embedded(model: Model) -> bool:
+    return RunConfig.model_validate(model.card.config).store.backend == "edge"
+
+
+@contextmanager
+def indexed(model: Model, wait_s: float | None = None) -> Iterator[Model]:
+    """See :meth:`~recsat.stages.model.loaded.Model.indexed`. ``wait_s``: how long a store in use is waited for (None: as in the run)."""
     if not ranks_by_index(model.arm):
         yield model
         return
     published, config = _published(model), RunConfig.model_validate(model.card.config)
-    with open_store(config.store, config.store.directory) as store:
+    settings = config.store if wait_s is None else config.store.model_copy(update={"wait_s": wait_s})
+    with open_store(settings, settings.directory) as store:
         yield replace(model, retriever=WideRetriever(_retriever(model, store, published, config)))
 
 

@@ -203,6 +203,11 @@ class Model:
             "user_id", "item_id", "title", "rank", "score", "arm", "reason", "fallback"
         )
 
+    @property
+    def source(self) -> str:
+        """Where candidates come from: ``qdrant:<vector>``, or ``catalogue`` where every item is scored."""
+        return "catalogue" if self.retriever is None else f"qdrant:{self.arm.vector}"
+
     @contextmanager
     def indexed(self) -> Iterator[Model]:
         """The model whose :meth:`recommend` takes candidates from the index that its run published, and scores these alone.

@@ -238,16 +238,19 @@ def _why(rule: PromoteSettings, evidence: Sequence[Evidence], served: PromotedMo
 
 def _shortfall(one: Evidence) -> str:
     """What the evidence lacks, in one sentence."""
-    other = "the served model's" if one.against == "served model" else "that of the lists that the run judged"
+    reference = "the served model's" if one.against == "served model" else "that of the lists that the run judged"
+    measure, margin = one.measure, f"{one.margin:.0%}"
     if one.difference is None:
-        return f"{one.measure} cannot be compared with {other}: too few users have held-out events in common"
+        return f"{measure} cannot be compared with {reference}: too few users have held-out events in common"
     if one.reserve_low is None or one.reserve_high is None:
-        return f"{one.measure} cannot be told from {other}: the lists of too few users differ"
+        return f"{measure} cannot be told from {reference}: the lists of too few users differ"
+    if one.reserve_high < 0 and one.margin:
+        return f"{measure} is worse than {reference} by more than {margin}"
     if one.reserve_high < 0:
-        return f"{one.measure} is worse than {other}" + (f" by more than {one.margin:.0%}" if one.margin else "")
+        return f"{measure} is worse than {reference}"
     if not one.margin:
-        return f"{one.measure} is not shown to be better than {other}"
-    return f"{one.measure} may be worse than {other} by more than {one.margin:.0%}: {one.n_users} users cannot tell"
+        return f"{measure} is not shown to be better than {reference}"
+    return f"{measure} may be worse than {reference} by more than {margin}: {one.n_users} users cannot tell"
 
 
 def _keep_model(files: ModelFiles, target: Path) -> None:

@@ -13,9 +13,10 @@ from recsat.contract.arm import Recommender
 from recsat.data.split import Split
 from recsat.lists.make import Served, lists_of
 from recsat.lists.request import Request, Retriever
-from recsat.offpolicy import SNIPS, BanditLog, PolicyValue, diagnose
+from recsat.offpolicy import SNIPS, BanditLog, diagnose
 from recsat.offpolicy.intervals import user_interval
-from recsat.result.model import Counterfactual, CounterfactualPair, CounterfactualValue, Estimate
+from recsat.offpolicy.judged import estimate, rate, value_of
+from recsat.result.model import Counterfactual, CounterfactualPair
 from recsat.stages.trial.fold import cut_of, filter_context, serve_known
 from recsat.stages.trial.history import TIMELINE, Withheld
 from recsat.stages.trial.inputs import RunInputs
@@ -126,8 +127,8 @@ def counterfactual(
         n_clicks=int(log.reward.sum()),
         n_users=log.n_users,
         n_users_shown=after["user_id"].n_unique(),
-        logging=_rate(user_interval(log, log.reward, confidence=settings.confidence)),
-        arms=[_value(arm, log, target, settings.confidence) for arm, target in targets.items()],
+        logging=rate(user_interval(log, log.reward, confidence=settings.confidence)),
+        arms=[value_of(arm, log, target, settings.confidence) for arm, target in targets.items()],
         pair=None if pair is None else _pair(*pair, log, targets, settings.confidence),
     )
 
@@ -143,7 +144,7 @@ def _pair(
         arm=arm,
         other=other,
         answer="limited" if "limited" in answers else "answers",
-        difference=_estimate(user_interval(log, first - second, confidence=confidence)),
+        difference=estimate(user_interval(log, first - second, confidence=confidence)),
     )
 
 
@@ -152,34 +153,3 @@ def _probabilities(rounds: pl.DataFrame, lists: pl.DataFrame, kinds: pl.DataFram
     share = 1 / pl.len().over("user_id", "kind")
     shares = lists.select(PAIR).join(kinds, on="item_id").select(*PAIR, share=share)
     return rounds.join(shares, on=PAIR, how="left", maintain_order="left")["share"].fill_null(0.0).to_numpy()
-
-
-def _value(arm: str, log: BanditLog, target: np.ndarray, confidence: float) -> CounterfactualValue:
-    diagnosis = diagnose(log, target)
-    value = difference = None
-    if diagnosis.answer != "refused":
-        contributions = SNIPS().contributions(log, target)
-        value = _rate(user_interval(log, contributions, confidence=confidence))
-        difference = _estimate(user_interval(log, contributions - log.reward, confidence=confidence))
-    return CounterfactualValue(
-        arm=arm,
-        answer=diagnosis.answer,
-        causes=list(diagnosis.causes),
-        reasons=list(diagnosis.reasons),
-        value=value,
-        against_logging=difference,
-        effective_rounds=diagnosis.effective_rounds,
-        effective_clicks=diagnosis.effective_clicks,
-        mean_weight=diagnosis.mean_weight,
-    )
-
-
-def _rate(value: PolicyValue) -> Estimate:
-    """A share: its ends lie between 0 and 1. There are none without any spread, as where nothing was clicked."""
-    if value.low is None or value.high is None or not value.standard_error:
-        return Estimate(value=value.value, low=None, high=None)
-    return Estimate(value=value.value, low=max(value.low, 0.0), high=min(value.high, 1.0))
-
-
-def _estimate(value: PolicyValue) -> Estimate:
-    return Estimate(value=value.value, low=value.low, high=value.high)

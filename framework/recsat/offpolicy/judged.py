@@ -1,0 +1,100 @@
+"""Policies as the result has them: judged by a log of rounds, or by a file that holds one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from recsat.config.settings import PolicyLogSettings
+from recsat.data.columns import Column
+from recsat.data.faults import sentences
+from recsat.data.reading import read_table
+from recsat.errors import DataError, did_you_mean
+from recsat.offpolicy.diagnosis import diagnose
+from recsat.offpolicy.estimators import SNIPS
+from recsat.offpolicy.intervals import PolicyValue, user_interval
+from recsat.offpolicy.log import BanditLog, Floats
+from recsat.result.model import CounterfactualValue, Estimate, PolicyLog
+
+COLUMNS: Final = {
+    "user_id": Column(),
+    "policy": Column(),
+    "click": Column(kind="number"),
+    "propensity": Column(kind="number"),
+    "probability": Column(kind="number"),
+}
+
+
+def judged_log(settings: PolicyLogSettings, confidence: float) -> PolicyLog:
+    """What the judged policy would have earned by the log of the other (SNIPS), beside what it earned itself where the file has that.
+
+    Raises DataError, naming file and row, for a file that cannot be read and for probabilities that are none, and where the policy of the log has no row.
+    """
+    path = Path(settings.file)
+    rows, faults = read_table(path, COLUMNS, notes=[])
+    if faults.height:
+        raise DataError(sentences(faults)[0])
+    logged, shown_itself = (rows.filter(pl.col("policy") == name) for name in (settings.logged_by, settings.judged))
+    if not logged.height:
+        names = rows["policy"].unique().sort().to_list()
+        raise DataError(
+            f"{path.name}: no row is of policy {settings.logged_by!r}; it has {', '.join(names) or 'none'}. "
+            f"Correct logged_by of log {settings.name!r}.{did_you_mean(settings.logged_by, names)}"
+        )
+    log = _bandit_log(logged)
+    return PolicyLog(
+        name=settings.name,
+        logged_by=settings.logged_by,
+        n=log.n,
+        n_clicks=int(log.reward.sum()),
+        n_users=log.n_users,
+        logging=rate(user_interval(log, log.reward, confidence=confidence)),
+        judged=value_of(settings.judged, log, logged["probability"].to_numpy(), confidence),
+        earned=_earned(shown_itself, confidence) if shown_itself.height else None,
+    )
+
+
+def _bandit_log(rows: pl.DataFrame) -> BanditLog:
+    return BanditLog(
+        reward=rows["click"].to_numpy(), propensity=rows["propensity"].to_numpy(), user=rows["user_id"].to_numpy()
+    )
+
+
+def _earned(rows: pl.DataFrame, confidence: float) -> Estimate:
+    log = _bandit_log(rows)
+    return rate(user_interval(log, log.reward, confidence=confidence))
+
+
+def value_of(policy: str, log: BanditLog, target: Floats, confidence: float) -> CounterfactualValue:
+    """The value of a policy of which ``target`` (n,) has the probability of what was shown, with SNIPS; none where the log cannot answer."""
+    diagnosis = diagnose(log, target)
+    value = difference = None
+    if diagnosis.answer != "refused":
+        contributions = SNIPS().contributions(log, target)
+        value = rate(user_interval(log, contributions, confidence=confidence))
+        difference = estimate(user_interval(log, contributions - log.reward, confidence=confidence))
+    return CounterfactualValue(
+        arm=policy,
+        answer=diagnosis.answer,
+        causes=list(diagnosis.causes),
+        reasons=list(diagnosis.reasons),
+        value=value,
+        against_logging=difference,
+        effective_rounds=diagnosis.effective_rounds,
+        effective_clicks=diagnosis.effective_clicks,
+        mean_weight=diagnosis.mean_weight,
+    )
+
+
+def rate(value: PolicyValue) -> Estimate:
+    """A share: its ends lie between 0 and 1. There are none without any spread, as where nothing was clicked."""
+    if value.low is None or value.high is None or not value.standard_error:
+        return Estimate(value=value.value, low=None, high=None)
+    return Estimate(value=value.value, low=max(value.low, 0.0), high=min(value.high, 1.0))
+
+
+def estimate(value: PolicyValue) -> Estimate:
+    """As a part of the result."""
+    return Estimate(value=value.value, low=value.low, high=value.high)

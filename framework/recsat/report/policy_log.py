@@ -1,0 +1,34 @@
+"""What a log beside the data of the run says of another policy, in words."""
+
+from __future__ import annotations
+
+from recsat.report.counterfactual import causes_in_words
+from recsat.report.language import gettext, interval
+from recsat.result.model import Estimate, PolicyLog
+from recsat.result.numerals import decimals_for, number
+
+
+def policy_log_in_words(log: PolicyLog) -> str:
+    """What the judged policy would have earned, or why the log cannot say it; and what it did earn, where that is known."""
+    names = {"judged": log.judged.arm, "logged_by": log.logged_by}
+    values = [one.value for one in (log.logging, log.judged.value, log.earned) if one is not None]
+    places = decimals_for(values)
+    sentences = [gettext("The log of %(logged_by)s cannot say what %(judged)s would have earned.", **names)]
+    if log.judged.value is not None:
+        sentences = [
+            gettext(
+                "By the log of %(logged_by)s, %(judged)s would have earned %(value)s clicks per exposure where %(logged_by)s earned %(logging)s.",
+                value=_figure(log.judged.value, places),
+                logging=number(log.logging.value, places),
+                **names,
+            )
+        ]
+    if log.earned is not None:
+        sentences.append(
+            gettext("Shown itself, %(judged)s earned %(value)s.", value=_figure(log.earned, places), **names)
+        )
+    return " ".join(part for part in (*sentences, causes_in_words(log, log.judged)) if part)
+
+
+def _figure(one: Estimate, places: int) -> str:
+    return f"{number(one.value, places)} ({interval(one.low, one.high, places)})"

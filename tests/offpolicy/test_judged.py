@@ -1,0 +1,49 @@
+"""A log in a file: what its rows say of another policy, and what a file that cannot be asked is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from recsat.config.settings import PolicyLogSettings
+from recsat.errors import DataError
+from recsat.offpolicy.judged import judged_log
+
+HEAD = "user_id,policy,click,propensity,probability"
+
+
+def log_file(folder: Path, *rows: str) -> PolicyLogSettings:
+    (folder / "log.csv").write_text("\n".join([HEAD, *rows]) + "\n", encoding="utf-8")
+    return PolicyLogSettings(name="front", file=str(folder / "log.csv"), logged_by="old", judged="new")
+
+
+def test_the_judged_policy_is_weighted_by_how_much_likelier_it_shows_the_same(tmp_path: Path) -> None:
+    # Weights are 2 and 0.5, so that SNIPS is (60 · 2) / (100 · 2 + 200 · 0.5); clicks of other policies are not in the log.
+    rows = [f"a{i},old,{int(i < 60)},0.25,0.5" for i in range(100)] + [f"b{i},old,0,0.5,0.25" for i in range(200)]
+    log = judged_log(log_file(tmp_path, *rows, "c1,new,1,0.5,0.5", "c2,new,0,0.5,0.5", "d,third,1,0.5,0.5"), 0.95)
+    assert (log.n, log.n_clicks, log.n_users) == (300, 60, 300)
+    assert log.logging.value == pytest.approx(0.2)
+    assert log.judged.value is not None
+    assert log.judged.value.value == pytest.approx(0.4)
+    assert (log.judged.arm, log.judged.answer, log.judged.mean_weight) == ("new", "answers", pytest.approx(1.0))
+    assert log.earned is not None
+    assert log.earned.value == 0.5
+
+
+def test_what_the_judged_policy_earned_is_not_known_where_it_has_no_row(tmp_path: Path) -> None:
+    assert judged_log(log_file(tmp_path, "a,old,1,0.5,0.5", "b,old,0,0.5,0.5"), 0.95).earned is None
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("a,older,1,0.5,0.5", "no row is of policy 'old'; it has older"),
+        ("a,old,yes,0.5,0.5", "log.csv, row 2: click 'yes' is not a number"),
+        ("a,old,1,0,0.5", "propensity of round 0 is 0"),
+        ("a,old,1,0.5,1.5", "target: 1.5 in round 0 is no probability"),
+    ],
+)
+def test_a_file_that_cannot_be_asked_is_named(tmp_path: Path, row: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        judged_log(log_file(tmp_path, row), 0.95)
