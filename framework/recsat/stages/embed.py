@@ -106,12 +106,13 @@ def _ready(context: StageContext) -> dict[str, NDArray[np.float32]]:
             raise PluginError(
                 f"domain {domain.name!r} gives vectors named 'image' and pictures, which get that name. Rename the vectors."
             )
-        from recsat.embed.image import ImageEncoder
-        from recsat.embed.pictures import embed_pictures
-
         paths = domain.item_pictures(items, config)
-        encoder = ImageEncoder(device=context.config.encoder.device)
-        vectors["image"] = embed_pictures(paths, encoder, context.config.cache_dir)
+        if paths.is_not_null().any():  # who has none needs no image encoder
+            from recsat.embed.image import ImageEncoder
+            from recsat.embed.pictures import embed_pictures
+
+            encoder = ImageEncoder(device=context.config.encoder.device)
+            vectors["image"] = embed_pictures(paths, encoder, context.config.cache_dir)
     if domain.item_attributes is not None:
         if GRAPH in vectors:
             raise PluginError(
