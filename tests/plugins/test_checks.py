@@ -74,7 +74,7 @@ def test_a_sound_spec_has_no_fault(spec: object) -> None:
         (
             Domain,
             {"reasons": {"because": "like {titel}"}},
-            "reasons['because'] has '{titel}'; the placeholders are {title}, {topic}, {market}, {people}, {days}. Did you mean 'title'?",
+            "reasons['because'] has '{titel}'; the placeholders are {title}, {topic}, {market}, {people}, {days}, {relation}. Did you mean 'title'?",
         ),
         (Domain, {"reasons": {"because": "like {title"}}, "reasons['because'] has '{title'"),
         (

@@ -70,6 +70,21 @@ def rerankers_of(domain: Domain) -> list[RerankerSpec]:
             make=partial(_classifier, domain),
             parameters={"model": None, "depth": CLASSIFIED, **_AFTER},
         ),
+        RerankerSpec(
+            name="language-model",
+            description="A language model that reads: log p(item | user) of a causal model, or the order that a served model answers with.",
+            make=partial(_language_model, domain),
+            parameters={
+                "model": None,
+                "url": None,
+                "served_model": None,
+                "share": 0.5,
+                "depth": CLASSIFIED,
+                "most_requests": 1_000,
+                "answers": None,
+                "then": None,
+            },
+        ),
     ]
 
 
@@ -117,6 +132,23 @@ def _classifier(
             f"{domain.name} --classifier, and set rank.reranker_parameters.model to its run's folder."
         )
     return ClassifierReranker(classifier_folder(Path(model)), then=_after(domain, then, trade_off), **parameters)
+
+
+def _language_model(
+    domain: Domain,
+    *,
+    model: str | None,
+    url: str | None,
+    served_model: str | None,
+    most_requests: int,
+    answers: str | None,
+    then: str | None,
+    **parameters: Any,
+) -> Reranker:
+    from recsat.rerank.language_model import LanguageModel, scorer_of
+
+    scorer = scorer_of(model=model, url=url, served_model=served_model, most_requests=most_requests, answers=answers)
+    return LanguageModel(scorer, then=_after(domain, then, None), **parameters)
 
 
 def _after(domain: Domain, then: str | None, trade_off: float | None) -> Reranker | None:

@@ -1,4 +1,4 @@
-"""Metrics of a training in TensorBoard and Weights & Biases, where these are installed.
+"""Metrics of a training, and the measures of a run, in TensorBoard and Weights & Biases, where these are installed.
 
 Event files go into ``tensorboard/<stage>`` of the run folder: ``tensorboard --logdir runs``. Weights & Biases sends data to
 a server, so it is used where the environment asks for it (WANDB_API_KEY or WANDB_MODE), and never merely because the package

@@ -23,6 +23,7 @@ from recsat.cli.experiments import experiment, plan_experiment
 from recsat.cli.federated import federated
 from recsat.cli.feedback import feedback
 from recsat.cli.finetune import finetune
+from recsat.cli.language_models import judge, profiles
 from recsat.cli.lists import recommend
 from recsat.cli.maps import maps
 from recsat.cli.own_data import init
@@ -107,7 +108,7 @@ def recsat(
 
 
 for command in (
-    init, demo, run, plan, report, recommend, why, promote, rollback, promoted, feedback, serve, score, aa, experiment, plan_experiment, compare, config, finetune, plugins, doctor, new_plugin
+    init, demo, run, plan, report, recommend, why, promote, rollback, promoted, feedback, serve, score, aa, experiment, plan_experiment, judge, profiles, compare, config, finetune, plugins, doctor, new_plugin
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(runs)

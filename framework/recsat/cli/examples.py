@@ -44,6 +44,10 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "recsat plan-experiment --rate 0.05 --smallest 0.005 --per-day 2000",
         "recsat plan-experiment --deviation 12 --users 20000 --correlation 0.6",
     ),
+    "judge": (
+        "recsat judge runs/latest --labels labels.csv --arms hybrid ease --url http://127.0.0.1:8001/v1 --served-model qwen --users 300",
+    ),
+    "profiles": ("recsat profiles runs/latest --out described.csv --url http://127.0.0.1:8001/v1 --served-model qwen",),
     "compare": ("recsat compare 20261125-nightly 20261126-nightly --measure ndcg --measure recall",),
     "config": ("recsat config -c run.yaml", "recsat config --json --set rank.k=20"),
     "federated export": (

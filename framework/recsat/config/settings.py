@@ -160,6 +160,17 @@ class StoreSettings(Settings):
     quantisation: Literal["none", "int8"] = Field(
         "none", description="int8: search by one byte a number and order by the whole vectors; a quarter of the memory."
     )
+    oversampling: float = Field(
+        2.0,
+        ge=1,
+        le=20,
+        description="int8: so many times as many hits are taken by the small numbers as are asked for, and ordered by the whole vectors.",
+    )
+    principal: int | None = Field(
+        None,
+        ge=8,
+        description="Candidates are sought by so many principal directions of longer vectors, which the index holds in their place; lists are scored by the whole ones. Empty: whole.",
+    )
     on_disk: bool = Field(False, description="Read vectors from disk instead of holding them in memory.")
     hnsw_ef: int = Field(
         256, ge=16, description="Search width of the HNSW graph, where the collection is large enough to have one."

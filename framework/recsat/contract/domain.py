@@ -269,6 +269,9 @@ class Domain:
       items', a row of zeros where an item has none. They become named vectors of the store and of the ``multimodal`` arm.
     - ``item_pictures(items, config)``: a Series of paths to picture files, null where an item has none; the image encoder
       makes them the vectors named ``image``.
+    - ``item_attributes(items, config)``: what items have in common, a table (item_id, relation, value) with one row for each attribute of an
+      item, such as (70, developer, Valve). They become the vectors named ``graph``, of which the default arm finds inside ``fit`` whether they count, and reasons
+      that say what an item has in common with one of the history. A rule such as "no adult games" is no attribute but a filter.
     """
 
     name: str
@@ -298,6 +301,7 @@ class Domain:
     samples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     item_vectors: Callable[[pl.DataFrame, Any], Mapping[str, NDArray[np.float32]]] | None = None
     item_pictures: Callable[[pl.DataFrame, Any], pl.Series] | None = None
+    item_attributes: Callable[[pl.DataFrame, Any], pl.DataFrame] | None = None
 
     def configured(self, config: Any) -> Domain:
         """The domain under an operator's settings: with what these count as liked."""

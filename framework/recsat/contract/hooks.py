@@ -75,4 +75,4 @@ def recsat_on_run_error(stage: str, folder: Path, config: RunConfig, error: Base
 
 @hookspec
 def recsat_on_metrics(stage: str, folder: Path, step: int, values: Mapping[str, float]) -> None:
-    """Called while a model is trained: every few steps, and after each epoch."""
+    """Called while a model is trained, every few steps and after each epoch, and at the end of a run with its measures."""

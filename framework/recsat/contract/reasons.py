@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-PLACEHOLDERS = ("title", "topic", "market", "people", "days")
-"""What a template may name: the history item, a topic of the listed item that the history has too, the user's market, and of those whom the reason
-counts how many (``12 people``) and over how long (``14 days``)."""
+PLACEHOLDERS = ("title", "topic", "market", "people", "days", "relation")
+"""What a template may name: the history item, a topic of the listed item that the history has too, the user's market, of those whom the reason
+counts how many (``12 people``) and over how long (``14 days``), and what of ``Domain.item_attributes`` both items have in common."""
 DEFAULT_REASONS: Mapping[str, str] = {
     "because": "because you liked {title}",
     "similar": "similar to {title}, which you liked",
+    "attribute": "same {relation} as {title}, which you liked",
     "topic": "more {topic}, which you liked before",
     "popular": "popular now",
     "recent": "liked by {people} in the last {days}",

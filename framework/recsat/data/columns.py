@@ -160,7 +160,7 @@ def _is_stored_as(dtype: pl.DataType, kind: str) -> bool:
         case _:
             inner = dtype.inner if isinstance(dtype, pl.List | pl.Array) else None
             return isinstance(inner, pl.String | pl.Categorical | pl.Enum | pl.Null) or bool(
-                inner is not None and isinstance(inner, pl.DataType) and inner.is_integer()
+                isinstance(inner, pl.DataType) and (inner.is_integer() or inner.is_float())
             )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ class StoreRetriever:
     ef: int
     exact: bool = False
     """Whether the collection's graphs are passed by; see :class:`recsat.store.Published`."""
+    directions: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    """(D, d) by name: what the collection holds of these vectors, and so what is sought of a query."""
 
     def candidates(
         self, queries: Mapping[str, NDArray[np.float32]], limit: int, plan: FilterPlan, rows: slice
@@ -35,7 +37,7 @@ class StoreRetriever:
         hits = search(
             self.store,
             self.collection,
-            queries,
+            self.shortened(queries),
             index=self.index,
             limit=limit,
             where=self._where(plan),
@@ -45,6 +47,12 @@ class StoreRetriever:
             exact=self.exact,
         )
         return [hits[vector].items for vector in queries]
+
+    def shortened(self, queries: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        """``queries`` along the collection's directions."""
+        return {
+            name: part @ self.directions[name] if name in self.directions else part for name, part in queries.items()
+        }
 
     def _where(self, plan: FilterPlan) -> models.Filter | None:
         where = models.Filter(must=[parse_filter(rule) for rule in plan.where]) if plan.where else None
@@ -77,7 +85,8 @@ class WideRetriever:
         width = int(np.ceil(WIDER * limit * permitted.shape[1] / max(int(n_permitted.min()), 1)))
         if width > WIDEST * permitted.shape[1]:
             return one.candidates(queries, limit, plan, rows)
-        hits = search(one.store, one.collection, queries, index=one.index, limit=width, ef=one.ef, exact=one.exact)
+        shortened = one.shortened(queries)
+        hits = search(one.store, one.collection, shortened, index=one.index, limit=width, ef=one.ef, exact=one.exact)
         rankings = [_permitted(of_vector.items, permitted, limit) for of_vector in hits.values()]
         enough = np.minimum(limit, n_permitted)
         if any(((ranking >= 0).sum(axis=1) < enough).any() for ranking in rankings):

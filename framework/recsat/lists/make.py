@@ -376,6 +376,7 @@ def _in_words(
         titles,
         request.templates,
         topics=shared,
+        relations=None if request.attributes is None else request.attributes.in_common(items, because),
         markets=markets,
         people=lists.people[row, place],
         days=lists.days[row, place],

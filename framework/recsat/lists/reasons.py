@@ -14,6 +14,8 @@ from recsat.contract.interactions import UserBatch
 from recsat.contract.reasons import DEFAULT_REASONS, SLOT
 from recsat.lists.returned import checked_reasons
 
+NAMING = ("because", "similar")
+"""Codes of reasons that name an item of the history."""
 HISTORY_BUDGET = 2**13
 """Padded history places of the users whose reasons are looked for at once."""
 
@@ -56,18 +58,22 @@ def sentences_of(
     markets: pl.Series | None = None,
     people: NDArray[np.int64] | None = None,
     days: NDArray[np.int64] | None = None,
+    relations: pl.Series | None = None,
 ) -> pl.Series:
     """One sentence for each code.
 
     ``{title}`` stands for the title of the history item, ``titles`` at ``items`` (-1: "an item you liked"); ``{topic}`` and
     ``{market}`` for what ``topics`` and ``markets`` have at that place; ``{people}`` and ``{days}`` for the numbers there, 0 and None being nothing to say. ``templates`` are the domain's own, before
     :data:`DEFAULT_REASONS`. A template one of whose placeholders has nothing to say there gives way to the default one, and
-    a code without a template that can be filled is shown as it is, an empty one of lists without reasons too.
+    a code without a template that can be filled is shown as it is, an empty one of lists without reasons too. Where ``relations`` say what the listed item has in common with the
+    named one, ``because`` and ``similar`` become ``attribute``.
     """
     if (codes == "").all():
         return pl.Series("reason", codes, dtype=pl.String)
     named = titles.cast(pl.String).gather(np.maximum(items, 0)) if len(titles) else pl.Series([], dtype=pl.String)
     nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(codes))
+    if relations is not None:
+        codes = np.where(np.isin(codes, NAMING) & relations.is_not_null().to_numpy(), "attribute", codes)
     known = pl.DataFrame(
         {
             "code": pl.Series(codes, dtype=pl.String),
@@ -76,6 +82,7 @@ def sentences_of(
             "topic": nothing if topics is None else topics,
             "market": nothing if markets is None else markets,
             "people": nothing if people is None else _counted(people, "people", one="one person"),
+            "relation": nothing if relations is None else relations,
             "days": nothing if days is None else _counted(days, "days", one="day"),
         }
     ).with_columns(pl.when(pl.col("item") >= 0).then(pl.col("title")).fill_null("an item you liked").alias("title"))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsat.contract.reranker import Reranker
+from recsat.lists.attributes import CatalogueAttributes
 from recsat.lists.filters import FilterPlan
 
 
@@ -50,6 +51,8 @@ class Request:
     title: str = "title"
     topics: str | None = None
     """The list-of-strings item column that reasons may name topics from."""
+    attributes: CatalogueAttributes | None = None
+    """What reasons may say that two items have in common."""
     reranker: Reranker | None = None
     features: Features = field(default_factory=Features)
     explain: bool = True

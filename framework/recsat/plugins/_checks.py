@@ -51,7 +51,7 @@ def _domain(domain: Domain) -> Iterator[str]:
     yield from _function(domain, "load", "config")
     yield from _function(domain, "describe_item", "items")
     yield from _function(domain, "describe_user", "users", "history")
-    for field in ("item_vectors", "item_pictures"):
+    for field in ("item_vectors", "item_pictures", "item_attributes"):
         if getattr(domain, field) is not None:
             yield from _function(domain, field, "items", "config")
     if not isinstance(domain.positive, pl.Expr):
@@ -85,9 +85,13 @@ def _templates(domain: Domain) -> Iterator[str]:
             near = did_you_mean(unknown.strip("{}"), PLACEHOLDERS, 2)
             known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
             yield f"reasons[{code!r}] has {unknown!r}; the placeholders are {known}.{near}".rstrip(".")
-        for placeholder, field in (("topic", "topics"), ("market", "market")):
+        for placeholder, field, fix in (
+            ("topic", "topics", "name the column"),
+            ("market", "market", "name the column"),
+            ("relation", "item_attributes", "give the function"),
+        ):
             if f"{{{placeholder}}}" in text and getattr(domain, field) is None:
-                yield f"reasons[{code!r}] has {{{placeholder}}} and the domain's {field} is None; name the column, or leave it out"
+                yield f"reasons[{code!r}] has {{{placeholder}}} and the domain's {field} is None; {fix}, or leave it out"
 
 
 def _members(domain: Domain, field: str, expected: type) -> Iterator[str]:

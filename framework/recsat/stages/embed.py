@@ -13,6 +13,7 @@ from recsat.contract.domain import Encoder
 from recsat.embed.cache import embed_items
 from recsat.embed.centre import centre
 from recsat.embed.fusion import ready_vectors
+from recsat.embed.item_attributes import GRAPH, attribute_vectors
 from recsat.embed.legibility import legibility
 from recsat.embed.words import word_vectors
 from recsat.errors import ConfigError, PluginError
@@ -105,10 +106,19 @@ def _ready(context: StageContext) -> dict[str, NDArray[np.float32]]:
             raise PluginError(
                 f"domain {domain.name!r} gives vectors named 'image' and pictures, which get that name. Rename the vectors."
             )
-        from recsat.embed.image import ImageEncoder
-        from recsat.embed.pictures import embed_pictures
-
         paths = domain.item_pictures(items, config)
-        encoder = ImageEncoder(device=context.config.encoder.device)
-        vectors["image"] = embed_pictures(paths, encoder, context.config.cache_dir)
+        if paths.is_not_null().any():  # who has none needs no image encoder
+            from recsat.embed.image import ImageEncoder
+            from recsat.embed.pictures import embed_pictures
+
+            encoder = ImageEncoder(device=context.config.encoder.device)
+            vectors["image"] = embed_pictures(paths, encoder, context.config.cache_dir)
+    if domain.item_attributes is not None:
+        if GRAPH in vectors:
+            raise PluginError(
+                f"domain {domain.name!r} gives vectors named {GRAPH!r} and attributes, which get that name. Rename the vectors."
+            )
+        of_attributes = attribute_vectors(domain.item_attributes(items, config), items["item_id"])
+        if of_attributes.any():
+            vectors[GRAPH] = of_attributes
     return ready_vectors(vectors, len(context.catalogue), f"domain {domain.name!r}")

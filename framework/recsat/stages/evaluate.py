@@ -43,6 +43,7 @@ from recsat.result.model import (
 )
 from recsat.run.folder import RunFolder
 from recsat.run.stage import StageContext, StageCounts
+from recsat.stages.index import compression_notes
 from recsat.stages.plan import kept_plan
 from recsat.stages.prepare import EXPERIMENT_FILE, POLICY_LOGS_FILE, read_split
 from recsat.stages.recommend import fixed_parameters, legibility_notes
@@ -287,7 +288,12 @@ def _result(context: StageContext, parts: Parts) -> Result:
         data_fingerprint=summary["fingerprint"],
         data=DataSummary(
             **{name: summary[name] for name in DataSummary.model_fields if name in summary and name != "notes"},
-            notes=[*summary.get("notes", []), *legibility_notes(context), *_without_lists(context)],
+            notes=[
+                *summary.get("notes", []),
+                *legibility_notes(context),
+                *compression_notes(context),
+                *_without_lists(context),
+            ],
         ),
         splits=parts.splits,
         arms=arms,

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from recsat.contract.arm import Recommender
 from recsat.contract.domain import CandidateFilter
 from recsat.embed.centre import drift, subtract_mean
+from recsat.embed.compress import principal
 from recsat.lists.candidates import StoreRetriever
 from recsat.lists.filters import filter_fields
+from recsat.run.folder import RunFolder
 from recsat.run.stage import StageContext, StageCounts
 from recsat.store import (
     Checks,
@@ -46,6 +48,8 @@ MAX_DRIFT = 0.1
 index is made anew. What that does to lists is measured in docs/decisions/0024-index.md."""
 
 _MEAN = "vectors/index-mean.safetensors"
+DIRECTIONS = "vectors/index-directions.safetensors"
+"""(D, d) by name of the vectors that the index holds shortened; missing where it holds them whole."""
 
 
 def publish_items(
@@ -67,7 +71,7 @@ def publish_items(
         store,
         config.domain,
         item_index.ids,
-        _index_vectors(context, mean) | dict(arm_vectors or {}),
+        shortened(context, _index_vectors(context, mean)) | dict(arm_vectors or {}),
         items.select(*fields),
         payload_indexes=fields,
         encoder=_encoder(context),
@@ -86,6 +90,7 @@ def index(context: StageContext) -> StageCounts:
     context.progress.expect(len(context.catalogue))
     with open_store(config.store, config.store.directory) as store:
         _freeze_mean(context, frozen_mean(store, config.domain, _encoder(context)))
+        _write_directions(context)
         published, _ = publish_items(context, store, context.progress.advance)
         sweep(store, config.domain, config.store.keep_days)
         alias = alias_of(store, config.domain)
@@ -124,13 +129,53 @@ def _index_vectors(context: StageContext, mean: NDArray[np.float32]) -> dict[str
     return vectors
 
 
+def _write_directions(context: StageContext) -> None:
+    """Principal directions of every longer vector, where the run's settings ask for shorter ones."""
+    width, vectors = context.config.store.principal, _index_vectors(context, index_mean(context))
+    if width is None:
+        return
+    longer = {name: matrix for name, matrix in vectors.items() if matrix.shape[1] > width}
+    context.folder.write_arrays(
+        DIRECTIONS, {name: principal(matrix, width).directions for name, matrix in longer.items()}
+    )
+
+
+def directions_of(folder: RunFolder) -> dict[str, NDArray[np.float32]]:
+    """(D, d) by name; empty where the index holds vectors whole."""
+    return folder.read_arrays(DIRECTIONS) if folder.has(DIRECTIONS) else {}
+
+
+def shortened(context: StageContext, vectors: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    """``vectors`` as the index holds them: along their directions, so that inner products are what is left of them there, and not cosines."""
+    directions = directions_of(context.folder)
+    return {name: matrix @ directions[name] if name in directions else matrix for name, matrix in vectors.items()}
+
+
+def compression_notes(context: StageContext) -> list[str]:
+    """What the report should say of an index that does not search whole vectors; nothing where it does."""
+    settings, directions = context.config.store, directions_of(context.folder)
+    small = settings.quantisation == "int8"
+    if not directions and not small:
+        return []
+    whole = {name: matrix.shape[1] for name, matrix in context.folder.read_arrays("vectors/items.safetensors").items()}
+    searched = {name: directions[name].shape[1] if name in directions else width for name, width in whole.items()}
+    parts = [f"{settings.principal} principal directions of {', '.join(directions)}"] if directions else []
+    parts += [f"one byte a number, oversampling {settings.oversampling:g}"] if small else []
+    n_bytes = [len(context.catalogue) * sum(widths.values()) for widths in (searched, whole)]
+    return [
+        f"candidates are sought by {' and '.join(parts)}: {n_bytes[0] * (1 if small else 4) / 1e6:.1f} MB where whole vectors take "
+        f"{n_bytes[1] * 4 / 1e6:.1f} MB; lists are scored by the whole ones, and the table of retrieval says what the candidates miss"
+    ]
+
+
 def retriever_of(context: StageContext, shared: StoreRetriever, recommender: Recommender) -> StoreRetriever:
     """``shared``, or for a fitted arm with vectors of its own one that serves these too, from a collection of their own."""
     arm_vectors = recommender.stored_vectors()
     if not arm_vectors:
         return shared
     published, _ = publish_items(context, shared.store, arm_vectors=arm_vectors)
-    return replace(shared, collection=published.collection, exact=published.exact)
+    directions = {name: matrix for name, matrix in shared.directions.items() if name not in arm_vectors}
+    return replace(shared, collection=published.collection, exact=published.exact, directions=directions)
 
 
 @contextmanager
@@ -140,4 +185,5 @@ def opened_retriever(context: StageContext) -> Iterator[StoreRetriever]:
     with open_store(config.store, config.store.directory) as store:
         published, item_index = publish_items(context, store)
         store.rest()
-        yield StoreRetriever(store, published.collection, item_index, config.store.hnsw_ef, published.exact)
+        directions = directions_of(context.folder)
+        yield StoreRetriever(store, published.collection, item_index, config.store.hnsw_ef, published.exact, directions)

@@ -12,6 +12,7 @@ from recsat.contract.arm import Recommender
 from recsat.contract.domain import RecommenderSpec
 from recsat.data.split import Split
 from recsat.errors import ConfigError
+from recsat.lists.attributes import attributes_of
 from recsat.lists.candidates import StoreRetriever
 from recsat.lists.filters import FilterPlan
 from recsat.lists.make import Recommended, lists_of
@@ -149,7 +150,8 @@ class SplitTrial:
         self.judging: Fold = test_fold(self.inputs, self.split)
         refuse_no_candidates(self.split.name, self.judging.plan)
         self.without_likes = without_likes(self.inputs, self.split, self.judging.users.id_series)
-        self.request = request_of(self.context.config, self.context.domain)
+        attributes = attributes_of(self.context.domain, self.inputs.catalogue, self.context.domain_config)
+        self.request = replace(request_of(self.context.config, self.context.domain), attributes=attributes)
         self.make_reranker = reranker_of(self.context.config, self.context.domain, self.context.plugins)
 
     def add(self, name: str, spec: RecommenderSpec) -> None:

@@ -45,4 +45,16 @@ def report(context: StageContext) -> StageCounts:
     )
     write_report(result, folder.path)
     write_history(folder, result)
+    context.plugins.observers.recsat_on_metrics(stage="report", folder=folder.path, step=0, values=means_of(result))
     return StageCounts(n_new=1)
+
+
+def means_of(result: Result) -> dict[str, float]:
+    """Every measure's mean over all users of a split, by ``split/arm/measure``."""
+    return {
+        f"{arm.split}/{arm.name}/{name}": measure.mean
+        for arm in result.arms
+        if arm.slice == "all"
+        for name, measure in arm.measures.items()
+        if measure.mean is not None
+    }

@@ -22,7 +22,7 @@ from recsat.store.edge_filters import edge_filter
 from recsat.store.edge_shards import EdgeShards, OpenCollection, index_fields
 from recsat.store.hits import by_vector
 from recsat.store.identity import plain_id
-from recsat.store.layout import OVERSAMPLING, Layout
+from recsat.store.layout import Layout
 from recsat.store.leases import FileLeases
 from recsat.store.opened import Opened
 from recsat.store.payload import payload_batches
@@ -287,7 +287,7 @@ class EdgeStore(Opened):
         collection = self._collection(name)
         rows, n = checks.check_queries(queries, limit, f"collection {name!r}", collection.shape.vectors)
         wheres = checks.filter_rows(where, n, f"collection {name!r}")
-        small = edge.QuantizationSearchParams(ignore=exact, rescore=True, oversampling=OVERSAMPLING)
+        small = edge.QuantizationSearchParams(ignore=exact, rescore=True, oversampling=self.layout.oversampling)
         quantization = small if self.layout.quantisation == "int8" else None
         params = edge.SearchParams(hnsw_ef=ef, exact=exact, quantization=quantization)
         with collection.lock, self._shards.refusals(name):

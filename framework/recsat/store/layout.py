@@ -7,9 +7,6 @@ from typing import Literal
 
 Quantisation = Literal["none", "int8"]
 
-OVERSAMPLING = 2.0
-"""With int8, twice as many hits are taken by the small numbers as are asked for, and ordered by the whole ones: recall .992 at 100,000 vectors."""
-
 
 @dataclass(frozen=True)
 class Layout:
@@ -17,6 +14,9 @@ class Layout:
 
     quantisation: Quantisation = "none"
     on_disk: bool = False
+    oversampling: float = 2.0
+    """With int8, so many times as many hits are taken by the small numbers as are asked for, and ordered by the whole ones: recall .992 at 100,000 vectors with twice. How one searches, and no part
+    of the name."""
 
     @property
     def name(self) -> str:

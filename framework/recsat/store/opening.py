@@ -30,7 +30,7 @@ def open_store(settings: StoreSettings, directory: str | Path) -> VectorStore:
     ``QDRANT_API_KEY`` and nothing else. Raises StoreError where the directory is in use for longer than ``settings.wait_s`` or the
     server does not answer.
     """
-    layout = Layout(settings.quantisation, settings.on_disk)
+    layout = Layout(settings.quantisation, settings.on_disk, settings.oversampling)
     match settings.backend:
         case "edge":
             return EdgeStore(directory, tenant=settings.tenant, wait_s=settings.wait_s, layout=layout)

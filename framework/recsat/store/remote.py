@@ -21,7 +21,7 @@ from recsat.errors import StoreError
 from recsat.store import checks
 from recsat.store.hits import by_vector
 from recsat.store.identity import plain_id
-from recsat.store.layout import OVERSAMPLING, Layout
+from recsat.store.layout import Layout
 from recsat.store.leases import LocalLeases, RecordLeases
 from recsat.store.opened import Opened
 from recsat.store.payload import payload_batches
@@ -365,7 +365,7 @@ class QdrantStore(Opened):
     def _search_params(self, ef: int | None, exact: bool) -> models.SearchParams | None:
         if self._local:  # is exact
             return None
-        small = models.QuantizationSearchParams(ignore=exact, rescore=True, oversampling=OVERSAMPLING)
+        small = models.QuantizationSearchParams(ignore=exact, rescore=True, oversampling=self.layout.oversampling)
         quantization = small if self.layout.quantisation == "int8" else None
         return models.SearchParams(hnsw_ef=ef, exact=exact, quantization=quantization)
 

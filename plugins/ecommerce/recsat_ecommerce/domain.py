@@ -8,6 +8,7 @@ from recsat import Dataset, Domain, hookimpl
 from recsat_ecommerce import bandit, retail
 from recsat_ecommerce.config import EcommerceConfig
 from recsat_ecommerce.filters import FILTERS
+from recsat_ecommerce.looks import item_pictures, item_vectors
 from recsat_ecommerce.metrics import METRICS, REJECTIONS
 from recsat_ecommerce.tables import ITEMS, USERS, read_tables
 from recsat_ecommerce.texts import LIKED, describe_item, describe_user, liked_by
@@ -83,6 +84,8 @@ ECOMMERCE = Domain(
     ),
     kinds=("product",),
     topics="topics",
+    item_pictures=item_pictures,
+    item_vectors=item_vectors,
     market="market",
     rating="rating",
     filters=FILTERS,

@@ -21,6 +21,7 @@ ITEMS = {
     "in_stock": Column(kind="boolean", required=False),
     "markets": Column(kind="list", required=False),
     "repeatable": Column(kind="boolean", required=False),
+    "image": Column(required=False),
 }
 USERS = {"user_id": Column(), "market": Column(required=False)}
 
@@ -32,7 +33,8 @@ def read_tables(config: EcommerceConfig) -> Dataset:
     """
     assert config.folder is not None, "the config model sees to it"
     folder, form = Path(config.folder), config.timestamp_format
-    data = read_dataset(folder, items=ITEMS, users=USERS, time_format=form, tables=config.tables)
+    items = ITEMS | {name: Column(kind="list") for name in config.vector_columns}
+    data = read_dataset(folder, items=items, users=USERS, time_format=form, tables=config.tables)
     if {"click", "purchase"} <= set(data.events["event"].unique()):
         raise DataError(
             "events: 'click' and 'purchase' are both there. A click is what counts as liked where nobody buys; "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
+from recsat.people import FRIEND
+
 GAME, ITEM = "game", "item"
 INHERITED = ("platforms", "age_rating", "topics")
 """What an in-game item has from its game where it says nothing itself."""
@@ -27,6 +29,22 @@ def with_games(sold: pl.DataFrame) -> pl.DataFrame:
         for name in inherited
     ]
     return joined.with_columns(filled).drop([f"_{name}" for name in inherited])
+
+
+def item_attributes(items: pl.DataFrame, config: object) -> pl.DataFrame:
+    """(item_id, relation, value) of what is sold: genre, tag, developer, and the game that an item is for."""
+    sold = items.filter(pl.col("kind") != FRIEND)
+    columns = {"topics": "genre", "tags": "tag", "developer": "developer", "game_id": "game"}
+    edges = [
+        _listed(sold, column).select("item_id", relation=pl.lit(relation), value=pl.col(column).cast(pl.String))
+        for column, relation in columns.items()
+        if column in sold.columns
+    ]
+    return pl.concat(edges).drop_nulls("value")
+
+
+def _listed(table: pl.DataFrame, column: str) -> pl.DataFrame:
+    return table.explode(column) if isinstance(table.schema[column], pl.List) else table
 
 
 def _says_nothing(name: str, table: pl.DataFrame) -> pl.Expr:

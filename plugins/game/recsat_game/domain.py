@@ -6,6 +6,7 @@ from pathlib import Path
 
 from recsat import Dataset, Domain, hookimpl, publisher_folder
 from recsat_game import steam
+from recsat_game.catalogue import item_attributes
 from recsat_game.config import GameConfig
 from recsat_game.filters import FILTERS
 from recsat_game.metrics import METRICS, REJECTIONS
@@ -51,6 +52,7 @@ GAMES = Domain(
     signs=("game", "steam", "player", "playtime", "hours", "app", "level", "developer", "platforms"),
     kinds=("game", "item", "friend"),
     topics="topics",
+    item_attributes=item_attributes,
     filters=FILTERS,
     metrics=METRICS,
     units={"purchase": "money", "play": "hours", "spend": "money"},
@@ -58,6 +60,7 @@ GAMES = Domain(
     reasons={
         "because": "because of {title}",
         "similar": "much like {title}",
+        "attribute": "same {relation} as {title}",
         "popular": "many play this now",
         "new": "new, nobody has played it yet",
         "topic": "shares {topic} with what you chose so far",

@@ -29,6 +29,7 @@ from recsat.arms.linear.padded import at_candidates, dense, reasons_by
 from recsat.arms.recency import Recency, choose_half_life, half_lives
 from recsat.contract.arm import ArmState, Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
+from recsat.embed.item_attributes import GRAPH
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ TEXTS_READ: Mapping[Representation, tuple[str, ...]] = {
     "masked": ("masked",),
     "both": ("text", "words"),
 }
+BESIDE_TEXTS = (GRAPH,)
+"""Vectors that every representation reads besides where the run has them: of what items have in common by their attributes."""
 ENOUGH_USERS = 1_500
 FEW_USERS = 300
 """With fewer in all windows of time, likes held out at random are looked at as well."""
@@ -58,7 +61,7 @@ class Hybrid(SavedByAttributes):
     The parts p are EASE without and with a text prior (:class:`~recsat.arms.hybrid.parts.Together`), iALS with one, order in closed form
     (:class:`~recsat.arms.hybrid.parts.Order`; where time matters to what is judged), aligned text, plain likeness of texts, popularity and, on timelines, recent popularity; q are
     texts alone: aligned, plain, scores carried along texts, and how much an item is liked as its text foretells; x are popularity and, on timelines, recency. σ is the spread of a part, and the sums are brought to units of their
-    own. Each part's settings, which parts count and how much (:func:`~recsat.arms.hybrid.stack.fit_stack`), the powers a, offset and slope are chosen on splits inside the
+    own. Where the run has vectors of what items have in common by their attributes (``graph``), parts of texts are tried on these as well, whatever reads the texts. Each part's settings, which parts count and how much (:func:`~recsat.arms.hybrid.stack.fit_stack`), the powers a, offset and slope are chosen on splits inside the
     training data that hold out as ``train.protocol`` does (:func:`~recsat.arms.hybrid.holdout.hold_outs`); each single part is inside the family. Then the parts that
     count are fitted on everything.
 
@@ -110,7 +113,7 @@ class Hybrid(SavedByAttributes):
         half_life = choose_half_life(train, "with history") if follows_time else None
         parts = search(
             trials,
-            list(TEXTS_READ[self.representation]),
+            vectors_read(self.representation, train),
             dense=len(train.catalogue) <= self.dense_limit,
             by_time=by_time,
             half_life=half_life,
@@ -250,7 +253,11 @@ class Hybrid(SavedByAttributes):
             name: torch.where(is_warm, scores.gather(1, places) * gain, 0.0)
             for name, scores in self.total.scores(users).items()
         }
-        of_unseen = {"text": "text of an unseen item", "popularity": "what the text of an unseen item foretells"}
+        of_unseen = {
+            "text": "text of an unseen item",
+            "attributes": "attributes of an unseen item",
+            "popularity": "what the text of an unseen item foretells",
+        }
         for name, scores in self.unseen_total.scores(users).items():
             parts[of_unseen[name]] = torch.where(is_warm, 0.0, merge.slope * scores.gather(1, places))
         parts["offset of an unseen item"] = torch.where(is_warm, 0.0, merge.offset * roots(users)[:, None])
@@ -303,6 +310,11 @@ class Hybrid(SavedByAttributes):
             is_warm[:, None, :], self.total.losses(users, items) * self.gain[places][:, None, :], unseen
         )
         return reasons_by(losses, users, items, named)
+
+
+def vectors_read(representation: Representation, train: TrainingData) -> list[str]:
+    """Names of the item vectors that parts may be made of, those of texts first."""
+    return [*TEXTS_READ[representation], *(name for name in BESIDE_TEXTS if name in train.vectors)]
 
 
 class _Units:

@@ -19,6 +19,7 @@ from recsat.arms.linear.item_item import ItemItemRecommender
 from recsat.arms.linear_order import LinearOrder
 from recsat.contract.arm import ArmState
 from recsat.contract.interactions import UserBatch
+from recsat.embed.item_attributes import GRAPH
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Total:
             yield "taste", Times(self.factors, self.factors_scale)
         if self.order is not None:
             yield "in this order", self.order
-        yield from (("text", text) for text in self.texts.values())
+        yield from (("attributes" if text.vector == GRAPH else "text", text) for text in self.texts.values())
         yield from (("popularity", level) for level in self.levels.values())
 
     def scores(self, users: UserBatch) -> dict[str, Tensor]:

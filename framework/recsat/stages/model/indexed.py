@@ -10,10 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from safetensors.numpy import load_file
+
 from recsat.config.settings import RunConfig
 from recsat.contract.arm import Recommender
 from recsat.errors import SavedModelError, StoreError
 from recsat.lists.candidates import StoreRetriever, WideRetriever
+from recsat.stages.index import DIRECTIONS
 from recsat.store import ItemIndex, VectorStore, open_store
 
 if TYPE_CHECKING:
@@ -79,4 +82,6 @@ def _retriever(model: Model, store: VectorStore, published: dict[str, Any], conf
             f"the index {collection} of run {model.card.run_id} is gone from {store.place}. Promote the run, which publishes it again."
         )
     index = ItemIndex.of(model.card.domain, model.catalogue.items)
-    return StoreRetriever(store, collection, index, config.store.hnsw_ef, published["exact"])
+    path = model.run_folder / DIRECTIONS
+    directions = load_file(path) if path.is_file() else {}
+    return StoreRetriever(store, collection, index, config.store.hnsw_ef, published["exact"], directions)

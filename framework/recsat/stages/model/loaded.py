@@ -24,6 +24,7 @@ from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.contract.reranker import LearnedReranker, TextReranker
 from recsat.data.moments import LIKELY, latest
 from recsat.errors import ConfigError, SavedModelError
+from recsat.lists.attributes import attributes_of
 from recsat.lists.filters import FilterPlan, plan_filters
 from recsat.lists.make import Steps, lists_of, steps_of
 from recsat.lists.request import Request, Retriever
@@ -161,7 +162,7 @@ class Model:
                 load_arm(FALLBACK_TYPES[name](), files.folder(f"{FALLBACKS}/{name}"), name=name, items=items)
                 for name in card.fallbacks
             ],
-            request=request_of(config, domain),
+            request=replace(request_of(config, domain), attributes=attributes_of(domain, catalogue, domain_config)),
             run_folder=run_folder,
         )
         return model if card.reranker is None else _with_reranker(model, files, config, plugins, items)
