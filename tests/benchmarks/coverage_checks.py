@@ -51,6 +51,7 @@ from recsat.measure.intervals import Intervals, bootstrap_intervals
 from recsat.measure.measures import bounds_of
 from recsat.measure.score import ALL
 from recsat.measure.significance import holm, sign_flip_test
+from recsat.measure.user_values import UserValues
 from recsat.metrics import click_through_rate
 from recsat.result.model import MeasureInfo, Share
 
@@ -314,7 +315,7 @@ def _split_of(values: Mapping[str, Values]) -> EvaluatedSplit:
         )
         for arm, column in values.items()
     ]
-    return EvaluatedSplit("warm", 10, pl.concat(tables), [], [], [])
+    return EvaluatedSplit("warm", 10, UserValues.of_table(pl.concat(tables)), [], [], [])
 
 
 def _one_draw(pairs: Mapping[str, tuple[Values, Values]]) -> dict[str, tuple[Values, Values]]:

@@ -66,9 +66,10 @@ def peak(n_users: int) -> float:
         pass
     with Meter() as meter:
         evaluated = evaluate_split(lists, evidence, metrics={}, settings=settings, k=K, seed=1)
-    assert evaluated.per_user["user_id"].n_unique() == n_users
+    assert len(evaluated.values.judged) == n_users
+    n_values = sum(values.size for values in evaluated.values.stored.values()) / n_users
     print(
-        f"{n_users:,} users: {evaluated.per_user.height / n_users:.0f} values a user, {evaluated.per_user.estimated_size() / n_users / 1024:.1f} KiB of them in their table, {meter.seconds:.0f} s",
+        f"{n_users:,} users: {n_values:.0f} values a user, {8 * n_values / 1024:.1f} KiB of them, {meter.seconds:.0f} s",
         file=sys.stderr,
     )
     return meter.peak_mib - before.peak_mib
@@ -76,7 +77,7 @@ def peak(n_users: int) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--users", type=int, nargs=2, default=[5_000, 15_000])
+    parser.add_argument("--users", type=int, nargs=2, default=[10_000, 30_000])
     parser.add_argument("--one", type=int, help="measure this number in this process, and print the MiB alone")
     options = parser.parse_args()
     if options.one:

@@ -11,6 +11,7 @@ import polars as pl
 from recsat.measure.differences import difference_intervals
 from recsat.measure.intervals import bootstrap_intervals
 from recsat.measure.significance import holm, sign_flip_test
+from recsat.measure.user_values import UserValues
 from recsat.result.model import Result
 
 MEASURES = ("ndcg@10", "recall@10", "ild@10", "coverage@10")
@@ -18,7 +19,11 @@ MEASURES = ("ndcg@10", "recall@10", "ild@10", "coverage@10")
 
 def mean_over_seeds(folders: Sequence[Path]) -> pl.DataFrame:
     """(split, arm, measure, user_id, value): a user's mean over the runs that judged them."""
-    tables = [pl.read_parquet(folder / "measures.parquet").filter(pl.col("slice") == "all") for folder in folders]
+    tables = [
+        UserValues.of_wide(pl.read_parquet(path)).table().with_columns(split=pl.lit(path.stem)).filter(slice="all")
+        for folder in folders
+        for path in sorted((folder / "measures").glob("*.parquet"))
+    ]
     keys = ["split", "arm", "measure", "user_id"]
     return pl.concat(tables).group_by(keys).agg(pl.col("value").mean()).sort(keys)
 

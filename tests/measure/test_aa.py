@@ -19,6 +19,7 @@ from recsat.measure.evaluate import EvaluatedSplit, evaluate_split
 from recsat.measure.evidence import Evidence
 from recsat.measure.intervals import Intervals
 from recsat.measure.significance import holm, sign_flip_test
+from recsat.measure.user_values import UserValues
 from recsat.measure.verdict import verdicts
 from recsat.result.model import Comparison
 
@@ -45,7 +46,7 @@ def with_exchanged(evaluated: EvaluatedSplit, users: list[str]) -> EvaluatedSpli
     other = pl.col("arm").replace({"chance": "text", "text": "chance"})
     changes = pl.col("user_id").is_in(users)
     per_user = evaluated.per_user.with_columns(pl.when(changes).then(other).otherwise(pl.col("arm")).alias("arm"))
-    return replace(evaluated, per_user=per_user)
+    return replace(evaluated, values=UserValues.of_table(per_user, evaluated.n_draws))
 
 
 def test_a_family_has_the_outcomes_that_the_verdict_gives_the_same_values(evaluated: EvaluatedSplit) -> None:

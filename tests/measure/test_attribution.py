@@ -13,6 +13,7 @@ from recsat.contract.domain import Reads
 from recsat.measure.attribution import attribution
 from recsat.measure.evaluate import EvaluatedSplit, evaluate_split
 from recsat.measure.evidence import Evidence
+from recsat.measure.user_values import UserValues
 from recsat.result.model import Attribution
 
 SETTINGS = MeasureSettings(baseline="chance", n_bootstrap=300)
@@ -153,7 +154,9 @@ def test_arms_that_differ_by_chance_alone_show_no_share_of_the_model() -> None:
             )
             for arm, row in zip(("chance", "model-words", "model"), values, strict=True)
         )
-        evaluated = EvaluatedSplit(split="s", k=5, per_user=per_user, arms=[], measures=[], not_measured=[])
+        evaluated = EvaluatedSplit(
+            split="s", k=5, values=UserValues.of_table(per_user), arms=[], measures=[], not_measured=[]
+        )
         validation = {"chance": 0.1, "model-words": 0.2, "model": 0.2}
         share = attribution(evaluated, validation, READS, settings=SETTINGS, seed=0).model_share
         assert share is not None

@@ -12,9 +12,10 @@ from recsat.contract.domain import Judged, SatisfactionMetric
 from recsat.errors import DataError, PluginError, UnknownItem
 from recsat.measure import accuracy, concentration, diversity
 from recsat.measure.binomial import binomial_interval
-from recsat.measure.evaluate import PER_USER_SCHEMA, Draw, EvaluatedSplit, evaluate_split
+from recsat.measure.evaluate import Draw, EvaluatedSplit, evaluate_split
 from recsat.measure.evidence import Evidence
 from recsat.measure.list_measures import popularity_lift, serendipity, topic_divergence, topic_hellinger
+from recsat.measure.user_values import TABLE_SCHEMA
 from recsat.metrics import click_through_rate
 from recsat.result.model import ArmResult, Measure
 
@@ -166,7 +167,7 @@ def test_without_vectors_or_topics_the_rest_is_measured(world: Evidence, arm: Ar
 
 def test_the_table_of_users_gives_the_means_again(evaluated: EvaluatedSplit) -> None:
     table = evaluated.per_user
-    assert table.schema == PER_USER_SCHEMA
+    assert table.schema == TABLE_SCHEMA
     assert not table.select("arm", "slice", "measure", "user_id").is_duplicated().any()
     means = table.group_by("arm", "slice", "measure").agg(pl.col("value").mean())
     means_of_table = {(arm, part, name): value for arm, part, name, value in means.iter_rows()}

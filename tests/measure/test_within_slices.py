@@ -9,6 +9,7 @@ from scipy import stats
 
 from recsat.config.settings import MeasureSettings
 from recsat.measure.evaluate import EvaluatedSplit
+from recsat.measure.user_values import UserValues
 from recsat.measure.within_slices import contrast, within_slices
 from recsat.result.model import Comparison, WithinSlices
 
@@ -70,7 +71,9 @@ def judged(by_slice: dict[str, dict[str, float]]) -> WithinSlices:
     ]
     schema = ["arm", "slice", "measure", "draw", "user_id", "value"]
     per_user = pl.DataFrame(rows, schema=schema, orient="row", schema_overrides={"draw": pl.Int64})
-    evaluated = EvaluatedSplit(split="s", k=5, per_user=per_user, arms=[], measures=[], not_measured=[])
+    evaluated = EvaluatedSplit(
+        split="s", k=5, values=UserValues.of_table(per_user), arms=[], measures=[], not_measured=[]
+    )
     mean = float(np.mean(list(by_slice["all"].values())))
     pair = Comparison(
         arm="a",

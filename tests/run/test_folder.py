@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -169,3 +169,23 @@ def test_who_reads_a_file_while_it_is_replaced_reads_the_old_one_to_its_end(tmp_
 def test_a_folder_that_cannot_be_made_is_named_by_its_setting(place: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^runs_dir: no run folder can be made in .*Set runs_dir or home"):
         new_run(RunConfig(home=str(tmp_path), runs_dir=place))
+
+
+def test_a_table_is_written_part_by_part(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    schema = {"user_id": pl.String, "value": pl.Float64}
+    rows = [("ann", 1.0), ("bob", None), ("zoe", 3.0)]
+    parts = [pl.DataFrame([row], schema=schema, orient="row") for row in rows]
+    folder.write_table_parts("deep/values.parquet", iter(parts))
+    assert folder.read_table("deep/values.parquet").rows() == rows
+    assert "deep/values.parquet" in folder.written
+
+
+def test_a_table_whose_parts_break_off_is_not_there(tmp_path: Path) -> None:
+    def parts() -> Iterator[pl.DataFrame]:
+        yield pl.DataFrame({"user_id": ["ann"]})
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        RunFolder(tmp_path).write_table_parts("values.parquet", parts())
+    assert not list(tmp_path.glob("values*"))

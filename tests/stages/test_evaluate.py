@@ -86,9 +86,9 @@ def test_a_file_that_recommend_left_damaged_is_not_taken_for_a_whole_one(again: 
 
 def test_means_of_a_split_that_is_drawn_again_are_over_its_draws(finished_run: Path) -> None:
     result = Result.model_validate_json((finished_run / "result.json").read_text())
-    per_user = pl.read_parquet(finished_run / "measures.parquet")
+    per_user = pl.read_parquet(finished_run / "measures/cold.parquet")
     assert {split.name: split.n_draws for split in result.splits} == {"warm": 1, "cold": 5}
-    rows = per_user.filter(split="cold", slice="all", measure="ndcg@10", arm="text")
+    rows = per_user.filter(arm="text").select("draw", "user_id", value="ndcg@10").drop_nulls()
     by_draw = rows.group_by("draw").agg(pl.col("value").mean()).sort("draw")
     assert by_draw["draw"].to_list() == [1, 2, 3, 4, 5]
     (text,) = [arm for arm in result.arms if (arm.name, arm.split, arm.slice) == ("text", "cold", "all")]
@@ -103,8 +103,8 @@ def test_every_draw_is_judged_by_its_own_lists_on_its_own_events(finished_run: P
     _, tables = read_split_lists(RunFolder(finished_run), "cold", draw)
     of_text = tables.lists.filter(arm="text")
     by_hand = ndcg(of_text, tables.relevant, tables.relevant["user_id"].unique(), k=10)
-    per_user = pl.read_parquet(finished_run / "measures.parquet")
-    rows = per_user.filter(split="cold", slice="all", measure="ndcg@10", arm="text", draw=draw)
+    per_user = pl.read_parquet(finished_run / "measures/cold.parquet")
+    rows = per_user.filter(arm="text", draw=draw).select("user_id", value="ndcg@10").drop_nulls()
     assert rows.height == by_hand.height
     joined = rows.join(by_hand, on="user_id", suffix="_by_hand")
     assert joined["value"].to_list() == pytest.approx(joined["value_by_hand"].to_list())

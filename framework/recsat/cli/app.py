@@ -17,6 +17,7 @@ from recsat.cli.aa import aa
 from recsat.cli.compare import compare
 from recsat.cli.consoles import cell, messages, output
 from recsat.cli.diagnosis import doctor
+from recsat.cli.estimates import estimate
 from recsat.cli.examples import epilog
 from recsat.cli.exit_codes import ExitCode
 from recsat.cli.experiments import experiment, plan_experiment
@@ -108,7 +109,7 @@ def recsat(
 
 
 for command in (
-    init, demo, run, plan, report, recommend, why, promote, rollback, promoted, feedback, serve, score, aa, experiment, plan_experiment, judge, profiles, compare, config, finetune, plugins, doctor, new_plugin
+    init, demo, run, estimate, plan, report, recommend, why, promote, rollback, promoted, feedback, serve, score, aa, experiment, plan_experiment, judge, profiles, compare, config, finetune, plugins, doctor, new_plugin
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(runs)

@@ -17,6 +17,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "recsat run -c run.yaml --key nightly-2026-11-26",
         "recsat run --resume runs/latest",
     ),
+    "estimate": ("recsat estimate -c run.yaml", "recsat estimate --demo content --json"),
     "plan": ("recsat plan -c run.yaml --out plan.json", "recsat plan --demo content"),
     "report": ("recsat report", "recsat report runs/latest --language zh"),
     "recommend": (

@@ -228,6 +228,8 @@ class RecommenderSpec:
     bytes_per_item_pair: float = 0.0
     """Memory of a fit at its peak for each pair of items, for an arm that forms a matrix of items × items: a run whose catalogue is too
     large for the machine is refused before anything is fitted."""
+    dense_limit: int | None = None
+    """Above so many items the arm forms no such matrix; its parameter of this name counts instead where the run fixes it. None: it always does."""
 
 
 @dataclass(frozen=True, kw_only=True)

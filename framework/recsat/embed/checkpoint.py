@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,8 @@ class Checkpoint:
     prompts: dict[Role, str]
     digest: str
     """sha256 over weights, tokenizer and configuration: the same wherever the folder lies."""
+    products: int | None = None
+    """Multiplications of one token in the layers' matrices, 4 h² + 2 h f a layer of h hidden and f inner numbers; None where the folder does not say them."""
 
 
 def locate(model: str, revision: str | None = None) -> Path:
@@ -115,7 +118,16 @@ def read_checkpoint(folder: Path, *, name: str, pooling: Pooling | None = None) 
         max_tokens=limit if isinstance(limit, int) else None,
         prompts=prompts_of(name, _read_json(folder / "config_sentence_transformers.json") or {}),
         digest=_digest(folder),
+        products=_products(text_config, dimension),
     )
+
+
+def _products(config: Mapping[str, Any], dimension: int) -> int | None:
+    layers = next((config[key] for key in ("num_hidden_layers", "n_layer", "num_layers") if key in config), None)
+    inner = next((config[key] for key in ("intermediate_size", "d_inner", "n_inner") if config.get(key)), 4 * dimension)
+    if not isinstance(layers, int) or not isinstance(inner, int):
+        return None
+    return layers * (4 * dimension**2 + 2 * dimension * inner)
 
 
 def pooling_of(model_type: str) -> Pooling:

@@ -127,22 +127,7 @@ def values_by_arm(
     """Values of one measure on the slice ``part`` by arm, (n_users, n_draws), aligned over every user (``among`` some of each draw) who has any
     value at all, on whatever slice; NaN where an arm gives none.
     """
-    everybody = evaluated.per_user
-    if among is not None:
-        pairs = [
-            pl.DataFrame({"user_id": ids, "draw": pl.repeat(draw, len(ids), dtype=pl.Int64, eager=True)})
-            for draw, ids in enumerate(among, 1)
-        ]
-        everybody = everybody.join(pl.concat(pairs), on=["user_id", "draw"], how="semi")
-    users = everybody["user_id"].unique().sort()
-    values: dict[str, Values] = {}
-    rows = everybody.filter(pl.col("slice") == part, pl.col("measure") == measure)
-    for (arm,), table in rows.partition_by("arm", as_dict=True).items():
-        values[str(arm)] = np.full((len(users), evaluated.n_draws), np.nan)
-        values[str(arm)][users.search_sorted(table["user_id"]), table["draw"].to_numpy() - 1] = table[
-            "value"
-        ].to_numpy()
-    return values
+    return evaluated.values.by_arm(measure, among, part=part)[1]
 
 
 def _lack(has_model: bool, model: str | None, nothing: str | None, reranker: str | None, split: str) -> str:

@@ -20,7 +20,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsat.config.settings import MeasureSettings
-from recsat.measure.attribution import values_by_arm
 from recsat.measure.diversity import vector_diversity_of
 from recsat.measure.evaluate import EvaluatedSplit
 from recsat.measure.evidence import Evidence
@@ -103,8 +102,7 @@ def thirds(values: Values) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
 
 def _within(evaluated: EvaluatedSplit, pair: Comparison, among: Sequence[pl.Series]) -> Values | None:
     """Differences of the pair, (n_users, n_draws) over every user of the split, NaN outside ``among`` of each draw."""
-    everybody = evaluated.per_user["user_id"].unique().sort()
-    values = values_by_arm(evaluated, pair.measure)
+    everybody, values = evaluated.values.by_arm(pair.measure)
     if not {pair.arm, pair.other} <= values.keys():
         return None
     inside = np.stack([everybody.is_in(ids.implode()).to_numpy() for ids in among], axis=1)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from recsat.config.settings import MeasureSettings
@@ -32,21 +33,14 @@ from recsat.measure.measures import (
 from recsat.measure.satisfaction import missing_needs
 from recsat.measure.score import ALL, EvaluationCache, Scores, score_catalogue, score_users
 from recsat.measure.significance import holm
+from recsat.measure.user_values import Key, UserValues
 from recsat.result.model import ArmResult, Difference, Measure, MeasureInfo, NotMeasured
 
 ROUNDING = 1e-12
-PER_USER_SCHEMA = pl.Schema(
-    {
-        "arm": pl.String,
-        "slice": pl.String,
-        "measure": pl.String,
-        "draw": pl.Int64,
-        "user_id": pl.String,
-        "value": pl.Float64,
-    }
-)
-Columns = dict[tuple[str, str, str], Values]
-"""Values by (arm, slice, measure), (n_users, n_draws); NaN is a user without a value in that draw."""
+ENTRIES = 2**20
+"""Values whose intervals are made at once: with several copies of them, the memory that is needed beside the values themselves."""
+FEWEST_COLUMNS = 32
+"""Fewer at once would draw the same resamples too often."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +57,18 @@ class EvaluatedSplit:
 
     split: str
     k: int
-    per_user: pl.DataFrame
-    """:data:`PER_USER_SCHEMA`, a row where a user has a value; without measures of the whole catalogue."""
+    values: UserValues
+    """Of single users, those of measures of the whole catalogue too."""
     arms: list[ArmResult]
     measures: list[MeasureInfo]
     """Everything that was asked for, also what ``not_measured`` says is missing."""
     not_measured: list[NotMeasured]
     n_draws: int = 1
+
+    @property
+    def per_user(self) -> pl.DataFrame:
+        """The values as rows: see :meth:`~recsat.measure.user_values.UserValues.table`."""
+        return self.values.table()
 
 
 def evaluate_split(
@@ -102,24 +101,21 @@ def evaluate_split(
     reasons = _unmeasurable(lists_by_arm, evidence, metrics, k)
     possible = {name: metric for name, metric in metrics.items() if name not in reasons}
     infos = built_in(k) + of_metrics(metrics, winsorise=settings.winsorise)
-    users, all_columns = _joined([_scored(draw, infos, possible, k) for draw in draws])
-    columns = _winsorised(all_columns, possible, settings.winsorise)
-    slices = list(dict.fromkeys([ALL, *(part for _, part, _ in columns)]))
+    values = _joined([_scored(draw, infos, possible, k) for draw in draws], possible, settings.winsorise)
     bounds = {info.name: bounds_of(info.name, metrics) for info in infos}
-    measured = {name for _, part, name in columns if part == ALL}
+    measured = {name for _, part, name in values if part == ALL}
     for info in infos:
         if info.name not in measured:
             reasons.setdefault(
                 info.name, f"No user of {evidence.split} has a value: nobody there meets the measure's definition."
             )
     results = _results(
-        columns, bounds, slices, lists_by_arm, evidence.split, settings, seed, parameters or {}, validation_ndcg or {}
+        values, bounds, lists_by_arm, evidence.split, settings, seed, parameters or {}, validation_ndcg or {}
     )
     return EvaluatedSplit(
         split=evidence.split,
         k=k,
-        # The largest of all tables, and so the last.
-        per_user=_tidy(users, {key: values for key, values in columns.items() if not is_of_catalogue(key[2])}),
+        values=values,
         arms=results,
         measures=infos,
         not_measured=[NotMeasured(name=info.name, reason=reasons[info.name]) for info in infos if info.name in reasons],
@@ -129,30 +125,59 @@ def evaluate_split(
 
 @dataclass(frozen=True)
 class ScoredDraw:
-    """Values of one draw by (arm, slice, measure), (n_users,), of the measures that any arm has on that slice."""
+    """Values of one draw by (arm, slice, measure), (n_users,); ``keys`` has those of the measures that any arm has on that slice, of slices of users too."""
 
     users: pl.Series
-    columns: dict[tuple[str, str, str], Values]
+    keys: list[Key]
+    stored: dict[Key, Values]
+    rows: Mapping[str, NDArray[np.bool_]]
+    """(n_served,) by slice of users."""
 
 
-def _scored(draw: Draw, infos: Iterable[MeasureInfo], metrics: Mapping[str, SatisfactionMetric], k: int) -> ScoredDraw:
+def _scored(draw: Draw, infos: Sequence[MeasureInfo], metrics: Mapping[str, SatisfactionMetric], k: int) -> ScoredDraw:
     cache = EvaluationCache(draw.evidence, k, with_exposed=any(metric.of_exposed for metric in metrics.values()))
-    by_user = {arm: score_users(lists, cache, metrics) for arm, lists in draw.lists_by_arm.items()}
-    whole = {arm: score_catalogue(lists, cache) for arm, lists in draw.lists_by_arm.items()}
+    scores: dict[str, Scores] = {}
+    for arm, lists in draw.lists_by_arm.items():
+        whole = {(ALL, name): values for name, values in score_catalogue(lists, cache).items()}
+        scores[arm] = score_users(lists, cache, metrics) | whole
     slices = [ALL, *cache.user_rows, *(name for name in cache.relevant if name != ALL), *cache.exposures]
-    return ScoredDraw(cache.everybody, _columns(infos, slices, by_user, whole))
+    of_exposed = {name for name, metric in metrics.items() if metric.of_exposed}
+    keys: list[Key] = []
+    for part in slices:
+        rows = cache.user_rows.get(part)
+        for info in infos:
+            if rows is not None and (is_of_catalogue(info.name) or info.name in of_exposed):
+                continue
+            source = part if rows is None else ALL
+            of_arms = {
+                arm: of_arm[source, info.name] for arm, of_arm in scores.items() if (source, info.name) in of_arm
+            }
+            among = slice(None) if rows is None else np.flatnonzero(rows)
+            if any(not np.isnan(values[among]).all() for values in of_arms.values()):
+                keys += [(arm, part, info.name) for arm in of_arms]
+    stored = {key: scores[key[0]][key[1:]] for key in keys if key[1] not in cache.user_rows}
+    return ScoredDraw(cache.everybody, keys, stored, cache.user_rows)
 
 
-def _joined(scored: Sequence[ScoredDraw]) -> tuple[pl.Series, Columns]:
-    """Every user of any draw, and their values in each."""
+def _joined(scored: Sequence[ScoredDraw], metrics: Mapping[str, SatisfactionMetric], winsorise: float) -> UserValues:
+    """Every user of any draw, and their values in each; those of metrics without bounds winsorised."""
     users = pl.concat([draw.users for draw in scored]).unique(maintain_order=True)
-    row_of = {user: row for row, user in enumerate(users)}
-    columns: Columns = {}
+    row_of = {user: row for row, user in enumerate(users)} if len(scored) > 1 else {}
+    stored: dict[Key, Values] = {}
+    of_slices: dict[str, NDArray[np.bool_]] = {}
     for i, draw in enumerate(scored):
-        rows = [row_of[user] for user in draw.users]
-        for key, values in draw.columns.items():
-            columns.setdefault(key, np.full((len(users), len(scored)), np.nan))[rows, i] = values
-    return users, columns
+        rows = np.array([row_of[user] for user in draw.users]) if row_of else np.arange(len(users))
+        for part, of_slice in draw.rows.items():
+            of_part = of_slices.setdefault(part, np.zeros((len(users), len(scored)), dtype=np.bool_))
+            of_part[rows[: len(of_slice)], i] = of_slice
+        for key in list(draw.stored):
+            values = draw.stored.pop(key)  # so that what is joined is held once
+            if not row_of:
+                stored[key] = values[:, None]
+                continue
+            stored.setdefault(key, np.full((len(users), len(scored)), np.nan))[rows, i] = values
+    keys = list(dict.fromkeys(key for draw in scored for key in draw.keys))
+    return UserValues(users, len(scored), _winsorised(stored, metrics, winsorise), of_slices, keys)
 
 
 def _unmeasurable(
@@ -179,32 +204,9 @@ def unmeasurable(
     return reasons
 
 
-def _columns(
-    infos: Iterable[MeasureInfo],
-    slices: Iterable[str],
-    by_user: Mapping[str, Scores],
-    whole: Mapping[str, dict[str, Values]],
-) -> dict[tuple[str, str, str], Values]:
-    """Values by (arm, slice, measure), of the measures that any arm has on that slice."""
-    columns: dict[tuple[str, str, str], Values] = {}
-    for part in slices:
-        for info in infos:
-            values_or_none = {
-                arm: whole[arm].get(info.name)
-                if part == ALL and info.name in whole[arm]
-                else scores.get((part, info.name))
-                for arm, scores in by_user.items()
-            }
-            values_by_arm = {arm: values for arm, values in values_or_none.items() if values is not None}
-            if any(not np.isnan(values).all() for values in values_by_arm.values()):
-                columns |= {(arm, part, info.name): values for arm, values in values_by_arm.items()}
-    return columns
-
-
 def _results(
-    columns: Mapping[tuple[str, str, str], Values],
+    values: UserValues,
     bounds: Mapping[str, Bounds],
-    slices: Iterable[str],
     arms: Iterable[str],
     split: str,
     settings: MeasureSettings,
@@ -212,18 +214,17 @@ def _results(
     parameters: Mapping[str, Mapping[str, JsonValue]],
     validation_ndcg: Mapping[str, float],
 ) -> list[ArmResult]:
-    if not columns:
+    if not values:
         return []
-    measures: dict[tuple[str, str, str], Measure] = {}
-    compared: dict[tuple[str, str, str], Comparison] = {}
-    for part in slices:  # whose users are resampled together; all slices at once would be a copy of everything
-        of_slice = {key: values for key, values in columns.items() if key[1] == part}
-        if of_slice:
-            measures |= zip(of_slice, _measures(of_slice, bounds, settings, seed), strict=True)
-            compared |= _compared(of_slice, settings, seed)
-    differences = _differences(columns, compared, settings)
+    measures: dict[Key, Measure] = {}
+    compared: dict[Key, Comparison] = {}
+    for keys in _parts(values):
+        columns = {key: values[key] for key in keys}
+        measures |= zip(keys, _measures(columns, bounds, settings, seed), strict=True)
+        compared |= _compared(columns, values, settings, seed)
+    differences = _differences(values, compared, settings)
     results = []
-    for part in slices:
+    for part in values.slices:
         for arm in arms:
             measures_of_arm = {name: measure for (a, s, name), measure in measures.items() if (a, s) == (arm, part)}
             if measures_of_arm:
@@ -242,7 +243,18 @@ def _results(
     return results
 
 
-def _winsorised(columns: Columns, metrics: Mapping[str, SatisfactionMetric], share: float) -> Columns:
+def _parts(values: UserValues) -> Iterator[list[Key]]:
+    """Keys of some columns of one slice after the other, whose users are resampled together: all at once would be several copies of everything."""
+    step = max(FEWEST_COLUMNS, ENTRIES // max(1, len(values.users) * values.n_draws))
+    for part in values.slices:
+        keys = [key for key in values if key[1] == part]
+        for start in range(0, len(keys), step):
+            yield keys[start : start + step]
+
+
+def _winsorised(
+    columns: dict[Key, Values], metrics: Mapping[str, SatisfactionMetric], share: float
+) -> dict[Key, Values]:
     """``columns`` with the values of metrics without bounds drawn in, at the same ends for every arm and slice."""
     for name, metric in metrics.items():
         whole = [values for (_, part, measure), values in columns.items() if (part, measure) == (ALL, name)]
@@ -253,7 +265,7 @@ def _winsorised(columns: Columns, metrics: Mapping[str, SatisfactionMetric], sha
 
 
 def _measures(
-    columns: Mapping[tuple[str, str, str], Values], bounds: Mapping[str, Bounds], settings: MeasureSettings, seed: int
+    columns: Mapping[Key, Values], bounds: Mapping[str, Bounds], settings: MeasureSettings, seed: int
 ) -> list[Measure]:
     values = np.stack(list(columns.values()), axis=1)
     of_users = mean_over_draws(values)
@@ -310,15 +322,14 @@ class Comparison(NamedTuple):
 
 
 def _compared(
-    columns: Mapping[tuple[str, str, str], Values], settings: MeasureSettings, seed: int
-) -> dict[tuple[str, str, str], Comparison]:
-    """Of every arm but the baseline, where that has a value too."""
-    pairs = _pairs(columns, settings.baseline)
+    columns: Mapping[Key, Values], values: UserValues, settings: MeasureSettings, seed: int
+) -> dict[Key, Comparison]:
+    """Of every arm of ``columns`` but the baseline, where that has a value too."""
+    pairs = [key for key in columns if _baseline_of(key, values, settings.baseline) is not None]
     if not pairs:
         return {}
-    compared = compare(
-        np.stack([arm - baseline for arm, baseline in pairs.values()], axis=1), settings=settings, seed=seed
-    )
+    differences = [columns[key] - values[settings.baseline, key[1], key[2]] for key in pairs]
+    compared = compare(np.stack(differences, axis=1), settings=settings, seed=seed)
     of = compared.intervals
     rows = zip(
         of.mean, of.low, of.high, compared.p, of.n_users, compared.effective_users, compared.detectable, strict=True
@@ -326,28 +337,21 @@ def _compared(
     return {key: Comparison(*row) for key, row in zip(pairs, rows, strict=True)}
 
 
-def _pairs(
-    columns: Mapping[tuple[str, str, str], Values], baseline: str
-) -> dict[tuple[str, str, str], tuple[Values, Values]]:
-    return {
-        key: (values, columns[baseline, key[1], key[2]])
-        for key, values in columns.items()
-        if key[0] != baseline and (baseline, key[1], key[2]) in columns
-    }
+def _baseline_of(key: Key, values: UserValues, baseline: str) -> Key | None:
+    """The baseline's key of the same measure and slice; None of the baseline itself, and where it has none."""
+    other = (baseline, key[1], key[2])
+    return other if key[0] != baseline and other in values else None
 
 
 def _differences(
-    columns: Mapping[tuple[str, str, str], Values],
-    compared: Mapping[tuple[str, str, str], Comparison],
-    settings: MeasureSettings,
-) -> dict[tuple[str, str, str], Difference]:
+    values: UserValues, compared: Mapping[Key, Comparison], settings: MeasureSettings
+) -> dict[Key, Difference]:
     """With p-values that are corrected over every comparison of the split."""
     adjusted = holm(np.array([one.p for one in compared.values()]))
-    pairs = _pairs(columns, settings.baseline)
     by_key = {}
     for (key, one), p in zip(compared.items(), adjusted, strict=True):
         leaves_out_zero = bool(one.low > 0 or one.high < 0)
-        mean_arm, mean_baseline = _means_where_both(*pairs[key])
+        mean_arm, mean_baseline = _means_where_both(values[key], values[settings.baseline, key[1], key[2]])
         by_key[key] = Difference(
             mean=_known(one.mean),
             low=_known(one.low),
@@ -376,21 +380,3 @@ def _means_where_both(arm: Values, other: Values) -> tuple[float | None, float |
 
 def _known(value: float | np.float64) -> float | None:
     return None if np.isnan(value) else float(value)
-
-
-def _tidy(users: pl.Series, columns: Mapping[tuple[str, str, str], Values]) -> pl.DataFrame:
-    tables = [
-        pl.DataFrame({"user_id": users, "value": values})
-        .filter(pl.col("value").is_not_nan())
-        .select(
-            pl.lit(arm).alias("arm"),
-            pl.lit(part).alias("slice"),
-            pl.lit(name).alias("measure"),
-            pl.lit(draw, dtype=pl.Int64).alias("draw"),
-            "user_id",
-            "value",
-        )
-        for (arm, part, name), by_draw in columns.items()
-        for draw, values in enumerate(by_draw.T, 1)
-    ]
-    return pl.concat(tables) if tables else pl.DataFrame(schema=PER_USER_SCHEMA)

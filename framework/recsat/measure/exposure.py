@@ -54,26 +54,29 @@ def listed_items(
     Without ``users``, everybody who has a list; a user among ``users`` without one has an empty row. Raises UnknownItem if
     a listed item is not among ``items``.
     """
-    listed = lists.lazy().filter(pl.col("rank") <= k) if k is not None else lists.lazy()
     if users is None:
         users = lists["user_id"].unique(maintain_order=True)
     users = users.rename("user_id").cast(pl.String)
-    rows = pl.LazyFrame({"user_id": users, "row": np.arange(len(users), dtype=np.int64)})
-    columns = pl.LazyFrame({"item_id": items.cast(pl.String), "column": np.arange(len(items), dtype=np.int64)})
-    pairs = (
-        listed.select("user_id", "item_id")
-        .join(rows, on="user_id")
-        .join(columns, on="item_id", how="left")
-        .select("item_id", "row", "column")
-        .unique(["row", "item_id"])
-        .sort("row", "column", nulls_last=True)
-        .collect()
-    )
-    if pairs["column"].null_count():
-        unknown = pairs.filter(pl.col("column").is_null())["item_id"][0]
+    if k is not None:
+        lists = lists.filter(pl.col("rank") <= k)
+    row = places_among(lists["user_id"], users)
+    is_served = row >= 0
+    if not is_served.all():
+        lists, row = lists.filter(pl.Series(is_served)), row[is_served]
+    column = places_among(lists["item_id"], items)
+    if (column < 0).any():
+        unknown = lists["item_id"][int(np.argmin(np.where(column < 0, row, len(users))))]
         raise UnknownItem(
             f"lists: item {unknown!r} is not among the {len(items)} items that lists may show. Add it to the items, or mend the lists."
         )
-    place = (pairs["row"].to_numpy(), pairs["column"].to_numpy())
-    ones = np.ones(pairs.height, dtype=np.float32)
-    return ListedItems(users, items, csr_array((ones, place), shape=(len(users), len(items))))
+    cells = np.unique(row * np.int64(max(1, len(items))) + column)
+    row, column = np.divmod(cells, max(1, len(items)))
+    matrix = csr_array((np.ones(len(cells), dtype=np.float32), (row, column)), shape=(len(users), len(items)))
+    return ListedItems(users, items, matrix)
+
+
+def places_among(ids: pl.Series, distinct: pl.Series) -> NDArray[np.int64]:
+    """(len(ids),) where each of ``ids`` stands among ``distinct``, -1 where it does not."""
+    places = pl.DataFrame({"id": distinct.cast(pl.String), "place": np.arange(len(distinct))})
+    joined = ids.alias("id").cast(pl.String).to_frame().join(places, on="id", how="left", maintain_order="left")
+    return joined["place"].fill_null(-1).to_numpy()

@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 
 from recsat.measure.discounts import discounts
 from recsat.measure.diversity import topic_matrix
-from recsat.measure.exposure import ListedItems, Values, listed_items
+from recsat.measure.exposure import ListedItems, Values, listed_items, places_among
 
 SMOOTHING: Final = 0.01
 """α of Steck: this much of the history is mixed into the list, so that a topic that the list lacks does not cost infinity."""
@@ -210,12 +210,11 @@ def inverse_propensities(counts: NDArray[np.int64], power: float = 0.5) -> Value
 
 def discounted_places(lists: pl.DataFrame, listed: ListedItems, *, k: int) -> csr_array:
     """(n_users, n_items) 1 / log2(rank + 1) where ``lists`` (user_id, item_id, rank) have an item among the first k."""
-    rows = pl.LazyFrame({"user_id": listed.users, "row": np.arange(len(listed.users))})
-    columns = pl.LazyFrame({"item_id": listed.items.cast(pl.String), "column": np.arange(len(listed.items))})
-    top = lists.lazy().filter(pl.col("rank") <= k)
-    cells = top.join(rows, on="user_id").join(columns, on="item_id").select("row", "column", "rank").collect()
-    worth = discounts(k)[cells["rank"].to_numpy() - 1]
-    return csr_array((worth, (cells["row"].to_numpy(), cells["column"].to_numpy())), shape=listed.matrix.shape)
+    top = lists.filter(pl.col("rank") <= k)
+    row, column = places_among(top["user_id"], listed.users), places_among(top["item_id"], listed.items)
+    inside = (row >= 0) & (column >= 0)
+    worth = discounts(k)[top["rank"].to_numpy()[inside] - 1]
+    return csr_array((worth, (row[inside], column[inside])), shape=listed.matrix.shape)
 
 
 def _with_topics(

@@ -109,7 +109,7 @@ class EvaluationCache:
 
 
 def score_users(lists: pl.DataFrame, cache: EvaluationCache, metrics: Mapping[str, SatisfactionMetric]) -> Scores:
-    """Measures that have a value for each user, on all users and on every slice of users and items.
+    """Measures that have a value for each user, on all users and on every slice of items; of a slice of users they are those of everybody in it.
 
     Item slices have accuracy alone: the lists stay as they are, and the relevant items are those of the slice. Metrics
     ``of_exposed`` have slices of what was shown instead.
@@ -119,13 +119,12 @@ def score_users(lists: pl.DataFrame, cache: EvaluationCache, metrics: Mapping[st
         scores |= {(part, name): values for name, values in _accuracy(lists, relevant, cache).items()}
     scores |= {(ALL, name): values for name, values in _diversity(lists, cache).items()}
     scores |= {(ALL, name): values for name, values in _related(lists, cache).items()}
+    if not metrics:
+        return {key: _padded(values, cache) for key, values in scores.items()}
     judged = judge(lists, cache.evidence)
     for name, metric in metrics.items():
         if not metric.of_exposed:
             scores[ALL, name] = _aligned(measure_satisfaction(name, metric, judged), cache.users)
-    whole = {name: values for (part, name), values in scores.items() if part == ALL}
-    for part, rows in cache.user_rows.items():
-        scores |= {(part, name): np.where(rows, values, np.nan) for name, values in whole.items()}
     scores = {key: _padded(values, cache) for key, values in scores.items()}
     for name, metric in metrics.items():
         if metric.of_exposed:
@@ -191,6 +190,8 @@ def _diversity(lists: pl.DataFrame, cache: EvaluationCache) -> dict[str, Values]
 
 def _padded(values: Values, cache: EvaluationCache) -> Values:
     """Values of the served users, and NaN for those who were not."""
+    if len(values) == len(cache.everybody):
+        return values
     return np.concatenate([values, np.full(len(cache.everybody) - len(values), np.nan)])
 
 

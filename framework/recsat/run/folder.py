@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -96,6 +96,21 @@ class RunFolder:
     def write_table(self, name: str, table: pl.DataFrame) -> None:
         with self._replacing(name) as draft:
             table.write_parquet(draft)
+
+    def write_table_parts(self, name: str, parts: Iterable[pl.DataFrame]) -> None:
+        """One table of ``parts`` of the same columns, one after the other, of which one at a time is in memory; there must be one."""
+        from pyarrow.parquet import ParquetWriter
+
+        with self._replacing(name) as draft:
+            writer: ParquetWriter | None = None
+            try:
+                for part in parts:
+                    rows = part.to_arrow()
+                    writer = writer or ParquetWriter(draft, rows.schema, compression="zstd")
+                    writer.write_table(rows)
+            finally:
+                if writer is not None:
+                    writer.close()
 
     def write_csv(self, name: str, table: pl.DataFrame) -> None:
         with self._replacing(name) as draft:

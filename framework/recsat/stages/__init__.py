@@ -18,7 +18,9 @@ def _prepare(context: StageContext) -> StageCounts:
 
 def _embed(context: StageContext) -> StageCounts:
     from recsat.stages.embed import embed
+    from recsat.stages.estimate.say import say_estimate
 
+    say_estimate(context)
     return embed(context)
 
 

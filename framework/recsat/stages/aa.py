@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import polars as pl
-
 from recsat.config.settings import RunConfig
 from recsat.errors import RunError
 from recsat.measure.aa import Alarms, divide_users, exchange_arms
 from recsat.measure.evaluate import EvaluatedSplit
 from recsat.measure.score import ALL
+from recsat.measure.user_values import UserValues
 from recsat.result.leading import may_lead
 from recsat.result.model import NotMeasured, Result, SplitSummary
 from recsat.run.folder import RunFolder
+from recsat.stages.evaluate import values_file
+
+TALL_VALUES = "measures.parquet"
 
 
 def run_aa(
@@ -63,16 +65,17 @@ def run_aa(
 
 def read_evaluated(folder: RunFolder) -> tuple[Result, list[EvaluatedSplit]]:
     """The result that ``evaluate`` wrote, and each of its splits as it was when the verdicts were written."""
-    per_user = folder.read_table("measures.parquet")
-    if "draw" not in per_user.columns:
-        raise RunError(
-            f"run {folder.run_id}: measures.parquet does not say which draw of a split a value is of, as older versions wrote it. Run it again."
-        )
     result = folder.read_as("evaluated.json", Result)
-    return result, [_split(result, per_user, split) for split in result.splits]
+    if folder.has(TALL_VALUES):
+        raise RunError(
+            f"run {folder.run_id}: {TALL_VALUES} is of an older version, which wrote values in another way. Run it again."
+        )
+    return result, [
+        _split(result, UserValues.of_wide(folder.read_table(values_file(split.name))), split) for split in result.splits
+    ]
 
 
-def _split(result: Result, per_user: pl.DataFrame, summary: SplitSummary) -> EvaluatedSplit:
+def _split(result: Result, values: UserValues, summary: SplitSummary) -> EvaluatedSplit:
     split = summary.name
     arms = [arm for arm in result.arms if arm.split == split]
     measured = {name for arm in arms if arm.slice == ALL for name in arm.measures}
@@ -80,7 +83,7 @@ def _split(result: Result, per_user: pl.DataFrame, summary: SplitSummary) -> Eva
     return EvaluatedSplit(
         split=split,
         k=RunConfig.model_validate(result.config).rank.k,
-        per_user=per_user.filter(pl.col("split") == split).drop("split"),
+        values=values,
         arms=arms,
         measures=result.measures,
         not_measured=[

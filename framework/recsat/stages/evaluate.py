@@ -13,7 +13,7 @@ from recsat.data.split import Split
 from recsat.experiment.causal import causal_tables
 from recsat.measure.attribution import attribution
 from recsat.measure.behaviour import who_gains
-from recsat.measure.evaluate import Draw, EvaluatedSplit, evaluate_split
+from recsat.measure.evaluate import Draw, evaluate_split
 from recsat.measure.learning import learning_points
 from recsat.measure.verdict import verdicts
 from recsat.measure.within_slices import within_slices
@@ -61,7 +61,9 @@ from recsat.stages.versions import versions
 class Parts:
     """The lists of a :class:`~recsat.result.model.Result`, split after split."""
 
-    evaluated: list[EvaluatedSplit] = field(default_factory=list)
+    arms: list[ArmResult] = field(default_factory=list)
+    measures: dict[str, MeasureInfo] = field(default_factory=dict)
+    not_measured: list[NotMeasured] = field(default_factory=list)
     splits: list[SplitSummary] = field(default_factory=list)
     filters: list[FilterCount] = field(default_factory=list)
     retrieval: list[RetrievalResult] = field(default_factory=list)
@@ -121,7 +123,7 @@ class Parts:
 
 
 def evaluate(context: StageContext) -> StageCounts:
-    """Writes measures.parquet, one value per user, and evaluated.json, the result without the stages' costs.
+    """Writes measures/<split>.parquet, what every user has of every measure, and evaluated.json, the result without the stages' costs.
 
     Who was served and what their lists could have held is what the stage ``recommend`` wrote, so that both speak of one fold.
     """
@@ -132,13 +134,14 @@ def evaluate(context: StageContext) -> StageCounts:
     for settings in config.splits:
         _evaluate_split(context, inputs, read_split(folder, settings.name), settings.n_draws, parts)
         context.progress.advance()
-    per_user = [
-        evaluated.per_user.with_columns(pl.lit(evaluated.split).alias("split")) for evaluated in parts.evaluated
-    ]
-    folder.write_table("measures.parquet", pl.concat(per_user))
     result = _result(context, parts)
     folder.write_json("evaluated.json", result.model_dump(mode="json"))
-    return StageCounts(n_new=sum(len(evaluated.arms) for evaluated in parts.evaluated))
+    return StageCounts(n_new=len(parts.arms))
+
+
+def values_file(split: str) -> str:
+    """Where the values of a split's users are: see :meth:`~recsat.measure.user_values.UserValues.wide`."""
+    return f"measures/{split}.parquet"
 
 
 def _draw(context: StageContext, inputs: RunInputs, split: Split) -> tuple[SplitLists, Draw]:
@@ -168,7 +171,10 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, n_dr
         parameters={name: arm.parameters for name, arm in record.arms.items()},
         validation_ndcg=validation_ndcg,
     )
-    parts.evaluated.append(evaluated)
+    context.folder.write_table_parts(values_file(split.name), evaluated.values.wide())
+    parts.arms += evaluated.arms
+    parts.measures |= {info.name: info for info in evaluated.measures}
+    parts.not_measured += evaluated.not_measured
     parts.fitness.append(context.folder.read_as(f"splits/{split.name}/fitness.json", DataFitness))
     parts.splits.append(_summary(split, record, n_draws, len(evidence.users), len(inputs.catalogue), measure.baseline))
     parts.filters += _filters(record)
@@ -269,15 +275,9 @@ def _result(context: StageContext, parts: Parts) -> Result:
     config = context.config
     specs = context.plugins.recommenders(context.domain)
     summary = context.folder.read_json("data/summary.json")
-    arms: list[ArmResult] = [arm for evaluated in parts.evaluated for arm in evaluated.arms]
-    measures: dict[str, MeasureInfo] = {info.name: info for evaluated in parts.evaluated for info in evaluated.measures}
+    arms, measures = parts.arms, parts.measures
     measured = {name for arm in arms for name in arm.measures}
-    missing: dict[str, NotMeasured] = {
-        absent.name: absent
-        for evaluated in parts.evaluated
-        for absent in evaluated.not_measured
-        if absent.name not in measured
-    }
+    missing = {absent.name: absent for absent in parts.not_measured if absent.name not in measured}
     experiment = context.folder.read_as(EXPERIMENT_FILE, Experiment) if context.folder.has(EXPERIMENT_FILE) else None
     return Result(
         run_id=context.folder.run_id,

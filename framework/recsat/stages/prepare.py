@@ -63,7 +63,7 @@ def prepare(context: StageContext) -> StageCounts:
         min_user_events=config.data.min_user_events,
         min_item_events=config.data.min_item_events,
     )
-    refuse_too_large(requested_arms(context), dataset.items.height, free_memory())
+    refuse_too_large(requested_arms(context), dataset.items.height, free_memory(), config.parameters)
     # Whoever sorts by time from here on finds events of one moment in an order that says nothing.
     fixed = dataset.events.sort("user_id", "item_id", "event", "value", "timestamp", nulls_last=True)
     events = in_order_of_time(fixed, np.random.default_rng([config.seed, TIES]))

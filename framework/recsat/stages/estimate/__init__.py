@@ -1,0 +1,1 @@
+"""What a run will need, known as soon as its data are: seconds, memory, disk."""

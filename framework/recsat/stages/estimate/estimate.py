@@ -1,0 +1,266 @@
+"""Seconds, memory and disk of a run whose data are prepared, before anything is embedded or fitted."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from typing import Final
+
+from pydantic import JsonValue
+
+from recsat.contract.domain import Encoder, RecommenderSpec
+from recsat.result.model import Part
+from recsat.result.numerals import duration, memory
+from recsat.run.memory import free_memory
+from recsat.run.meter import MIB
+from recsat.run.stage import StageContext
+from recsat.stages.dense_arms import bytes_of_pairs
+from recsat.stages.estimate import unit_costs as unit
+from recsat.stages.estimate.sizes import RunSize, SplitSize, run_size
+from recsat.stages.estimate.speed import Speed, machine_speed
+from recsat.stages.prepare import read_split
+from recsat.stages.recommend import arms_of, fixed_parameters
+from recsat.stages.trial.learning import SHARES
+from recsat.stages.trial.tune import settings_of
+
+ESTIMATE_FILE: Final = "estimate.json"
+MANY_ARMS: Final = 3
+"""So many of the costliest arms are named."""
+
+
+class StageNeed(Part):
+    """What a stage will take."""
+
+    name: str
+    seconds: float
+    peak_mib: float
+    """Of the process while the stage runs."""
+    disk_mib: float
+
+
+class Estimate(Part):
+    """What the stages that are still to come will take, in the order in which they run."""
+
+    stages: list[StageNeed]
+    arms: dict[str, float]
+    """Seconds of ``recommend`` by arm, over all splits; those of one arm's controls are their own."""
+    free_mib: float
+    free_disk_mib: float
+    notes: list[str]
+    """What is not counted, and what may not suffice."""
+
+    @property
+    def seconds(self) -> float:
+        return sum(stage.seconds for stage in self.stages)
+
+    @property
+    def peak_mib(self) -> float:
+        return max(stage.peak_mib for stage in self.stages)
+
+    @property
+    def disk_mib(self) -> float:
+        return sum(stage.disk_mib for stage in self.stages)
+
+    @property
+    def sentence(self) -> str:
+        """In one line: how long, how much, and which arms it goes to."""
+        costly = sorted(self.arms, key=self.arms.__getitem__, reverse=True)[:MANY_ARMS]
+        of_arms = ", ".join(f"{name} {duration(self.arms[name])}" for name in costly)
+        return (
+            f"to come, reckoned: about {duration(self.seconds)}, {memory(self.peak_mib)} of memory, {memory(self.disk_mib)} of disk; "
+            f"most of it {of_arms}"
+        )
+
+
+def estimate(context: StageContext) -> Estimate:
+    """Of the stages after ``prepare``, which has finished; the machine's speed is that of this moment's threads.
+
+    Raises EncoderError where the encoder of the run cannot be made.
+    """
+    config = context.config
+    encoder = context.plugins.encoder(config.encoder.name).make(config.encoder)
+    size, speed = run_size(context, encoder), machine_speed()
+    arms = {settings.name: arms_of(context, read_split(context.folder, settings.name)) for settings in config.splits}
+    a_token = token_seconds(encoder, speed)
+    by_arm: dict[str, float] = {}
+    of_folds = 0.0
+    for split in size.splits:
+        of_folds += speed.tables * fold_seconds(size, split)
+        for name, spec in arms[split.name].items():
+            seconds = arm_seconds(context, name, spec, split, size.n_items, speed)
+            by_arm[name] = by_arm.get(name, 0.0) + seconds
+    of_folds += (a_token or 0.0) * size.user_texts.tokens + speed.tables * unit.USER_TEXT * size.user_texts.n
+    n_lists = {split.name: len(arms[split.name]) for split in size.splits}
+    by_stage = {
+        "embed": speed.tables * (unit.LOADING * bool(size.item_texts.n_new) + unit.WORDS_ITEM * size.n_items)
+        + (a_token or 0.0) * size.item_texts.tokens,
+        "index": speed.tables * (unit.INDEX + unit.INDEX_ITEM * size.n_items),
+        "recommend": of_folds + sum(by_arm.values()),
+        "evaluate": speed.tables * sum(evaluate_seconds(context, split, n_lists[split.name]) for split in size.splits),
+        "model": speed.tables * unit.INDEX + max(_last_fit(context, size, name, speed) for name in by_arm),
+        "report": speed.tables * (unit.REPORT + unit.REPORT_ARM * sum(n_lists.values())),
+    }
+    peaks, disks = peak_mib(context, size, arms), disk_mib(context, size, n_lists)
+    needs = [
+        StageNeed(name=name, seconds=of_stage, peak_mib=peaks[name], disk_mib=disks[name])
+        for name, of_stage in by_stage.items()
+    ]
+    of_run = Estimate(
+        stages=needs,
+        arms=dict(sorted(by_arm.items(), key=lambda one: -one[1])),
+        free_mib=free_memory() / MIB,
+        free_disk_mib=shutil.disk_usage(context.folder.path).free / MIB,
+        notes=[],
+    )
+    return of_run.model_copy(update={"notes": notes(context, of_run, encoder_is_known=a_token is not None)})
+
+
+def notes(context: StageContext, of_run: Estimate, *, encoder_is_known: bool) -> list[str]:
+    """What the estimate leaves out, and where the machine may be too small."""
+    sentences = []
+    if not encoder_is_known:
+        sentences.append(
+            f"not counted: how long encoder {context.config.encoder.name} takes, of which nothing is known"
+        )
+    unknown = [name for name in of_run.arms if base_of(name) not in unit.FITS]
+    if unknown:
+        sentences.append(f"not counted: fits of {', '.join(unknown)}, of which nothing is known")
+    if of_run.peak_mib > of_run.free_mib:
+        sentences.append(
+            f"memory: {memory(of_run.peak_mib)} may be needed and {memory(of_run.free_mib)} are free. Have fewer items or users by higher "
+            "data.min_item_events and data.min_user_events, name fewer arms, or use a larger machine."
+        )
+    if of_run.disk_mib > of_run.free_disk_mib:
+        sentences.append(
+            f"disk: {memory(of_run.disk_mib)} may be needed and {memory(of_run.free_disk_mib)} are free at {context.folder.path.parent}. "
+            "Set home to another disk."
+        )
+    return sentences
+
+
+def base_of(name: str) -> str:
+    """The arm that ``name`` is a form of: a control, or one with words beside."""
+    if name in unit.FITS:
+        return name
+    return next(
+        (name.removesuffix(end) for end in ("-words", "-permuted", "-masked", "-both") if name.endswith(end)), name
+    )
+
+
+def arm_seconds(
+    context: StageContext, name: str, spec: RecommenderSpec, split: SplitSize, n_items: int, speed: Speed
+) -> float:
+    """Tuning, choosing, fits and lists of one arm on every draw of a split, and its learning curve."""
+    base = base_of(name)
+    cost, choice = unit.FITS.get(base, unit.NOTHING), unit.CHOICES.get(base, unit.NOTHING)
+    parameters = fixed_parameters(context, name, spec)
+    limit = dense_limit_of(spec, parameters)
+    share = unit.CHOICE_SHARES.get(split.protocol, 1.0) if base in unit.CHOICES else 1.0
+    fits = [share * cost.seconds(fold, n_items, speed, limit) for fold in (split.validation, split.test)]
+    tuning = list_seconds(base, split.validation.served, n_items, speed)
+    first = list_seconds(base, split.test.served, n_items, speed, explained=True, retrieved=not spec.control)
+    again = list_seconds(base, split.test.served, n_items, speed, retrieved=not spec.control)
+    seconds = share * (unit.ONE_TEXT if spec.control else 1.0) * choice.seconds(split.test, n_items, speed, limit)
+    seconds += len(settings_of(spec, parameters)) * (fits[0] + tuning)
+    seconds += fits[1] + first + (split.n_draws - 1) * (fits[1] + again)
+    seconds += list_seconds(base, split.test.further, n_items, speed) if split.test.further else 0.0
+    measure = context.config.measure
+    if name in measure.learning_curve:
+        seconds += len(SHARES) * (fits[1] + again)
+    if measure.curves and name == (measure.curve_arm or "hybrid"):
+        seconds += fits[0] + speed.products * (unit.CURVES + unit.CURVE_USER * min(split.test.served, 1000))
+    return seconds
+
+
+def dense_limit_of(spec: RecommenderSpec, parameters: Mapping[str, JsonValue]) -> int | None:
+    limit = parameters.get("dense_limit", spec.dense_limit)
+    return limit if isinstance(limit, int) else None
+
+
+def list_seconds(
+    arm: str, served: int, n_items: int, speed: Speed, *, explained: bool = False, retrieved: bool = False
+) -> float:
+    """Lists of ``served`` users by a fitted arm."""
+    a_user = unit.LIST_USER
+    if explained:
+        a_user += unit.EXPLAINED_BY.get(arm, unit.EXPLAINED_USER)
+    if retrieved:
+        search = unit.SEARCH + unit.SEARCH_ITEM * min(n_items, unit.MOST_SCANNED)
+        a_user += unit.SEARCHES.get(arm, 0) * search
+    return speed.tables * (unit.LIST_FIXED + a_user * served) + speed.products * unit.LIST_CELL * served * n_items
+
+
+def fold_seconds(size: RunSize, split: SplitSize) -> float:
+    """Both folds, and the test part's further draws, made ready for arms."""
+    return (1 + split.n_draws) * (unit.FOLD + unit.EVENT_OF_FOLD * size.n_events)
+
+
+def evaluate_seconds(context: StageContext, split: SplitSize, n_arms: int) -> float:
+    resampled = unit.RESAMPLED_USER * context.config.measure.n_bootstrap / 1000
+    of_draw = unit.MEASURED_ARM + unit.MEASURED_USER * split.test.served
+    log = 0 if context.dataset.exposures is None or split.protocol != "timeline" else context.dataset.exposures.height
+    return n_arms * (split.n_draws * of_draw + resampled * split.test.served) + unit.LOG_EXPOSURE * log
+
+
+def token_seconds(encoder: Encoder, speed: Speed) -> float | None:
+    """Of a token, by the multiplications in the model's layers; None for an encoder that shows none, or does not run on the CPU."""
+    checkpoint, device = getattr(encoder, "checkpoint", None), getattr(encoder, "device", None)
+    products: int | None = getattr(checkpoint, "products", None)
+    if products is None or device is None or device.type != "cpu":
+        return None
+    return float(speed.products * unit.TOKEN * products / unit.PACKAGED_PRODUCTS)
+
+
+def peak_mib(
+    context: StageContext, size: RunSize, arms: Mapping[str, Mapping[str, RecommenderSpec]]
+) -> dict[str, float]:
+    """Of the process, by stage: libraries, vectors and tables, and the largest of what is held at once beside them."""
+    resident = (
+        unit.PROCESS_MIB + (unit.EVENT_BYTES * size.n_events + 4 * unit.N_VECTORS * size.dimension * size.n_items) / MIB
+    )
+    fits, lists, values = 0.0, 0.0, 0.0
+    for split in size.splits:
+        of_split, served = arms[split.name], split.test.served
+        for name, spec in of_split.items():
+            of_fit = bytes_of_pairs(spec, fixed_parameters(context, name, spec), size.n_items)
+            if base_of(name) in unit.CHOICES:
+                of_fit = unit.PAIR_SHARE * of_fit + unit.CELL_BYTES * unit.cells(split.test.users, size.n_items)
+            fits = max(fits, of_fit)
+        lists = max(lists, unit.PLACE_BYTES * context.config.rank.k * served * len(of_split))
+        values = max(values, unit.VALUE_BYTES * served * len(of_split))
+    reading = unit.READING_MIB * bool(size.item_texts.n_new or size.user_texts.n_new)
+    return {
+        "embed": resident + unit.READING_MIB * bool(size.item_texts.n_new),
+        "index": resident + unit.READING_MIB * bool(size.item_texts.n_new),
+        "recommend": resident + reading + unit.FITTING_MIB + (fits + lists) / MIB,
+        "evaluate": resident + reading + unit.FITTING_MIB + (lists + values) / MIB,
+        "model": resident + reading + unit.FITTING_MIB + lists / MIB,
+        "report": resident + reading + unit.FITTING_MIB,
+    }
+
+
+def disk_mib(context: StageContext, size: RunSize, n_arms: Mapping[str, int]) -> dict[str, float]:
+    """What each stage writes: into the run's folder, the cache and the store."""
+    vectors = 4 * size.dimension * size.n_items
+    data = sum(path.stat().st_size for path in (context.folder.path / "data").iterdir())
+    served = {split.name: split.n_draws * split.test.served * n_arms[split.name] for split in size.splits}
+    columns = sum(n_arms.values())
+    new_texts = size.item_texts.n_new + size.user_texts.n_new * unit.DISTINCT_SHARE
+    return {
+        "embed": (unit.N_VECTORS * vectors + unit.TEXT_BYTES * (4 * size.dimension) * size.item_texts.n_new) / MIB,
+        "index": unit.STORED_SHARE * vectors / MIB + unit.STORE_MIB,
+        "recommend": (
+            unit.PLACE_DISK * context.config.rank.k * sum(served.values())
+            + unit.TEXT_BYTES * 4 * size.dimension * (new_texts - size.item_texts.n_new)
+        )
+        / MIB,
+        "evaluate": (unit.VALUE_DISK * sum(served.values()) + unit.RESULT_BYTES * columns) / MIB,
+        "model": (data + 2 * vectors) / MIB,
+        "report": 2 * unit.RESULT_BYTES * columns / MIB,
+    }
+
+
+def _last_fit(context: StageContext, size: RunSize, name: str, speed: Speed) -> float:
+    spec = context.plugins.recommenders(context.domain)[name]
+    limit = dense_limit_of(spec, fixed_parameters(context, name, spec))
+    return unit.FITS.get(base_of(name), unit.NOTHING).seconds(size.splits[0].test, size.n_items, speed, limit)

@@ -1,0 +1,186 @@
+"""What a run is said to take: counted from its data, more where there is more to do, and said where something will not suffice."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from recsat import RunConfig
+from recsat.plugins import load_plugins
+from recsat.run import StageContext, execute, open_run
+from recsat.run.progress import LogProgress
+from recsat.stages import EMBED, PREPARE
+from recsat.stages.estimate import estimate as estimate_module
+from recsat.stages.estimate.estimate import ESTIMATE_FILE, Estimate, base_of, estimate
+from recsat.stages.estimate.sizes import FoldSize, TextSize, run_size
+from recsat.stages.estimate.speed import Speed, machine_speed
+from recsat.stages.estimate.unit_costs import CHOICES, FITS, WorkCost, cells
+from recsat.stages.prepare import read_split
+from recsat.stages.trial.fold import test_fold as fold_of_test
+from recsat.stages.trial.inputs import inputs_of
+
+
+class Notes(LogProgress):
+    """Progress that keeps what is said."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@pytest.fixture(scope="module")
+def prepared(small_run_config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> tuple[StageContext, list[str]]:
+    place = tmp_path_factory.mktemp("prepared")
+    config = small_run_config.model_copy(update={"home": str(place)})
+    plugins, progress = load_plugins(["content"]), Notes()
+    folder = execute(config, plugins, progress, stages=[PREPARE])
+    shutil.copytree(folder, place / "embedded")
+    execute(config, plugins, progress, stages=[PREPARE, EMBED], resume=place / "embedded")
+    return StageContext.open(open_run(folder), plugins), progress.notes
+
+
+@pytest.fixture(scope="module")
+def of_run(prepared: tuple[StageContext, list[str]]) -> Estimate:
+    return estimate(prepared[0])
+
+
+def test_a_run_says_it_once_its_data_are_prepared_and_keeps_it(prepared: tuple[StageContext, list[str]]) -> None:
+    context, notes = prepared
+    stored = open_run(Path(context.config.home or "") / "embedded").read_as(ESTIMATE_FILE, Estimate)
+    assert [stage.name for stage in stored.stages] == ["embed", "index", "recommend", "evaluate", "model", "report"]
+    (sentence,) = [note for note in notes if note.startswith("to come, reckoned: about ")]
+    assert sentence == stored.sentence
+    assert "most of it " in sentence
+
+
+def test_sizes_are_those_of_the_folds(prepared: tuple[StageContext, list[str]]) -> None:
+    context, _ = prepared
+    cold = replace(
+        context, config=context.config.model_copy(update={"cache_dir": str(context.folder.path / "no cache")})
+    )
+    size = run_size(cold, context.plugins.encoder("minilm").make(context.config.encoder))
+    inputs = replace(inputs_of(context, {"text": np.zeros((len(context.catalogue), 2), dtype=np.float32)}), filters={})
+    for split in size.splits:
+        fold = fold_of_test(inputs, read_split(context.folder, split.name))
+        lengths = fold.train.users.lengths
+        assert split.test == FoldSize(
+            len(fold.train.users), int(lengths.sum()), int((lengths**2).sum()), len(fold.users)
+        )
+    assert [split.n_draws for split in size.splits] == [1, 5]
+    assert size.user_texts == TextSize(0, 0, 0.0)  # no arm of the run reads users
+    assert size.item_texts.n == size.item_texts.n_new == size.n_items
+
+
+def test_texts_that_are_in_the_cache_cost_nothing(finished_run: Path) -> None:
+    context = StageContext.open(open_run(finished_run), load_plugins(["content"]))
+    size = run_size(context, context.plugins.encoder("minilm").make(context.config.encoder))
+    assert (size.item_texts.n_new, size.item_texts.tokens) == (0, 0.0)
+    assert size.item_texts.n == size.n_items
+
+
+def test_users_texts_are_counted_where_an_arm_reads_them(prepared: tuple[StageContext, list[str]]) -> None:
+    context, _ = prepared
+    config = context.config.model_copy(update={"arms": ["popularity", "text-user"]})
+    reading = replace(context, config=config)
+    size = run_size(reading, context.plugins.encoder("minilm").make(context.config.encoder))
+    # 40 users at most, in the validation part of both splits and in their one and five draws of the test part
+    assert 40 < size.user_texts.n <= 40 * (2 + 1 + 5)
+    assert size.user_texts.n_new == size.user_texts.n
+    assert size.user_texts.tokens > 10 * size.user_texts.n
+
+
+def test_the_whole_is_its_parts_and_grows_with_them(prepared: tuple[StageContext, list[str]], of_run: Estimate) -> None:
+    context, _ = prepared
+    assert of_run.seconds == pytest.approx(sum(stage.seconds for stage in of_run.stages))
+    assert of_run.peak_mib == max(stage.peak_mib for stage in of_run.stages)
+    recommend = next(stage for stage in of_run.stages if stage.name == "recommend")
+    assert sum(of_run.arms.values()) < recommend.seconds
+    with_hybrid = context.config.model_copy(update={"arms": [*context.config.arms, "hybrid"]})
+    longer = estimate(replace(context, config=with_hybrid))
+    assert {"hybrid", "hybrid-words"} <= longer.arms.keys()
+    assert longer.seconds == pytest.approx(
+        of_run.seconds + longer.arms["hybrid"] + longer.arms["hybrid-words"], rel=0.2
+    )
+    assert next(iter(longer.arms)) == "hybrid"
+
+
+def test_a_grid_costs_a_fit_for_each_setting(prepared: tuple[StageContext, list[str]], of_run: Estimate) -> None:
+    context, _ = prepared
+    whole_grid = estimate(replace(context, config=context.config.model_copy(update={"parameters": {}})))
+    assert whole_grid.arms["ease"] > 1.5 * of_run.arms["ease"]  # five settings in place of one, and six draws in both
+    assert whole_grid.arms["text"] == pytest.approx(of_run.arms["text"])
+
+
+def test_what_does_not_suffice_is_said_with_the_remedy(
+    prepared: tuple[StageContext, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, _ = prepared
+    assert estimate(context).notes == []
+    monkeypatch.setattr(estimate_module, "free_memory", lambda: 100 * 2**20)
+    monkeypatch.setattr(estimate_module.shutil, "disk_usage", lambda path: SimpleNamespace(free=2**20))
+    memory, disk = estimate(context).notes
+    assert memory.startswith("memory: ")
+    assert "100 MiB are free. Have fewer items or users" in memory
+    assert disk.endswith("Set home to another disk.")
+
+
+def test_what_is_not_counted_is_named(
+    prepared: tuple[StageContext, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, _ = prepared
+    monkeypatch.setattr(estimate_module.unit, "FITS", {name: cost for name, cost in FITS.items() if name != "ease"})
+    monkeypatch.setattr(estimate_module, "token_seconds", lambda encoder, speed: None)
+    encoder, arms = estimate(context).notes
+    assert encoder == "not counted: how long encoder minilm takes, of which nothing is known"
+    assert arms == "not counted: fits of ease, of which nothing is known"
+
+
+@pytest.mark.parametrize(
+    ("cost", "seconds"),
+    [
+        (WorkCost(fixed=2.0), 2 * 3.0),
+        (WorkCost(like=0.1), 0.1 * 50 * 3),
+        (WorkCost(pair=0.01), 0.01 * 400 * 3),
+        (WorkCost(user=1.0, item=0.5), (10 + 0.5 * 100) * 3),
+        (WorkCost(item_pair=1e-3), 1e-3 * 100**2 * 2),
+        (WorkCost(item_cube=1e-6), 1e-6 * 100**3 * 2),
+        (WorkCost(cell=1e-2), 1e-2 * 1000 * 2),
+    ],
+)
+def test_products_and_tables_go_by_the_speeds_of_their_own(cost: WorkCost, seconds: float) -> None:
+    fold = FoldSize(users=10, likes=50, pairs=400, served=7)
+    assert cost.seconds(fold, 100, Speed(products=2.0, tables=3.0)) == pytest.approx(seconds)
+
+
+def test_above_its_limit_an_arm_pays_for_no_pair_of_items() -> None:
+    cost, fold, speed = WorkCost(fixed=1.0, item_pair=1.0, item_cube=1.0), FoldSize(10, 50, 400, 7), Speed(1.0, 1.0)
+    assert cost.seconds(fold, 100, speed, dense_limit=99) == 1.0
+    assert cost.seconds(fold, 100, speed, dense_limit=100) > 10_000
+
+
+def test_what_the_hybrid_looks_at_is_bounded() -> None:
+    assert cells(500, 300) == 150_000
+    assert cells(10**6, 10**6) == 1_500 * 20_000
+
+
+def test_every_built_in_arm_has_a_cost_or_is_a_form_of_one_that_has() -> None:
+    plugins = load_plugins(["content"])
+    arms = plugins.recommenders(plugins.domain("content"))
+    assert {base_of(name) for name in arms} - FITS.keys() == {"sequence"}
+    assert base_of("hybrid-words") == "hybrid"
+    assert base_of("linear-order-text-masked") == "linear-order-text"
+    assert CHOICES.keys() <= FITS.keys()
+
+
+def test_the_speed_of_a_machine_is_a_positive_number() -> None:
+    speed = machine_speed()
+    assert speed.products > 0
+    assert speed.tables > 0
+    assert machine_speed() is speed  # one probe for a process
