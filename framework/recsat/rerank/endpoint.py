@@ -113,8 +113,8 @@ class Endpoint:
 
     def _ask(self, question: Question) -> str:
         openai = self._library
-        spoken = (("system", question.system), ("user", question.user))
-        messages = [dict(role=role, content=text) for role, text in spoken]  # noqa: C408  # the key is the name of a domain too
+        roles = (("system", question.system), ("user", question.user))
+        messages = [dict(role=role, content=text) for role, text in roles]  # noqa: C408  # the key is the name of a domain too
         try:
             completion = self._client.chat.completions.create(
                 model=self.model, messages=messages, temperature=0, max_tokens=self.most_tokens
