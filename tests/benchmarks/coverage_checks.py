@@ -355,8 +355,10 @@ def table_of_arms(worlds: Sequence[TwoArms], rng: np.random.Generator, n: int, n
                 a, b = worlds[j % len(worlds)].draw(rng, n, 1)
                 # An arm differs from the baseline as two arms of this world do from each other.
                 columns[f"a{arm}", ALL, f"m{j}"] = baseline + a - b
-        compared = _compared(columns, SETTINGS, _seed(rng))
-        marks.append(any(one.significant for one in _differences(columns, compared, SETTINGS).values()))
+        users = pl.arange(len(next(iter(columns.values()))), eager=True).cast(pl.String)
+        values = UserValues(users, 1, columns)
+        compared = _compared(columns, values, SETTINGS, _seed(rng))
+        marks.append(any(one.significant for one in _differences(values, compared, SETTINGS).values()))
     return {"any mark in the table": np.array(marks, dtype=float)}
 
 
