@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from prefect import flow, get_run_logger, task
@@ -11,19 +12,24 @@ from recsat.finetune.execute import open_finetune, stages_left
 from recsat.finetune.settings import FinetuneConfig
 from recsat.plugins import load_plugins
 from recsat.run import RunFolder, claimed, run_stage
+from recsat_flows.limited import FINETUNE_LIMIT, run_stage_within
 from recsat_flows.progress import PrefectProgress
 from recsat_flows.runs import run_name
+from recsat_flows.settings import flow_settings
 from recsat_flows.steps import retried
 from recsat_flows.turns import accelerators, turns
 
 
 @task(name="finetune-stage", task_run_name="{stage}", **retried())
 def step(folder: str, stage: str) -> str:
-    """One stage in this process. A retry goes on from the last checkpoint."""
-    run = RunFolder(Path(folder))
+    """One stage in this process, or where it has a limit of time in one of its own. A retry goes on from the last checkpoint."""
+    run, limit = RunFolder(Path(folder)), flow_settings(os.environ).finetune_limit_s
     [work] = [unfinished for unfinished in stages_left(run) if unfinished.name == stage]
     with PrefectProgress() as progress:
-        run_stage(run, work, load_plugins(), progress)
+        if limit is None:
+            run_stage(run, work, load_plugins(), progress)
+        else:
+            run_stage_within(run.path, work, limit, progress, FINETUNE_LIMIT)
     return folder
 
 

@@ -20,6 +20,7 @@ from recsat.result.model import StageCost
 from recsat.run import RunFolder, Stage, run_stage
 from recsat.run.progress import Progress
 
+STAGE_LIMIT, FINETUNE_LIMIT = "flows.stage_limit_s", "flows.finetune_limit_s"
 SECONDS_BETWEEN_LOOKS = 1.0
 """How often the process looks whether the one that started it is still there."""
 
@@ -28,8 +29,10 @@ class StageTimeout(RunError, TimeoutError):
     """A stage took longer than it may. What it had written stands, and a further try goes on from there."""
 
 
-def run_stage_within(folder: Path, stage: Stage, seconds: float, progress: Progress) -> None:
-    """Runs ``stage`` of the run in a process of its own, which tells ``progress`` what it does.
+def run_stage_within(
+    folder: Path, stage: Stage, seconds: float, progress: Progress, setting: str = STAGE_LIMIT
+) -> None:
+    """Runs ``stage`` of the run in a process of its own, which tells ``progress`` what it does. ``setting`` names where ``seconds`` are from.
 
     Raises what the stage raises; :class:`StageTimeout` after ``seconds``, and RunError where the process died, both with the process gone.
     """
@@ -39,7 +42,10 @@ def run_stage_within(folder: Path, stage: Stage, seconds: float, progress: Progr
     process.start()
     sender.close()
     try:
-        _relay(receiver, progress, stage, end, seconds)
+        if not _relay(receiver, progress, end):
+            raise StageTimeout(
+                f"stage {stage.name} took longer than {setting} ({seconds:g} s) and was ended. Raise it, or see what the stage waits for."
+            )
         process.join()
     finally:
         process.kill()
@@ -50,19 +56,17 @@ def run_stage_within(folder: Path, stage: Stage, seconds: float, progress: Progr
         )
 
 
-def _relay(receiver: Connection, progress: Progress, stage: Stage, end: float, seconds: float) -> None:
-    """Hands on what the process says, until it says no more."""
+def _relay(receiver: Connection, progress: Progress, end: float) -> bool:
+    """Hands on what the process says, until it says no more; False where ``end`` comes first."""
     while receiver.poll(max(0.0, end - time.monotonic())):
         try:
             name, arguments = receiver.recv()
         except EOFError:
-            return
+            return True
         if name == "error":
             raise arguments[0]
         getattr(progress, name)(*arguments)
-    raise StageTimeout(
-        f"stage {stage.name} took longer than flows.stage_limit_s ({seconds:g} s) and was ended. Raise it, or see what the stage waits for."
-    )
+    return False
 
 
 class _Sent:

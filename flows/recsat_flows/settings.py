@@ -29,6 +29,11 @@ class FlowSettings(Settings):
         gt=0,
         description="Seconds that a stage of a run may take. It then has a process of its own, which is killed. Empty: no limit.",
     )
+    finetune_limit_s: float | None = Field(
+        None,
+        gt=0,
+        description="The same of a stage of fine-tuning, which goes on from its last checkpoint when it is tried again. Empty: no limit.",
+    )
 
 
 class FlowSources(RunConfig):

@@ -193,6 +193,49 @@ def test_headers_in_other_languages_are_known(
     assert tables["items"]["columns"] == {"item_id": item, "title": title, "categories": category, "price": price}
 
 
+def test_numbers_of_people_and_things_months_by_name_and_an_object_with_a_list_are_known(place: Path) -> None:
+    folder = place / "cinema"
+    folder.mkdir()
+    films = [{"film_code": f"F{i:02}", "original_title": f"River of Salt {i}", "genre": "Drama"} for i in range(20)]
+    (folder / "films.json").write_text(
+        json.dumps({"exported": "2025-06-01", "films": films}, indent=1), encoding="utf-8"
+    )
+    bookings = [f"B{i}|M{i % 17}|F{i % 20:02}|{1 + i % 28:02}-Mar-2025 19:30|2" for i in range(200)]
+    lines = ["# Cinema Lumen", "Booking Ref|Member No|Film code|Booked on|Seats", *bookings]
+    (folder / "bookings 2025.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    done = CliRunner().invoke(app, ["init", str(folder)])
+    assert done.exit_code == 0, done.output
+    tables = read_yaml((place / "recsat.yaml").read_text(encoding="utf-8"))["domain_config"]["tables"]
+    assert tables["events"]["columns"] == {"user_id": "Member No", "item_id": "Film code", "timestamp": "Booked on"}
+    assert tables["events"]["time_format"] == "%d-%b-%Y %H:%M"
+    assert tables["items"]["columns"] == {
+        "item_id": "films.film_code",
+        "title": "films.original_title",
+        "genres": "films.genre",
+    }
+    assert "2025-03-01 19:30:00" in done.output
+    assert "River of Salt 1" in done.output
+
+
+def test_what_lies_within_people_and_things_is_known_by_both_names(place: Path) -> None:
+    folder = place / "podcast"
+    folder.mkdir()
+    plays = [
+        {
+            "listener": {"id": f"L{i % 13}", "name": f"Somebody {i % 13}"},
+            "episode": {"guid": f"ep-{i % 21}", "title": f"On bees {i % 21}"},
+            "at": f"2025-03-{1 + i % 28:02}T10:00:00Z",
+        }
+        for i in range(200)
+    ]
+    (folder / "plays.jsonl").write_text("\n".join(map(json.dumps, plays)) + "\n", encoding="utf-8")
+    done = CliRunner().invoke(app, ["init", str(folder)])
+    assert done.exit_code == 0, done.output
+    tables = read_yaml((place / "recsat.yaml").read_text(encoding="utf-8"))["domain_config"]["tables"]
+    assert tables["events"]["columns"] == {"user_id": "listener.id", "item_id": "episode.guid", "timestamp": "at"}
+    assert tables["items"]["columns"] == {"item_id": "episode.guid", "title": "episode.title"}
+
+
 def test_days_that_may_be_months_are_said_and_not_guessed(place: Path) -> None:
     folder = library(place, day="{:02}/05/2024")
     assert date_formats(_foreign_table(folder / "loans.tsv"), "Loan date") == ["%d/%m/%Y"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
@@ -12,7 +14,9 @@ from transformers import BertConfig, BertModel, BertTokenizer
 
 from recsat import RunConfig
 from recsat.finetune.settings import FinetuneConfig, FinetuneSettings
-from recsat_flows.finetune import finetune
+from recsat.run import RunFolder
+from recsat_flows.finetune import finetune, step
+from recsat_flows.limited import StageTimeout
 
 
 @pytest.fixture
@@ -49,6 +53,42 @@ def test_a_flow_run_leaves_a_model_and_shows_before_and_after(
         )
     assert [artifact.data for artifact in artifacts] == [(folder / "finetune" / "compare.md").read_text()]
     assert finetune(resume=str(folder)) == str(folder)  # nothing is left to do
+
+
+@pytest.fixture
+def training(small_run_config: RunConfig, tiny_bert: Path, tmp_path: Path) -> FinetuneConfig:
+    """A training of so many epochs that it takes hours, on a model that is saved each epoch."""
+    encoder = small_run_config.encoder.model_copy(update={"name": "transformer", "model": str(tiny_bert)})
+    run = small_run_config.model_copy(update={"encoder": encoder, "home": str(tmp_path)})
+    settings = FinetuneSettings(
+        epochs=100, patience=100, pairs_per_epoch=5_000, batch_size=16, max_tokens=32, compare_arms=["text"]
+    )
+    return FinetuneConfig(run=run, finetune=settings)
+
+
+@pytest.mark.server
+@pytest.mark.slow
+@pytest.mark.usefixtures("prefect")
+def test_a_training_that_takes_longer_than_its_limit_is_ended_by_name(
+    training: FinetuneConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECSAT_FLOWS__FINETUNE_LIMIT_S", "25")
+    monkeypatch.setattr(sys.modules["recsat_flows.finetune"], "step", step.with_options(retries=0))
+    with pytest.raises(StageTimeout, match=r"stage finetune took longer than flows.finetune_limit_s \(25 s\)"):
+        finetune(training)
+    [folder] = [path for path in (tmp_path / "runs").iterdir() if not path.is_symlink()]
+    assert [cost.name for cost in RunFolder(folder).costs()] == ["prepare"]
+    assert not [child for child in psutil.Process().children(recursive=True) if "recsat-finetune" in child.name()]
+
+
+@pytest.mark.server
+@pytest.mark.slow
+@pytest.mark.usefixtures("prefect")
+def test_a_training_within_its_limit_is_one_without(training: FinetuneConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = training.finetune.model_copy(update={"epochs": 1, "pairs_per_epoch": 32, "patience": 1})
+    monkeypatch.setenv("RECSAT_FLOWS__FINETUNE_LIMIT_S", "600")
+    folder = Path(finetune(training.model_copy(update={"finetune": short})))
+    assert (folder / "finetune" / "model" / "model.safetensors").exists()
 
 
 def test_the_form_keeps_descriptions_bounds_and_choices() -> None:

@@ -6,6 +6,7 @@ bad cell does not change the type of a whole column.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -231,10 +232,19 @@ def _is_table(path: Path) -> bool:
 
 
 def _json(path: Path) -> pl.DataFrame:
-    """One array of rows, or a row a line."""
+    """One array of rows, a row a line, or one object over many lines, which is one row: what its lists hold lies within it."""
     with path.open("rb") as stream:
-        is_array = stream.read(64).lstrip().startswith(b"[")
-    return pl.read_json(path, infer_schema_length=None) if is_array else _json_lines(path)
+        first_line = stream.readline().strip()
+    is_row_a_line = first_line.startswith(b"{") and _is_json(first_line)
+    return _json_lines(path) if is_row_a_line else pl.read_json(path, infer_schema_length=None)
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _json_lines(path: Path) -> pl.DataFrame:

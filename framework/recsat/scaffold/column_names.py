@@ -27,7 +27,7 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "value": (
         "value", "rating", "ratings", "score", "stars", "overall", "book_rating", "user_rating", "revenue", "amount", "item_revenue", "hours", "playtime",
         "watch_time", "watch_seconds", "seconds", "plays", "play_count", "weight", "event_value_in_usd",
-        "bewertung", "sterne", "etoiles", "evaluation", "note", "note_client", "puntuacion", "valoracion", "calificacion", "estrellas", "betrag", "umsatz", "montant", "importe",
+        "bewertung", "sterne", "etoiles", "evaluation", "note_client", "puntuacion", "valoracion", "calificacion", "estrellas", "betrag", "umsatz", "montant", "importe",
     ),
     "timestamp": (
         "timestamp", "time", "ts", "datetime", "date", "event_time", "event_timestamp", "event_ts", "unix_review_time", "unixreviewtime", "created_at",
@@ -95,7 +95,6 @@ RATINGS: Final = frozenset(
         "sterne",
         "etoiles",
         "evaluation",
-        "note",
         "note_client",
         "puntuacion",
         "valoracion",
@@ -106,6 +105,32 @@ RATINGS: Final = frozenset(
 """Names of a value that say that it is a rating."""
 
 
+_PEOPLE: Final = (
+    "user|customer|member|client|reader|listener|viewer|student|learner|guest|buyer|player|visitor|subscriber|passenger|patron|borrower|person|account|rider"
+    "|kunden?|nutzer|benutzer|mitglied|leser|hoerer|horer|schueler|schuler|teilnehmer|matrikel|gast|utilisateur|membre|lecteur|auditeur|etudiant|abonne"
+    "|usuario|cliente|miembro|lector|oyente|estudiante|socio"
+)
+_THINGS: Final = (
+    "item|product|article|film|movie|video|track|song|album|game|app|book|course|lesson|episode|podcast|show|recipe|venue|hotel|restaurant|listing|job|offer|work"
+    "|artikel|produkt|buch|kurs|folge|spiel|rezept|produit|livre|cours|jeu|recette|producto|articulo|pelicula|libro|curso|juego|receta"
+)
+_NUMBERS: Final = "id|no|nr|nro|num|number|nummer|code|key|ref|guid|uuid|slug|numero|codigo"
+_PERSON: Final = re.compile(rf"(?:{_PEOPLE})s?[_.]")
+
+
+def _ids_of(words: str) -> re.Pattern[str]:
+    return re.compile(rf"^(?:(?:{words})s?_?(?:{_NUMBERS})|(?:{_NUMBERS})_(?:de_|du_|del_)?(?:{words}))$")
+
+
+PATTERNS: Final = {
+    "user_id": _ids_of(_PEOPLE),
+    "item_id": _ids_of(_THINGS),
+    "timestamp": re.compile(r"(?:^|_)(?:at|on|am|date|time|datetime|datum|fecha)$"),
+    "title": re.compile(r"(?:^|_)(?:title|titel|titre|titulo)$"),
+}
+"""Names that are made like a number of somebody, a number of something, a moment or a title: looked at where no synonym is there."""
+
+
 def plain_name(name: str) -> str:
     """``Book-Title``, ``bookTitle`` and ``book title`` as ``book_title``, and ``Évaluation`` as ``evaluation``; points stay.
 
@@ -114,7 +139,7 @@ def plain_name(name: str) -> str:
     """
     plain = "".join(sign for sign in unicodedata.normalize("NFKD", name.strip()) if not unicodedata.combining(sign))
     parted = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", plain)
-    return re.sub(r"[^a-z0-9.]+", "_", parted.lower()).strip("_")
+    return re.sub(r"[^a-z0-9.]+", "_", parted.lower()).strip("_.")
 
 
 def source_of(column: str, names: Sequence[str], others: Collection[str] = ()) -> str | None:
@@ -122,11 +147,26 @@ def source_of(column: str, names: Sequence[str], others: Collection[str] = ()) -
 
     >>> source_of("title", ["ISBN", "Book-Title"])
     'Book-Title'
+    >>> source_of("user_id", ["episode.guid", "listener.id"]), source_of("item_id", ["Kurs-Nr.", "Note"])
+    ('listener.id', 'Kurs-Nr.')
     """
-    plain = {plain_name(name): name for name in reversed(names) if name not in others}
+    plain = _spellings(names, others)
     joined = {name.replace("_", ""): source for name, source in plain.items()}
     for synonym in SYNONYMS.get(column, (column,)):
         source = plain.get(synonym) or joined.get(synonym.replace("_", ""))
         if source is not None:
             return source
-    return None
+    pattern = PATTERNS.get(column)
+    return None if pattern is None else next((plain[name] for name in plain if pattern.search(name)), None)
+
+
+def _spellings(names: Sequence[str], others: Collection[str]) -> dict[str, str]:
+    """Name by spelling, the plainest first: of what lies within another column also ``listener_id`` of ``listener.id`` and ``title`` of ``episode.title``."""
+    free = [name for name in names if name not in others]
+    plain = [(plain_name(name), name) for name in free]
+    within = [(name.replace(".", "_"), source) for name, source in plain if "." in name]
+    alone = [(name.rpartition(".")[2], source) for name, source in plain if "." in name and not _PERSON.match(name)]
+    spellings: dict[str, str] = {}
+    for spelling, source in (*plain, *within, *alone):
+        spellings.setdefault(spelling, source)
+    return spellings

@@ -33,7 +33,20 @@ ENDINGS: Final = (
 PACKED: Final = (".tar", ".tgz", ".7z", ".rar", ".bz2", ".xz")
 ASIN, ISBN = r"^B0[0-9A-Z]{8}$", r"^\d{9}[\dX]$"
 """Ids of products at Amazon, and of books."""
-DATES: Final = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d")
+DATES: Final = (
+    "%d.%m.%Y",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%Y/%m/%d",
+    "%d-%b-%Y",
+    "%d %b %Y",
+    "%d %B %Y",
+    "%b %d, %Y",
+    "%B %d, %Y",
+)
+DATE: Final = r"^(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2}[ -][A-Za-z]+[ -]\d{4}|[A-Za-z]+ \d{1,2}, \d{4})"
 CLOCKS: Final = ("", " %H:%M", " %H:%M:%S")
 """What follows a date."""
 MOST_STARS: Final = 100
@@ -154,7 +167,7 @@ def date_formats(table: ForeignTable, column: str | None) -> list[str]:
     if cells is None or cells.dtype != pl.String:
         return []
     dates = cells.str.strip_chars().filter(~cells.is_in(list(MISSING_WORDS)).fill_null(value=True))
-    if not len(dates) or not dates.str.contains(r"^\d{1,4}[./-]\d{1,2}[./-]\d{1,4}").all():
+    if not len(dates) or not dates.str.contains(DATE).all():
         return []
     if dates.str.contains(r"^\d{4}-").all():
         return []
