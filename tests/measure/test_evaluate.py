@@ -447,6 +447,25 @@ def test_a_click_rate_is_sliced_by_where_things_were_shown(world: Evidence, list
     assert set(rates(exposures.with_columns(surface=pl.lit("home"), position=1))) == {"all"}
 
 
+def test_where_items_are_of_several_kinds_accuracy_is_that_of_each_kind_too(
+    world: Evidence, lists: dict[str, pl.DataFrame]
+) -> None:
+    is_friend = pl.int_range(pl.len()) % 4 == 0
+    kinds = world.items.with_columns(kind=pl.when(is_friend).then(pl.lit("friend")).otherwise(pl.lit("game")))
+    mixed = replace(world, items=kinds)
+    evaluated = evaluate_split(lists, mixed, metrics={}, settings=SETTINGS, k=K, seed=7)
+    friends = kinds.filter(pl.col("kind") == "friend")["item_id"]
+    of_friends = world.relevant.filter(pl.col("item_id").is_in(friends.implode()))
+    users = of_friends["user_id"].unique()
+    expected = accuracy.ndcg(lists["strong"], of_friends, users, k=K)["value"].mean()
+    assert find(evaluated, "strong", "kind friend").measures[f"ndcg@{K}"].mean == pytest.approx(expected)
+    assert find(evaluated, "strong", "kind friend").measures[f"ndcg@{K}"].n_users == len(users)
+    assert find(evaluated, "strong", "kind game").differences  # against the baseline, as everywhere
+    one_kind = replace(world, items=world.items.with_columns(kind=pl.lit("game")))
+    alone = evaluate_split(lists, one_kind, metrics={}, settings=SETTINGS, k=K, seed=7)
+    assert not [arm for arm in alone.arms if arm.slice.startswith("kind ")]
+
+
 def test_a_click_rate_of_the_served_alone_is_not_measured_and_says_why(
     world: Evidence, lists: dict[str, pl.DataFrame]
 ) -> None:

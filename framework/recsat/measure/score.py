@@ -18,7 +18,7 @@ from recsat.measure.evidence import Evidence
 from recsat.measure.exposure import ListedItems, listed_items
 from recsat.measure.measures import key_of
 from recsat.measure.satisfaction import exposed_users, judge, measure_satisfaction
-from recsat.measure.slices import exposure_slices, item_slices, user_slices
+from recsat.measure.slices import exposure_slices, item_slices, kind_slices, user_slices
 
 ALL = "all"
 Scores = dict[tuple[str, str], Values]
@@ -56,7 +56,8 @@ class EvaluationCache:
         pairs = self.evidence.relevant.select("user_id", "item_id").unique()
         pairs = pairs.filter(pl.col("user_id").is_in(self.users.implode()))
         by_slice = {ALL: pairs}
-        for name, items in item_slices(self.evidence.known_likes, self.catalogue).items():
+        of_items = item_slices(self.evidence.known_likes, self.catalogue)
+        for name, items in (of_items | kind_slices(self.evidence.items, self.catalogue)).items():
             within = pairs.filter(pl.col("item_id").is_in(items.implode()))
             if 0 < within.height < pairs.height:
                 by_slice[name] = within

@@ -18,6 +18,8 @@ MOST_SURFACES = 8
 """Each further slice is a further comparison to correct for."""
 PLACES = (("position 1", 1, 1), ("positions 2 to 3", 2, 3), ("positions from 4", 4, 2**62))
 """Places on a page by name, first and last: people look at the first far more than at the rest."""
+KIND = "kind "
+"""Before the name of a kind of items."""
 HEAD_SHARE = 0.5
 COLD_HISTORY = 5
 
@@ -46,6 +48,21 @@ def item_slices(known_likes: pl.DataFrame, items: pl.Series, *, head_share: floa
     head = ~cold & (pl.col("before") < head_share * pl.col("n").sum())
     parts = {"head items": head, "tail items": ~head & ~cold, "cold items": cold}
     return _proper_parts(counted, "item_id", parts)
+
+
+def kind_slices(items: pl.DataFrame, ids: pl.Series) -> dict[str, pl.Series]:
+    """``kind …`` for each kind among the items ``ids``, as Series of ids; nothing where there is one kind alone, or no column ``kind``.
+
+    >>> items = pl.DataFrame({"item_id": ["a", "b", "c"], "kind": ["game", "friend", "game"]})
+    >>> {name: part.to_list() for name, part in kind_slices(items, items["item_id"]).items()}
+    {'kind friend': ['b'], 'kind game': ['a', 'c']}
+    """
+    if "kind" not in items.columns:
+        return {}
+    ranked = items.filter(pl.col("item_id").is_in(ids.implode()))
+    kinds = ranked["kind"].drop_nulls().unique().sort()
+    parts: dict[str, pl.Expr] = {f"{KIND}{kind}": pl.col("kind") == kind for kind in kinds}
+    return _proper_parts(ranked, "item_id", parts)
 
 
 def user_slices(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from recsat.measure.differences import FEW_EFFECTIVE
-from recsat.measure.slices import FEWEST_USERS, SURFACE
+from recsat.measure.slices import FEWEST_USERS, KIND, SURFACE
 from recsat.report.answers import dimension_label
 from recsat.report.headline import Direction, arms_on, direction, lead_measure, main_measures, n_listed
 from recsat.report.language import enumerated, gettext, in_catalogue, interval
@@ -232,7 +232,9 @@ def slice_names(result: Result, split: str) -> list[str]:
 
 
 def slice_label(name: str) -> str:
-    """A slice in the language of the report; the label of a surface stays as the data have it."""
+    """A slice in the language of the report; the labels of a surface and of a kind stay as the data have them."""
+    if name.startswith(KIND):
+        return gettext("items of kind %(name)s", name=name.removeprefix(KIND))
     if name.startswith(SURFACE):
         return gettext("surface %(name)s", name=name.removeprefix(SURFACE))
     return in_catalogue(name)

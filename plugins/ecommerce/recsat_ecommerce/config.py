@@ -49,6 +49,12 @@ class EcommerceConfig(OwnTables):
         description="tables: smallest and largest rating of your files, such as 1 and 10. Empty: stars up to 5.",
         examples=[[1, 10]],
     )
+    image_column: str | None = Field(
+        None,
+        min_length=1,
+        description="tables: column of items with paths of pictures, from the folder on. Empty: no pictures are looked at.",
+        examples=["image"],
+    )
     vector_columns: list[str] = Field(
         default_factory=list,
         description="tables: columns of items that hold ready vectors, as lists of numbers; each becomes vectors of its name.",
@@ -127,8 +133,8 @@ class EcommerceConfig(OwnTables):
             )
         if self.rating_scale is not None and not self.rating_scale[0] < self.rating_scale[1]:
             raise ValueError("rating_scale needs the smallest rating first and a larger one second, such as [1, 10]")
-        if self.vector_columns and self.layout != "tables":
-            raise ValueError("vector_columns are columns of your own items: set layout to tables")
+        if (self.vector_columns or self.image_column) and self.layout != "tables":
+            raise ValueError("image_column and vector_columns are columns of your own items: set layout to tables")
         if len(set(self.policies)) < len(self.policies):
             raise ValueError(f"policies names {self.policies[0]} twice: name each once")
         return self

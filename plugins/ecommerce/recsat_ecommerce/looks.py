@@ -14,11 +14,11 @@ from recsat_ecommerce.config import EcommerceConfig
 
 
 def item_pictures(items: pl.DataFrame, config: EcommerceConfig) -> pl.Series:
-    """Paths from the column ``image``, relative ones below the folder; null where a product has none."""
-    if "image" not in items.columns:
+    """Paths from ``image_column``, relative ones below the folder; null where a product has none."""
+    if config.image_column is None or config.image_column not in items.columns:
         return pl.Series("image", [None] * len(items), dtype=pl.String)
     folder = Path(config.folder or ".")
-    return items["image"].map_elements(lambda path: str(folder / path), return_dtype=pl.String)
+    return items[config.image_column].map_elements(lambda path: str(folder / path), return_dtype=pl.String)
 
 
 def item_vectors(items: pl.DataFrame, config: EcommerceConfig) -> Mapping[str, NDArray[np.float32]]:

@@ -21,7 +21,6 @@ ITEMS = {
     "in_stock": Column(kind="boolean", required=False),
     "markets": Column(kind="list", required=False),
     "repeatable": Column(kind="boolean", required=False),
-    "image": Column(required=False),
 }
 USERS = {"user_id": Column(), "market": Column(required=False)}
 
@@ -33,7 +32,8 @@ def read_tables(config: EcommerceConfig) -> Dataset:
     """
     assert config.folder is not None, "the config model sees to it"
     folder, form = Path(config.folder), config.timestamp_format
-    items = ITEMS | {name: Column(kind="list") for name in config.vector_columns}
+    pictures = {} if config.image_column is None else {config.image_column: Column(required=False)}
+    items = ITEMS | pictures | {name: Column(kind="list") for name in config.vector_columns}
     data = read_dataset(folder, items=items, users=USERS, time_format=form, tables=config.tables)
     if {"click", "purchase"} <= set(data.events["event"].unique()):
         raise DataError(

@@ -23,14 +23,16 @@ def shop(folder: Path, items: str, **settings: object) -> tuple[pl.DataFrame, Ec
 
 
 def test_paths_of_pictures_are_below_the_folder(tmp_path: Path) -> None:
-    items, config = shop(tmp_path, "item_id,title,image\na,A,pictures/a.png\nb,B,\nc,C,/elsewhere/c.png\n")
+    items, config = shop(
+        tmp_path, "item_id,title,image\na,A,pictures/a.png\nb,B,\nc,C,/elsewhere/c.png\n", image_column="image"
+    )
     assert ECOMMERCE.item_pictures is not None
     paths = ECOMMERCE.item_pictures(items, config)
     assert paths.to_list() == [str(tmp_path / "pictures/a.png"), None, "/elsewhere/c.png"]
 
 
-def test_products_without_a_column_have_no_pictures_and_no_vectors(tmp_path: Path) -> None:
-    items, config = shop(tmp_path, "item_id,title\na,A\nb,B\n")
+def test_what_nobody_asked_for_is_no_picture_and_no_vector(tmp_path: Path) -> None:
+    items, config = shop(tmp_path, "item_id,title,image,clip\na,A,https://shop/a.png,1|2\nb,B,,\n")
     assert ECOMMERCE.item_pictures is not None
     assert ECOMMERCE.item_vectors is not None
     assert ECOMMERCE.item_pictures(items, config).null_count() == 2

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from recsat.metrics import click_through_rate, conversion_rate, event_sum, rejection_rate, retention, value_per_thousand
+from recsat.metrics import (
+    click_through_rate,
+    conversion_rate,
+    event_rate,
+    event_sum,
+    rejection_rate,
+    retention,
+    value_per_thousand,
+)
+from recsat.people import FRIEND
 from recsat_game.catalogue import GAME, ITEM
 from recsat_game.config import WINDOW_DAYS, GameConfig
 
@@ -72,6 +81,12 @@ METRICS = (
         above=0.0,
         of_everybody=True,
         dimension="business",
+    ),
+    event_rate(
+        "invite",
+        name="invite_rate",
+        description="Share of listed people whom users went on to invite.",
+        kind=FRIEND,
     ),
     rejection_rate(
         REJECTIONS,

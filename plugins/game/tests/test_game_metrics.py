@@ -139,6 +139,8 @@ def compute(name: str, case: Judged) -> dict[str, float]:
         ("item_spend", {"ann": 3.98, "bob": 0.0, "cem": 0.0, "dia": 0.0}),
         # ann: 39.99 and 3.98 on four places. What others bought cost nothing.
         ("value_per_thousand", {"ann": 10_992.5, "bob": 0.0, "cem": 0.0, "dia": 0.0}),
+        # ann invited nobody listed; the lists of bob and cem have no people; dia invited bob.
+        ("invite_rate", {"ann": 0.0, "dia": 1.0}),
         ("payer_rate", {"ann": 1.0, "bob": 0.0, "cem": 0.0, "dia": 0.0}),
     ],
 )
