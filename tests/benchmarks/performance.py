@@ -53,6 +53,7 @@ PARTS = (
     ),
     Part("Accuracy measures", "5 times as fast as ranx, and ahead of RecTools", "accuracy.py"),
     Part("One cached text", "flat, at most .01 s", "cache.py --stored 1000 10000 100000"),
+    Part("Memory of evaluation", "at most 6 KiB a user for ten arms", "evaluation_memory.py"),
     Part("Memory of items × items", "what an arm's specification says is within 30 %", "item_pairs.py --items 4000"),
 )
 

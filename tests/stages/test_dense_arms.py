@@ -56,3 +56,25 @@ def test_the_built_in_arms_of_item_pairs_say_what_they_take_in_every_form() -> N
     assert arms["item-knn"].bytes_per_item_pair == 0
     with pytest.raises(ConfigError, match="ease-text"):
         dense_arms.refuse_too_large({"ease-text": arms["ease-text"]}, 30_000, free=6 * GIB)
+
+
+def test_above_its_dense_limit_an_arm_forms_no_pairs_and_is_not_refused() -> None:
+    hybrid = RecommenderSpec(name="hybrid", description="", make=Popularity, bytes_per_item_pair=40, dense_limit=20_000)
+    with pytest.raises(
+        ConfigError, match=r"takes hybrid 14\.9 GiB, .* set parameters\.hybrid\.dense_limit below 20,000, above which"
+    ):
+        refuse_too_large({"hybrid": hybrid}, 20_000, free=GIB)
+    refuse_too_large({"hybrid": hybrid}, 20_001, free=GIB)
+    refuse_too_large({"hybrid": hybrid}, 20_000, free=GIB, parameters={"hybrid": {"dense_limit": 5_000}})
+    with pytest.raises(ConfigError, match="takes hybrid"):
+        refuse_too_large({"hybrid": hybrid}, 30_000, free=GIB, parameters={"hybrid": {"dense_limit": 40_000}})
+
+
+def test_the_built_in_hybrid_says_what_it_takes_up_to_the_limit_that_it_has() -> None:
+    from recsat.arms.hybrid.hybrid import Hybrid
+
+    plugins = load_plugins(["content"])
+    arms = plugins.recommenders(plugins.domain("content"))
+    for name in ("hybrid", "hybrid-words"):
+        assert arms[name].bytes_per_item_pair > 4
+        assert arms[name].dense_limit == Hybrid().dense_limit

@@ -188,6 +188,13 @@ class RankSettings(Settings):
 
     k: int = Field(10, ge=1, le=1000, description="Length of a list.")
     n_candidates: int = Field(500, ge=10, le=10_000, description="Candidates that Qdrant hands to the reranker.")
+    source: Literal["index", "catalogue"] = Field(
+        "index",
+        description=(
+            "Where arms with stored vectors take a run's candidates. index: from the vector store, whose recall the report then says. catalogue: every list is "
+            "made from exact scores of all items, which for many users at once is exact and up to some hundred thousand items cheaper."
+        ),
+    )
     filters: list[str] = Field(default_factory=lambda: ["seen"], description="Filters in the order in which they run.")
     device: str = Field(
         "auto", description="Device of scores, lists and rerankers, and where it is CUDA of closed forms."

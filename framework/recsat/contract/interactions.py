@@ -37,13 +37,26 @@ class Catalogue:
 
     def positions(self, item_ids: Sequence[str] | pl.Series) -> NDArray[np.int64]:
         """Item indices of ``item_ids``; raises :class:`UnknownItem` naming the first that is not in the catalogue."""
+        if isinstance(item_ids, pl.Series):
+            return self._positions_of(item_ids)
         index = self.index
         try:
             return np.fromiter((index[i] for i in item_ids), dtype=np.int64, count=len(item_ids))
         except KeyError as error:
-            raise UnknownItem(
-                f"item {error.args[0]!r} is not in the catalogue of {len(self)} items. Check the id, or add the item to items."
-            ) from error
+            raise self._unknown(error.args[0]) from error
+
+    def _positions_of(self, ids: pl.Series) -> NDArray[np.int64]:
+        """By a join: of many ids nobody makes Python strings."""
+        places = self.items.select(pl.col("item_id").alias("id"), place=pl.int_range(pl.len(), dtype=pl.Int64))
+        joined = ids.alias("id").to_frame().join(places, on="id", how="left", maintain_order="left")["place"]
+        if joined.null_count():
+            raise self._unknown(ids.filter(joined.is_null())[0])
+        return joined.to_numpy()
+
+    def _unknown(self, item_id: object) -> UnknownItem:
+        return UnknownItem(
+            f"item {item_id!r} is not in the catalogue of {len(self)} items. Check the id, or add the item to items."
+        )
 
 
 @dataclass(frozen=True)
@@ -171,16 +184,17 @@ def user_batch(events: pl.DataFrame, user_ids: Sequence[str], catalogue: Catalog
         if "position" in events.columns
         else []
     )
+    known = events.join(order, on="user_id", how="inner")
+    item = pl.Series("item", catalogue.positions(known["item_id"]))
+    known = known.select("row", item, "timestamp", *(["position"] if positions else []))
     pairs = (
-        events.lazy()
-        .join(order.lazy(), on="user_id", how="inner")
-        .group_by("row", "item_id")
+        known.lazy()
+        .group_by("row", "item")
         .agg(pl.col("timestamp").max(), pl.col("timestamp").min().alias("first"), *positions)
-        .sort("row", "item_id")
+        .sort("row", "item")
         .collect()
     )
-    rows = pairs["row"].to_numpy()
-    columns = catalogue.positions(pairs["item_id"])
+    rows, columns = pairs["row"].to_numpy(), pairs["item"].to_numpy()
     shape = (len(ids), len(catalogue))
     history = csr_array((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=shape)
     if pairs["timestamp"].is_null().all() and positions:

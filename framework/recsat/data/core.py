@@ -7,6 +7,7 @@ from dataclasses import replace
 import polars as pl
 
 from recsat.contract.dataset import Dataset
+from recsat.data.codes import coded
 from recsat.errors import DataError
 
 
@@ -21,7 +22,9 @@ def core(dataset: Dataset, positive: pl.Expr, *, min_user_events: int, min_item_
 
     Raises DataError where nothing is left.
     """
-    pairs = dataset.events.lazy().filter(positive).select("user_id", "item_id").unique().collect()
+    events = coded(dataset.events, ["user_id", "item_id"])
+    liked = dataset.events.select(positive.fill_null(value=False)).to_series()
+    pairs = events.filter(liked).unique()
     while True:
         left = _at_least(_at_least(pairs, "user_id", min_user_events), "item_id", min_item_events)
         if left.height == pairs.height:
@@ -32,15 +35,16 @@ def core(dataset: Dataset, positive: pl.Expr, *, min_user_events: int, min_item_
             f"no user with {min_user_events} liked items is left among items liked by {min_item_events} users. "
             "Lower data.min_user_events and data.min_item_events, or check what the domain counts as liked (positive)."
         )
-    items, events = dataset.items, dataset.events
-    for key, minimum in (("user_id", min_user_events), ("item_id", min_item_events)):
-        if minimum == 0:
-            continue
-        ids = pairs.select(key).unique()
-        events = events.join(ids, on=key, how="semi")
-        if key == "item_id":
-            items = items.join(ids, on=key, how="semi")
-    return replace(dataset, items=items, events=events)
+    if min_user_events:
+        inside = events["user_id"].is_in(pairs["user_id"].unique().implode())
+    else:
+        inside = pl.repeat(value=True, n=events.height, eager=True)
+    items = dataset.items
+    if min_item_events:
+        rows = events["item_id"].is_in(pairs["item_id"].unique().implode())
+        items = items.join(dataset.events.filter(rows).select("item_id").unique(), on="item_id", how="semi")
+        inside &= rows
+    return replace(dataset, items=items, events=dataset.events.filter(inside))
 
 
 def _at_least(pairs: pl.DataFrame, key: str, minimum: int) -> pl.DataFrame:

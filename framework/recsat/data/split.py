@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from recsat.config.settings import SplitSettings
+from recsat.data.codes import coded
 from recsat.errors import DataError
 
 TRAIN: Final = 0
@@ -81,20 +82,25 @@ def split_events(
     """
     if settings.protocol in ("timeline", "last-n"):
         _require_time(events, settings)
-    ordered = (
-        events.with_row_index("_row")
-        .with_columns(_liked=positive.fill_null(value=False))
-        .sort("user_id", "timestamp", "item_id", "event", "value", nulls_last=True)
-    )
+    # Ids as integers of the same order: nothing below looks at a text.
+    keys = [
+        "user_id",
+        "item_id",
+        "event",
+        "value",
+        "timestamp",
+        *(name for name in ("position",) if name in events.columns),
+    ]
+    rows = coded(events, keys).with_row_index("_row").with_columns(_liked=liked_of(events, positive))
     if settings.protocol == "last-n":
-        ordered = in_order_of_time(ordered, np.random.default_rng([seed, draw, TIES]), "user_id")
+        rows = rows.sort("user_id", "timestamp", "item_id", "event", "value", nulls_last=True)
+        rows = in_order_of_time(rows, np.random.default_rng([seed, draw, TIES]), "user_id")
     rng = np.random.default_rng(seed if draw == 1 else [seed, draw])
-    assigned = _two_rounds(ordered, settings, rng)
+    assigned = _two_rounds(rows, settings, rng)
     _require_liked(assigned, settings)
-    train, validation, test = (
-        assigned.filter(pl.col("_part") == part).sort("_row").select(events.columns)
-        for part in (TRAIN, VALIDATION, TEST)
-    )
+    part_of = np.empty(events.height, dtype=np.int8)
+    part_of[assigned["_row"].to_numpy()] = assigned["_part"].to_numpy()
+    train, validation, test = (events.filter(pl.Series(part_of == part)) for part in (TRAIN, VALIDATION, TEST))
     own_universe = settings.protocol == "cold-items"
     return Split(
         name=settings.name,
@@ -107,6 +113,11 @@ def split_events(
         validation_items=validation["item_id"].unique().sort() if own_universe else None,
         test_items=test["item_id"].unique().sort() if own_universe else None,
     )
+
+
+def liked_of(events: pl.DataFrame, positive: pl.Expr) -> pl.Series:
+    """Which of ``events`` count as liked."""
+    return events.select(positive.fill_null(value=False).alias("_liked")).to_series()
 
 
 def in_order_of_time(events: pl.DataFrame, rng: np.random.Generator, *first: str) -> pl.DataFrame:

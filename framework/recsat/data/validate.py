@@ -122,5 +122,7 @@ def _unknown_items(table: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
 
 
 def _without(table: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
+    if faults.is_empty():  # as mostly: a join of all rows would be a copy of them
+        return table
     places = faults.select(pl.col("file").alias(FILE), pl.col("row").alias(ROW)).unique()
     return table.join(places, on=[FILE, ROW], how="anti", maintain_order="left")

@@ -126,6 +126,13 @@ class RunFolder:
         except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise self._unreadable(name, error) from error
 
+    def read_rows(self, name: str, rows: pl.Expr) -> pl.DataFrame:
+        """Those rows of a table for which ``rows`` holds; parts of the file that have none are passed over."""
+        try:
+            return pl.scan_parquet(self._unchanged(name), glob=False).filter(rows).collect()
+        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            raise self._unreadable(name, error) from error
+
     def write_arrays(self, name: str, arrays: Mapping[str, NDArray[np.float32]]) -> None:
         from safetensors.numpy import save
 

@@ -47,7 +47,7 @@ from recsat.stages.index import compression_notes
 from recsat.stages.plan import kept_plan
 from recsat.stages.prepare import EXPERIMENT_FILE, POLICY_LOGS_FILE, read_split
 from recsat.stages.recommend import fixed_parameters, legibility_notes
-from recsat.stages.split_lists import SplitLists, read_split_lists
+from recsat.stages.split_lists import SplitLists, read_judged
 from recsat.stages.trial.counterfactual import counterfactual, counterfactual_lack
 from recsat.stages.trial.evidence import evidence_of
 from recsat.stages.trial.inputs import RunInputs, embedded_inputs
@@ -145,10 +145,9 @@ def values_file(split: str) -> str:
 
 
 def _draw(context: StageContext, inputs: RunInputs, split: Split) -> tuple[SplitLists, Draw]:
-    """What the stage recommend made of one draw of a split."""
-    record, tables = read_split_lists(context.folder, split.name, split.draw)
-    by_arm = {arm: tables.lists.filter(pl.col("arm") == arm) for arm in record.arms}
-    return record, Draw(by_arm, evidence_of(inputs, split, tables.users, tables.relevant))
+    """What the stage recommend made of one draw of a split; each arm's lists are read when they are judged."""
+    stored, users, relevant = read_judged(context.folder, split.name, split.draw)
+    return stored.record, Draw(stored, evidence_of(inputs, split, users, relevant))
 
 
 def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, n_draws: int, parts: Parts) -> None:
@@ -265,10 +264,10 @@ def _curves(context: StageContext, split: Split) -> list[CurvePoint]:
 def _without_lists(context: StageContext) -> Iterator[str]:
     """A sentence for each split on which users have no list."""
     for settings in context.config.splits:
-        _, tables = read_split_lists(context.folder, settings.name)
-        listed, users = tables.lists["user_id"].n_unique(), len(tables.users)
-        if listed < users:
-            yield f"split {settings.name}: {users - listed:,} of {users:,} users have no list, because filters leave them no candidate; their measures are 0"
+        stored, users, _ = read_judged(context.folder, settings.name)
+        listed = pl.concat([lists["user_id"].unique() for lists in stored.values()]).n_unique()
+        if listed < len(users):
+            yield f"split {settings.name}: {len(users) - listed:,} of {len(users):,} users have no list, because filters leave them no candidate; their measures are 0"
 
 
 def _result(context: StageContext, parts: Parts) -> Result:

@@ -12,6 +12,7 @@ import polars as pl
 from recsat.config.settings import MeasureSettings
 from recsat.contract.dataset import Dataset
 from recsat.contract.domain import FilterContext, RecommenderSpec
+from recsat.data.codes import sorted_by
 from recsat.data.core import core
 from recsat.data.fingerprint import fingerprint
 from recsat.data.moments import latest
@@ -65,7 +66,7 @@ def prepare(context: StageContext) -> StageCounts:
     )
     refuse_too_large(requested_arms(context), dataset.items.height, free_memory(), config.parameters)
     # Whoever sorts by time from here on finds events of one moment in an order that says nothing.
-    fixed = dataset.events.sort("user_id", "item_id", "event", "value", "timestamp", nulls_last=True)
+    fixed = sorted_by(dataset.events, ["user_id", "item_id", "event", "value", "timestamp"])
     events = in_order_of_time(fixed, np.random.default_rng([config.seed, TIES]))
     dataset = replace(dataset, items=dataset.items.sort("item_id"), events=events)
     folder.write_table("data/items.parquet", dataset.items)

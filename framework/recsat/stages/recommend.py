@@ -23,7 +23,7 @@ from recsat.run.stage import StageContext, StageCounts
 from recsat.stages.embed import LEGIBILITY_FILE
 from recsat.stages.index import opened_retriever, retriever_of
 from recsat.stages.prepare import read_split
-from recsat.stages.split_lists import ArmLists, ListTables, SplitLists, write_split_lists
+from recsat.stages.split_lists import ArmLists, ListParts, SplitLists, remove_parts, write_split_lists
 from recsat.stages.trial.counterfactual import plain_lists, without_likes
 from recsat.stages.trial.curves import CURVE_SCHEMA, CurveArm, curves
 from recsat.stages.trial.fitting import fitted_arm
@@ -103,6 +103,7 @@ def recommend(context: StageContext) -> StageCounts:
     lists/<split>-curve.parquet and lists/<split>-learning.parquet where asked; lists/<split>-without-likes.parquet has the lists of those who were shown something after the cut and liked nothing,
     where the log can be judged. Arms are tuned, and make choices of their own, on the first draw of a split alone.
     """
+    remove_parts(context.folder)
     inputs = embedded_inputs(context)
     splits = [read_split(context.folder, settings.name) for settings in context.config.splits]
     n_draws = {settings.name: settings.n_draws for settings in context.config.splits}
@@ -139,7 +140,6 @@ class SplitTrial:
     split: Split
     specs: dict[str, RecommenderSpec] = field(default_factory=dict)
     lists: dict[str, ArmLists] = field(default_factory=dict)
-    tables: list[pl.DataFrame] = field(default_factory=list)
     tuning_tables: list[pl.DataFrame] = field(default_factory=list)
     tables_without_likes: list[pl.DataFrame] = field(default_factory=list)
     predictions: list[PredictionError] = field(default_factory=list)
@@ -150,6 +150,7 @@ class SplitTrial:
         self.judging: Fold = test_fold(self.inputs, self.split)
         refuse_no_candidates(self.split.name, self.judging.plan)
         self.without_likes = without_likes(self.inputs, self.split, self.judging.users.id_series)
+        self.parts = ListParts(self.context.folder)
         attributes = attributes_of(self.context.domain, self.inputs.catalogue, self.context.domain_config)
         self.request = replace(request_of(self.context.config, self.context.domain), attributes=attributes)
         self.make_reranker = reranker_of(self.context.config, self.context.domain, self.context.plugins)
@@ -165,7 +166,7 @@ class SplitTrial:
         )
         errors = test_errors(context.domain, name, fitted, split, self.judging, prepared.request)
         self.predictions += [*prepared.errors, *errors]
-        self.tables.append(recommended.lists)
+        self.parts.add(recommended.lists)
         if self.without_likes is not None:
             retriever = self._retriever(spec, fitted)
             of_others = plain_lists(self.inputs, self.without_likes, name, fitted, prepared.request, retriever)
@@ -180,24 +181,26 @@ class SplitTrial:
         """Fits the arms for a further draw of the split, with the parameters that they were tuned to on the first; returns the number of lists."""
         inputs = replace(self.inputs, seed=self.inputs.seed + split.draw - 1)
         judging, request = test_fold(inputs, split), replace(self.request, explain=False)
-        by_arm: dict[str, Recommended] = {}
+        of_arms: dict[str, ArmLists] = {}
+        parts = ListParts(self.context.folder)
         for name, spec in self.specs.items():
             parameters = self.lists[name].parameters
-            _, _, by_arm[name] = self._lists(
+            _, _, recommended = self._lists(
                 name, spec, parameters, inputs, request, judging, lambda: validation_fold(inputs, split)
             )
+            of_arms[name] = arm_lists(self.lists[name], recommended)
+            parts.add(recommended.lists)
         record = SplitLists(
             split=split.name,
             draw=split.draw,
             leader=self.leader,
-            arms={name: arm_lists(self.lists[name], recommended) for name, recommended in by_arm.items()},
+            arms=of_arms,
             removed=judging.plan.removed,
             n_pairs=judging.plan.n_candidates,
             predictions=[],
         )
-        lists = pl.concat([recommended.lists for recommended in by_arm.values()])
-        write_split_lists(self.context.folder, record, ListTables(lists, judging.users.id_series, judging.relevant))
-        return len(by_arm) * len(judging.users)
+        write_split_lists(self.context.folder, record, parts, judging.users.id_series, judging.relevant)
+        return len(of_arms) * len(judging.users)
 
     def _lists(
         self,
@@ -219,7 +222,8 @@ class SplitTrial:
 
     def _retriever(self, spec: RecommenderSpec, fitted: Recommender) -> Retriever | None:
         # What a control reads is in no store.
-        return None if spec.control else retriever_of(self.context, self.retriever, fitted)
+        without = spec.control is not None or self.context.config.rank.source == "catalogue"
+        return None if without else retriever_of(self.context, self.retriever, fitted)
 
     @property
     def leader(self) -> str:
@@ -240,13 +244,12 @@ class SplitTrial:
             n_pairs=judging.plan.n_candidates,
             predictions=self.predictions,
         )
-        tables = ListTables(pl.concat(self.tables), judging.users.id_series, judging.relevant)
-        n_listed = tables.lists["user_id"].n_unique()
+        n_listed = len(self.parts.listed)
         if n_listed < len(judging.users):
             context.progress.note(
                 f"split {self.split.name}: {len(judging.users) - n_listed:,} of {len(judging.users):,} users have no list; filters leave them no candidate"
             )
-        write_split_lists(context.folder, record, tables)
+        write_split_lists(context.folder, record, self.parts, judging.users.id_series, judging.relevant)
         context.folder.write_table(f"{place}-tuning.parquet", pl.concat(self.tuning_tables))
         if self.without_likes is not None:
             context.folder.write_table(f"{place}-without-likes.parquet", pl.concat(self.tables_without_likes))

@@ -158,8 +158,9 @@ def arm_seconds(
     share = unit.CHOICE_SHARES.get(split.protocol, 1.0) if base in unit.CHOICES else 1.0
     fits = [share * cost.seconds(fold, n_items, speed, limit) for fold in (split.validation, split.test)]
     tuning = list_seconds(base, split.validation.served, n_items, speed)
-    first = list_seconds(base, split.test.served, n_items, speed, explained=True, retrieved=not spec.control)
-    again = list_seconds(base, split.test.served, n_items, speed, retrieved=not spec.control)
+    asks = not spec.control and context.config.rank.source == "index"
+    first = list_seconds(base, split.test.served, n_items, speed, explained=True, retrieved=asks)
+    again = list_seconds(base, split.test.served, n_items, speed, retrieved=asks)
     seconds = share * (unit.ONE_TEXT if spec.control else 1.0) * choice.seconds(split.test, n_items, speed, limit)
     seconds += len(settings_of(spec, parameters)) * (fits[0] + tuning)
     seconds += fits[1] + first + (split.n_draws - 1) * (fits[1] + again)
