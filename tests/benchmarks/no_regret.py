@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ PROTOCOLS = {
     "timeline": SplitSettings(name="timeline", protocol="timeline", test_share=0.2),
     "last": SplitSettings(name="last", protocol="last-n", n_last=1),
 }
+DRAWN = ("warm", "cold", "both")
+"""Protocols in which the seed draws what is held out."""
 SINGLE = (
     "popularity",
     "popularity-recent",
@@ -201,7 +204,10 @@ def main() -> None:
 
 
 def pooled_cells(options: argparse.Namespace) -> Iterator[tuple[str, str, dict[str, Values], dict[str, float]]]:
-    """Set, protocol, nDCG@10 of all seeds by arm (a user of a seed is one value), and CPU seconds of a fit by arm."""
+    """Set, protocol, nDCG@10 of all seeds by arm, and CPU seconds of a fit by arm.
+
+    Where a seed draws a split of its own a user of a seed is one value; a split in time is the same for all, and a user's value is the mean over seeds.
+    """
     for name, protocol in product(options.sets, options.protocols):
         files = [options.results / f"{name}-{protocol}-{seed}.json" for seed in options.seeds]
         if not all(file.exists() for file in files):
@@ -210,7 +216,8 @@ def pooled_cells(options: argparse.Namespace) -> Iterator[tuple[str, str, dict[s
         arms = set.intersection(*(set(one) for one in by_seed))
         if not arms >= SINGLES_NEEDED or "hybrid" not in arms:
             continue
-        values = {arm: np.concatenate([np.array(one[arm]["ndcg"], dtype=float) for one in by_seed]) for arm in arms}
+        join = np.concatenate if protocol in DRAWN else partial(np.mean, axis=0)
+        values = {arm: join([np.array(one[arm]["ndcg"], dtype=float) for one in by_seed]) for arm in arms}
         yield name, protocol, values, {arm: float(np.mean([one[arm]["seconds"] for one in by_seed])) for arm in arms}
 
 

@@ -85,6 +85,16 @@ def test_every_draw_is_a_split_of_its_own_and_the_first_is_that_of_the_seed() ->
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_one_value_may_say_that_every_event_is_liked(protocol: str) -> None:
+    events, settings = grid(12, 15), split_settings(protocol)
+    all_liked, by_value = (
+        split_events(events, liked, settings, seed=3) for liked in (pl.lit(True), pl.col("value") > 0)
+    )
+    for one, other in zip(parts(all_liked), parts(by_value), strict=True):
+        assert one.equals(other)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 @settings(max_examples=30)
 @given(events=event_tables, seed=st.integers(0, 2**32 - 1), test_share=st.floats(0.1, 0.8))
 def test_every_event_is_in_exactly_one_part(protocol: str, events: pl.DataFrame, seed: int, test_share: float) -> None:

@@ -116,8 +116,8 @@ def split_events(
 
 
 def liked_of(events: pl.DataFrame, positive: pl.Expr) -> pl.Series:
-    """Which of ``events`` count as liked."""
-    return events.select(positive.fill_null(value=False).alias("_liked")).to_series()
+    """Which of ``events`` count as liked; ``positive`` may be one value for all of them."""
+    return events.with_columns(_liked=positive.fill_null(value=False))["_liked"]
 
 
 def in_order_of_time(events: pl.DataFrame, rng: np.random.Generator, *first: str) -> pl.DataFrame:
