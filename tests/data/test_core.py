@@ -52,6 +52,13 @@ def test_dropping_one_drops_the_next_until_nothing_changes() -> None:
     assert core_data.users is CHAIN.users, "c may be served as any new user may, by what c's row of users says"
 
 
+def test_one_value_may_say_that_every_event_is_liked() -> None:
+    all_liked, by_value = (
+        core(CHAIN, liked, min_user_events=2, min_item_events=2) for liked in (pl.lit(True), pl.col("value") > 0)
+    )
+    assert all_liked.events.equals(by_value.events)
+
+
 def test_events_that_are_not_liked_stay_with_those_who_stay() -> None:
     core_data = core(CHAIN, LIKED, min_user_events=2, min_item_events=1)
     assert ("a", "z", 1.0) in core_data.events.rows()

@@ -8,6 +8,7 @@ import polars as pl
 
 from recsat.contract.dataset import Dataset
 from recsat.data.codes import coded
+from recsat.data.split import liked_of
 from recsat.errors import DataError
 
 
@@ -23,7 +24,7 @@ def core(dataset: Dataset, positive: pl.Expr, *, min_user_events: int, min_item_
     Raises DataError where nothing is left.
     """
     events = coded(dataset.events, ["user_id", "item_id"])
-    liked = dataset.events.select(positive.fill_null(value=False)).to_series()
+    liked = liked_of(dataset.events, positive)
     pairs = events.filter(liked).unique()
     while True:
         left = _at_least(_at_least(pairs, "user_id", min_user_events), "item_id", min_item_events)

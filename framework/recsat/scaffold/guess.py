@@ -198,8 +198,7 @@ class _Settled:
         )
         with_value = likeable.with_columns(value=pl.lit(1e9))
         table = with_value if source is not None else likeable
-        is_liked = table.select(self.domain.positive.fill_null(value=False)).to_series()
-        liked = table.filter(is_liked)["event"].to_list()
+        liked = table.filter(self.domain.positive)["event"].to_list()
         with_unit = [name for name in liked if name in self.domain.units] if source is not None else []
         return str((with_unit or liked or ["rating"])[0])
 
