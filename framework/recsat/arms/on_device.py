@@ -32,7 +32,7 @@ class ScoredByTable(Recommender):
         return self.scored_by() if self._moved is None else self._moved
 
     def to(self, device: torch.device) -> Self:
-        if device.type == "cpu":
+        if device.type in ("cpu", "mps"):  # Apple's has not all that scores take; what is made of them is moved there
             return self
         moved = copy(self)
         moved._moved = self.scored_by().to(device)

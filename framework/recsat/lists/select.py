@@ -35,7 +35,11 @@ class TieNoise:
         keys = torch.tensor(
             [self._key(self._ids[row]) for row in rows.tolist()], dtype=torch.int64, device=columns.device
         )[:, None]
-        items = columns if self._candidates is None else self._candidates[rows].gather(1, columns.expand(len(rows), -1))
+        items = (
+            columns
+            if self._candidates is None
+            else self._candidates.to(columns.device)[rows].gather(1, columns.expand(len(rows), -1))
+        )
         return _scattered(keys + items * 0x1E3779B97F4A7C15) & (LARGEST - 1)
 
     def _key(self, user_id: str) -> int:
@@ -73,9 +77,12 @@ def top_k(scores: Tensor, k: int, noise: TieNoise | None = None) -> Tensor:
     if noise is not None:
         unsure |= ((values[:, 1:] == values[:, :-1]) & (values[:, 1:] > -INFINITY)).any(dim=1)
     rows = unsure.nonzero().flatten()
+    # Apple's device has no whole numbers of 64 bits to sort.
+    device = torch.device("cpu") if scores.device.type == "mps" else scores.device
     for start in range(0, len(rows), at_once := max(1, NUMBERS_AT_ONCE // n)):
         part = rows[start : start + at_once]
-        places[part] = _with_ties(scores[part], k_here, noise, part)
+        of_part = _with_ties(scores[part].to(device), k_here, noise, part.to(device))
+        places[part] = of_part.to(scores.device)
     return torch.nn.functional.pad(places, (0, k - k_here), value=-1)
 
 

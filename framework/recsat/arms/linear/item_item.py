@@ -65,6 +65,8 @@ def history_times(history: csr_array, weights: Tensor | csr_array) -> Tensor:
     if not isinstance(weights, Tensor):
         return dense(history @ weights)
     device = weights.device
+    if device.type == "mps":  # it has no sums of weighted rows
+        return history_times(history, weights.cpu()).to(device)
     if GATHER_SHARE * history.nnz > history.shape[0] * history.shape[1]:
         return dense(history).to(device) @ weights
     return embedding_bag(
