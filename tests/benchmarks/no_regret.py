@@ -43,7 +43,7 @@ PROTOCOLS = {
     "timeline": SplitSettings(name="timeline", protocol="timeline", test_share=0.2),
     "last": SplitSettings(name="last", protocol="last-n", n_last=1),
 }
-DRAWN = ("warm", "cold", "both")
+RANDOM_PROTOCOLS = ("warm", "cold", "both")
 """Protocols in which the seed draws what is held out."""
 SINGLE = (
     "popularity",
@@ -216,7 +216,7 @@ def pooled_cells(options: argparse.Namespace) -> Iterator[tuple[str, str, dict[s
         arms = set.intersection(*(set(one) for one in by_seed))
         if not arms >= SINGLES_NEEDED or "hybrid" not in arms:
             continue
-        join = np.concatenate if protocol in DRAWN else partial(np.mean, axis=0)
+        join = np.concatenate if protocol in RANDOM_PROTOCOLS else partial(np.mean, axis=0)
         values = {arm: join([np.array(one[arm]["ndcg"], dtype=float) for one in by_seed]) for arm in arms}
         yield name, protocol, values, {arm: float(np.mean([one[arm]["seconds"] for one in by_seed])) for arm in arms}
 
