@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 import polars as pl
 import pytest
+from scipy.sparse import csr_array
 
 from recsat.contract.interactions import Catalogue, user_batch
 from recsat.errors import UnknownItem
@@ -51,6 +52,17 @@ def test_no_events_give_empty_rows() -> None:
 def test_an_item_outside_the_catalogue_is_named() -> None:
     with pytest.raises(UnknownItem, match="item 'z' is not in the catalogue of 3 items"):
         user_batch(events(("u", "z", 1)), ["u"], CATALOGUE)
+
+
+@pytest.mark.parametrize("n", [1, 3, 5000])
+def test_positions_are_the_callers_own_whatever_they_were_asked_with(n: int) -> None:
+    """SciPy cannot take cells at places that may not be written."""
+    ids = [CATALOGUE.ids[i % 3] for i in range(n)]
+    as_list, as_series = CATALOGUE.positions(ids), CATALOGUE.positions(pl.Series(ids))
+    np.testing.assert_array_equal(as_series, as_list)
+    assert as_series.dtype == as_list.dtype == np.int64
+    assert as_series.flags.writeable
+    assert csr_array(np.eye(3))[as_series, as_list].sum() == n
 
 
 def test_positions_stand_for_times_that_no_event_has() -> None:
