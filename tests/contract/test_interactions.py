@@ -62,6 +62,7 @@ def test_positions_are_the_callers_own_whatever_they_were_asked_with(n: int) -> 
     np.testing.assert_array_equal(as_series, as_list)
     assert as_series.dtype == as_list.dtype == np.int64
     assert as_series.flags.writeable
+    assert as_series.flags.owndata
     assert csr_array(np.eye(3))[as_series, as_list].sum() == n
 
 

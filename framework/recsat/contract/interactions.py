@@ -51,7 +51,7 @@ class Catalogue:
         joined = ids.alias("id").to_frame().join(places, on="id", how="left", maintain_order="left")["place"]
         if joined.null_count():
             raise self._unknown(ids.filter(joined.is_null())[0])
-        return joined.to_numpy(writable=True)
+        return np.array(joined.to_numpy())
 
     def _unknown(self, item_id: object) -> UnknownItem:
         return UnknownItem(

@@ -168,7 +168,7 @@ def filter_context(inputs: RunInputs, known: pl.DataFrame, withheld: Withheld | 
 
 def _reachable(relevant: pl.DataFrame, plan: FilterPlan, users: pl.Series, catalogue: Catalogue) -> pl.DataFrame:
     """``relevant`` without pairs that the run's own filters exclude: what was seen before, say, where `seen` is on."""
-    rows = users.search_sorted(relevant["user_id"]).to_numpy(writable=True)
+    rows = users.search_sorted(relevant["user_id"]).to_numpy()
     columns = catalogue.positions(relevant["item_id"])
     excluded = np.asarray(plan.excluded[rows, columns]).ravel() if relevant.height else np.zeros(0, dtype=bool)
     return relevant.filter(pl.Series(~excluded.astype(bool)))
