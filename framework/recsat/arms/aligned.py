@@ -27,7 +27,7 @@ from recsat.arms.linear.transfer import IDENTITY, solve_towards
 from recsat.contract.arm import ArmState, Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 
-CHOSEN = "chosen"
+BETTER = "chosen"
 N_HOLD_OUTS = 2
 
 
@@ -79,7 +79,7 @@ class AlignedText(SavedByAttributes):
         self.sums = sums
 
     def fit(self, train: TrainingData) -> Self:
-        self.prior_in_use = self._better_prior(train) if self.prior == CHOSEN else self.prior
+        self.prior_in_use = self._better_prior(train) if self.prior == BETTER else self.prior
         moments, prior = self.moments(train), self.prior_in_use
         M = solve_bilinear(moments, self.l2) if prior is None else solve_towards(moments, self.l2, prior)
         self.mapping: NDArray[np.float32] = M.astype(np.float32)
