@@ -14,6 +14,7 @@ EDGES = pl.DataFrame(
     [
         *((f"i{n}", "genre", "action") for n in range(N_ITEMS)),  # everybody's says nothing
         *((f"i{n}", "publisher", "big") for n in range(3)),
+        *((f"i{n}", "actor", "often seen") for n in (0, 1, 4)),  # before the others in the alphabet, and of more items
         ("i0", "developer", "small"),
         ("i1", "developer", "small"),
         ("i0", "artist", "ann"),

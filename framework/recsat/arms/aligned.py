@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -23,9 +24,12 @@ from recsat.arms.linear.inner_products import (
 )
 from recsat.arms.linear.item_item import history_times
 from recsat.arms.linear.padded import factors_of, reasons_by
-from recsat.arms.linear.transfer import solve_towards
+from recsat.arms.linear.transfer import IDENTITY, solve_towards
 from recsat.contract.arm import ArmState, Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
+
+BETTER = "chosen"
+N_HOLD_OUTS = 2
 
 
 class AlignedText(ScoredByVectors, SavedByAttributes):
@@ -38,6 +42,8 @@ class AlignedText(ScoredByVectors, SavedByAttributes):
     -``popularity_power``. An item needs a text and no event, so unseen items are ranked. The score is an inner product
     with the stored vectors of the texts: retrieval needs no second index. ``representation`` says what reads the texts; where it is ``both``,
     ``words_share`` is the words' (:func:`~recsat.arms.linear.inner_products.item_vectors`).
+
+    ``prior="chosen"`` takes 0 or the identity, whichever is better on likes held out inside ``fit``, at five times its price.
 
     With ``prior`` M is drawn towards another map in the place of 0, for a catalogue that has few events yet: ``"identity"``
     for plain cosine of texts, or a file of :func:`~recsat.arms.linear.transfer.save_mapping` with what was learnt elsewhere.
@@ -74,10 +80,24 @@ class AlignedText(ScoredByVectors, SavedByAttributes):
         self.sums = sums
 
     def fit(self, train: TrainingData) -> Self:
-        moments = self.moments(train)
-        M = solve_bilinear(moments, self.l2) if self.prior is None else solve_towards(moments, self.l2, self.prior)
+        self.prior_in_use = self._better_prior(train) if self.prior == BETTER else self.prior
+        moments, prior = self.moments(train), self.prior_in_use
+        M = solve_bilinear(moments, self.l2) if prior is None else solve_towards(moments, self.l2, prior)
         self.mapping: NDArray[np.float32] = M.astype(np.float32)
         return self
+
+    def _better_prior(self, train: TrainingData) -> str | None:
+        """0 or the identity, by nDCG@10 of likes held out inside the training data; the identity where they are level, for that is where there is little to learn from."""
+        # The hybrid is made of arms such as this one.
+        from recsat.arms.hybrid.holdout import hold_outs, ndcg_of_hold_out
+
+        likes_at_random, values = replace(train, protocol="random"), {None: 0.0, IDENTITY: 0.0}
+        for split in hold_outs(likes_at_random, share=0.2, rounds=N_HOLD_OUTS, rng=np.random.default_rng(train.seed)):
+            for prior in values:
+                fitted = copy(self)
+                fitted.prior = prior
+                values[prior] += ndcg_of_hold_out(fitted.fit(split.train), split)
+        return None if values[None] > values[IDENTITY] else IDENTITY
 
     def moments(self, train: TrainingData) -> Moments:
         """What the arm learns from."""

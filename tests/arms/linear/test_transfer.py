@@ -94,3 +94,22 @@ def test_files_that_do_not_fit_are_named(tmp_path: Path) -> None:
     for name in ("broken", "missing"):
         with pytest.raises(ConfigError, match=f"{name}.safetensors: no mapping can be read"):
             load_mapping(tmp_path / f"{name}.safetensors", 4)
+
+
+def test_the_better_prior_is_found_inside_fit(blocks: TrainingData) -> None:
+    """With one like a user nothing can be held out, and plain likeness stands; where texts mislead and likes are many, what is learnt from 0 is better."""
+    one = blocks.users.history.toarray()
+    one[np.arange(one.shape[1])[None, :] > (one > 0).argmax(axis=1)[:, None]] = 0
+    little = dataclasses.replace(blocks, users=dataclasses.replace(blocks.users, history=csr_array(one)))
+    arm = AlignedText(l2=3.0, prior="chosen").fit(little)
+    assert arm.prior_in_use == "identity"
+    np.testing.assert_array_equal(arm.mapping, AlignedText(l2=3.0, prior="identity").fit(little).mapping)
+
+    rng = np.random.default_rng(0)
+    E = blocks.vectors["text"]
+    misleading = np.hstack([0.1 * E, rng.standard_normal((len(E), 24))]).astype(np.float32)
+    misleading /= np.linalg.norm(misleading, axis=1, keepdims=True)
+    full = dataclasses.replace(blocks, vectors={**blocks.vectors, "text": misleading})
+    arm = AlignedText(l2=0.01, prior="chosen").fit(full)
+    assert arm.prior_in_use is None
+    np.testing.assert_array_equal(arm.mapping, AlignedText(l2=0.01).fit(full).mapping)

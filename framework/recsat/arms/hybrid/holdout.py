@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from recsat.arms.hybrid.stack import K, ndcg_of_hits
 from recsat.arms.linear.order import moments_of
+from recsat.arms.linear.padded import dense
+from recsat.contract.arm import Recommender
 from recsat.contract.interactions import TrainingData
 
 WINDOWS = (0.15, 0.3, 0.45)
@@ -48,6 +51,18 @@ def hold_outs(train: TrainingData, *, share: float, rounds: int, rng: np.random.
             yield replace(hold_out(train, share=share, of_items=share / 2, rng=rng), lists_hidden=False)
         else:
             yield hold_out(train, share=share, rng=rng)
+
+
+def ndcg_of_hold_out(arm: Recommender, split: HoldOut) -> float:
+    """Mean nDCG@10 of the likes that ``split`` hides, over users who have both a history and such, among the items that they had not met; 0 where there are none."""
+    users, hidden = split.train.users, split.hidden_likes
+    judged = np.flatnonzero((np.diff(hidden.indptr) > 0) & ~users.is_new)
+    if not len(judged):
+        return 0.0
+    scores = arm.score(users.take(judged)).masked_fill(dense(users.history[judged]) > 0, float("-inf"))
+    liked = dense(hidden[judged])
+    top = scores.topk(min(K, scores.shape[1]), dim=1).indices
+    return float(ndcg_of_hits(liked.gather(1, top), liked.sum(dim=1)).nanmean())
 
 
 def hold_out(train: TrainingData, *, share: float, rng: np.random.Generator, of_items: float | None = None) -> HoldOut:
