@@ -44,7 +44,7 @@ def estimate(
     output().print(stage_table(of_run))
     output().print()
     output().print(arm_table(of_run))
-    for note in of_run.notes:
+    for note in (*of_run.not_counted, *of_run.too_small):
         output().print(cell(note), soft_wrap=True)
 
 

@@ -12,14 +12,16 @@ import pytest
 
 from recsat import RunConfig
 from recsat.plugins import load_plugins
-from recsat.run import StageContext, execute, open_run
+from recsat.run import RunFolder, StageContext, execute, open_run
 from recsat.run.progress import LogProgress
 from recsat.stages import EMBED, PREPARE
 from recsat.stages.estimate import estimate as estimate_module
+from recsat.stages.estimate import say
 from recsat.stages.estimate.estimate import ESTIMATE_FILE, Estimate, base_of, estimate
+from recsat.stages.estimate.say import say_estimate
 from recsat.stages.estimate.sizes import FoldSize, TextSize, run_size
 from recsat.stages.estimate.speed import Speed, machine_speed
-from recsat.stages.estimate.unit_costs import CHOICES, FITS, WorkCost, cells
+from recsat.stages.estimate.unit_costs import CHOICES, FITS, WorkCost, cells, n_trials
 from recsat.stages.prepare import read_split
 from recsat.stages.trial.fold import test_fold as fold_of_test
 from recsat.stages.trial.inputs import inputs_of
@@ -53,11 +55,26 @@ def of_run(prepared: tuple[StageContext, list[str]]) -> Estimate:
 
 def test_a_run_says_it_once_its_data_are_prepared_and_keeps_it(prepared: tuple[StageContext, list[str]]) -> None:
     context, notes = prepared
+    assert notes == []  # a minute or more is worth saying
     stored = open_run(Path(context.config.home or "") / "embedded").read_as(ESTIMATE_FILE, Estimate)
     assert [stage.name for stage in stored.stages] == ["embed", "index", "recommend", "evaluate", "model", "report"]
-    (sentence,) = [note for note in notes if note.startswith("to come, reckoned: about ")]
-    assert sentence == stored.sentence
-    assert "most of it " in sentence
+
+
+def test_a_run_of_a_minute_says_what_it_will_take(
+    prepared: tuple[StageContext, list[str]], of_run: Estimate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress = Notes()
+    folder = RunFolder(shutil.copytree(prepared[0].folder.path, tmp_path / "run"))
+    listening = replace(prepared[0], folder=folder, progress=progress)
+    longer = of_run.model_copy(update={"not_counted": ["not counted: x"], "too_small": ["memory: y"]})
+    monkeypatch.setattr(say, "estimate", lambda context: longer)
+    say_estimate(listening)
+    assert progress.notes == ["memory: y"]
+    monkeypatch.setattr(say, "WORTH_SAYING", 0.0)
+    say_estimate(listening)
+    assert progress.notes[1:] == [longer.sentence, "not counted: x", "memory: y"]
+    assert longer.sentence.startswith("to come, reckoned: about ")
+    assert "most of it " in longer.sentence
 
 
 def test_sizes_are_those_of_the_folds(prepared: tuple[StageContext, list[str]]) -> None:
@@ -90,8 +107,8 @@ def test_users_texts_are_counted_where_an_arm_reads_them(prepared: tuple[StageCo
     config = context.config.model_copy(update={"arms": ["popularity", "text-user"]})
     reading = replace(context, config=config)
     size = run_size(reading, context.plugins.encoder("minilm").make(context.config.encoder))
-    # 40 users at most, in the validation part of both splits and in their one and five draws of the test part
-    assert 40 < size.user_texts.n <= 40 * (2 + 1 + 5)
+    served = sum(split.validation.served + split.n_draws * split.test.served for split in size.splits)
+    assert 0.8 * served < size.user_texts.n <= served  # nearly everybody has a history, and a text of their own
     assert size.user_texts.n_new == size.user_texts.n
     assert size.user_texts.tokens > 10 * size.user_texts.n
 
@@ -122,10 +139,10 @@ def test_what_does_not_suffice_is_said_with_the_remedy(
     prepared: tuple[StageContext, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context, _ = prepared
-    assert estimate(context).notes == []
+    assert estimate(context).too_small == []
     monkeypatch.setattr(estimate_module, "free_memory", lambda: 100 * 2**20)
     monkeypatch.setattr(estimate_module.shutil, "disk_usage", lambda path: SimpleNamespace(free=2**20))
-    memory, disk = estimate(context).notes
+    memory, disk = estimate(context).too_small
     assert memory.startswith("memory: ")
     assert "100 MiB are free. Have fewer items or users" in memory
     assert disk.endswith("Set home to another disk.")
@@ -137,7 +154,7 @@ def test_what_is_not_counted_is_named(
     context, _ = prepared
     monkeypatch.setattr(estimate_module.unit, "FITS", {name: cost for name, cost in FITS.items() if name != "ease"})
     monkeypatch.setattr(estimate_module, "token_seconds", lambda encoder, speed: None)
-    encoder, arms = estimate(context).notes
+    encoder, arms = estimate(context).not_counted
     assert encoder == "not counted: how long encoder minilm takes, of which nothing is known"
     assert arms == "not counted: fits of ease, of which nothing is known"
 
@@ -162,7 +179,12 @@ def test_products_and_tables_go_by_the_speeds_of_their_own(cost: WorkCost, secon
 def test_above_its_limit_an_arm_pays_for_no_pair_of_items() -> None:
     cost, fold, speed = WorkCost(fixed=1.0, item_pair=1.0, item_cube=1.0), FoldSize(10, 50, 400, 7), Speed(1.0, 1.0)
     assert cost.seconds(fold, 100, speed, dense_limit=99) == 1.0
-    assert cost.seconds(fold, 100, speed, dense_limit=100) > 10_000
+    assert cost.seconds(fold, 100, speed, dense_limit=100) == 1 + 100**2 + 100**3
+    assert cost.seconds(fold, 100, speed, dense_times=3) == 1 + 3 * (100**2 + 100**3)
+
+
+def test_few_users_are_held_out_more_often() -> None:
+    assert [n_trials(n) for n in (0, 10, 500, 600, 1_500, 10**6)] == [4, 4, 3, 3, 1, 1]
 
 
 def test_what_the_hybrid_looks_at_is_bounded() -> None:

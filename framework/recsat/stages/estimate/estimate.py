@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from pydantic import JsonValue
@@ -46,8 +46,10 @@ class Estimate(Part):
     """Seconds of ``recommend`` by arm, over all splits; those of one arm's controls are their own."""
     free_mib: float
     free_disk_mib: float
-    notes: list[str]
-    """What is not counted, and what may not suffice."""
+    not_counted: list[str]
+    """What the seconds leave out."""
+    too_small: list[str]
+    """What of the machine may not suffice, with the remedy."""
 
     @property
     def seconds(self) -> float:
@@ -110,21 +112,28 @@ def estimate(context: StageContext) -> Estimate:
         arms=dict(sorted(by_arm.items(), key=lambda one: -one[1])),
         free_mib=free_memory() / MIB,
         free_disk_mib=shutil.disk_usage(context.folder.path).free / MIB,
-        notes=[],
+        not_counted=not_counted(context, by_arm, encoder_is_known=a_token is not None),
+        too_small=[],
     )
-    return of_run.model_copy(update={"notes": notes(context, of_run, encoder_is_known=a_token is not None)})
+    return of_run.model_copy(update={"too_small": too_small(context, of_run)})
 
 
-def notes(context: StageContext, of_run: Estimate, *, encoder_is_known: bool) -> list[str]:
-    """What the estimate leaves out, and where the machine may be too small."""
+def not_counted(context: StageContext, arms: Iterable[str], *, encoder_is_known: bool) -> list[str]:
+    """What the estimate leaves out, in sentences."""
     sentences = []
     if not encoder_is_known:
         sentences.append(
             f"not counted: how long encoder {context.config.encoder.name} takes, of which nothing is known"
         )
-    unknown = [name for name in of_run.arms if base_of(name) not in unit.FITS]
+    unknown = [name for name in arms if base_of(name) not in unit.FITS]
     if unknown:
         sentences.append(f"not counted: fits of {', '.join(unknown)}, of which nothing is known")
+    return sentences
+
+
+def too_small(context: StageContext, of_run: Estimate) -> list[str]:
+    """Where the machine may be too small, in sentences."""
+    sentences = []
     if of_run.peak_mib > of_run.free_mib:
         sentences.append(
             f"memory: {memory(of_run.peak_mib)} may be needed and {memory(of_run.free_mib)} are free. Have fewer items or users by higher "
@@ -161,7 +170,8 @@ def arm_seconds(
     asks = not spec.control and context.config.rank.source == "index"
     first = list_seconds(base, split.test.served, n_items, speed, explained=True, retrieved=asks)
     again = list_seconds(base, split.test.served, n_items, speed, retrieved=asks)
-    seconds = share * (unit.ONE_TEXT if spec.control else 1.0) * choice.seconds(split.test, n_items, speed, limit)
+    sought = choice.seconds(split.test, n_items, speed, limit, unit.n_trials(split.test.users))
+    seconds = share * (unit.ONE_TEXT if spec.control else 1.0) * sought
     seconds += len(settings_of(spec, parameters)) * (fits[0] + tuning)
     seconds += fits[1] + first + (split.n_draws - 1) * (fits[1] + again)
     seconds += list_seconds(base, split.test.further, n_items, speed) if split.test.further else 0.0

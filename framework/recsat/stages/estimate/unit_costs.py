@@ -16,6 +16,7 @@ from recsat.stages.estimate.speed import Speed
 MOST_CELLS: Final = 2**23
 """Scores of one part that a trial of the hybrid looks at: see :mod:`recsat.arms.hybrid.trial`."""
 FEWEST_TRIED: Final = 1_500
+MOST_TRIALS: Final = 4
 MOST_COLUMNS: Final = 20_000
 
 
@@ -36,12 +37,14 @@ class WorkCost:
     cell: float = 0.0
     """For each pair of a user and an item, of those that the hybrid samples."""
 
-    def seconds(self, fold: FoldSize, n_items: int, speed: Speed, dense_limit: int | None = None) -> float:
-        """On ``fold``; above ``dense_limit`` items nothing is formed that grows with pairs of items."""
+    def seconds(
+        self, fold: FoldSize, n_items: int, speed: Speed, dense_limit: int | None = None, dense_times: int = 1
+    ) -> float:
+        """On ``fold``; above ``dense_limit`` items nothing is formed that grows with pairs of items, else ``dense_times`` over."""
         is_dense = dense_limit is None or n_items <= dense_limit
         products = self.cell * cells(fold.users, n_items)
         if is_dense:
-            products += self.item_cube * n_items**3 + self.item_pair * n_items**2
+            products += dense_times * (self.item_cube * n_items**3 + self.item_pair * n_items**2)
         tables = (
             self.fixed + self.like * fold.likes + self.user * fold.users + self.item * n_items + self.pair * fold.pairs
         )
@@ -54,6 +57,11 @@ def cells(n_users: int, n_items: int) -> int:
     return min(n_users, max(FEWEST_TRIED, MOST_CELLS // max(1, n_columns))) * n_columns
 
 
+def n_trials(n_users: int) -> int:
+    """How many hold-outs the hybrid makes: until together they have :data:`FEWEST_TRIED` users."""
+    return min(MOST_TRIALS, max(1, -(-FEWEST_TRIED // max(1, n_users))))
+
+
 NOTHING: Final = WorkCost()
 FITS: Final[Mapping[str, WorkCost]] = {
     "popularity": NOTHING,
@@ -64,7 +72,7 @@ FITS: Final[Mapping[str, WorkCost]] = {
     "item-knn": WorkCost(fixed=0.004, item_pair=2e-8, pair=6e-9),
     "ease": WorkCost(fixed=0.002, item_pair=5e-9, item_cube=1.6e-11, pair=6e-9),
     "ials": WorkCost(like=1.8e-6, user=3.2e-5, item=3.2e-5),
-    "mf": WorkCost(fixed=0.05, like=1e-5, user=5e-5, item=5e-5),
+    "mf": WorkCost(fixed=0.03, like=6e-7, user=1e-5, item=1e-5),
     "aligned": WorkCost(fixed=0.03, like=9e-7, user=1e-5, item=1e-5),
     "ease-text": WorkCost(fixed=0.008, item_pair=7e-8, item_cube=4.5e-11, pair=6e-9),
     "ials-text": WorkCost(fixed=0.45, like=3.6e-5),
@@ -84,7 +92,7 @@ ONE_TEXT: Final = 0.72
 """Of what is sought, where one kind of texts is read."""
 
 LIST_FIXED: Final = 0.004
-LIST_USER: Final = 6e-5
+LIST_USER: Final = 4.5e-5
 LIST_CELL: Final = 2.5e-8
 """Of one user over one item of the catalogue."""
 EXPLAINED_USER: Final = 1e-4
@@ -100,7 +108,7 @@ SEARCHES: Final[Mapping[str, int]] = {
     "hybrid": 4,
 }
 """Vectors by which an arm asks the index for each user's candidates."""
-SEARCH: Final = 4.5e-4
+SEARCH: Final = 3.5e-4
 SEARCH_ITEM: Final = 5e-7
 MOST_SCANNED: Final = 5_000
 """Above some thousands of items a graph is searched in place of them all."""
