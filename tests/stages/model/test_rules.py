@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from recsat import RunConfig
 from recsat.contract.interactions import Catalogue
 from recsat.errors import SavedModelError
+from recsat.lists.attributes import attributes_of
 from recsat.lists.make import lists_of
 from recsat.plugins import load_plugins
 from recsat.result.model import DataSummary
@@ -103,7 +105,9 @@ def both(inputs: RunInputs, arm: str, users: list[str], place: Path) -> tuple[Mo
     plugins = load_plugins([inputs.domain.name])
     fitted = plugins.recommenders(inputs.domain)[arm].make().fit(served.train)
     write_model(place / "model", card_of(inputs, arm), inputs, at_end, fitted, served.fallbacks)
-    lists = lists_of(served, arm, fitted, request_of(config_of(inputs), inputs.domain)).lists
+    attributes = attributes_of(inputs.domain, inputs.catalogue, inputs.domain_config)
+    request = replace(request_of(config_of(inputs), inputs.domain), attributes=attributes)
+    lists = lists_of(served, arm, fitted, request).lists
     return Model.load(place, plugins), lists
 
 
