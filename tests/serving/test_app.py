@@ -182,6 +182,8 @@ def test_what_a_batch_of_events_gets_wrong_is_one_sentence_and_nothing_of_it_is_
             == "events.1.user_id: string should have at least 1 character."
         )
         assert refused(422, event(11, timestamp="2026-01-01T00:00:00")).startswith("events.0.timestamp: ")
+        for name, no_number in (("value", False), ("value", "5"), ("position", True), ("position", "1")):
+            assert refused(422, event(11, **{name: no_number})).startswith(f"events.0.{name}: ")
         assert refused(422, *(event(i) for i in range(20, 24))) == "events: at most 3 in one request here, not 4."
         assert refused(409, event(11), event(10, value=1)).startswith("event 'e10' is in the feedback log already")
         assert reader.last == before

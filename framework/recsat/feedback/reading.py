@@ -12,7 +12,7 @@ import polars as pl
 from pydantic import ValidationError
 
 from recsat.errors import FeedbackError
-from recsat.feedback.event import FeedbackEvent
+from recsat.feedback.event import FROM_A_FILE, FeedbackEvent
 
 N_FAULTS: Final = 10
 """So many faults are named."""
@@ -51,7 +51,7 @@ def _event(row: Mapping[str, Any] | str) -> FeedbackEvent | str:
             return "it has neither event_id nor timestamp, so it could not be told from another one like it. Give it one of them."
         row = {**row, "event_id": sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()}
     try:
-        return FeedbackEvent.model_validate(row)
+        return FeedbackEvent.model_validate(row, context=FROM_A_FILE)
     except ValidationError as error:
         return "; ".join(f"{'.'.join(map(str, one['loc']))} {one['msg']}" for one in error.errors())
 

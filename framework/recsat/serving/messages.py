@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from recsat.feedback.event import FeedbackEvent, Id
+from recsat.feedback.event import FeedbackEvent, Id, Whole
 from recsat.stages.model.loaded import MOST_PLACES
 
 LIST_ID: Final = "8b1f6c0d2a47-5d0c8e1f"
@@ -33,7 +33,7 @@ class RecommendRequest(BaseModel):
     )
 
     users: list[Id] = Field(min_length=1, description="User ids. Who is not known gets the fallback's list.")
-    k: int | None = Field(None, ge=1, le=MOST_PLACES, description="Length of a list; empty: as in the model's run.")
+    k: Whole | None = Field(None, ge=1, le=MOST_PLACES, description="Length of a list; empty: as in the model's run.")
     include: Ids = Field(description="Item ids that alone may be listed; empty: all.")
     exclude: Ids = Field(description="Item ids that must not be listed.")
     kinds: Ids = Field(description="Kinds of items that alone may be listed; empty: all.")
