@@ -163,7 +163,7 @@ def summary(rows: Sequence[Row]) -> str:
 
 HEAD = """# How often intervals and tests are right
 
-Made by `python tests/benchmarks/interval_coverage.py --out docs/coverage.md` in {minutes:.0f} minutes of one processor. Everything that a report prints with an
+Made by `python tests/benchmarks/interval_coverage.py --out docs/coverage.md` in {minutes:.0f} minutes of one processor. What a report prints of arms with an
 interval, a p-value or an answer is made here by the functions that make it in a report, in worlds whose truth is known; each number is the share of
 worlds in which it is right, or in which something is said though nothing is there, ± one Monte Carlo standard error. *None in 3 %*: in so many worlds
 nothing is said, since values have no spread; these do not count.
@@ -171,7 +171,8 @@ nothing is said, since values have no spread; these do not count.
 Bars: an interval of 95 % holds the truth in at least .93 of the worlds, between .935 and .965 where values are like those of an accuracy measure;
 something is said though nothing is there in at most .05; a row misses its bar where it does by more than two standard errors. **{summary}**
 
-Not here: whether texts that are noise are called noise, which needs arms that are fitted: [its page](coverage-texts.md). On your own data: [`recsat aa`](how-to/aa.md).
+Not here: whether texts that are noise are called noise, which needs arms that are fitted: [its page](coverage-texts.md); [off-policy values](off-policy-coverage.md) and [experiments](experiment-coverage.md), at one size each. **Not measured**: intervals and
+contrasts of slices, who gains, learning curves, and errors of ratings and of clicks that are pooled over rows. On your own data: [`recsat aa`](how-to/aa.md).
 """
 
 
