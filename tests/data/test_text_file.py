@@ -135,6 +135,13 @@ def test_a_file_without_a_header_has_columns_by_number(tmp_path: Path) -> None:
 TABLE = "item_id;title\n1;Der Müller\n2;B\n"
 
 
+@pytest.mark.parametrize("above", ["\n", "\r\n", "  \n \n"])
+def test_blank_lines_above_the_header_are_left_out(tmp_path: Path, above: str) -> None:
+    rows, notes = read(tmp_path / "items.csv", (above + TABLE).encode())
+    assert rows == [("1", "Der Müller"), ("2", "B")]
+    assert all("above the table (blank)" in note or "above" not in note for note in notes)
+
+
 @pytest.mark.parametrize(
     ("above", "n"),
     [

@@ -70,7 +70,10 @@ class TextFormat:
         parts += [] if self.has_header else ["without a header"]
         if self.above:
             n = "line" if len(self.above) == 1 else f"{len(self.above)} lines"
-            parts.append(f"without the {n} above the table ({next(filter(None, self.above))[:MOST_OF_TITLE]!r})")
+            title = next((line for line in self.above if line.strip()), None)
+            parts.append(
+                f"without the {n} above the table ({'blank' if title is None else repr(title[:MOST_OF_TITLE])})"
+            )
         return " ".join(parts)
 
 

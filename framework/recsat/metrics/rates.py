@@ -9,6 +9,7 @@ from typing import TypeAlias
 import polars as pl
 
 from recsat.contract.domain import Dimension, Judged, SatisfactionMetric
+from recsat.data.moments import latest
 from recsat.errors import DataError
 from recsat.metrics.tables import NO_VALUES, PAIR, hits_of, mean_by_user, needs_of, or_zero, places_with
 
@@ -175,7 +176,7 @@ def _after_the_cut(judged: Judged) -> pl.DataFrame:
             "exposures: there is no column 'click', so click-through rate cannot be measured. "
             "Add it: true where the user clicked what was shown."
         )
-    known_until = judged.history["timestamp"].max()
+    known_until = latest(judged.history["timestamp"])  # one bad date would leave nothing after it
     after = pl.lit(value=True) if known_until is None else pl.col("timestamp") > known_until
     return judged.exposures.filter(after)
 

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from recsat.contract.domain import Judged, SatisfactionMetric
+from recsat.data.moments import latest
 from recsat.metrics.tables import NO_VALUES, or_zero
 
 
@@ -44,7 +45,7 @@ def retention(
 def _present(judged: Judged, start: timedelta, end: timedelta) -> pl.DataFrame:
     tables = [judged.history, judged.outcomes, *([] if judged.exposures is None else [judged.exposures])]
     moments = pl.concat([table.select("user_id", "timestamp") for table in tables]).drop_nulls()
-    until = moments["timestamp"].max()
+    until = latest(moments["timestamp"])  # one bad date would have everybody watched for years
     first = judged.hits.drop_nulls("timestamp").group_by("user_id").agg(t0=pl.col("timestamp").min())
     if until is None or first.is_empty():
         return pl.DataFrame(schema=NO_VALUES)

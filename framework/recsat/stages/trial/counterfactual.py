@@ -10,6 +10,7 @@ import polars as pl
 
 from recsat.config.settings import MeasureSettings
 from recsat.contract.arm import Recommender
+from recsat.data.moments import latest
 from recsat.data.split import Split
 from recsat.lists.make import Served, lists_of
 from recsat.lists.request import Request, Retriever
@@ -46,7 +47,7 @@ def counterfactual_lack(inputs: RunInputs, split: Split) -> str | None:
 
 def shown_after(exposures: pl.DataFrame, split: Split) -> pl.DataFrame:
     """Everything shown after the last known event, to whomever."""
-    known_until = pl.concat([split.train["timestamp"], split.validation["timestamp"]]).max()
+    known_until = latest(pl.concat([split.train["timestamp"], split.validation["timestamp"]]))
     return exposures.filter(pl.lit(value=True) if known_until is None else pl.col("timestamp") > known_until)
 
 
