@@ -191,8 +191,8 @@ def test_one_date_in_the_future_does_not_move_the_cut() -> None:
     """Everything shown would lie before it, and nothing would have been shown at all."""
     days = [("ann", "x", "view", None, -day) for day in range(1, 40)]
     history = events(*days, ("bob", "x", "view", None, 3650))
-    shown = (("ann", "a", -2, True), ("ann", "a", 2, False), ("ann", "x", 2, True))
-    assert rate(*shown, history=history) == rate(*shown, history=events(*days)) == 0.0
+    rows = (("ann", "a", -2, True), ("ann", "a", 2, False), ("ann", "x", 2, True))
+    assert rate(*rows, history=history) == rate(*rows, history=events(*days)) == 0.0
 
 
 def test_where_nothing_is_known_before_all_exposures_count() -> None:
