@@ -57,13 +57,20 @@ def test_an_item_outside_the_catalogue_is_named() -> None:
 @pytest.mark.parametrize(("n_items", "n"), [(3, 1), (3, 5000), (1955, 630)])  # a join of the last is in two pieces
 def test_positions_own_their_memory_whatever_they_were_asked_with(n_items: int, n: int) -> None:
     """SciPy does not take cells at places that lie in another's memory."""
-    items = pl.DataFrame({"item_id": [f"i{i}" for i in range(n_items)], "kind": ["x"] * n_items})
+    catalogue = Catalogue(pl.DataFrame({"item_id": [f"i{i}" for i in range(n_items)], "kind": ["x"] * n_items}))
     ids = [f"i{7 * i % n_items}" for i in range(n)]
-    as_list, as_series = Catalogue(items).positions(ids), Catalogue(items).positions(pl.Series(ids))
-    np.testing.assert_array_equal(as_series, as_list)
-    assert as_series.dtype == as_list.dtype == np.int64
-    assert as_series.flags.owndata
-    assert csr_array(np.eye(n_items))[as_series, as_list].sum() == n
+    by_list = catalogue.positions(ids)
+    for positions in (catalogue.positions(pl.Series(ids)), catalogue._positions_of(pl.Series(ids))):
+        np.testing.assert_array_equal(positions, by_list)
+        assert positions.dtype == by_list.dtype == np.int64
+        assert positions.flags.owndata
+        assert csr_array(np.eye(n_items))[positions, by_list].sum() == n
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_an_item_that_is_not_in_the_catalogue_is_named_however_many_are_asked_for(n: int) -> None:
+    with pytest.raises(UnknownItem, match="item 'zzz' is not in the catalogue of 3 items"):
+        CATALOGUE.positions(pl.Series(["a"] * (n - 1) + ["zzz"]))
 
 
 def test_positions_stand_for_times_that_no_event_has() -> None:

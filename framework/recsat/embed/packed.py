@@ -189,14 +189,8 @@ def pack(model: Any, device: torch.device, dtype: torch.dtype = torch.float32) -
     """
     from transformers import BertModel
 
-    forms: dict[str, type[PackedBert]] = {"cpu": PackedBert, "cuda": PackedOnAccelerator}
     format_of_weights = torch.float32 if device.type == "cpu" else dtype
-    if (
-        type(model) is not BertModel
-        or device.type not in forms
-        or model.dtype != format_of_weights
-        or dtype not in TOLERANCE
-    ):
+    if type(model) is not BertModel or model.dtype != format_of_weights or dtype not in TOLERANCE:
         return None
     config = model.config
     absolute = getattr(config, "position_embedding_type", "absolute") in (None, "absolute")
@@ -212,11 +206,10 @@ def pack(model: Any, device: torch.device, dtype: torch.dtype = torch.float32) -
         try:
             packed = form(model, dtype)
             difference = float((packed(ids, lengths).float() - expected).abs().max())
-        except (
-            Exception
-        ) as error:  # Triton compiles with the machine's C compiler, and fails in as many ways as machines differ
+        except Exception as error:
             if device.type == "cpu":
                 raise
+            # Triton compiles with the machine's C compiler, and fails in as many ways as machines differ.
             logger.warning("no forward pass %s here: %s: %s", name, type(error).__name__, error)
             continue
         if difference <= TOLERANCE[dtype] * max(1.0, float(expected.abs().max())):
@@ -226,9 +219,11 @@ def pack(model: Any, device: torch.device, dtype: torch.dtype = torch.float32) -
 
 
 def _forms(device: torch.device) -> list[tuple[str, Callable[[Any, torch.dtype], PackedBert]]]:
-    """What may be used on ``device``, the fastest first."""
+    """What may be used on ``device``, the fastest first; nothing on one that is neither a CPU nor CUDA's."""
     if device.type == "cpu":
         return [("without padding", PackedBert)]
+    if device.type != "cuda":
+        return []
     plain = ("without padding", partial(PackedOnAccelerator, kernels=None))
     try:
         from recsat.embed import kernels

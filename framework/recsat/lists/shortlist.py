@@ -43,8 +43,9 @@ def user_blocks(n_users: int, n_items: int, user_block: int, device: torch.devic
 
 def permitted_items(plan: FilterPlan, rows: slice, device: torch.device) -> Tensor:
     """:meth:`~recsat.lists.filters.FilterPlan.mask` made on ``device``, of the pairs alone, (n_rows, n_items) bool."""
-    users, items = plan.excluded[rows].nonzero()
-    permitted = torch.from_numpy(plan.items).to(device).repeat(plan.excluded[rows].shape[0], 1)
+    excluded = plan.excluded[rows]
+    users, items = excluded.nonzero()
+    permitted = torch.from_numpy(plan.items).to(device).repeat(excluded.shape[0], 1)
     permitted[torch.from_numpy(users).to(device), torch.from_numpy(items).to(device)] = False
     if plan.allowed is not None:
         permitted &= torch.from_numpy(plan.allowed[rows].toarray()).to(device)
