@@ -48,6 +48,7 @@ from recsat.measure.evaluate import EvaluatedSplit, _compared, _differences, _me
 from recsat.measure.exposure import ListedItems
 from recsat.measure.fitness import order_p_value
 from recsat.measure.intervals import Intervals, bootstrap_intervals
+from recsat.measure.leaders import leaders_of
 from recsat.measure.measures import bounds_of
 from recsat.measure.score import ALL
 from recsat.measure.significance import holm, sign_flip_test
@@ -284,7 +285,9 @@ def shares(rng: np.random.Generator, n: int, n_worlds: int, *, words: float, mod
         base = ndcg_like(rng, n, 1)[:, 0]
         values = {arm: base * rng.beta(8, 2, n) * factors[reads] for arm, reads in ARMS.items()}
         validation = {arm: factors[reads] + rng.normal(0, 0.02) for arm, reads in ARMS.items()}
-        split = attribution(_split_of(values), validation, ARMS, settings=SETTINGS, seed=_seed(rng))
+        evaluated = _split_of(values)
+        leaders = leaders_of(evaluated, validation, ARMS, SETTINGS.baseline)
+        split = attribution(evaluated, leaders, "not shown", settings=SETTINGS, seed=_seed(rng))
         assert split.model is not None
         assert split.without_model is not None
         mean = 0.8 * ONE_ARM[0].mean

@@ -38,6 +38,8 @@ from recsat.lists.make import lists_of
 from recsat.lists.request import Request
 from recsat.measure.attribution import attribution
 from recsat.measure.evaluate import Draw, evaluate_split
+from recsat.measure.leaders import leaders_of
+from recsat.measure.verdict import verdicts
 from recsat.result.leading import may_lead
 from recsat.result.model import Attribution
 from recsat.stages.trial.evidence import evidence_of
@@ -153,14 +155,10 @@ def attributed(kind: str, taste: str, protocol: str, seed: int, settings: Measur
     evaluated = evaluate_split(
         first.lists_by_arm, first.evidence, further, metrics={}, settings=settings, k=K, seed=seed
     )
-    return attribution(
-        evaluated,
-        {name: of_arm.validation_ndcg for name, of_arm in tuned.items() if may_lead(SPECS[name].control)},
-        {name: SPECS[name].reads for name in names},
-        with_history=[draw.evidence.known_likes["user_id"].unique() for draw in draws],
-        settings=settings,
-        seed=seed,
-    )
+    validation = {name: of_arm.validation_ndcg for name, of_arm in tuned.items() if may_lead(SPECS[name].control)}
+    leaders = leaders_of(evaluated, validation, {name: SPECS[name].reads for name in names}, settings.baseline)
+    accuracy = verdicts(evaluated, leaders, settings=settings, seed=seed)["accuracy"].outcome
+    return attribution(evaluated, leaders, accuracy, settings=settings, seed=seed)
 
 
 ANSWERS = {"helps": "yes", "costs": "no", "not shown": "not shown"}

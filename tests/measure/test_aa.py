@@ -12,12 +12,14 @@ import pytest
 from scipy.stats import ttest_ind
 
 from recsat.config.settings import MeasureSettings
+from recsat.contract.domain import Reads
 from recsat.measure import aa, comparisons
 from recsat.measure.aa import Alarms, beyond_chance, compare_families, divide_users, exchange_arms, primaries, welch_p
 from recsat.measure.attribution import values_by_arm
 from recsat.measure.evaluate import EvaluatedSplit, evaluate_split
 from recsat.measure.evidence import Evidence
 from recsat.measure.intervals import Intervals
+from recsat.measure.leaders import Leaders, leaders_of
 from recsat.measure.significance import holm, sign_flip_test
 from recsat.measure.user_values import UserValues
 from recsat.measure.verdict import verdicts
@@ -35,8 +37,13 @@ def evaluated(world: Evidence, arm: Arm) -> EvaluatedSplit:
     return evaluate_split(lists, world, metrics={}, settings=SETTINGS, k=5, seed=SEED)
 
 
+def leaders(evaluated: EvaluatedSplit, model: str = "text") -> Leaders:
+    reads: dict[str, Reads] = {arm: "language model" if arm == model else "nothing" for arm in ("chance", "text")}
+    return leaders_of(evaluated, VALIDATION, reads, SETTINGS.baseline)
+
+
 def exchanged(evaluated: EvaluatedSplit, n: int = 200, seed: int = 0) -> Alarms:
-    alarms = exchange_arms(evaluated, VALIDATION, {"text"}, settings=SETTINGS, n=n, seed=seed, run_seed=SEED)
+    alarms = exchange_arms(evaluated, leaders(evaluated), settings=SETTINGS, n=n, seed=seed, run_seed=SEED)
     assert isinstance(alarms, Alarms)
     return alarms
 
@@ -69,11 +76,10 @@ def test_a_family_has_the_outcomes_that_the_verdict_gives_the_same_values(evalua
             one.dimension: one.outcome
             for one in verdicts(
                 with_exchanged(evaluated, users.filter(heads[:, f]).to_list()),
-                VALIDATION,
-                {"text"},
+                leaders(evaluated),
                 settings=SETTINGS,
                 seed=SEED,
-            )
+            ).values()
             if one.outcome != "not measured"
         }
         for f in range(4)
@@ -105,7 +111,7 @@ def test_worlds_come_in_batches_that_fit_all_with_the_resamples_of_the_run(
 
     monkeypatch.setattr(aa, "ENTRIES", 80 * 2 * 30)
     monkeypatch.setattr(aa, "compare_families", spied)
-    exchange_arms(evaluated, VALIDATION, {"text"}, settings=SETTINGS, n=70, seed=0, run_seed=SEED, advance=sizes.append)
+    exchange_arms(evaluated, leaders(evaluated), settings=SETTINGS, n=70, seed=0, run_seed=SEED, advance=sizes.append)
     assert sizes == [30, 30, 10]
     assert seeds == [SEED] * 3
 
@@ -177,5 +183,5 @@ def test_beyond_chance_is_corrected_for_the_number_of_kinds(evaluated: Evaluated
 
 
 def test_where_there_is_no_pair_the_reason_is_handed_back(evaluated: EvaluatedSplit) -> None:
-    lack = exchange_arms(evaluated, VALIDATION, set(), settings=SETTINGS, n=20, seed=0, run_seed=SEED)
+    lack = exchange_arms(evaluated, leaders(evaluated, model="none"), settings=SETTINGS, n=20, seed=0, run_seed=SEED)
     assert lack == "Not measured on warm: no arm with a language model has lists there."

@@ -13,8 +13,10 @@ from recsat.contract.domain import Reads
 from recsat.measure.attribution import attribution
 from recsat.measure.evaluate import EvaluatedSplit, evaluate_split
 from recsat.measure.evidence import Evidence
+from recsat.measure.leaders import leaders_of
 from recsat.measure.user_values import UserValues
-from recsat.result.model import Attribution
+from recsat.measure.verdict import verdicts
+from recsat.result.model import Attribution, Outcome
 
 SETTINGS = MeasureSettings(baseline="chance", n_bootstrap=300)
 Arm = Callable[..., pl.DataFrame]
@@ -26,7 +28,19 @@ def judged(world: Evidence, lists: Mapping[str, pl.DataFrame]) -> EvaluatedSplit
 
 
 def shares(world: Evidence, lists: Mapping[str, pl.DataFrame], **validation: float) -> Attribution:
-    return attribution(judged(world, lists), validation, READS, settings=SETTINGS, seed=7)
+    return attributed(judged(world, lists), validation)
+
+
+def attributed(
+    evaluated: EvaluatedSplit,
+    validation: Mapping[str, float],
+    reads: Mapping[str, Reads] = READS,
+    reranker: str | None = None,
+) -> Attribution:
+    """With the answer of the verdict on the same pair, as in a run."""
+    leaders = leaders_of(evaluated, validation, reads, SETTINGS.baseline)
+    accuracy = verdicts(evaluated, leaders, settings=SETTINGS, seed=7)["accuracy"].outcome
+    return attribution(evaluated, leaders, accuracy, reranker=reranker, settings=SETTINGS, seed=7)
 
 
 VALIDATION = {"chance": 0.1, "ease": 0.2, "model-words": 0.3, "model": 0.4}
@@ -79,7 +93,7 @@ def test_an_arm_that_its_own_twin_beats_does_not_say_that_the_model_helps(world:
 
 
 @pytest.mark.parametrize(("strength", "answer"), [(1.0, "helps"), (-1.0, "costs"), (0.2, "not shown")])
-def test_the_answer_is_that_of_both_intervals(world: Evidence, arm: Arm, strength: float, answer: str) -> None:
+def test_the_answer_is_that_of_the_verdict(world: Evidence, arm: Arm, strength: float, answer: str) -> None:
     lists = {"chance": arm(0.0), "model-words": arm(0.2, 3), "model": arm(strength, 4)}
     assert shares(world, lists, chance=0.1, model=0.3, **{"model-words": 0.2}).answer == answer
 
@@ -113,28 +127,53 @@ def test_an_arm_without_its_words_twin_never_speaks_for_the_model(world: Evidenc
     lists = {name: arm(1.0, seed) for seed, name in enumerate(("chance", "model-words", "model", "order"))}
     validation = {"chance": 0.1, "model-words": 0.2, "model": 0.3, "order": 0.9}
     reads: dict[str, Reads] = {**READS, "order": "language model"}
-    assert attribution(judged(world, lists), validation, reads, settings=SETTINGS, seed=7).model == "model"
+    assert attributed(judged(world, lists), validation, reads).model == "model"
 
 
 def test_lists_of_a_reranker_are_not_divided(world: Evidence, arm: Arm) -> None:
     lists = {name: arm(1.0, seed) for seed, name in enumerate(("chance", "model-words", "model"))}
     validation = {name: VALIDATION[name] for name in lists}
-    split_shares = attribution(judged(world, lists), validation, READS, reranker="cross", settings=SETTINGS, seed=7)
+    split_shares = attributed(judged(world, lists), validation, reranker="cross")
     assert "reranked by cross" in split_shares.lack
     assert split_shares.gain is None
 
 
-def test_only_users_with_a_history_are_asked(world: Evidence, arm: Arm) -> None:
-    lists = {name: arm(1.0, seed) for seed, name in enumerate(("chance", "model-words", "model"))}
-    validation = {name: VALIDATION[name] for name in lists}
+@pytest.mark.parametrize(
+    ("accuracy", "twin_behind", "leads", "answer"),
+    [
+        ("better", True, True, "helps"),
+        ("better", False, True, "not shown"),
+        ("not shown", True, True, "not shown"),
+        ("worse", True, True, "costs"),
+        ("worse", True, False, "not shown"),
+        ("as good as", True, True, "not shown"),
+    ],
+)
+def test_an_interval_alone_answers_nothing(
+    world: Evidence, arm: Arm, accuracy: Outcome, twin_behind: bool, leads: bool, answer: str
+) -> None:
+    """The verdict is corrected for the other dimensions: where it shows nothing, neither does the page's first sentence."""
+    lists = {"chance": arm(0.0), "model-words": arm(0.0 if twin_behind else 3.0, 3), "model": arm(3.0, 4)}
     evaluated = judged(world, lists)
-    judged_users = evaluated.per_user.filter(pl.col("measure") == "ndcg@5", pl.col("slice") == "all")[
-        "user_id"
-    ].unique()
-    some = judged_users.sort()[:20]
-    gain = attribution(evaluated, validation, READS, with_history=[some], settings=SETTINGS, seed=7).gain
-    assert gain is not None
-    assert (gain.n_users, judged_users.len() > 20) == (20, True)
+    validation = {"chance": 0.1, "model-words": 0.3, "model": 0.4 if leads else 0.2}
+    leaders = leaders_of(evaluated, validation, READS, SETTINGS.baseline)
+    answered = attribution(evaluated, leaders, accuracy, settings=SETTINGS, seed=7)
+    assert answered.over_twin is not None
+    assert ((answered.over_twin.low or 0) > 0) is twin_behind
+    assert answered.answer == answer
+
+
+def test_the_model_s_share_is_the_difference_that_the_verdict_tests(world: Evidence, arm: Arm) -> None:
+    lists = {"chance": arm(0.0), "ease": arm(0.0, 2), "model-words": arm(0.0, 3), "model": arm(3.0, 4)}
+    evaluated = judged(world, lists)
+    leaders = leaders_of(evaluated, VALIDATION, READS, SETTINGS.baseline)
+    primary = verdicts(evaluated, leaders, settings=SETTINGS, seed=7)["accuracy"].primary
+    share = attributed(evaluated, VALIDATION).model_share
+    assert primary is not None
+    assert share is not None
+    assert (primary.arm, primary.other) == ("model", "model-words")
+    of_verdict = (primary.mean, primary.low, primary.high, primary.n_users)
+    assert (share.mean, share.low, share.high, share.n_users) == pytest.approx(of_verdict)
 
 
 def test_the_arms_are_picked_by_validation_and_never_by_the_test_part(world: Evidence, arm: Arm) -> None:
@@ -158,7 +197,8 @@ def test_arms_that_differ_by_chance_alone_show_no_share_of_the_model() -> None:
             split="s", k=5, values=UserValues.of_table(per_user), arms=[], measures=[], not_measured=[]
         )
         validation = {"chance": 0.1, "model-words": 0.2, "model": 0.2}
-        share = attribution(evaluated, validation, READS, settings=SETTINGS, seed=0).model_share
+        leaders = leaders_of(evaluated, validation, READS, SETTINGS.baseline)
+        share = attribution(evaluated, leaders, "not shown", settings=SETTINGS, seed=0).model_share
         assert share is not None
         assert share.low is not None
         assert share.high is not None

@@ -7,11 +7,12 @@ import polars as pl
 import pytest
 
 from recsat.config.settings import MeasureSettings
-from recsat.contract.domain import Judged, SatisfactionMetric
+from recsat.contract.domain import Judged, Reads, SatisfactionMetric
 from recsat.measure.evaluate import EvaluatedSplit, evaluate_split
 from recsat.measure.evidence import Evidence
+from recsat.measure.leaders import leaders_of
 from recsat.measure.verdict import verdicts
-from recsat.result.model import Verdict
+from recsat.result.model import NotMeasured, Verdict
 
 K = 5
 SETTINGS = MeasureSettings(baseline="chance", n_bootstrap=300)
@@ -61,69 +62,97 @@ def by_dimension(
 ) -> dict[str, Verdict]:
     """Verdicts where validation found what the test part finds, or ``validation`` says."""
     on_test = {arm.name: arm.measures["ndcg@5"].mean or 0.0 for arm in evaluated.arms if arm.slice == "all"}
-    all_verdicts = verdicts(evaluated, validation or on_test, language, settings=settings, seed=7)
-    assert [verdict.dimension for verdict in all_verdicts] == ["accuracy", "diversity", "behaviour", "business"]
-    return {verdict.dimension: verdict for verdict in all_verdicts}
+    reads: dict[str, Reads] = {arm: "language model" if arm in language else "nothing" for arm in on_test}
+    leaders = leaders_of(evaluated, validation or on_test, reads, settings.baseline)
+    by_name = verdicts(evaluated, leaders, settings=settings, seed=7)
+    assert list(by_name) == ["accuracy", "diversity", "behaviour", "business"]
+    assert all((one.dimension, one.split) == (name, "warm") for name, one in by_name.items())
+    return {str(name): one for name, one in by_name.items()}
+
+
+def pair_of(verdict: Verdict) -> tuple[str, str]:
+    assert verdict.primary is not None
+    return verdict.primary.arm, verdict.primary.other
 
 
 def test_a_leading_arm_with_language_is_better(world: Evidence, arm: Arm) -> None:
     by_name = by_dimension(judged(world, {"chance": arm(0.0), "weak": arm(0.2, 2), "text": arm(2.0, 3)}), {"text"})
     assert by_name["accuracy"].outcome == "better"
-    sentence = by_name["accuracy"].sentence
-    assert sentence.startswith(
-        "Accuracy on warm: text, which leads on validation among arms with a language model, has nDCG@5 "
-    )
-    assert "95 % interval" in sentence
-    assert "Against weak, which leads there among those without" in sentence
-    assert "it is better: +" in sentence
-    assert "Against the baseline chance" in sentence
+    assert pair_of(by_name["accuracy"]) == ("text", "weak")
+    baseline = by_name["accuracy"].against_baseline
+    assert baseline is not None
+    assert (baseline.other, baseline.outcome) == ("chance", "better")
     assert by_name["behaviour"].outcome == "better"
-    assert "Other measures, exploratory: better Missed." in by_name["behaviour"].sentence
+    assert [(one.measure, one.outcome) for one in by_name["behaviour"].others] == [("d.missed", "better")]
+
+
+def test_both_means_are_those_of_the_users_compared(world: Evidence, arm: Arm) -> None:
+    """A metric that half of one arm's users and another half of the other's have: neither arm's own mean is comparable."""
+
+    def of_some(judged: Judged) -> pl.DataFrame:
+        values = recalled(judged).with_columns(pl.col("value").cast(pl.Float64))
+        listed = judged.lists.group_by("user_id").agg(first=pl.col("item_id").sort_by("rank").first())
+        return values.join(listed, on="user_id").filter(pl.col("first").hash(1) % 2 == 0).select("user_id", "value")
+
+    evaluated = judged(world, {"chance": arm(0.0), "text": arm(1.0, 3)}, {"d.some": metric("some", of_some, "higher")})
+    primary = by_dimension(evaluated, {"text"})["behaviour"].primary
+    assert primary is not None
+    values = {
+        name: dict(
+            evaluated.per_user.filter(
+                pl.col("arm") == name, pl.col("measure") == "d.some", pl.col("slice") == "all"
+            ).select("user_id", "value").iter_rows()
+        )
+        for name in ("text", "chance")
+    }  # fmt: skip
+    both = values["text"].keys() & values["chance"].keys()
+    assert len(both) == primary.n_users < len(values["text"])
+    for name, mean in (("text", primary.mean_arm), ("chance", primary.mean_other)):
+        assert mean == pytest.approx(sum(values[name][user] for user in both) / len(both))
+    assert primary.mean_arm is not None
+    assert primary.mean_other is not None
+    assert primary.mean == pytest.approx(primary.mean_arm - primary.mean_other)
 
 
 def test_an_arm_with_language_that_trails_is_worse_and_may_still_beat_the_baseline(world: Evidence, arm: Arm) -> None:
     by_name = by_dimension(judged(world, {"chance": arm(0.0), "ease": arm(2.0, 2), "text": arm(0.1, 3)}), {"text"})
     assert by_name["accuracy"].outcome == "worse"
-    against_best, against_baseline = by_name["accuracy"].sentence.split("Against the baseline")
-    assert "it is worse: −" in against_best
-    assert "it is better: +" in against_baseline
+    assert by_name["accuracy"].against_baseline is not None
+    assert by_name["accuracy"].against_baseline.outcome == "better"
 
 
 def test_chance_against_chance_is_not_shown(world: Evidence, arm: Arm) -> None:
     by_name = by_dimension(judged(world, {"chance": arm(0.0, 5), "text": arm(0.0, 6)}), {"text"})
     assert by_name["accuracy"].outcome == "not shown"
-    assert "a difference is not shown" in by_name["accuracy"].sentence
-    assert "chance is also the baseline" in by_name["accuracy"].sentence
+    assert by_name["accuracy"].against_baseline is None
+    assert by_name["accuracy"].primary is not None
+    assert (by_name["accuracy"].primary.detectable or 0) > 0
 
 
 def test_the_same_pair_is_compared_in_every_dimension(world: Evidence, arm: Arm) -> None:
     lists = {"chance": arm(0.0), "ease": arm(2.0, 2), "text-raw": arm(0.1, 3), "text": arm(1.0, 4)}
     by_name = by_dimension(judged(world, lists), {"text-raw", "text"})
     for dimension in ("accuracy", "diversity", "behaviour"):
-        assert ": text, which leads on validation among arms with a language model" in by_name[dimension].sentence
-        assert "Against ease, which leads there among those without" in by_name[dimension].sentence
+        assert pair_of(by_name[dimension]) == ("text", "ease")
 
 
 def test_the_pair_is_the_one_that_leads_on_validation_whatever_the_test_part_says(world: Evidence, arm: Arm) -> None:
     lists = {"chance": arm(0.0), "ease": arm(2.0, 2), "text-raw": arm(0.1, 3), "text": arm(1.0, 4)}
     validation = {"chance": 0.3, "ease": 0.2, "text-raw": 0.4, "text": 0.1}
-    sentence = by_dimension(judged(world, lists), {"text-raw", "text"}, validation)["accuracy"].sentence
-    assert "warm: text-raw, which leads on validation" in sentence
-    assert "Against chance, which leads there" in sentence
+    accuracy = by_dimension(judged(world, lists), {"text-raw", "text"}, validation)["accuracy"]
+    assert pair_of(accuracy) == ("text-raw", "chance")
 
 
 def test_what_was_not_measured_is_said_with_its_reason(world: Evidence, arm: Arm) -> None:
     by_name = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(0.5, 2)}), {"text"})
     assert by_name["business"].outcome == "not measured"
-    assert (
-        by_name["business"].sentence == "Business value on warm was not measured: the domain declares no such measure."
-    )
+    assert (by_name["business"].lacks, by_name["business"].lack) == ([], "")
     only_clicks = {"d.clicks": METRICS["d.clicks"]}
     behaviour = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(0.5, 2)}, only_clicks), {"text"})[
         "behaviour"
     ]
     assert behaviour.outcome == "not measured"
-    assert behaviour.sentence == "Behaviour on warm was not measured. Clicks: The data have no exposures table."
+    assert behaviour.lacks == [NotMeasured(name="d.clicks", reason="The data have no exposures table.")]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +162,7 @@ def test_what_was_not_measured_is_said_with_its_reason(world: Evidence, arm: Arm
 def test_without_two_sides_there_is_nothing_to_say(world: Evidence, arm: Arm, language: set[str], message: str) -> None:
     by_name = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(0.5, 2)}), language)
     assert {verdict.outcome for verdict in by_name.values()} == {"not measured"}
-    assert message in by_name["accuracy"].sentence
+    assert message in by_name["accuracy"].lack
 
 
 def test_the_family_is_the_primaries_of_the_split_however_many_arms_there_are(world: Evidence, arm: Arm) -> None:
@@ -142,7 +171,7 @@ def test_the_family_is_the_primaries_of_the_split_however_many_arms_there_are(wo
     validation = {"chance": 0.1, "text": 0.5, **dict.fromkeys(others, 0.0)}
     alone = by_dimension(judged(world, lists), {"text"}, validation)
     many = by_dimension(judged(world, lists | others), {"text", *others}, validation)
-    assert {name: one.sentence for name, one in alone.items()} == {name: one.sentence for name, one in many.items()}
+    assert alone == many
 
 
 @pytest.mark.parametrize(("primary", "outcome"), [("waste", "worse"), ("found", "better")])
@@ -154,13 +183,11 @@ def test_the_primary_measure_decides_and_others_are_listed(
     metrics = {name: replace(one, primary=one.name == primary) for name, one in metrics.items()}
     verdict = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(2.0, 3)}, metrics), {"text"})["behaviour"]
     assert verdict.outcome == outcome
-    listed = "better Found" if primary == "waste" else "worse Waste"
-    assert f"Other measures, exploratory: {listed}." in verdict.sentence
+    listed = ("d.found", "better") if primary == "waste" else ("d.waste", "worse")
+    assert [(one.measure, one.outcome) for one in verdict.others] == [listed]
 
 
-def test_without_a_primary_one_the_first_decides_and_what_points_both_ways_is_called_mixed(
-    world: Evidence, arm: Arm
-) -> None:
+def test_without_a_primary_one_the_first_decides(world: Evidence, arm: Arm) -> None:
     metrics = {
         "d.clicks": metric("clicked", recalled, "higher"),
         "d.found": METRICS["d.found"],
@@ -168,13 +195,7 @@ def test_without_a_primary_one_the_first_decides_and_what_points_both_ways_is_ca
     }
     verdict = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(2.0, 3)}, metrics), {"text"})["behaviour"]
     assert verdict.outcome == "better"
-    assert "exploratory: mixed, better Found; worse Waste." in verdict.sentence
-
-
-def test_what_is_not_shown_comes_with_what_could_have_been(world: Evidence, arm: Arm) -> None:
-    sentence = by_dimension(judged(world, {"chance": arm(0.0, 5), "text": arm(0.0, 6)}), {"text"})["accuracy"].sentence
-    assert "a difference is not shown" in sentence
-    assert "would have been missed one time in five" in sentence
+    assert {one.measure: one.outcome for one in verdict.others} == {"d.found": "better", "d.waste": "worse"}
 
 
 @pytest.mark.parametrize(("worth", "outcome"), [(0.5, "as good as"), (0.0001, "cannot tell")])
@@ -187,5 +208,6 @@ def test_what_would_be_worth_having_lets_it_say_as_good_as_or_cannot_tell(
 
 
 def test_topics_come_before_the_encoders_own_space(world: Evidence, arm: Arm) -> None:
-    sentence = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(1.0, 3)}), {"text"})["diversity"].sentence
-    assert "has Topic diversity@5" in sentence
+    diversity = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(1.0, 3)}), {"text"})["diversity"]
+    assert diversity.primary is not None
+    assert diversity.primary.measure == "topic-ild@5"

@@ -11,7 +11,7 @@ from recsat.measure.differences import detectable as measured_detectable
 from recsat.measure.differences import difference_intervals
 from recsat.report.answers import SplitAnswer, detectable, missing_in_words, split_answers
 from recsat.report.headline import headlines
-from recsat.result.model import Measure, NotMeasured, Result, Share
+from recsat.result.model import Measure, NotMeasured, Outcome, Result, Share, Verdict
 
 
 def answers_of(result: Result) -> dict[str, SplitAnswer]:
@@ -38,6 +38,18 @@ def with_model_share(result: Result, mean: float, half: float) -> Result:
     return result.model_copy(update={"attributions": changed})
 
 
+def with_verdict(result: Result, outcome: Outcome) -> Result:
+    """Every comparison of accuracy has this outcome."""
+
+    def changed(verdict: Verdict) -> Verdict:
+        primary = None if verdict.primary is None else verdict.primary.model_copy(update={"outcome": outcome})
+        return verdict.model_copy(update={"outcome": outcome, "primary": primary})
+
+    verdicts = [changed(one) if one.dimension == "accuracy" else one for one in result.verdicts]
+    shares = [one.model_copy(update={"answer": "not shown"}) for one in result.attributions]
+    return result.model_copy(update={"verdicts": verdicts, "attributions": shares})
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
@@ -53,7 +65,8 @@ def test_an_effect_is_told_in_lists_with_a_hit(result: Result, more: float, word
     one = answers_of(with_hit_rates(result, rates))["cold-items"]
     assert (one.answer, one.effect) == ("yes", words)
     assert (
-        f"Lists with a hit: {100 * rates['text']:.1f} % by text (language model), 5.0 % by popularity" in one.evidence
+        f"Lists with a hit: {100 * rates['text']:.1f} % by text, 5.0 % by popularity. Of the +0.118 that text"
+        in one.evidence
     )
 
 
@@ -65,7 +78,9 @@ def test_without_a_hit_rate_the_effect_has_no_number(result: Result) -> None:
     answers = answers_of(result.model_copy(update={"arms": arms}))
     assert answers["cold-items"].effect == "Lists hold more hits, or hits further up."
     assert answers["random"].effect == "Lists hold fewer hits, or hits further down."
-    assert answers["random"].evidence.startswith("text (language model) against ease (reads nothing). Tested by")
+    assert answers["random"].evidence.startswith(
+        "Of the −0.195 that text gains in nDCG@10 over ease, which reads nothing, "
+    )
 
 
 def test_a_loss_is_told_as_lists_fewer(result: Result) -> None:
@@ -77,24 +92,39 @@ def test_a_loss_is_told_as_lists_fewer(result: Result) -> None:
     assert one.effect == "No fewer lists have a hit, but hits are fewer or stand further down."
 
 
-def test_where_nothing_is_shown_no_effect_is_told_but_what_could_have_been_missed(result: Result) -> None:
-    unsure = with_model_share(with_hit_rates(result, {"text": 0.9, "ease": 0.1}), 0.001, 0.0149)
+@pytest.mark.parametrize(
+    ("outcome", "effect"),
+    [
+        ("not shown", "No difference is shown."),
+        ("as good as", "As good as without the model, within what would be worth having."),
+        ("cannot tell", "Which is better cannot be told."),
+    ],
+)
+def test_where_nothing_is_shown_no_effect_is_told_but_what_the_verdict_says_and_could_have_missed(
+    result: Result, outcome: Outcome, effect: str
+) -> None:
+    unsure = with_verdict(with_model_share(with_hit_rates(result, {"text": 0.9, "ease": 0.1}), 0.001, 0.0149), outcome)
     one = answers_of(unsure)["random"]
-    assert (one.answer, one.effect) == ("not shown", "No difference is shown.")
+    assert (one.answer, one.effect) == ("not shown", effect)
     assert "90" not in one.evidence
-    assert "Tested by nDCG@10: +0.0010, 95 % interval −0.0139 to +0.0159, 601 users." in one.evidence
-    assert "A true difference below 0.021 would be missed more than one time in five." in one.evidence
+    assert "+0.001 (−0.014 to +0.016) the language model's" in one.evidence
+    assert "A true difference below 0.014 would be missed more than one time in five." in one.evidence
+
+
+def test_a_result_without_verdicts_has_the_smallest_difference_from_the_interval(result: Result) -> None:
+    unsure = with_model_share(result, 0.001, 0.0149).model_copy(update={"verdicts": []})
+    assert "A true difference below 0.021 would be" in answers_of(unsure)["random"].evidence
 
 
 def test_the_evidence_is_against_both_arms(result: Result) -> None:
     one = answers_of(result)["cold-items"]
     assert one.evidence.endswith(
-        "Tested by nDCG@10 on 601 users, in brackets the 95 % interval: against popularity +0.118 (+0.108 to +0.128), "
-        "against itself with words in the model's place +0.063 (+0.053 to +0.073)."
+        "nothing is the words', +0.118 (+0.108 to +0.128) the language model's (601 users, in brackets the 95 % interval). "
+        "Against itself with words in the model's place it gains +0.0630 (+0.0530 to +0.0730)."
     )
     changed = [one.model_copy(update={"twin": one.without_model}) for one in result.attributions]
     one = answers_of(result.model_copy(update={"attributions": changed}))["cold-items"]
-    assert one.evidence.endswith("Tested by nDCG@10: +0.118, 95 % interval +0.108 to +0.128, 601 users.")
+    assert one.evidence.endswith("the language model's (601 users, in brackets the 95 % interval).")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Literal
 
 import pytest
 
+from recsat.report.answers import split_answers
 from recsat.report.headline import (
     Answer,
     SplitHeadline,
@@ -22,6 +23,7 @@ from recsat.result.model import (
     ArmInfo,
     ArmResult,
     Attribution,
+    Comparison,
     DataFitness,
     Difference,
     FitnessFact,
@@ -31,6 +33,7 @@ from recsat.result.model import (
     Result,
     Share,
     SplitSummary,
+    Verdict,
 )
 
 Ends = tuple[float, float, float]
@@ -99,9 +102,9 @@ def divided(words: float, model: Share, without: str = "bag") -> Result:
 @pytest.mark.parametrize(
     ("low", "high", "answer", "ending"),
     [
-        (0.1, 0.3, "yes", "the language model's."),
+        (0.1, 0.3, "yes", "(9 users, in brackets the interval)."),
         (-0.1, 0.3, "not shown", "The model's share is not shown."),
-        (-0.3, -0.1, "no", "the language model's."),
+        (-0.3, -0.1, "no", "(9 users, in brackets the interval)."),
         (None, None, "not shown", "The model's share is not shown."),
     ],
 )
@@ -111,9 +114,8 @@ def test_the_answer_is_that_of_the_models_share(
     (line,) = headlines(divided(words=0.05, model=Share(mean=0.2, low=low, high=high, n_users=9)))
     assert line.answer == answer
     assert line.sentence.startswith(
-        "Of what reader gains in M over counter, which reads nothing, +0.250 (+0.240 to +0.260), "
+        "Of the +0.250 that reader gains in M over counter, which reads nothing, +0.050 (+0.040 to +0.060) is the words' (bag), +0.200 ("
     )
-    assert "+0.0500 (+0.0400 to +0.0600) is the words' (bag), +0.200" in line.sentence
     assert line.sentence.endswith(ending)
     assert [(one.side, one.arm) for one in line.contenders] == [("with the model", "reader"), ("nothing", "counter")]
 
@@ -125,9 +127,9 @@ def test_the_answer_is_that_of_the_models_share(
             "helps",
             0.2,
             "yes",
-            "Against itself with words in the model's place (reader-words) it gains +0.100 (+0.0500 to +0.150).",
+            "Against itself with words in the model's place it gains +0.100 (+0.050 to +0.150).",
         ),
-        ("costs", -0.2, "no", "it gains +0.100 (+0.0500 to +0.150)."),
+        ("costs", -0.2, "no", "it gains +0.100 (+0.050 to +0.150)."),
         (
             "not shown",
             0.2,
@@ -155,9 +157,30 @@ def test_the_answer_is_the_run_s_and_not_that_of_the_share(
     assert line.sentence.endswith(ending)
 
 
+def test_an_interval_that_the_correction_does_not_bear_out_is_said_to_be_one() -> None:
+    """The same rule as the verdict's: four dimensions are tested together."""
+    plain = divided(words=0.05, model=Share(mean=-0.02, low=-0.03, high=-0.01, n_users=9))
+    shares = [one.model_copy(update={"answer": "not shown"}) for one in plain.attributions]
+    compared = Comparison(
+        arm="reader", other="bag", measure="m", mean=-0.02, low=-0.03, high=-0.01, p_adjusted=0.055, n_users=9,
+        detectable=0.04, outcome="not shown",
+    )  # fmt: skip
+    verdict = Verdict(dimension="accuracy", split="s", outcome="not shown", primary=compared)
+    result = plain.model_copy(update={"attributions": shares, "verdicts": [verdict]})
+    (line,) = headlines(result)
+    assert line.answer == "not shown"
+    assert line.sentence.endswith(
+        "The interval of the model's share leaves out zero, but is not corrected for the other dimensions that are tested with it: p = 0.055, "
+        "so the share is not shown."
+    )
+    (answer,) = split_answers(result, [line])
+    assert answer.effect == "No difference is shown."
+    assert answer.evidence.endswith("A true difference below 0.040 would be missed more than one time in five.")
+
+
 def test_where_words_lead_no_one_their_share_is_nothing_and_no_arm_is_named() -> None:
     (line,) = headlines(divided(words=0.0, model=Share(mean=0.2, low=0.1, high=0.3, n_users=9), without="counter"))
-    assert ", nothing is the words', since no arm that reads words alone leads there, +0.200" in line.sentence
+    assert ", nothing is the words', +0.200" in line.sentence
 
 
 def test_a_split_that_cannot_be_divided_says_why() -> None:
@@ -249,7 +272,7 @@ def test_a_split_whose_data_are_not_fit_has_no_other_answer() -> None:
     unfit = DataFitness(split="s", can_answer=False, reason="Too few.", **dict.fromkeys(FACTS, fact))
     (line,) = headlines(plain.model_copy(update={"fitness": [unfit]}))
     assert line.answer == "cannot answer"
-    assert line.sentence.startswith("This split cannot answer: Too few. Of what reader gains")
+    assert line.sentence.startswith("This split cannot answer: Too few. Of the +0.200 that reader gains")
 
 
 def test_the_lead_measure_is_ndcg_at_the_length_of_the_lists(result: Result) -> None:

@@ -28,7 +28,6 @@ from recsat.data.split import _describe
 from recsat.measure.behaviour import HABITS
 from recsat.measure.measures import built_in, of_metrics
 from recsat.measure.slices import PLACES
-from recsat.measure.verdict import WORDS
 from recsat.offpolicy import diagnosis
 from recsat.report.catalogues import catalogue
 from recsat.report.headline import answer_in_words, headlines
@@ -61,9 +60,10 @@ SENTENCES = {
     "config/differences.py": ("differences", "_text"),
     "measure/attribution.py": ("_lack",),
     "measure/evaluate.py": ("evaluate_split", "unmeasurable"),
+    "measure/leaders.py": ("lack",),
     "measure/measures.py": ("_winsorised",),
     "measure/satisfaction.py": ("missing_needs",),
-    "measure/verdict.py": ("pick_pair", "_unmeasured"),
+    "measure/verdict.py": ("_lacks",),
     "metrics/rates.py": ("obstacle", "_no_click_rate"),
     "stages/compare.py": ("compare_folders", "_held_against"),
     "stages/promotion/promote.py": ("_why", "_shortfall"),
@@ -173,7 +173,6 @@ def messages_of_results() -> dict[str, str]:
         *HELD_OUT_RATINGS,
         *diagnosis.SENTENCES.values(),
         *sentences_in_code(),
-        *WORDS.values(),
         *DEFAULT_REASONS.values(),
         *COUNTED,
         *texts_of_metrics(),

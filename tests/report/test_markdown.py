@@ -106,7 +106,7 @@ def test_no_sentence_is_cut(result: Result, language: Language) -> None:
     talkative = result.model_copy(
         update={
             "verdicts": [
-                verdict.model_copy(update={"sentence": long_sentence, "primary": None}) for verdict in result.verdicts
+                verdict.model_copy(update={"lack": long_sentence, "primary": None}) for verdict in result.verdicts
             ],
             "fitness": [one.model_copy(update={"reason": long_sentence}) for one in result.fitness],
             "not_measured": [NotMeasured(name="late", reason=long_sentence)],

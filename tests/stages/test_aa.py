@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from recsat.errors import RunError
+from recsat.measure.leaders import leaders_of
 from recsat.measure.verdict import verdicts
 from recsat.result.leading import may_lead
 from recsat.run import open_run
@@ -25,9 +26,10 @@ def test_the_splits_read_again_give_the_verdicts_of_the_run(finished_run: Path) 
             for arm in split.arms
             if arm.slice == "all" and may_lead(infos[arm.name].control)
         }
-        language = {name for name in ndcg if infos[name].reads == "language model"}
+        reads = {name: info.reads for name, info in infos.items()}
         measure = folder.config().measure.model_copy(update={"baseline": result.baseline_on(split.split)})
-        again += verdicts(split, ndcg, language, settings=measure, seed=folder.config().seed)
+        leaders = leaders_of(split, ndcg, reads, measure.baseline)
+        again += verdicts(split, leaders, settings=measure, seed=folder.config().seed).values()
     assert {one.outcome for one in again} > {"not measured"}
     assert again == result.verdicts
 

@@ -13,7 +13,7 @@ A rule that says something in more than :math:`\alpha` of such worlds says it of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -28,8 +28,9 @@ from recsat.measure.attribution import values_by_arm
 from recsat.measure.binomial import binomial_interval
 from recsat.measure.comparisons import mean_over_draws
 from recsat.measure.evaluate import EvaluatedSplit
+from recsat.measure.leaders import Leaders
 from recsat.measure.significance import holm
-from recsat.measure.verdict import compare_pairs, pick_pair, subjects_of
+from recsat.measure.verdict import compare_pairs, subjects_of
 from recsat.result.model import Comparison, MeasureInfo
 
 Adjust = Callable[[Values], Values]
@@ -72,8 +73,7 @@ class Alarms:
 
 def exchange_arms(
     evaluated: EvaluatedSplit,
-    validation_ndcg: Mapping[str, float],
-    language: Collection[str],
+    leaders: Leaders,
     *,
     settings: MeasureSettings,
     n: int,
@@ -82,9 +82,9 @@ def exchange_arms(
     advance: Callable[[int], object] = lambda _: None,
 ) -> Alarms | str:
     """A/A of the pair that the verdict compares; a sentence where there is none. ``run_seed`` is that of the report's resamples."""
-    best, other, lack = pick_pair(evaluated, validation_ndcg, language, settings.baseline)
-    if lack:
-        return lack
+    if leaders.lack:
+        return leaders.lack
+    best, other = leaders.pair
     infos = primaries(evaluated)
     values = {info.name: values_by_arm(evaluated, info.name) for info in infos}
     infos = [info for info in infos if {best, other} <= values[info.name].keys()]

@@ -63,3 +63,14 @@ def mean_over_draws(values: Values) -> Values:
     known = ~np.isnan(values)
     n = known.sum(axis=2)
     return np.where(n > 0, np.where(known, values, 0.0).sum(axis=2) / np.maximum(n, 1), np.nan)
+
+
+def means_where_both(arm: Values, other: Values) -> tuple[float | None, float | None]:
+    """Means over draws of the means over the users who have both; None where no user has."""
+    both = ~np.isnan(arm) & ~np.isnan(other)
+    draws = both.any(axis=0)
+    if not draws.any():
+        return None, None
+    means = (np.where(both, values, np.nan)[:, draws] for values in (arm, other))
+    first, second = (float(np.nanmean(values, axis=0).mean()) for values in means)
+    return first, second

@@ -16,7 +16,7 @@ from recsat.contract.domain import SatisfactionMetric
 from recsat.errors import DataError
 from recsat.measure.accuracy import Values
 from recsat.measure.binomial import exact_interval
-from recsat.measure.comparisons import compare, mean_over_draws
+from recsat.measure.comparisons import compare, mean_over_draws, means_where_both
 from recsat.measure.differences import effective_users, winsorised
 from recsat.measure.draws import drawn_means
 from recsat.measure.evidence import Evidence
@@ -351,7 +351,7 @@ def _differences(
     by_key = {}
     for (key, one), p in zip(compared.items(), adjusted, strict=True):
         leaves_out_zero = bool(one.low > 0 or one.high < 0)
-        mean_arm, mean_baseline = _means_where_both(values[key], values[settings.baseline, key[1], key[2]])
+        mean_arm, mean_baseline = means_where_both(values[key], values[settings.baseline, key[1], key[2]])
         by_key[key] = Difference(
             mean=_known(one.mean),
             low=_known(one.low),
@@ -365,17 +365,6 @@ def _differences(
             detectable=_known(one.detectable) or None,  # without any spread nothing can be said
         )
     return by_key
-
-
-def _means_where_both(arm: Values, other: Values) -> tuple[float | None, float | None]:
-    """Means over draws of the means over the users who have both; None where no user has."""
-    both = ~np.isnan(arm) & ~np.isnan(other)
-    draws = both.any(axis=0)
-    if not draws.any():
-        return None, None
-    means = (np.where(both, values, np.nan)[:, draws] for values in (arm, other))
-    first, second = (float(np.nanmean(values, axis=0).mean()) for values in means)
-    return first, second
 
 
 def _known(value: float | np.float64) -> float | None:

@@ -93,15 +93,11 @@ class UserValues(Mapping[Key, Values]):
         """Ids of those who have a value, sorted."""
         return self.users.filter(pl.Series(self.has_value.any(axis=1))).sort()
 
-    def by_arm(
-        self, measure: str, among: Sequence[pl.Series] | None = None, *, part: str = ALL
-    ) -> tuple[pl.Series, dict[str, Values]]:
-        """Sorted ids of all users who have a value of any measure (``among`` some of each draw), and by arm what they have of one measure on the slice
-        ``part``, (n_users, n_draws); arms without any value are left out.
+    def by_arm(self, measure: str, *, part: str = ALL) -> tuple[pl.Series, dict[str, Values]]:
+        """Sorted ids of all users who have a value of any measure, and by arm what they have of one measure on the slice ``part``, (n_users, n_draws);
+        arms without any value are left out.
         """
         known = self.has_value
-        if among is not None:
-            known = known & np.stack([self.users.is_in(ids.implode()).to_numpy() for ids in among], axis=1)
         places = np.flatnonzero(known.any(axis=1))
         ids = self.users.gather(places)
         order = ids.arg_sort().to_numpy()

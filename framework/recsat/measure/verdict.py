@@ -1,6 +1,6 @@
-"""The answer in words: is the leading arm with a language model better, for each dimension of one split?
+"""Is the leading arm with a language model better, for each dimension of one split?
 
-Two arms are picked once, by nDCG@k on the validation part (:mod:`recsat.result.leading`): the one that leads among those that read
+Two arms are picked once, by nDCG@k on the validation part (:mod:`recsat.measure.leaders`): the one that leads among those that read
 with a language model and the one that leads among those that do not. The same pair is compared in every dimension, since nobody serves one arm
 for its accuracy and another for its diversity.
 
@@ -11,7 +11,7 @@ has p-values adjusted for the false discovery rate (Benjamini and Hochberg, JRSS
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import get_args
 
 import numpy as np
@@ -21,51 +21,27 @@ from recsat.config.settings import MeasureSettings
 from recsat.contract.domain import Dimension
 from recsat.measure.accuracy import Values
 from recsat.measure.attribution import values_by_arm
-from recsat.measure.comparisons import compare
+from recsat.measure.comparisons import compare, means_where_both
 from recsat.measure.evaluate import EvaluatedSplit
 from recsat.measure.intervals import Intervals
+from recsat.measure.leaders import Leaders
 from recsat.measure.measures import key_of
-from recsat.measure.score import ALL
 from recsat.measure.significance import holm
-from recsat.result.leading import leader
-from recsat.result.model import Comparison, Measure, MeasureInfo, NotMeasured, Outcome, Verdict
-from recsat.result.numerals import interval, number, p_value, signed
+from recsat.result.model import Comparison, MeasureInfo, NotMeasured, Outcome, Verdict
 
-OUTCOME_WORDS: Mapping[Outcome, str] = {
-    "better": "it is better",
-    "worse": "it is worse",
-    "as good as": "it is as good as that, within what would be worth having",
-    "cannot tell": "which is better cannot be told",
-    "not shown": "a difference is not shown",
-}
-WORDS: Mapping[Dimension, str] = {
-    "accuracy": "Accuracy",
-    "diversity": "Diversity",
-    "behaviour": "Behaviour",
-    "business": "Business value",
-}
 DIVERSITY_LEADS = ("topic-ild", "ild", "novelty")
 
 
 def verdicts(
-    evaluated: EvaluatedSplit,
-    validation_ndcg: Mapping[str, float],
-    language: Collection[str],
-    *,
-    settings: MeasureSettings,
-    seed: int,
-) -> list[Verdict]:
-    """One verdict for each dimension of ``evaluated``; ``language`` names the arms that read with a language model.
-
-    The outcome is that of the leading arm with a language model against the leading one without, by ``validation_ndcg`` of every arm; the
-    sentence gives the baseline as well.
-    """
-    best, other, lack = pick_pair(evaluated, validation_ndcg, language, settings.baseline)
-    if lack:
-        return [
-            Verdict(dimension=dimension, split=evaluated.split, outcome="not measured", sentence=lack)
+    evaluated: EvaluatedSplit, leaders: Leaders, *, settings: MeasureSettings, seed: int
+) -> dict[Dimension, Verdict]:
+    """One verdict for each dimension of ``evaluated``: of the leading arm with a language model against the leading one without, and against the baseline."""
+    if leaders.lack:
+        return {
+            dimension: Verdict(dimension=dimension, split=evaluated.split, outcome="not measured", lack=leaders.lack)
             for dimension in get_args(Dimension)
-        ]
+        }
+    best, other = leaders.pair
     subjects = {dimension: subjects_of(evaluated, dimension) for dimension in get_args(Dimension)}
     primaries = [(best, other, infos[0]) for infos in subjects.values() if infos]
     rest = [(best, other, info) for infos in subjects.values() for info in infos[1:]]
@@ -75,37 +51,10 @@ def verdicts(
     compared = compare_pairs(primaries, values, holm, settings, seed) | compare_pairs(
         rest, values, false_discovery, settings, seed
     )
-    return [
-        _verdict(evaluated, dimension, infos, compared, (best, other), settings)
+    return {
+        dimension: _verdict(evaluated, dimension, infos, compared, (best, other), settings.baseline)
         for dimension, infos in subjects.items()
-    ]
-
-
-def pick_pair(
-    evaluated: EvaluatedSplit, validation_ndcg: Mapping[str, float], language: Collection[str], baseline: str
-) -> tuple[str, str, str]:
-    """The leading arm with a language model, the leading one without, and what is wrong where there is none to pick."""
-    lead = key_of("ndcg", evaluated.k)
-    arms = [
-        arm
-        for arm, measure in _measured(evaluated, lead).items()
-        if measure.mean is not None and arm in validation_ndcg
-    ]
-    best, other = (
-        leader({arm: validation_ndcg[arm] for arm in arms if (arm in language) is side}, baseline) or ""
-        for side in (True, False)
-    )
-    if not arms:
-        return best, other, f"Nothing was measured on {evaluated.split}: no served user has a relevant item."
-    if not best:
-        return best, other, f"Not measured on {evaluated.split}: no arm with a language model has lists there."
-    if not other:
-        return (
-            best,
-            other,
-            f"Not measured on {evaluated.split}: every arm there has a language model, so there is nothing to compare.",
-        )
-    return best, other, ""
+    }
 
 
 def subjects_of(evaluated: EvaluatedSplit, dimension: Dimension) -> list[MeasureInfo]:
@@ -145,12 +94,15 @@ def compare_pairs(
     differences = np.stack([values[info.name][arm] - values[info.name][other] for arm, other, info in keys], axis=1)
     compared = compare(differences, settings=settings, seed=seed, family=len(keys))
     intervals, p = compared.intervals, adjust(compared.p)
+    means = [means_where_both(values[info.name][arm], values[info.name][other]) for arm, other, info in keys]
     return {
         (arm, other, info.name): Comparison(
             arm=arm,
             other=other,
             measure=info.name,
             mean=float(intervals.mean[i]),
+            mean_arm=means[i][0],
+            mean_other=means[i][1],
             low=_known(intervals.low[i]),
             high=_known(intervals.high[i]),
             p_adjusted=float(p[i]),
@@ -192,95 +144,31 @@ def _verdict(
     dimension: Dimension,
     infos: Sequence[MeasureInfo],
     compared: Mapping[tuple[str, str, str], Comparison],
-    arms: tuple[str, str],
-    settings: MeasureSettings,
+    pair: tuple[str, str],
+    baseline: str,
 ) -> Verdict:
-    best, other = arms
+    best, other = pair
     comparisons = [compared[best, other, info.name] for info in infos if (best, other, info.name) in compared]
     if not comparisons:
-        return _unmeasured(evaluated, dimension, infos, arms)
-    lead, *others = comparisons
-    labels = {info.name: info.label for info in infos}
-    means = _measured(evaluated, lead.measure)
-    sentence = (
-        f"{WORDS[dimension]} on {evaluated.split}: {best}, which leads on validation among arms with a language model, has {labels[lead.measure]} "
-        f"{_figure(means[best], settings)}. Against {other}, which leads there among those without ({number(means[other].mean)}), {_comparison_in_words(lead)}."
-    )
-    against = compared.get((best, settings.baseline, lead.measure))
-    if against and settings.baseline != other:
-        sentence += f" Against the baseline {settings.baseline} ({number(means[settings.baseline].mean)}), exploratory: {_comparison_in_words(against)}."
-    elif settings.baseline == other:
-        sentence += f" {other} is also the baseline."
-    elif settings.baseline == best:
-        sentence += f" {best} is also the baseline."
-    else:
-        sentence += f" The baseline {settings.baseline} has no value here."
-    sentence += _others(others, labels)
+        lacks = _lacks(evaluated, dimension, infos, pair)
+        return Verdict(dimension=dimension, split=evaluated.split, outcome="not measured", lacks=lacks)
+    primary, *others = comparisons
     return Verdict(
         dimension=dimension,
         split=evaluated.split,
-        outcome=lead.outcome,
-        sentence=sentence,
-        primary=lead,
-        against_baseline=against,
+        outcome=primary.outcome,
+        primary=primary,
+        against_baseline=None if baseline == other else compared.get((best, baseline, primary.measure)),
         others=others,
     )
 
 
-def _comparison_in_words(comparison: Comparison) -> str:
-    low, high = comparison.low, comparison.high
-    clause = (
-        f"{OUTCOME_WORDS[comparison.outcome]}: {signed(comparison.mean)} ({interval(low, high, with_sign=True)}; p {_p(comparison.p_adjusted)}; "
-        f"{comparison.n_users:,} users)"
-    )
-    if comparison.outcome in ("not shown", "cannot tell"):
-        if low is not None and high is not None and (low > 0 or high < 0):
-            clause += ", although the interval, which is not corrected, leaves out zero"
-        if comparison.detectable is not None:
-            clause += f"; a difference below {number(comparison.detectable)} would have been missed one time in five"
-    return clause
-
-
-def _others(comparisons: Sequence[Comparison], labels: Mapping[str, str]) -> str:
-    """Secondary measures: listed, and never deciding."""
-    if not comparisons:
-        return ""
-    groups = {
-        outcome: [labels[c.measure] for c in comparisons if c.outcome == outcome] for outcome in get_args(Outcome)
-    }
-    mixed = "mixed, " if groups["better"] and groups["worse"] else ""
-    return (
-        f" Other measures, exploratory: {mixed}"
-        + "; ".join(f"{what} {', '.join(labels)}" for what, labels in groups.items() if labels)
-        + "."
-    )
-
-
-def _unmeasured(
-    evaluated: EvaluatedSplit, dimension: Dimension, infos: Sequence[MeasureInfo], arms: tuple[str, str]
-) -> Verdict:
-    """The verdict on a dimension of which nothing can be compared, with what each of its measures lacks."""
-    best, other = arms
-    labels = {info.name: info.label for info in evaluated.measures if info.dimension == dimension}
-    lacks = [absent for absent in evaluated.not_measured if absent.name in labels]
+def _lacks(
+    evaluated: EvaluatedSplit, dimension: Dimension, infos: Sequence[MeasureInfo], pair: tuple[str, str]
+) -> list[NotMeasured]:
+    """What each measure of a dimension of which nothing can be compared lacks."""
     if infos:
-        lacks = [NotMeasured(name=infos[0].name, reason=f"Fewer than two users have it for both {best} and {other}.")]
-    what, split = WORDS[dimension], evaluated.split
-    sentence = f"{what} on {split} was not measured: the domain declares no such measure."
-    if lacks:
-        reasons = " ".join(f"{labels[lack.name]}: {lack.reason}" for lack in lacks)
-        sentence = f"{what} on {split} was not measured. {reasons}"
-    return Verdict(dimension=dimension, split=split, outcome="not measured", sentence=sentence, lacks=lacks)
-
-
-def _measured(evaluated: EvaluatedSplit, name: str) -> dict[str, Measure]:
-    return {arm.name: arm.measures[name] for arm in evaluated.arms if arm.slice == ALL and name in arm.measures}
-
-
-def _figure(measure: Measure, settings: MeasureSettings) -> str:
-    return f"{number(measure.mean)} ({100 * settings.confidence:g} % interval {interval(measure.low, measure.high)})"
-
-
-def _p(p: float) -> str:
-    text = p_value(p)
-    return text if text.startswith("<") else f"= {text}"
+        best, other = pair
+        return [NotMeasured(name=infos[0].name, reason=f"Fewer than two users have it for both {best} and {other}.")]
+    names = {info.name for info in evaluated.measures if info.dimension == dimension}
+    return [absent for absent in evaluated.not_measured if absent.name in names]

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from scipy.stats import norm
 
-from recsat.contract.domain import Dimension, Reads
+from recsat.contract.domain import Dimension
 from recsat.report.fitness import reason
 from recsat.report.headline import (
     ANSWERS,
     Answer,
     SplitHeadline,
+    accuracy_of,
     attribution_of,
-    confidence,
     confidence_level,
     n_listed,
     not_measured,
-    reservation,
     unanswered_sign,
 )
-from recsat.report.language import enumerated, gettext, in_catalogue, interval
+from recsat.report.language import enumerated, gettext, in_catalogue
 from recsat.report.slice_differences import reversals_on
-from recsat.result.model import Attribution, Result, Share, Verdict
-from recsat.result.numerals import decimals_for, number, share, signed
+from recsat.result.model import Attribution, Outcome, Result, Share, Verdict
+from recsat.result.numerals import number, share
 
 POWER = 0.8
 SMALLEST_EFFECT = 1e-3
@@ -119,17 +119,6 @@ def outcome_label(outcome: str) -> str:
     }[outcome]
 
 
-def reads_label(result: Result, arm: str | None) -> str:
-    """What an arm reads, in brackets behind its name."""
-    reads: dict[str, Reads] = {info.name: info.reads for info in result.arm_infos}
-    return {
-        "language model": gettext("language model"),
-        "words": gettext("words alone"),
-        "nothing": gettext("reads nothing"),
-        None: gettext("unknown"),
-    }[reads.get(arm or "")]
-
-
 def detectable(of: Share, level: float) -> float | None:
     r"""Smallest difference that users of this spread would have shown four times in five, from the interval of half-width h.
 
@@ -173,11 +162,8 @@ def _answer(result: Result, line: SplitHeadline) -> SplitAnswer:
 def _effect(result: Result, shares: Attribution, answer: Answer) -> str:
     """By the hit rate: one more list with a hit in every so many."""
     if answer == "not shown":
-        return {
-            "yes": gettext("No difference is shown to be the model's."),
-            "no": gettext("Behind, but it does not lead, so it costs nobody anything."),
-            None: gettext("No difference is shown."),
-        }[unanswered_sign(shares)]
+        accuracy = accuracy_of(result, shares.split)
+        return _not_shown(None if accuracy is None else accuracy.outcome, unanswered_sign(shares))
     with_model, without = (hit_rate(result, shares.split, arm) for arm in (shares.model, shares.without_model))
     more = None if with_model is None or without is None else with_model - without
     if more is None:
@@ -207,6 +193,20 @@ def _effect(result: Result, shares: Attribution, answer: Answer) -> str:
     )
 
 
+def _not_shown(outcome: Outcome | None, sign: Literal["yes", "no"] | None) -> str:
+    """By the verdict on accuracy, or by the ``sign`` of the model's share where that is shown and is no answer all the same."""
+    if outcome == "as good as":
+        return gettext("As good as without the model, within what would be worth having.")
+    if outcome == "cannot tell":
+        return gettext("Which is better cannot be told.")
+    if outcome == "not shown" or sign is None:
+        return gettext("No difference is shown.")
+    return {
+        "yes": gettext("No difference is shown to be the model's."),
+        "no": gettext("Behind, but it does not lead, so it costs nobody anything."),
+    }[sign]
+
+
 def hit_rate(result: Result, split: str, arm: str | None) -> float | None:
     """Share of the lists of an arm that have a hit; None where it was not measured."""
     name = f"hit@{n_listed(result)}"
@@ -219,73 +219,34 @@ def hit_rate(result: Result, split: str, arm: str | None) -> float | None:
 
 
 def _evidence(result: Result, shares: Attribution, of_model: Share, line: SplitHeadline) -> list[str]:
-    assert line.measure is not None, "an arm has a value of it"
     rates = [hit_rate(result, shares.split, arm) for arm in (shares.model, shares.without_model)]
     sentences = []
     if rates[0] is not None and rates[1] is not None and line.answer in ("yes", "no"):
         sentences.append(
             gettext(
-                "Lists with a hit: %(with_model)s by %(model)s (%(model_reads)s), %(without)s by %(other)s (%(other_reads)s).",
+                "Lists with a hit: %(with_model)s by %(model)s, %(without)s by %(other)s.",
                 with_model=share(rates[0], 1),
                 without=share(rates[1], 1),
-                **_names(result, shares),
+                model=shares.model,
+                other=shares.without_model,
             )
         )
-    else:
-        sentences.append(
-            gettext("%(model)s (%(model_reads)s) against %(other)s (%(other_reads)s).", **_names(result, shares))
-        )
-    sentences.append(_tested(result, shares, of_model, in_catalogue(line.measure.label)))
-    if line.answer == "not shown":
-        sentences += [one for one in (reservation(shares), _missed(result, shares, of_model)) if one]
-    return sentences
-
-
-def _tested(result: Result, shares: Attribution, of_model: Share, measure: str) -> str:
-    """The difference from the arm that leads without the model, and from the model's arm with words in its place where that is another."""
-    twin = None if shares.twin == shares.without_model else shares.over_twin
-    places = decimals_for(end for one in (of_model, twin) if one for end in (one.mean, one.low, one.high))
-    n = f"{of_model.n_users:,}"
-    if twin is None:
-        return gettext(
-            "Tested by %(measure)s: %(difference)s, %(confidence)s %(ends)s, %(n)s users.",
-            measure=measure,
-            difference=signed(of_model.mean, places),
-            confidence=confidence(result),
-            ends=interval(of_model.low, of_model.high, places, with_sign=True),
-            n=n,
-        )
-    return gettext(
-        "Tested by %(measure)s on %(n)s users, in brackets the %(confidence)s: against %(other)s %(difference)s (%(ends)s), "
-        "against itself with words in the model's place %(over_twin)s (%(ends_of_twin)s).",
-        measure=measure,
-        n=n,
-        confidence=confidence(result),
-        other=shares.without_model,
-        difference=signed(of_model.mean, places),
-        ends=interval(of_model.low, of_model.high, places, with_sign=True),
-        over_twin=signed(twin.mean, places),
-        ends_of_twin=interval(twin.low, twin.high, places, with_sign=True),
-    )
+    missed = _missed(result, shares, of_model) if line.answer == "not shown" else ""
+    return [*sentences, line.sentence, *([missed] if missed else [])]
 
 
 def _missed(result: Result, shares: Attribution, of_model: Share) -> str:
     """What could have been missed of the difference that is not shown; empty where one is shown and decides nothing."""
-    unanswered = unanswered_sign(shares)
-    not_shown = {"yes": shares.over_twin, "no": None, None: of_model}[unanswered]
-    smallest = None if not_shown is None else detectable(not_shown, confidence_level(result) or 0.95)
+    accuracy, level = accuracy_of(result, shares.split), confidence_level(result) or 0.95
+    smallest: float | None
+    if accuracy is not None and accuracy.outcome not in ("better", "worse"):
+        smallest = accuracy.detectable
+    else:
+        not_shown = {"yes": shares.over_twin, "no": None, None: of_model}[unanswered_sign(shares)]
+        smallest = None if not_shown is None else detectable(not_shown, level)
     if not smallest:
         return ""
     return gettext(
         "A true difference below %(smallest)s would be missed more than one time in five.",
         smallest=number(smallest, 3),
     )
-
-
-def _names(result: Result, shares: Attribution) -> dict[str, str | None]:
-    return {
-        "model": shares.model,
-        "model_reads": reads_label(result, shares.model),
-        "other": shares.without_model,
-        "other_reads": reads_label(result, shares.without_model),
-    }

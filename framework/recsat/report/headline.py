@@ -9,8 +9,8 @@ from typing import Literal
 from recsat.report.fitness import reason
 from recsat.report.language import enumerated, gettext, in_catalogue, interval
 from recsat.result.leading import leader, may_lead
-from recsat.result.model import ArmResult, Attribution, Measure, MeasureInfo, NotMeasured, Result, Share
-from recsat.result.numerals import number, signed
+from recsat.result.model import ArmResult, Attribution, Comparison, Measure, MeasureInfo, NotMeasured, Result, Share
+from recsat.result.numerals import decimals_for, number, p_value, signed
 
 Answer = Literal["yes", "no", "not shown", "not asked", "cannot answer"]
 """Does the language model help, against the best arm without it, words included? ``cannot answer`` where the split's data are not fit to."""
@@ -239,32 +239,59 @@ def _language(result: Result, ordered: Sequence[ArmResult], lead: MeasureInfo) -
             contenders[name] = Contender(side, name, _figure(arms[name].measures[lead.name]))
     if shares.gain is None or shares.words_share is None or shares.model_share is None:
         return "not asked", lack_in_words(result, shares), list(contenders.values())
-    sentence = gettext(
-        "Of what %(model)s gains in %(measure)s over %(nothing)s, which reads nothing, %(gain)s, %(words_part)s, %(share)s the language model's.",
-        model=shares.model,
-        measure=in_catalogue(lead.label),
-        nothing=shares.nothing,
-        gain=_share(shares.gain),
-        words_part=_words_part(shares),
-        share=_share(shares.model_share),
-    )
-    sentences = [sentence]
-    if shares.over_twin is not None:
+    sentences = [_divided(result, shares, shares.gain, shares.words_share, shares.model_share, lead)]
+    if shares.over_twin is not None and shares.twin != shares.without_model:
         sentences.append(
             gettext(
-                "Against itself with words in the model's place (%(twin)s) it gains %(share)s.",
-                twin=shares.twin,
-                share=_share(shares.over_twin),
+                "Against itself with words in the model's place it gains %(share)s.",
+                share=_share(shares.over_twin, decimals_for(_ends(shares.over_twin))),
             )
         )
     answer = _answer_of(shares, shares.model_share)
     if answer == "not shown":
-        sentences.append(reservation(shares) or gettext("The model's share is not shown."))
+        sentences.append(reservation(result, shares) or gettext("The model's share is not shown."))
     return answer, " ".join(sentences), list(contenders.values())
 
 
-def reservation(shares: Attribution) -> str:
-    """Why a share of the model that is shown is no answer; empty where it is one, or where it is not shown."""
+def _divided(
+    result: Result, shares: Attribution, gain: Share, of_words: Share, of_model: Share, lead: MeasureInfo
+) -> str:
+    """The gain and its two parts, to as many decimals each."""
+    places = decimals_for(end for share in (gain, of_words, of_model) for end in _ends(share))
+    words_part = gettext("nothing is the words'")
+    if shares.without_model != shares.nothing:
+        words_part = gettext(
+            "%(share)s is the words' (%(arm)s)", share=_share(of_words, places), arm=shares.without_model
+        )
+    return gettext(
+        "Of the %(gain)s that %(model)s gains in %(measure)s over %(nothing)s, which reads nothing, %(words_part)s, %(share)s the language model's "
+        "(%(n)s users, in brackets the %(confidence)s).",
+        model=shares.model,
+        measure=in_catalogue(lead.label),
+        nothing=shares.nothing,
+        gain=signed(gain.mean, places),
+        confidence=confidence(result),
+        n=f"{gain.n_users:,}",
+        words_part=words_part,
+        share=_share(of_model, places),
+    )
+
+
+def accuracy_of(result: Result, split: str) -> Comparison | None:
+    """What the verdict on accuracy compares, which is what the answer is by; None in results that do not say."""
+    of_split = (one for one in result.verdicts if (one.split, one.dimension) == (split, "accuracy"))
+    return next((one.primary for one in of_split), None)
+
+
+def reservation(result: Result, shares: Attribution) -> str:
+    """Why a share of the model whose interval leaves out zero is no answer; empty where it is one, or where the interval does not."""
+    sign, accuracy = unanswered_sign(shares), accuracy_of(result, shares.split)
+    if sign is not None and accuracy is not None and accuracy.outcome not in ("better", "worse"):
+        return gettext(
+            "The interval of the model's share leaves out zero, but is not corrected for the other dimensions that are tested with it: p %(p)s, "
+            "so the share is not shown.",
+            p=p_in_words(accuracy.p_adjusted),
+        )
     return {
         "yes": gettext(
             "The model's share is shown, but not that %(model)s is ahead of itself with words in the model's place, so the model is not said to help.",
@@ -275,7 +302,7 @@ def reservation(shares: Attribution) -> str:
             model=shares.model,
         ),
         None: "",
-    }[unanswered_sign(shares)]
+    }[sign]
 
 
 def unanswered_sign(shares: Attribution) -> Literal["yes", "no"] | None:
@@ -313,12 +340,6 @@ def lack_in_words(result: Result, shares: Attribution) -> str:
     return shares.lack
 
 
-def _words_part(shares: Attribution) -> str:
-    if shares.words_share is None or shares.without_model == shares.nothing:
-        return gettext("nothing is the words', since no arm that reads words alone leads there")
-    return gettext("%(share)s is the words' (%(arm)s)", share=_share(shares.words_share), arm=shares.without_model)
-
-
 def _gain(mean: float, info: MeasureInfo) -> float:
     """Sort key: smaller is better."""
     return mean if info.better == "lower" else -mean
@@ -337,8 +358,18 @@ def _sign(share: Share) -> Literal["yes", "no", "not shown"]:
     return "no" if share.high is not None and share.high < 0 else "not shown"
 
 
-def _share(share: Share) -> str:
-    return f"{signed(share.mean)} ({interval(share.low, share.high, with_sign=True)})"
+def _share(share: Share, places: int) -> str:
+    return f"{signed(share.mean, places)} ({interval(share.low, share.high, places, with_sign=True)})"
+
+
+def _ends(share: Share) -> list[float | None]:
+    return [share.mean, share.low, share.high]
+
+
+def p_in_words(p: float) -> str:
+    """``= 0.055``, ``<0.001``."""
+    text = p_value(p)
+    return text if text.startswith("<") else f"= {text}"
 
 
 def _figure(measure: Measure) -> str:

@@ -103,7 +103,7 @@ def _context(result: Result) -> dict[str, Any]:
         | {one.lack for one in result.attributions}
         | {one.lack for one in result.alerts}
         | {one.why for one in result.decisions}
-        | {verdict.sentence for verdict in result.verdicts},
+        | {verdict.lack for verdict in result.verdicts},
         "labels": answers.measure_labels(result),
         "verdicts": _verdicts(result.verdicts),
         "level": confidence(result),

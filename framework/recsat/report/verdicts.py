@@ -6,41 +6,67 @@ from collections.abc import Sequence
 from typing import get_args
 
 from recsat.report.answers import dimension_label, outcome_label
-from recsat.report.headline import confidence
+from recsat.report.headline import confidence, p_in_words
 from recsat.report.language import gettext, in_catalogue, interval
 from recsat.result.model import Comparison, Measure, Outcome, Result, Verdict
-from recsat.result.numerals import number, p_value, signed
+from recsat.result.numerals import number, signed
+
+UNDECIDED: tuple[Outcome, ...] = ("not shown", "cannot tell")
+"""Outcomes that come with what could have been missed."""
 
 
 def verdict_in_words(result: Result, verdict: Verdict) -> str:
     """Sentences made from what the verdict compares, or from what its measures lack."""
     lead = verdict.primary
     if lead is None:
-        return _unmeasured(result, verdict) if verdict.lacks else in_catalogue(verdict.sentence)
-    of_arm = _measure(result, verdict.split, lead.arm, lead.measure)
+        return in_catalogue(verdict.lack) or _unmeasured(result, verdict)
     sentences = [
         gettext(
-            "%(dimension)s on %(split)s: %(arm)s, which leads on validation among arms with a language model, has %(measure)s %(value)s.",
+            "%(dimension)s on %(split)s: %(arm)s, which leads on validation among arms with a language model, has %(measure)s %(value)s, "
+            "%(other)s, which leads there among those without, %(other_value)s; %(comparison)s.",
             dimension=dimension_label(verdict.dimension),
             split=verdict.split,
             arm=lead.arm,
             measure=_label(result, lead.measure),
-            value=_figure(result, of_arm),
+            value=_mean(result, verdict.split, lead, lead.arm),
+            other=lead.other,
+            other_value=_mean(result, verdict.split, lead, lead.other),
+            comparison=comparison_in_words(result, lead),
         ),
-        gettext(
-            "Against %(arm)s, which leads there among those without (%(value)s), %(comparison)s.",
-            arm=lead.other,
-            value=_mean(result, verdict.split, lead.other, lead.measure),
-            comparison=comparison_in_words(lead),
-        ),
+        _condition(result, verdict.split, lead),
         _against_baseline(result, verdict, lead),
+        _others(result, verdict.others),
     ]
-    if verdict.others:
-        sentences.append(_others(result, verdict.others))
-    return " ".join(sentences)
+    return " ".join(filter(None, sentences))
+
+
+def _condition(result: Result, split: str, lead: Comparison) -> str:
+    """Whom the means are over, where that is not everybody who was judged."""
+    judged = max(
+        (
+            measure.n_users
+            for arm in result.arms
+            if (arm.name, arm.split, arm.slice) == (lead.arm, split, "all")
+            for measure in arm.measures.values()
+        ),
+        default=0,
+    )
+    if lead.n_users >= judged:
+        return ""
+    return gettext(
+        "That is conditional: over the %(n)s of %(judged)s users for whom both arms have a value.",
+        n=f"{lead.n_users:,}",
+        judged=f"{judged:,}",
+    )
 
 
 def _unmeasured(result: Result, verdict: Verdict) -> str:
+    if not verdict.lacks:
+        return gettext(
+            "%(dimension)s on %(split)s was not measured: the domain declares no such measure.",
+            dimension=dimension_label(verdict.dimension),
+            split=verdict.split,
+        )
     head = gettext(
         "%(dimension)s on %(split)s was not measured.",
         dimension=dimension_label(verdict.dimension),
@@ -53,20 +79,21 @@ def _unmeasured(result: Result, verdict: Verdict) -> str:
     return " ".join([head, *reasons])
 
 
-def comparison_in_words(comparison: Comparison) -> str:
+def comparison_in_words(result: Result, comparison: Comparison) -> str:
     """A clause: the outcome, the difference and how sure it is, and what could have been missed."""
     low, high = comparison.low, comparison.high
     clauses = [
         gettext(
-            "%(outcome)s: %(difference)s (%(ends)s; p %(p)s; %(n)s users)",
+            "%(outcome)s: %(difference)s (%(confidence)s %(ends)s; p %(p)s; %(n)s users)",
             outcome=_outcome_clause(comparison.outcome),
             difference=signed(comparison.mean),
+            confidence=confidence(result),
             ends=interval(low, high, with_sign=True),
-            p=_p(comparison.p_adjusted),
+            p=p_in_words(comparison.p_adjusted),
             n=f"{comparison.n_users:,}",
         )
     ]
-    if comparison.outcome in ("not shown", "cannot tell"):
+    if comparison.outcome in UNDECIDED:
         if low is not None and high is not None and (low > 0 or high < 0):
             clauses.append(gettext(", although the interval, which is not corrected, leaves out zero"))
         if comparison.detectable is not None:
@@ -85,8 +112,8 @@ def _against_baseline(result: Result, verdict: Verdict, lead: Comparison) -> str
         return gettext(
             "Against the baseline %(arm)s (%(value)s), exploratory: %(comparison)s.",
             arm=baseline,
-            value=_mean(result, verdict.split, baseline, lead.measure),
-            comparison=comparison_in_words(verdict.against_baseline),
+            value=_mean(result, verdict.split, verdict.against_baseline, baseline),
+            comparison=comparison_in_words(result, verdict.against_baseline),
         )
     if baseline in (lead.arm, lead.other):
         return gettext("%(arm)s is also the baseline.", arm=baseline)
@@ -94,19 +121,31 @@ def _against_baseline(result: Result, verdict: Verdict, lead: Comparison) -> str
 
 
 def _others(result: Result, comparisons: Sequence[Comparison]) -> str:
-    """Secondary measures: listed, and never deciding."""
+    """Secondary measures: listed, and never deciding; empty without any."""
     by_outcome = {
-        outcome: [_label(result, one.measure) for one in comparisons if one.outcome == outcome]
-        for outcome in get_args(Outcome)
+        outcome: [_other(result, one) for one in comparisons if one.outcome == outcome] for outcome in get_args(Outcome)
     }
-    groups = [
+    groups = gettext("; ").join(
         gettext("%(outcome)s %(measures)s", outcome=outcome_label(outcome), measures=gettext(", ").join(labels))
         for outcome, labels in by_outcome.items()
         if labels
-    ]
+    )
+    if not groups:
+        return ""
     if by_outcome["better"] and by_outcome["worse"]:
-        return gettext("Other measures, exploratory: mixed, %(groups)s.", groups=gettext("; ").join(groups))
-    return gettext("Other measures, exploratory: %(groups)s.", groups=gettext("; ").join(groups))
+        return gettext("Other measures, exploratory: mixed, %(groups)s.", groups=groups)
+    return gettext("Other measures, exploratory: %(groups)s.", groups=groups)
+
+
+def _other(result: Result, one: Comparison) -> str:
+    label = _label(result, one.measure)
+    if one.outcome not in UNDECIDED or one.detectable is None:
+        return label
+    return gettext(
+        "%(measure)s (a difference below %(smallest)s would have been missed one time in five)",
+        measure=label,
+        smallest=number(one.detectable),
+    )
 
 
 def _outcome_clause(outcome: Outcome) -> str:
@@ -125,27 +164,12 @@ def _measure(result: Result, split: str, arm: str, name: str) -> Measure | None:
     return next((one.measures[name] for one in arms if name in one.measures), None)
 
 
-def _mean(result: Result, split: str, arm: str, name: str) -> str:
-    measure = _measure(result, split, arm, name)
-    return number(None if measure is None else measure.mean)
-
-
-def _figure(result: Result, measure: Measure | None) -> str:
-    """``0.354 (95 % interval 0.306–0.405)``."""
-    if measure is None:
-        return number(None)
-    return gettext(
-        "%(mean)s (%(confidence)s %(ends)s)",
-        mean=number(measure.mean),
-        confidence=confidence(result),
-        ends=interval(measure.low, measure.high),
-    )
+def _mean(result: Result, split: str, comparison: Comparison, arm: str) -> str:
+    """The arm's mean over the users compared; its own in results that do not have that."""
+    mean = comparison.mean_arm if arm == comparison.arm else comparison.mean_other
+    measure = _measure(result, split, arm, comparison.measure)
+    return number(mean if mean is not None or measure is None else measure.mean)
 
 
 def _label(result: Result, name: str) -> str:
     return in_catalogue(next((info.label for info in result.measures if info.name == name), name))
-
-
-def _p(p: float) -> str:
-    text = p_value(p)
-    return text if text.startswith("<") else f"= {text}"

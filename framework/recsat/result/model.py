@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue
 
 from recsat.config.settings import Control
 from recsat.contract.domain import Dimension, Reads
@@ -108,8 +108,8 @@ class Attribution(Part):
     over_twin: Share | None = None
     """``model`` against ``twin``."""
     answer: Literal["helps", "costs", "not shown"] | None = None
-    """Helps: ``model_share`` and ``over_twin`` lie above 0 with their whole intervals. Costs: ``model_share`` lies below, though ``model`` leads on
-    validation."""
+    """Helps: the verdict on accuracy, which is about ``model`` and ``without_model`` as well, is "better", and ``over_twin`` lies above 0 with its whole
+    interval. Costs: that verdict is "worse", though ``model`` leads on validation."""
     lack: str = ""
 
 
@@ -535,6 +535,11 @@ class Comparison(Part):
     other: str
     measure: str
     mean: float
+    mean_arm: float | None = None
+    """The arm's mean over the users compared: another number than its own mean where a measure has a value for some users alone. None in results that do
+    not say."""
+    mean_other: float | None = None
+    """The other arm's mean over the same users."""
     low: float | None
     high: float | None
     p_adjusted: float = Field(ge=0, le=1)
@@ -545,13 +550,14 @@ class Comparison(Part):
 
 
 class Verdict(Part):
-    """The answer for one dimension, and in words."""
+    """The answer for one dimension."""
 
     dimension: Dimension
     split: str
     outcome: Outcome
     """That of the dimension's primary measure; ``as good as`` and ``cannot tell`` where ``measure.worth_having`` names it."""
-    sentence: str
+    lack: str = Field("", validation_alias=AliasChoices("lack", "sentence"))
+    """Why no two arms can be compared on the split; empty where there are two. Older results have sentences here."""
     primary: Comparison | None = None
     """The leading arm with a language model against the leading one without; None where that was not measured."""
     against_baseline: Comparison | None = None

@@ -8,6 +8,7 @@ from recsat.config.settings import RunConfig
 from recsat.errors import RunError
 from recsat.measure.aa import Alarms, divide_users, exchange_arms
 from recsat.measure.evaluate import EvaluatedSplit
+from recsat.measure.leaders import leaders_of
 from recsat.measure.score import ALL
 from recsat.measure.user_values import UserValues
 from recsat.result.leading import may_lead
@@ -34,6 +35,7 @@ def run_aa(
     result, splits = read_evaluated(folder)
     settings = RunConfig.model_validate(result.config).measure
     infos = {info.name: info for info in result.arm_infos}
+    reads = {info.name: info.reads for info in result.arm_infos}
     arms = {split.split: [arm for arm in split.arms if arm.slice == ALL] for split in splits}
     expect(n * sum(1 + len(of_split) for of_split in arms.values()))
     alarms: list[Alarms] = []
@@ -44,11 +46,11 @@ def run_aa(
             for arm in arms[split.split]
             if arm.validation_ndcg is not None and may_lead(infos[arm.name].control)
         }
+        baseline = result.baseline_on(split.split)
         exchanged = exchange_arms(
             split,
-            validation_ndcg,
-            {name for name in validation_ndcg if infos[name].reads == "language model"},
-            settings=settings.model_copy(update={"baseline": result.baseline_on(split.split)}),
+            leaders_of(split, validation_ndcg, reads, baseline),
+            settings=settings.model_copy(update={"baseline": baseline}),
             n=n,
             seed=seed,
             run_seed=result.seed,

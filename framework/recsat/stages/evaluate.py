@@ -14,6 +14,7 @@ from recsat.experiment.causal import causal_tables
 from recsat.measure.attribution import attribution
 from recsat.measure.behaviour import who_gains
 from recsat.measure.evaluate import Draw, evaluate_split
+from recsat.measure.leaders import leaders_of
 from recsat.measure.learning import learning_points
 from recsat.measure.verdict import verdicts
 from recsat.measure.within_slices import within_slices
@@ -188,21 +189,20 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, n_dr
     specs = context.plugins.recommenders(context.domain)
     leading = {name: ndcg for name, ndcg in validation_ndcg.items() if may_lead(specs[name].control)}
     reads = {name: specs[name].reads for name in leading}
+    leaders = leaders_of(evaluated, leading, reads, measure.baseline)
+    of_split = verdicts(evaluated, leaders, settings=measure, seed=config.seed)
+    parts.verdicts += of_split.values()
     parts.attributions.append(
         attribution(
             evaluated,
-            leading,
-            reads,
-            with_history=[one.evidence.known_likes["user_id"].unique() for one in (draw, *further)],
+            leaders,
+            of_split["accuracy"].outcome,
             reranker=config.rank.reranker,
             settings=measure,
             seed=config.seed,
         )
     )
-    with_model = {name for name, what in reads.items() if what == "language model"}
-    of_split = verdicts(evaluated, leading, with_model, settings=measure, seed=config.seed)
-    parts.verdicts += of_split
-    accuracy = next(verdict.primary for verdict in of_split if verdict.dimension == "accuracy")
+    accuracy = of_split["accuracy"].primary
     pair = None if accuracy is None else (accuracy.arm, accuracy.other)
     parts.add_counterfactual(context, inputs, split, by_arm, pair)
     if accuracy is not None:

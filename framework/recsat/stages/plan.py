@@ -27,7 +27,8 @@ from recsat.run.folder import RunFolder
 
 PLAN_FILE: Final = "plan.json"
 PAIR: Final = (
-    "the arm that leads on validation by nDCG@k among those with a language model, and the one among those without"
+    "the arm that leads on validation by nDCG@k among those with a language model (of these those that are judged with words in its place, if any), "
+    "and the one among those without"
 )
 FAMILY: Final = "the primary measures of a split, Holm; everything else is exploratory (Benjamini and Hochberg)"
 UNBOUND: Final[Mapping[str, Any]] = {
