@@ -35,6 +35,7 @@ from coverage_worlds import (
     ndcg_like,
     popularity,
 )
+from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from recsat.config.settings import MeasureSettings
@@ -42,6 +43,7 @@ from recsat.contract.domain import Reads
 from recsat.measure import concentration, verdict
 from recsat.measure.aa import DIFFERENT, compare_families
 from recsat.measure.attribution import attribution
+from recsat.measure.behaviour import HABITS
 from recsat.measure.differences import detectable, difference_intervals, winsorised
 from recsat.measure.draws import drawn_means
 from recsat.measure.evaluate import EvaluatedSplit, _compared, _differences, _measures
@@ -49,12 +51,16 @@ from recsat.measure.exposure import ListedItems
 from recsat.measure.fitness import order_p_value
 from recsat.measure.intervals import Intervals, bootstrap_intervals
 from recsat.measure.leaders import leaders_of
+from recsat.measure.learning import learning_points
 from recsat.measure.measures import bounds_of
+from recsat.measure.pooled import Resampling, pooled_difference, pooled_mean
 from recsat.measure.score import ALL
 from recsat.measure.significance import holm, sign_flip_test
+from recsat.measure.slices import OF_ITEMS, OF_USERS
 from recsat.measure.user_values import UserValues
+from recsat.measure.within_slices import compared_within
 from recsat.metrics import click_through_rate
-from recsat.result.model import MeasureInfo, Share
+from recsat.result.model import Comparison, MeasureInfo, Share
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
 import logged_lists
@@ -428,6 +434,108 @@ def power(world: TwoArms, rng: np.random.Generator, n: int, n_worlds: int) -> Ju
     return _in_parts(rng, n_worlds, part)
 
 
+def within(
+    families: Sequence[Sequence[str]], rng: np.random.Generator, n: int, n_worlds: int, *, n_draws: int = 1
+) -> Judged:
+    """The pair of the verdict in slices that are alike: each family of slices divides the users at random, a third left out, or is every user with other items.
+
+    A user's difference in another slice of the items hangs together with the first by half.
+    """
+    marks = []
+    for _ in range(n_worlds):
+        whole = rng.normal(0, 0.2, (n, 1)) * (rng.random((n, 1)) > 0.35) + rng.normal(0, 0.02, (1, n_draws)) * (
+            n_draws > 1
+        )
+        differences = {}
+        for names in families:
+            of_items = set(names) <= set(OF_ITEMS)
+            part = rng.random((n, 1)) * (1 if of_items or len(names) > 2 else 1.5)
+            for j, name in enumerate(names):
+                again = 0.5 * whole + 0.5 * rng.normal(0, 0.2, (n, n_draws))
+                mine = part * len(names) // 1 == j
+                differences[name] = (
+                    again if of_items else np.where(mine, whole + rng.normal(0, 0.1, (n, n_draws)), np.nan)
+                )
+        of_slices = compared_within("warm", PAIR, differences, families, settings=SETTINGS, seed=_seed(rng))
+        held = [
+            _holds(np.array(one.low, dtype=float), np.array(one.high, dtype=float), 0.0) for one in of_slices.slices
+        ]
+        contrasts = [_holds(np.array(one.low), np.array(one.high), 0.0) for one in of_slices.contrasts]
+        marks.append(
+            [
+                np.mean(held) if held else np.nan,
+                np.mean(contrasts) if contrasts else np.nan,
+                float(of_slices.differ) if contrasts else np.nan,
+            ]
+        )
+    of_slice, of_contrast, differ = np.array(marks, dtype=float).T
+    return {"slices that hold": of_slice, "contrasts that hold": of_contrast, "slices called different": differ}
+
+
+def on_the_curve(world: OneArm, rng: np.random.Generator, n: int, n_worlds: int) -> Judged:
+    """Points of a learning curve."""
+    users = pl.arange(n, eager=True).cast(pl.String)
+    tables = [
+        pl.DataFrame({"user_id": users, "value": column}).select(
+            pl.lit("a").alias("arm"),
+            pl.lit("warm").alias("split"),
+            pl.lit(j).alias("n_likes"),
+            pl.lit(1.0).alias("share"),
+            "user_id",
+            "value",
+        )
+        for j, column in enumerate(world.draw(rng, n, n_worlds).T)
+    ]
+    points = learning_points(pl.concat(tables), settings=SETTINGS, seed=_seed(rng))
+    low, high = (np.array([getattr(one, end) for one in points], dtype=float) for end in ("low", "high"))
+    return {"holds the mean": _holds(low, high, world.mean)}
+
+
+def pooled_rows(rng: np.random.Generator, n: int, *, clicks: bool) -> tuple[NDArray[np.int64], Values, Values]:
+    """Users of rows, their losses under a predictor, and under another that is as good: squared errors of ratings, or log losses of clicks.
+
+    The more rows a user has, the easier: numbers of rows are lognormal, so that a tenth of the users has half of them.
+    """
+    rows = np.maximum(1, rng.lognormal(1.5, 1.0, n).astype(np.int64))
+    users = np.repeat(np.arange(n), rows)
+    ease = (1.3 - 0.15 * np.log(rows))[users]
+    if clicks:
+        logit = -3 + rng.normal(0, 0.7, n)[users]
+        shown = rng.random(len(users)) < 1 / (1 + np.exp(-logit))
+        guesses = (1 / (1 + np.exp(-(logit + rng.normal(0, 0.3, len(users))))) for _ in range(2))
+        first, second = (-np.log(np.where(shown, guess, 1 - guess)) for guess in guesses)
+        return users, first, second
+    error = rng.normal(0, 0.5, n)[users] + rng.normal(0, 1, len(users))
+    first, second = ((ease * (error + rng.normal(0, 0.3, len(users)))) ** 2 for _ in range(2))
+    return users, first, second
+
+
+@cache
+def pooled_truth(*, clicks: bool) -> float:
+    """The mean loss over rows of very many users."""
+    _, losses, _ = pooled_rows(np.random.default_rng(1), 2_000_000, clicks=clicks)
+    return float(losses.mean())
+
+
+def pooled(rng: np.random.Generator, n: int, n_worlds: int, *, clicks: bool) -> Judged:
+    """Errors over rows, their root, and the difference from another predictor that is as good."""
+    truth = pooled_truth(clicks=clicks)
+    names = ("holds the mean loss", "holds its root", "holds the difference")
+    judged: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(n_worlds):
+        users, first, second = pooled_rows(rng, n, clicks=clicks)
+        ids, losses, others = (pl.Series(values) for values in (users, first, second))
+        how = Resampling(confidence=SETTINGS.confidence, n_bootstrap=SETTINGS.n_bootstrap, seed=_seed(rng))
+        intervals = (
+            pooled_mean(ids, losses, how),
+            pooled_mean(ids, losses, how, root=True),
+            pooled_difference(ids, losses, others, how),
+        )
+        for name, interval, true in zip(names, intervals, (truth, truth**0.5, 0.0), strict=True):
+            judged[name].append(float(_holds(np.array(interval.low, float), np.array(interval.high, float), true)))
+    return {name: np.array(values) for name, values in judged.items()}
+
+
 def order(rng: np.random.Generator, n: int, n_worlds: int) -> Judged:
     """The shuffle test of whether the order of events says something, where it says nothing."""
     start = datetime(2024, 1, 1, tzinfo=UTC)
@@ -463,6 +571,12 @@ HOLDS_DRAWS = "holds the mean"
 HOLDS, ALARM, SIGN = "holds the difference", "p ≤ .05 though none", "sign though none"
 NONE_IS_THERE = {ALARM: ALARMS, SIGN: ALARMS}
 SHARES = ("holds the gain", "holds the words' share", "holds the model's share")
+WITHIN_BARS = {"slices that hold": ANY, "contrasts that hold": ANY, "slices called different": ALARMS}
+POOLED = ("holds the mean loss", "holds its root", "holds the difference")
+FEW_CARRY = "a few users have most of the rows, so that the ratio rests on them; the report does not say so"
+PAIR = Comparison(
+    arm="a", other="b", measure="ndcg@10", mean=0.1, low=None, high=None, p_adjusted=1.0, n_users=2, outcome="not shown"
+)
 SECTIONS: list[Section] = [
     Section(
         "The mean of one arm",
@@ -557,6 +671,34 @@ SECTIONS: list[Section] = [
                 ("words give nothing, the model the gain", 0.8, 1.0),
                 ("nobody gives anything", 0.8, 0.8),
             )
+        ],
+    ),
+    Section(
+        "The verdict's pair in slices, and who gains",
+        "Slices in which the pair is alike. Users are divided at random, or are the same with other items; habits are three families whose users overlap, a "
+        "third in neither end. Contrasts are Holm-adjusted together, so that slices are called different in at most one world of twenty.",
+        [
+            Case(name, partial(within, families, **settings), WITHIN_BARS, SLOW, limit)
+            for name, families, settings, limit in (
+                ("cold and warm users", [OF_USERS], {}, ""),
+                ("head, tail and cold items", [OF_ITEMS], {}, ""),
+                ("users and items, 5 draws", [OF_USERS, OF_ITEMS], {"n_draws": 5}, ""),
+                ("three habits", list(HABITS.values()), {}, ""),
+            )
+        ],
+    ),
+    Section(
+        "Points of a learning curve",
+        "BCa over the users of each point.",
+        [Case(one.name, partial(on_the_curve, one), {"holds the mean": ANY}, SLOW) for one in ONE_ARM[:2]],
+    ),
+    Section(
+        "Errors pooled over rows",
+        "Ratings and exposures of which a tenth of the users has half, and whose losses hang together within a user: the symmetric "
+        "bootstrap-t over users.",
+        [
+            Case(name, partial(pooled, clicks=clicks), dict.fromkeys(POOLED, ANY), SLOW, FEW_CARRY)
+            for name, clicks in (("squared errors of ratings", False), ("log losses of clicks", True))
         ],
     ),
     Section(

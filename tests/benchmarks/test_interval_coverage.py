@@ -16,7 +16,7 @@ import coverage_checks
 from coverage_checks import SECTIONS
 from interval_coverage import Rate, Row, failures, measure, page, rate_of, tasks
 
-from recsat.measure import comparisons, evaluate
+from recsat.measure import comparisons, evaluate, learning, pooled, within_slices
 from recsat.measure.differences import difference_intervals
 from recsat.measure.draws import DrawnMeans, drawn_means
 from recsat.measure.intervals import Intervals, bootstrap_intervals
@@ -63,6 +63,9 @@ ROWS = [
     ("Marks in the table", "alike"),
     ("Better, as good as, cannot tell", "the arm is better by 0.02"),
     ("The order of events", "popular items"),
+    ("The verdict's pair in slices, and who gains", "head, tail and cold items"),
+    ("Points of a learning curve", "like nDCG"),
+    ("Errors pooled over rows", "squared errors"),
 ]
 
 
@@ -91,6 +94,10 @@ BROKEN = [
     (coverage_checks, "holm", lambda p: p / 4, ROWS[9], "any primary"),
     (evaluate, "holm", lambda p: p, ROWS[11], "any mark in the table"),
     (coverage_checks, "order_p_value", lambda *_, **__: 0.01, ROWS[13], "called informative"),
+    (comparisons, "difference_intervals", half_as_wide(difference_intervals), ROWS[14], "slices that hold"),
+    (within_slices, "holm", lambda p: p / 9, ROWS[14], "slices called different"),
+    (learning, "bootstrap_intervals", half_as_wide(bootstrap_intervals), ROWS[15], "holds the mean"),
+    (pooled, "difference_intervals", half_as_wide(difference_intervals), ROWS[16], "holds the mean loss"),
 ]
 
 
