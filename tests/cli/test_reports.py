@@ -57,7 +57,9 @@ def test_the_summary_says_question_answer_effect_and_what_is_missing(recsat: Rec
         lines[at + 1] == "Yes on cold-items. No on random: it costs accuracy there. The data of timeline cannot answer."
     )
     assert lines[at + 2].startswith("cold-items: One more list with a hit in every")
-    at = lines.index("timeline: 80 % of the judged users have no history.")
+    at = lines.index(
+        "timeline: 481 of 601 judged users have no history, and their lists are the fallback's whatever the arm."
+    )
     assert lines[at + 1].startswith("Not measured: Business value, ")
     assert any(line.startswith("Plan 9f86d081884c of 2025-11-20 08:00 UTC, registered beforehand") for line in lines)
 

@@ -119,12 +119,12 @@ def test_a_result_without_verdicts_has_the_smallest_difference_from_the_interval
 def test_the_evidence_is_against_both_arms(result: Result) -> None:
     one = answers_of(result)["cold-items"]
     assert one.evidence.endswith(
-        "nothing is the words', +0.118 (+0.108 to +0.128) the language model's (601 users, in brackets the 95 % interval). "
-        "Against itself with words in the model's place it gains +0.0630 (+0.0530 to +0.0730)."
+        "nothing is the words', +0.118 (+0.108 to +0.128) the language model's (601 users, 95 % interval). "
+        "Against itself with words in the model's place: +0.063 (+0.053 to +0.073)."
     )
     changed = [one.model_copy(update={"twin": one.without_model}) for one in result.attributions]
     one = answers_of(result.model_copy(update={"attributions": changed}))["cold-items"]
-    assert one.evidence.endswith("the language model's (601 users, in brackets the 95 % interval).")
+    assert one.evidence.endswith("the language model's (601 users, 95 % interval).")
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,9 @@ def test_a_share_that_is_shown_and_decides_nothing_is_said_to(
 def test_a_split_that_cannot_answer_says_why_and_shows_no_numbers(result: Result) -> None:
     one = answers_of(result)["timeline"]
     assert one.answer == "cannot answer"
-    assert one.effect == "80 % of the judged users have no history."
+    assert one.effect == (
+        "481 of 601 judged users have no history, and their lists are the fallback's whatever the arm."
+    )
     assert (one.evidence, one.other_dimensions) == ("", [])
 
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from recsat.report.fitness import facts, reason
+from recsat.report.fitness import facts, reason, remedy
 from recsat.report.language import in_language
-from recsat.result.model import DataFitness, FitnessFact, Result
+from recsat.result.model import DataFitness, FitnessFact
 
 
-def fitness_of(*, can_answer: bool = True, **values: float | None) -> DataFitness:
+def fitness_of(
+    *,
+    can_answer: bool = True,
+    meant_to_be_new: bool = False,
+    worth_having: float | None = None,
+    **values: float | None,
+) -> DataFitness:
     plain: dict[str, float | None] = {
         "users_judged": 127,
         "users_without_history": 102 / 127,
@@ -19,10 +25,14 @@ def fitness_of(*, can_answer: bool = True, **values: float | None) -> DataFitnes
         "ahead_of_time": 0.0,
         "detectable": 0.02486,
     }
-    facts_of_run = {
-        name: FitnessFact(value=value, sentence="As the run says.") for name, value in (plain | values).items()
-    }
-    return DataFitness(split="random", can_answer=can_answer, reason="As the run says.", **facts_of_run)
+    facts_of_run = {name: FitnessFact(value=value) for name, value in (plain | values).items()}
+    return DataFitness(
+        split="random",
+        can_answer=can_answer,
+        meant_to_be_new=meant_to_be_new,
+        worth_having=worth_having,
+        **facts_of_run,
+    )
 
 
 def test_facts_are_sentences_made_from_values() -> None:
@@ -46,29 +56,54 @@ def test_values_that_are_not_known_are_said_to_be() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fitness", "start"),
+    ("fitness", "start", "in_chinese"),
     [
-        (fitness_of(users_judged=601, users_without_history=0.0), "可以评判 601 名用户"),
-        (fitness_of(can_answer=False), "127 名受评用户中只有 25 名有历史"),
+        (
+            fitness_of(users_judged=601, users_without_history=0.0),
+            "601 users can be judged, which is enough.",
+            "可以评判 601 名用户",
+        ),
+        (
+            fitness_of(can_answer=False),
+            "25 of 127 judged users have a history, and fewer than 30 say nothing about others.",
+            "127 名受评用户中只有 25 名有历史",
+        ),
         (
             fitness_of(can_answer=False, users_judged=200, users_without_history=0.6),
+            "120 of 200 judged users have no history, and their lists are the fallback's whatever the arm.",
             "200 名受评用户中有 120 名没有历史",
         ),
-        (fitness_of(can_answer=False, users_judged=200, users_without_history=0.1), "As the run says."),
+        (
+            fitness_of(can_answer=False, users_judged=200, users_without_history=0.1, worth_having=0.02),
+            "A difference that is worth having, 0.0200, is below the smallest that 200 users can show, 0.0249.",
+            "值得在意的差异 0.0200",
+        ),
+        (fitness_of(meant_to_be_new=True), "127 users can be judged, which is enough.", "可以评判 127 名用户"),
     ],
 )
-def test_the_reason_is_made_from_values_and_the_run_s_own_where_they_do_not_say(
-    result: Result, fitness: DataFitness, start: str
-) -> None:
-    assert reason(result, fitness) == "As the run says."
+def test_the_reason_is_made_from_values(fitness: DataFitness, start: str, in_chinese: str) -> None:
+    assert reason(fitness).startswith(start)
     with in_language("zh"):
-        assert reason(result, fitness).startswith(start)
+        assert reason(fitness).startswith(in_chinese)
 
 
-def test_cold_users_are_meant_to_have_no_history(result: Result) -> None:
-    cold = result.model_copy(
-        update={"splits": [split.model_copy(update={"protocol": "cold-users"}) for split in result.splits]}
-    )
-    with in_language("zh"):
-        assert reason(cold, fitness_of(can_answer=True)).startswith("可以评判 127 名用户")
-        assert reason(cold, fitness_of(can_answer=False)) == "As the run says."
+@pytest.mark.parametrize(
+    ("fitness", "advice"),
+    [
+        (fitness_of(), ""),
+        (fitness_of(can_answer=False), "Bring more data, hold out more, or choose another protocol."),
+        (
+            fitness_of(can_answer=False, users_judged=200, users_without_history=0.6),
+            "Choose the protocol last-n or random, or cut later.",
+        ),
+        (fitness_of(can_answer=False, users_judged=200, users_without_history=0.1), "Bring more users."),
+    ],
+)
+def test_a_split_that_cannot_answer_comes_with_what_to_do(fitness: DataFitness, advice: str) -> None:
+    assert remedy(fitness) == advice
+
+
+def test_an_older_result_is_read_whose_facts_had_sentences() -> None:
+    older = fitness_of(users_judged=601, users_without_history=0.0).model_dump(mode="json") | {"reason": "As it said."}
+    older["order"]["sentence"] = "As the run said."
+    assert reason(DataFitness.model_validate(older)) == "601 users can be judged, which is enough."

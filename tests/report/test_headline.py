@@ -102,9 +102,9 @@ def divided(words: float, model: Share, without: str = "bag") -> Result:
 @pytest.mark.parametrize(
     ("low", "high", "answer", "ending"),
     [
-        (0.1, 0.3, "yes", "(9 users, in brackets the interval)."),
+        (0.1, 0.3, "yes", "(9 users, interval)."),
         (-0.1, 0.3, "not shown", "The model's share is not shown."),
-        (-0.3, -0.1, "no", "(9 users, in brackets the interval)."),
+        (-0.3, -0.1, "no", "(9 users, interval)."),
         (None, None, "not shown", "The model's share is not shown."),
     ],
 )
@@ -127,9 +127,9 @@ def test_the_answer_is_that_of_the_models_share(
             "helps",
             0.2,
             "yes",
-            "Against itself with words in the model's place it gains +0.100 (+0.050 to +0.150).",
+            "Against itself with words in the model's place: +0.100 (+0.050 to +0.150).",
         ),
-        ("costs", -0.2, "no", "it gains +0.100 (+0.050 to +0.150)."),
+        ("costs", -0.2, "no", "place: +0.100 (+0.050 to +0.150)."),
         (
             "not shown",
             0.2,
@@ -268,11 +268,16 @@ def test_why_a_gain_is_not_divided_is_made_from_what_the_result_holds(changes: d
 
 def test_a_split_whose_data_are_not_fit_has_no_other_answer() -> None:
     plain = divided(words=0.0, model=Share(mean=0.2, low=0.1, high=0.3, n_users=9))
-    fact = FitnessFact(value=3, sentence="")
-    unfit = DataFitness(split="s", can_answer=False, reason="Too few.", **dict.fromkeys(FACTS, fact))
+    fact = FitnessFact(value=0.5)
+    unfit = DataFitness(
+        split="s", can_answer=False, **dict.fromkeys(FACTS, fact) | {"users_judged": FitnessFact(value=4)}
+    )
     (line,) = headlines(plain.model_copy(update={"fitness": [unfit]}))
     assert line.answer == "cannot answer"
-    assert line.sentence.startswith("This split cannot answer: Too few. Of the +0.200 that reader gains")
+    assert line.sentence.startswith(
+        "This split cannot answer: 2 of 4 judged users have a history, and fewer than 30 say nothing about others."
+    )
+    assert " Of the +0.200 that reader gains" in line.sentence
 
 
 def test_the_lead_measure_is_ndcg_at_the_length_of_the_lists(result: Result) -> None:

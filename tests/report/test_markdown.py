@@ -124,9 +124,9 @@ def test_no_sentence_is_cut(result: Result, language: Language) -> None:
 def test_a_split_that_cannot_answer_says_so_before_its_numbers(result: Result) -> None:
     text = render_markdown(result)
     before = text.partition("## What this data can answer")[2]
-    assert "- **timeline: it cannot answer.** 80 % of the judged users have no history." in before
-    assert "- **random: it can answer.** 601 users can be judged." in before
-    assert "This split cannot answer: 80 % of the judged users have no history." in before.partition("## ")[2]
+    assert "- **timeline: it cannot answer.** 481 of 601 judged users have no history," in before
+    assert "- **random: it can answer.** 120 users can be judged, which is enough." in before
+    assert "This split cannot answer: 481 of 601 judged users have no history," in before.partition("## ")[2]
 
 
 def test_errors_of_predicted_ratings_and_clicks_are_there_for_the_test_part(result: Result) -> None:

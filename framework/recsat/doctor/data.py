@@ -18,6 +18,7 @@ from recsat.doctor.machine import Check
 from recsat.errors import RecsatError
 from recsat.measure.fitness import data_fitness
 from recsat.plugins import Plugins
+from recsat.report.fitness import reason, remedy, smallest_difference
 from recsat.stages.prepare import SPREAD
 
 N_FAULTS = 3
@@ -90,7 +91,5 @@ def _split(remaining: Dataset, domain: Domain, settings: SplitSettings, config: 
         split, domain.positive, spread=SPREAD, confidence=config.measure.confidence, seed=config.seed
     )
     if not fitness.can_answer:
-        return Check(
-            name, "warn", f"{text}: it cannot answer, because {fitness.reason}", "Choose another way to hold out."
-        )
-    return Check(name, "ok", f"{text} events; {fitness.detectable.sentence}")
+        return Check(name, "warn", f"{text}: it cannot answer, because {reason(fitness)}", remedy(fitness))
+    return Check(name, "ok", f"{text} events; {smallest_difference(fitness)}")

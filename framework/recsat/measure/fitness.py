@@ -45,30 +45,22 @@ def data_fitness(
     judged = outcomes["user_id"].unique()
     n_judged = len(judged)
     n_without = int((~judged.is_in(liked["user_id"].unique().implode())).sum())
-    n_measured = n_judged if split.protocol == "cold-users" else n_judged - n_without
     detectable = _detectable(n_judged, spread, confidence)
-    reason = _why_not(split.protocol, n_judged, n_without, detectable, worth_having)
+    meant_to_be_new = split.protocol == "cold-users"
+    n_with = n_judged if meant_to_be_new else n_judged - n_without
+    too_coarse = worth_having is not None and detectable is not None and detectable > worth_having
     return DataFitness(
         split=split.name,
-        users_judged=FitnessFact(value=n_judged, sentence=f"{n_judged:,} users have a held-out like and are judged."),
-        users_without_history=_part("judged users liked nothing before the test", n_without, n_judged),
+        users_judged=FitnessFact(value=n_judged),
+        users_without_history=_share(n_without, n_judged),
         tied_times=_tied_times(pl.concat([history, split.test])),
-        order=_order(history, seed),
-        unseen_items=_part(
-            "held-out likes are of items without an event in training",
-            outcomes.join(history, on="item_id", how="anti").height,
-            outcomes.height,
-        ),
+        order=FitnessFact(value=order_p_value(history, seed=seed)),
+        unseen_items=_share(outcomes.join(history, on="item_id", how="anti").height, outcomes.height),
         ahead_of_time=_ahead_of_time(history, outcomes, items, released),
-        detectable=FitnessFact(
-            value=detectable,
-            sentence="No user is judged, so no difference can be shown."
-            if detectable is None
-            else f"With {n_judged:,} users and a spread of {spread:g} between users, a difference below {detectable:.2g} would "
-            "be missed more than one time in five.",
-        ),
-        can_answer=reason is None,
-        reason=reason or f"{n_measured:,} users can be judged, which is enough.",
+        detectable=FitnessFact(value=detectable),
+        can_answer=n_with >= FEWEST_JUDGED and n_with >= n_judged / 2 and not too_coarse,
+        meant_to_be_new=meant_to_be_new,
+        worth_having=worth_having,
     )
 
 
@@ -113,84 +105,29 @@ def _recurring(users: NDArray[np.int64], items: NDArray[np.int64], order: NDArra
     return int((n * (n - 1) // 2).sum())
 
 
-def _why_not(protocol: str, n_judged: int, n_without: int, detectable: float | None, worth: float | None) -> str | None:
-    n_with = n_judged if protocol == "cold-users" else n_judged - n_without
-    if n_with < FEWEST_JUDGED:
-        return (
-            f"{n_with:,} of {n_judged:,} judged users have a history, and fewer than {FEWEST_JUDGED} say nothing about others. "
-            "Bring more data, hold out more, or choose another protocol."
-        )
-    if n_without > n_judged / 2 and protocol != "cold-users":
-        return (
-            f"{n_without:,} of {n_judged:,} judged users have no history, and their lists are the fallback's whatever the arm. "
-            "Choose the protocol last-n or random, or cut later."
-        )
-    if worth is not None and detectable is not None and detectable > worth:
-        return (
-            f"A difference that is worth having, {worth:g}, is below the smallest that {n_judged:,} users can show, {detectable:.2g}. "
-            "Bring more users."
-        )
-    return None
-
-
 def _detectable(n: int, spread: float, confidence: float) -> float | None:
     z = norm.ppf((1 + confidence) / 2) + norm.ppf(0.8)
     return float(z * spread / np.sqrt(n)) if n else None
 
 
-def _part(words: str, n: int, of: int) -> FitnessFact:
-    if not of:
-        return FitnessFact(value=None, sentence="The test part has no like.")
-    return FitnessFact(value=n / of, sentence=f"{n:,} of {of:,} {words} ({n / of:.1%}).")
+def _share(n: int, of: int) -> FitnessFact:
+    return FitnessFact(value=n / of if of else None)
 
 
 def _tied_times(events: pl.DataFrame) -> FitnessFact:
     timed = events.drop_nulls("timestamp")
-    if timed.is_empty():
-        return FitnessFact(value=None, sentence="The events have no times, so their order is not known.")
-    n = int(timed.select(pl.struct("user_id", "timestamp").is_duplicated().sum()).item())
-    moment = timed["timestamp"].value_counts().sort("count", descending=True)
-    largest = moment["count"][0] / timed.height
-    return FitnessFact(
-        value=n / timed.height,
-        sentence=f"{n / timed.height:.1%} of the events share their moment with another of the same user, so that their order is "
-        f"not known; the largest moment of all users holds {largest:.2%}.",
-    )
-
-
-def _order(history: pl.DataFrame, seed: int) -> FitnessFact:
-    p = order_p_value(history, seed=seed)
-    if p is None:
-        return FitnessFact(value=None, sentence="No user has two events with times, so their order says nothing.")
-    if p <= 0.05:
-        return FitnessFact(
-            value=p, sentence=f"The order of a user's events is informative (shuffle test, p = {p:.3f})."
-        )
-    return FitnessFact(
-        value=p,
-        sentence=f"The order of a user's events is not shown to be informative (shuffle test, p = {p:.3f}): arms that read it may "
-        "have nothing to read.",
-    )
+    n = timed.select(pl.struct("user_id", "timestamp").is_duplicated().sum()).item() if timed.height else 0
+    return _share(int(n), timed.height)
 
 
 def _ahead_of_time(
     history: pl.DataFrame, outcomes: pl.DataFrame, items: pl.DataFrame | None, released: str | None
 ) -> FitnessFact:
     timed = outcomes.drop_nulls("timestamp")
-    if timed.is_empty():
-        return FitnessFact(
-            value=None, sentence="The held-out likes have no times, so nothing is known of what existed then."
-        )
     since = history.group_by("item_id").agg(_first=pl.col("timestamp").min())
     timed = timed.join(since, on="item_id", how="left")
     before = pl.col("timestamp") < pl.col("_first")
     if items is not None and released is not None:
         timed = timed.join(items.select("item_id", _released=pl.col(released)), on="item_id", how="left")
         before = (before & pl.col("_released").is_null()) | (pl.col("timestamp") < pl.col("_released"))
-    n = timed.filter(before).height
-    words = "stated release or, where there is none, its first event" if released else "first event in training"
-    note = " Such an item is recommended by what is known of it later." if n else ""
-    return FitnessFact(
-        value=n / timed.height,
-        sentence=f"{n:,} of {timed.height:,} held-out likes ({n / timed.height:.1%}) are dated before the item's {words}.{note}",
-    )
+    return _share(timed.filter(before).height, timed.height)

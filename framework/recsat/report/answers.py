@@ -134,7 +134,7 @@ def _answer(result: Result, line: SplitHeadline) -> SplitAnswer:
     shares = attribution_of(result, line.split)
     effect, evidence = line.sentence, ""
     if line.answer == "cannot answer":
-        effect = next(reason(result, one) for one in result.fitness if one.split == line.split and not one.can_answer)
+        effect = next(reason(one) for one in result.fitness if one.split == line.split and not one.can_answer)
     elif shares is not None and shares.model_share is not None and line.answer != "not asked":
         effect = _effect(result, shares, line.answer)
         evidence = " ".join(_evidence(result, shares, shares.model_share, line))

@@ -1,48 +1,59 @@
-"""What a split's data can answer, in words, from the values that the result holds."""
+"""What a split's data can answer, in words."""
 
 from __future__ import annotations
 
 from recsat.measure.fitness import FEWEST_JUDGED
-from recsat.report.language import current_language, gettext
-from recsat.result.model import DataFitness, Result
-from recsat.result.numerals import p_value, share
+from recsat.report.language import gettext
+from recsat.result.model import DataFitness
+from recsat.result.numerals import number, p_value, share
 
 INFORMATIVE = 0.05
 """p-value of the order of events from which on it is said to be informative."""
 
 
-def reason(result: Result, fitness: DataFitness) -> str:
-    """Why a split can or cannot answer; in English the run's own sentence, and where the values do not say it in other languages, too."""
+def reason(fitness: DataFitness) -> str:
+    """Why a split can or cannot answer."""
     n_judged, n_without = _n_judged(fitness), _n_without(fitness)
-    is_cold = any(split.name == fitness.split and split.protocol == "cold-users" for split in result.splits)
-    n_measured = n_judged if is_cold else n_judged - n_without
-    if current_language() == "en":
-        return fitness.reason
+    n_measured = _n_measured(fitness)
     if fitness.can_answer:
         return gettext("%(n)s users can be judged, which is enough.", n=f"{n_measured:,}")
     if n_measured < FEWEST_JUDGED:
         return gettext(
-            "%(n)s of %(n_judged)s judged users have a history, and fewer than %(fewest)s say nothing about others. "
-            "Bring more data, hold out more, or choose another protocol.",
+            "%(n)s of %(n_judged)s judged users have a history, and fewer than %(fewest)s say nothing about others.",
             n=f"{n_measured:,}",
             n_judged=f"{n_judged:,}",
             fewest=FEWEST_JUDGED,
         )
-    if n_without > n_judged / 2 and not is_cold:
+    if n_measured < n_judged / 2:
         return gettext(
-            "%(n)s of %(n_judged)s judged users have no history, and their lists are the fallback's whatever the arm. "
-            "Choose the protocol last-n or random, or cut later.",
+            "%(n)s of %(n_judged)s judged users have no history, and their lists are the fallback's whatever the arm.",
             n=f"{n_without:,}",
             n_judged=f"{n_judged:,}",
         )
-    return fitness.reason
+    return gettext(
+        "A difference that is worth having, %(worth)s, is below the smallest that %(n)s users can show, %(smallest)s.",
+        worth=number(fitness.worth_having),
+        n=f"{n_judged:,}",
+        smallest=number(fitness.detectable.value),
+    )
+
+
+def remedy(fitness: DataFitness) -> str:
+    """What to do about a split that cannot answer; empty where it can."""
+    if fitness.can_answer:
+        return ""
+    if _n_measured(fitness) < FEWEST_JUDGED:
+        return gettext("Bring more data, hold out more, or choose another protocol.")
+    if _n_measured(fitness) < _n_judged(fitness) / 2:
+        return gettext("Choose the protocol last-n or random, or cut later.")
+    return gettext("Bring more users.")
 
 
 def facts(fitness: DataFitness) -> list[str]:
     """What the tables of a split say, a sentence each."""
     n_judged, n_without = _n_judged(fitness), _n_without(fitness)
     without, tied, order = fitness.users_without_history.value, fitness.tied_times.value, fitness.order.value
-    unseen, ahead, detectable = fitness.unseen_items.value, fitness.ahead_of_time.value, fitness.detectable.value
+    unseen, ahead = fitness.unseen_items.value, fitness.ahead_of_time.value
     return [
         gettext("%(n)s users have a held-out like and are judged.", n=f"{n_judged:,}"),
         gettext("The test part has no like.")
@@ -71,14 +82,20 @@ def facts(fitness: DataFitness) -> list[str]:
             "%(percent)s of the held-out likes are dated before the item existed, as far as is known.",
             percent=share(ahead, 1),
         ),
-        gettext("No user is judged, so no difference can be shown.")
-        if detectable is None
-        else gettext(
-            "With %(n)s users, a difference below %(smallest)s would be missed more than one time in five, if users differ as much as is assumed.",
-            n=f"{n_judged:,}",
-            smallest=f"{detectable:.2g}",
-        ),
+        smallest_difference(fitness),
     ]
+
+
+def smallest_difference(fitness: DataFitness) -> str:
+    """What could be shown with so many users, before an arm is fitted."""
+    detectable = fitness.detectable.value
+    if detectable is None:
+        return gettext("No user is judged, so no difference can be shown.")
+    return gettext(
+        "With %(n)s users, a difference below %(smallest)s would be missed more than one time in five, if users differ as much as is assumed.",
+        n=f"{_n_judged(fitness):,}",
+        smallest=f"{detectable:.2g}",
+    )
 
 
 def _order(p: float | None) -> str:
@@ -98,3 +115,7 @@ def _n_judged(fitness: DataFitness) -> int:
 
 def _n_without(fitness: DataFitness) -> int:
     return round((fitness.users_without_history.value or 0) * _n_judged(fitness))
+
+
+def _n_measured(fitness: DataFitness) -> int:
+    return _n_judged(fitness) if fitness.meant_to_be_new else _n_judged(fitness) - _n_without(fitness)

@@ -195,7 +195,7 @@ def _headline(result: Result, split: str) -> SplitHeadline:
     unfit = next((one for one in result.fitness if one.split == split and not one.can_answer), None)
     if unfit is not None:
         answer = "cannot answer"
-        sentence = gettext("This split cannot answer: %(reason)s", reason=reason(result, unfit)) + " " + sentence
+        sentence = gettext("This split cannot answer: %(reason)s", reason=reason(unfit)) + " " + sentence
     sides: dict[Direction | None, list[str]] = {"better": [], "worse": [], "different": [], None: []}
     for arm in ordered:
         if lead.name in arm.differences:
@@ -243,8 +243,8 @@ def _language(result: Result, ordered: Sequence[ArmResult], lead: MeasureInfo) -
     if shares.over_twin is not None and shares.twin != shares.without_model:
         sentences.append(
             gettext(
-                "Against itself with words in the model's place it gains %(share)s.",
-                share=_share(shares.over_twin, decimals_for(_ends(shares.over_twin))),
+                "Against itself with words in the model's place: %(share)s.",
+                share=_share(shares.over_twin, _places(shares.gain, shares.words_share, shares.model_share)),
             )
         )
     answer = _answer_of(shares, shares.model_share)
@@ -257,7 +257,7 @@ def _divided(
     result: Result, shares: Attribution, gain: Share, of_words: Share, of_model: Share, lead: MeasureInfo
 ) -> str:
     """The gain and its two parts, to as many decimals each."""
-    places = decimals_for(end for share in (gain, of_words, of_model) for end in _ends(share))
+    places = _places(gain, of_words, of_model)
     words_part = gettext("nothing is the words'")
     if shares.without_model != shares.nothing:
         words_part = gettext(
@@ -265,7 +265,7 @@ def _divided(
         )
     return gettext(
         "Of the %(gain)s that %(model)s gains in %(measure)s over %(nothing)s, which reads nothing, %(words_part)s, %(share)s the language model's "
-        "(%(n)s users, in brackets the %(confidence)s).",
+        "(%(n)s users, %(confidence)s).",
         model=shares.model,
         measure=in_catalogue(lead.label),
         nothing=shares.nothing,
@@ -362,8 +362,9 @@ def _share(share: Share, places: int) -> str:
     return f"{signed(share.mean, places)} ({interval(share.low, share.high, places, with_sign=True)})"
 
 
-def _ends(share: Share) -> list[float | None]:
-    return [share.mean, share.low, share.high]
+def _places(*shares: Share) -> int:
+    """Decimals of the numbers of one sentence."""
+    return decimals_for(end for share in shares for end in (share.mean, share.low, share.high))
 
 
 def p_in_words(p: float) -> str:

@@ -12,7 +12,7 @@ from recsat.report.causal import cell_in_words
 from recsat.report.counterfactual import counterfactual_in_words
 from recsat.report.decisions import decision_in_words
 from recsat.report.experiment import experiment_in_words
-from recsat.report.fitness import facts, reason
+from recsat.report.fitness import facts, reason, remedy
 from recsat.report.headline import (
     SplitHeadline,
     answer_in_words,
@@ -146,10 +146,11 @@ def _flat(text: str) -> str:
 
 def _fitness(result: Result) -> str:
     can, cannot = gettext("it can answer"), gettext("it cannot answer")
-    return "\n".join(
-        f"- **{escape(one.split)}: {can if one.can_answer else cannot}.** {whole(reason(result, one))} {whole(facts(one)[-1])}"
-        for one in result.fitness
-    )
+    lines = []
+    for one in result.fitness:
+        sentences = " ".join(filter(None, [reason(one), remedy(one), facts(one)[-1]]))
+        lines.append(f"- **{escape(one.split)}: {can if one.can_answer else cannot}.** {whole(sentences)}")
+    return "\n".join(lines)
 
 
 def _verdicts(result: Result) -> str:

@@ -28,7 +28,7 @@ from recsat.report.experiment import (
     relative_in_words,
     role_label,
 )
-from recsat.report.fitness import facts, reason
+from recsat.report.fitness import facts, reason, remedy
 from recsat.report.headline import answer_in_words, arms_on, confidence, headlines, not_measured, split_names
 from recsat.report.language import (
     current_language,
@@ -99,7 +99,6 @@ def _context(result: Result) -> dict[str, Any]:
         "headlines": lines,
         "not_measured": not_measured(result),
         "stored_texts": {absent.reason for absent in result.not_measured}
-        | {one.reason for one in result.fitness}
         | {one.lack for one in result.attributions}
         | {one.lack for one in result.alerts}
         | {one.why for one in result.decisions}
@@ -199,6 +198,7 @@ def templates() -> jinja2.Environment:
         numerals.p_value,
         policy_log_in_words,
         reason,
+        remedy,
         reason_for_sample,
         verdict_in_words,
         whose_plan,

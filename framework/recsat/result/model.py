@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from recsat.config.settings import Control
 from recsat.contract.domain import Dimension, Reads
@@ -16,6 +17,11 @@ class Part(BaseModel):
     """Base of every part of a result."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def without(part: object, name: str) -> object:
+    """What is read, less a field that it no longer has."""
+    return {key: value for key, value in part.items() if key != name} if isinstance(part, Mapping) else part
 
 
 class Measure(Part):
@@ -477,7 +483,12 @@ class FitnessFact(Part):
 
     value: float | None
     """None where the tables do not have what it takes."""
-    sentence: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_older_result(cls, fact: object) -> object:
+        """Which had a sentence as well: words are made where they are shown."""
+        return without(fact, "sentence")
 
 
 class DataFitness(Part):
@@ -499,8 +510,16 @@ class DataFitness(Part):
     detectable: FitnessFact
     """Smallest mean difference of two arms that would be shown with a power of 80 %."""
     can_answer: bool
-    reason: str
-    """Why, in a sentence."""
+    meant_to_be_new: bool = False
+    """Whether the split is about users without a history, as ``cold-users`` is."""
+    worth_having: float | None = None
+    """The difference that is worth having, which ``detectable`` must not be above; None where the configuration names none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_older_result(cls, fitness: object) -> object:
+        """Which had the reason as a sentence."""
+        return without(fitness, "reason")
 
 
 class PlanRecord(Part):

@@ -23,6 +23,7 @@ from recsat.errors import ConfigError, did_you_mean
 from recsat.experiment import analyse, read_log
 from recsat.measure.fitness import data_fitness
 from recsat.offpolicy.judged import judged_log
+from recsat.report.fitness import reason, remedy
 from recsat.run.folder import RunFolder
 from recsat.run.input import read_input
 from recsat.run.memory import free_memory
@@ -102,7 +103,7 @@ def prepare(context: StageContext) -> StageCounts:
         )
         folder.write_json(f"splits/{split.name}/fitness.json", fitness.model_dump(mode="json"))
         if not fitness.can_answer:
-            context.progress.note(f"split {split.name} cannot answer: {fitness.reason}")
+            context.progress.note(f"split {split.name} cannot answer: {reason(fitness)} {remedy(fitness)}")
     folder.write_json(
         "data/summary.json",
         {
