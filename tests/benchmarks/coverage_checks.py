@@ -457,13 +457,13 @@ def within(
                     again if of_items else np.where(mine, whole + rng.normal(0, 0.1, (n, n_draws)), np.nan)
                 )
         of_slices = compared_within("warm", PAIR, differences, families, settings=SETTINGS, seed=_seed(rng))
-        held = [
+        holding = [
             _holds(np.array(one.low, dtype=float), np.array(one.high, dtype=float), 0.0) for one in of_slices.slices
         ]
         contrasts = [_holds(np.array(one.low), np.array(one.high), 0.0) for one in of_slices.contrasts]
         marks.append(
             [
-                np.mean(held) if held else np.nan,
+                np.mean(holding) if holding else np.nan,
                 np.mean(contrasts) if contrasts else np.nan,
                 float(of_slices.differ) if contrasts else np.nan,
             ]
@@ -501,9 +501,9 @@ def pooled_rows(rng: np.random.Generator, n: int, *, clicks: bool) -> tuple[NDAr
     ease = (1.3 - 0.15 * np.log(rows))[users]
     if clicks:
         logit = -3 + rng.normal(0, 0.7, n)[users]
-        shown = rng.random(len(users)) < 1 / (1 + np.exp(-logit))
+        clicked = rng.random(len(users)) < 1 / (1 + np.exp(-logit))
         guesses = (1 / (1 + np.exp(-(logit + rng.normal(0, 0.3, len(users))))) for _ in range(2))
-        first, second = (-np.log(np.where(shown, guess, 1 - guess)) for guess in guesses)
+        first, second = (-np.log(np.where(clicked, guess, 1 - guess)) for guess in guesses)
         return users, first, second
     error = rng.normal(0, 0.5, n)[users] + rng.normal(0, 1, len(users))
     first, second = ((ease * (error + rng.normal(0, 0.3, len(users)))) ** 2 for _ in range(2))
