@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from recsat import Dataset, Model, RunConfig
 from recsat.contract.interactions import Catalogue
@@ -72,11 +73,21 @@ def films(n_items: int, seed: int = 0) -> Dataset:
     return Dataset(items=items, events=events)
 
 
-def saved(arm: str, n_items: int, place: Path, plugins: Plugins) -> Path:
+def item_vectors(n_items: int, intrinsic: int | None = None) -> NDArray[np.float32]:
+    """(n_items, DIMENSION), of length 1, drawn at random; with ``intrinsic`` dimensions, as vectors of texts have few, and little noise beside them."""
+    rng = np.random.default_rng(1)
+    vectors = rng.standard_normal((n_items, DIMENSION), dtype=np.float32)
+    if intrinsic is not None:
+        plane = rng.standard_normal((intrinsic, DIMENSION), dtype=np.float32)
+        vectors = rng.standard_normal((n_items, intrinsic), dtype=np.float32) @ plane + 0.3 * vectors
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors
+
+
+def saved(arm: str, n_items: int, place: Path, plugins: Plugins, intrinsic: int | None = None) -> Path:
     """The folder of a model of ``arm`` with its default settings."""
     domain, dataset = plugins.domain("content"), films(n_items)
-    vectors = np.random.default_rng(1).standard_normal((n_items, DIMENSION), dtype=np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors = item_vectors(n_items, intrinsic)
     config = RunConfig.model_validate(
         {"domain": "content", "domain_config": SETTINGS, "rank": {"filters": FILTERS, "device": "cpu"}}
     )

@@ -6,7 +6,8 @@ connections that stay open. *A second of a core* is 1 / CPU seconds of the servi
 which shares the machine. implicit scores and cuts by what was liked, and gives neither reasons nor filters.
 
 ``--indexed 100000`` measures something else alone: a list of the arm ``text`` from a catalogue of that size, whole and with candidates from an embedded index,
-whose graph is built first (many minutes of one core).
+whose graph is built first (many minutes of one core). Vectors are drawn at random, of which a graph finds few; with ``--intrinsic 16`` they lie near 16 dimensions,
+as vectors of texts lie near few.
 """
 
 from __future__ import annotations
@@ -165,9 +166,9 @@ def of_model(name: str, folder: Path, place: Path) -> Iterator[Cost]:
         yield in_process(f"{name}, why", users[:100], lambda user: live.why(user, item))
 
 
-def of_index(n_items: int, place: Path, plugins: Plugins) -> Iterator[Cost]:
+def of_index(n_items: int, intrinsic: int | None, place: Path, plugins: Plugins) -> Iterator[Cost]:
     """Lists of one model, scored whole and from the candidates of an index; how many are the same is printed."""
-    model = Model.load(saved("text", n_items, place, plugins), plugins)
+    model = Model.load(saved("text", n_items, place, plugins, intrinsic), plugins)
     users = model.histories.learnt_from.ids[:N_LISTS]
     index = ItemIndex.of("content", model.catalogue.items)
     assert isinstance(model.arm, TextSimilarity)
@@ -217,6 +218,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, help="a run, or a model folder, to measure as well")
     parser.add_argument("--indexed", type=int, metavar="N_ITEMS", help="lists from an index of so many items, alone")
+    parser.add_argument(
+        "--intrinsic", type=int, metavar="N", help="of vectors that lie near so many dimensions, as those of texts do"
+    )
     options = parser.parse_args()
     run = options.run
     plugins = load_plugins(["content"])
@@ -225,7 +229,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         place = Path(folder)
         if options.indexed:
-            for cost in of_index(options.indexed, place, plugins):
+            for cost in of_index(options.indexed, options.intrinsic, place, plugins):
                 print(cost.row(), flush=True)
             return
         for arm in ("ials", "hybrid"):
