@@ -12,6 +12,7 @@ import polars as pl
 from recsat.contract.dataset import no_quarantine
 from recsat.data.columns import MISSING_WORDS, UTC
 from recsat.data.faults import faults_at
+from recsat.data.moments import future_ones
 from recsat.errors import DataError, did_you_mean
 
 EMPTY = "not_nullable"
@@ -20,6 +21,7 @@ NOT_FINITE = "finite"
 NO_POSITION = "position"
 NO_PROBABILITY = "probability"
 NO_MOMENT = "moment"
+IN_FUTURE = "future"
 
 FIXES: Mapping[str, tuple[str, str]] = {
     EMPTY: ("is empty", "Fill it in, or take the row out."),
@@ -27,6 +29,10 @@ FIXES: Mapping[str, tuple[str, str]] = {
     NOT_FINITE: ("is not a finite number", "Leave the cell empty where there is no value."),
     NO_POSITION: ("is not a position", "Count positions from 1."),
     NO_MOMENT: ("lies before 1970 or after 2099", "Mend it, or leave the cell empty where the time is not known."),
+    IN_FUTURE: (
+        "lies in the future",
+        "Mend it. Where the time of the table is a simulated one, shift it so that it ends today, or lies in the future for the most part.",
+    ),
     NO_PROBABILITY: (
         "is not a probability above 0 and up to 1",
         "Log the probability with which the item was shown there.",
@@ -102,6 +108,13 @@ def word_faults(name: str, table: pl.DataFrame) -> pl.DataFrame:
         if rows.any()
     ]
     return pl.concat(faults) if faults else no_quarantine()
+
+
+def future_faults(table: pl.DataFrame) -> pl.DataFrame:
+    """Faults of the rows of ``table`` (with origin) that have not happened yet (:func:`~recsat.data.moments.future_ones`)."""
+    moments = table["timestamp"]
+    late = table.filter(future_ones(moments) & (moments < CENTURY))
+    return faults_at(late, "timestamp", *FIXES[IN_FUTURE])
 
 
 def _present(name: str, table: pl.DataFrame) -> dict[str, Rule]:
