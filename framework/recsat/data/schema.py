@@ -18,15 +18,28 @@ from recsat.errors import DataError, did_you_mean
 EMPTY = "not_nullable"
 DUPLICATE = "unique"
 NOT_FINITE = "finite"
+TOO_LARGE = "magnitude"
+CONTROL = "control"
+TOO_LONG = "length"
 NO_POSITION = "position"
 NO_PROBABILITY = "probability"
 NO_MOMENT = "moment"
 IN_FUTURE = "future"
 
+LARGEST = 1e15
+"""Numbers beyond are nobody's amounts, and sums of them lose the others."""
+LONGEST = 1_000
+"""Bytes of an id or of the name of an event."""
+UNSEEN = r"[\p{Cc}\x{202a}-\x{202e}\x{2066}-\x{2069}]"
+"""Control characters, and those that turn the direction of writing."""
+
 FIXES: Mapping[str, tuple[str, str]] = {
     EMPTY: ("is empty", "Fill it in, or take the row out."),
     DUPLICATE: ("is a duplicate", "Keep one row for each id."),
     NOT_FINITE: ("is not a finite number", "Leave the cell empty where there is no value."),
+    TOO_LARGE: (f"is larger than {LARGEST:g}", "Mend it, or leave the cell empty where there is no value."),
+    CONTROL: ("has control characters", "Take them out; an id is what people can write."),
+    TOO_LONG: (f"is longer than {LONGEST:,} bytes", "Mend it; a quote that nobody closed may have made it."),
     NO_POSITION: ("is not a position", "Count positions from 1."),
     NO_MOMENT: ("lies before 1970 or after 2099", "Mend it, or leave the cell empty where the time is not known."),
     IN_FUTURE: (
@@ -52,9 +65,10 @@ class Rule:
     checks: tuple[str, ...] = ()
 
 
-ID = Rule(pl.String, (EMPTY,))
-KEY = Rule(pl.String, (EMPTY, DUPLICATE))
-WORD = Rule(pl.String, (EMPTY,))
+NAME = (EMPTY, CONTROL, TOO_LONG)
+ID = Rule(pl.String, NAME)
+KEY = Rule(pl.String, (*NAME, DUPLICATE))
+WORD = Rule(pl.String, NAME)
 TIME = Rule(UTC, (NO_MOMENT,))
 TABLES: Mapping[str, Mapping[str, Rule]] = {
     "items": {"item_id": KEY, "kind": WORD},
@@ -122,13 +136,16 @@ def _present(name: str, table: pl.DataFrame) -> dict[str, Rule]:
 
 
 def _of_type(dtype: pl.DataType) -> tuple[str, ...]:
-    return (NOT_FINITE,) if dtype.is_float() else ()
+    return (NOT_FINITE, TOO_LARGE) if dtype.is_float() else ()
 
 
 _HOLDS: Mapping[str, Callable[[pl.Expr], pl.Expr]] = {
     EMPTY: lambda cell: cell.is_not_null(),
     DUPLICATE: lambda cell: cell.is_first_distinct() | cell.is_null(),
     NOT_FINITE: lambda cell: cell.is_finite(),
+    TOO_LARGE: lambda cell: (cell.abs() <= LARGEST) | ~cell.is_finite(),
+    CONTROL: lambda cell: ~cell.str.contains(UNSEEN),
+    TOO_LONG: lambda cell: cell.str.len_bytes() <= LONGEST,
     NO_POSITION: lambda cell: cell >= 1,
     NO_MOMENT: lambda cell: (cell >= EPOCH) & (cell < CENTURY),
     NO_PROBABILITY: lambda cell: (cell > 0) & (cell <= 1),
