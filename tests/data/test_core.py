@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -81,6 +83,17 @@ def test_liking_an_item_twice_counts_once() -> None:
 def test_nothing_left_names_the_settings_to_lower() -> None:
     with pytest.raises(DataError, match=r"Lower data\.min_user_events and data\.min_item_events"):
         core(CHAIN, LIKED, min_user_events=9, min_item_events=2)
+
+
+def test_nothing_left_says_which_events_are_liked_and_what_is_odd_about_them() -> None:
+    names = pl.Series("event", ["purchse"] * 6 + ["view"] * 2)
+    note = "events: 'purchse' (6 rows) is no event of the domain"
+    data = replace(CHAIN, events=CHAIN.events.with_columns(names), notes=("items: none has a text", note))
+    with pytest.raises(DataError) as error:
+        core(data, pl.col("event") == "purchase", min_user_events=1, min_item_events=1)
+    first, second = str(error.value).splitlines()
+    assert "Liked are 0 of 8 events: 'purchse' 0 of 6, 'view' 0 of 2." in first
+    assert second == note
 
 
 @settings(max_examples=60)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 import pytest
 
-from recsat.data.moments import far_ones, from_numbers, from_texts, latest, unit_of
+from recsat.data.moments import far_ones, from_numbers, from_texts, future_ones, latest, moved_on, unit_of
 from recsat.errors import DataError
 
 MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
@@ -52,8 +52,10 @@ def days(n: int) -> list[datetime]:
     [
         (days(400), 0),
         ([*days(400), MOMENT + timedelta(days=5000)], 1),
-        ([*days(400), *[MOMENT + timedelta(days=5000)] * 2], 0),
-        ([*days(2000), *[MOMENT + timedelta(days=20_000)] * 2], 2),
+        ([*days(400), *[MOMENT + timedelta(days=5000)] * 2], 2),
+        ([*days(400), *(MOMENT + timedelta(days=day) for day in (2000, 5000, 9000))], 3),
+        ([*days(400), *[MOMENT + timedelta(days=5000)] * 5], 0),
+        ([*days(40), *[MOMENT + timedelta(days=5000)] * 2], 0),
         ([*days(18), MOMENT + timedelta(days=5000)], 0),
         ([*days(400), MOMENT + timedelta(days=420)], 0),
     ],
@@ -66,3 +68,30 @@ def test_a_date_far_after_all_others_is_not_now(moments: list[datetime], n: int)
 
 def test_without_a_moment_there_is_no_latest() -> None:
     assert latest(pl.Series([None], dtype=pl.Datetime("us", "UTC"))) is None
+
+
+CLOCK = MOMENT + timedelta(days=100)
+
+
+def test_what_lies_after_the_clock_is_a_slip_unless_most_of_the_table_does() -> None:
+    slips = [CLOCK + timedelta(days=2), None, CLOCK + timedelta(days=9000)]
+    assert future_ones(pl.Series([*days(90), *slips]), CLOCK).sum() == 2
+    assert future_ones(pl.Series([*days(90), CLOCK + timedelta(hours=20)]), CLOCK).sum() == 0
+    simulated = pl.Series([moment + timedelta(days=60) for moment in days(90)])
+    assert future_ones(simulated, CLOCK).sum() == 0
+    assert future_ones(pl.Series([None], dtype=pl.Datetime("us", "UTC")), CLOCK).sum() == 0
+
+
+@pytest.mark.parametrize(
+    ("now", "day", "result"),
+    [
+        (MOMENT, 3, MOMENT + timedelta(days=3)),
+        (MOMENT, -3, MOMENT),
+        (MOMENT, 5000, MOMENT),
+        (CLOCK + timedelta(days=400), 700, MOMENT + timedelta(days=700)),
+    ],
+)
+def test_now_moves_on_with_what_happened_and_not_with_what_is_to_come(
+    now: datetime, day: int, result: datetime
+) -> None:
+    assert moved_on(now, pl.Series([MOMENT + timedelta(days=day)]), CLOCK) == result

@@ -88,7 +88,10 @@ def test_topics_in_two_cases_are_named() -> None:
 def test_events_in_the_future_are_named() -> None:
     later = datetime.now(UTC) + timedelta(days=400)
     (note,) = noted_oddities(replace(DATA, events=DATA.events.with_columns(timestamp=pl.lit(later))), KNOWN, None)
-    assert note == f"events: 3 of 3 lie in the future, the last at {later:%Y-%m-%d}"
+    assert (
+        note
+        == f"events: 3 of 3 lie in the future, the last at {later:%Y-%m-%d}; that is taken for the time of the data"
+    )
 
 
 def test_a_date_far_after_the_others_is_named() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from recsat.config.tables import TableSettings
 from recsat.data.columns import Column
 from recsat.data.faults import sentences
 from recsat.data.reading import find_table, read_table
@@ -310,3 +311,48 @@ def test_a_column_that_is_called_as_recsat_counts_rows_is_left_out_and_refused_w
     assert faults.is_empty()
     with pytest.raises(DataError, match=r"items\.csv: a column that is read is called '_row'.* Rename it\."):
         read_table((tmp_path, "items"), {"item_id": Column(source="_row")})
+
+
+@pytest.mark.parametrize("target", ["gone.csv", "users.csv"])
+def test_a_link_that_leads_nowhere_is_not_a_table_that_is_not_there(tmp_path: Path, target: str) -> None:
+    (tmp_path / "users.csv").symlink_to(tmp_path / target)
+    with pytest.raises(DataError, match=r"users\.csv: it is a link to .*, which leads to no file"):
+        find_table(tmp_path, "users")
+    with pytest.raises(DataError, match="which leads to no file"):
+        read_table((tmp_path, "users"), {"user_id": Column()}, TableSettings(path="users.csv"))
+
+
+def test_what_has_a_tables_name_and_is_no_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "users.csv").mkdir()
+    with pytest.raises(DataError, match=r"users\.csv: it is no file"):
+        find_table(tmp_path, "users")
+
+
+def test_a_part_that_is_a_link_to_a_folder_or_to_nothing_is_not_left_out(tmp_path: Path) -> None:
+    for day in ("day=1", "elsewhere"):
+        (tmp_path / day).mkdir()
+    table = tmp_path / "items.parquet"
+    table.mkdir()
+    pl.DataFrame({"item_id": ["a"]}).write_parquet(table / "part-0.parquet")
+    assert read_table(table, {"item_id": Column()})[0].height == 1
+    (table / "day=2").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="day=2 is a link to a folder or to nothing"):
+        read_table(table, {"item_id": Column()})
+
+
+def test_numbers_beyond_what_a_column_may_have_are_told_with_their_bounds(tmp_path: Path) -> None:
+    year = Column(kind="integer", least=1, most=2100)
+    assert cell(tmp_path, "-5", year) == (
+        [],
+        [
+            "t.csv, row 2: x '-5' is not at least 1 and at most 2100. Mend it, or leave the cell empty where it is not known."
+        ],
+    )
+    assert cell(tmp_path, "99999999999", year)[0] == []
+    assert cell(tmp_path, "1999", year) == ([1999], [])
+    path, notes = write(tmp_path / "u.csv", "item_id,price\na,-1\nb,2\n"), list[str]()
+    rows, _ = read_table(
+        path, {"item_id": Column(), "price": Column(kind="number", required=False, least=0)}, None, notes
+    )
+    assert rows["price"].to_list() == [None, 2.0]
+    assert notes == ["u.csv: price: 1 cell (row 2 '-1') is not at least 0, and missing"]

@@ -234,3 +234,22 @@ def test_a_damaged_zip_is_named(tmp_path: Path) -> None:
         (tmp_path / "items.zip").write_bytes(data)
         with pytest.raises(DataError, match=r"items\.zip: it cannot be unpacked"):
             read_table(tmp_path / "items.zip", ITEMS)
+
+
+@pytest.mark.parametrize("suffix", [".csv.gz", ".csv.zip", ".jsonl.gz"])
+def test_what_unpacks_to_more_than_is_allowed_is_refused_before_it_is_read(tmp_path: Path, suffix: str) -> None:
+    path, content = tmp_path / f"items{suffix}", b"item_id,title\n1," + b"\0" * 3_000_000
+    if suffix.endswith(".zip"):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("items.csv", content)
+    else:
+        path.write_bytes(gzip.compress(content))
+    with pytest.raises(DataError, match=r"it unpacks to more than 0\.001 GiB\. Raise max_unpacked_gib"):
+        read_table(path, ITEMS, TableSettings(max_unpacked_gib=0.001))
+
+
+def test_a_packed_file_within_the_bound_is_read(tmp_path: Path) -> None:
+    path, text = tmp_path / "items.csv.gz", "item_id,title\n" + "1,same words\n" * 50_000
+    path.write_bytes(gzip.compress(text.encode()))
+    rows, _ = read_table(path, ITEMS, TableSettings(max_unpacked_gib=0.001))
+    assert rows.height == 50_000

@@ -351,3 +351,71 @@ def test_what_is_set_aside_and_what_stays_is_what_came(rows: list[tuple[str | No
     ]
     assert good.events["user_id"].to_list() == [*fine, "u"]
     assert good.quarantine["row"].n_unique() == len(rows) - len(fine)
+
+
+def with_future_dates() -> Dataset:
+    """Thirty events and exposures, the third and the seventh of which are to come."""
+    n = 30
+    time = [datetime(2024, 1, 1 + i, tzinfo=UTC) for i in range(n)]
+    time[2], time[6] = datetime(2098, 1, 1, tzinfo=UTC), datetime(2061, 1, 1, tzinfo=UTC)
+    pairs = {"user_id": ["u"] * n, "item_id": ["a"] * n, "timestamp": pl.Series(time).dt.cast_time_unit("us")}
+    return Dataset(
+        items=pl.DataFrame({"item_id": ["a"], "kind": ["film"], "title": ["Alpha"]}),
+        events=pl.DataFrame({**pairs, "event": ["view"] * n, "value": [1.0] * n}),
+        exposures=pl.DataFrame({**pairs, "position": [1] * n, "policy": ["p"] * n, "propensity": [0.5] * n}),
+    )
+
+
+def test_dates_in_the_future_are_faults_of_every_table() -> None:
+    data = with_future_dates()
+    message = error_message(data)
+    assert "4 faults in the data" in message
+    assert "events, 2 rows: timestamp lies in the future (row 3 '2098-01-01" in message
+    clean = set_aside(data)
+    assert clean.exposures is not None
+    assert clean.events["timestamp"].max() == clean.exposures["timestamp"].max() == datetime(2024, 1, 30, tzinfo=UTC)
+    assert clean.quarantine["row"].to_list() == [3, 7, 3, 7]
+
+
+def test_simulated_time_may_lie_in_the_future() -> None:
+    data = with_future_dates()
+    assert validate(replace(data, simulated=True), "raise").events.height == 30
+    shifted = data.events.with_columns(pl.col("timestamp").dt.offset_by("70y"))[:2]
+    assert validate(replace(data, events=shifted, exposures=None), "raise").events.height == 2
+
+
+@pytest.mark.parametrize(
+    ("cell", "reason"),
+    [
+        ("a\x00", "has control characters"),
+        ("\u202ea", "has control characters"),
+        ("a\nb", "has control characters"),
+        ("a" * 1001, "is longer than 1,000 bytes"),
+    ],
+)
+@pytest.mark.parametrize("column", ["user_id", "item_id", "event"])
+def test_ids_and_events_are_what_people_can_write(column: str, cell: str, reason: str) -> None:
+    data = with_future_dates()
+    events = data.events.drop("timestamp").with_columns(timestamp=pl.lit(None, data.events.schema["timestamp"]))
+    events = events.with_columns(
+        pl.when(pl.int_range(pl.len()) == 3).then(pl.lit(cell)).otherwise(column).alias(column)
+    )
+    clean = set_aside(replace(data, events=events, exposures=None))
+    assert clean.events.height == 29
+    assert clean.quarantine.row(0, named=True) == {
+        "file": "events", "row": 4, "column": column, "value": cell[:80], "reason": reason, "fix": clean.quarantine["fix"][0]
+    }  # fmt: skip
+    emoji = events.with_columns(
+        pl.lit("👩\u200d🔬 é").alias("user_id"), pl.lit("a").alias("item_id"), event=pl.lit("view")
+    )
+    assert set_aside(replace(data, events=emoji, exposures=None)).events.height == 30
+
+
+def test_a_number_beyond_all_amounts_is_a_fault() -> None:
+    data = with_future_dates()
+    values = pl.Series("value", [1e300, -1e16, 1e15, *[1.0] * 27])
+    events = data.events.with_columns(
+        values, timestamp=pl.lit(datetime(2024, 1, 1, tzinfo=UTC)).dt.cast_time_unit("us")
+    )
+    clean = set_aside(replace(data, events=events, exposures=None))
+    assert clean.quarantine.select("row", "reason").rows() == [(1, "is larger than 1e+15"), (2, "is larger than 1e+15")]

@@ -203,3 +203,23 @@ def test_a_cell_that_is_no_number_is_named(tmp_path: Path) -> None:
     path.write_text("user_id,policy,click\nu,old,1\nv,new,perhaps\n")
     with pytest.raises(DataError, match=r"log\.csv, row 3: click 'perhaps'"):
         read_log(path, settings())
+
+
+def test_one_date_far_after_all_others_does_not_end_the_days_of_everybody() -> None:
+    metrics = {"clicks": {"value": "click"}}
+    table = log()
+    late = table.head(1).with_columns(pl.lit(START + timedelta(days=200)).alias("timestamp"))
+    expected, experiment = (run(one, metrics=metrics, days=7) for one in (table, pl.concat([table, late])))
+    assert experiment.n_users == expected.n_users
+
+
+def test_an_event_that_is_still_to_come_is_refused(tmp_path: Path) -> None:
+    table = log(20).with_columns(
+        pl.when(pl.int_range(pl.len()) == 4)
+        .then(datetime(2090, 1, 1, tzinfo=UTC))
+        .otherwise("timestamp")
+        .alias("timestamp")
+    )
+    table.write_parquet(tmp_path / "log.parquet")
+    with pytest.raises(DataError, match=r"row 5: timestamp '2090.* lies in the future"):
+        read_log(tmp_path / "log.parquet", settings())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from recsat import ConfigError
@@ -47,3 +49,15 @@ def test_every_wrong_name_is_told_at_once(small_run_config: RunConfig) -> None:
     assert head == "8 settings are wrong:"
     for word in ("popularty", "'eas'", "minilmm", "'sen'", "mmmr", "folders", "layot", "texd"):
         assert sum(word in line for line in lines) == 1, word
+
+
+def test_a_wrong_name_and_faults_of_the_files_are_told_at_once(small_run_config: RunConfig, tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("item_id,title\na,A\na,B\n")
+    (tmp_path / "events.csv").write_text("user_id,item_id,event,value,timestamp\nu,a,rating,5,someday\n")
+    update = {"arms": ["eas"], "domain_config": {"layout": "tables", "folder": str(tmp_path)}}
+    with pytest.raises(ConfigError) as error:
+        check_config(small_run_config.model_copy(update=update), load_plugins(["content"]))
+    message = str(error.value)
+    assert message.startswith("1 setting is wrong:\n  - arms: No arm is called 'eas'")
+    assert "item_id 'a' is a duplicate of row 2" in message
+    assert "timestamp 'someday' is not a date" in message

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from recsat import ConfigError, RunConfig
+from recsat import ConfigError, DataError, RunConfig
 from recsat.config.settings import ExperimentSettings
 from recsat.plugins import load_plugins
 from recsat.result.model import DataFitness, Experiment
@@ -94,12 +94,39 @@ def test_a_word_of_a_filters_setting_that_no_item_has_is_refused(small_run_confi
     config = small_run_config.model_copy(
         update={"domain_config": settings, "rank": rank, "runs_dir": str(tmp_path / "runs")}
     )
-    with pytest.raises(ConfigError) as error:
+    with pytest.raises(DataError) as error:
         run_stage(new_run(config), PREPARE, load_plugins(["content"]))
-    assert str(error.value).splitlines() == [
+    *of_filter, of_core = str(error.value).splitlines()
+    assert of_filter == [
         "filter content.language: no item has language 'EN'. Did you mean 'en'? There are en, fr.",
         "filter content.language: no item has language 'xx'. There are en, fr.",
     ]
+    assert of_core.startswith("no user with 3 liked items is left")
+
+
+def tables_with_a_bad_row(place: Path) -> dict[str, str]:
+    """Twenty likes of one moment, and a rating of which the value is no number."""
+    place.mkdir()
+    rows = [f"u{i % 4},i{i % 5},rating,5,2024-01-01" for i in range(20)]
+    (place / "items.csv").write_text("item_id,title\n" + "".join(f"i{i},Name\n" for i in range(5)))
+    (place / "events.csv").write_text(
+        "user_id,item_id,event,value,timestamp\n" + "\n".join([*rows, "u1,i1,rating,five,2024-01-01"])
+    )
+    return {"layout": "tables", "folder": str(place)}
+
+
+def test_faults_of_rows_and_of_every_split_are_told_at_once(small_run_config: RunConfig, tmp_path: Path) -> None:
+    splits = [
+        small_run_config.splits[0].model_copy(update={"name": name, "protocol": "timeline", "test_share": share})
+        for name, share in (("first", 0.2), ("second", 0.3))
+    ]
+    domain_config = tables_with_a_bad_row(tmp_path / "mine")
+    update = {"domain_config": domain_config, "splits": splits, "runs_dir": str(tmp_path / "runs")}
+    with pytest.raises(DataError) as error:
+        run_stage(new_run(small_run_config.model_copy(update=update)), PREPARE, load_plugins(["content"]))
+    lines = str(error.value).splitlines()
+    assert "value 'five' is not a number" in lines[0]
+    assert [line.split(":")[0] for line in lines[1:]] == ["split 'first' (timeline)", "split 'second' (timeline)"]
 
 
 def test_events_of_one_moment_are_in_no_order_of_their_ids(runs: list[RunFolder]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,11 +17,48 @@ import polars as pl
 import pytest
 import qdrant_edge
 
-from recsat.errors import StoreError
+from recsat.errors import DiskFull, StoreError
 from recsat.store import EdgeStore, ItemIndex, Layout, point_ids, search
+from recsat.store.edge_folder import FIXED, ON_DISK
 
 ITEMS = pl.DataFrame({"item_id": [str(i) for i in range(3000)], "kind": "movie"})
 IDS = point_ids("test", ITEMS)
+
+
+def with_free(monkeypatch: pytest.MonkeyPatch, mib: float) -> None:
+    usage = shutil.disk_usage("/")._replace(free=int(mib * 2**20))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+
+
+def test_points_for_which_the_disk_has_no_room_are_refused_before_the_engine_maps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors, payload = np.ones((3000, 384), dtype=np.float32), ITEMS.select("kind")
+    with EdgeStore(tmp_path) as store:
+        with_free(monkeypatch, 1)
+        with pytest.raises(DiskFull, match="0 points take up to 4 MiB of the disk and 1 MiB are free"):
+            store.ensure_collection("movies", {"text": 384})
+        assert store.collections() == []
+        with_free(monkeypatch, 12)
+        store.ensure_collection("movies", {"text": 384})
+        with pytest.raises(
+            DiskFull, match=r"3,000 points take up to 17 MiB of the disk and 12 MiB are free.*store\.directory"
+        ):
+            store.upsert_table("movies", IDS, {"text": vectors}, payload)
+        assert store.count("movies") == 0
+        store.upsert_table("movies", IDS[:1000], {"text": vectors[:1000]}, payload[:1000])
+        assert store.count("movies") == 1000
+
+
+def test_what_points_take_of_the_disk_is_less_than_was_asked_for(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(0).normal(size=(3000, 384)).astype(np.float32)
+    with EdgeStore(tmp_path, indexing_threshold_kb=100) as store:
+        store.ensure_collection("movies", {"text": 384})
+        store.upsert_table("movies", IDS, {"text": vectors}, ITEMS.select("kind"))
+        store.build("movies")
+        store.flush()
+        used = sum(file.stat().st_blocks * 512 for file in tmp_path.rglob("*") if file.is_file())
+    assert vectors.nbytes < used < FIXED + ON_DISK * vectors.nbytes
 
 
 def start(code: str, *arguments: str) -> subprocess.Popen[str]:

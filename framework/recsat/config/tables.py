@@ -63,6 +63,12 @@ class TableSettings(Settings):
     decimal: Literal[".", ","] | None = Field(
         None, description="Sign before the decimals of numbers. Empty: a point, or a comma where that alone can be."
     )
+    max_unpacked_gib: float = Field(
+        4.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="A packed file (.gz, .zip) that unpacks to more is refused before it fills the memory.",
+    )
     list_separator: str = Field("|", min_length=1, description="What stands between the values of a list.")
     missing: dict[str, list[str]] = Field(
         default_factory=dict,

@@ -45,7 +45,7 @@ class Column:
     ``unreadable`` is what a cell costs that cannot be read: ``row`` its row, ``cell`` nothing but itself, which is then missing; None:
     ``cell`` where the column need not be there and has no default, else ``row``. ``missing`` are words that mean an empty cell; None: ``nan``,
     ``null``, ``None``, ``N/A`` and the like, which are faults in a text that must be there. ``decimal`` is the sign before decimals; None:
-    a point, or a comma where that alone can be.
+    a point, or a comma where that alone can be. Numbers below ``least`` or above ``most`` are cells that cannot be read.
     """
 
     kind: Literal["text", "integer", "number", "boolean", "time", "list"] = "text"
@@ -58,6 +58,8 @@ class Column:
     unreadable: Literal["row", "cell"] | None = None
     missing: tuple[str, ...] | None = None
     decimal: Literal[".", ","] | None = None
+    least: float | None = None
+    most: float | None = None
 
     @property
     def costs_its_row(self) -> bool:
@@ -95,7 +97,7 @@ def typed(raw: pl.DataFrame, name: str, column: Column, notes: list[str]) -> tup
         # A film may be called None; where there may be no value at all, the word is likelier to say that.
         notes.append(f"{place}: {source}: {examples} {'stay as they are' if is_needed else 'are missing'}")
         cells = plain if is_needed else cells
-    read = _READERS[column.kind](cells, column)
+    read = _within_bounds(_READERS[column.kind](cells, column), column)
     if read.note:
         notes.append(f"{place}: {source} {read.note}")
     values = read.values.alias(name)
@@ -186,6 +188,22 @@ def _text(cells: pl.Series, column: Column) -> Cells:
         fix = "Write ids as text: what is stored as a number with decimals is rounded."
         return Cells(values=values, reason="is no whole number, and so no id or name", fix=fix)
     return Cells(values=cells.cast(pl.String, strict=False), reason="is not text", fix="Write it as text.")
+
+
+def _within_bounds(read: Cells, column: Column) -> Cells:
+    """``read`` without numbers that lie beyond what ``column`` may have; where there are any, that is told and not the form of others."""
+    outside = pl.repeat(value=False, n=len(read.values), dtype=pl.Boolean, eager=True)
+    bounds = []
+    if column.least is not None:
+        outside |= (read.values < column.least).fill_null(value=False)
+        bounds.append(f"at least {column.least:g}")
+    if column.most is not None:
+        outside |= (read.values > column.most).fill_null(value=False)
+        bounds.append(f"at most {column.most:g}")
+    if not outside.any():
+        return read
+    fix = "Mend it, or leave the cell empty where it is not known."
+    return replace(read, values=read.values.set(outside, None), reason=f"is not {' and '.join(bounds)}", fix=fix)
 
 
 def _integer(cells: pl.Series, column: Column) -> Cells:

@@ -35,7 +35,7 @@ EVENTS: Mapping[str, Column] = {
     "quantity": Column(kind="number", required=False),
     "order_id": Column(required=False),
     "session_id": Column(required=False),
-    "watched_percent": Column(kind="number", required=False),
+    "watched_percent": Column(kind="number", required=False, least=0),
 }
 EXPOSURES: Mapping[str, Column] = {
     "user_id": ID,

@@ -21,8 +21,10 @@ LIKELY: Final = (315_532_800, 4_102_444_800)
 """1980 to 2100 in seconds: numbers of one unit within it lie within it by no other."""
 A_FEW: Final = 0.1
 """Share of the numbers that may count in another unit than most before nobody can say which one is meant."""
-N_LATE: Final = 1_000
+N_LATE: Final = 100
 """Of so many moments one may lie far after the others without making them old."""
+DAY: Final = timedelta(days=1)
+"""What a clock of another zone, or one that runs fast, may be ahead."""
 
 
 def unit_of(numbers: pl.Series) -> TimeUnit | None:
@@ -78,10 +80,19 @@ def _by_pattern(text: pl.Expr, form: str) -> pl.Expr:
     return text.str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC")
 
 
+def future_ones(moments: pl.Series, clock: datetime | None = None) -> pl.Series:
+    """Which ``moments`` are slips because they lie more than a :data:`DAY` after ``clock`` (None: the computer's); none where those are most of them.
+
+    Nothing had happened by then that is still to come. Where most moments are, the time of the whole table is another one, as of a simulation.
+    """
+    late = (moments > (clock or datetime.now(UTC_ZONE)) + DAY).fill_null(value=False)
+    return late & (2 * int(late.sum()) < len(moments.drop_nulls()))
+
+
 def far_ones(moments: pl.Series) -> int:
     """How many of the latest moments lie further after the rest than a quarter of the time that the rest spans, and a month.
 
-    One date in the future is a slip of somebody's pen, and a run that took it for now would call every item old. At most one in
+    A date long after all others is a slip of somebody's pen, and a run that took it for now would call every item old. At most one in
     :data:`N_LATE` is left out, of fewer than twenty none.
     """
     sound = moments.drop_nulls()
@@ -103,3 +114,13 @@ def latest(moments: pl.Series) -> datetime | None:
     k = far_ones(moments)
     last = moments.drop_nulls().top_k(k + 1).min() if k else moments.max()
     return last if isinstance(last, datetime) else None
+
+
+def moved_on(now: datetime, moments: pl.Series, clock: datetime | None = None) -> datetime:
+    """What ``now`` becomes by the ``moments`` of events that came in since: the :func:`latest` of them where that is later.
+
+    One that lies more than a :data:`DAY` after ``clock`` (None: the computer's) moves nothing, unless ``now`` itself lies there, as in a simulation.
+    """
+    end = (clock or datetime.now(UTC_ZONE)) + DAY
+    last = latest(moments if now > end else moments.filter(moments <= end))
+    return now if last is None else max(now, last)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import polars as pl
 
 from recsat.contract.dataset import Dataset
 from recsat.data.faults import FILE, ROW
-from recsat.data.moments import far_ones
+from recsat.data.moments import DAY, far_ones
 from recsat.errors import did_you_mean
 
 N_NAMES = 8
@@ -113,9 +113,9 @@ def _copies(dataset: Dataset) -> Iterator[str]:
 
 def _far_moments(dataset: Dataset) -> Iterator[str]:
     moments = dataset.events["timestamp"]
-    n_later = int((moments > datetime.now(UTC) + timedelta(days=1)).sum())
+    n_later = int((moments > datetime.now(UTC) + DAY).sum())
     if n_later:
-        yield f"events: {n_later:,} of {len(moments):,} lie in the future, the last at {moments.drop_nulls().sort()[-1]:%Y-%m-%d}"
+        yield f"events: {n_later:,} of {len(moments):,} lie in the future, the last at {moments.max():%Y-%m-%d}; that is taken for the time of the data"
     n = far_ones(moments)
     if n:
         last = moments.drop_nulls().top_k(n + 1).sort(descending=True).to_list()

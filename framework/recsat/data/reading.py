@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from recsat.contract.dataset import no_quarantine
 from recsat.data.columns import Column, typed_table, with_defaults
 from recsat.data.faults import FILE, ROW
 from recsat.data.ragged import long_row, malformed_quote, short_rows, swallowed_rows
-from recsat.data.text_file import TextFormat, read_text_file, text_format
+from recsat.data.text_file import TextFormat, read_text_file, require_room, text_format
 from recsat.errors import DataError, did_you_mean
 
 logger = logging.getLogger(__name__)
@@ -30,11 +31,13 @@ logger = logging.getLogger(__name__)
 def find_table(folder: Path, name: str) -> Path | None:
     """The file ``name`` with any suffix that can be read, in ``folder``, or the folder ``<name>.parquet`` of parts, as Spark writes it; None where there is none.
 
-    Raises DataError where ``folder`` does not exist or has more than one such file.
+    Raises DataError where ``folder`` does not exist or has more than one such file, or what has the name is no file: a link that leads nowhere, say.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder. Check the path; it is taken from {Path.cwd()}.")
-    paths = [path for suffix in SUFFIXES if _is_table(path := folder / f"{name}{suffix}")]
+    paths = [path for suffix in SUFFIXES if os.path.lexists(path := folder / f"{name}{suffix}")]
+    for path in paths:
+        _require_table(path)
     if len(paths) > 1:
         raise DataError(f"{folder}: {' and '.join(path.name for path in paths)} are both there. Keep one.")
     return paths[0] if paths else None
@@ -121,6 +124,8 @@ def _path(folder: Path, name: str, settings: TableSettings) -> Path:
     if settings.path is None:
         return _named(folder, name)
     path = folder / settings.path
+    if path.is_symlink():
+        _require_table(path)
     if not _is_table(path):
         raise DataError(_missing(path.parent, path.name))
     return path
@@ -146,6 +151,7 @@ def read_cells(path: Path, settings: TableSettings, names: Sequence[str]) -> tup
 
     Raises DataError, in one line, where nothing can be read.
     """
+    require_room(path, settings.max_unpacked_gib)
     suffix = next((suffix for suffix in _READERS if path.name.endswith(suffix)), None)
     suffix = ".parquet" if path.is_dir() else suffix
     if suffix is None and path.suffix in (".xlsx", ".xls"):
@@ -209,6 +215,11 @@ def within(table: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
 def _parquet(path: Path) -> pl.DataFrame:
     if not path.is_dir():
         return pl.read_parquet(path, glob=False)
+    links = [one for one in sorted(path.rglob("*")) if one.is_symlink() and not one.is_file()]
+    if links:
+        raise DataError(
+            f"{path.name}: {links[0].relative_to(path)} is a link to a folder or to nothing, and its parts would be left out. Put them there."
+        )
     parts = sorted(path.rglob("*.parquet"))
     if not parts:
         raise DataError(f"{path.name}: the folder has no part that ends in .parquet. Was it written to the end?")
@@ -229,6 +240,12 @@ _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 def _is_table(path: Path) -> bool:
     return path.is_file() or (path.is_dir() and (path.suffix == ".parquet" or any(path.rglob("*.parquet"))))
+
+
+def _require_table(path: Path) -> None:
+    if not _is_table(path):
+        what = f"a link to {path.readlink()}, which leads to no file" if path.is_symlink() else "no file"
+        raise DataError(f"{path}: it is {what}. Mend it, or take it away.")
 
 
 def _json(path: Path) -> pl.DataFrame:

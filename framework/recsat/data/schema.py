@@ -12,21 +12,40 @@ import polars as pl
 from recsat.contract.dataset import no_quarantine
 from recsat.data.columns import MISSING_WORDS, UTC
 from recsat.data.faults import faults_at
+from recsat.data.moments import future_ones
 from recsat.errors import DataError, did_you_mean
 
 EMPTY = "not_nullable"
 DUPLICATE = "unique"
 NOT_FINITE = "finite"
+TOO_LARGE = "magnitude"
+CONTROL = "control"
+TOO_LONG = "length"
 NO_POSITION = "position"
 NO_PROBABILITY = "probability"
 NO_MOMENT = "moment"
+IN_FUTURE = "future"
+
+LARGEST = 1e15
+"""Numbers beyond are nobody's amounts, and sums of them lose the others."""
+LONGEST = 1_000
+"""Bytes of an id or of the name of an event."""
+UNSEEN = r"[\p{Cc}\x{202a}-\x{202e}\x{2066}-\x{2069}]"
+"""Control characters, and those that turn the direction of writing."""
 
 FIXES: Mapping[str, tuple[str, str]] = {
     EMPTY: ("is empty", "Fill it in, or take the row out."),
     DUPLICATE: ("is a duplicate", "Keep one row for each id."),
     NOT_FINITE: ("is not a finite number", "Leave the cell empty where there is no value."),
+    TOO_LARGE: (f"is larger than {LARGEST:g}", "Mend it, or leave the cell empty where there is no value."),
+    CONTROL: ("has control characters", "Take them out; an id is what people can write."),
+    TOO_LONG: (f"is longer than {LONGEST:,} bytes", "Mend it; a quote that nobody closed may have made it."),
     NO_POSITION: ("is not a position", "Count positions from 1."),
     NO_MOMENT: ("lies before 1970 or after 2099", "Mend it, or leave the cell empty where the time is not known."),
+    IN_FUTURE: (
+        "lies in the future",
+        "Mend it. Where the time of the table is a simulated one, shift it so that it ends today, or lies in the future for the most part.",
+    ),
     NO_PROBABILITY: (
         "is not a probability above 0 and up to 1",
         "Log the probability with which the item was shown there.",
@@ -46,9 +65,10 @@ class Rule:
     checks: tuple[str, ...] = ()
 
 
-ID = Rule(pl.String, (EMPTY,))
-KEY = Rule(pl.String, (EMPTY, DUPLICATE))
-WORD = Rule(pl.String, (EMPTY,))
+NAME = (EMPTY, CONTROL, TOO_LONG)
+ID = Rule(pl.String, NAME)
+KEY = Rule(pl.String, (*NAME, DUPLICATE))
+WORD = Rule(pl.String, NAME)
 TIME = Rule(UTC, (NO_MOMENT,))
 TABLES: Mapping[str, Mapping[str, Rule]] = {
     "items": {"item_id": KEY, "kind": WORD},
@@ -104,18 +124,28 @@ def word_faults(name: str, table: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(faults) if faults else no_quarantine()
 
 
+def future_faults(table: pl.DataFrame) -> pl.DataFrame:
+    """Faults of the rows of ``table`` (with origin) that have not happened yet (:func:`~recsat.data.moments.future_ones`)."""
+    moments = table["timestamp"]
+    late = table.filter(future_ones(moments) & (moments < CENTURY))
+    return faults_at(late, "timestamp", *FIXES[IN_FUTURE])
+
+
 def _present(name: str, table: pl.DataFrame) -> dict[str, Rule]:
     return {c: rule for c, rule in OUTCOMES.get(name, {}).items() if c in table.columns}
 
 
 def _of_type(dtype: pl.DataType) -> tuple[str, ...]:
-    return (NOT_FINITE,) if dtype.is_float() else ()
+    return (NOT_FINITE, TOO_LARGE) if dtype.is_float() else ()
 
 
 _HOLDS: Mapping[str, Callable[[pl.Expr], pl.Expr]] = {
     EMPTY: lambda cell: cell.is_not_null(),
     DUPLICATE: lambda cell: cell.is_first_distinct() | cell.is_null(),
     NOT_FINITE: lambda cell: cell.is_finite(),
+    TOO_LARGE: lambda cell: (cell.abs() <= LARGEST) | ~cell.is_finite(),
+    CONTROL: lambda cell: ~cell.str.contains(UNSEEN),
+    TOO_LONG: lambda cell: cell.str.len_bytes() <= LONGEST,
     NO_POSITION: lambda cell: cell >= 1,
     NO_MOMENT: lambda cell: (cell >= EPOCH) & (cell < CENTURY),
     NO_PROBABILITY: lambda cell: (cell > 0) & (cell <= 1),

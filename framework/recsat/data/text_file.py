@@ -33,6 +33,9 @@ MARKS: Final = (
 )
 NAMES: Final = {"cp1252": "Latin-1", "utf_16": "UTF-16", "utf_32": "UTF-32", "utf_8": "UTF-8"}
 NO_TEXT: Final = (".parquet", ".json", ".jsonl", ".ndjson", ".xlsx", ".xls", ".zip", ".gz")
+PACKED: Final = (".gz", ".zip")
+HIGHEST_RATIO: Final = 1032
+"""Bytes that deflate makes of one at most."""
 NO_SIGN: Final = "\x1f"
 """In the place of ``::``, which polars cannot part by."""
 QUOTED: Final = re.compile(r'"(?:[^"]|"")*"')
@@ -130,6 +133,25 @@ def physical_lines(path: Path, form: TextFormat) -> pl.Series:
         glob=False,
     )
     return lines.to_series().str.strip_prefix("\ufeff").fill_null("")
+
+
+def require_room(path: Path, most_gib: float) -> None:
+    """Raises DataError where a packed file holds more than ``most_gib``: a few kilobytes can unpack to what no memory holds.
+
+    The sizes that packed files name cannot be trusted, so what may hold more is unpacked once to count, and not kept.
+    """
+    most = int(most_gib * 2**30)
+    if path.suffix not in PACKED or not path.is_file() or path.stat().st_size * HIGHEST_RATIO <= most:
+        return
+    with _stream(path) as stream:
+        n = 0
+        while n <= most and (part := stream.read(SAMPLE)):
+            n += len(part)
+    if n > most:
+        raise DataError(
+            f"{path.name}: of {path.stat().st_size:,} bytes it unpacks to more than {most_gib:g} GiB. Raise max_unpacked_gib if it is meant to, "
+            "and see that there is the memory."
+        )
 
 
 def count_separators(lines: pl.Series, separator: str) -> pl.Series:

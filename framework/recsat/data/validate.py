@@ -11,7 +11,7 @@ import polars as pl
 from recsat.contract.dataset import Dataset, no_quarantine
 from recsat.data.faults import FILE, ROW, faults_at, refuse, with_origin, without_origin
 from recsat.data.oddities import noted_oddities, refused_oddities
-from recsat.data.schema import TABLES, table_faults, word_faults
+from recsat.data.schema import TABLES, future_faults, table_faults, word_faults
 from recsat.errors import DataError, PluginError
 
 OnBadRows = Literal["raise", "quarantine"]
@@ -29,7 +29,7 @@ def validate(
     """The dataset without faulty rows, or DataError.
 
     Checks the columns, types and values of every table (:data:`~recsat.data.schema.TABLES`), that events and exposures are on
-    known items, and with ``describe_item`` that it gives a text for each item; items whose text is empty are counted in ``notes``. Faults that reading found, in ``dataset.quarantine``,
+    known items and have happened, and with ``describe_item`` that it gives a text for each item; items whose text is empty are counted in ``notes``. Faults that reading found, in ``dataset.quarantine``,
     count too. ``"raise"`` lists them all at once; ``"quarantine"`` takes the rows out and adds one row a fault to
     ``quarantine``. Of rows with one id the first stays. An event on an item that was set aside is set aside with it.
 
@@ -45,6 +45,9 @@ def validate(
     for name in tables:
         if FILE not in getattr(dataset, name).columns:  # of a file's cells this was asked when they were read
             faults[name] = pl.concat([faults[name], word_faults(name, tables[name])])
+    for name in () if dataset.simulated else ("events", "exposures", "ties"):
+        if name in tables:
+            faults[name] = pl.concat([faults[name], future_faults(tables[name])])
     if describe_item is not None:
         _require_texts(tables["items"], describe_item)
     ordered = {name: table.select([*TABLES[name], pl.exclude(TABLES[name])]) for name, table in tables.items()}

@@ -11,7 +11,9 @@ import polars as pl
 from recsat.config.settings import ExperimentMetric, ExperimentSettings
 from recsat.data.columns import Column
 from recsat.data.faults import sentences, without_origin
+from recsat.data.moments import latest
 from recsat.data.reading import read_table
+from recsat.data.schema import future_faults
 from recsat.errors import DataError, did_you_mean
 
 EXPOSURES = "exposures"
@@ -25,7 +27,7 @@ MOST_OF_SEVERAL = 0.01
 def read_log(path: Path, settings: ExperimentSettings) -> pl.DataFrame:
     """(user_id, policy, timestamp where it is there, and the columns of the metrics) of a CSV, Parquet or JSON lines file.
 
-    Raises DataError, naming file, row and cell, for what is no number where a number must be.
+    Raises DataError, naming file, row and cell, for what is no number where a number must be, or has not happened yet.
     """
     numbers = sorted(set(_columns(settings.metrics or CLICK_RATE)))
     columns = {
@@ -34,6 +36,8 @@ def read_log(path: Path, settings: ExperimentSettings) -> pl.DataFrame:
         "timestamp": Column(kind="time", required=False, unreadable="row"),
     }
     table, faults = read_table(path, columns | {name: _number_or_truth(path, name) for name in numbers})
+    if "timestamp" in table.columns:
+        faults = pl.concat([faults, future_faults(table)])
     if faults.height:
         raise DataError(sentences(faults)[0])
     return without_origin(table)
@@ -68,7 +72,7 @@ def users_of(
         raise DataError(f"{source}: days asks for a timestamp in every row. Add it, or leave days out.")
     if timed:
         first = pl.col("timestamp").min().over("user_id")
-        frame = frame.with_columns(first=first, end=pl.lit(frame["timestamp"].max()))
+        frame = frame.with_columns(first=first, end=pl.lit(latest(frame["timestamp"])))
         if settings.days is not None:
             frame = frame.filter(pl.col("timestamp") < first + pl.duration(days=settings.days))
     sums = [

@@ -9,9 +9,10 @@ from pydantic import JsonValue
 
 from recsat.config.settings import RunConfig
 from recsat.config.sources import check_domain_config
-from recsat.contract.domain import DomainConfig, RecommenderSpec
+from recsat.contract.domain import Domain, DomainConfig, OwnTables, RecommenderSpec
+from recsat.data.validate import OnBadRows, validate
 from recsat.embed.provenance import models_of, refuse_leak
-from recsat.errors import ConfigError, PluginError
+from recsat.errors import ConfigError, DataError, PluginError
 from recsat.measure.measures import require_comparable
 from recsat.plugins import Plugins
 from recsat.rerank.make import make_reranker
@@ -24,7 +25,7 @@ def check_config(config: RunConfig, plugins: Plugins, sources: Mapping[str, str]
     """The domain's own settings, after the domain, the encoder, the filters and the arms were found.
 
     ``sources`` are those of :class:`~recsat.config.sources.LoadedConfig`. Arms are made once with their fixed parameters, so
-    that a misspelt one shows here. Raises :class:`ConfigError`, and :class:`PluginError` where a named plugin is broken.
+    that a misspelt one shows here. Where something is wrong, the operator's files are looked at too, so that all is said at once. Raises :class:`ConfigError`, and :class:`PluginError` where a named plugin is broken.
     """
     origins = sources or {}
     with_source(origins, "domain", lambda: plugins.domain(config.domain))
@@ -59,6 +60,8 @@ def check_config(config: RunConfig, plugins: Plugins, sources: Mapping[str, str]
         messages.checked("measure.curve_arm", lambda: plugins.select("arm of this run", of_run, [curve_arm]))
     learning = config.measure.learning_curve
     messages.each("measure.learning_curve", learning, lambda names: plugins.select("arm of this run", of_run, names))
+    if messages.errors and isinstance(domain_config, OwnTables) and domain_config.folder is not None:
+        messages.checked(None, lambda: _read(domain, domain_config, config.data.on_bad_rows))
     messages.refuse()
     assert domain_config is not None, "a domain's settings that are wrong were refused"
     return domain_config
@@ -69,13 +72,13 @@ class _Messages:
 
     def __init__(self, origins: Mapping[str, str]) -> None:
         self.origins = origins
-        self.errors: list[ConfigError | PluginError] = []
+        self.errors: list[ConfigError | PluginError | DataError] = []
 
     def checked(self, key: str | None, check: Callable[[], T]) -> T | None:
         """What ``check`` gives; None where it refuses. ``key`` None: its messages name their keys."""
         try:
             return check() if key is None else with_source(self.origins, key, check)
-        except (ConfigError, PluginError) as error:
+        except (ConfigError, PluginError, DataError) as error:
             self.errors.append(error)
             return None
 
@@ -93,9 +96,23 @@ class _Messages:
             return
         if len(self.errors) == 1:
             raise self.errors[0]
-        messages = [line for error in self.errors for line in _lines(str(error))]
-        kind = ConfigError if any(isinstance(error, ConfigError) for error in self.errors) else PluginError
-        raise kind(f"{len(messages)} settings are wrong:\n" + "\n".join(f"  - {line}" for line in messages))
+        of_data = [str(error) for error in self.errors if isinstance(error, DataError)]
+        of_settings = [error for error in self.errors if not isinstance(error, DataError)]
+        messages = [line for error in of_settings for line in _lines(str(error))]
+        kind = ConfigError if any(isinstance(error, ConfigError) for error in of_settings) else PluginError
+        wrong = f"{len(messages)} setting{' is' if len(messages) == 1 else 's are'} wrong"
+        raise kind("\n".join([f"{wrong}:", *(f"  - {line}" for line in messages), *of_data]))
+
+
+def _read(domain: Domain, config: OwnTables, on_bad_rows: OnBadRows) -> None:
+    """Raises DataError for what is wrong with the operator's files."""
+    validate(
+        domain.load(config),
+        on_bad_rows,
+        describe_item=domain.describe_item,
+        events_of_domain=domain.events,
+        topics=domain.topics,
+    )
 
 
 def _lines(message: str) -> list[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
 
-from recsat.config.settings import MeasureSettings
+from recsat.config.settings import MeasureSettings, SplitSettings
 from recsat.contract.dataset import Dataset
 from recsat.contract.domain import FilterContext, RecommenderSpec
 from recsat.data.codes import sorted_by
@@ -17,9 +19,9 @@ from recsat.data.core import core
 from recsat.data.fingerprint import fingerprint
 from recsat.data.moments import latest
 from recsat.data.split import TIES, Split, in_order_of_time, split_events
-from recsat.data.validate import validate
+from recsat.data.validate import OnBadRows, validate
 from recsat.embed.provenance import refuse_leaks
-from recsat.errors import ConfigError, did_you_mean
+from recsat.errors import ConfigError, DataError, did_you_mean
 from recsat.experiment import analyse, read_log
 from recsat.measure.fitness import data_fitness
 from recsat.offpolicy.judged import judged_log
@@ -34,6 +36,9 @@ from recsat.stages.plan import write_plan
 
 EXPERIMENT_FILE = "data/experiment.json"
 POLICY_LOGS_FILE = "data/policy_logs.json"
+T = TypeVar("T")
+MOSTLY_SOUND = 0.9
+"""Share of the events that must be left when faulty rows are set aside, for the rest to say what else is wrong."""
 SPREAD = 0.1
 """Standard deviation between users of a difference of nDCG@10 of two arms: .07 and .11 between the best two of the bundled films."""
 
@@ -41,30 +46,30 @@ SPREAD = 0.1
 def prepare(context: StageContext) -> StageCounts:
     """Writes plan.json, data/*.parquet, data/summary.json, data/texts.parquet and splits/<name>/*, among them what each split's data can answer.
 
-    Raises ConfigError where a fine-tuned model of the run was trained around other held-out events, or an arm needs more memory
+    Raises DataError with all that is wrong with the rows, the settings that are about them, and every split; ConfigError where a fine-tuned model of the run was trained around other held-out events, or an arm needs more memory
     than is free: the earliest place where the data are known, and one that every run goes through.
     """
     folder, config, domain = context.folder, context.config, context.domain
     write_plan(folder, config, context.plugins)
     data = read_input(folder)
     with_feedback = tables_with_feedback(config, domain.load(context.domain_config) if data is None else data)
-    loaded = validate(
-        with_feedback.dataset,
-        on_bad_rows=config.data.on_bad_rows,
-        describe_item=domain.describe_item,
-        events_of_domain=domain.events,
-        topics=domain.topics,
-    )
-    refuse_unmatched(context, loaded)
+    faults = _Faults()
+    loaded = _validated(context, with_feedback.dataset, faults)
+    faults.gather(lambda: refuse_unmatched(context, loaded))
     loaded = replace(loaded, quarantine=pl.concat([loaded.quarantine, with_feedback.faults]))
     data_fingerprint = fingerprint(loaded)
-    refuse_leaks(config, data_fingerprint)
-    dataset = core(
-        loaded,
-        domain.positive,
-        min_user_events=config.data.min_user_events,
-        min_item_events=config.data.min_item_events,
+    if not faults.errors:
+        refuse_leaks(config, data_fingerprint)
+    dataset = faults.gather(
+        lambda: core(
+            loaded,
+            domain.positive,
+            min_user_events=config.data.min_user_events,
+            min_item_events=config.data.min_item_events,
+        )
     )
+    if dataset is None:
+        raise faults.error()
     refuse_too_large(requested_arms(context), dataset.items.height, free_memory(), config.parameters)
     # Whoever sorts by time from here on finds events of one moment in an order that says nothing.
     fixed = sorted_by(dataset.events, ["user_id", "item_id", "event", "value", "timestamp"])
@@ -92,18 +97,9 @@ def prepare(context: StageContext) -> StageCounts:
     )
     folder.write_table("data/texts.parquet", texts)
     for settings in config.splits:
-        split, *further = (
-            split_events(dataset.events, domain.positive, settings, seed=config.seed, draw=draw)
-            for draw in range(1, settings.n_draws + 1)
-        )
-        for one in (split, *further):
-            write_split(folder, one)
-        fitness = data_fitness(
-            split, domain.positive, spread=SPREAD, confidence=config.measure.confidence, seed=config.seed
-        )
-        folder.write_json(f"splits/{split.name}/fitness.json", fitness.model_dump(mode="json"))
-        if not fitness.can_answer:
-            context.progress.note(f"split {split.name} cannot answer: {reason(fitness)} {remedy(fitness)}")
+        faults.gather(lambda settings=settings: _split(context, dataset, settings))  # type: ignore[misc]
+    if faults.errors:
+        raise faults.error()
     folder.write_json(
         "data/summary.json",
         {
@@ -120,6 +116,70 @@ def prepare(context: StageContext) -> StageCounts:
         },
     )
     return StageCounts(n_new=dataset.events.height)
+
+
+class _Faults:
+    """What is wrong with the data of a run, gathered: whoever mends one fault should not have to run anew to hear of the next."""
+
+    def __init__(self) -> None:
+        self.errors: list[ConfigError | DataError] = []
+
+    def gather(self, work: Callable[[], T]) -> T | None:
+        """What ``work`` gives; None where it refuses."""
+        try:
+            return work()
+        except (ConfigError, DataError) as error:
+            self.errors.append(error)
+            return None
+
+    def error(self) -> ConfigError | DataError:
+        """The only error as it is, and several as one with the lines of each."""
+        if len(self.errors) == 1:
+            return self.errors[0]
+        kind = DataError if any(isinstance(error, DataError) for error in self.errors) else ConfigError
+        return kind("\n".join(dict.fromkeys(map(str, self.errors))))
+
+
+def _validated(context: StageContext, dataset: Dataset, faults: _Faults) -> Dataset:
+    """``dataset`` as it may be split; where its rows are refused, the sound ones, by which it shows what else is wrong.
+
+    Raises DataError where no more can be known: too few rows are sound for what is left to say something of the whole.
+    """
+    domain = context.domain
+
+    def sound(on_bad_rows: OnBadRows) -> Dataset:
+        return validate(
+            dataset,
+            on_bad_rows,
+            describe_item=domain.describe_item,
+            events_of_domain=domain.events,
+            topics=domain.topics,
+        )
+
+    clean = faults.gather(lambda: sound(context.config.data.on_bad_rows))
+    if clean is not None:
+        return clean
+    rest = faults.gather(lambda: sound("quarantine")) if context.config.data.on_bad_rows == "raise" else None
+    if rest is None or rest.events.height < MOSTLY_SOUND * dataset.events.height:
+        raise faults.errors[0]
+    return rest
+
+
+def _split(context: StageContext, dataset: Dataset, settings: SplitSettings) -> None:
+    """Every draw of a split, written, and whether its data can answer."""
+    config, domain, folder = context.config, context.domain, context.folder
+    split, *further = (
+        split_events(dataset.events, domain.positive, settings, seed=config.seed, draw=draw)
+        for draw in range(1, settings.n_draws + 1)
+    )
+    for one in (split, *further):
+        write_split(folder, one)
+    fitness = data_fitness(
+        split, domain.positive, spread=SPREAD, confidence=config.measure.confidence, seed=config.seed
+    )
+    folder.write_json(f"splits/{split.name}/fitness.json", fitness.model_dump(mode="json"))
+    if not fitness.can_answer:
+        context.progress.note(f"split {split.name} cannot answer: {reason(fitness)} {remedy(fitness)}")
 
 
 def write_experiment(folder: RunFolder, settings: MeasureSettings, exposures: pl.DataFrame | None) -> None:

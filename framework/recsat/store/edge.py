@@ -103,6 +103,7 @@ class EdgeStore(Opened):
         with self._lock, self._shards.refusals(name):
             known = self.aliases().get(name, name)
             if known not in self.collections():
+                edge_folder.require_room(self.directory, 0, 0)
                 self._shards.create(name, shape, metadata)
                 return True
             collection = self._collection(known)
@@ -190,6 +191,7 @@ class EdgeStore(Opened):
     ) -> None:
         collection = self._collection(name)
         ids, columns, payloads = checks.check_points(points, f"collection {name!r}", collection.shape.vectors)
+        edge_folder.require_room(self.directory, len(ids), sum(column.nbytes for column in columns.values()))
         self._write(name, collection, ids, columns, payloads, replace_where)
 
     def upsert_table(
@@ -206,6 +208,8 @@ class EdgeStore(Opened):
         where = f"collection {name!r}"
         checks.check_batch_size(batch, where)
         points, columns = checks.check_table(ids, vectors, payload, where, collection.shape.vectors)
+        n_bytes = sum(column.nbytes for column in columns.values()) + int(payload.estimated_size())
+        edge_folder.require_room(self.directory, len(points), n_bytes)
         start = 0
         for payloads in payload_batches(payload, len(points), batch):
             rows = slice(start, start + len(payloads))

@@ -17,9 +17,14 @@ from typing import Any
 from qdrant_client import models
 
 from recsat.atomic import sync_folder, write_text
-from recsat.errors import StoreError
+from recsat.errors import DiskFull, StoreError
 from recsat.store.port import CollectionShape
 
+MIB = 2**20
+ON_DISK = 3
+"""Bytes on disk of one of a point's: vector, log, index, and what merging them takes for a while."""
+FIXED = 4 * MIB
+"""Of a collection without points, its log and its empty files."""
 _ALIASES = "aliases.json"
 _SHAPE = "collection.json"
 _METADATA = "metadata.json"
@@ -33,6 +38,20 @@ def sweep(root: Path) -> None:
             shutil.rmtree(leftover, ignore_errors=True)
         else:
             leftover.unlink(missing_ok=True)
+
+
+def require_room(root: Path, n_points: int, n_bytes: int) -> None:
+    """Raises DiskFull where the disk has no room for ``n_points`` of ``n_bytes``: the engine maps its files, and where these end the process does.
+
+    Measured with vectors of 64 and 384 numbers, 500 to 20,000 points: 2.3 to 2.5 times their bytes, log and index included.
+    """
+    needed = FIXED + ON_DISK * n_bytes
+    free = shutil.disk_usage(root).free
+    if free < needed:
+        raise DiskFull(
+            f"{root}: {n_points:,} points take up to {needed / MIB:,.0f} MiB of the disk and {free / MIB:,.0f} MiB are free. Free some space, or set "
+            "store.directory to another disk, and go on with the same run: what is there already is not sent again."
+        )
 
 
 def holder(root: Path) -> str:

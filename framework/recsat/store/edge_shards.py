@@ -14,7 +14,7 @@ from typing import Any
 import qdrant_edge as edge
 from qdrant_client import models
 
-from recsat.errors import StoreError, says_no_room
+from recsat.errors import DiskFull, StoreError, says_no_room
 from recsat.store import edge_build, edge_folder
 from recsat.store.layout import Layout
 from recsat.store.port import CollectionShape, FieldType
@@ -156,7 +156,7 @@ class EdgeShards:
         """The engine raises bare Exception; it comes out as StoreError."""
         try:
             yield
-        except StoreError:
+        except (StoreError, DiskFull):
             raise
         except Exception as error:
             remedy = "Mend the request; if the files are damaged, drop the collection and publish again."

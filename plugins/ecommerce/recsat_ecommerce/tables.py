@@ -17,7 +17,7 @@ ITEMS = {
     "description": Column(required=False),
     "brand": Column(required=False),
     "categories": Column(kind="list", required=False),
-    "price": Column(kind="number", required=False),
+    "price": Column(kind="number", required=False, least=0),
     "in_stock": Column(kind="boolean", required=False),
     "markets": Column(kind="list", required=False),
     "repeatable": Column(kind="boolean", required=False),

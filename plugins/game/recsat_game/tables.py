@@ -20,9 +20,9 @@ ITEMS = {
     "tags": Column(kind="list", required=False),
     "description": Column(required=False),
     "developer": Column(required=False),
-    "price": Column(kind="number", required=False),
+    "price": Column(kind="number", required=False, least=0),
     "platforms": Column(kind="list", required=False),
-    "age_rating": Column(kind="integer", required=False),
+    "age_rating": Column(kind="integer", required=False, least=0),
     "game_id": Column(required=False),
     "consumable": Column(kind="boolean", required=False),
 }

@@ -44,3 +44,15 @@ def test_older_items_than_the_last_twenty_do_not_count() -> None:
     times = csr_array(np.array([[*range(1, n), 0]], dtype=np.float64))
     neighbours = latest_neighbours(weights, UserBatch(["u"], history, times=times), 30)
     assert set(neighbours[neighbours >= 0].tolist()) == set(range(5, n))
+
+
+def test_which_items_of_one_moment_are_the_last_is_no_matter_of_their_ids() -> None:
+    n = 400
+    weights = csr_array(np.eye(n, dtype=np.float32))
+    history = csr_array(np.ones((1, n), dtype=np.float32))
+    times = csr_array((np.zeros(n), history.indices, history.indptr), shape=history.shape)
+    neighbours = latest_neighbours(weights, UserBatch(["u"], history, times=times), n)[0]
+    last = neighbours[neighbours >= 0]
+    assert len(last) == 20
+    assert n / 4 < last.mean() < 3 * n / 4
+    assert 100 < np.median(latest_neighbours(weights, UserBatch(["u"], history), 20)[0]) < 300

@@ -38,3 +38,13 @@ def test_without_decay_or_window_the_time_weighted_gram_is_the_gram(blocks: Trai
     history = blocks.users.history
     G = session_gram(history, timed(history), np.ones(60), seconds=1e12, window=10**4)
     np.testing.assert_allclose(G.toarray(), (history.T @ history).toarray(), rtol=1e-2)
+
+
+def test_in_one_moment_the_order_of_ids_decides_nothing() -> None:
+    n = 400
+    history = csr_array(np.ones((1, n), dtype=np.float32))
+    times = csr_array((np.zeros(n), history.indices, history.indptr), shape=history.shape)
+    G = session_gram(history, times, np.ones(1), seconds=60.0, window=3).toarray()
+    first, second = np.nonzero(np.triu(G, 1))
+    # Neighbours in a drawn order are n / 3 apart on average; in the order of ids they would be at most 3.
+    assert np.abs(first - second).mean() > n / 4

@@ -50,7 +50,7 @@ def in_parts(inputs: RunInputs, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     again = (
         events.head(cut)
         .sample(min(cut, 20), seed=seed)
-        .with_columns(timestamp=pl.col("timestamp") + timedelta(days=20_000), value=5.0)
+        .with_columns(timestamp=pl.col("timestamp") + timedelta(days=400), value=5.0)
     )
     return events.head(cut), pl.concat([events.tail(len(events) - cut), again])
 
@@ -186,6 +186,12 @@ def test_the_moment_of_lists_is_that_of_the_last_known_event(inputs: RunInputs, 
         live.refresh()
         assert live.model.now == live.model.train.now == reported_at
     assert replace(model, histories=replace(model.histories, times=None)).now is None
+
+
+def test_an_event_that_is_still_to_come_does_not_move_the_lists(inputs: RunInputs, model: Model) -> None:
+    later = inputs.dataset.events.filter(pl.col("user_id") == "2").with_columns(user_id=pl.lit("newcomer"))
+    to_come = pl.lit(datetime(2090, 1, 1, tzinfo=UTC)).dt.cast_time_unit("us")
+    assert model.after(later.with_columns(timestamp=to_come)).now == model.now
 
 
 def test_what_is_liked_now_leads_the_next_lists_of_everybody(finished_run: Path, model: Model, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from recsat.data.split import Split, split_events
 from recsat.measure.prediction import log_loss_of
 from recsat.result.model import PredictionError
 from recsat.stages.trial import outcomes
+from recsat.stages.trial.exposure_features import Log
 from recsat.stages.trial.inputs import RunInputs
 from recsat.stages.trial.outcomes import outcome_errors
 from recsat.testing.simulate import SimulatorSettings, log_exposures, make_world, popularity_policy
@@ -228,3 +229,10 @@ def test_exposures_without_a_click_or_a_worth_say_why(world: tuple[RunInputs, Sp
     of_run, lacks = outcome_errors(worthless, split, SETTINGS)
     assert of_run == []
     assert "No click was logged" in lacks[0].reason
+
+
+def test_one_exposure_far_after_all_others_does_not_end_the_log() -> None:
+    times = np.arange(100) * 86_400_000_000
+    ones = np.ones(101, dtype=np.int64)
+    log = Log(ones, ones, np.append(times, times[-1] * 50), ones, ones.astype(bool), ones)
+    assert log.end == times[-1] + 1

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from recsat.arms.linear.order import tie_break
 from recsat.arms.linear.padded import PADDING
 from recsat.contract.interactions import UserBatch
 
@@ -53,11 +54,12 @@ def factorise(
 def latest_neighbours(neighbours: csr_array, users: UserBatch, n: int) -> NDArray[np.int64]:
     """The ``n`` items with the largest summed weight to each user's :data:`N_LATEST` last items, best first, (B, n).
 
-    Without times, the whole history counts. Padded with -1; sparse all the way, so its cost does not grow with the catalogue.
+    Without times, the whole history counts. Which of one moment's items is the last, and which of equal sums the larger, is drawn
+    (:func:`~recsat.arms.linear.order.tie_break`). Padded with -1; sparse all the way, so its cost does not grow with the catalogue.
     """
     scores = csr_array(_latest(users) @ neighbours)
     row = np.repeat(np.arange(scores.shape[0]), np.diff(scores.indptr))
-    order = np.lexsort((scores.indices, -scores.data, row))
+    order = np.lexsort((tie_break(scores.shape[1])[scores.indices], -scores.data, row))
     row, item = row[order], scores.indices[order]
     place = np.arange(len(row)) - scores.indptr[row]
     ranked = np.full((scores.shape[0], n), PADDING, dtype=np.int64)
@@ -70,7 +72,7 @@ def _latest(users: UserBatch) -> csr_array:
     if users.times is None:
         return users.history
     row = np.repeat(np.arange(len(users)), np.diff(users.times.indptr))
-    order = np.lexsort((users.times.indices, -users.times.data, row))
+    order = np.lexsort((tie_break(users.times.shape[1])[users.times.indices], -users.times.data, row))
     place = np.arange(len(row)) - users.times.indptr[row]
     latest = order[place < N_LATEST]
     return csr_array(

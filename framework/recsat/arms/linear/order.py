@@ -13,6 +13,11 @@ SMALLEST_WEIGHT = 1e-3
 """Steps back in time whose weight is smaller are left out of the sums."""
 
 
+def tie_break(n_items: int) -> NDArray[np.int64]:
+    """A rank for each item, drawn once for all, int64 (n_items,): the order of items of one moment, of which ids may say something, such as an item's age."""
+    return np.random.default_rng(0).permutation(n_items)
+
+
 def moments_of(history: csr_array, times: csr_array | None) -> NDArray[np.int64]:
     """For each stored pair of ``history``, which of the user's moments it is: 0 is the first, items of one moment share theirs.
 

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
 
+from recsat.arms.linear.order import tie_break
+
 NEGLIGIBLE = 7.0  # decay times after which exp(-t) < 1e-3 and a pair is left out
 
 
@@ -17,13 +19,13 @@ def session_gram(
     .. math:: G_{ij} = \sum_u w_u\, x_{ui} x_{uj} \exp\!\left(-\frac{|t_{ui} - t_{uj}|}{\tau}\right)
               \left(1 - \frac{|r_{ui} - r_{uj}|}{\text{window} + 1}\right)_+
 
-    r is an event's place in the user's order of time. Both kernels are positive definite (Laplace, Bartlett), so by Schur's
+    r is an event's place in the user's order of time; which of one moment's is the first is drawn (:func:`~recsat.arms.linear.order.tie_break`). Both kernels are positive definite (Laplace, Bartlett), so by Schur's
     product theorem G is positive semidefinite like XᵀX, of which it is the limit for endless τ and window. Cost O(nnz ·
     window). Weighting item pairs by time: Ding and Li, CIKM 2005; in linear item-item models: Choi et al., WWW 2021.
     ``times`` has the pattern of ``history``, in seconds.
     """
     rows = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
-    order = np.lexsort((times.data, rows))
+    order = np.lexsort((tie_break(history.shape[1])[history.indices], times.data, rows))
     users, items, seconds_at = rows[order], history.indices[order], times.data[order]
     n = history.shape[1]
     above = csr_array((n, n), dtype=np.float64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from recsat.arms.linear.order import tie_break
 from recsat.arms.linear.padded import PADDING
 from recsat.contract.interactions import UserBatch
 
@@ -12,15 +13,14 @@ from recsat.contract.interactions import UserBatch
 def in_order(users: UserBatch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(rows, items) of every history event, user by user, oldest first; without times by item index.
 
-    Items of equal times are in an order that was drawn once for all: ids often say something, such as the age of an item.
+    Items of equal times are in an order that was drawn (:func:`~recsat.arms.linear.order.tie_break`).
     """
     history = users.history
     rows = np.repeat(np.arange(len(users)), np.diff(history.indptr))
     if users.times is None:
         order = np.lexsort((history.indices, rows))
     else:
-        tie_break = np.random.default_rng(0).permutation(history.shape[1])
-        order = np.lexsort((tie_break[history.indices], users.times.data, rows))
+        order = np.lexsort((tie_break(history.shape[1])[history.indices], users.times.data, rows))
     return rows[order], history.indices[order].astype(np.int64)
 
 

@@ -22,7 +22,7 @@ from recsat.contract.arm import Recommender, Recounted
 from recsat.contract.domain import CandidateFilter, Domain, FilterContext
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.contract.reranker import LearnedReranker, TextReranker
-from recsat.data.moments import LIKELY, latest
+from recsat.data.moments import LIKELY, moved_on
 from recsat.errors import ConfigError, SavedModelError
 from recsat.lists.attributes import attributes_of
 from recsat.lists.filters import FilterPlan, plan_filters
@@ -325,9 +325,8 @@ class Model:
         saved = self.tables.context
         if self.later is None or self.later.is_empty():
             return saved
-        last = latest(self.later["timestamp"])
         events = pl.concat([saved.known.events, self.later.select(saved.known.events.columns)])
-        now = max(saved.now, last) if last is not None else saved.now
+        now = moved_on(saved.now, self.later["timestamp"])
         return replace(saved, known=replace(saved.known, events=events), now=now)
 
     @cached_property
@@ -350,8 +349,8 @@ class Model:
             times is None or not times.nnz or float(times.data.max()) < LIKELY[0]
         ):  # positions stand for times that no event has
             return None
-        last = None if self.later is None else latest(self.later["timestamp"])
-        return max([self.card.last_event, *([] if last is None else [last])]).timestamp()
+        last = self.card.last_event
+        return (last if self.later is None else moved_on(last, self.later["timestamp"])).timestamp()
 
 
 def served_in(path: Path, domain: str | None, tenant: str) -> PromotedModel | None:

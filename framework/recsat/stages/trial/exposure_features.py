@@ -7,12 +7,14 @@ and after a ``cut`` the counts stand still, as what comes later is what is judge
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from recsat.contract.interactions import Catalogue
+from recsat.data.moments import latest
 
 FEATURES = ("position", "popularity", "rate of the item", "rate of the user", "likeness to the history")
 PRIOR_EXPOSURES = 50.0
@@ -34,6 +36,13 @@ class Log:
     known_at: Ints
     happened: NDArray[np.bool_]
     positions: Ints
+
+    @property
+    def end(self) -> int:
+        """A microsecond after the last of them, those aside that lie far after the others (:func:`~recsat.data.moments.latest`)."""
+        last = latest(pl.select(pl.from_epoch(pl.lit(pl.Series(self.times)), "us")).to_series())
+        assert last is not None
+        return round(last.replace(tzinfo=UTC).timestamp() * 1e6) + 1
 
     def take(self, rows: NDArray[np.bool_]) -> Log:
         """Some of them."""

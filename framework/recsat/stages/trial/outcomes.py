@@ -141,7 +141,7 @@ def _judged(
 ) -> PredictionError | None:
     """Of exposures from ``start`` to before ``end`` whose outcome is known by then, by models of what was known at ``start``."""
     log = outcome.log
-    end = int(log.times.max()) + 1 if end is None else end
+    end = log.end if end is None else end
     known, judged = log.take(log.known_at < start), log.take((log.times >= start) & (log.known_at < end))
     if not (_enough(known.happened) and _enough(judged.happened)):
         return None
