@@ -101,6 +101,7 @@ def test_behaviour_has_all_three() -> None:
         ([log(pair=None)], experiment(treatment="other"), "behaviour", [None, "no log", "other policies"]),
         ([log("refused")], experiment(stop="mismatch", effects=[]), "behaviour", [None, "log refused", "stopped"]),
         ([log(split="other")], experiment("x", "text"), "behaviour", [None, "no log", "other policies"]),
+        ([log()], experiment(split="cold"), "behaviour", [None, None, "other policies"]),
     ],
 )
 def test_an_empty_cell_says_why(
@@ -117,6 +118,10 @@ def test_the_label_of_a_measure_is_shown() -> None:
 
 def test_an_experiment_whose_control_is_the_models_arm_is_turned_around() -> None:
     assert cells([], experiment("text", "ease"), "behaviour")[2].estimate == Estimate(value=-2, low=-4, high=-1)
+
+
+def test_a_simulated_experiment_speaks_of_the_arms_of_its_split() -> None:
+    assert cells([], experiment(split="timeline"), "behaviour")[2] == cells([], experiment(), "behaviour")[2]
 
 
 def test_a_split_without_a_pair_has_no_table_and_an_unmeasured_dimension_says_so() -> None:

@@ -89,6 +89,14 @@ def test_groups() -> None:
     assert "fewer than 30 users" in experiment_in_words(experiment(stop="few users"))
 
 
+def test_whose_lists_a_simulator_showed_is_said() -> None:
+    sentence = groups_in_words(experiment(effect("clicks", "better"), simulated=True, split="timeline"))
+    assert sentence.startswith(
+        "Simulated data, which say nothing about people: a coin gave each simulated user the list"
+    )
+    assert "of one of the two arms on timeline" in sentence
+
+
 def test_a_simulated_experiment_says_so_first() -> None:
     for words in (groups_in_words, experiment_in_words):
         assert words(experiment(effect("clicks", "better"), simulated=True)).startswith(

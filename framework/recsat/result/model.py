@@ -341,6 +341,8 @@ class Experiment(Part):
 
     source: str
     simulated: bool
+    split: str | None = None
+    """Whose lists a simulator's users were shown (``measure.experiment.simulated_split``); None for a log."""
     control: str
     n_users: dict[str, int]
     """By policy, the control first."""
