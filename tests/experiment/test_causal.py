@@ -76,7 +76,9 @@ def cells(logs: list[Counterfactual], one: Experiment | None, dimension: Dimensi
 
 
 def test_behaviour_has_all_three() -> None:
-    replay, off_policy, assigned = cells([log("limited", evidence="assumed")], experiment(), "behaviour")
+    replay, off_policy, assigned = cells(
+        [log("limited", evidence="assumed", propensity_model="share in the log")], experiment(), "behaviour"
+    )
     assert (replay.measure, replay.estimate) == ("m-behaviour", Estimate(value=0.1, low=0.05, high=0.15))
     assert (off_policy.estimate, off_policy.limited, off_policy.assumed) == (
         Estimate(value=0.01, low=-0.01, high=0.03),
@@ -110,6 +112,26 @@ def test_an_empty_cell_says_why(
     row = cells(logs, one, dimension)
     assert [cell.lack for cell in row] == lacks
     assert all((cell.estimate is None) == (cell.lack is not None) for cell in row)
+
+
+def test_a_replayed_measure_that_rests_on_assumed_propensities_says_so() -> None:
+    verdicts = [verdict(name) for name in get_args(Dimension)]
+    by_model = [
+        one.model_copy(
+            update={"assumed": ["m-behaviour"]} if one.dimension == "behaviour" else {"assumed": ["m-other"]}
+        )
+        for one in verdicts
+    ]
+    (table,) = causal_tables(by_model, [], None, labels={}, simulated=False)
+    assert {row.dimension: row.cells[0].assumed for row in table.rows} == {
+        "accuracy": False, "diversity": False, "behaviour": True, "business": False,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("evidence", "model"), [("assumed", ""), ("logged", "share of the item in the log")])
+def test_no_log_is_assumed_without_a_model_or_has_one_without_saying_so(evidence: str, model: str) -> None:
+    with pytest.raises(ValueError, match="evidence: it is assumed where a propensity_model is named"):
+        log(evidence=evidence, propensity_model=model)
 
 
 def test_the_label_of_a_measure_is_shown() -> None:

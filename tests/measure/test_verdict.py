@@ -189,3 +189,34 @@ def test_what_would_be_worth_having_lets_it_say_as_good_as_or_cannot_tell(
 def test_topics_come_before_the_encoders_own_space(world: Evidence, arm: Arm) -> None:
     sentence = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(1.0, 3)}), {"text"})["diversity"].sentence
     assert "has Topic diversity@5" in sentence
+
+
+MODEL = "share of the item in the log"
+
+
+def weighed(world: Evidence, arm: Arm, model: str) -> dict[str, Verdict]:
+    """Verdicts where the one measure of behaviour divides by propensities, and that of business does not."""
+    metrics = {
+        "d.clicks": replace(metric("clicks", recalled, "higher"), of_exposed=True),
+        "d.money": replace(metric("money", recalled, "higher"), dimension="business"),
+    }
+    settings = SETTINGS.model_copy(update={"propensity_model": model})
+    lists = {"chance": arm(0.0), "weak": arm(0.2, 2), "text": arm(2.0, 3)}
+    evaluated = evaluate_split(lists, world, metrics=metrics, settings=settings, k=K, seed=7)
+    return by_dimension(evaluated, {"text"}, settings=settings)
+
+
+def test_assumed_propensities_reach_the_verdict_that_rests_on_them_and_no_other(world: Evidence, arm: Arm) -> None:
+    by_name = weighed(world, arm, MODEL)
+    assert {name: verdict.assumed for name, verdict in by_name.items()} == {
+        "accuracy": [], "diversity": [], "behaviour": ["d.clicks"], "business": [],
+    }  # fmt: skip
+    assert by_name["behaviour"].sentence.endswith(f" Propensities assumed: {MODEL}.")
+    assert "has Clicks, propensities assumed " in by_name["behaviour"].sentence
+    assert "ropensities" not in by_name["business"].sentence
+
+
+def test_logged_propensities_are_no_assumption(world: Evidence, arm: Arm) -> None:
+    behaviour = weighed(world, arm, "")["behaviour"]
+    assert behaviour.assumed == []
+    assert "ropensities" not in behaviour.sentence

@@ -161,7 +161,11 @@ def test_a_cell_says_what_it_stands_on(cell: CausalCell, words: str) -> None:
 
 
 def test_assumed_propensities_are_called_so() -> None:
-    assert "by assumed propensities" in cell_in_words(CausalCell(evidence="log", estimate=ONE, assumed=True))
+    assert "off-policy, by assumed propensities" in cell_in_words(
+        CausalCell(evidence="log", estimate=ONE, assumed=True)
+    )
+    replay = CausalCell(evidence="replay", measure="Click rate", estimate=ONE, assumed=True)
+    assert cell_in_words(replay).endswith("Click rate: held-out events, by assumed propensities")
 
 
 def test_every_form_of_the_report_has_both_and_escapes_them(result: Result) -> None:

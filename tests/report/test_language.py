@@ -61,7 +61,7 @@ SENTENCES = {
     "config/differences.py": ("differences", "_text"),
     "measure/attribution.py": ("_lack",),
     "measure/evaluate.py": ("evaluate_split", "unmeasurable"),
-    "measure/measures.py": ("_winsorised",),
+    "measure/measures.py": ("_winsorised", "_assumed"),
     "measure/satisfaction.py": ("missing_needs",),
     "measure/verdict.py": ("pick_pair", "_unmeasured"),
     "metrics/rates.py": ("obstacle", "_no_click_rate"),

@@ -62,6 +62,7 @@ def _replay(verdict: Verdict | None, labels: Mapping[str, str], *, simulated: bo
         evidence="replay",
         measure=labels.get(one.measure, one.measure),
         estimate=Estimate(value=one.mean, low=one.low, high=one.high),
+        assumed=one.measure in verdict.assumed,
         simulated=simulated,
     )
 

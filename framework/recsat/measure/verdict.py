@@ -216,6 +216,10 @@ def _verdict(
     else:
         sentence += f" The baseline {settings.baseline} has no value here."
     sentence += _others(others, labels)
+    compared_measures = {comparison.measure for comparison in comparisons}
+    assumed = [info.name for info in infos if info.propensities == "assumed" and info.name in compared_measures]
+    if assumed:
+        sentence += f" Propensities assumed: {settings.propensity_model}."
     return Verdict(
         dimension=dimension,
         split=evaluated.split,
@@ -224,6 +228,7 @@ def _verdict(
         primary=lead,
         against_baseline=against,
         others=others,
+        assumed=assumed,
     )
 
 
