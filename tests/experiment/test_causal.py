@@ -76,7 +76,9 @@ def cells(logs: list[Counterfactual], one: Experiment | None, dimension: Dimensi
 
 
 def test_behaviour_has_all_three() -> None:
-    replay, off_policy, assigned = cells([log("limited", evidence="assumed")], experiment(), "behaviour")
+    replay, off_policy, assigned = cells(
+        [log("limited", evidence="assumed", propensity_model="share in the log")], experiment(), "behaviour"
+    )
     assert (replay.measure, replay.estimate) == ("m-behaviour", Estimate(value=0.1, low=0.05, high=0.15))
     assert (off_policy.estimate, off_policy.limited, off_policy.assumed) == (
         Estimate(value=0.01, low=-0.01, high=0.03),
@@ -101,6 +103,7 @@ def test_behaviour_has_all_three() -> None:
         ([log(pair=None)], experiment(treatment="other"), "behaviour", [None, "no log", "other policies"]),
         ([log("refused")], experiment(stop="mismatch", effects=[]), "behaviour", [None, "log refused", "stopped"]),
         ([log(split="other")], experiment("x", "text"), "behaviour", [None, "no log", "other policies"]),
+        ([log()], experiment(split="cold"), "behaviour", [None, None, "other policies"]),
     ],
 )
 def test_an_empty_cell_says_why(
@@ -111,12 +114,36 @@ def test_an_empty_cell_says_why(
     assert all((cell.estimate is None) == (cell.lack is not None) for cell in row)
 
 
+def test_a_replayed_measure_that_rests_on_assumed_propensities_says_so() -> None:
+    verdicts = [verdict(name) for name in get_args(Dimension)]
+    by_model = [
+        one.model_copy(
+            update={"assumed": ["m-behaviour"]} if one.dimension == "behaviour" else {"assumed": ["m-other"]}
+        )
+        for one in verdicts
+    ]
+    (table,) = causal_tables(by_model, [], None, labels={}, simulated=False)
+    assert {row.dimension: row.cells[0].assumed for row in table.rows} == {
+        "accuracy": False, "diversity": False, "behaviour": True, "business": False,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("evidence", "model"), [("assumed", ""), ("logged", "share of the item in the log")])
+def test_no_log_is_assumed_without_a_model_or_has_one_without_saying_so(evidence: str, model: str) -> None:
+    with pytest.raises(ValueError, match="evidence: it is assumed where a propensity_model is named"):
+        log(evidence=evidence, propensity_model=model)
+
+
 def test_the_label_of_a_measure_is_shown() -> None:
     assert cells([], None, "accuracy")[0].measure == "nDCG@10"
 
 
 def test_an_experiment_whose_control_is_the_models_arm_is_turned_around() -> None:
     assert cells([], experiment("text", "ease"), "behaviour")[2].estimate == Estimate(value=-2, low=-4, high=-1)
+
+
+def test_a_simulated_experiment_speaks_of_the_arms_of_its_split() -> None:
+    assert cells([], experiment(split="timeline"), "behaviour")[2] == cells([], experiment(), "behaviour")[2]
 
 
 def test_a_split_without_a_pair_has_no_table_and_an_unmeasured_dimension_says_so() -> None:

@@ -211,3 +211,30 @@ def test_topics_come_before_the_encoders_own_space(world: Evidence, arm: Arm) ->
     diversity = by_dimension(judged(world, {"chance": arm(0.0), "text": arm(1.0, 3)}), {"text"})["diversity"]
     assert diversity.primary is not None
     assert diversity.primary.measure == "topic-ild@5"
+
+
+MODEL = "share of the item in the log"
+
+
+def weighed(world: Evidence, arm: Arm, model: str) -> dict[str, Verdict]:
+    """Verdicts where the one measure of behaviour divides by propensities, and that of business does not."""
+    metrics = {
+        "d.clicks": replace(metric("clicks", recalled, "higher"), of_exposed=True),
+        "d.money": replace(metric("money", recalled, "higher"), dimension="business"),
+    }
+    settings = SETTINGS.model_copy(update={"propensity_model": model})
+    lists = {"chance": arm(0.0), "weak": arm(0.2, 2), "text": arm(2.0, 3)}
+    evaluated = evaluate_split(lists, world, metrics=metrics, settings=settings, k=K, seed=7)
+    return by_dimension(evaluated, {"text"}, settings=settings)
+
+
+def test_assumed_propensities_reach_the_verdict_that_rests_on_them_and_no_other(world: Evidence, arm: Arm) -> None:
+    by_name = weighed(world, arm, MODEL)
+    assert {name: verdict.assumed for name, verdict in by_name.items()} == {
+        "accuracy": [], "diversity": [], "behaviour": ["d.clicks"], "business": [],
+    }  # fmt: skip
+
+
+def test_logged_propensities_are_no_assumption(world: Evidence, arm: Arm) -> None:
+    behaviour = weighed(world, arm, "")["behaviour"]
+    assert behaviour.assumed == []

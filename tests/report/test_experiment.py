@@ -89,6 +89,14 @@ def test_groups() -> None:
     assert "fewer than 30 users" in experiment_in_words(experiment(stop="few users"))
 
 
+def test_whose_lists_a_simulator_showed_is_said() -> None:
+    sentence = groups_in_words(experiment(effect("clicks", "better"), simulated=True, split="timeline"))
+    assert sentence.startswith(
+        "Simulated data, which say nothing about people: a coin gave each simulated user the list"
+    )
+    assert "of one of the two arms on timeline" in sentence
+
+
 def test_a_simulated_experiment_says_so_first() -> None:
     for words in (groups_in_words, experiment_in_words):
         assert words(experiment(effect("clicks", "better"), simulated=True)).startswith(
@@ -153,7 +161,11 @@ def test_a_cell_says_what_it_stands_on(cell: CausalCell, words: str) -> None:
 
 
 def test_assumed_propensities_are_called_so() -> None:
-    assert "by assumed propensities" in cell_in_words(CausalCell(evidence="log", estimate=ONE, assumed=True))
+    assert "off-policy, by assumed propensities" in cell_in_words(
+        CausalCell(evidence="log", estimate=ONE, assumed=True)
+    )
+    replay = CausalCell(evidence="replay", measure="Click rate", estimate=ONE, assumed=True)
+    assert cell_in_words(replay).endswith("Click rate: held-out events, by assumed propensities")
 
 
 def test_every_form_of_the_report_has_both_and_escapes_them(result: Result) -> None:

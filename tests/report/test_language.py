@@ -61,7 +61,7 @@ SENTENCES = {
     "measure/attribution.py": ("_lack",),
     "measure/evaluate.py": ("evaluate_split", "unmeasurable"),
     "measure/leaders.py": ("lack",),
-    "measure/measures.py": ("_winsorised",),
+    "measure/measures.py": ("_winsorised", "_assumed"),
     "measure/satisfaction.py": ("missing_needs",),
     "measure/verdict.py": ("_lacks",),
     "metrics/rates.py": ("obstacle", "_no_click_rate"),

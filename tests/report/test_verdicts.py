@@ -119,3 +119,19 @@ def test_a_verdict_of_an_older_result_is_read() -> None:
     """Its sentence is kept where nothing was compared."""
     older = {"dimension": "accuracy", "split": "s", "outcome": "not measured", "sentence": "No arm."}
     assert Verdict.model_validate(older).lack == "No arm."
+
+
+def test_assumed_propensities_are_said_with_their_model(result: Result) -> None:
+    verdict = accuracy_on(result, "random")
+    assert verdict.primary is not None
+    plain = verdict_in_words(result, verdict)
+    name = verdict.primary.measure
+    measures = [
+        info.model_copy(update={"propensities": "assumed", "propensity_model": "share in the log"})
+        if info.name == name
+        else info
+        for info in result.measures
+    ]
+    by_model = result.model_copy(update={"measures": measures})
+    sentence = verdict_in_words(by_model, verdict.model_copy(update={"assumed": [name]}))
+    assert sentence == f"{plain} Propensities assumed: share in the log."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +14,8 @@ from recsat.plugins import load_plugins
 from recsat.result.model import DataFitness, Experiment
 from recsat.run import LogProgress, RunFolder, new_run, run_stage
 from recsat.stages import PREPARE
-from recsat.stages.prepare import EXPERIMENT_FILE, read_split
+from recsat.stages.prepare import EXPERIMENT_FILE, read_split, refuse_unsimulated
+from recsat_content.domain import CONTENT
 
 
 def prepared(config: RunConfig, place: Path, seed: int) -> RunFolder:
@@ -156,6 +158,38 @@ def test_an_experiment_is_analysed_before_an_arm_is_fitted(small_run_config: Run
 def test_an_experiment_without_a_log_is_refused(small_run_config: RunConfig, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"measure\.experiment: the data have no exposures"):
         prepared(with_experiment(small_run_config, tmp_path), tmp_path, 1)
+
+
+def test_nobody_knows_what_real_users_would_do_with_other_lists(small_run_config: RunConfig, tmp_path: Path) -> None:
+    experiment = ExperimentSettings(simulated_split="warm")
+    measure = small_run_config.measure.model_copy(update={"experiment": experiment})
+    config = small_run_config.model_copy(update={"runs_dir": str(tmp_path / "runs"), "measure": measure})
+    with pytest.raises(ConfigError, match=r"simulated_split: the data of domain 'content' come from no simulator"):
+        prepared(config, tmp_path, 1)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "message"),
+    [
+        ({"simulated_split": "wram"}, "the run has no split 'wram'.* Did you mean 'warm'"),
+        ({"simulated_split": "warm", "control": "ease"}, "Leave control, file and shares out"),
+        ({"simulated_split": "warm", "shares": {"ease": 1}}, "Leave control, file and shares out"),
+        ({"simulated_split": "warm", "file": "log.csv"}, "Leave control, file and shares out"),
+        ({}, "control: name the policy"),
+    ],
+)
+def test_an_experiment_is_of_a_log_or_of_a_splits_two_arms(
+    small_run_config: RunConfig, experiment: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        RunConfig.model_validate({**small_run_config.model_dump(), "measure": {"experiment": experiment}})
+
+
+@pytest.mark.parametrize(("simulated", "able"), [(False, True), (True, False)])
+def test_data_and_domain_must_both_be_of_a_simulator(*, simulated: bool, able: bool) -> None:
+    domain = replace(CONTENT, simulate_exposures=(lambda lists, config, seed: lists) if able else None)
+    with pytest.raises(ConfigError, match=r"measure\.experiment\.simulated_split"):
+        refuse_unsimulated(domain, ExperimentSettings(simulated_split="warm"), simulated=simulated)
 
 
 def test_without_one_nothing_is_written(runs: list[RunFolder]) -> None:

@@ -256,7 +256,18 @@ class ExperimentMetric(Settings):
 class ExperimentSettings(Settings):
     """Policies that were shown to users at random: which is the control, and what is compared."""
 
-    control: str = Field(description="The policy that the others are compared with.")
+    control: str = Field(
+        "",
+        description="The policy that the others are compared with. Empty with simulated_split: the arm without a language model.",
+    )
+    simulated_split: str | None = Field(
+        None,
+        description=(
+            "Data of a simulator alone: the split whose two arms the verdict compares. A coin gives each simulated user the list of one of them, and the domain's simulator says "
+            "what comes of it."
+        ),
+        examples=["timeline"],
+    )
     file: str | None = Field(
         None,
         description="A log of its own: CSV, Parquet or JSON lines with user_id, policy and what the metrics name. Empty: the domain's exposures.",
@@ -278,6 +289,16 @@ class ExperimentSettings(Settings):
         ),
     )
     simulated: bool = Field(False, description="Whether the log is simulated; the report then says so.")
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if self.simulated_split is None and not self.control:
+            raise ValueError("control: name the policy that the others are compared with")
+        if self.simulated_split is not None and (self.control or self.file or self.shares):
+            raise ValueError(
+                "simulated_split: its policies are the verdict's two arms, half of the users each. Leave control, file and shares out"
+            )
+        return self
 
 
 class PolicyLogSettings(Settings):
@@ -538,6 +559,16 @@ class RunConfig(Settings):
     def _holds_no_secret(self) -> Self:
         for sentence in secrets_in(self.model_dump(mode="json")):
             raise ValueError(sentence)
+        return self
+
+    @model_validator(mode="after")
+    def _experiment_names_a_split(self) -> Self:
+        names = [split.name for split in self.splits]
+        one = None if self.measure.experiment is None else self.measure.experiment.simulated_split
+        if one is not None and one not in names:
+            raise ValueError(
+                f"measure.experiment.simulated_split: the run has no split {one!r}. It has: {', '.join(names)}.{did_you_mean(one, names)}"
+            )
         return self
 
     @model_validator(mode="after")

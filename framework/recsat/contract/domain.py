@@ -274,6 +274,9 @@ class Domain:
     - ``item_attributes(items, config)``: what items have in common, a table (item_id, relation, value) with one row for each attribute of an
       item, such as (70, developer, Valve). They become the vectors named ``graph``, of which the default arm finds inside ``fit`` whether they count, and reasons
       that say what an item has in common with one of the history. A rule such as "no adult games" is no attribute but a filter.
+    - ``simulate_exposures(lists, config, seed)``: of data that ``load`` simulates, what users do who are shown lists, by the truth that made the data. ``lists`` is (user_id, item_id);
+      each place shows one of the user's items, each as likely. A row for each exposure: user_id, and whatever columns the metrics of
+      ``measure.experiment`` may name. The same seed gives the same rows. None where nobody can know.
     """
 
     name: str
@@ -304,6 +307,7 @@ class Domain:
     item_vectors: Callable[[pl.DataFrame, Any], Mapping[str, NDArray[np.float32]]] | None = None
     item_pictures: Callable[[pl.DataFrame, Any], pl.Series] | None = None
     item_attributes: Callable[[pl.DataFrame, Any], pl.DataFrame] | None = None
+    simulate_exposures: Callable[[pl.DataFrame, Any, int], pl.DataFrame] | None = None
 
     def configured(self, config: Any) -> Domain:
         """The domain under an operator's settings: with what these count as liked."""

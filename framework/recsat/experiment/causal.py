@@ -29,7 +29,8 @@ def causal_tables(
 ) -> list[CausalTable]:
     """A table for each split whose pair of arms was compared: that pair by every kind of evidence.
 
-    ``labels`` are of the measures. An experiment speaks of the pair where its policies are called as the two arms; another experiment is evidence of another effect.
+    ``labels`` are of the measures. An experiment speaks of the pair where its policies are called as the two arms, one that was simulated of the arms as they were fitted on its split;
+    another experiment is evidence of another effect.
     """
     tables = []
     for split in dict.fromkeys(verdict.split for verdict in verdicts):
@@ -44,7 +45,7 @@ def causal_tables(
                 cells=[
                     _replay(of_split.get(dimension), labels, simulated=simulated),
                     _log(dimension, log, simulated=simulated),
-                    _experiment(dimension, experiment, primary.arm, primary.other, simulated=simulated),
+                    _experiment(dimension, experiment, primary.arm, primary.other, split, simulated=simulated),
                 ],
             )
             for dimension in get_args(Dimension)
@@ -61,6 +62,7 @@ def _replay(verdict: Verdict | None, labels: Mapping[str, str], *, simulated: bo
         evidence="replay",
         measure=labels.get(one.measure, one.measure),
         estimate=Estimate(value=one.mean, low=one.low, high=one.high),
+        assumed=one.measure in verdict.assumed,
         simulated=simulated,
     )
 
@@ -87,7 +89,7 @@ def _log(dimension: Dimension, log: Counterfactual | None, *, simulated: bool) -
 
 
 def _experiment(
-    dimension: Dimension, experiment: Experiment | None, arm: str, other: str, *, simulated: bool
+    dimension: Dimension, experiment: Experiment | None, arm: str, other: str, split: str, *, simulated: bool
 ) -> CausalCell:
     if experiment is None:
         return CausalCell(evidence="experiment", lack="no experiment")
@@ -96,7 +98,7 @@ def _experiment(
     treatments = list(experiment.n_users)[1:]
     forward, backward = experiment.control == other, experiment.control == arm
     treatment = arm if forward else other if backward else None
-    if treatment not in treatments:
+    if treatment not in treatments or experiment.split not in (None, split):
         return CausalCell(evidence="experiment", lack="other policies")
     if experiment.stop is not None:
         return CausalCell(evidence="experiment", lack="stopped")

@@ -100,7 +100,7 @@ def evaluate_split(
         raise DataError(f"split {evidence.split!r} serves no users, so nothing can be measured. Hold out more events.")
     reasons = _unmeasurable(lists_by_arm, evidence, metrics, k)
     possible = {name: metric for name, metric in metrics.items() if name not in reasons}
-    infos = built_in(k) + of_metrics(metrics, winsorise=settings.winsorise)
+    infos = built_in(k) + of_metrics(metrics, winsorise=settings.winsorise, propensity_model=settings.propensity_model)
     values = _joined([_scored(draw, infos, possible, k) for draw in draws], possible, settings.winsorise)
     bounds = {info.name: bounds_of(info.name, metrics) for info in infos}
     measured = {name for _, part, name in values if part == ALL}

@@ -144,9 +144,14 @@ def built_in(k: int) -> list[MeasureInfo]:
     return accuracy + diversity
 
 
-def of_metrics(metrics: Mapping[str, SatisfactionMetric], *, winsorise: float = 0.0) -> list[MeasureInfo]:
-    """The measures of plugins, by their qualified names; where values are winsorised, label and description say it."""
-    return [_of_metric(name, metric, winsorise if is_winsorised(metric) else 0.0) for name, metric in metrics.items()]
+def of_metrics(
+    metrics: Mapping[str, SatisfactionMetric], *, winsorise: float = 0.0, propensity_model: str = ""
+) -> list[MeasureInfo]:
+    """The measures of plugins, by their qualified names; where values are winsorised or propensities those of a model, label and description say it."""
+    return [
+        _of_metric(name, metric, winsorise if is_winsorised(metric) else 0.0, propensity_model)
+        for name, metric in metrics.items()
+    ]
 
 
 def is_winsorised(metric: SatisfactionMetric) -> bool:
@@ -154,10 +159,12 @@ def is_winsorised(metric: SatisfactionMetric) -> bool:
     return None in metric.bounds and not metric.of_exposed
 
 
-def _of_metric(name: str, metric: SatisfactionMetric, share: float) -> MeasureInfo:
+def _of_metric(name: str, metric: SatisfactionMetric, share: float, propensity_model: str) -> MeasureInfo:
     label, description = metric.name.replace("_", " ").capitalize(), metric.description
     if share:
         label, description = _winsorised(label, description, f"{100 * share:g}")
+    if metric.of_exposed and propensity_model:
+        label, description = _assumed(label, description, propensity_model)
     return MeasureInfo(
         name=name,
         label=label,
@@ -167,7 +174,13 @@ def _of_metric(name: str, metric: SatisfactionMetric, share: float) -> MeasureIn
         better=metric.better,
         estimand=f"Mean over {metric.over}.",
         primary=metric.primary,
+        propensities=("assumed" if propensity_model else "logged") if metric.of_exposed else None,
+        propensity_model=propensity_model if metric.of_exposed else "",
     )
+
+
+def _assumed(label: str, description: str, model: str) -> tuple[str, str]:
+    return f"{label}, propensities assumed", f"{description} Propensities were not logged but assumed: {model}."
 
 
 def _winsorised(label: str, description: str, percent: str) -> tuple[str, str]:

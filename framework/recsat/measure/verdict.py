@@ -153,6 +153,7 @@ def _verdict(
         lacks = _lacks(evaluated, dimension, infos, pair)
         return Verdict(dimension=dimension, split=evaluated.split, outcome="not measured", lacks=lacks)
     primary, *others = comparisons
+    compared_measures = {comparison.measure for comparison in comparisons}
     return Verdict(
         dimension=dimension,
         split=evaluated.split,
@@ -160,6 +161,7 @@ def _verdict(
         primary=primary,
         against_baseline=None if baseline == other else compared.get((best, baseline, primary.measure)),
         others=others,
+        assumed=[info.name for info in infos if info.propensities == "assumed" and info.name in compared_measures],
     )
 
 

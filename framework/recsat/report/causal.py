@@ -23,7 +23,7 @@ def cell_in_words(cell: CausalCell) -> str:
 def standing(cell: CausalCell) -> str:
     """What an estimate stands on."""
     grounds: Mapping[str, str] = {
-        "replay": gettext("held-out events"),
+        "replay": gettext("held-out events, by assumed propensities") if cell.assumed else gettext("held-out events"),
         "log": gettext("off-policy, by assumed propensities")
         if cell.assumed
         else gettext("off-policy, by logged propensities"),

@@ -49,6 +49,13 @@ def groups_in_words(experiment: Experiment) -> str:
     sizes = _sizes(experiment)
     if not experiment.simulated:
         return sizes
+    if experiment.split is not None:
+        simulated = gettext(
+            "Simulated data, which say nothing about people: a coin gave each simulated user the list of one of the two arms on %(split)s, each place showed one of its items, each as "
+            "likely, and the simulator says what the user did, by the model that the data come from.",
+            split=experiment.split,
+        )
+        return f"{simulated} {sizes}"
     simulated = gettext("Simulated data, which say nothing about people: %(source)s", source=experiment.source)
     return f"{simulated}. {sizes}"
 

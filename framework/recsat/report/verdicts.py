@@ -37,6 +37,9 @@ def verdict_in_words(result: Result, verdict: Verdict) -> str:
         _against_baseline(result, verdict, lead),
         _others(result, verdict.others),
     ]
+    if verdict.assumed:
+        model = next(info.propensity_model for info in result.measures if info.name in verdict.assumed)
+        sentences.append(gettext("Propensities assumed: %(model)s.", model=model))
     return " ".join(filter(None, sentences))
 
 

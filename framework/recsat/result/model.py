@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
@@ -132,6 +132,15 @@ class MeasureInfo(Part):
     """Whether its outcome is that of its dimension."""
     estimand: str = ""
     """Over which users the mean is taken, and conditional on what, in a sentence."""
+    propensities: Literal["logged", "assumed"] | None = None
+    """Of a measure that divides by propensities of what was shown: assumed where ``measure.propensity_model`` estimates them. None for others."""
+    propensity_model: str = ""
+
+    @model_validator(mode="after")
+    def _assumes_what_is_modelled(self) -> Self:
+        if (self.propensities == "assumed") != bool(self.propensity_model):
+            raise ValueError("propensities: they are assumed where a propensity_model is named, and there alone")
+        return self
 
 
 class NotMeasured(Part):
@@ -302,6 +311,12 @@ class Counterfactual(Part):
     pair: CounterfactualPair | None = None
     """The leading arm with a language model against the leading one without; None where there is no pair."""
 
+    @model_validator(mode="after")
+    def _assumes_what_is_modelled(self) -> Self:
+        if (self.evidence == "assumed") != bool(self.propensity_model):
+            raise ValueError("evidence: it is assumed where a propensity_model is named, and there alone")
+        return self
+
 
 class ExperimentEffect(Part):
     """A treatment against the control on one metric, over users."""
@@ -347,6 +362,8 @@ class Experiment(Part):
 
     source: str
     simulated: bool
+    split: str | None = None
+    """Whose lists a simulator's users were shown (``measure.experiment.simulated_split``); None for a log."""
     control: str
     n_users: dict[str, int]
     """By policy, the control first."""
@@ -388,7 +405,7 @@ class CausalCell(Part):
     """What the estimate is of: a measure's label, a metric's name, or clicks per exposure."""
     estimate: Estimate | None = None
     assumed: bool = False
-    """log: propensities are a model's."""
+    """log, and replay of a measure that divides by propensities: these are a model's."""
     limited: bool = False
     """log: within limits alone."""
     simulated: bool = False
@@ -583,6 +600,8 @@ class Verdict(Part):
     """The same arm and measure against the baseline, exploratory; None where it is one of the two."""
     others: list[Comparison] = []
     """The pair on the dimension's other measures, exploratory."""
+    assumed: list[str] = []
+    """Those of its measures that rest on assumed propensities."""
     lacks: list[NotMeasured] = []
     """Where nothing was compared, what the dimension's measures lack; empty where it has none, or where there is no pair."""
 

@@ -55,6 +55,7 @@ from recsat.stages.trial.inputs import RunInputs, embedded_inputs
 from recsat.stages.trial.outcomes import outcome_errors
 from recsat.stages.trial.ratings import rating_errors
 from recsat.stages.trial.samples import sample_users
+from recsat.stages.trial.simulated_experiment import simulated_experiment
 from recsat.stages.versions import versions
 
 
@@ -76,6 +77,8 @@ class Parts:
     unpredicted: list[NotMeasured] = field(default_factory=list)
     """What no outcome model and no arm could predict on a split, and why."""
     counterfactuals: list[Counterfactual] = field(default_factory=list)
+    experiment: Experiment | None = None
+    """The simulated one; that of a log is there before an arm is fitted."""
     without_counterfactual: list[NotMeasured] = field(default_factory=list)
     """Why the log says nothing of a split; empty where nobody recorded what was shown, which is said elsewhere."""
     fitness: list[DataFitness] = field(default_factory=list)
@@ -107,13 +110,27 @@ class Parts:
         """What the log after the cut of ``split`` says of its arms, and of the verdict's ``pair``."""
         lack = counterfactual_lack(inputs, split)
         if lack is None:
-            tables = list(lists_by_arm.values())
-            if context.folder.has(place := f"lists/{split.name}-without-likes.parquet"):
-                tables.append(context.folder.read_table(place))
-            lists = pl.concat([table.select("user_id", "item_id", "arm") for table in tables])
+            lists = _everybodys_lists(context, split, lists_by_arm)
             self.counterfactuals.append(counterfactual(inputs, split, lists, context.config.measure, pair))
         elif inputs.dataset.exposures is not None:
             self.without_counterfactual.append(NotMeasured(name="counterfactual-value", reason=lack))
+
+    def add_experiment(
+        self, context: StageContext, split: Split, lists_by_arm: Mapping[str, pl.DataFrame], pair: tuple[str, str]
+    ) -> None:
+        """That of the verdict's ``pair``, where ``measure.experiment`` has the domain's simulator show the lists of ``split``."""
+        settings = context.config.measure.experiment
+        if settings is None or settings.simulated_split != split.name:
+            return
+        self.experiment = simulated_experiment(
+            context.domain,
+            context.domain_config,
+            _everybodys_lists(context, split, {name: lists_by_arm[name] for name in pair}),
+            pair,
+            settings,
+            seed=context.config.seed,
+            confidence=context.config.measure.confidence,
+        )
 
     def never_predicted(self) -> list[NotMeasured]:
         """Of ``unpredicted`` what no other split has either, each once."""
@@ -143,6 +160,14 @@ def evaluate(context: StageContext) -> StageCounts:
 def values_file(split: str) -> str:
     """Where the values of a split's users are: see :meth:`~recsat.measure.user_values.UserValues.wide`."""
     return f"measures/{split}.parquet"
+
+
+def _everybodys_lists(context: StageContext, split: Split, lists_by_arm: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """(user_id, item_id, arm): also of those who were shown something after the cut and liked nothing, where there are lists of theirs."""
+    tables = list(lists_by_arm.values())
+    if context.folder.has(place := f"lists/{split.name}-without-likes.parquet"):
+        tables.append(context.folder.read_table(place))
+    return pl.concat([table.select("user_id", "item_id", "arm") for table in tables])
 
 
 def _draw(context: StageContext, inputs: RunInputs, split: Split) -> tuple[SplitLists, Draw]:
@@ -205,6 +230,8 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, n_dr
     accuracy = of_split["accuracy"].primary
     pair = None if accuracy is None else (accuracy.arm, accuracy.other)
     parts.add_counterfactual(context, inputs, split, by_arm, pair)
+    if pair is not None:
+        parts.add_experiment(context, split, by_arm, pair)
     if accuracy is not None:
         parts.within_slices.append(within_slices(evaluated, accuracy, settings=measure, seed=config.seed))
         of_draws = [one.evidence for one in (draw, *further)]
@@ -277,7 +304,9 @@ def _result(context: StageContext, parts: Parts) -> Result:
     arms, measures = parts.arms, parts.measures
     measured = {name for arm in arms for name in arm.measures}
     missing = {absent.name: absent for absent in parts.not_measured if absent.name not in measured}
-    experiment = context.folder.read_as(EXPERIMENT_FILE, Experiment) if context.folder.has(EXPERIMENT_FILE) else None
+    experiment = parts.experiment
+    if context.folder.has(EXPERIMENT_FILE):
+        experiment = context.folder.read_as(EXPERIMENT_FILE, Experiment)
     return Result(
         run_id=context.folder.run_id,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

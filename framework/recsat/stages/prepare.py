@@ -11,9 +11,9 @@ from typing import TypeVar
 import numpy as np
 import polars as pl
 
-from recsat.config.settings import MeasureSettings, SplitSettings
+from recsat.config.settings import ExperimentSettings, MeasureSettings, SplitSettings
 from recsat.contract.dataset import Dataset
-from recsat.contract.domain import FilterContext, RecommenderSpec
+from recsat.contract.domain import Domain, FilterContext, RecommenderSpec
 from recsat.data.codes import sorted_by
 from recsat.data.core import core
 from recsat.data.fingerprint import fingerprint
@@ -79,6 +79,7 @@ def prepare(context: StageContext) -> StageCounts:
     folder.write_table("data/events.parquet", dataset.events)
     folder.write_table("data/users.parquet", dataset.users)
     folder.write_table("data/quarantine.parquet", dataset.quarantine)
+    refuse_unsimulated(domain, config.measure.experiment, simulated=loaded.simulated and data is None)
     write_experiment(folder, config.measure, loaded.exposures)
     if config.measure.logs:
         logs = [judged_log(one, config.measure.confidence) for one in config.measure.logs]
@@ -182,10 +183,20 @@ def _split(context: StageContext, dataset: Dataset, settings: SplitSettings) -> 
         context.progress.note(f"split {split.name} cannot answer: {reason(fitness)} {remedy(fitness)}")
 
 
+def refuse_unsimulated(domain: Domain, settings: ExperimentSettings | None, *, simulated: bool) -> None:
+    """Raises ConfigError where an experiment is to be simulated on data that no simulator made: nobody knows what their users would do."""
+    if settings is None or settings.simulated_split is None or (simulated and domain.simulate_exposures is not None):
+        return
+    raise ConfigError(
+        f"measure.experiment.simulated_split: the data of domain {domain.name!r} come from no simulator that knows what users would do with other lists. "
+        "Leave it out, or name the log of an experiment in measure.experiment.file."
+    )
+
+
 def write_experiment(folder: RunFolder, settings: MeasureSettings, exposures: pl.DataFrame | None) -> None:
     """data/experiment.json, where ``measure.experiment`` says that users were assigned at random: of its file, or of the domain's exposures, all of them."""
     experiment = settings.experiment
-    if experiment is None:
+    if experiment is None or experiment.simulated_split is not None:  # the latter needs lists
         return
     if experiment.file is not None:
         path = Path(experiment.file)

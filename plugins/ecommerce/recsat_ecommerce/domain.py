@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
+
 from recsat import Dataset, Domain, hookimpl
 from recsat_ecommerce import bandit, retail
 from recsat_ecommerce.config import EcommerceConfig
@@ -31,6 +33,13 @@ def load(config: EcommerceConfig) -> Dataset:
     if config.layout == "tables":
         return read_tables(config)
     return retail.read_retail(folder or retail.SAMPLE, config.timestamp_format)
+
+
+def simulate_exposures(lists: pl.DataFrame, config: EcommerceConfig, seed: int) -> pl.DataFrame:
+    """What the simulated shop's customers do with ``lists``: :func:`recsat_ecommerce.simulated.simulate_exposures`."""
+    from recsat_ecommerce import simulated
+
+    return simulated.simulate_exposures(lists, config, seed)
 
 
 ECOMMERCE = Domain(
@@ -86,6 +95,7 @@ ECOMMERCE = Domain(
     topics="topics",
     item_pictures=item_pictures,
     item_vectors=item_vectors,
+    simulate_exposures=simulate_exposures,
     market="market",
     rating="rating",
     filters=FILTERS,
@@ -166,6 +176,27 @@ ECOMMERCE = Domain(
             "domain_config": {"layout": "simulated"},
             "splits": [{"name": "timeline", "protocol": "timeline"}, {"name": "cold", "protocol": "cold-items"}],
             "arms": ["popularity", "text", "item-knn", "ease", "aligned", "hybrid"],
+            # Its customers exist nowhere, so that the simulator can show them the lists of the two arms that are compared.
+            "measure": {
+                "experiment": {
+                    "simulated_split": "timeline",
+                    "days": 28,
+                    "metrics": {
+                        "clicks per exposure": {"value": "click", "per": "exposures"},
+                        "topics clicked per user": {
+                            "value": "new_topic",
+                            "dimension": "diversity",
+                            "role": "secondary",
+                        },
+                        "spent per user": {
+                            "value": "spent",
+                            "dimension": "business",
+                            "role": "guardrail",
+                            "margin": 0.1,
+                        },
+                    },
+                },
+            },
         },
     },
 )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from recsat import Dataset
 from recsat.testing.simulate import SimulatorSettings, World, log_exposures, make_world, popularity_policy
 from recsat.testing.simulate_texts import item_texts
+from recsat_ecommerce.config import EcommerceConfig
 
 SOURCE = (
     "Simulated by recsat-ecommerce (seed {seed}): customers, products and what came of them are drawn from a known model of satisfaction. "
@@ -32,6 +34,7 @@ WORDS = {
 }
 PRICES = (1.95, 2.95, 4.95, 7.95, 12.5, 19.95, 34.5, 59.0)
 CART, BUYS, DISLIKES = 0.8, 0.7, 0.1
+EXPERIMENT_DAYS = 56
 QUANTITIES, QUANTITY_SHARES = (1, 2, 3), (0.75, 0.2, 0.05)
 SETTINGS = SimulatorSettings(
     n_days=180,
@@ -62,10 +65,11 @@ def simulate(n_users: int, n_products: int, seed: int) -> Simulation:
         tuple(WORDS), SETTINGS.model_copy(update={"n_users": n_users, "n_items": n_products, "seed": seed})
     )
     log = log_exposures(world, popularity_policy(world), "simulated shop front")
-    log = log.with_columns(item_id=pl.concat_str(pl.lit("p"), pl.col("item_id").str.slice(1)))
+    log = log.with_columns(item_id=_product_ids(log))
     rng = np.random.default_rng([seed, 7])
-    items = item_texts(world, WORDS).with_columns(
-        item_id=pl.concat_str(pl.lit("p"), pl.col("item_id").str.slice(1)),
+    items = item_texts(world, WORDS)
+    items = items.with_columns(
+        item_id=_product_ids(items),
         kind=pl.lit("product"),
         price=pl.Series(rng.choice(PRICES, n_products)),
     )
@@ -77,6 +81,46 @@ def simulate(n_users: int, n_products: int, seed: int) -> Simulation:
         source=SOURCE.format(seed=seed),
     )
     return Simulation(data, world)
+
+
+def simulate_exposures(lists: pl.DataFrame, config: EcommerceConfig, seed: int) -> pl.DataFrame:
+    """What the customers of :func:`simulate` do in :data:`EXPERIMENT_DAYS` days when each place shows one of their list's products, each as likely.
+
+    Columns: user_id, item_id, position, timestamp, click, spent (on what was bought there), and new_topic, whether it is the customer's first click on a
+    product of that main topic. Clicks are bought as often as in the shop.
+    """
+    shop = simulate(config.simulated_users, config.simulated_items, config.simulated_seed)
+    world = replace(shop.world, settings=shop.world.settings.model_copy(update={"n_days": EXPERIMENT_DAYS}))
+    weights = np.zeros_like(world.satisfaction)
+    weights[_numbers(lists["user_id"]), _numbers(lists["item_id"])] = 1
+    weights[~weights.any(axis=1)] = 1  # a policy has a row for everybody; who has no list is left out below
+    log = log_exposures(world, weights / weights.sum(axis=1, keepdims=True), "list", seed=1 + seed)  # 0: the shop's
+    log = log.with_columns(item_id=_product_ids(log), topic=world.item_topics.argmax(axis=1)[_numbers(log["item_id"])])
+    log = log.join(lists.select("user_id").unique(), on="user_id", how="semi", maintain_order="left")
+    rng = np.random.default_rng([config.simulated_seed, 8, seed])
+    n = log.height
+    buys = log["click"].to_numpy() & (rng.random(n) < CART * BUYS)
+    quantity = rng.choice(QUANTITIES, n, p=QUANTITY_SHARES) * buys
+    nth_click = pl.col("click").cast(pl.Int64).cum_sum().over("user_id", "topic")
+    return log.join(shop.data.items.select("item_id", "price"), on="item_id", maintain_order="left").select(
+        "user_id",
+        "item_id",
+        "position",
+        "timestamp",
+        "click",
+        spent=pl.Series(quantity) * pl.col("price"),
+        new_topic=pl.col("click") & (nth_click == 1),
+    )
+
+
+def _numbers(ids: pl.Series) -> NDArray[np.int64]:
+    """Rows of the world behind ids such as u00012."""
+    return ids.str.slice(1).cast(pl.Int64).to_numpy()
+
+
+def _product_ids(rows: pl.DataFrame) -> pl.Series:
+    """Ids of the world's items as those of products."""
+    return rows.select(item_id=pl.concat_str(pl.lit("p"), pl.col("item_id").str.slice(1))).to_series()
 
 
 def _events(log: pl.DataFrame, items: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:

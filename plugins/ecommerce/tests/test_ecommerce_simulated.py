@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import polars as pl
 import pytest
 
 import recsat
+from recsat import RunConfig
+from recsat.plugins import load_plugins
+from recsat.result.model import Result
+from recsat.run import execute
+from recsat.stages import PIPELINE
+from recsat.testing.simulate import dense_ids, visit_rate
 from recsat_ecommerce.config import EcommerceConfig
-from recsat_ecommerce.domain import ECOMMERCE, load
-from recsat_ecommerce.simulated import simulate
+from recsat_ecommerce.domain import ECOMMERCE, load, simulate_exposures
+from recsat_ecommerce.simulated import Simulation, simulate
 
 PAIR = ["user_id", "item_id"]
 
@@ -70,3 +79,88 @@ def test_python_reads_it_too() -> None:
     data = recsat.load("ecommerce", layout="simulated", simulated_users=40, simulated_items=20)
     assert data.simulated
     assert data.items.height == 20
+
+
+def listed(shop: Simulation, policy: np.ndarray, n: int) -> pl.DataFrame:
+    """Lists of the ``n`` likeliest products of each customer."""
+    best = np.argsort(-policy, axis=1, kind="stable")[:, :n]
+    users = np.repeat(np.arange(len(best)), n)
+    return pl.DataFrame(
+        {"user_id": dense_ids("u", users), "item_id": dense_ids("p", best.ravel())},
+    )
+
+
+CONFIG = EcommerceConfig(layout="simulated", simulated_users=300, simulated_items=40, simulated_seed=6)
+
+
+@pytest.fixture(scope="module")
+def shop() -> Simulation:
+    return simulate(CONFIG.simulated_users, CONFIG.simulated_items, CONFIG.simulated_seed)
+
+
+def test_customers_react_to_lists_by_the_truth_that_made_the_shop(shop: Simulation) -> None:
+    """Clicks per exposure of good and of bad lists are those that the world says."""
+    satisfaction = shop.world.satisfaction
+    for quality in (satisfaction, -satisfaction):
+        lists = listed(shop, quality, 5)
+        best = np.argsort(-quality, axis=1, kind="stable")[:, :5]
+        policy = np.zeros_like(satisfaction)
+        np.put_along_axis(policy, best, 0.2, axis=1)
+        visits = visit_rate(shop.world, policy)
+        rate = np.take_along_axis(satisfaction, best, axis=1).mean(axis=1) * shop.world.examination.mean()
+        exposures = simulate_exposures(lists, CONFIG, 3)
+        truth = float(visits @ rate / visits.sum())
+        assert exposures["click"].mean() == pytest.approx(truth, rel=0.05)
+        assert exposures.join(lists, on=PAIR, how="anti").is_empty()
+
+
+def test_nobody_without_a_list_is_shown_anything_and_the_seed_decides_the_rest(shop: Simulation) -> None:
+    lists = listed(shop, shop.world.satisfaction, 3).filter(pl.col("user_id") < "u00040")
+    one, again, other = (simulate_exposures(lists, CONFIG, seed) for seed in (1, 1, 2))
+    assert set(one["user_id"]) <= set(lists["user_id"])
+    assert one.equals(again)
+    assert not one.equals(other)
+
+
+def test_money_is_of_clicks_and_a_topic_is_new_once(shop: Simulation) -> None:
+    exposures = simulate_exposures(listed(shop, shop.world.satisfaction, 10), CONFIG, 1)
+    assert (exposures.filter(~pl.col("click"))["spent"] == 0).all()
+    bought = exposures.filter(pl.col("spent") > 0)
+    clicks = exposures.filter("click").height
+    assert bought.height / clicks == pytest.approx(0.56, abs=0.03)
+    prices = bought.join(shop.data.items.select("item_id", "price"), on="item_id")
+    assert (prices["spent"] / prices["price"]).round(6).is_in([1.0, 2.0, 3.0]).all()
+    topic = shop.world.item_topics.argmax(axis=1)
+    new = exposures.filter("new_topic")
+    assert (
+        not new.select("user_id", topic=topic[new["item_id"].str.slice(1).cast(int).to_numpy()]).is_duplicated().any()
+    )
+    clicked = exposures.filter("click")
+    pairs = clicked.select("user_id", topic=topic[clicked["item_id"].str.slice(1).cast(int).to_numpy()]).n_unique()
+    assert new.height == pairs
+
+
+def test_the_table_of_all_evidence_is_full_where_the_simulator_shows_the_verdicts_two_arms(tmp_path: Path) -> None:
+    sample = ECOMMERCE.samples["shop"]
+    config = RunConfig.model_validate(
+        {
+            **sample,
+            "domain": "ecommerce",
+            "domain_config": {"layout": "simulated", "simulated_users": 100, "simulated_items": 40},
+            "splits": sample["splits"][:1],
+            "arms": ["popularity", "text", "ease"],
+            "parameters": {"ease": {"l2": 50.0}},
+            "measure": {**sample["measure"], "n_bootstrap": 100, "curves": False, "controls": []},
+            "home": str(tmp_path),
+        }
+    )
+    folder = execute(config, load_plugins(["ecommerce"]), stages=PIPELINE)
+    result = Result.model_validate_json((folder / "result.json").read_text(encoding="utf-8"))
+    (table,) = result.causal
+    assert result.experiment is not None
+    assert (result.experiment.control, list(result.experiment.n_users)) == (table.other, [table.other, table.arm])
+    assert result.experiment.split == "timeline"
+    lacks = {row.dimension: [cell.lack for cell in row.cells] for row in table.rows}
+    assert lacks["behaviour"] == [None, None, None]
+    assert (lacks["diversity"][2], lacks["business"][2]) == (None, None)
+    assert all(cell.simulated for row in table.rows for cell in row.cells if cell.lack is None)
