@@ -115,7 +115,7 @@ def _far_moments(dataset: Dataset) -> Iterator[str]:
     moments = dataset.events["timestamp"]
     n_later = int((moments > datetime.now(UTC) + DAY).sum())
     if n_later:
-        yield f"events: {n_later:,} of {len(moments):,} lie in the future, the last at {moments.max():%Y-%m-%d}; that is taken for the time of the data"
+        yield f"events: {n_later:,} of {len(moments):,} lie in the future, the last at {moments.drop_nulls().sort()[-1]:%Y-%m-%d}; that is taken for the time of the data"
     n = far_ones(moments)
     if n:
         last = moments.drop_nulls().top_k(n + 1).sort(descending=True).to_list()
