@@ -29,6 +29,14 @@ def test_light_commands_import_nothing_heavy(arguments: list[str], tmp_path: Pat
     assert "recsat" in done.stdout
 
 
+@pytest.mark.parametrize("arguments", [["recommend", "42"], ["recommend"], ["why", "42", "7", "--run", "gone"]])
+def test_a_refused_list_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
+    code = CODE.format(arguments=arguments, heavy=HEAVY)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "modules"
+    assert "exit 2" in done.stderr
+
+
 def test_the_installed_script_prints_a_refusal_and_no_traceback(tmp_path: Path) -> None:
     script = Path(sys.executable).with_name("recsat")
     done = subprocess.run([script, "config", "-s", "rank.kk=5"], cwd=tmp_path, capture_output=True, text=True)

@@ -13,7 +13,7 @@ import typer
 from recsat.cli.consoles import cell, messages, output
 from recsat.cli.exit_codes import ExitCode
 from recsat.cli.options import AsJson, Excluded, Included, Length, OfKinds, ServedRun
-from recsat.cli.run_folders import run_folder, served_folder
+from recsat.cli.run_folders import require_model_or_run, run_folder, served_folder
 from recsat.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def recommend(
         raise ConfigError("Name users, or say --all for everybody.")
     if everybody == (out is None):
         raise ConfigError("--all and --out FILE go together: everybody's lists go into a file.")
-    path = served_folder() if run is None else run_folder(run)
+    path = require_model_or_run(served_folder() if run is None else run_folder(run))
     with _without_collections():
         from recsat.stages.model.indexed import indexed_where_large
         from recsat.stages.model.live import following

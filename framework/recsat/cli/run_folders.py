@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recsat.errors import SavedModelError
+
 if TYPE_CHECKING:
     from recsat.config.settings import RunConfig
 
@@ -25,6 +27,13 @@ def served_folder() -> Path:
     config = home_config()
     served = promoted_model(Path(config.home or "."), config.domain, config.store.tenant)
     return run_folder(Path("runs/latest")) if served is None else served.path
+
+
+def require_model_or_run(path: Path) -> Path:
+    """``path``; raises SavedModelError where nothing there is a model's or a run's, before what reads a model is imported."""
+    if any((path / name).exists() for name in ("card.json", "model", "model.json", "config.json")):
+        return path
+    raise SavedModelError(f"{path} is neither a run nor a model folder. Name one, such as runs/latest.")
 
 
 def run_folder(name: Path) -> Path:

@@ -8,7 +8,7 @@ import typer
 
 from recsat.cli.consoles import cell, output
 from recsat.cli.options import AsJson, Excluded, Included, Length, OfKinds, ServedRun
-from recsat.cli.run_folders import run_folder, served_folder
+from recsat.cli.run_folders import require_model_or_run, run_folder, served_folder
 
 
 def why(
@@ -22,10 +22,11 @@ def why(
     as_json: AsJson = False,
 ) -> None:
     """Say at which step an item came into a user's list or fell out of it, and what would have to change."""
+    path = require_model_or_run(served_folder() if run is None else run_folder(run))
     from recsat.stages.model.live import following
     from recsat.stages.model.loaded import Model
 
-    model = Model.load(served_folder() if run is None else run_folder(run))
+    model = Model.load(path)
     with following(model) as live:
         explanation = (live or model).why(user, item, k, include or [], exclude or [], kind or [])
     console = output()

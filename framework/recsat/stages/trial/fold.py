@@ -118,7 +118,7 @@ def _fold(
     universe: pl.Series | None,
 ) -> Fold:
     """``later`` are all events that are not known: what is judged, and in validation the test part too."""
-    relevant = held_out.filter(inputs.domain.positive).select("user_id", "item_id").unique()
+    relevant = held_out.filter(inputs.domain.positive).select("user_id", "item_id").unique().sort("user_id", "item_id")
     users = relevant["user_id"].unique().sort()
     context = filter_context(inputs, known, Withheld(later, split.protocol))
     now = cut_of(later) if split.protocol == "timeline" else None
