@@ -31,6 +31,13 @@ def test_the_judged_policy_is_weighted_by_how_much_likelier_it_shows_the_same(tm
     assert log.earned.value == 0.5
 
 
+def test_a_model_of_propensities_reaches_the_result(tmp_path: Path) -> None:
+    settings = log_file(tmp_path, "u1,old,1,0.5,1.0", "u2,old,0,0.5,1.0")
+    assert judged_log(settings, 0.95).propensity_model == ""
+    assumed = settings.model_copy(update={"propensity_model": "share of the item"})
+    assert judged_log(assumed, 0.95).propensity_model == "share of the item"
+
+
 def test_what_the_judged_policy_earned_is_not_known_where_it_has_no_row(tmp_path: Path) -> None:
     assert judged_log(log_file(tmp_path, "a,old,1,0.5,0.5", "b,old,0,0.5,0.5"), 0.95).earned is None
 

@@ -45,6 +45,13 @@ def test_the_estimate_stands_beside_what_was_earned() -> None:
     )
 
 
+def test_assumed_propensities_are_said_with_their_model() -> None:
+    assumed = LOG.model_copy(update={"propensity_model": "share of the item"})
+    assert policy_log_in_words(assumed) == (
+        f"{policy_log_in_words(LOG)} Evidence: assumed. Propensities were not logged: share of the item."
+    )
+
+
 def test_a_log_that_cannot_answer_gives_its_reason_and_no_number() -> None:
     refused = LOG.model_copy(update={"judged": REFUSED, "earned": None})
     assert policy_log_in_words(refused) == (

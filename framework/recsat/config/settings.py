@@ -313,6 +313,10 @@ class PolicyLogSettings(Settings):
         ),
     )
     logged_by: str = Field(description="The policy whose rows are the log.", examples=["bts"])
+    propensity_model: str = Field(
+        "",
+        description="Where its propensities are estimates and were not logged: of which model, in words; what it says is then marked as assumed.",
+    )
     judged: str = Field(
         description="The policy that is judged. Where it has rows in the file as well, the report has beside the estimate what it did earn.",
         examples=["random"],

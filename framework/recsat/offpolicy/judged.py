@@ -47,6 +47,7 @@ def judged_log(settings: PolicyLogSettings, confidence: float) -> PolicyLog:
     return PolicyLog(
         name=settings.name,
         logged_by=settings.logged_by,
+        propensity_model=settings.propensity_model,
         n=log.n,
         n_clicks=int(log.reward.sum()),
         n_users=log.n_users,

@@ -49,8 +49,8 @@ def counterfactual_in_words(result: Result, log: Counterfactual) -> str:
     return " ".join(part for part in (*sentences, causes_in_words(log, one), assumption(log)) if part)
 
 
-def assumption(log: Counterfactual) -> str:
+def assumption(log: Counterfactual | PolicyLog) -> str:
     """That propensities are assumed, and by which model; empty where they were logged."""
-    if log.evidence == "logged":
+    if not log.propensity_model:
         return ""
     return gettext("Evidence: assumed. Propensities were not logged: %(model)s.", model=log.propensity_model)

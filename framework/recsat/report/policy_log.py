@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recsat.report.counterfactual import causes_in_words
+from recsat.report.counterfactual import assumption, causes_in_words
 from recsat.report.language import gettext, interval
 from recsat.result.model import Estimate, PolicyLog
 from recsat.result.numerals import decimals_for, number
@@ -27,7 +27,7 @@ def policy_log_in_words(log: PolicyLog) -> str:
         sentences.append(
             gettext("Shown itself, %(judged)s earned %(value)s.", value=_figure(log.earned, places), **names)
         )
-    return " ".join(part for part in (*sentences, causes_in_words(log, log.judged)) if part)
+    return " ".join(part for part in (*sentences, causes_in_words(log, log.judged), assumption(log)) if part)
 
 
 def _figure(one: Estimate, places: int) -> str:

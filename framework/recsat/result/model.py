@@ -268,6 +268,8 @@ class PolicyLog(Part):
 
     name: str
     logged_by: str
+    propensity_model: str = ""
+    """Empty where propensities were logged; what the log says is assumed where they are a model's."""
     n: int = Field(ge=1)
     """Exposures of the log."""
     n_clicks: int = Field(ge=0)
