@@ -7,6 +7,7 @@ import pytest
 from recsat.report.causal import cell_in_words
 from recsat.report.experiment import (
     decision_in_words,
+    effect_label,
     experiment_in_words,
     groups_in_words,
     notes_in_words,
@@ -48,6 +49,12 @@ def experiment(*effects: ExperimentEffect, **changes: object) -> Experiment:
 
 CLICKS = "clicks (+0.0230, +0.0090 to +0.0360)"
 COST = "cost (+0.0230, +0.0090 to +0.0360)"
+
+
+def test_what_is_not_shown_stands_with_the_smallest_difference_that_would_have_been() -> None:
+    assert effect_label(effect("clicks", "not shown", detectable=0.0123)) == "not shown (smallest 0.0123)"
+    assert effect_label(effect("clicks", "not shown")) == "not shown"
+    assert effect_label(effect("clicks", "better", detectable=0.0123)) == "better"
 
 
 @pytest.mark.parametrize(

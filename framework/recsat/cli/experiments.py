@@ -291,7 +291,7 @@ def effect_table(result: Experiment) -> Table:
         if every_day:
             cells.append("–" if daily is None else interval(daily.low, daily.high, places, with_sign=True))
         role = "" if effect.role == "primary" else f"{role_label(effect.role)} "
-        table.add_row(*map(cell, [*cells, role + effect_label(effect.outcome)]))
+        table.add_row(*map(cell, [*cells, role + effect_label(effect)]))
     return table
 
 

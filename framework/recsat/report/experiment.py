@@ -22,8 +22,15 @@ def role_label(role: str) -> str:
     return labels[role]
 
 
-def effect_label(outcome: str) -> str:
-    """What came of a metric, as a cell of a table."""
+def effect_label(effect: ExperimentEffect) -> str:
+    """What came of a metric, as a cell of a table; with what could have been missed where nothing is shown."""
+    label = _outcome_label(effect.outcome)
+    if effect.outcome != "not shown" or effect.detectable is None:
+        return label
+    return gettext("%(outcome)s (smallest %(smallest)s)", outcome=label, smallest=number(effect.detectable))
+
+
+def _outcome_label(outcome: str) -> str:
     labels: Mapping[str, str] = {
         "better": gettext("better"),
         "worse": gettext("worse"),

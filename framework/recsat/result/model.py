@@ -338,6 +338,8 @@ class ExperimentEffect(Part):
     """Holm-adjusted over the primary metrics of all treatments; None for other metrics."""
     outcome: Literal["better", "worse", "not shown", "holds", "fails"]
     """A guardrail holds where it is shown not to be worse by ``margin``, and fails where it is shown to be."""
+    detectable: float | None = Field(None, ge=0)
+    """Smallest difference that so many users of this spread would have shown four times in five, beside the other primary metrics; None in results that do not say."""
     margin: float | None = Field(None, ge=0)
     """Of a guardrail: share of the control's mean."""
     variance_ratio: float | None = Field(None, ge=0)
