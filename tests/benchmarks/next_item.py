@@ -2,12 +2,14 @@
 
 Run: ``RECSAT_DATA=… python tests/benchmarks/next_item.py beauty-llamarec --out docs/next-item-beauty-llamarec.md``; sets: ``beauty-llamarec``, ``beauty-p5``,
 ``scientific``. Arms are fitted on all but each user's last item, with the parameters that are best by nDCG@10 for the item before it when they are fitted on what came before
-that one. Items that the user has met are left out of the ranking; ties are broken at random.
+that one. Items that the user has met are left out of the ranking; ties are broken at random. Ranks of arms that were measured before are read from ``--results`` and not measured again.
+Arms called ``irspack-…`` are those of irspack (``pip install irspack``), tuned in the same way.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import resource
 import time
@@ -15,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -23,7 +25,7 @@ import numpy as np
 import polars as pl
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, csr_matrix
 
 from recsat import RunConfig
 from recsat.contract.arm import Recommender
@@ -64,7 +66,42 @@ CANDIDATES: Mapping[str, Candidate] = {
     "linear-order-text": Candidate("linear-order-text", {"prior": (30.0, 100.0, 200.0)}, DECAYS),
     "hybrid-words": Candidate("hybrid-words", {}),
     "hybrid": Candidate("hybrid", {}),
+    "sequence": Candidate("sequence", {"dropout": (0.2, 0.5)}),
+    "irspack-ials": Candidate(
+        "irspack-ials", {"reg": (1e-4, 1e-3, 1e-2), "alpha0": (0.003, 0.01, 0.03)}, fixed={"n_components": 128}
+    ),
+    "irspack-rp3beta": Candidate("irspack-rp3beta", {"beta": (0.2, 0.5, 0.8)}, fixed={"top_k": 200}),
 }
+PEERS = {"irspack-ials": "IALSRecommender", "irspack-rp3beta": "RP3betaRecommender"}
+PAIRS = (
+    ("linear-order", "ease"),
+    ("linear-order-text-words", "linear-order"),
+    ("linear-order-text", "linear-order"),
+    ("linear-order-text", "linear-order-text-words"),
+    ("hybrid", "ease"),
+    ("hybrid", "linear-order-text"),
+    ("hybrid", "hybrid-words"),
+    ("hybrid", "sequence"),
+    ("linear-order-text", "sequence"),
+    ("hybrid", "irspack-ials"),
+    ("hybrid", "irspack-rp3beta"),
+)
+
+
+class Irspack:
+    """An arm of irspack: what these benchmarks need of a recommender."""
+
+    def __init__(self, name: str, **settings: Any) -> None:
+        self.name, self.settings = name, settings
+
+    def fit(self, train: TrainingData) -> Self:
+        import irspack  # a peer, no dependency
+
+        self.fitted = getattr(irspack, PEERS[self.name])(csr_matrix(train.users.history), **self.settings).learn()
+        return self
+
+    def score(self, users: UserBatch) -> torch.Tensor:
+        return torch.from_numpy(self.fitted.get_score_cold_user(csr_matrix(users.history)))
 
 
 def read(name: str) -> tuple[Catalogue, pl.DataFrame, pl.Series]:
@@ -133,6 +170,7 @@ def main() -> None:
     parser.add_argument("name", choices=SETS)
     parser.add_argument("--cache", type=Path, default=Path(".recsat/cache"))
     parser.add_argument("--arms", nargs="*", default=list(CANDIDATES))
+    parser.add_argument("--results", type=Path, default=Path("next-item"))
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     catalogue, events, texts = read(options.name)
@@ -150,16 +188,25 @@ def main() -> None:
         target = events.filter(pl.col("back") == after - 1).sort("user")["item"].to_numpy()
         return TrainingData(catalogue, known, vectors, seed=0, protocol="last-n"), known, target
 
+    def arm_of(arm: str, settings: Mapping[str, Any]) -> Any:
+        return Irspack(arm, **settings) if arm in PEERS else specs[arm].make(**settings)
+
+    options.results.mkdir(parents=True, exist_ok=True)
     values: dict[str, NDArray[np.int64]] = {}
     lines = []
     for name in options.arms:
-        candidate = CANDIDATES[name]
+        candidate, place = CANDIDATES[name], options.results / f"{options.name}-{name}.json"
+        if place.exists():
+            before = json.loads(place.read_text())
+            values[name] = np.array(before["ranks"])
+            lines.append(before["line"])
+            continue
         began = time.process_time()
         train, users, target = train_on(2)
         best: tuple[float, dict[str, float | None]] = (-1.0, {})
         points = settings_of(candidate.grid) if candidate.grid or candidate.at_scoring else ()
         for setting in points:
-            arm = specs[candidate.arm].make(**candidate.fixed, **setting).fit(train)
+            arm = arm_of(candidate.arm, {**candidate.fixed, **setting}).fit(train)
             for late in settings_of(candidate.at_scoring):
                 vars(arm).update(late)
                 best = max(
@@ -168,7 +215,7 @@ def main() -> None:
         tuned = time.process_time() - began
         train, users, target = train_on(1)
         began = time.process_time()
-        arm = specs[candidate.arm].make(**candidate.fixed, **best[1]).fit(train)
+        arm = arm_of(candidate.arm, {**candidate.fixed, **best[1]}).fit(train)
         fitted = time.process_time() - began
         values[name] = ranks(arm, users, target)
         hits = (values[name] <= K).astype(np.float64)
@@ -177,18 +224,10 @@ def main() -> None:
             f"| {name} | {with_interval(hits)} | {with_interval(ndcg(values[name]))} | {f'{best[0]:.4f}' if best[1] else '–'} | {parameters} | {fitted:.0f} | {tuned:.0f} |"
         )
         print(lines[-1], flush=True)
-    pairs = [
-        ("linear-order", "ease"),
-        ("linear-order-text-words", "linear-order"),
-        ("linear-order-text", "linear-order"),
-        ("linear-order-text", "linear-order-text-words"),
-        ("hybrid", "ease"),
-        ("hybrid", "linear-order-text"),
-        ("hybrid", "hybrid-words"),
-    ]
+        place.write_text(json.dumps({"line": lines[-1], "ranks": values[name].tolist()}))
     gaps = [
         f"| {one} − {other} | {difference((values[one] <= K) * 1.0, (values[other] <= K) * 1.0)} | {difference(ndcg(values[one]), ndcg(values[other]))} |"
-        for one, other in pairs
+        for one, other in PAIRS
         if {one, other} <= set(values)
     ]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -98,7 +98,10 @@ def drawn_towards_texts(
 
 
 def _weights_of(gram: Tensor, l2: float, prior: float, vectors: NDArray[np.float32] | None, text_l2: float) -> Tensor:
-    P = inverse(gram + (l2 + prior) * torch.eye(len(gram), dtype=gram.dtype, device=gram.device))
+    A = gram.clone()
+    A.diagonal().add_(l2 + prior)
+    P = inverse(A)
+    del A
     if vectors is None or prior == 0:
         W = P / -P.diagonal()
         W.fill_diagonal_(0.0)

@@ -8,9 +8,9 @@ import torch
 from sklearn.metrics import ndcg_score
 
 from recsat.arms.hybrid.holdout import hold_out
-from recsat.arms.hybrid.parts import Liked, Likeness
+from recsat.arms.hybrid.parts import Carried, Liked, Likeness, Order, Together
 from recsat.arms.hybrid.search import best_of
-from recsat.arms.hybrid.trial import Trial
+from recsat.arms.hybrid.trial import SharedFits, Trial
 from recsat.contract.interactions import TrainingData
 
 
@@ -40,3 +40,20 @@ def test_the_best_setting_is_taken_wherever_it_stands(trial: Trial) -> None:
     """Users like items of their taste group: likeness of texts knows the groups, popularity does not."""
     for recipes in ([Liked(), Likeness("text")], [Likeness("text"), Liked()]):
         assert best_of([trial], recipes) == Likeness("text")
+
+
+@pytest.mark.parametrize("most_kept", [0, 5_000])
+def test_what_is_shared_changes_no_fit(blocks: TrainingData, most_kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recsat.arms.hybrid.trial.MOST_ITEMS_KEPT", most_kept)
+    order, together = Order(3.0, prior=6.0, vector="text"), Together(1.5, 0.5, prior=8.5, vector="text")
+    recipes = [
+        order,
+        together,
+        Carried(order, "text", 0.3),
+        Order(3.0),
+        Carried(together, "text", 0.3),
+    ]
+    fits = SharedFits(blocks)
+    for recipe in [*recipes, *recipes]:
+        ours, alone = fits.fitted(recipe).score(blocks.users), recipe.fit(blocks).score(blocks.users)
+        torch.testing.assert_close(ours, alone, atol=1e-4, rtol=1e-4)

@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from recsat.arms.sequence.sampled_softmax import popularity_draws, sampled_softmax_loss
 from recsat.arms.sequence.sasrec import SequenceTransformer
 from recsat.arms.sequence.transformer import CausalTransformer
-from recsat.arms.sequence.windows import in_order, latest, windows
+from recsat.arms.sequence.windows import in_order, latest, trimmed, windows
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.errors import RunError
 
@@ -190,3 +190,9 @@ def test_what_cannot_be_fitted_is_named(cycle: TrainingData) -> None:
         SequenceTransformer(width=15)
     with pytest.raises(ValueError, match="epochs and batch must be at least 1"):
         SequenceTransformer(epochs=0)
+
+
+def test_columns_that_are_padding_alone_are_cut_off() -> None:
+    window = np.array([[4, 2, -1, -1], [1, -1, -1, -1]])
+    np.testing.assert_array_equal(trimmed(window), [[4, 2], [1, -1]])
+    np.testing.assert_array_equal(trimmed(window[1:]), [[1]])

@@ -198,13 +198,14 @@ class Hybrid(SavedByAttributes):
         self.total = units.total(selection.warm, selection.recipes, fits, self.gain, train.warm)
         self.low_rank: LowRankItemItem | None = None
         if len(train.catalogue) <= self.dense_limit:
+            del fits  # weights of parts, which are summed now
             weights = torch.zeros(len(train.catalogue), len(train.catalogue))
             for part in (self.total.together, self.total.order):
                 if part is not None:
                     weights += part.weights
             for text in self.total.texts.values():
-                weights += torch.from_numpy(text.map) @ torch.from_numpy(text.item_vectors).T
-            self.low_rank = factorise(weights * self.gain * self.warm, seed=train.seed)
+                weights.addmm_(torch.from_numpy(text.map), torch.from_numpy(text.item_vectors).T)
+            self.low_rank = factorise(weights.mul_(self.gain * self.warm), seed=train.seed)
 
     def recounted(self, train: TrainingData) -> Self:
         """The arm at the moment of ``train``: popularity, recent popularity and recency are counted anew."""

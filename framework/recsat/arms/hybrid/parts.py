@@ -134,7 +134,7 @@ class Likeness:
 class Carried:
     """The scores of ``source``, carried along texts; ``l2`` in mean eigenvalues of the texts' Gram matrix."""
 
-    source: Together
+    source: Together | Order
     vector: str
     l2: float
 

@@ -72,19 +72,26 @@ def search(
     if half_life is not None:
         warm["recent popularity"] = LikedOfLate(half_life)
     unseen: dict[str, Recipe] = {}
-    source = None
+    source: Together | Order | None = None
     if dense:
-        together, source = _middle_together(vectors) if large else _together(first, vectors)
+        together, source = _middle_together(first, vectors) if large else _together(first, vectors)
         warm |= {"together": source} if unseen_alone else together
         if by_time and any(_has_order(trial) for trial in first):
-            warm |= _middle_order(first, vectors) if large else _order(first, vectors)
+            if large:
+                in_order, source = _middle_order(
+                    first, vectors
+                )  # the latest weights, so that scores are carried by these
+            else:
+                in_order = _order(first, vectors)
+            warm |= in_order
     factors = [Factors(vectors[0], regularisation) for regularisation in FACTORS_L2]
     if not dense:
         warm["factors"] = factors[0]
     elif any(map(len, trials)) and not (large or unseen_alone):
         warm["factors"] = best_of(first, factors)
     for vector in vectors:
-        warm[f"aligned {vector}"], unseen[f"aligned {vector}"] = _aligned(trials, vector)
+        ridges = RIDGES[::2] if large else RIDGES
+        warm[f"aligned {vector}"], unseen[f"aligned {vector}"] = _aligned(trials, vector, ridges)
         warm[f"likeness {vector}"] = unseen[f"likeness {vector}"] = Likeness(vector)
         unseen[f"foretold {vector}"] = Foretold(vector)
         if source is not None:
@@ -136,15 +143,26 @@ def _together(trials: Sequence[Trial], vectors: Sequence[str]) -> tuple[dict[str
     return family, best
 
 
-def _middle_together(vectors: Sequence[str]) -> tuple[dict[str, Recipe], Together]:
+def _middle_together(trials: Sequence[Trial], vectors: Sequence[str]) -> tuple[dict[str, Recipe], Together]:
     best = Together(1.5, 0.5, prior=8.5, vector=vectors[0])
+    _look_at(trials, best)
     return {f"together {vectors[0]}": best}, best
 
 
-def _middle_order(trials: Sequence[Trial], vectors: Sequence[str]) -> dict[str, Recipe]:
-    """Decays are chosen as ever, on the weights with the first prior: they need no other fit."""
+def _middle_order(trials: Sequence[Trial], vectors: Sequence[str]) -> tuple[dict[str, Recipe], Order]:
+    """Decays are chosen as ever, on the weights with the first prior: they need no other fit. These come last, for scores are carried by them."""
+    _look_at(trials, *(Order(3.0, history_decay=decay) for decay in DECAYS))
     best = _with_decay(trials, Order(3.0, prior=6.0, vector=vectors[0]))
-    return {"order": replace(best, prior=0.0, vector=None), f"order {vectors[0]}": best}
+    plain = replace(best, prior=0.0, vector=None)
+    _look_at(trials, best)
+    return {"order": plain, f"order {vectors[0]}": best}, best
+
+
+def _look_at(trials: Sequence[Trial], *recipes: Recipe) -> None:
+    """Scores are kept, so that weights which would take more memory than time to keep are solved once."""
+    for trial in trials:
+        for recipe in recipes:
+            trial.of(recipe)
 
 
 def _order(trials: Sequence[Trial], vectors: Sequence[str]) -> dict[str, Recipe]:
@@ -173,29 +191,29 @@ def _with_decay(trials: Sequence[Trial], recipe: Recipe) -> Order:
     return replace(recipe, history_decay=DECAYS[int(totals.argmax())])
 
 
-def _aligned(trials: Sequence[Trial], vector: str) -> tuple[Aligned, Aligned]:
+def _aligned(trials: Sequence[Trial], vector: str, ridges: Sequence[float]) -> tuple[Aligned, Aligned]:
     """With the penalties that rank warm items best, on the first trials, and hidden ones, on all; means over the trials of what each ridge is in absolute terms."""
-    warm, unseen, units = np.zeros(len(RIDGES)), np.zeros(len(RIDGES)), []
+    warm, unseen, units = np.zeros(len(ridges)), np.zeros(len(ridges)), []
     first = _first(trials)
     for trial in trials:
         if not (trial in first or bool(trial.hidden.any())):
             continue
-        arm = AlignedText(l2=RIDGES[0])
+        arm = AlignedText(l2=ridges[0])
         arm.text_vectors = vector
         moments = arm.moments(trial.train)
         units.append(moments.unit)
-        for place, fitted in enumerate(arm.path(moments, RIDGES)):
+        for place, fitted in enumerate(arm.path(moments, ridges)):
             part = TextMap(fitted.item_vectors, vector, (fitted.item_vectors @ fitted.mapping).astype(np.float32))
             if trial in first:
                 warm[place] += float(torch.nansum(trial.ndcg(trial.normalised(part))))
             if bool(trial.hidden.any()):
                 unseen[place] += float(torch.nansum(trial.ndcg(trial.normalised(part, unseen=True), unseen=True)))
     unit = float(np.mean(units))
-    of_warm, of_unseen = (RIDGES[int(totals.argmax())] * unit for totals in (warm, unseen))
+    of_warm, of_unseen = (ridges[int(totals.argmax())] * unit for totals in (warm, unseen))
     return Aligned(of_warm, vector), Aligned(of_unseen, vector)
 
 
-def _carried(trials: Sequence[Trial], source: Together, vector: str) -> Carried:
+def _carried(trials: Sequence[Trial], source: Together | Order, vector: str) -> Carried:
     totals = np.zeros(len(CARRIED_L2))
     for trial in trials:
         if not bool(trial.hidden.any()):

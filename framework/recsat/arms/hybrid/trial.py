@@ -21,7 +21,7 @@ CELLS = 2**23  # user-item scores of one part that a trial looks at: more users 
 
 FEWEST_USERS = 1_500
 MOST_ITEMS_KEPT = 5_000
-"""Above so many items the products that order is made of are formed anew for each setting: they would take more memory than time."""
+"""Above so many items what several fits have in common is formed anew for each: it would take more memory than time."""
 
 
 class SharedFits:
@@ -29,6 +29,7 @@ class SharedFits:
 
     def __init__(self, train: TrainingData) -> None:
         self.train = train
+        self._keeps = len(train.catalogue) <= MOST_ITEMS_KEPT
         self._grams: dict[tuple[float, float], Tensor] = {}
         self._weights: tuple[Together, Tensor] | None = None
         self._products: tuple[Tensor, Tensor] | None = None
@@ -41,7 +42,9 @@ class SharedFits:
             case Order():
                 return self._in_order(recipe)
             case Carried():
-                return recipe.of(self.weights(recipe.source), self.train)
+                source = recipe.source
+                weights = self._in_order(source).weights if isinstance(source, Order) else self.weights(source)
+                return recipe.of(weights, self.train)
             case _:
                 return recipe.fit(self.train)
 
@@ -50,8 +53,10 @@ class SharedFits:
         arm, key = recipe.arm(self.train), replace(recipe, history_decay=None)
         if self._order is None or self._order[0] != key:
             self._order = None  # before the next, for they are large
+            if not self._keeps:
+                self._weights = None
             products = self._products or arm.products(self.train)
-            if len(products[0]) <= MOST_ITEMS_KEPT:
+            if self._keeps:
                 self._products = products
                 products = products[0].clone(), products[1].clone()
             self._order = key, arm.solve(self.train, *products).weights
@@ -60,10 +65,12 @@ class SharedFits:
 
     def weights(self, recipe: Together) -> Tensor:
         if self._weights is None or self._weights[0] != recipe:
+            self._weights = None
             key = recipe.length_power, recipe.session_share
-            if key not in self._grams:
-                self._grams[key] = recipe.gram(self.train)
-            self._weights = recipe, recipe.solve(self.train, self._grams[key]).weights
+            gram = self._grams[key] if key in self._grams else recipe.gram(self.train)
+            if self._keeps:
+                self._grams[key] = gram
+            self._weights = recipe, recipe.solve(self.train, gram).weights
         return self._weights[1]
 
 

@@ -15,7 +15,7 @@ from recsat.arms.linear.inner_products import item_vectors
 from recsat.arms.linear.padded import PADDING, at_candidates
 from recsat.arms.sequence.sampled_softmax import popularity_draws, sampled_softmax_loss
 from recsat.arms.sequence.transformer import CausalTransformer
-from recsat.arms.sequence.windows import in_order, latest, shuffled, windows
+from recsat.arms.sequence.windows import in_order, latest, shuffled, trimmed, windows
 from recsat.contract.arm import ArmState, Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 from recsat.embed.device import pick_device
@@ -160,7 +160,7 @@ class SequenceTransformer(SavedByAttributes):
             cut = self._epoch(train, rows, items, rng)
             total = torch.zeros((), device=self.device)
             for batch_rows in np.array_split(rng.permutation(len(cut)), -(-len(cut) // self.batch)):
-                window = torch.from_numpy(cut[batch_rows]).to(self.device)
+                window = torch.from_numpy(trimmed(cut[batch_rows])).to(self.device)
                 vectors = self._items()
                 states = self._model(vectors[window[:, :-1].clamp(min=0)])
                 real = window != PADDING

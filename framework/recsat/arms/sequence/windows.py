@@ -56,6 +56,11 @@ def windows(
     return _padded(items, (np.cumsum(counts) - counts)[user] + start, stop - start)
 
 
+def trimmed(window: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows of :func:`windows` without the columns that are padding in all of them: most histories are far shorter than the longest of an epoch."""
+    return window[:, : int((window != PADDING).sum(axis=1).max(initial=0))]
+
+
 def _padded(items: NDArray[np.int64], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     width = max(1, int(lengths.max(initial=0)))
     steps = np.arange(width)
