@@ -213,8 +213,8 @@ def scheduled_parameters(
         ValidationError
     ) as error:  # what a run may have and the form of its domain has not, such as a control among the arms
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{place}: a deployment's form does not take {first['input']!r}. {first['msg']}.") from error
+        field = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"{field}: a deployment's form does not take {first['input']!r}. {first['msg']}.") from error
     return {domains[0]: {"config": parameters}}
 
 
