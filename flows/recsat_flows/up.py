@@ -184,21 +184,38 @@ def require_free(port: int) -> None:
 def scheduled_parameters(
     domains: Sequence[str] | None, file: Path | None, sets: Sequence[str], place: Place
 ) -> dict[str, dict[str, Any]]:
-    """By domain, the parameters of its scheduled evaluation; empty where nothing but the demo's settings is asked for."""
+    """By domain, the parameters of its scheduled evaluation; empty where nothing but the demo's settings is asked for.
+
+    ConfigError for what a run or its form refuses, here and now: Prefect's server would say it after the start, in pages.
+    """
     if file is None and not sets:
         return {}
     if not domains or len(domains) > 1:
         raise ConfigError("--config and --set are settings of one domain's evaluation: name it with --domain.")
+    from pydantic import ValidationError
+
     from recsat.config.sources import load_config
     from recsat.plugins import load_plugins
-    from recsat_flows.forms import form_values
+    from recsat.run.check import check_config
+    from recsat_flows.forms import expert_form, form_values
 
-    base = {"domain": domains[0], **load_plugins().domain(domains[0]).demo}
+    plugins = load_plugins()
+    base = {"domain": domains[0], **plugins.domain(domains[0]).demo}
     environment = {**os.environ, "RECSAT_HOME": str(place.home)}
-    config = load_config(
+    loaded = load_config(
         file, {key: value for key, value in environment.items() if key != "RECSAT_REPORTS_URL"}, sets, base=base
-    ).config
-    return {domains[0]: {"config": form_values(config)}}
+    )
+    check_config(loaded.config, plugins, loaded.sources)
+    parameters = form_values(loaded.config)
+    try:
+        expert_form(plugins, domains[0]).model_validate(parameters)
+    except (
+        ValidationError
+    ) as error:  # what a run may have and the form of its domain has not, such as a control among the arms
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"{field}: a deployment's form does not take {first['input']!r}. {first['msg']}.") from error
+    return {domains[0]: {"config": parameters}}
 
 
 @contextmanager

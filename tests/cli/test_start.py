@@ -29,6 +29,12 @@ def test_light_commands_import_nothing_heavy(arguments: list[str], tmp_path: Pat
     assert "recsat" in done.stdout
 
 
+def test_a_help_text_waits_for_no_table_and_no_model_of_settings(tmp_path: Path) -> None:
+    code = CODE.format(arguments=["--help"], heavy={"numpy", "polars", "pydantic"})
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines()[-1] == "modules"
+
+
 @pytest.mark.parametrize("arguments", [["recommend", "42"], ["recommend"], ["why", "42", "7", "--run", "gone"]])
 def test_a_refused_list_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     code = CODE.format(arguments=arguments, heavy=HEAVY)

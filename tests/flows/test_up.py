@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from recsat.errors import ConfigError
-from recsat_flows.up import Place, interval_of, only_instance, require_free
+from recsat_flows.up import Place, interval_of, only_instance, require_free, scheduled_parameters
 
 COMMAND = [
     sys.executable,
@@ -139,3 +139,26 @@ def test_a_home_is_served_once_at_a_time(tmp_path: Path) -> None:
         pass
     with only_instance(place):
         pass
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("domain_config.sample_users=300", r"--set: domain_config\.sample_users is no setting"),
+        ("rank.filters=[sen]", "rank.filters: .*'sen'"),
+        ("arms=[popularity,hybrid,hybrid-words]", r"arms\.2: a deployment's form does not take 'hybrid-words'"),
+    ],
+)
+def test_what_the_server_would_refuse_is_refused_before_anything_starts(
+    tmp_path: Path, setting: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        scheduled_parameters(["ecommerce"], None, [setting], Place(tmp_path, 4200, 4201))
+
+
+def test_what_is_right_is_what_the_schedule_runs_with(tmp_path: Path) -> None:
+    parameters = scheduled_parameters(["ecommerce"], None, ["rank.k=7"], Place(tmp_path, 4200, 4201))
+    assert (parameters["ecommerce"]["config"]["rank"]["k"], parameters["ecommerce"]["config"]["home"]) == (
+        7,
+        str(tmp_path),
+    )

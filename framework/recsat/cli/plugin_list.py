@@ -14,7 +14,6 @@ from rich.text import Text
 from recsat.cli.consoles import output
 from recsat.cli.exit_codes import ExitCode
 from recsat.cli.options import AsJson
-from recsat.config.settings import Control
 
 
 def plugins(as_json: AsJson = False) -> None:
@@ -49,6 +48,8 @@ def brief(names: Sequence[str]) -> list[str]:
     >>> brief(["ease", "text", "text-words", "text-permuted"])
     ['ease', 'text (-words, -permuted)']
     """
+    from recsat.config.settings import Control
+
     controls = {
         name: [f"-{control}" for control in get_args(Control) if f"{name}-{control}" in names] for name in names
     }
