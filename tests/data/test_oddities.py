@@ -82,7 +82,7 @@ def test_exact_copies_are_counted() -> None:
 def test_topics_in_two_cases_are_named() -> None:
     items = pl.DataFrame({"item_id": ["a", "b", "c"], "topics": [["Drama"], ["drama", "War"], ["Drama"]]})
     (note,) = noted_oddities(replace(DATA, items=items), KNOWN, "topics")
-    assert note == "items: topics has 'Drama' (2 items) and 'drama' (1 items), which count as different"
+    assert note == "items: topics has 'Drama' (2 items), 'drama' (1 items), which count as different"
 
 
 def test_events_in_the_future_are_named() -> None:

@@ -24,6 +24,7 @@ from recsat.builtin.arms import _ARMS, IN_PLACE
 from recsat.config.settings import SplitSettings
 from recsat.contract.domain import SatisfactionMetric
 from recsat.contract.reasons import DEFAULT_REASONS
+from recsat.data import notes
 from recsat.data.split import _describe
 from recsat.measure.behaviour import HABITS
 from recsat.measure.measures import built_in, of_metrics
@@ -58,6 +59,24 @@ HELD_OUT_RATINGS = (
 )
 SENTENCES = {
     "config/differences.py": ("differences", "_text"),
+    "data/notes.py": (
+        "column_left_out",
+        "copies",
+        "doubtful_words",
+        "events_left_out",
+        "file_form",
+        "in_the_future",
+        "long_after",
+        "no_texts",
+        "other_users",
+        "rescaled",
+        "since_1970",
+        "spellings_of_topic",
+        "unknown_event",
+        "unreadable_cells",
+        "with_decimal_comma",
+        "without_texts",
+    ),
     "measure/attribution.py": ("_lack",),
     "measure/evaluate.py": ("evaluate_split", "unmeasurable"),
     "measure/leaders.py": ("lack",),
@@ -72,6 +91,28 @@ SENTENCES = {
     "stages/trial/ratings.py": ("rating_errors",),
 }
 """Functions whose strings become sentences of a result, by their module."""
+OF_CELLS = (
+    "# cell",
+    "# cells",
+    "Did you mean #?",
+    "is neither true nor false",
+    "is not a date",
+    "is not a date of the form {form}",
+    "is not a date, nor a number since # of a year from # to #",
+    "is not a list",
+    "is not a number",
+    "is not a number of {unit} since 1970",
+    "is not a number with a decimal comma",
+    "is not a whole number",
+    "is not at least {least}",
+    "is not at least {least} and at most {most}",
+    "is not at most {most}",
+    "seconds",
+    "milliseconds",
+    "microseconds",
+    "nanoseconds",
+)
+"""What a note says of cells, by the readers of :mod:`recsat.data.columns`."""
 COUNTED = ("{n} people", "one person", "{n} days", "day", "an item you liked")
 """What :mod:`recsat.lists.reasons` puts into a reason."""
 TRANSLATED = [language for language in LANGUAGES if language != "en"]
@@ -175,6 +216,7 @@ def messages_of_results() -> dict[str, str]:
         *sentences_in_code(),
         *DEFAULT_REASONS.values(),
         *COUNTED,
+        *OF_CELLS,
         *texts_of_metrics(),
     ]
     for info in built_in(10):
@@ -243,6 +285,47 @@ def test_the_chinese_page_has_no_english_sentence_of_the_report(result: Result) 
         for name in sorted(names, key=len, reverse=True):
             text = text.replace(name, "")
         assert not PROSE.search(text), text
+
+
+NOTES = [
+    notes.doubtful_words("a.csv", "year", "1 cell", "'None'", stay=True),
+    notes.doubtful_words("a.csv", "year", "1,200 cells", "'-', 'NA'", stay=False),
+    notes.unreadable_cells("a.csv", "year", "2 cells", "row 2 'x', row 3 '19xx'", "is not a whole number"),
+    notes.unreadable_cells("a.csv", "price", "1 cell", "row 2 '-1'", "is not at least 0 and at most 1e+15"),
+    notes.unreadable_cells("a.csv", "when", "1 cell", "row 2 'x'", "is not a number of seconds since 1970"),
+    notes.unreadable_cells("a.csv", "when", "1 cell", "row 2 'x'", "is not a date of the form %Y%m%d"),
+    notes.column_left_out("a.csv", "'titel'", "item_id, titel", "Did you mean 'title'?"),
+    notes.events_left_out("1,200", "view 1,000, cart 200"),
+    notes.rescaled("1", "10", "5"),
+    notes.unknown_event("'vew'", "12", "Did you mean 'view'?"),
+    notes.unknown_event("'gaze'", "12", ""),
+    notes.other_users("users", "1,200", "'u1'", "'1'"),
+    notes.copies("events", "3", "1,000"),
+    notes.in_the_future("3", "1,000", "2090-01-01"),
+    notes.long_after("1", "1,000", "2026-01-01", "2019-05-02"),
+    notes.spellings_of_topic("genres", "'Drama' (9 items), 'drama' (1 items)"),
+    notes.without_texts("3", "1,000", "'a', 'b', 'c'"),
+    notes.no_texts(),
+    notes.with_decimal_comma("a.csv", "price"),
+    notes.since_1970("a.csv", "when", "milliseconds"),
+    notes.file_form("a.csv", "semicolon-separated Latin-1"),
+]
+
+
+def test_notes_on_how_files_were_read_stand_in_chinese_on_the_page(result: Result) -> None:
+    noted = result.model_copy(update={"data": result.data.model_copy(update={"notes": NOTES})})
+    page, markdown = render_page(noted, "zh"), render_markdown(noted, "zh")
+    with in_language("zh"):
+        heading = gettext("How the files were read, and what is odd about them:")
+    listed = re.findall(r"<li><bdi>(.*?)</bdi></li>", page.partition(heading)[2].partition("</ul>")[0])
+    assert len(listed) == len(NOTES)
+    for text in listed:
+        in_words = re.sub(r"^\w+：|(&#39;|').*?\1|\(.*?\)|（.*?）", "", text)  # what the data say
+        assert re.search(r"[\u4e00-\u9fff]", in_words), text
+        assert not PROSE.search(in_words), text
+    assert "a.csv：price：1 个单元格" in page
+    assert "a.csv：when 按 1970 年以来的毫秒数读取" in markdown
+    assert "a.csv: when read as milliseconds since 1970" in render_page(noted)
 
 
 def test_the_page_says_its_language_and_the_words_are_those_of_the_catalogue(result: Result) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC as UTC_ZONE
 from datetime import datetime
@@ -16,6 +16,7 @@ from recsat.config.tables import TimeUnit
 from recsat.contract.dataset import no_quarantine
 from recsat.data.faults import FILE, faults_at, places
 from recsat.data.moments import UNIX, UTC, from_numbers, from_texts, unit_of
+from recsat.data.notes import doubtful_words, since_1970, unreadable_cells, with_decimal_comma
 from recsat.errors import DataError
 
 __all__ = ["UNIX", "UTC", "Column", "typed_table", "with_defaults"]
@@ -76,7 +77,7 @@ class Cells:
     values: pl.Series
     reason: str = ""
     fix: str = ""
-    note: str = ""
+    note: Callable[[str, str], str] | None = None
 
 
 def typed(raw: pl.DataFrame, name: str, column: Column, notes: list[str]) -> tuple[pl.Series, pl.DataFrame, pl.Series]:
@@ -87,19 +88,17 @@ def typed(raw: pl.DataFrame, name: str, column: Column, notes: list[str]) -> tup
     plain = _plain(raw[source], column.kind)
     cells, is_word = _without_words(plain, column)
     if is_word.any() and column.missing is None:
-        examples = (
-            f"{_counted(int(is_word.sum()), 'cell')} that may mean nothing ({_examples(raw[source].filter(is_word))})"
-        )
+        examples = _examples(raw[source].filter(is_word))
         is_needed = column.kind == "text" and ((column.required and column.default is None) or name == "title")
         if is_needed and (name.endswith("_id") or name == "event"):
             fix = f"Fill it in or take the row out. Where it is a value, set missing of the table to {{{name}: []}}."
             return cells, faults_at(raw.filter(is_word), source, "reads like a missing value", fix), is_word
         # A film may be called None; where there may be no value at all, the word is likelier to say that.
-        notes.append(f"{place}: {source}: {examples} {'stay as they are' if is_needed else 'are missing'}")
+        notes.append(doubtful_words(place, source, _counted(int(is_word.sum())), examples, stay=is_needed))
         cells = plain if is_needed else cells
     read = _within_bounds(_READERS[column.kind](cells, column), column)
-    if read.note:
-        notes.append(f"{place}: {source} {read.note}")
+    if read.note is not None:
+        notes.append(read.note(place, source))
     values = read.values.alias(name)
     bad = values.is_null() & cells.is_not_null()
     if not bad.any():
@@ -107,14 +106,12 @@ def typed(raw: pl.DataFrame, name: str, column: Column, notes: list[str]) -> tup
     if column.costs_its_row:
         return values, faults_at(raw.filter(bad), source, read.reason, read.fix), bad
     rows = raw.filter(bad)
-    notes.append(
-        f"{place}: {source}: {_counted(rows.height, 'cell')} {places(rows, source)} {read.reason}, and missing"
-    )
+    notes.append(unreadable_cells(place, source, _counted(rows.height), places(rows, source)[1:-1], read.reason))
     return values, no_quarantine(), nothing
 
 
-def _counted(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+def _counted(n: int) -> str:
+    return f"{n:,} cell{'' if n == 1 else 's'}"
 
 
 def _examples(cells: pl.Series) -> str:
@@ -227,7 +224,7 @@ def _number(cells: pl.Series, column: Column) -> Cells:
     values = cells.cast(pl.Float64, strict=False)
     if column.decimal is None and cells.dtype == pl.String and _has_decimal_comma(cells, values):
         values = cells.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
-        return Cells(values=values, reason="is not a number", fix=fix, note="read with a decimal comma")
+        return Cells(values=values, reason="is not a number", fix=fix, note=with_decimal_comma)
     return Cells(values=values, reason="is not a number", fix=fix)
 
 
@@ -311,7 +308,7 @@ def _since_1970(numbers: pl.Series, column: Column) -> Cells:
         values=from_numbers(numbers, unit or "seconds"),
         reason=f"is not a number of {unit or 'seconds'} since 1970",
         fix="Mend it, set time_unit where it counts something else, or timestamp_format to a pattern; empty is ISO 8601.",
-        note=f"read as {unit} since 1970" if is_noted else "",
+        note=functools.partial(since_1970, unit=str(unit)) if is_noted else None,
     )
 
 

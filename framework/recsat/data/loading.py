@@ -14,6 +14,7 @@ from recsat.config.tables import EventSettings, Tables, TableSettings
 from recsat.contract.dataset import Dataset, no_quarantine
 from recsat.data.columns import UTC, Column
 from recsat.data.faults import FILE, ROW, faults_at, with_origin
+from recsat.data.notes import events_left_out, rescaled
 from recsat.data.reading import find_table, read_table
 from recsat.errors import ConfigError, DataError, did_you_mean
 
@@ -139,7 +140,7 @@ def _named_events(events: pl.DataFrame, settings: EventSettings, notes: list[str
         counts = others["event"].value_counts(sort=True)
         if others.height:
             listed = ", ".join(f"{name} {n:,}" for name, n in counts.head(5).iter_rows())
-            notes.append(f"events: {others.height:,} that event_names does not name are left out ({listed})")
+            notes.append(events_left_out(f"{others.height:,}", listed))
         events = events.filter(pl.col("event").is_in(list(names)))
     return events.with_columns(pl.col("event").replace(dict(names)))
 
@@ -191,7 +192,7 @@ def rescale_ratings(data: Dataset, scale: Sequence[float] | None, stars: int = 5
     return replace(
         data,
         events=events,
-        notes=(*data.notes, f"events: ratings of {low:g} to {high:g} are read as up to {stars} stars"),
+        notes=(*data.notes, rescaled(f"{low:g}", f"{high:g}", str(stars))),
     )
 
 

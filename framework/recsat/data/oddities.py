@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from recsat.contract.dataset import Dataset
+from recsat.data import notes
 from recsat.data.faults import FILE, ROW
 from recsat.data.moments import DAY, far_ones
 from recsat.errors import did_you_mean
@@ -63,7 +64,7 @@ def _unknown_events(events: pl.DataFrame, known: Collection[str]) -> Iterator[st
         return
     unknown = {name: n for name, n in _counts(events, "event").items() if name not in known}
     for name, n in list(unknown.items())[:N_NAMES]:
-        yield f"events: {name!r} ({n:,} rows) is no event of the domain; it counts as seen and never as liked, unless liked_events names it.{did_you_mean(name, known)}"
+        yield notes.unknown_event(repr(name), f"{n:,}", did_you_mean(name, known).strip())
 
 
 def _other_items(dataset: Dataset) -> Iterator[str]:
@@ -97,7 +98,7 @@ def _other_users(dataset: Dataset) -> Iterator[str]:
             continue
         ids = table["user_id"].drop_nulls().unique().sort()
         if len(ids) and not ids.is_in(acting.implode()).any():
-            yield f"{name}: none of its {len(ids):,} user_ids has an event: it has {ids[0]!r}, events have {acting.sort()[0]!r}"
+            yield notes.other_users(name, f"{len(ids):,}", repr(ids[0]), repr(acting.sort()[0]))
 
 
 def _copies(dataset: Dataset) -> Iterator[str]:
@@ -108,7 +109,7 @@ def _copies(dataset: Dataset) -> Iterator[str]:
         rows = table.drop(FILE, ROW, strict=False)
         n = rows.height - rows.unique().height
         if n:
-            yield f"{name}: {n:,} of {rows.height:,} rows are exact copies of others; they count as often as they stand"
+            yield notes.copies(name, f"{n:,}", f"{rows.height:,}")
 
 
 def _far_moments(dataset: Dataset) -> Iterator[str]:
@@ -117,14 +118,11 @@ def _far_moments(dataset: Dataset) -> Iterator[str]:
     if n_later:
         newest = moments.max()
         assert isinstance(newest, datetime), "some lie in the future"
-        yield f"events: {n_later:,} of {len(moments):,} lie in the future, the last at {newest:%Y-%m-%d}; that is taken for the time of the data"
+        yield notes.in_the_future(f"{n_later:,}", f"{len(moments):,}", f"{newest:%Y-%m-%d}")
     n = far_ones(moments)
     if n:
         last = moments.drop_nulls().top_k(n + 1).sort(descending=True).to_list()
-        yield (
-            f"events: {n:,} of {len(moments):,} lie long after the others, at {last[0]:%Y-%m-%d}; the next is at {last[n]:%Y-%m-%d}, and that is now "
-            "for filters"
-        )
+        yield notes.long_after(f"{n:,}", f"{len(moments):,}", f"{last[0]:%Y-%m-%d}", f"{last[n]:%Y-%m-%d}")
 
 
 def _spellings_of_topics(items: pl.DataFrame, topics: str | None) -> Iterator[str]:
@@ -137,5 +135,5 @@ def _spellings_of_topics(items: pl.DataFrame, topics: str | None) -> Iterator[st
     )
     several = alike.filter(pl.col("word").list.len() > 1)
     for words_alike, numbers in several.select("word", "n").head(3).iter_rows():
-        listed = " and ".join(f"{word!r} ({n:,} items)" for word, n in zip(words_alike, numbers, strict=True))
-        yield f"items: {topics} has {listed}, which count as different"
+        listed = ", ".join(f"{word!r} ({n:,} items)" for word, n in zip(words_alike, numbers, strict=True))
+        yield notes.spellings_of_topic(topics, listed)

@@ -21,6 +21,7 @@ from recsat.config.tables import TableSettings
 from recsat.contract.dataset import no_quarantine
 from recsat.data.columns import Column, typed_table, with_defaults
 from recsat.data.faults import FILE, ROW
+from recsat.data.notes import column_left_out, file_form
 from recsat.data.ragged import long_row, malformed_quote, short_rows, swallowed_rows
 from recsat.data.text_file import TextFormat, read_text_file, require_room, text_format
 from recsat.errors import DataError, did_you_mean
@@ -179,7 +180,7 @@ def _read(
     if form is None:
         return within(filled, sources), no_quarantine()
     if form.words:
-        notes.append(f"{path.name}: read as {form.words}")
+        notes.append(file_form(path.name, form.words))
     faults = pl.concat([short_rows(path, form, filled), swallowed_rows(path, form, filled)])
     return filled.join(faults, left_on=ROW, right_on="row", how="anti", maintain_order="left"), faults
 
@@ -316,9 +317,7 @@ def _present(path: Path, there: Sequence[str], columns: Mapping[str, Column], no
         if column.required and column.default is None:
             missing.append((sources[name], near))
         elif near:
-            notes.append(
-                f"{path.name}: column {sources[name]!r} is left out; the columns are {', '.join(known)}.{near}"
-            )
+            notes.append(column_left_out(path.name, repr(sources[name]), ", ".join(known), near.strip()))
     if missing:
         absent = " and no column ".join(repr(name) for name, _ in missing)
         hints = "".join(near for _, near in missing)

@@ -10,6 +10,7 @@ import polars as pl
 
 from recsat.contract.dataset import Dataset, no_quarantine
 from recsat.data.faults import FILE, ROW, faults_at, refuse, with_origin, without_origin
+from recsat.data.notes import no_texts, without_texts
 from recsat.data.oddities import noted_oddities, refused_oddities
 from recsat.data.schema import TABLES, future_faults, table_faults, word_faults
 from recsat.errors import DataError, PluginError
@@ -112,11 +113,10 @@ def missing_texts(items: pl.DataFrame, describe_item: DescribeItem) -> list[str]
     if not len(empty):
         return []
     if len(empty) == items.height:
-        return ["items: none has a text, so arms that read are left out"]
+        return [no_texts()]
     examples = ", ".join(repr(item) for item in empty.head(3))
-    return [
-        f"items: {len(empty):,} of {items.height:,} have no text, and arms that read have nothing to go by there ({examples}{', …' if len(empty) > 3 else ''})"
-    ]
+    more = ", …" if len(empty) > 3 else ""
+    return [without_texts(f"{len(empty):,}", f"{items.height:,}", examples + more)]
 
 
 def _unknown_items(table: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:

@@ -29,7 +29,7 @@ VARIABLE: Final = re.compile(r"\d+(?:[.,-]\d+)*|'[^']+'")
 """What differs from run to run in a sentence that the result holds: variables, dates and quoted names."""
 PHRASES: Final = frozenset({"days", "description", "dimension", "label", "people", "reference", "what"})
 """Slots of a message whose values are messages too; a text where such a value has no translation stays as it is, as a whole."""
-VALUES: Final = frozenset({"new", "old"})
+VALUES: Final = frozenset({"cells", "new", "old", "reason", "suggestion", "unit"})
 """Slots whose values are translated where they are messages; what stands in all others is the data's."""
 _current: ContextVar[Language] = ContextVar("language", default="en")
 

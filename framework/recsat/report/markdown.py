@@ -283,7 +283,7 @@ def _data(result: Result) -> str:
         events=f"{data.n_events:,}",
         quarantined=f"{data.n_quarantined:,}",
     )
-    notes = "".join(f"\n- {whole(note)}" for note in data.notes)
+    notes = "".join(f"\n- {whole(in_catalogue(note))}" for note in data.notes)
     heading = gettext("How the files were read, and what is odd about them:")
     return f"{sizes} {whole(in_catalogue(data.source))}".strip() + (f"\n\n{heading}\n{notes}" if notes else "")
 

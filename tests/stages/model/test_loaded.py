@@ -8,6 +8,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -15,11 +16,17 @@ import pytest
 from kept_models import fitted_lists, kept_folder, kept_model
 
 import recsat
+from recsat.config.settings import RunConfig
 from recsat.embed.digest import sha256_of
 from recsat.errors import ConfigError, SavedArmError, SavedModelError, UnknownItem
-from recsat.plugins import load_plugins
+from recsat.feedback.event import FeedbackEvent
+from recsat.feedback.log import FeedbackLog
+from recsat.plugins import Plugins, load_plugins
 from recsat.result.model import Result
+from recsat.run import execute
+from recsat.stages import EMBED, EVALUATE, INDEX, PREPARE, RECOMMEND
 from recsat.stages.model.files import open_model
+from recsat.stages.model.live import LiveModel
 from recsat.stages.model.loaded import Model
 
 COLUMNS = ["user_id", "item_id", "rank", "score", "arm", "reason", "fallback"]
@@ -36,6 +43,51 @@ def test_lists_are_those_of_the_arm_fitted_on_everything_known(finished_run: Pat
     users = ["nobody", *pl.read_parquet(finished_run / "data" / "events.parquet")["user_id"].unique().sort(), "new"]
     lists = kept_model(finished_run, arm, plugins, tmp_path).recommend(users)
     assert lists.select(COLUMNS).equals(fitted_lists(finished_run, arm, plugins, users))
+
+
+@pytest.fixture(scope="module")
+def reading_run(small_run_config: RunConfig) -> Path:
+    """A run with an arm that reads texts of users."""
+    update = {"arms": ["text-user", "popularity"], "splits": small_run_config.splits[:1], "parameters": {}}
+    stages = (PREPARE, EMBED, INDEX, RECOMMEND, EVALUATE)
+    return execute(small_run_config.model_copy(update=update), load_plugins(["content"]), stages=stages)
+
+
+def test_a_model_that_reads_texts_of_users_serves_without_the_encoder(
+    reading_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    plugins = load_plugins(["content"])
+    users = ["nobody", *pl.read_parquet(reading_run / "data" / "events.parquet")["user_id"].unique().sort()]
+    expected = fitted_lists(reading_run, "text-user", plugins, users)
+    folder = kept_folder(reading_run, "text-user", plugins, tmp_path)
+    monkeypatch.setattr(Plugins, "encoder", lambda *_: pytest.fail("nothing is encoded when a model serves"))
+    model = Model.load(folder, plugins)
+    lists = model.recommend(users)
+    assert lists.select(COLUMNS).equals(expected)
+    assert set(lists.filter(~pl.col("fallback"))["user_id"]) == set(users[1:])
+
+    user, best = lists.row(10)[:2]
+    now = datetime(2026, 11, 26, tzinfo=UTC)
+    with FeedbackLog(tmp_path / "log") as log:
+        log.append(
+            [
+                FeedbackEvent(user_id=who, item_id=best, event="rating", value=5.0, timestamp=now)
+                for who in (user, "nobody")
+            ]
+        )
+        live = LiveModel(model, log)
+        assert "arm text-user reads texts of users, which were encoded when it was fitted" in caplog.text
+        later = live.recommend([user, "nobody"])
+    mine = pl.col("user_id") == user
+    assert best not in later.filter(mine)["item_id"]
+    assert later.filter(mine)["item_id"][:9].to_list() == lists.filter(mine)["item_id"][1:].to_list()
+    assert later.filter(~mine)["fallback"].all()
+
+
+def test_a_model_whose_arm_does_not_read_users_has_none_of_their_texts(reading_run: Path, tmp_path: Path) -> None:
+    model = kept_model(reading_run, "popularity", load_plugins(["content"]), tmp_path)
+    assert model.histories.texts is None
+    assert "text-user" in model.card.config["arms"]
 
 
 def test_a_run_keeps_the_arm_that_leads_on_its_first_split(finished_run: Path, model: Model) -> None:

@@ -1,7 +1,9 @@
 """Fold-in: what users did after a model was fitted changes their next lists, and nothing is fitted.
 
 An arm scores the history that it is handed, so a longer history is all that item-item arms, the closed forms over texts and iALS (whose user vector is
-one solve) need. Histories with later events folded in are, to the bit, those of a run that had known them.
+one solve) need. Histories with later events folded in are, to the bit, those of a run that had known them, but
+for the encoded texts of users (``Histories.texts``): no encoder runs here, so they stay as they were when the model was fitted, and who had no history
+then has none.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from scipy.sparse import csr_array
 
 from recsat.contract.domain import Domain
 from recsat.contract.interactions import Catalogue, UserBatch, user_batch
-from recsat.stages.model.histories import NOBODY, Histories, and_nobody, seen_matrix
+from recsat.stages.model.histories import NOBODY, Histories, and_nobody, and_zeros, seen_matrix
 from recsat.stages.trial.rated import with_ratings, with_rejections
 
 
@@ -63,6 +65,7 @@ def folded(
         profile=np.append(histories.profile[rows], NOBODY),
         profiles=histories.profiles,
         rejections=None if rejections is None else and_nobody(rejections),
+        texts=None if before.text_vectors is None else and_zeros(before.text_vectors),
     )
 
 

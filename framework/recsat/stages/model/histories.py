@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 from recsat.contract.interactions import Catalogue, UserBatch, user_batch
 from recsat.stages.trial.inputs import RunInputs
 from recsat.stages.trial.rated import with_ratings, with_rejections
-from recsat.stages.trial.users import with_markets, with_profiles
+from recsat.stages.trial.users import with_markets, with_profiles, with_texts
 
 NOBODY = -1
 """The row of a user who is not known: the last one, which is empty."""
@@ -40,6 +40,9 @@ class Histories:
     """(n_texts, d) of what users without a history say of themselves, each text once."""
     rejections: csr_array | None = None
     """(n_users + 1, n_items) float32, 1 where the user rejected the item and has had no other event with it since."""
+    texts: NDArray[np.float32] | None = None
+    """(n_users + 1, d) the encoded texts of users with a history, as they were when they were encoded, zeros for others; None where the model's
+    arm does not read users."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -67,6 +70,7 @@ class Histories:
             history=self.history[rows],
             times=None if self.times is None else self.times[rows],
             profile_vectors=vectors,
+            text_vectors=None if self.texts is None else self.texts[rows],
             markets=None if self.markets is None else self.markets[rows],
             ratings=None if self.ratings is None else self.ratings[rows],
             rejections=None if self.rejections is None else self.rejections[rows],
@@ -119,6 +123,8 @@ class Histories:
             for part in ("data", "indices", "indptr")
         }
         has_markets = np.array([self.markets is not None])
+        if self.texts is not None:
+            arrays["texts"] = self.texts
         return arrays | {"profiles": self.profiles, "has_markets": has_markets}
 
 
@@ -147,6 +153,7 @@ def histories_of(table: pl.DataFrame, arrays: Mapping[str, NDArray[Any]], n_item
         profile,
         arrays["profiles"],
         sparse("rejections"),
+        arrays.get("texts"),
     )
 
 
@@ -158,6 +165,7 @@ def everybody(inputs: RunInputs) -> Histories:
     users = with_markets(users, dataset.users, domain.market)
     users = with_ratings(users, dataset.events, domain.rating, catalogue)
     users = with_rejections(users, dataset.events, domain.rejections, catalogue)
+    users = with_texts(users, inputs, dataset.events.filter(domain.positive))
     profile, profiles = _profiles(users, inputs)
     return Histories(
         ids,
@@ -169,6 +177,7 @@ def everybody(inputs: RunInputs) -> Histories:
         profile=np.append(profile, NOBODY),
         profiles=profiles,
         rejections=None if users.rejections is None else and_nobody(users.rejections),
+        texts=None if users.text_vectors is None else and_zeros(users.text_vectors),
     )
 
 
@@ -197,3 +206,8 @@ def and_nobody(matrix: csr_array) -> csr_array:
     """With an empty row at the end."""
     indptr = np.append(matrix.indptr, matrix.indptr[-1])
     return csr_array((matrix.data, matrix.indices, indptr), shape=(matrix.shape[0] + 1, matrix.shape[1]))
+
+
+def and_zeros(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """With a row of zeros at the end."""
+    return np.concatenate([vectors, np.zeros((1, vectors.shape[1]), dtype=np.float32)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -75,6 +76,8 @@ def keep_arm(context: StageContext, result: Result, arm: str, target: Path) -> M
     parameters = results[arm].parameters
     spec = context.plugins.recommenders(context.domain)[arm]
     inputs = embedded_inputs(context)
+    if not spec.reads_users:
+        inputs = replace(inputs, encode_users=None)  # what other arms of the run read is not the model's
     known = context.dataset.events
     at_end = filter_context(inputs, known)
     protocol = result.splits[0].protocol

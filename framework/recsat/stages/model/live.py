@@ -18,6 +18,10 @@ from recsat.stages.model.explanation import Explanation
 from recsat.stages.model.loaded import Model
 
 logger = logging.getLogger(__name__)
+TEXTS_STAY: Final = (
+    "arm %s reads texts of users, which were encoded when it was fitted: later events do not change how it scores, and who had no history then "
+    "is served by the fallback. Filters and popularity follow. Run the run again to have later events in the texts."
+)
 BLOCK: Final = 100_000
 """Events that are read from the log at once."""
 
@@ -36,6 +40,8 @@ class LiveModel:
     Each list is made from its users' events up to this moment. What concerns everybody, the popularity that users without a history are
     served by, moves when :meth:`refresh` is called.
 
+    An arm that reads texts of users has those of its fit alone, and a warning says so.
+
     Events that were among the data of its run (``card.feedback_until``) are not folded in again. Those on items that the model does not have, and events that are none of the domain's, are left aside; the next run has the items.
     """
 
@@ -44,6 +50,8 @@ class LiveModel:
         self._log = log
         self._folded = Folded(model, model.card.feedback_until)
         self._refreshing = threading.Lock()
+        if model.histories.texts is not None:
+            logger.warning(TEXTS_STAY, model.card.arm)
         self.refresh()
 
     @property

@@ -1,0 +1,73 @@
+"""What the report says of how files were read and what is odd about them, a sentence each: written here alone, so that each has its translation."""
+
+from __future__ import annotations
+
+
+def doubtful_words(place: str, source: str, cells: str, examples: str, *, stay: bool) -> str:
+    """Of cells such as ``None`` and ``-``."""
+    if stay:
+        return f"{place}: {source}: {cells} that may mean nothing ({examples}) stay as they are"
+    return f"{place}: {source}: {cells} that may mean nothing ({examples}) are missing"
+
+
+def unreadable_cells(place: str, source: str, cells: str, rows: str, reason: str) -> str:
+    """Of cells that could not be read and did not cost their row."""
+    return f"{place}: {source}: {cells} ({rows}) {reason}, and missing"
+
+
+def column_left_out(file: str, column: str, columns: str, suggestion: str) -> str:
+    return f"{file}: column {column} is left out; the columns are {columns}. {suggestion}"
+
+
+def events_left_out(n: str, names: str) -> str:
+    return f"events: {n} that event_names does not name are left out ({names})"
+
+
+def rescaled(low: str, high: str, stars: str) -> str:
+    return f"events: ratings of {low} to {high} are read as up to {stars} stars"
+
+
+def unknown_event(event: str, n: str, suggestion: str) -> str:
+    if suggestion:
+        return f"events: {event} ({n} rows) is no event of the domain; it counts as seen and never as liked, unless liked_events names it. {suggestion}"
+    return f"events: {event} ({n} rows) is no event of the domain; it counts as seen and never as liked, unless liked_events names it."
+
+
+def other_users(table: str, n: str, user: str, acting_user: str) -> str:
+    return f"{table}: none of its {n} user_ids has an event: it has {user}, events have {acting_user}"
+
+
+def copies(table: str, n: str, n_rows: str) -> str:
+    return f"{table}: {n} of {n_rows} rows are exact copies of others; they count as often as they stand"
+
+
+def in_the_future(n: str, n_events: str, newest: str) -> str:
+    return f"events: {n} of {n_events} lie in the future, the last at {newest}; that is taken for the time of the data"
+
+
+def long_after(n: str, n_events: str, last: str, before: str) -> str:
+    return f"events: {n} of {n_events} lie long after the others, at {last}; the next is at {before}, and that is now for filters"
+
+
+def spellings_of_topic(column: str, topics: str) -> str:
+    return f"items: {column} has {topics}, which count as different"
+
+
+def without_texts(n: str, n_items: str, examples: str) -> str:
+    return f"items: {n} of {n_items} have no text, and arms that read have nothing to go by there ({examples})"
+
+
+def no_texts() -> str:
+    return "items: none has a text, so arms that read are left out"
+
+
+def with_decimal_comma(place: str, source: str) -> str:
+    return f"{place}: {source} read with a decimal comma"
+
+
+def since_1970(place: str, source: str, unit: str) -> str:
+    return f"{place}: {source} read as {unit} since 1970"
+
+
+def file_form(file: str, form: str) -> str:
+    return f"{file}: read as {form}"
