@@ -50,7 +50,7 @@ def run(
     """
     config = run_config(data, arms, splits, home, settings)
     plugins = load_plugins()
-    check_config(config, plugins)
+    check_config(config, plugins, data=data)
     return RunResult.load(execute(config, plugins, progress, stages=PIPELINE, data=data))
 
 
@@ -77,7 +77,7 @@ def fit(
     measure = config.measure.model_copy(update=_BARE)
     config = config.model_copy(update={"parameters": fixed, "measure": measure})
     plugins = load_plugins()
-    check_config(config, plugins)
+    check_config(config, plugins, data=data)
     stages = (PREPARE, EMBED, INDEX, RECOMMEND, EVALUATE, _model_of(arm))
     return Model.load(execute(config, plugins, progress, stages=stages, data=data), plugins)
 

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from recsat.config.settings import RunConfig
 from recsat.config.sources import check_domain_config
+from recsat.contract.dataset import Dataset
 from recsat.contract.domain import Domain, DomainConfig, OwnTables, RecommenderSpec
 from recsat.data.validate import OnBadRows, validate
 from recsat.embed.provenance import models_of, refuse_leak
@@ -21,11 +22,14 @@ from recsat.result.leading import may_lead
 T = TypeVar("T")
 
 
-def check_config(config: RunConfig, plugins: Plugins, sources: Mapping[str, str] | None = None) -> DomainConfig:
+def check_config(
+    config: RunConfig, plugins: Plugins, sources: Mapping[str, str] | None = None, data: Dataset | None = None
+) -> DomainConfig:
     """The domain's own settings, after the domain, the encoder, the filters and the arms were found.
 
     ``sources`` are those of :class:`~recsat.config.sources.LoadedConfig`. Arms are made once with their fixed parameters, so
-    that a misspelt one shows here. Where something is wrong, the operator's files are looked at too, so that all is said at once. Raises :class:`ConfigError`, and :class:`PluginError` where a named plugin is broken.
+    that a misspelt one shows here. Where something is wrong, the operator's files are looked at too, or
+    ``data`` that were given in their place, so that all is said at once. Raises :class:`ConfigError`, and :class:`PluginError` where a named plugin is broken.
     """
     origins = sources or {}
     with_source(origins, "domain", lambda: plugins.domain(config.domain))
@@ -60,8 +64,10 @@ def check_config(config: RunConfig, plugins: Plugins, sources: Mapping[str, str]
         messages.checked("measure.curve_arm", lambda: plugins.select("arm of this run", of_run, [curve_arm]))
     learning = config.measure.learning_curve
     messages.each("measure.learning_curve", learning, lambda names: plugins.select("arm of this run", of_run, names))
-    if messages.errors and isinstance(domain_config, OwnTables) and domain_config.folder is not None:
-        messages.checked(None, lambda: _read(domain, domain_config, config.data.on_bad_rows))
+    if messages.errors and data is not None:
+        messages.checked(None, lambda: _validate(domain, data, config.data.on_bad_rows))
+    elif messages.errors and isinstance(domain_config, OwnTables) and domain_config.folder is not None:
+        messages.checked(None, lambda: _validate(domain, domain.load(domain_config), config.data.on_bad_rows))
     messages.refuse()
     assert domain_config is not None, "a domain's settings that are wrong were refused"
     return domain_config
@@ -104,10 +110,10 @@ class _Messages:
         raise kind("\n".join([f"{wrong}:", *(f"  - {line}" for line in messages), *of_data]))
 
 
-def _read(domain: Domain, config: OwnTables, on_bad_rows: OnBadRows) -> None:
-    """Raises DataError for what is wrong with the operator's files."""
+def _validate(domain: Domain, data: Dataset, on_bad_rows: OnBadRows) -> None:
+    """Raises DataError for what is wrong with the operator's data."""
     validate(
-        domain.load(config),
+        data,
         on_bad_rows,
         describe_item=domain.describe_item,
         events_of_domain=domain.events,
