@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -14,12 +15,14 @@ from recsat import Dataset
 from recsat.data.split import Split
 from recsat.errors import RunError
 from recsat.measure.accuracy import ndcg
+from recsat.measure.evaluate import EvaluatedSplit
+from recsat.measure.leaders import Leaders
 from recsat.measure.score import EvaluationCache
 from recsat.measure.slices import user_slices
 from recsat.plugins import load_plugins
-from recsat.result.model import Result
+from recsat.result.model import Attribution, Outcome, Result
 from recsat.run import RunFolder, run_stage
-from recsat.stages import EVALUATE
+from recsat.stages import EVALUATE, evaluate
 from recsat.stages.split_lists import read_split_lists
 from recsat.stages.trial.evidence import evidence_of
 
@@ -74,6 +77,27 @@ def test_the_result_says_how_arms_did_on_validation_and_which_leads(finished_run
         }
         assert arms[record.leader].validation_ndcg == max(arm.validation_ndcg or 0 for arm in arms.values())
         assert arms[record.leader].parameters == record.arms[record.leader].parameters
+
+
+def test_whose_the_gain_is_answers_by_the_verdict_on_accuracy(
+    again: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes: dict[str, str] = {}
+    divide = evaluate.attribution
+
+    def spied(evaluated: EvaluatedSplit, leaders: Leaders, accuracy: Outcome, **settings: Any) -> Attribution:
+        outcomes[evaluated.split] = accuracy
+        return divide(evaluated, leaders, accuracy, **settings)
+
+    monkeypatch.setattr(evaluate, "attribution", spied)
+    run_stage(again, EVALUATE, load_plugins(["content"]))
+    verdicts = Result.model_validate({**again.read_json("evaluated.json")}).verdicts
+    by_dimension = {
+        dimension: {one.split: one.outcome for one in verdicts if one.dimension == dimension}
+        for dimension in ("accuracy", "diversity")
+    }
+    assert by_dimension["accuracy"] != by_dimension["diversity"]
+    assert outcomes == by_dimension["accuracy"]
 
 
 def test_a_file_that_recommend_left_damaged_is_not_taken_for_a_whole_one(again: RunFolder) -> None:
