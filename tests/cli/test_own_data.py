@@ -245,6 +245,15 @@ def test_days_that_may_be_months_are_said_and_not_guessed(place: Path) -> None:
     assert date_formats(_foreign_table(folder / "loans.tsv"), "Loan date") == ["%d/%m/%Y", "%m/%d/%Y"]
 
 
+def test_what_is_neither_file_nor_folder_is_left_aside_and_never_waited_for(place: Path) -> None:
+    folder = place / "piped"
+    folder.mkdir()
+    (folder / "ratings.csv").write_text("user_id,item_id,rating,timestamp\nu,a,5,1700000000\nv,b,4,1700000100\n")
+    os.mkfifo(folder / "users.csv")
+    done = CliRunner().invoke(app, ["init", str(folder)])
+    assert "users.csv: neither a file nor a folder, left aside" in done.output
+
+
 def test_a_folder_without_users_and_items_says_what_it_has(place: Path) -> None:
     (place / "d").mkdir()
     (place / "d" / "weather.csv").write_text("day,rain\n1,2\n", encoding="utf-8")

@@ -268,6 +268,14 @@ def test_a_folder_beside_a_file_of_one_table_is_refused(tmp_path: Path) -> None:
         find_table(tmp_path, "events")
 
 
+@pytest.mark.parametrize("name", ["e.jsonl", "e.json"])
+def test_a_byte_order_mark_before_json_lines_is_no_part_of_them(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b'\xef\xbb\xbf{"user_id": "u"}\n\n{"user_id": "v"}\n')
+    rows, faults = read_table(tmp_path / name, {"user_id": Column()})
+    assert faults.is_empty()
+    assert rows["user_id"].to_list() == ["u", "v"]
+
+
 def test_what_lies_within_a_column_has_a_point_in_its_name(tmp_path: Path) -> None:
     lines = [
         '{"user": {"id": "u"}, "items": [{"id": "a", "price": 2}, {"id": "b", "price": 3}]}',

@@ -6,6 +6,7 @@ bad cell does not change the type of a whole column.
 
 from __future__ import annotations
 
+import codecs
 import json
 import logging
 import os
@@ -252,7 +253,7 @@ def _require_table(path: Path) -> None:
 def _json(path: Path) -> pl.DataFrame:
     """One array of rows, a row a line, or one object over many lines, which is one row: what its lists hold lies within it."""
     with path.open("rb") as stream:
-        first_line = stream.readline().strip()
+        first_line = stream.readline().removeprefix(codecs.BOM_UTF8).strip()
     is_row_a_line = first_line.startswith(b"{") and _is_json(first_line)
     return _json_lines(path) if is_row_a_line else pl.read_json(path, infer_schema_length=None)
 
@@ -267,6 +268,8 @@ def _is_json(text: bytes) -> bool:
 
 def _json_lines(path: Path) -> pl.DataFrame:
     with path.open("rb") as file:  # a path would be taken for a pattern
+        if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+            file.seek(0)
         return pl.read_ndjson(file, infer_schema_length=None)
 
 

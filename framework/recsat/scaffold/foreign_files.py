@@ -89,6 +89,9 @@ def foreign_tables(folder: Path) -> tuple[list[ForeignTable], list[str]]:
     for path in sorted(folder.iterdir()):
         if path.name.startswith((".", "_")):
             continue
+        if not (path.is_file() or path.is_dir()):
+            others.append(f"{path.name}: neither a file nor a folder, left aside")
+            continue
         if not _looks_like_a_table(path):
             packed = path.suffix.lower() in PACKED
             others.append(f"{path.name}: {'it is packed; unpack it' if packed else 'no table, left aside'}")
