@@ -22,7 +22,7 @@ from recsat_flows.steps import TASKS
 
 N_USERS, N_ITEMS, N_LIKES, N_STABLE = 200, 100, 14, 20
 TOPICS = ("harbour", "desert", "violin", "dragon", "orbit", "jungle", "verdict", "kitchen", "stadium", "mirror")
-START = datetime(2026, 11, 1, tzinfo=UTC)
+START = datetime(2025, 11, 1, tzinfo=UTC)
 
 
 def write_day(folder: Path, n_days: int) -> None:

@@ -33,7 +33,7 @@ def config(small_run_config: RunConfig, tmp_path: Path) -> RunConfig:
 
 def event(number: int, user: str, item: str, **further: object) -> FeedbackEvent:
     fields = {"event_id": str(number), "user_id": user, "item_id": item, "event": "rating", "value": 5.0}
-    return FeedbackEvent.model_validate({**fields, "timestamp": f"2030-01-01T00:00:{number:02d}Z", **further})
+    return FeedbackEvent.model_validate({**fields, "timestamp": f"2020-01-01T00:00:{number:02d}Z", **further})
 
 
 def prepared(config: RunConfig, plugins: Plugins) -> RunFolder:
