@@ -10,7 +10,6 @@ import pytest
 from recsat.config.settings import ExperimentMetric, ExperimentSettings
 from recsat.errors import DataError
 from recsat.experiment import adjusted_effect, analyse, mean_effect, ratio_effect, read_log
-from recsat.experiment.analysis import smallest_shown
 from recsat.result.model import Experiment, ExperimentEffect
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -111,22 +110,6 @@ def test_primary_metrics_of_all_treatments_are_one_family() -> None:
     assert effects[0].p_adjusted == pytest.approx(2 * (effects[0].p or 1))
 
 
-def test_the_smallest_difference_is_shown_four_times_in_five_and_is_larger_in_a_family() -> None:
-    """Users' values are normal, of spread 1, 100 in each group."""
-    rng = np.random.default_rng(0)
-    size = 100
-    alone = smallest_shown(mean_effect(rng.normal(size=size), rng.normal(size=size)), 0.95)
-    assert alone is not None
-    assert alone == pytest.approx(2.8 * (2 / size) ** 0.5, rel=0.15)
-    assert (
-        smallest_shown(mean_effect(rng.normal(size=size), rng.normal(size=size)), 0.95, family=4) or 0
-    ) > 1.1 * alone
-    exactly = 2.8016 * (2 / size) ** 0.5
-    p_values = [mean_effect(rng.normal(size=size), rng.normal(exactly, size=size)).p or 1 for _ in range(600)]
-    assert 0.75 < np.mean(np.array(p_values) < 0.05) < 0.85
-    assert smallest_shown(mean_effect(np.ones(9), np.ones(9)), 0.95) is None
-
-
 def test_every_effect_has_the_smallest_difference_of_its_family() -> None:
     table = log(900, policies=("old", "same", "new"))
     both = run(table).effects
@@ -134,6 +117,10 @@ def test_every_effect_has_the_smallest_difference_of_its_family() -> None:
     assert all(one.detectable for one in both)
     same = next(one for one in both if one.treatment == "same")
     assert (same.detectable or 0) > (alone[0].detectable or 1)
+    constant = table.with_columns(click=True)
+    assert [
+        one.detectable for one in run(constant, metrics={"ctr": {"value": "click", "per": "exposures"}}).effects
+    ] == [None] * 2
 
 
 def test_groups_of_sizes_that_are_no_chance_stop_the_page() -> None:

@@ -15,8 +15,7 @@ from recsat.config.settings import MeasureSettings
 from recsat.contract.domain import Reads
 from recsat.measure import aa, comparisons
 from recsat.measure.aa import Alarms, beyond_chance, compare_families, divide_users, exchange_arms, primaries, welch_p
-from recsat.measure.attribution import values_by_arm
-from recsat.measure.evaluate import EvaluatedSplit, evaluate_split
+from recsat.measure.evaluate import EvaluatedSplit, evaluate_split, values_by_arm
 from recsat.measure.evidence import Evidence
 from recsat.measure.intervals import Intervals
 from recsat.measure.leaders import Leaders, leaders_of

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_ind
 
-from recsat.measure.differences import detectable, difference_intervals, effective_users, winsorised
+from recsat.measure.differences import detectable, difference_intervals, effective_users, smallest_shown, winsorised
 
 
 def test_one_column_by_hand() -> None:
@@ -92,3 +93,15 @@ def test_only_sides_without_a_bound_are_drawn_in_and_missing_values_stay() -> No
     np.testing.assert_array_equal(lower, [-1, -1, 1, 9, np.nan])
     np.testing.assert_array_equal(upper, [-9, -1, 1, 1, np.nan])
     np.testing.assert_array_equal(winsorised(np.zeros(3), np.zeros(3), 0.3, (0.0, None)), np.zeros(3))
+
+
+def test_the_smallest_difference_is_shown_four_times_in_five_and_is_larger_in_a_family() -> None:
+    """Users' values are normal, of spread 1, 100 in each of two groups."""
+    rng = np.random.default_rng(0)
+    size = 100
+    error = (2 / size) ** 0.5
+    smallest = smallest_shown(error, confidence=0.95)
+    assert smallest == pytest.approx(2.8016 * error, rel=1e-4)
+    assert smallest_shown(error, confidence=0.95, family=4) > 1.1 * smallest
+    pairs = ((rng.normal(size=size), rng.normal(smallest, size=size)) for _ in range(600))
+    assert 0.75 < np.mean([ttest_ind(*pair, equal_var=False).pvalue < 0.05 for pair in pairs]) < 0.85

@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-from scipy.stats import norm
 
 from recsat.config.settings import ExperimentMetric, ExperimentSettings
 from recsat.errors import DataError, did_you_mean
@@ -25,7 +24,7 @@ from recsat.experiment.effects import (
 )
 from recsat.experiment.sequence import confidence_sequence, ratio_confidence_sequence
 from recsat.experiment.users import CLICK_RATE, finished, users_of
-from recsat.measure.differences import POWER
+from recsat.measure.differences import smallest_shown
 from recsat.measure.significance import holm
 from recsat.result.model import Estimate, Experiment, ExperimentEffect, ExperimentImbalance
 
@@ -164,7 +163,9 @@ def _row(
         outcome=guardrail_outcome(effect, metric, confidence)
         if guardrail
         else outcome_of(effect, metric, p_adjusted if metric.role == "primary" else effect.p, confidence),
-        detectable=smallest_shown(effect, confidence, family),
+        detectable=smallest_shown(effect.standard_error, confidence=confidence, family=family)
+        if effect.standard_error
+        else None,
         margin=metric.margin if guardrail else None,
         variance_ratio=effect.variance_ratio if metric.before is not None else None,
         effective_users=min(map(effective_users, values)),
@@ -177,13 +178,6 @@ def outcome_of(effect: Effect, metric: ExperimentMetric, p: float | None, confid
     if p is None or p >= 1 - confidence:
         return "not shown"
     return "better" if (effect.difference > 0) == (metric.better == "higher") else "worse"
-
-
-def smallest_shown(effect: Effect, confidence: float, family: int = 1) -> float | None:
-    r"""The true difference that is shown four times in five: :math:`(z_{1-\alpha/2m} + z_{0.8})` standard errors, m the number of primary comparisons."""
-    if not effect.standard_error:
-        return None
-    return float(effect.standard_error * (norm.ppf(1 - (1 - confidence) / (2 * family)) + norm.ppf(POWER)))
 
 
 def guardrail_outcome(effect: Effect, metric: ExperimentMetric, confidence: float) -> Outcome:

@@ -24,10 +24,9 @@ from scipy.stats import binomtest, ttest_ind_from_stats
 from recsat.config.settings import MeasureSettings
 from recsat.contract.domain import Dimension
 from recsat.measure.accuracy import Values
-from recsat.measure.attribution import values_by_arm
 from recsat.measure.binomial import binomial_interval
 from recsat.measure.comparisons import mean_over_draws
-from recsat.measure.evaluate import EvaluatedSplit
+from recsat.measure.evaluate import EvaluatedSplit, values_by_arm
 from recsat.measure.leaders import Leaders
 from recsat.measure.significance import holm
 from recsat.measure.verdict import compare_pairs, subjects_of

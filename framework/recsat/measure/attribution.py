@@ -20,12 +20,10 @@ from typing import Literal
 import numpy as np
 
 from recsat.config.settings import MeasureSettings
-from recsat.measure.accuracy import Values
 from recsat.measure.comparisons import compare
-from recsat.measure.evaluate import EvaluatedSplit
+from recsat.measure.evaluate import EvaluatedSplit, values_by_arm
 from recsat.measure.leaders import Leaders, twin_of
 from recsat.measure.measures import key_of
-from recsat.measure.score import ALL
 from recsat.result.model import Attribution, Outcome, Share
 
 
@@ -97,13 +95,6 @@ def _answer(accuracy: Outcome, over_twin: Share, *, leads: bool) -> Literal["hel
     if accuracy == "better" and over_twin.low is not None and over_twin.low > 0:
         return "helps"
     return "costs" if accuracy == "worse" and leads else "not shown"
-
-
-def values_by_arm(evaluated: EvaluatedSplit, measure: str, *, part: str = ALL) -> dict[str, Values]:
-    """Values of one measure on the slice ``part`` by arm, (n_users, n_draws), aligned over every user who has any value at all, on whatever slice; NaN where
-    an arm gives none.
-    """
-    return evaluated.values.by_arm(measure, part=part)[1]
 
 
 def _lack(leaders: Leaders, reranker: str | None) -> str:

@@ -81,14 +81,22 @@ def detectable(differences: Values, *, confidence: float, power: float = POWER) 
 
     NaN where fewer than two users have a difference.
     """
-    from scipy.stats import norm
-
     n = (~np.isnan(differences)).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.nanmean(np.where(n > 0, differences, 0.0), axis=0)
         spread = np.sqrt(np.nansum((differences - mean) ** 2, axis=0) / (n - 1))
-    z = norm.ppf((1 + confidence) / 2) + norm.ppf(power)
-    return np.where(n >= 2, z * spread / np.sqrt(np.maximum(n, 1)), np.nan)
+    error = spread / np.sqrt(np.maximum(n, 1))
+    return np.where(n >= 2, smallest_shown(1.0, confidence=confidence, power=power) * error, np.nan)
+
+
+def smallest_shown(error: float, *, confidence: float, family: int = 1, power: float = POWER) -> float:
+    r"""Smallest true difference that a test would have shown with this power, of a difference with this standard error.
+
+    :math:`(z_{1-\alpha/2m} + z_{power})` errors, where m comparisons share the level (Bonferroni).
+    """
+    from scipy.stats import norm
+
+    return float(error * (norm.ppf(1 - (1 - confidence) / (2 * family)) + norm.ppf(power)))
 
 
 def winsorised(values: Values, pool: Values, share: float, bounds: tuple[float | None, float | None]) -> Values:

@@ -367,5 +367,12 @@ def _differences(
     return by_key
 
 
+def values_by_arm(evaluated: EvaluatedSplit, measure: str, *, part: str = ALL) -> dict[str, Values]:
+    """Values of one measure on the slice ``part`` by arm, (n_users, n_draws), aligned over every user who has any value at all, on whatever slice; NaN where
+    an arm gives none.
+    """
+    return evaluated.values.by_arm(measure, part=part)[1]
+
+
 def _known(value: float | np.float64) -> float | None:
     return None if np.isnan(value) else float(value)

@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from recsat.data.split import Split
+from recsat.measure.differences import smallest_shown
 from recsat.result.model import DataFitness, FitnessFact
 
 FEWEST_JUDGED: Final = 30
@@ -45,7 +45,7 @@ def data_fitness(
     judged = outcomes["user_id"].unique()
     n_judged = len(judged)
     n_without = int((~judged.is_in(liked["user_id"].unique().implode())).sum())
-    detectable = _detectable(n_judged, spread, confidence)
+    detectable = smallest_shown(spread / n_judged**0.5, confidence=confidence) if n_judged else None
     meant_to_be_new = split.protocol == "cold-users"
     n_with = n_judged if meant_to_be_new else n_judged - n_without
     too_coarse = worth_having is not None and detectable is not None and detectable > worth_having
@@ -103,11 +103,6 @@ def _recurring(users: NDArray[np.int64], items: NDArray[np.int64], order: NDArra
     follows = item[:-1] * (items.max() + 1) + item[1:]
     _, n = np.unique(follows[user[:-1] == user[1:]], return_counts=True)
     return int((n * (n - 1) // 2).sum())
-
-
-def _detectable(n: int, spread: float, confidence: float) -> float | None:
-    z = norm.ppf((1 + confidence) / 2) + norm.ppf(0.8)
-    return float(z * spread / np.sqrt(n)) if n else None
 
 
 def _share(n: int, of: int) -> FitnessFact:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from recsat.contract.domain import Reads
-from recsat.measure.evaluate import EvaluatedSplit
+from recsat.measure.evaluate import EvaluatedSplit, values_by_arm
 from recsat.measure.measures import key_of
 from recsat.result.leading import leader
 
@@ -60,7 +60,7 @@ def leaders_of(
     evaluated: EvaluatedSplit, validation_ndcg: Mapping[str, float], reads: Mapping[str, Reads], baseline: str
 ) -> Leaders:
     """Of the arms of ``evaluated`` that have nDCG@k. ``validation_ndcg`` has every arm that may lead, ``reads`` what each of them reads."""
-    values = evaluated.values.by_arm(key_of("ndcg", evaluated.k))[1]
+    values = values_by_arm(evaluated, key_of("ndcg", evaluated.k))
     ndcg = {arm: at for arm, at in validation_ndcg.items() if arm in values and not np.isnan(values[arm]).all()}
     with_model = {arm: at for arm, at in ndcg.items() if reads[arm] == MODEL}
     with_twin = {arm: at for arm, at in with_model.items() if twin_of(arm) in ndcg}

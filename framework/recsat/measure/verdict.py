@@ -20,9 +20,8 @@ from scipy.stats import false_discovery_control
 from recsat.config.settings import MeasureSettings
 from recsat.contract.domain import Dimension
 from recsat.measure.accuracy import Values
-from recsat.measure.attribution import values_by_arm
 from recsat.measure.comparisons import compare, means_where_both
-from recsat.measure.evaluate import EvaluatedSplit
+from recsat.measure.evaluate import EvaluatedSplit, values_by_arm
 from recsat.measure.intervals import Intervals
 from recsat.measure.leaders import Leaders
 from recsat.measure.measures import key_of

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from recsat.config.settings import MeasureSettings
-from recsat.measure.attribution import values_by_arm
 from recsat.measure.comparisons import compare
-from recsat.measure.evaluate import EvaluatedSplit
+from recsat.measure.evaluate import EvaluatedSplit, values_by_arm
 from recsat.measure.significance import holm
 from recsat.measure.slices import FEWEST_USERS, OF_ITEMS, OF_USERS
 from recsat.result.model import Comparison, SliceComparison, SliceContrast, WithinSlices

@@ -9,6 +9,7 @@ from typing import Literal
 from scipy.stats import norm
 
 from recsat.contract.domain import Dimension
+from recsat.measure.differences import smallest_shown
 from recsat.report.fitness import reason
 from recsat.report.headline import (
     ANSWERS,
@@ -26,7 +27,6 @@ from recsat.report.slice_differences import reversals_on
 from recsat.result.model import Attribution, Outcome, Result, Share, Verdict
 from recsat.result.numerals import number, share
 
-POWER = 0.8
 SMALLEST_EFFECT = 1e-3
 """Difference of hit rates below which no list in a thousand is another's, and none is spoken of."""
 MOST_IN_WORDS = 0.4
@@ -127,7 +127,7 @@ def detectable(of: Share, level: float) -> float | None:
     if of.low is None or of.high is None:
         return None
     z = float(norm.ppf((1 + level) / 2))
-    return (of.high - of.low) / 2 * (z + float(norm.ppf(POWER))) / z
+    return smallest_shown((of.high - of.low) / 2 / z, confidence=level)
 
 
 def _answer(result: Result, line: SplitHeadline) -> SplitAnswer:
