@@ -8,21 +8,28 @@ import numpy as np
 import pytest
 import torch
 
+from recsat.arms import on_device
 from recsat.arms.aligned import AlignedText
 from recsat.arms.ease import Ease
 from recsat.arms.ease_text import EaseText
+from recsat.arms.hybrid import hybrid, text_map
+from recsat.arms.hybrid.hybrid import Hybrid
 from recsat.arms.ials import ImplicitALS
 from recsat.arms.ials_text import IalsText
 from recsat.arms.item_knn import ItemNeighbours
 from recsat.arms.linear.inner_products import ScoredByVectors
+from recsat.arms.linear_order import LinearOrder
+from recsat.arms.market_popularity import MarketPopularity
 from recsat.arms.on_device import ScoredByTable, where_it_fits
 from recsat.arms.popularity import Popularity
+from recsat.arms.profile_text import ProfileText
 from recsat.arms.recent_popularity import RecentPopularity
 from recsat.arms.text import TextSimilarity
 from recsat.contract.arm import Recommender
 from recsat.contract.interactions import TrainingData
+from recsat.testing.worlds import without_events_on
 
-MOVED = [
+MOVED: list[ScoredByTable] = [
     TextSimilarity(vector="text"),
     AlignedText(),
     IalsText(factors=4),
@@ -30,6 +37,8 @@ MOVED = [
     Ease(),
     Popularity(),
     RecentPopularity(),
+    MarketPopularity(),
+    ProfileText(),
 ]
 
 
@@ -42,6 +51,7 @@ def test_the_table_alone_is_moved_and_the_arm_stays(arm: ScoredByTable, blocks: 
     assert fitted.table.device.type == "cpu"
     assert fitted.to(torch.device("cpu")) is fitted
     assert torch.equal(fitted.score(blocks.users), before)
+    assert moved.score(blocks.users).device.type == "meta"
     items = before.topk(3, dim=1).indices.numpy()
     reasons, of_moved = fitted.explain(blocks.users, items), moved.explain(blocks.users, items)
     np.testing.assert_array_equal(of_moved.item, reasons.item)
@@ -52,6 +62,45 @@ def test_queries_made_on_a_device_are_the_arms_queries(arm: ScoredByVectors, blo
     fitted = arm.fit(blocks)
     queries = fitted.queries_by(fitted.table, blocks.users)
     np.testing.assert_allclose(queries.numpy(), fitted.query_vectors(blocks.users), atol=1e-5, rtol=1e-5)
+
+
+EVERY_PART = {
+    "warm": {
+        "together": {"kind": "Together", "weight": 1.0, "l2": 1.0, "length_power": 0.5},
+        "order": {"kind": "Order", "weight": 0.5, "l2": 1.0},
+        "factors": {"kind": "Factors", "weight": 0.3, "vector": "text"},
+        "likeness": {"kind": "Likeness", "weight": 0.2, "vector": "text"},
+        "liked": {"kind": "Liked", "weight": 0.1},
+    },
+    "unseen": {
+        "aligned": {"kind": "Aligned", "weight": 1.0, "vector": "text", "penalty": 0.1},
+        "foretold": {"kind": "Foretold", "weight": 0.5, "vector": "text"},
+    },
+    "powers": {"popularity": 0.2},
+    "merge": {"offset": 0.5, "slope": 0.75},
+    "half_life": None,
+    "half_lives": [],
+    "all_as_unseen": False,
+}
+
+
+@pytest.mark.parametrize("hidden", [0, 3])
+def test_every_part_of_the_hybrid_is_moved(hidden: int, blocks: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a device without memory the scores come back there, so nothing of them was made on the CPU; moved to the CPU itself they are the arm's."""
+    train = without_events_on(blocks, slice(hidden))
+    fitted = Hybrid(choices=EVERY_PART).fit(train)
+    assert {name for name, _ in fitted.total.named()} == {
+        "liked together", "in this order", "taste", "text", "popularity"
+    }  # fmt: skip
+    assert fitted.to(torch.device("meta")).score(train.users).device.type == "meta"
+    assert fitted.to(torch.device("cpu")) is fitted
+    expected = fitted.score(train.users)
+    for module in (hybrid, on_device, text_map):
+        monkeypatch.setattr(module, "scores_on_cpu", lambda device: False)
+    moved = fitted.to(torch.device("cpu"))
+    assert moved._moved is not None
+    torch.testing.assert_close(moved.score(train.users), expected, rtol=1e-5, atol=1e-5)
+    assert moved.state().numbers == fitted.state().numbers
 
 
 def test_sparse_weights_stay_where_they_are(blocks: TrainingData) -> None:
@@ -75,7 +124,9 @@ def test_what_a_device_has_no_memory_for_is_done_on_the_cpu_and_said(caplog: pyt
         where_it_fits("cpu", never)
 
 
-@pytest.mark.parametrize("arm", [Ease(), EaseText(), IalsText(factors=4)], ids=lambda arm: type(arm).__name__)
+@pytest.mark.parametrize(
+    "arm", [Ease(), EaseText(), LinearOrder(), IalsText(factors=4)], ids=lambda arm: type(arm).__name__
+)
 def test_closed_forms_are_solved_where_the_training_data_say(arm: Recommender, blocks: TrainingData) -> None:
     """A device that does not exist is asked for by name: nothing else would be seen on a CPU."""
     with pytest.raises((RuntimeError, AssertionError, NotImplementedError)):

@@ -16,6 +16,7 @@ from recsat.arms.linear.inverse import factor_in_place, solve_in_place
 from recsat.arms.linear.item_item import ItemItemRecommender, history_times
 from recsat.arms.linear.order import before_and_after, decayed, moments_of
 from recsat.arms.linear.padded import PADDING, at_candidates, padded_rows
+from recsat.arms.on_device import where_it_fits
 from recsat.contract.interactions import TrainingData, UserBatch
 
 
@@ -83,7 +84,7 @@ class LinearOrder(ItemItemRecommender):
                 C, item_vectors(train, self.text_vectors, "linear-order", self.words_share), self.text_l2, self.prior
             )
         A.diagonal().add_(self.l2 + self.prior)
-        self.weights = torch.from_numpy(solve_in_place(factor_in_place(A.numpy()), C.numpy()))
+        self.weights = where_it_fits(train.device, lambda where: _solved(A, C, where))
         return self
 
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
@@ -125,6 +126,13 @@ def add_text_weights(C: Tensor, vectors: NDArray[np.float32], l2: float, weight:
     diagonal = (mapped * E).sum(dim=1)
     C.addmm_(mapped, (E / (1 - diagonal)[:, None]).T, alpha=weight)
     C.diagonal().sub_(weight * diagonal / (1 - diagonal))
+
+
+def _solved(A: Tensor, C: Tensor, device: str) -> Tensor:
+    """A⁻¹ C; on a CPU in the memory of both."""
+    if device == "cpu":
+        return torch.from_numpy(solve_in_place(factor_in_place(A.numpy()), C.numpy()))
+    return torch.cholesky_solve(C.to(device), torch.linalg.cholesky(A.to(device))).cpu()
 
 
 def _dense(matrix: csr_array) -> Tensor:

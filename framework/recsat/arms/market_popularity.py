@@ -14,6 +14,7 @@ from torch import Tensor
 
 from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.padded import at_candidates
+from recsat.arms.on_device import ScoredByTable
 from recsat.arms.recent_popularity import (
     HalfLife,
     check_half_life,
@@ -29,7 +30,7 @@ FEW = 2
 """Users of a market who must have liked an item before a reason calls it popular there: one alone is no popularity."""
 
 
-class MarketPopularity(SavedByAttributes):
+class MarketPopularity(ScoredByTable, SavedByAttributes):
     r"""Share of the market's users who liked an item, drawn towards everybody's share where the market is small.
 
     .. math:: p_m(i) = \frac{n_{mi} + \mu\, p(i)}{n_m + \mu}, \qquad p(i) = \frac{n_i}{n}
@@ -79,25 +80,39 @@ class MarketPopularity(SavedByAttributes):
         self.likers_of_market = csr_array(of_market @ users.history)
         return self
 
+    def scored_by(self) -> Tensor:
+        return torch.from_numpy(self.share)
+
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
-        counts, sizes = self._of_market(users, self.counts)
-        scores = torch.from_numpy((counts + self.prior_users * self.share) / (sizes[:, None] + self.prior_users))
+        share, market = self.table, self._markets(users)
+        present, place = np.unique(market, return_inverse=True)
+        counts, sizes = (torch.from_numpy(one).to(share.device) for one in self._of_markets(present, self.counts))
+        by_market = (counts + self.prior_users * share) / (sizes[:, None] + self.prior_users)
+        scores = by_market[torch.from_numpy(place).to(share.device)]
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
 
-    def _of_market(self, users: UserBatch, by_market: csr_array) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The row of ``by_market``, (n_users, n_items), and n_m, (n_users,), of each user's market; 0 where it is not known."""
-        counts = np.zeros((len(users), len(self.share)), dtype=np.float32)
-        sizes = np.zeros(len(users), dtype=np.float32)
-        if users.markets is not None and len(self.names):
-            place = np.searchsorted(self.names, users.markets).clip(max=len(self.names) - 1)
-            known = self.names[place] == users.markets
-            counts[known] = by_market[place[known]].toarray()
-            sizes[known] = self.sizes[place[known]]
+    def _markets(self, users: UserBatch) -> NDArray[np.int64]:
+        """The place of each user's market in :attr:`names`, (n_users,); -1 where it is not known."""
+        if users.markets is None or not len(self.names):
+            return np.full(len(users), -1)
+        place = np.searchsorted(self.names, users.markets).clip(max=len(self.names) - 1)
+        return np.where(self.names[place] == users.markets, place, -1)
+
+    def _of_markets(
+        self, markets: NDArray[np.int64], by_market: csr_array
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The rows of ``by_market``, (n_markets, n_items), and n_m, (n_markets,), of :meth:`_markets`; 0 for -1."""
+        counts = np.zeros((len(markets), len(self.share)), dtype=np.float32)
+        sizes = np.zeros(len(markets), dtype=np.float32)
+        known = markets >= 0
+        counts[known] = by_market[markets[known]].toarray()
+        sizes[known] = self.sizes[markets[known]]
         return counts, sizes
 
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
         """``no-history-market`` where nothing is known of the user but a market in which the item is liked; else as popularity of late."""
-        likers = np.take_along_axis(self._of_market(users, self.likers_of_market)[0], items.clip(min=0), axis=1)
+        present, place = np.unique(self._markets(users), return_inverse=True)
+        likers = self._of_markets(present, self.likers_of_market)[0][place[:, None], items.clip(min=0)]
         in_market = users.is_new[:, None] & (likers >= FEW)
         everywhere = reasons_of_popularity(self.likers[items] > 0, self.recent[items], self.days)
         return replace(everywhere, code=np.where(in_market, "no-history-market", everywhere.code))

@@ -32,11 +32,16 @@ class ScoredByTable(Recommender):
         return self.scored_by() if self._moved is None else self._moved
 
     def to(self, device: torch.device) -> Self:
-        if device.type in ("cpu", "mps"):  # Apple's has not all that scores take; what is made of them is moved there
+        if scores_on_cpu(device):
             return self
         moved = copy(self)
         moved._moved = self.scored_by().to(device)
         return moved
+
+
+def scores_on_cpu(device: torch.device) -> bool:
+    """Whether scores for ``device`` are made on the CPU: Apple's has not all that they take; what is made of them is moved there."""
+    return device.type in ("cpu", "mps")
 
 
 def where_it_fits(device: str, work: Callable[[str], T]) -> T:

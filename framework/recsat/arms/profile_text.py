@@ -12,12 +12,13 @@ from torch import Tensor
 from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.padded import at_candidates
 from recsat.arms.market_popularity import MarketPopularity
+from recsat.arms.on_device import ScoredByTable
 from recsat.contract.arm import Reasons, Recommender
 from recsat.contract.interactions import TrainingData, UserBatch
 from recsat.errors import RunError
 
 
-class ProfileText(SavedByAttributes):
+class ProfileText(ScoredByTable, SavedByAttributes):
     """Inner product of the user's description vector with the items' text vectors, for users without history.
 
     A user who has a history, or no description, scores -inf everywhere: this arm is a fallback and has nothing to say there.
@@ -29,14 +30,17 @@ class ProfileText(SavedByAttributes):
         self.item_vectors = train.vectors["text"]
         return self
 
+    def scored_by(self) -> Tensor:
+        return torch.from_numpy(self.item_vectors)
+
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
-        profiles = users.profile_vectors
+        profiles, items = users.profile_vectors, self.table
         if profiles is None:
-            scores = torch.full((len(users), len(self.item_vectors)), float("-inf"))
+            scores = torch.full((len(users), len(items)), float("-inf"), device=items.device)
         else:
-            has_profile = profiles.any(axis=1) & users.is_new
-            scores = torch.from_numpy(profiles) @ torch.from_numpy(self.item_vectors).T
-            scores = scores.masked_fill(~torch.from_numpy(has_profile)[:, None], float("-inf"))
+            has_profile = torch.from_numpy(profiles.any(axis=1) & users.is_new).to(items.device)
+            scores = torch.from_numpy(profiles).to(items.device) @ items.T
+            scores = scores.masked_fill(~has_profile[:, None], float("-inf"))
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
 
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:

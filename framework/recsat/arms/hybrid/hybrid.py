@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -22,10 +22,11 @@ from recsat.arms.hybrid.search import Parts, search
 from recsat.arms.hybrid.short_form import LowRankItemItem, factorise, latest_neighbours
 from recsat.arms.hybrid.stack import Stack, fit_stack
 from recsat.arms.hybrid.text_map import TextMap
-from recsat.arms.hybrid.total import Total
+from recsat.arms.hybrid.total import Sum, Total
 from recsat.arms.hybrid.trial import SharedFits, Trial, sample, scores_at, spread
 from recsat.arms.linear.inner_products import Representation
 from recsat.arms.linear.padded import at_candidates, dense, reasons_by
+from recsat.arms.on_device import scores_on_cpu
 from recsat.arms.recency import Recency, choose_half_life, half_lives
 from recsat.contract.arm import ArmState, Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
@@ -52,6 +53,28 @@ FEWEST_DRAWS = 3
 """Of unseen items, where these alone are judged."""
 
 
+@dataclass(frozen=True)
+class Scores:
+    """How the hybrid scores, on one device."""
+
+    warm: Tensor
+    """Items that have likes, bool (n_items,)."""
+    gain: Tensor
+    """What their scores are multiplied with, (n_items,)."""
+    of_warm: Sum
+    of_unseen: Sum | None
+    """None where every item is warm."""
+    merge: Merge
+
+    def of(self, users: UserBatch) -> Tensor:
+        """(n_users, n_items)."""
+        scores = self.of_warm.score(users).mul_(self.gain)
+        if self.of_unseen is None:
+            return scores
+        offset = self.merge.offset * roots(users).to(scores.device)[:, None]
+        return torch.where(self.warm, scores, self.of_unseen.score(users).mul_(self.merge.slope).add_(offset))
+
+
 class Hybrid(SavedByAttributes):
     r"""A learned sum of what is liked together, of what follows what, of texts and of popularity.
 
@@ -68,6 +91,8 @@ class Hybrid(SavedByAttributes):
     Above ``dense_limit`` items there are no item-item weights; above 5,000 one setting of each kind is tried, and no iALS. ``representation`` says what reads the texts. ``choices`` are those that
     :meth:`choose` made: the parts that count are fitted, and nothing is sought.
     """
+
+    _moved: Scores | None = None
 
     def __init__(
         self,
@@ -224,7 +249,7 @@ class Hybrid(SavedByAttributes):
         return self.selection.summary
 
     def attributes(self) -> dict[str, Any]:
-        values = {name: value for name, value in vars(self).items() if name != "selection"}
+        values = {name: value for name, value in vars(self).items() if name not in ("selection", "_moved")}
         values["choices"] = self.selection.to_json()
         values["total"], values["unseen_total"] = self.total.state(), self.unseen_total.state()
         values["low_rank"] = None if self.low_rank is None else packed(vars(self.low_rank))
@@ -239,10 +264,21 @@ class Hybrid(SavedByAttributes):
         vars(self).update(values)
         return self
 
+    def to(self, device: torch.device) -> Self:
+        if scores_on_cpu(device):
+            return self
+        moved = copy(self)
+        moved._moved = self._scores_on(device)
+        return moved
+
+    def _scores_on(self, device: torch.device) -> Scores:
+        unseen = None if bool(self.warm.all()) else self.unseen_total.sum_on(device)
+        return Scores(
+            self.warm.to(device), self.gain.to(device), self.total.sum_on(device), unseen, self.selection.merge
+        )
+
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
-        merge = self.selection.merge
-        unseen = merge.offset * roots(users)[:, None] + merge.slope * self.unseen_total.score(users)
-        scores = torch.where(self.warm, self.total.score(users) * self.gain, unseen)
+        scores = (self._moved or self._scores_on(torch.device("cpu"))).of(users)
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
 
     def parts(self, users: UserBatch, items: NDArray[np.int64]) -> Mapping[str, NDArray[np.float32]]:

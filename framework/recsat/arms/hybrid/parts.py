@@ -24,10 +24,16 @@ from recsat.contract.interactions import TrainingData, UserBatch
 SESSION_SECONDS = 600.0
 
 
-class ScoredPart(Protocol):
+class Scored(Protocol):
+    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor: ...
+
+
+class ScoredPart(Scored, Protocol):
     """What the hybrid needs of a fitted part. Scores are sums over the history, but for the weights that moments get by their age."""
 
-    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor: ...
+    def to(self, device: torch.device) -> Scored:
+        """The part's scores, on ``device``."""
+        ...
 
     def state(self) -> ArmState: ...
 
@@ -205,7 +211,10 @@ class Level:
     values: Tensor
 
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
-        return roots(users)[:, None] * self.values
+        return roots(users).to(self.values.device)[:, None] * self.values
+
+    def to(self, device: torch.device) -> Level:
+        return Level(self.values.to(device))
 
     def state(self) -> ArmState:
         return ArmState({"values": self.values.numpy()})

@@ -13,7 +13,9 @@ from torch import Tensor
 
 from recsat.arms.attributes import packed
 from recsat.arms.linear.inner_products import inner_products
+from recsat.arms.linear.item_item import history_times
 from recsat.arms.linear.padded import factors_of
+from recsat.arms.on_device import scores_on_cpu
 from recsat.contract.arm import ArmState
 from recsat.contract.interactions import UserBatch
 
@@ -56,10 +58,26 @@ class TextMap:
             torch.from_numpy(self.query_vectors(users)), torch.from_numpy(self.item_vectors), candidates
         )
 
+    def to(self, device: torch.device) -> TextMap | MovedTextMap:
+        if scores_on_cpu(device):
+            return self
+        return MovedTextMap(*(torch.from_numpy(table).to(device) for table in (self.map, self.item_vectors)))
+
     def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
         """What history item h adds to the score of listed item i, (B, H, k), 0 where padded. The score is their sum."""
         E = torch.from_numpy(self.item_vectors)
         return factors_of(users.history, torch.from_numpy(self.map)) @ E[torch.from_numpy(items).clamp(min=0)].mT
+
+
+@dataclass(frozen=True)
+class MovedTextMap:
+    """The scores of a :class:`TextMap` whose tables are on a device."""
+
+    map: Tensor
+    item_vectors: Tensor
+
+    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
+        return inner_products(history_times(users.history, self.map), self.item_vectors, candidates)
 
 
 def carried(vectors: NDArray[np.float32], vector: str, weights: Tensor, warm: NDArray[np.bool_], l2: float) -> TextMap:

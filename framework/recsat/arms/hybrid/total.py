@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsat.arms.attributes import packed, unpacked
-from recsat.arms.hybrid.parts import ItemItem, Level, ScoredPart
+from recsat.arms.hybrid.parts import ItemItem, Level, Scored, ScoredPart
 from recsat.arms.hybrid.text_map import TextMap
 from recsat.arms.ials_text import IalsText
 from recsat.arms.linear.item_item import ItemItemRecommender
@@ -26,14 +26,31 @@ from recsat.embed.item_attributes import GRAPH
 class Times:
     """A part, its scores multiplied."""
 
-    part: ScoredPart
+    part: IalsText
     factor: float
 
     def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
         return self.factor * self.part.score(users, candidates)
 
+    def to(self, device: torch.device) -> Times:
+        return Times(self.part.to(device), self.factor)
+
     def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
         return self.factor * self.part.losses(users, items)
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Of the scores of ``parts``, one at least."""
+
+    parts: Sequence[Scored]
+
+    def score(self, users: UserBatch) -> Tensor:
+        """(n_users, n_items), where the parts are."""
+        scores = self.parts[0].score(users)
+        for part in self.parts[1:]:
+            scores += part.score(users)
+        return scores
 
 
 @dataclass
@@ -96,8 +113,9 @@ class Total:
             scores[name] = scores[name] + part.score(users) if name in scores else part.score(users)
         return scores
 
-    def score(self, users: UserBatch) -> Tensor:
-        return sum(self.scores(users).values(), start=torch.zeros(len(users), self.n_items))
+    def sum_on(self, device: torch.device) -> Sum:
+        """What :meth:`scores` add up to, made on ``device``."""
+        return Sum([part.to(device) for _, part in self.named()])
 
     def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
         """What the score of list place k loses when history place h is taken away, (B, H, k)."""
