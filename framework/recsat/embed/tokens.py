@@ -52,10 +52,20 @@ def encodings_of(tokenizer: Any, texts: list[str], max_tokens: int) -> Any:
     """
     if not getattr(tokenizer, "is_fast", False):
         return tokenizer(texts, truncation=True, max_length=max_tokens, padding=False, return_attention_mask=False)
-    compiled = tokenizer.backend_tokenizer
-    compiled.enable_truncation(max_length=max_tokens, direction=tokenizer.truncation_side)
-    compiled.no_padding()
-    return compiled.encode_batch_fast(texts)
+    return compiled(tokenizer, max_tokens).encode_batch_fast(texts)
+
+
+def compiled(tokenizer: Any, max_tokens: int) -> Any:
+    """The ``tokenizers.Tokenizer`` of a fast tokenizer, set to cut after ``max_tokens``."""
+    backend = tokenizer.backend_tokenizer
+    backend.enable_truncation(max_length=max_tokens, direction=tokenizer.truncation_side)
+    backend.no_padding()
+    return backend
+
+
+def gives_types(tokenizer: Any) -> bool:
+    """Whether a fast tokenizer gives a text token types other than 0. They are given by its template, whatever the text says."""
+    return "token_type_ids" in tokenizer.model_input_names and any(tokenizer.backend_tokenizer.encode("a").type_ids)
 
 
 def tokens_of(tokenizer: Any, texts: list[str], encodings: Any) -> Tokens:
@@ -63,14 +73,24 @@ def tokens_of(tokenizer: Any, texts: list[str], encodings: Any) -> Tokens:
     types: list[list[int]] | None
     if getattr(tokenizer, "is_fast", False):
         lists = [one.ids for one in encodings]
-        # A text's types are given by the tokenizer's template, whatever the text says.
-        typed = "token_type_ids" in tokenizer.model_input_names and any(
-            tokenizer.backend_tokenizer.encode("a").type_ids
-        )
-        types = [one.type_ids for one in encodings] if typed else None
+        types = [one.type_ids for one in encodings] if gives_types(tokenizer) else None
     else:
         lists, types = encodings["input_ids"], encodings.get("token_type_ids")
     lengths = np.fromiter(map(len, lists), dtype=np.intp, count=len(lists))
+    total = int(lengths.sum())
+    ids = np.fromiter(chain.from_iterable(lists), dtype=np.int64, count=total)
+    of_types = None if types is None else np.fromiter(chain.from_iterable(types), dtype=np.int64, count=total)
+    return joined(tokenizer, texts, ids, lengths, of_types)
+
+
+def joined(
+    tokenizer: Any,
+    texts: list[str],
+    ids: NDArray[np.int64],
+    lengths: NDArray[np.intp],
+    types: NDArray[np.int64] | None = None,
+) -> Tokens:
+    """Tokens of ``texts`` from their ids and types, one text after the other; a text without any gets the begin or end token."""
     empty = np.flatnonzero(lengths == 0)
     if len(empty):
         filler = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
@@ -79,15 +99,8 @@ def tokens_of(tokenizer: Any, texts: list[str], encodings: Any) -> Tokens:
                 f"text {texts[empty[0]]!r} has no tokens, and this tokenizer has no begin or end token to stand for it. "
                 "Give every item and user a text."
             )
-        for row in empty:
-            lists[row] = [int(filler)]
-            if types is not None:
-                types[row] = [0]
-        lengths[empty] = 1
-    total = int(lengths.sum())
-    return Tokens(
-        ids=np.fromiter(chain.from_iterable(lists), dtype=np.int64, count=total),
-        starts=np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.intp),
-        lengths=lengths,
-        types=None if types is None else np.fromiter(chain.from_iterable(types), dtype=np.int64, count=total),
-    )
+        places = np.cumsum(lengths)[empty]
+        ids = np.insert(ids, places, int(filler))
+        types = None if types is None else np.insert(types, places, 0)
+        lengths = np.where(lengths == 0, 1, lengths)
+    return Tokens(ids, np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.intp), lengths, types)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,12 +25,15 @@ from recsat.embed.distinct import distinct
 from recsat.embed.legibility import TokenCounts
 from recsat.embed.pooling import Pooling, pool
 from recsat.embed.prompts import Role
-from recsat.embed.tokens import Tokens, encodings_of, tokenize, tokens_of
+from recsat.embed.tokenizer_processes import Flat, ProcessEnded, TokenizerProcesses, n_processes
+from recsat.embed.tokens import Tokens, compiled, encodings_of, gives_types, joined, tokenize, tokens_of
 from recsat.errors import EncoderError
 
 if TYPE_CHECKING:
     from recsat.config.settings import EncoderSettings
     from recsat.embed.loading import Loaded
+
+logger = logging.getLogger(__name__)
 
 ACCELERATOR_BUDGET = 256
 """Token budgets are given for a CPU; an accelerator needs this many times as much to be busy: more gave no more (decision 18)."""
@@ -38,6 +42,8 @@ _WINDOW = 16_384
 """Texts that are tokenised and sorted together: bounds the memory that token ids take."""
 _FIRST_WINDOW = 2_048
 """The first window where an accelerator waits for it; each next one is twice as large, up to :data:`_WINDOW`."""
+_TEXTS_FOR_PROCESSES = 50_000
+"""From so many texts on an accelerator is worth the half second that processes of the tokenizer take to start."""
 
 
 UNKNOWN = ("[UNK]", "<unk>")
@@ -70,7 +76,9 @@ class TransformerEncoder:
         self.prompt = self.checkpoint.prompts["document"] if prompt is None else prompt
         self.max_tokens = max_tokens
         self.token_budget = token_budget * (1 if self.device.type == "cpu" else ACCELERATOR_BUDGET)
-        self._loaded: list[Loaded] = []  # shared with the encoders that ``with_prompt`` makes
+        # both shared with the encoders that ``with_prompt`` makes
+        self._loaded: list[Loaded] = []
+        self._processes: list[TokenizerProcesses] = []
 
     @classmethod
     def from_settings(cls, settings: EncoderSettings, folder: Path, *, name: str) -> TransformerEncoder:
@@ -165,17 +173,47 @@ class TransformerEncoder:
                 yield window, tokenize(loaded.tokenizer, prompted(window), loaded.max_tokens)
             return
 
-        def encodings(window: slice) -> Any:
-            return encodings_of(loaded.tokenizer, prompted(window), loaded.max_tokens)
+        processes = self._tokenizer_processes(len(texts))
 
-        with ThreadPoolExecutor(1) as ahead:
+        def begun(window: slice) -> Callable[[], Tokens]:
+            of_window = prompted(window)
+            if processes is None:
+                encodings = ahead.submit(encodings_of, loaded.tokenizer, of_window, loaded.max_tokens)
+                return lambda: tokens_of(loaded.tokenizer, of_window, encodings.result())
+            chunks = processes.submit(ahead, of_window)
+            return lambda: self._gathered(of_window, chunks)
+
+        with ThreadPoolExecutor(1 if processes is None else processes.n) as ahead:
             windows = list(_windows(len(texts), _FIRST_WINDOW))
-            under_way = [ahead.submit(encodings, window) for window in windows[:2]]
+            under_way = deque(begun(window) for window in windows[:2])
             for i, window in enumerate(windows):
-                of_window = under_way.pop(0).result()
+                tokens = under_way.popleft()
                 if i + 2 < len(windows):
-                    under_way.append(ahead.submit(encodings, windows[i + 2]))
-                yield window, tokens_of(loaded.tokenizer, texts[window], of_window)
+                    under_way.append(begun(windows[i + 2]))
+                yield window, tokens()
+
+    def _tokenizer_processes(self, n_texts: int) -> TokenizerProcesses | None:
+        """Those that are worth it for so many texts; kept for the next call."""
+        loaded = self._load()
+        n, tokenizer = n_processes(), loaded.tokenizer
+        if n_texts < _TEXTS_FOR_PROCESSES or not n or not getattr(tokenizer, "is_fast", False):
+            return None
+        if gives_types(tokenizer):
+            return None
+        if not self._processes:
+            self._processes.append(TokenizerProcesses(compiled(tokenizer, loaded.max_tokens), n))
+        return self._processes[0]
+
+    def _gathered(self, texts: list[str], chunks: Sequence[Future[Flat]]) -> Tokens:
+        loaded = self._load()
+        try:
+            of_chunks = [chunk.result() for chunk in chunks]
+        except ProcessEnded as error:
+            logger.warning("%s: %s, so these texts are tokenised here", self.checkpoint.name, error)
+            self._processes.clear()
+            return tokenize(loaded.tokenizer, texts, loaded.max_tokens)
+        ids, lengths = (np.concatenate(arrays) for arrays in zip(*of_chunks, strict=True))
+        return joined(loaded.tokenizer, texts, ids.astype(np.int64), lengths.astype(np.intp))
 
     def _encoded(self, tokens: Tokens, copies: NDArray[np.intp], progress: Callable[[int], None] | None) -> Tensor:
         """Vectors of a window on the device, float32; there they may still be being computed."""
