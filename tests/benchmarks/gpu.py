@@ -13,7 +13,7 @@ the device synchronised. Without a GPU all ratios are of the CPU against itself 
   there: as fast, and equality is as sharp.
 - ``lists``: the 100 best of 1M items by 384 dimensions, without the seen ones: ``lists_of()``, all 1M users where that takes
   under two minutes, and the device's own limits, a product and a selection in blocks of users.
-- ``arms``: lists and fits of the arms that compute on the device, beside the same on the CPU.
+- ``arms``: lists and fits of the arms that compute on the device, beside the same on the CPU; the hybrid of given choices, so that nothing is sought.
 - ``rerank``: the five rerankers that need no training, users/s on the device and on one CPU core.
 - ``sequence``: an epoch of the sequence arm.
 """
@@ -54,7 +54,9 @@ from torch.nn.functional import normalize
 from recsat.arms.aligned import AlignedText
 from recsat.arms.ease import Ease
 from recsat.arms.ease_text import EaseText
+from recsat.arms.hybrid.hybrid import Hybrid
 from recsat.arms.ials_text import IalsText
+from recsat.arms.linear_order import LinearOrderText
 from recsat.arms.popularity import Popularity
 from recsat.arms.sequence.sasrec import SequenceTransformer
 from recsat.arms.text import TextSimilarity
@@ -411,6 +413,8 @@ def arms(sizes: Sizes) -> Figures:
         "ease-text": EaseText,
         "aligned": AlignedText,
         "ials-text": partial(IalsText, iterations=2),
+        "linear-order-text": LinearOrderText,
+        "hybrid, of these parts": partial(Hybrid, choices=EVERY_PART),
         "popularity": Popularity,
     }
     rows: Figures = {"users": sizes.arm_users, "items": sizes.arm_items, "lists_of": len(some), "k": 10}
@@ -438,6 +442,24 @@ def arms(sizes: Sizes) -> Figures:
         of["score_difference"] < 1e-4 and of["fit_score_difference"] < 1e-2 for of in of_arms
     )
     return rows
+
+
+EVERY_PART: Figures = {
+    "warm": {
+        "together": {"kind": "Together", "weight": 1.0, "l2": 1.0, "length_power": 0.5, "prior": 1.0, "vector": "text"},
+        "order": {"kind": "Order", "weight": 0.5, "l2": 1.0},
+        "factors": {"kind": "Factors", "weight": 0.3, "vector": "text"},
+        "aligned": {"kind": "Aligned", "weight": 0.2, "vector": "text", "penalty": 0.1},
+        "liked": {"kind": "Liked", "weight": 0.1},
+    },
+    "unseen": {"likeness": {"kind": "Likeness", "weight": 1.0, "vector": "text"}},
+    "powers": {"popularity": 0.2},
+    "merge": {"offset": 0.5, "slope": 0.75},
+    "half_life": None,
+    "half_lives": [],
+    "all_as_unseen": False,
+}
+"""Choices of a hybrid that has a part of each kind."""
 
 
 def _unseen(scores: Tensor, histories: Tensor) -> Tensor:
