@@ -132,7 +132,8 @@ def _solved(A: Tensor, C: Tensor, device: str) -> Tensor:
     """A⁻¹ C; on a CPU in the memory of both."""
     if device == "cpu":
         return torch.from_numpy(solve_in_place(factor_in_place(A.numpy()), C.numpy()))
-    return torch.cholesky_solve(C.to(device), torch.linalg.cholesky(A.to(device))).cpu()
+    solved = torch.cholesky_solve(C.to(device), torch.linalg.cholesky(A.to(device)))
+    return solved.contiguous().cpu()  # it comes column by column, of which rows are gathered slowly
 
 
 def _dense(matrix: csr_array) -> Tensor:

@@ -42,6 +42,8 @@ _WINDOW = 16_384
 """Texts that are tokenised and sorted together: bounds the memory that token ids take."""
 _FIRST_WINDOW = 2_048
 """The first window where an accelerator waits for it; each next one is twice as large, up to :data:`_WINDOW`."""
+_AHEAD = 4
+"""Windows that are tokenised before an accelerator asks for them."""
 _TEXTS_FOR_PROCESSES = 50_000
 """From so many texts on an accelerator is worth the half second that processes of the tokenizer take to start."""
 
@@ -185,11 +187,11 @@ class TransformerEncoder:
 
         with ThreadPoolExecutor(1 if processes is None else processes.n) as ahead:
             windows = list(_windows(len(texts), _FIRST_WINDOW))
-            under_way = deque(begun(window) for window in windows[:2])
+            under_way = deque(begun(window) for window in windows[:_AHEAD])
             for i, window in enumerate(windows):
                 tokens = under_way.popleft()
-                if i + 2 < len(windows):
-                    under_way.append(begun(windows[i + 2]))
+                if i + _AHEAD < len(windows):
+                    under_way.append(begun(windows[i + _AHEAD]))
                 yield window, tokens()
 
     def _tokenizer_processes(self, n_texts: int) -> TokenizerProcesses | None:
