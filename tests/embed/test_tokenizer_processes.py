@@ -32,7 +32,8 @@ def tokenizer() -> Tokenizer:
 
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokenizer_processes, "CHUNK", 5)
+    monkeypatch.setattr(tokenizer_processes, "SMALLEST_CHUNK", 2)
+    monkeypatch.setattr(tokenizer_processes, "LARGEST_CHUNK", 5)
 
 
 @pytest.mark.usefixtures("small_chunks")

@@ -55,16 +55,21 @@ class PackedBert:
     @torch.inference_mode()
     def __call__(self, ids: NDArray[np.int64], lengths: NDArray[np.intp]) -> Tensor:
         """Last hidden states of texts whose ids stand one after the other, as flat: (tokens, hidden)."""
-        return self._states(ids, Texts(lengths, self.words.device))
+        return self._states(*self._uploaded(ids, lengths))
 
     def pooled(self, ids: NDArray[np.int64], lengths: NDArray[np.intp], pooling: Pooling) -> Tensor:
         """The vectors of the texts, :func:`~recsat.embed.pooling.pool` of their states."""
-        texts = Texts(lengths, self.words.device)
-        return self.pool(self._states(ids, texts), texts, pooling)
+        on_device, texts = self._uploaded(ids, lengths)
+        return self.pool(self._states(on_device, texts), texts, pooling)
 
-    def _states(self, ids: NDArray[np.int64], texts: Texts) -> Tensor:
+    def _uploaded(self, ids: NDArray[np.int64], lengths: NDArray[np.intp]) -> tuple[Tensor, Texts]:
+        """In one transfer: whatever an accelerator is given makes the host wait for Python's lock, beside threads that fetch tokens."""
+        both = uploaded(np.concatenate([lengths, ids]), self.words.device)
+        return both[len(lengths) :], Texts(lengths, both[: len(lengths)])
+
+    def _states(self, ids: Tensor, texts: Texts) -> Tensor:
         width = self.words.shape[1]
-        hidden = self.words[uploaded(ids, self.words.device)] + self.positions[texts.places]
+        hidden = self.words[ids] + self.positions[texts.places]
         hidden = functional.layer_norm(hidden, (width,), *self.norm, self.eps)
         for layer in self.layers:
             mixed = self.attention(layer.qkv(hidden.to(self.dtype)), texts)
@@ -134,18 +139,18 @@ class PackedOnAccelerator(PackedBert):
 
 
 class Texts:
-    """Where texts of ``lengths`` lie in a flat row of tokens; tensors are on ``device``."""
+    """Where texts lie in a flat row of tokens, by their lengths on the host and on the device."""
 
-    def __init__(self, lengths: NDArray[np.intp], device: torch.device) -> None:
-        self.longest = int(lengths.max())
-        self._lengths = lengths
-        self._device = device
+    def __init__(self, of_host: NDArray[np.intp], lengths: Tensor) -> None:
+        self.longest = int(of_host.max())
+        self.lengths = lengths
+        self._of_host = of_host
 
     @cached_property
     def groups(self) -> list[tuple[int, int]]:
         """Runs of neighbours of equal length: how many, and how long."""
-        cuts = np.flatnonzero(np.diff(self._lengths)) + 1
-        return [(len(run), int(run[0])) for run in np.split(self._lengths, cuts)]
+        cuts = np.flatnonzero(np.diff(self._of_host)) + 1
+        return [(len(run), int(run[0])) for run in np.split(self._of_host, cuts)]
 
     @property
     def group_tokens(self) -> list[int]:
@@ -153,32 +158,29 @@ class Texts:
 
     @property
     def are_of_one_length(self) -> bool:
-        return int(self._lengths.min()) == self.longest
+        return int(self._of_host.min()) == self.longest
 
     @cached_property
     def places(self) -> Tensor:
         """The place of each token in its text, (tokens,)."""
-        ends = np.cumsum(self._lengths)
-        return uploaded(np.arange(ends[-1]) - np.repeat(ends - self._lengths, self._lengths), self._device)
-
-    @cached_property
-    def lengths(self) -> Tensor:
-        return uploaded(self._lengths, self._device)
+        n_tokens = int(self._of_host.sum())
+        first = torch.repeat_interleave(self.starts[:-1], self.lengths, output_size=n_tokens)
+        return torch.arange(n_tokens, device=self.lengths.device) - first
 
     @cached_property
     def starts(self) -> Tensor:
         """Where each text begins, and where the last one ends, (texts + 1,)."""
-        return uploaded(np.concatenate([[0], np.cumsum(self._lengths)]), self._device)
+        return functional.pad(self.lengths.cumsum(0), (1, 0))
 
     @cached_property
     def is_token(self) -> Tensor:
         """(texts, longest) bool."""
-        return torch.arange(self.longest, device=self._device) < self.lengths[:, None]
+        return torch.arange(self.longest, device=self.lengths.device) < self.lengths[:, None]
 
     @cached_property
     def padded(self) -> Tensor:
         """Which token of the flat row stands at each place of (texts, longest): past a text's end, its last."""
-        column = torch.arange(self.longest, device=self._device)
+        column = torch.arange(self.longest, device=self.lengths.device)
         return self.starts[:-1, None] + torch.minimum(column, self.lengths[:, None] - 1)
 
 

@@ -7,6 +7,7 @@ itself has. What goes between the processes is JSON one way and arrays the other
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 Flat = tuple[NDArray[np.int32], NDArray[np.int32]]
 """Token ids of texts, one text after the other, and the number of each text's."""
 
-CHUNK = 1_024
+SMALLEST_CHUNK, LARGEST_CHUNK = 256, 2_048
 """Texts that one process is given at a time."""
 MOST = 12
 """Processes; more cores go to what uses the tokens."""
@@ -64,8 +65,12 @@ class TokenizerProcesses:
         self.close = weakref.finalize(self, _end, self._processes)
 
     def submit(self, threads: Executor, texts: list[str]) -> list[Future[Flat]]:
-        """Tokens of ``texts`` in chunks of :data:`CHUNK`; each of ``threads`` waits for a process. The futures raise ProcessEnded."""
-        return [threads.submit(self._tokens, texts[start : start + CHUNK]) for start in range(0, len(texts), CHUNK)]
+        """Tokens of ``texts`` in chunks, one for each process if these are neither small nor large; each of ``threads`` waits for a process.
+
+        The futures raise ProcessEnded.
+        """
+        size = min(max(math.ceil(len(texts) / self.n), SMALLEST_CHUNK), LARGEST_CHUNK)
+        return [threads.submit(self._tokens, texts[start : start + size]) for start in range(0, len(texts), size)]
 
     def _tokens(self, texts: list[str]) -> Flat:
         process = self._idle.get()

@@ -220,14 +220,17 @@ class TransformerEncoder:
     def _encoded(self, tokens: Tokens, copies: NDArray[np.intp], progress: Callable[[int], None] | None) -> Tensor:
         """Vectors of a window on the device, float32; there they may still be being computed."""
         loaded = self._load()
-        vectors = torch.empty(len(tokens.lengths), self.dimension, device=loaded.device)
+        batches: list[tuple[NDArray[np.intp], Tensor]] = []
 
         def forward(rows: NDArray[np.intp]) -> None:
-            vectors[uploaded(rows, loaded.device)] = self._forward(loaded, tokens, rows)
+            batches.append((rows, self._forward(loaded, tokens, rows)))
             if progress is not None:
                 progress(int(copies[rows].sum()))
 
         self.token_budget = run_in_batches(tokens.lengths, self.token_budget, forward)
+        rows, of_batches = zip(*batches, strict=True)
+        vectors = torch.empty(len(tokens.lengths), self.dimension, device=loaded.device)
+        vectors[uploaded(np.concatenate(rows), loaded.device)] = torch.cat(of_batches)
         return vectors
 
     def _collect(self, texts: list[str], vectors: NDArray[np.float32], window: slice, of_window: Tensor) -> None:
