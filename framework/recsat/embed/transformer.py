@@ -38,11 +38,11 @@ logger = logging.getLogger(__name__)
 ACCELERATOR_BUDGET = 256
 """Token budgets are given for a CPU; an accelerator needs this many times as much to be busy: more gave no more (decision 18)."""
 
-_WINDOW = 16_384
+_WINDOW = 32_768
 """Texts that are tokenised and sorted together: bounds the memory that token ids take."""
-_FIRST_WINDOW = 2_048
+_FIRST_WINDOW = 4_096
 """The first window where an accelerator waits for it; each next one is twice as large, up to :data:`_WINDOW`."""
-_AHEAD = 4
+_AHEAD = 3
 """Windows that are tokenised before an accelerator asks for them."""
 _TEXTS_FOR_PROCESSES = 50_000
 """From so many texts on an accelerator is worth the half second that processes of the tokenizer take to start."""
