@@ -82,6 +82,16 @@ def test_what_lies_after_the_clock_is_a_slip_unless_most_of_the_table_does() -> 
     assert future_ones(pl.Series([None], dtype=pl.Datetime("us", "UTC")), CLOCK).sum() == 0
 
 
+def test_the_events_say_in_which_time_a_table_beside_them_lies() -> None:
+    to_come = pl.Series([CLOCK + timedelta(days=day) for day in (2, 3, 9)])
+    none = pl.Series([None], dtype=pl.Datetime("us", "UTC"))
+    assert future_ones(to_come, CLOCK, of=pl.Series(days(90))).sum() == 3
+    assert future_ones(to_come, CLOCK, of=to_come).sum() == 0
+    assert future_ones(pl.Series([*days(90), *to_come]), CLOCK, of=to_come).sum() == 0
+    assert future_ones(to_come, CLOCK, of=none).sum() == 0
+    assert future_ones(pl.Series([*days(90), *to_come]), CLOCK, of=none).sum() == 3
+
+
 @pytest.mark.parametrize(
     ("now", "day", "result"),
     [
