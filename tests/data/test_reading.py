@@ -415,3 +415,11 @@ def test_a_line_nested_beyond_any_depth_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b'{"a":' * 50_000 + b"1" + b"}" * 50_000)
     with pytest.raises(DataError, match=r"^t\.json: it cannot be read"):
         read_table(path, {"item_id": Column()})
+
+
+def test_a_column_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pl.DataFrame({"item_id": ["a"], "title": ["A"]}).write_parquet(path)
+    path.write_bytes(path.read_bytes().replace(b"title", b"t\xe1\xe1le"))
+    with pytest.raises(DataError, match=r"^t\.parquet: it cannot be read"):
+        read_table(path, {"item_id": Column()})

@@ -39,7 +39,7 @@ def require_room_of_parquet(name: str, parts: Iterable[Path], most_gib: float) -
     for part in parts:
         try:
             footer = parquet.read_metadata(part)
-        except (pa.ArrowException, OSError):
+        except (pa.ArrowException, OSError, ValueError):  # a name of a column may be no UTF-8
             continue
         size += part.stat().st_size
         groups = [footer.row_group(i) for i in range(footer.num_row_groups)]

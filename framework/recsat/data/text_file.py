@@ -18,7 +18,7 @@ import polars as pl
 
 from recsat.config.tables import SEPARATORS, TableSettings
 from recsat.data.encodings import likely_encoding
-from recsat.data.room import require_room, require_room_of_lines
+from recsat.data.room import PART, require_room, require_room_of_lines
 from recsat.errors import DataError
 
 SAMPLE: Final = 1 << 18
@@ -129,7 +129,8 @@ def physical_lines(path: Path, form: TextFormat) -> pl.Series:
     lines = pl.read_csv(
         source,
         has_header=False,
-        separator="\x01",
+        separator=_absent_sign(path),
+        truncate_ragged_lines=True,  # where every sign is in the file
         quote_char=None,
         new_columns=["line"],
         infer_schema=False,
@@ -137,6 +138,15 @@ def physical_lines(path: Path, form: TextFormat) -> pl.Series:
         glob=False,
     )
     return lines.to_series().str.strip_prefix("\ufeff").fill_null("")
+
+
+def _absent_sign(path: Path) -> str:
+    """A control character that the file does not have, by which no line is parted."""
+    absent = [chr(code).encode() for code in (*range(1, 9), *range(14, 32))]
+    with unpacked(path) as stream:
+        while len(absent) > 1 and (part := stream.read(PART)):
+            absent = [sign for sign in absent if sign not in part] or absent[:1]
+    return absent[0].decode()
 
 
 def require_room_unpacked(path: Path, most_gib: float) -> None:
