@@ -423,3 +423,14 @@ def test_a_column_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"title", b"t\xe1\xe1le"))
     with pytest.raises(DataError, match=r"^t\.parquet: it cannot be read"):
         read_table(path, {"item_id": Column()})
+
+
+def test_columns_are_told_in_a_line_whatever_their_names(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", ",".join(f"c{i}" for i in range(60)) + "\n" + ",".join("1" * 60) + "\n")
+    with pytest.raises(DataError, match=r"the columns are c0, c1, .*, c49, … \(60 in all\)\. Rename or add it\.$"):
+        read_table(path, {"item_id": Column()})
+    path = write(tmp_path / "u.csv", f"a\x0b\x1b[2J,{'b' * 200}\n1,2\n")
+    with pytest.raises(DataError) as error:
+        read_table(path, {"item_id": Column()})
+    assert str(error.value).isprintable()
+    assert f"{'b' * 80}…" in str(error.value)

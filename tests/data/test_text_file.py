@@ -264,3 +264,12 @@ def test_control_characters_in_cells_are_no_traceback(tmp_path: Path, signs: str
     if len(signs) < 20:
         assert rows["title"].to_list() == [f"one{signs}two", "three"]
         assert faults["row"].to_list() == [3]
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\x85", "\x0b", "\x0c", "\x1e"])
+def test_other_line_separators_are_signs_like_any_other(tmp_path: Path, sign: str) -> None:
+    path = tmp_path / "items.csv"
+    path.write_text(f"item_id,ti{sign}tle\na,one{sign}two\nb,three\n", encoding="utf-8")
+    rows, faults = read_table(path, {"item_id": Column(), "title": Column(source=f"ti{sign}tle")})
+    assert rows.select("item_id", "title").rows() == [("a", f"one{sign}two"), ("b", "three")]
+    assert faults.is_empty()

@@ -29,6 +29,9 @@ from recsat.data.room import require_room_of_lines, require_room_of_parquet, req
 from recsat.data.text_file import TextFormat, read_text_file, require_room_unpacked, text_format, unpacked
 from recsat.errors import DataError, did_you_mean
 
+MOST_COLUMNS: Final = 50
+LONGEST_NAME: Final = 80
+"""Of the columns that a message names."""
 logger = logging.getLogger(__name__)
 
 
@@ -351,11 +354,18 @@ def _why(path: Path, settings: TableSettings, names: Sequence[str], error: Excep
     return f"it cannot be read: {first_line}."
 
 
+def _listed(names: Sequence[str]) -> str:
+    """Names of columns in a line: what a damaged file calls its columns may be anything, and many."""
+    plain = [name if name.isprintable() else repr(name) for name in names[:MOST_COLUMNS]]
+    cut = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…" for name in plain]
+    return ", ".join([*cut, *([f"… ({len(names):,} in all)"] if len(names) > MOST_COLUMNS else [])])
+
+
 def _require_named(path: Path, there: Sequence[str], settings: TableSettings) -> None:
     """Raises DataError for every column that the settings name and the file does not have, whether or not it is needed."""
     known = [name for name in there if name != ROW]
     messages = [
-        f"{path.name}, row 1: there is no column {source!r}, which columns.{name} names; the columns are {', '.join(known)}.{did_you_mean(source, known)}"
+        f"{path.name}, row 1: there is no column {source!r}, which columns.{name} names; the columns are {_listed(known)}.{did_you_mean(source, known)}"
         for name, source in settings.columns.items()
         if source not in known
     ]
@@ -375,11 +385,11 @@ def _present(path: Path, there: Sequence[str], columns: Mapping[str, Column], no
         if column.required and column.default is None:
             missing.append((sources[name], near))
         elif near:
-            notes.append(column_left_out(path.name, repr(sources[name]), ", ".join(known), near.strip()))
+            notes.append(column_left_out(path.name, repr(sources[name]), _listed(known), near.strip()))
     if missing:
         absent = " and no column ".join(repr(name) for name, _ in missing)
         hints = "".join(near for _, near in missing)
         raise DataError(
-            f"{path.name}, row 1: there is no column {absent}; the columns are {', '.join(known)}.{hints} Rename or add it."
+            f"{path.name}, row 1: there is no column {absent}; the columns are {_listed(known)}.{hints} Rename or add it."
         )
     return {name: column for name, column in columns.items() if sources[name] in known}

@@ -41,6 +41,7 @@ NO_SIGN: Final = "\x1f"
 """In the place of ``::``, which polars cannot part by."""
 QUOTED: Final = re.compile(r'"(?:[^"]|"")*"')
 MOST_OF_TITLE: Final = 40
+LINE_END: Final = re.compile(r"\r?\n")
 SEP_LINE: Final = re.compile(r"^sep=(.)\r?\n", re.IGNORECASE)
 
 
@@ -108,7 +109,9 @@ def text_format(path: Path, settings: TableSettings, names: Sequence[str]) -> Te
     encoding = _encoding(path, sample, settings)
     text = sample.decode(encoding or "utf-8", errors="replace").removeprefix("\ufeff")
     sep_line = SEP_LINE.match(text)
-    lines = (text[sep_line.end() :] if sep_line else text).splitlines()[:200]
+    # Not by splitlines: a line separator of Unicode within a title parts no lines of a table.
+    body = text[sep_line.end() :] if sep_line else text
+    lines = LINE_END.split(body.removesuffix("\n"))[:200] if body else []
     lines = lines if len(sample) < SAMPLE else lines[:-1]
     n_above = lines_above(lines, names, settings.separator) if settings.skip_lines is None else settings.skip_lines
     above, lines = lines[:n_above], lines[n_above:]
