@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import polars as pl
@@ -11,6 +12,7 @@ from polars.testing import assert_frame_equal
 from readers import events_frame, items_frame
 
 import recsat
+from recsat.config.tables import Tables
 from recsat.data.faults import without_origins
 from recsat.plugins import load_plugins
 
@@ -78,3 +80,39 @@ def test_ids_of_a_pandas_category_are_texts() -> None:
     data = recsat.Dataset.from_frames(items, events_frame())
     assert data.items.schema["item_id"] == pl.String
     assert set(data.items["item_id"]) == set(items_frame()["item_id"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        ({"folder": "/data"}, "folder: "),
+        ({"layout": "movielens"}, "layout: "),
+        (
+            {"tables": {"items": {"path": "a.csv"}, "events": {"path": "b.csv", "separator": ";"}}},
+            "tables.items.path and tables.events.path: ",
+        ),
+        (
+            {"folder": "/data", "tables": Tables.model_validate({"users": {"path": "u.csv"}})},
+            "folder and tables.users.path: ",
+        ),
+    ],
+)
+def test_files_named_beside_frames_are_refused(settings: dict[str, Any], names: str) -> None:
+    with pytest.raises(recsat.ConfigError) as refusal:
+        recsat.Dataset.from_frames(items_frame(), events_frame(), **settings)
+    assert str(refusal.value).startswith(names + "the tables are given as frames, and files beside them are not read.")
+
+
+def test_what_says_how_frames_are_written_is_taken() -> None:
+    frame = items_frame().rename({"title": "name"})
+    data = recsat.Dataset.from_frames(
+        frame, events_frame(), layout="tables", tables={"items": {"columns": {"title": "name"}}}
+    )
+    assert data.items["title"].null_count() == 0
+
+
+@pytest.mark.parametrize("domain", ["content", "ecommerce", "game"])
+def test_ties_for_a_domain_without_them_are_refused(domain: str) -> None:
+    ties = pl.DataFrame({"user_id": ["u1"], "other_id": ["u2"]})
+    with pytest.raises(recsat.DataError, match=f"^ties: domain {domain} has no such table"):
+        recsat.Dataset.from_frames(items_frame(), events_frame(), ties=ties, domain=domain)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -159,3 +160,28 @@ def test_importing_recsat_is_light() -> None:
     code = f"import sys, recsat; recsat.load; recsat.run; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"rating_scale": [1, 10]}, "rating_scale"),
+        ({"folder": "/elsewhere"}, "folder"),
+        ({"tables": {"items": {"separator": ";"}}}, "tables"),
+        ({"simulated_users": 50}, "simulated_users"),
+    ],
+)
+def test_settings_by_which_files_are_read_come_too_late_for_data(settings: dict[str, Any], name: str) -> None:
+    data = recsat.Dataset.from_frames(items_frame(), events_frame())
+    with pytest.raises(
+        recsat.ConfigError, match=rf"^domain_config\.{name}: the data are read already, and by another {name}\."
+    ):
+        run_config(data, settings={"domain_config": settings})
+
+
+def test_settings_by_which_the_data_were_read_may_be_said_again(tmp_path: Path) -> None:
+    items_frame().write_csv(tmp_path / "items.csv")
+    events_frame().write_csv(tmp_path / "events.csv")
+    data = recsat.load("content", folder=tmp_path, rating_scale=(0, 5))
+    same = {"folder": os.path.relpath(tmp_path), "rating_scale": (0, 5), "layout": "tables", "liked_from": 3}
+    assert run_config(data, settings={"domain_config": same}).domain_config["liked_from"] == 3

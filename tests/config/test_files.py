@@ -83,3 +83,37 @@ def test_a_missing_file_and_one_that_is_no_text_are_named(tmp_path: Path) -> Non
     (tmp_path / "folder.yaml").mkdir()
     with pytest.raises(ConfigError, match=r"folder\.yaml cannot be read"):
         read_config_file(tmp_path / "folder.yaml")
+
+
+LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{name}: &{name} [{','.join([f'*{before}'] * 10)}]\n" for before, name in zip("abcdefg", "bcdefgh", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (LAUGHS, "there are more than 100,000 values, aliases counted"),
+        ("a: &a [*a]", "values lie deeper than 50 within each other"),
+        ("a: &a\n  b: *a", "values lie deeper than 50 within each other"),
+        ("a: " + "[" * 60 + "]" * 60, "values lie deeper than 50 within each other"),
+        ("a: " + "[" * 5_000 + "]" * 5_000, "values lie deeper than 50 within each other"),
+        ("a: " + "9" * 5_000, "Exceeds the limit"),
+    ],
+)
+def test_what_would_fill_the_memory_or_the_stack_is_no_settings_file(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=rf"run\.yaml is not valid YAML: {message}"):
+        read_config_file(tmp_path / "run.yaml")
+
+
+@pytest.mark.parametrize("value", ["9" * 5_000, "[" * 5_000 + "]" * 5_000])
+def test_neither_is_it_toml(value: str, tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text(f"a = {value}", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"run\.toml is not valid TOML: "):
+        read_config_file(tmp_path / "run.toml")
+
+
+def test_an_alias_of_a_value_is_that_value(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text("a: &a [1, 2]\nb: *a\nc:\n  d: *a\n", encoding="utf-8")
+    assert read_config_file(tmp_path / "run.yaml") == {"a": [1, 2], "b": [1, 2], "c": {"d": [1, 2]}}

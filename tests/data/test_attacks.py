@@ -9,7 +9,9 @@ import gzip
 import io
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -75,15 +77,62 @@ CELLS = st.one_of(
             "{}",
             "[]",
             "NaT",
+            "2090-01-01T00:00:00Z",
+            "2999-12-31",
+            "1850-06-01",
+            "4102444799",
+            "-3.5",
+            "2e15",
+            "-1e300",
+            "101",
+            "I1",
+            "U1",
+            "0i1",
+            "i1\u200b",
+            "a\x00b",
+            "\x07",
+            "a\u2066b",
+            "a" * 1_001,
         ]
     ),
     st.text(max_size=12),
     st.integers().map(str),
     st.floats().map(str),
 )
+CHANGES: dict[str, Callable[[pl.Expr], pl.Expr]] = {
+    "upper": lambda cells: cells.str.to_uppercase(),
+    "blanks": lambda cells: pl.format(" {} ", cells),
+    "zeros": lambda cells: pl.format("00{}", cells),
+    "controls": lambda cells: pl.format("{}\x07", cells),
+    "negative": lambda cells: pl.format("-{}", cells),
+    "large": lambda cells: pl.format("{}e15", cells),
+    "future": lambda cells: cells.str.replace("2024", "2090"),
+    "distant": lambda cells: cells.str.replace("2024", "1024"),
+    "same": lambda cells: cells.first(),
+}
+"""What may be wrong with every cell of a column."""
 FRAGMENTS = st.one_of(
     st.sampled_from(
-        [b"", b'"', b"\n", b"\r", b",", b";", b"\t", b"\0", b"\xff", b"\xef\xbb\xbf", b"\x1f\x8b", b"PAR1"]
+        [
+            b"",
+            b'"',
+            b"\n",
+            b"\r",
+            b",",
+            b";",
+            b"\t",
+            b"\0",
+            b"\xff",
+            b"\xef\xbb\xbf",
+            b"\x1f\x8b",
+            b"PAR1",
+            b"PK\x03\x04",
+            b"\xff\xfe",
+            b"sep=;\n",
+            b"\n" * 300,
+            b"," * 300,
+            b"{" * 300,
+        ]
     ),
     st.binary(max_size=20),
 )
@@ -119,6 +168,7 @@ def sound_tables(domain: str) -> dict[str, pl.DataFrame]:
                 "timestamp": times,
                 "session_id": ["s"] * N,
                 "quantity": ["1"] * N,
+                "watched_percent": ["50"] * N,
             }
         ),
         "users": pl.DataFrame({"user_id": [f"u{i}" for i in range(4)]}),
@@ -149,6 +199,8 @@ class Attack:
     row: int | None
     column: str | None
     on_bad_rows: Literal["raise", "quarantine"]
+    special: Literal["", "pipe", "dangling", "loop", "link"] = ""
+    """What the table's file is in place of a file."""
 
 
 @st.composite
@@ -158,7 +210,9 @@ def attacks(draw: st.DrawFn) -> Attack:
     name = draw(st.sampled_from(list(tables)))
     table, row, column = tables[name], None, None
     suffix = draw(st.sampled_from(["csv", "csv", "csv", "jsonl", "parquet", "csv.gz"]))
-    how = draw(st.sampled_from(["cell", "cell", "cell", "rows", "column", "bytes", "bytes"]))
+    how = draw(
+        st.sampled_from(["cell", "cell", "cell", "rows", "column", "whole", "bytes", "bytes", "parts", "special"])
+    )
     if how == "cell":
         row, column = draw(st.integers(0, table.height - 1)), draw(st.sampled_from(table.columns))
         cells = table[column].to_list()
@@ -176,17 +230,46 @@ def attacks(draw: st.DrawFn) -> Attack:
             if others.width and (new is None or new in others.columns)
             else table.rename({column_name: new or column_name})
         )
+    elif how == "whole":
+        of_column, change = draw(st.sampled_from(table.columns)), draw(st.sampled_from(list(CHANGES)))
+        table = table.with_columns(CHANGES[change](pl.col(of_column)).cast(pl.String).alias(of_column))
+    others = {f"{other}.csv": written(tables[other], "csv") for other in tables if other != name}
+    way: Literal["raise", "quarantine"] = draw(st.sampled_from(["raise", "quarantine"]))
+    if how == "parts":
+        return Attack(domain, name, {**others, **parts_of(draw, name, table)}, None, None, way)
     content = written(table, suffix)
+    if how == "special":
+        kind: Literal["pipe", "dangling", "loop", "link"] = draw(st.sampled_from(["pipe", "dangling", "loop", "link"]))
+        return Attack(domain, name, {**others, f"{name}.{suffix}": content}, None, None, way, kind)
+    if draw(st.booleans()) and suffix in ("csv", "jsonl"):
+        content = b"\xef\xbb\xbf" + content
     if how == "bytes":
         at = draw(st.integers(0, len(content)))
         content = content[:at] + draw(FRAGMENTS) + content[at + draw(st.sampled_from([0, 0, 1, 10, 200])) :]
     encoding = draw(st.sampled_from(["utf-8"] * 6 + ["utf-16", "latin-1", "cp1251"]))
     if suffix == "csv" and encoding != "utf-8" and how != "bytes":
-        content = content.decode().encode(encoding, errors="replace")
+        content = content.decode("utf-8-sig").encode(encoding, errors="replace")
         row = None if encoding != "utf-16" else row
-    files = {f"{other}.csv": written(tables[other], "csv") for other in tables if other != name}
-    way: Literal["raise", "quarantine"] = draw(st.sampled_from(["raise", "quarantine"]))
-    return Attack(domain, name, {**files, f"{name}.{suffix}": content}, row, column, way)
+    return Attack(domain, name, {**others, f"{name}.{suffix}": content}, row, column, way)
+
+
+def parts_of(draw: st.DrawFn, name: str, table: pl.DataFrame) -> dict[str, bytes]:
+    """The table as Spark writes it, of which one part may have other columns, or is no Parquet."""
+    rest = table[N // 2 :]
+    kind = draw(st.sampled_from(["", "fewer", "more", "other", "damaged", "empty"]))
+    match kind:
+        case "fewer":
+            rest = rest[:, : rest.width - 1]
+        case "more":
+            rest = rest.with_columns(more=pl.lit(1))
+        case "other":
+            rest = rest.with_columns(pl.lit(1).alias(draw(st.sampled_from(rest.columns))))
+    last = written(rest, "parquet")
+    last = {"damaged": last[: len(last) // 2], "empty": b""}.get(kind, last)
+    return {
+        f"{name}.parquet/part-0.parquet": written(table[: N // 2], "parquet"),
+        f"{name}.parquet/part-1.parquet": last,
+    }
 
 
 def written(table: pl.DataFrame, suffix: str) -> bytes:
@@ -201,7 +284,17 @@ def written(table: pl.DataFrame, suffix: str) -> bytes:
 def read(attack: Attack, folder: Path) -> Dataset | str:
     """What is accepted, or what is said of the refusal."""
     for name, content in attack.files.items():
-        (folder / name).write_bytes(content)
+        place = folder / name
+        place.parent.mkdir(exist_ok=True)
+        if not name.startswith(f"{attack.table}.") or not attack.special:
+            place.write_bytes(content)
+        elif attack.special == "pipe":
+            os.mkfifo(place)
+        elif attack.special == "link":
+            (folder / "elsewhere").write_bytes(content)
+            place.symlink_to("elsewhere")
+        else:
+            place.symlink_to(place if attack.special == "loop" else folder / "nowhere")
     spec = load_plugins([attack.domain]).domain(attack.domain)
     try:
         data = spec.load(spec.config.model_validate({"layout": "tables", "folder": str(folder)}))
@@ -219,7 +312,10 @@ def read(attack: Attack, folder: Path) -> Dataset | str:
 def wrongs(data: Dataset) -> list[str]:
     """What no data may have, whatever was in the files."""
     tables = {"items": data.items, "users": data.users, "events": data.events}
-    tables |= {} if data.exposures is None else {"exposures": data.exposures}
+    tables |= {name: table for name in ("exposures", "ties") if (table := getattr(data, name)) is not None}
+    end = datetime.now(UTC) + timedelta(days=1)
+    known = data.events["timestamp"].drop_nulls()
+    is_over = len(known) > 0 and 2 * int((known > end).sum()) < len(known)
     faults: list[str] = []
     for name, table in tables.items():
         for column in ("user_id", "item_id"):
@@ -227,13 +323,23 @@ def wrongs(data: Dataset) -> list[str]:
                 table[column].null_count() or table[column].is_in([*MISSING_WORDS, ""]).any()
             ):
                 faults.append(f"{name}.{column} is empty or a word for nothing")
+        for column in ("user_id", "item_id", "other_id", "event", "policy"):
+            cells = table[column].drop_nulls() if column in table.columns else pl.Series(dtype=pl.String)
+            if cells.str.contains(r"\p{Cc}").any() or (cells.str.len_bytes() > 1_000).any():
+                faults.append(f"{name}.{column} is nothing that people can write")
         for column, kind in table.schema.items():
             if kind.is_float() and not table[column].drop_nulls().is_finite().all():
                 faults.append(f"{name}.{column} is not finite")
+            if kind.is_float() and (table[column].drop_nulls().abs() > 1e15).any():
+                faults.append(f"{name}.{column} is larger than any amount")
+            if column in ("value", "quantity", "price", "watched_percent", "age_rating") and (table[column] < 0).any():
+                faults.append(f"{name}.{column} is less than nothing")
         if "timestamp" in table.columns:
             moments = table["timestamp"].drop_nulls()
             if not ((moments >= EPOCH) & (moments < CENTURY)).all():
                 faults.append(f"{name}.timestamp lies outside of the years of logs")
+            if is_over and (moments > end).any():
+                faults.append(f"{name}.timestamp has not happened yet")
     for key, table in (("item_id", data.items), ("user_id", data.users)):
         if table[key].is_duplicated().any():
             faults.append(f"{key} is there twice")

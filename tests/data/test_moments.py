@@ -58,6 +58,8 @@ def days(n: int) -> list[datetime]:
         ([*days(40), *[MOMENT + timedelta(days=5000)] * 2], 0),
         ([*days(18), MOMENT + timedelta(days=5000)], 0),
         ([*days(400), MOMENT + timedelta(days=420)], 0),
+        ([*(MOMENT + timedelta(hours=hour) for hour in range(40)), MOMENT + timedelta(days=20)], 0),
+        ([*(MOMENT + timedelta(hours=hour) for hour in range(40)), MOMENT + timedelta(days=40)], 1),
     ],
 )
 def test_a_date_far_after_all_others_is_not_now(moments: list[datetime], n: int) -> None:
@@ -79,7 +81,19 @@ def test_what_lies_after_the_clock_is_a_slip_unless_most_of_the_table_does() -> 
     assert future_ones(pl.Series([*days(90), CLOCK + timedelta(hours=20)]), CLOCK).sum() == 0
     simulated = pl.Series([moment + timedelta(days=60) for moment in days(90)])
     assert future_ones(simulated, CLOCK).sum() == 0
+    mostly_empty = pl.Series([*simulated, MOMENT, *[None] * 90])
+    assert future_ones(mostly_empty, CLOCK).sum() == 0
     assert future_ones(pl.Series([None], dtype=pl.Datetime("us", "UTC")), CLOCK).sum() == 0
+
+
+def test_the_events_say_in_which_time_a_table_beside_them_lies() -> None:
+    to_come = pl.Series([CLOCK + timedelta(days=day) for day in (2, 3, 9)])
+    none = pl.Series([None], dtype=pl.Datetime("us", "UTC"))
+    assert future_ones(to_come, CLOCK, of=pl.Series(days(90))).sum() == 3
+    assert future_ones(to_come, CLOCK, of=to_come).sum() == 0
+    assert future_ones(pl.Series([*days(90), *to_come]), CLOCK, of=to_come).sum() == 0
+    assert future_ones(to_come, CLOCK, of=none).sum() == 0
+    assert future_ones(pl.Series([*days(90), *to_come]), CLOCK, of=none).sum() == 3
 
 
 @pytest.mark.parametrize(

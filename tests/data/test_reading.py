@@ -364,3 +364,73 @@ def test_numbers_beyond_what_a_column_may_have_are_told_with_their_bounds(tmp_pa
     )
     assert rows["price"].to_list() == [None, 2.0]
     assert notes == ["u.csv: price: 1 cell (row 2 '-1') is not at least 0, and missing"]
+
+
+def spark_parts(folder: Path, *tables: pl.DataFrame) -> Path:
+    folder.mkdir()
+    for i, table in enumerate(tables):
+        table.write_parquet(folder / f"part-{i}.parquet")
+    return folder
+
+
+def test_parts_of_other_columns_or_types_are_named(tmp_path: Path) -> None:
+    first = pl.DataFrame({"item_id": ["a"], "price": [1.0]})
+    without = spark_parts(tmp_path / "a.parquet", first, first.drop("price"))
+    with pytest.raises(
+        DataError, match=r"^a\.parquet: part-0\.parquet has a column 'price', and part-1\.parquet does not\."
+    ):
+        read_table(without, {"item_id": Column()})
+    more = spark_parts(tmp_path / "b.parquet", first.drop("price"), first)
+    with pytest.raises(
+        DataError, match=r"^b\.parquet: part-1\.parquet has a column 'price', and part-0\.parquet does not\."
+    ):
+        read_table(more, {"item_id": Column()})
+    other = spark_parts(tmp_path / "c.parquet", first, first.cast({"price": pl.String}))
+    with pytest.raises(
+        DataError,
+        match=r"^c\.parquet: column 'price' is stored as Float64 in part-0\.parquet and as String in part-1\.parquet\.",
+    ):
+        read_table(other, {"item_id": Column()})
+
+
+def test_parts_may_have_their_columns_in_another_order(tmp_path: Path) -> None:
+    first = pl.DataFrame({"item_id": ["a"], "title": ["A"]})
+    parts = spark_parts(tmp_path / "a.parquet", first, pl.DataFrame({"title": ["B"], "item_id": ["b"]}))
+    rows, _ = read_table(parts, {"item_id": Column(), "title": Column()})
+    assert rows.select("item_id", "title").rows() == [("a", "A"), ("b", "B")]
+
+
+def test_a_column_that_settings_name_must_be_there_even_where_it_need_not_be(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", "item_id,Title\na,A\n")
+    settings = TableSettings(columns={"title": "Titel", "item_id": "item_id"})
+    with pytest.raises(DataError) as error:
+        read_table(path, {"item_id": Column(), "title": Column(required=False)}, settings)
+    assert str(error.value) == (
+        "t.csv, row 1: there is no column 'Titel', which columns.title names; the columns are item_id, Title. Did you mean 'Title'?"
+    )
+
+
+def test_a_line_nested_beyond_any_depth_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    path.write_bytes(b'{"a":' * 50_000 + b"1" + b"}" * 50_000)
+    with pytest.raises(DataError, match=r"^t\.json: it cannot be read"):
+        read_table(path, {"item_id": Column()})
+
+
+def test_a_column_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pl.DataFrame({"item_id": ["a"], "title": ["A"]}).write_parquet(path)
+    path.write_bytes(path.read_bytes().replace(b"title", b"t\xe1\xe1le"))
+    with pytest.raises(DataError, match=r"^t\.parquet: it cannot be read"):
+        read_table(path, {"item_id": Column()})
+
+
+def test_columns_are_told_in_a_line_whatever_their_names(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", ",".join(f"c{i}" for i in range(60)) + "\n" + ",".join("1" * 60) + "\n")
+    with pytest.raises(DataError, match=r"the columns are c0, c1, .*, c49, … \(60 in all\)\. Rename or add it\.$"):
+        read_table(path, {"item_id": Column()})
+    path = write(tmp_path / "u.csv", f"a\x0b\x1b[2J,{'b' * 200}\n1,2\n")
+    with pytest.raises(DataError) as error:
+        read_table(path, {"item_id": Column()})
+    assert str(error.value).isprintable()
+    assert f"{'b' * 80}…" in str(error.value)

@@ -253,3 +253,23 @@ def test_a_packed_file_within_the_bound_is_read(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(text.encode()))
     rows, _ = read_table(path, ITEMS, TableSettings(max_unpacked_gib=0.001))
     assert rows.height == 50_000
+
+
+@pytest.mark.parametrize("signs", ["\x01", "\x01\x02\x1f", "".join(map(chr, (*range(1, 9), *range(14, 32))))])
+def test_control_characters_in_cells_are_no_traceback(tmp_path: Path, signs: str) -> None:
+    path = tmp_path / "items.csv"
+    path.write_text(f"item_id,title\na,one{signs}two\nb\nc,three\n", encoding="utf-8")
+    rows, faults = read_table(path, {"item_id": Column(), "title": Column(required=False)})
+    assert {"a", "c"} >= set(rows["item_id"]) >= {"c"}
+    if len(signs) < 20:
+        assert rows["title"].to_list() == [f"one{signs}two", "three"]
+        assert faults["row"].to_list() == [3]
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\x85", "\x0b", "\x0c", "\x1e"])
+def test_other_line_separators_are_signs_like_any_other(tmp_path: Path, sign: str) -> None:
+    path = tmp_path / "items.csv"
+    path.write_text(f"item_id,ti{sign}tle\na,one{sign}two\nb,three\n", encoding="utf-8")
+    rows, faults = read_table(path, {"item_id": Column(), "title": Column(source=f"ti{sign}tle")})
+    assert rows.select("item_id", "title").rows() == [("a", f"one{sign}two"), ("b", "three")]
+    assert faults.is_empty()

@@ -121,7 +121,7 @@ def test_a_fault_is_named_or_set_aside(
     tmp_path: Path, changed: dict[str, str], message: str, items_left: int, events_left: int
 ) -> None:
     data = loaded(tmp_path, **changed)
-    assert error_message(data) == message
+    assert error_message(data) == f"{message} Or set data.on_bad_rows to quarantine to go on without the row."
     good = set_aside(data)
     assert sentences(good.quarantine) == [message]
     assert (good.items.height, good.events.height) == (items_left, events_left)
@@ -375,6 +375,74 @@ def test_dates_in_the_future_are_faults_of_every_table() -> None:
     assert clean.exposures is not None
     assert clean.events["timestamp"].max() == clean.exposures["timestamp"].max() == datetime(2024, 1, 30, tzinfo=UTC)
     assert clean.quarantine["row"].to_list() == [3, 7, 3, 7]
+
+
+def test_exposures_that_are_all_to_come_are_faults_beside_events_that_happened() -> None:
+    data = with_future_dates()
+    assert data.exposures is not None
+    later = data.exposures.with_columns(pl.col("timestamp").dt.offset_by("45y"))
+    past = data.events.filter(pl.col("timestamp").dt.year() == 2024)
+    message = error_message(replace(data, events=past, exposures=later))
+    assert "exposures, 28 rows: timestamp lies in the future" in message
+    shifted = data.events.with_columns(pl.col("timestamp").dt.offset_by("45y"))
+    simulated = set_aside(replace(data, events=shifted, exposures=later))
+    assert simulated.exposures is not None
+    assert simulated.exposures.height == 28  # two lie after 2099
+    assert not [note for note in simulated.notes if note.startswith("exposures: they lie between")]
+
+
+def test_exposures_of_another_time_than_the_events_are_noted() -> None:
+    data = set_aside(with_future_dates())
+    assert data.exposures is not None
+    earlier = data.exposures.with_columns(pl.col("timestamp").dt.offset_by("-10y"))
+    [note] = [note for note in set_aside(replace(data, exposures=earlier)).notes if "no event does" in note]
+    assert note == (
+        "exposures: they lie between 2014-01-01 and 2014-01-30, and no event does: events lie between 2024-01-01 and 2024-01-30"
+    )
+    assert not [note for note in data.notes if "no event does" in note]
+
+
+@pytest.mark.parametrize(
+    ("item", "places", "fix"),
+    [
+        ("ALPHA-1", "row 2 'ALPHA-1', row 3 'ALPHA-1'", "'ALPHA-1' is 'Alpha-1' in items."),
+        ("042", "row 2 '042', row 3 '042'", "'042' is '42' in items."),
+        ("al\u200bpha-1", "row 2", "'al\u200bpha-1' is 'Alpha-1' in items."),
+    ],
+)
+def test_ids_in_another_spelling_than_that_of_items_are_named_as_such(item: str, places: str, fix: str) -> None:
+    items = pl.DataFrame({"item_id": ["Alpha-1", "42", "x"], "kind": ["film"] * 3, "title": ["A", "B", "C"]})
+    events = (
+        with_future_dates()
+        .events[:4]
+        .with_columns(item_id=pl.Series(["x", item, item, "zz"]), timestamp=pl.lit(None, pl.Datetime("us", "UTC")))
+    )
+    message = error_message(Dataset(items=items, events=events))
+    assert "events, row 4: item_id 'zz' is not among the items. Add the item to items" in message
+    assert "item_id is among the items only in another spelling" in message
+    assert places in message
+    assert fix.encode("unicode_escape").decode() in message or fix in message
+
+
+def test_tables_that_differ_in_case_alone_say_so() -> None:
+    events = (
+        with_future_dates()
+        .events[:2]
+        .with_columns(
+            item_id=pl.Series(["ABC", "DEF"]),
+            user_id=pl.Series(["Ann", "Bob"]),
+            timestamp=pl.lit(None, pl.Datetime("us", "UTC")),
+        )
+    )
+    items = pl.DataFrame({"item_id": ["abc", "def"], "kind": ["film"] * 2, "title": ["A", "B"]})
+    message = error_message(Dataset(items=items, events=events))
+    assert "the table has 'ABC', the table has 'abc'; 2 differ in case, blanks or leading zeros alone." in message
+    users = pl.DataFrame({"user_id": ["ann", "Bob", "eve"]})
+    upper = items.with_columns(pl.col("item_id").str.to_uppercase())
+    notes = set_aside(Dataset(items=upper, events=events, users=users)).notes
+    assert [note for note in notes if note.startswith("users")] == [
+        "users: 1 user_ids without an event differ from one that has some in case, blanks or leading zeros alone: 'ann' is not 'Ann'"
+    ]
 
 
 def test_simulated_time_may_lie_in_the_future() -> None:

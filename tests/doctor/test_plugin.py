@@ -163,7 +163,8 @@ def test_a_bad_cell_is_named_with_file_and_row(books: Path, doctor: Doctor) -> N
     status, message = doctor("books")["tables"]
     assert (status, message) == (
         "fail",
-        "events.csv, row 2: value 'many' is not a number. Write digits with a decimal point, without unit or thousands separator.",
+        "events.csv, row 2: value 'many' is not a number. Write digits with a decimal point, without unit or thousands separator. "
+        "Or set data.on_bad_rows to quarantine to go on without the row.",
     )
 
 

@@ -253,3 +253,11 @@ def test_clicks_are_undefined_without_exposures_and_refused_without_their_column
 )
 def test_a_metric_needs_the_events_without_which_it_is_nothing(metric: SatisfactionMetric, needs: set[str]) -> None:
     assert metric.needs == needs
+
+
+def test_one_date_far_after_the_others_has_nobody_watched_until_then() -> None:
+    slip = events(("zoe", "x", "view", None, 4000.0))
+    many = events(*(("zoe", "x", "view", None, -day / 10) for day in range(30)))
+    plain, late = judged(history=pl.concat([HISTORY, many])), judged(history=pl.concat([HISTORY, many, slip]))
+    metric = retention(30, 40, **NAMED)
+    assert values(metric, late) == values(metric, plain) == {}

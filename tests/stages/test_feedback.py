@@ -104,3 +104,24 @@ def test_fold_in_starts_where_the_run_stopped_reading(finished_run: Path, tmp_pa
     with following(later) as live:
         assert live is not None
         assert live.model is later
+
+
+def test_feedback_that_is_to_come_or_less_than_nothing_is_set_aside_and_stops_no_run(
+    config: RunConfig, plugins: Plugins
+) -> None:
+    items = prepared(config, plugins).read_table("data/items.parquet")["item_id"].head(2).to_list()
+    with FeedbackLog(log_folder(config)) as log:
+        log.append(
+            [
+                event(1, "1", items[0], event="play", value=-1.0),
+                event(2, "1", items[1], timestamp="2090-01-01T00:00:00Z"),
+                event(3, "1", items[1], event="play", value=1.0),
+            ]
+        )
+    folder = prepared(config, plugins)
+    assert folder.read_json("data/summary.json")["feedback"] == {"n_events": 1, "n_faults": 2, "n_unknown_items": 0}
+    faults = folder.read_table("data/quarantine.parquet")
+    assert faults.select("file", "row", "reason").rows() == [
+        ("feedback", 1, "is less than nothing"),
+        ("feedback", 2, "lies in the future"),
+    ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from recsat import ConfigError, DataError, RunConfig
+from recsat import ConfigError, DataError, FilterContext, RunConfig
 from recsat.config.settings import ExperimentSettings
 from recsat.plugins import load_plugins
 from recsat.result.model import DataFitness, Experiment
@@ -194,3 +194,29 @@ def test_data_and_domain_must_both_be_of_a_simulator(*, simulated: bool, able: b
 
 def test_without_one_nothing_is_written(runs: list[RunFolder]) -> None:
     assert not runs[0].has(EXPERIMENT_FILE)
+
+
+def test_a_filters_words_are_looked_at_at_the_last_moment_that_is_no_slip(
+    small_run_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"u{i % 4},i{i % 5},rating,5,20{i // 12:02}-{i % 12 + 1:02}-01" for i in range(40)]
+    (tmp_path / "items.csv").write_text("item_id,title,language\n" + "".join(f"i{i},Name,en\n" for i in range(5)))
+    lines = ["user_id,item_id,event,value,timestamp", *rows, "u1,i1,rating,5,2024-01-01"]
+    (tmp_path / "events.csv").write_text("\n".join(lines))
+    moments = []
+    monkeypatch.setattr(
+        "recsat.stages.prepare.FilterContext",
+        lambda **known: moments.append(known["now"].year) or FilterContext(**known),
+    )
+    settings = {"layout": "tables", "folder": str(tmp_path), "languages": ["en"]}
+    rank = small_run_config.rank.model_copy(update={"filters": ["content.language"]})
+    config = small_run_config.model_copy(
+        update={"domain_config": settings, "rank": rank, "runs_dir": str(tmp_path / "runs")}
+    )
+    with pytest.raises(DataError, match="no user with 3 liked items"):
+        run_stage(
+            new_run(config.model_copy(update={"data": config.data.model_copy(update={"min_item_events": 99})})),
+            PREPARE,
+            load_plugins(["content"]),
+        )
+    assert moments == [2003]

@@ -13,6 +13,7 @@ import polars as pl
 from recsat.api.frames import polars_frame
 from recsat.config.faults import faults, sentence
 from recsat.config.settings import RunConfig
+from recsat.config.tables import Tables
 from recsat.contract.dataset import Dataset
 from recsat.contract.domain import Domain, DomainConfig
 from recsat.data.faults import FILE
@@ -59,6 +60,7 @@ def dataset_of_frames(
     spec = load_plugins().domain(domain or RunConfig.model_fields["domain"].default)
     if not {"folder", "layout"} & spec.config.model_fields.keys():
         raise ConfigError(f"domain {domain!r} reads no folder of tables, so it takes no frames. Use recsat.load.")
+    _refuse_files(settings)
     tables = {"items": items, "events": events, "users": users, "exposures": exposures, "ties": ties}
     frames = {name: polars_frame(name, table) for name, table in tables.items() if table is not None}
     files = {f"{name}.parquet": name for name in frames}
@@ -70,8 +72,27 @@ def dataset_of_frames(
             data = _renamed(_loaded(spec, {**settings, "folder": folder}), files)
         except DataError as error:
             raise DataError(_without_suffixes(str(error), files)) from error
+    without = [name for name in frames if getattr(data, name) is None]
+    if without:
+        raise DataError(f"{without[0]}: domain {spec.name} has no such table. Leave it out.")
     place = {**data.domain_config, "folder": FROM_FRAMES}
     return replace(data, source="Tables given in Python.", domain_config=place)
+
+
+def _refuse_files(settings: Mapping[str, Any]) -> None:
+    """Raises ConfigError for settings that name files beside frames: nobody could say which of the two count."""
+    named = ["folder"] if settings.get("folder") is not None else []
+    named += ["layout"] if settings.get("layout", TABLES_LAYOUT) != TABLES_LAYOUT else []
+    tables = settings.get("tables", {})
+    tree = tables.model_dump(exclude_unset=True) if isinstance(tables, Tables) else tables
+    for name, one in tree.items() if isinstance(tree, Mapping) else ():
+        if isinstance(one, Mapping) and one.get("path") is not None:
+            named.append(f"tables.{name}.path")
+    if named:
+        raise ConfigError(
+            f"{' and '.join(named)}: the tables are given as frames, and files beside them are not read. Leave {'it' if len(named) == 1 else 'them'} out, "
+            "or use recsat.load."
+        )
 
 
 def _loaded(spec: Domain, settings: Mapping[str, Any]) -> Dataset:

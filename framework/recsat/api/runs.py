@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +14,7 @@ from recsat.config.differences import differences
 from recsat.config.faults import faults, sentence
 from recsat.config.settings import RunConfig
 from recsat.contract.dataset import Dataset
+from recsat.contract.domain import OwnTables
 from recsat.errors import ConfigError, DataError
 from recsat.plugins import load_plugins
 from recsat.run.check import check_config
@@ -98,6 +100,7 @@ def run_config(
     other = differences({"domain": data.domain}, {"domain": tree.get("domain", data.domain)})
     if other and isinstance(settings, Mapping):
         raise ConfigError(f"settings are of another domain than the data: {other[0]}. Leave domain out.")
+    _refuse_read(data, tree.get("domain_config", {}))
     tree |= {"domain": data.domain, "domain_config": {**tree.get("domain_config", {}), **data.domain_config}}
     if arms is not None:
         tree["arms"] = [arms] if isinstance(arms, str) else list(arms)
@@ -111,6 +114,30 @@ def run_config(
         raise ConfigError(
             " ".join(sentence(fault, path, RunConfig) for path, fault in faults(error, RunConfig))
         ) from error
+
+
+def _refuse_read(data: Dataset, settings: Any) -> None:
+    """Raises ConfigError for settings by which a domain's files are read, where ``data`` were read by others: they would change nothing any more."""
+    config = load_plugins().domain(data.domain).config
+    if not issubclass(config, OwnTables) or not isinstance(settings, Mapping):
+        return
+    of_files = [name for name in ("folder", "layout", *config.of_layouts) if name in settings]
+    late = [
+        name
+        for name in of_files
+        if _same(settings[name]) != _same(data.domain_config.get(name, config.model_fields[name].get_default()))
+    ]
+    if late:
+        raise ConfigError(
+            f"domain_config.{late[0]}: the data are read already, and by another {late[0]}. Give it to recsat.load or recsat.Dataset.from_frames."
+        )
+
+
+def _same(value: Any) -> Any:
+    """A path whether or not it is relative, and a sequence whether or not it is a tuple."""
+    if isinstance(value, tuple):
+        return list(value)
+    return os.path.abspath(Path(value).expanduser()) if isinstance(value, str | Path) else value
 
 
 def _plain(settings: Mapping[str, Any] | RunConfig | None) -> dict[str, Any]:

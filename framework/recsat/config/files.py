@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import ConstructorError, SafeConstructor
@@ -28,11 +28,40 @@ for _kind in ("timestamp", "value"):
     _Constructor.add_constructor(f"tag:yaml.org,2002:{_kind}", SafeConstructor.construct_yaml_str)
 
 
+MOST_VALUES: Final = 100_000
+DEEPEST: Final = 50
+"""Of a file's values: beyond, an alias of itself or aliases of aliases may be meant to fill the memory."""
+
+
 def read_yaml(text: str) -> Any:
     """The value of a YAML document; raises :class:`ruamel.yaml.error.YAMLError`."""
     yaml = YAML(typ="safe", pure=True)
     yaml.Constructor = _Constructor
-    return yaml.load(text)
+    try:
+        value = yaml.load(text)
+    except RecursionError as error:
+        raise YAMLError(f"values lie deeper than {DEEPEST} within each other") from error
+    except ValueError as error:  # a whole number of thousands of digits, a date of no calendar
+        raise YAMLError(str(error).partition(";")[0]) from error
+    fault = _excess(value)
+    if fault:
+        raise YAMLError(fault)
+    return value
+
+
+def _excess(value: Any) -> str:
+    """What is too much of a document's values, each alias counted as what it stands for; empty for others."""
+    level, n = [value], 0
+    for _ in range(DEEPEST):
+        inner: list[Any] = []
+        for one in level:
+            inner += one.values() if isinstance(one, Mapping) else one if isinstance(one, list) else ()
+            if n + len(inner) > MOST_VALUES:
+                return f"there are more than {MOST_VALUES:,} values, aliases counted"
+        level, n = inner, n + len(inner)
+        if not level:
+            return ""
+    return f"values lie deeper than {DEEPEST} within each other"
 
 
 def read_config_file(path: Path) -> Mapping[str, Any]:
@@ -53,7 +82,7 @@ def read_config_file(path: Path) -> Mapping[str, Any]:
             case ".yaml" | ".yml":
                 value = read_yaml(text)
             case ".toml":
-                value = tomllib.loads(text)
+                value = _read_toml(text)
             case _:
                 raise ConfigError(f"Configuration file {path} has no known ending. Name it .yaml, .yml or .toml.")
     except YAMLError as error:
@@ -65,6 +94,15 @@ def read_config_file(path: Path) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise ConfigError(f"Configuration file {path} holds {value!r}. Write settings as key: value, one a line.")
     return value
+
+
+def _read_toml(text: str) -> Any:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except (RecursionError, ValueError) as error:
+        raise tomllib.TOMLDecodeError(str(error).partition(";")[0]) from error
 
 
 def yaml_fault(error: YAMLError) -> str:

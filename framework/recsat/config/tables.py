@@ -67,7 +67,7 @@ class TableSettings(Settings):
         4.0,
         gt=0,
         allow_inf_nan=False,
-        description="A packed file (.gz, .zip) that unpacks to more is refused before it fills the memory.",
+        description="A file that unpacks to more (.gz, .zip, Parquet, short lines under a long header) is refused before it fills the memory.",
     )
     list_separator: str = Field("|", min_length=1, description="What stands between the values of a list.")
     missing: dict[str, list[str]] = Field(

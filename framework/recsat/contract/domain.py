@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from recsat.config.settings import Control
 from recsat.config.tables import Tables
@@ -39,6 +39,9 @@ class DomainConfig(BaseModel):
 class OwnTables(DomainConfig):
     """Settings of a domain that reads its operator's tables: how these are written, and what in them counts as liked."""
 
+    of_layouts: ClassVar[Mapping[str, tuple[str, ...]]] = {"timestamp_format": ("tables",), "tables": ("tables",)}
+    """Settings that some layouts alone read: under another they would change nothing, and are refused unless they are the default."""
+
     folder: str | None = Field(None, min_length=1, description="Folder with your files.", examples=["/data/mine"])
     timestamp_format: str | None = Field(
         None,
@@ -61,6 +64,18 @@ class OwnTables(DomainConfig):
         description="Smallest value that counts as liked, of the event that has one, in the numbers of your files. Empty: the domain's.",
         examples=[7],
     )
+
+    @model_validator(mode="after")
+    def _settings_are_of_the_layout(self) -> Self:
+        layout = getattr(self, "layout", None)
+        for name, layouts in self.of_layouts.items():
+            default = type(self).model_fields[name].get_default(call_default_factory=True)
+            if layout is not None and layout not in layouts and getattr(self, name) != default:
+                listed = " or ".join(layouts)
+                raise ValueError(
+                    f"{name} is a setting of layout {listed}, and the layout is {layout}: set layout to {listed}, or leave {name} out"
+                )
+        return self
 
 
 def likes(config: OwnTables, events: Sequence[str], valued: str, least: float | None) -> pl.Expr:

@@ -44,6 +44,14 @@ def without_origins(dataset: Dataset) -> Dataset:
     )
 
 
+def without_rows(table: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
+    """``table`` (with origin) without the rows that ``faults`` name."""
+    if faults.is_empty():  # as mostly: a join of all rows would be a copy of them
+        return table
+    places = faults.select(pl.col("file").alias(FILE), pl.col("row").alias(ROW)).unique()
+    return table.join(places, on=[FILE, ROW], how="anti", maintain_order="left")
+
+
 def faults_at(
     bad: pl.DataFrame, column: str, reason: str | pl.Expr, fix: str, *, value: pl.Expr | None = None
 ) -> pl.DataFrame:
@@ -107,7 +115,7 @@ def refuse(faults: pl.DataFrame, oddities: Sequence[str] = ()) -> None:
         return
     lines = [*oddities, *causes(faults)]
     if faults.height == 1 and not oddities:
-        raise DataError(lines[0])
+        raise DataError(f"{lines[0]} Or set data.on_bad_rows to quarantine to go on without the row.")
     first = f", the first {N_CAUSES} of {len(lines):,} causes" if len(lines) > N_CAUSES else ""
     raise DataError(
         "\n  ".join([f"{faults.height:,} faults in the data{first}:", *lines[:N_CAUSES]])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -13,9 +13,10 @@ import polars as pl
 from recsat.config.tables import EventSettings, Tables, TableSettings
 from recsat.contract.dataset import Dataset, no_quarantine
 from recsat.data.columns import UTC, Column
-from recsat.data.faults import FILE, ROW, faults_at, with_origin
-from recsat.data.notes import events_left_out, rescaled
+from recsat.data.faults import FILE, ROW, faults_at, with_origin, without_rows
+from recsat.data.notes import events_left_out, rescaled, table_left_out
 from recsat.data.reading import find_table, read_table
+from recsat.data.schema import SIGNED, amount_faults
 from recsat.errors import ConfigError, DataError, did_you_mean
 
 TableName: TypeAlias = Literal["items", "events", "users", "exposures", "ties"]
@@ -36,7 +37,7 @@ EVENTS: Mapping[str, Column] = {
     "quantity": Column(kind="number", required=False),
     "order_id": Column(required=False),
     "session_id": Column(required=False),
-    "watched_percent": Column(kind="number", required=False, least=0),
+    "watched_percent": Column(kind="number", required=False),
 }
 EXPOSURES: Mapping[str, Column] = {
     "user_id": ID,
@@ -64,6 +65,7 @@ def read_dataset(
     tables: Tables | None = None,
     source: str | None = None,
     simulated: bool = False,
+    signed: Collection[str] = SIGNED,
 ) -> Dataset:
     """The tables ``items`` and ``events`` of ``folder``, with ``users``, ``exposures`` and ``ties`` where their files exist.
 
@@ -72,7 +74,8 @@ def read_dataset(
     that cannot be read are in ``quarantine``; ``value`` and ``timestamp`` of events and ``timestamp`` of ties are null where the file has none.
     ``tables`` says where files are and how they are written (:class:`recsat.config.tables.Tables`); ``position`` of events, the place of an
     event among its user's, stays where the file has it. ``source`` is the sentence of the report, which without one names the folder;
-    ``simulated`` says that nothing was measured.
+    ``simulated`` says that nothing was measured. A ``value`` below 0 is a fault of its row unless the event is one of ``signed``, and so are a
+    ``quantity`` below 0 and a ``watched_percent`` outside of 0 to 100. ``exposures`` and ``ties`` None: the domain has no such table, and settings of one are refused.
 
     Raises DataError with a line for each table that cannot be read: items or events are missing, a required column is, or a file is none.
     """
@@ -83,7 +86,10 @@ def read_dataset(
     for name, columns in columns_by_table.items():
         settings: TableSettings = getattr(written, name)
         try:
-            if columns is None or not (name in ("items", "events") or settings.path or find_table(folder, name)):
+            if columns is None:
+                _leave_out(folder, name, settings, notes)
+                continue
+            if not (name in ("items", "events") or settings.path or find_table(folder, name)):
                 continue
             table, bad = read_table((folder, name), _timed(columns, time_format), settings, notes)
             if settings.distinct and name in KEYS:
@@ -104,17 +110,28 @@ def read_dataset(
     nobody = pl.DataFrame(schema={"user_id": pl.String, FILE: pl.String, ROW: pl.Int64})
     event_table = _with_column(_with_column(read["events"], "value", pl.Float64()), "timestamp", UTC)
     event_table = _named_events(event_table, written.events, notes)
+    no_amounts = amount_faults(event_table, signed)
+    event_table = without_rows(event_table, no_amounts)
     return Dataset(
         items=read["items"],
         events=event_table,
         users=read.get("users", nobody),
         exposures=read.get("exposures"),
         ties=None if "ties" not in read else _with_column(read["ties"], "timestamp", UTC),
-        quarantine=pl.concat(faults),
+        quarantine=pl.concat([*faults, no_amounts]),
         notes=tuple(notes),
         source=f"Files in {folder}." if source is None else source,
         simulated=simulated,
     )
+
+
+def _leave_out(folder: Path, name: str, settings: TableSettings, notes: list[str]) -> None:
+    """Notes a file of a table that the domain does not have. Raises DataError for settings of one."""
+    if settings.model_fields_set and settings != TableSettings():
+        raise DataError(f"{name}: the domain has no such table. Take its settings out.")
+    path = find_table(folder, name)
+    if path is not None:
+        notes.append(table_left_out(path.name, name))
 
 
 def _timed(columns: Mapping[str, Column], time_format: str | None) -> dict[str, Column]:
@@ -194,6 +211,18 @@ def rescale_ratings(data: Dataset, scale: Sequence[float] | None, stars: int = 5
         events=events,
         notes=(*data.notes, rescaled(f"{low:g}", f"{high:g}", str(stars))),
     )
+
+
+def in_numbers_of_the_files(value: float, scale: Sequence[float] | None, stars: int = 5) -> float:
+    """What a rating was before :func:`rescale_ratings`.
+
+    >>> in_numbers_of_the_files(3.5, (1, 10)), in_numbers_of_the_files(3.5, None)
+    (7.0, 3.5)
+    """
+    if scale is None:
+        return value
+    low = min(scale[0], 0.0)
+    return value * (scale[1] - low) / stars + low
 
 
 def publisher_folder(folder: str | None, name: str, layout: str) -> Path:

@@ -80,13 +80,16 @@ def _by_pattern(text: pl.Expr, form: str) -> pl.Expr:
     return text.str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC")
 
 
-def future_ones(moments: pl.Series, clock: datetime | None = None) -> pl.Series:
-    """Which ``moments`` are slips because they lie more than a :data:`DAY` after ``clock`` (None: the computer's); none where those are most of them.
+def future_ones(moments: pl.Series, clock: datetime | None = None, *, of: pl.Series | None = None) -> pl.Series:
+    """Which ``moments`` are slips because they lie more than a :data:`DAY` after ``clock`` (None: the computer's); none where most moments ``of`` the data do.
 
-    Nothing had happened by then that is still to come. Where most moments are, the time of the whole table is another one, as of a simulation.
+    Nothing had happened by then that is still to come. Where most moments are, the time of the whole data is another one, as of a simulation. ``of`` is
+    what says so: the events' moments of a table beside them; None, or where it has no moment: ``moments`` themselves.
     """
-    late = (moments > (clock or datetime.now(UTC_ZONE)) + DAY).fill_null(value=False)
-    return late & (2 * int(late.sum()) < len(moments.drop_nulls()))
+    end = (clock or datetime.now(UTC_ZONE)) + DAY
+    known = moments if of is None or of.null_count() == len(of) else of
+    n_late = int((known > end).sum())
+    return (moments > end).fill_null(value=False) & (2 * n_late < len(known.drop_nulls()))
 
 
 def far_ones(moments: pl.Series) -> int:

@@ -19,6 +19,10 @@ def column_left_out(file: str, column: str, columns: str, suggestion: str) -> st
     return f"{file}: column {column} is left out; the columns are {columns}. {suggestion}"
 
 
+def table_left_out(file: str, table: str) -> str:
+    return f"{file} is left out; the domain has no table {table}"
+
+
 def events_left_out(n: str, names: str) -> str:
     return f"events: {n} that event_names does not name are left out ({names})"
 
@@ -33,8 +37,16 @@ def unknown_event(event: str, n: str, suggestion: str) -> str:
     return f"events: {event} ({n} rows) is no event of the domain; it counts as seen and never as liked, unless liked_events names it."
 
 
+def unreached_value(least: str, values: str) -> str:
+    return f"events: none counts as liked by a value of at least {least} (liked_from); values are {values}. Those of liked_events do"
+
+
 def other_users(table: str, n: str, user: str, acting_user: str) -> str:
     return f"{table}: none of its {n} user_ids has an event: it has {user}, events have {acting_user}"
+
+
+def near_users(table: str, n: str, user: str, acting_user: str) -> str:
+    return f"{table}: {n} user_ids without an event differ from one that has some in case, blanks or leading zeros alone: {user} is not {acting_user}"
 
 
 def copies(table: str, n: str, n_rows: str) -> str:
@@ -43,6 +55,10 @@ def copies(table: str, n: str, n_rows: str) -> str:
 
 def in_the_future(n: str, n_events: str, newest: str) -> str:
     return f"events: {n} of {n_events} lie in the future, the last at {newest}; that is taken for the time of the data"
+
+
+def other_times(table: str, first: str, last: str, first_event: str, last_event: str) -> str:
+    return f"{table}: they lie between {first} and {last}, and no event does: events lie between {first_event} and {last_event}"
 
 
 def long_after(n: str, n_events: str, last: str, before: str) -> str:

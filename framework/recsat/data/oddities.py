@@ -11,6 +11,7 @@ from recsat.contract.dataset import Dataset
 from recsat.data import notes
 from recsat.data.faults import FILE, ROW
 from recsat.data.moments import DAY, far_ones
+from recsat.data.near_ids import DIFFERENCES, near_ids
 from recsat.errors import did_you_mean
 
 N_NAMES = 8
@@ -27,6 +28,7 @@ def noted_oddities(dataset: Dataset, events_of_domain: Collection[str], topics: 
         *_unknown_events(dataset.events, events_of_domain),
         *_copies(dataset),
         *_far_moments(dataset),
+        *_other_times(dataset),
         *_other_users(dataset),
         *_spellings_of_topics(dataset.items, topics),
     ]
@@ -80,9 +82,12 @@ def _other_items(dataset: Dataset) -> Iterator[str]:
         )
         # One id that is not there is a slip in one row, and told of that row.
         if len(ids) > 1 and len(items) and not ids.is_in(items.implode()).any():
+            near = near_ids(ids, items)
+            first, other = near.row(0) if near.height else (ids[0], items[0])
+            why = f"; {near.height:,} differ in {DIFFERENCES} alone" if near.height else ""
             yield (
-                f"{name}: none of its {len(ids):,} item_ids is among the {len(items):,} of items: {_place(table)} has {ids[0]!r}, "
-                f"{_place(dataset.items)} has {items[0]!r}. Write ids alike in both."
+                f"{name}: none of its {len(ids):,} item_ids is among the {len(items):,} of items: {_place(table)} has {first!r}, "
+                f"{_place(dataset.items)} has {other!r}{why}. Write ids alike in both."
             )
 
 
@@ -99,6 +104,9 @@ def _other_users(dataset: Dataset) -> Iterator[str]:
         ids = table["user_id"].drop_nulls().unique().sort()
         if len(ids) and not ids.is_in(acting.implode()).any():
             yield notes.other_users(name, f"{len(ids):,}", repr(ids[0]), repr(acting.sort()[0]))
+        near = near_ids(ids, acting).filter(~pl.col("near").is_in(ids.implode()))
+        if near.height:
+            yield notes.near_users(name, f"{near.height:,}", *map(repr, near.row(0)))
 
 
 def _copies(dataset: Dataset) -> Iterator[str]:
@@ -123,6 +131,18 @@ def _far_moments(dataset: Dataset) -> Iterator[str]:
     if n:
         last = moments.drop_nulls().top_k(n + 1).sort(descending=True).to_list()
         yield notes.long_after(f"{n:,}", f"{len(moments):,}", f"{last[0]:%Y-%m-%d}", f"{last[n]:%Y-%m-%d}")
+
+
+def _other_times(dataset: Dataset) -> Iterator[str]:
+    exposures = None if dataset.exposures is None else _days(dataset.exposures)
+    events = _days(dataset.events)
+    if exposures is not None and events is not None and (exposures[1] < events[0] or events[1] < exposures[0]):
+        yield notes.other_times("exposures", *(f"{day:%Y-%m-%d}" for day in (*exposures, *events)))
+
+
+def _days(table: pl.DataFrame) -> tuple[datetime, datetime] | None:
+    first, last = table["timestamp"].min(), table["timestamp"].max()
+    return (first, last) if isinstance(first, datetime) and isinstance(last, datetime) else None
 
 
 def _spellings_of_topics(items: pl.DataFrame, topics: str | None) -> Iterator[str]:

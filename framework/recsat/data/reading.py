@@ -10,10 +10,11 @@ import codecs
 import json
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 from urllib.parse import unquote
 
 import polars as pl
@@ -24,9 +25,13 @@ from recsat.data.columns import Column, typed_table, with_defaults
 from recsat.data.faults import FILE, ROW
 from recsat.data.notes import column_left_out, file_form
 from recsat.data.ragged import long_row, malformed_quote, short_rows, swallowed_rows
-from recsat.data.text_file import TextFormat, read_text_file, require_room, text_format
+from recsat.data.room import require_room_of_lines, require_room_of_parquet, require_room_of_texts
+from recsat.data.text_file import TextFormat, read_text_file, require_room_unpacked, text_format, unpacked
 from recsat.errors import DataError, did_you_mean
 
+MOST_COLUMNS: Final = 50
+LONGEST_NAME: Final = 80
+"""Of the columns that a message names."""
 logger = logging.getLogger(__name__)
 
 
@@ -72,6 +77,7 @@ def read_table(
     sentences: list[str] = []
     mapped = as_written(columns, written)
     raw, faults = _read(path, written, mapped, sentences)
+    _require_named(path, raw.columns, written)
     present = _present(path, raw.columns, mapped, sentences)
     place = raw.with_columns(pl.lit(path.name).alias(FILE))
     table, of_cells = typed_table(place, present, [FILE, ROW], sentences)
@@ -153,19 +159,34 @@ def read_cells(path: Path, settings: TableSettings, names: Sequence[str]) -> tup
 
     Raises DataError, in one line, where nothing can be read.
     """
-    require_room(path, settings.max_unpacked_gib)
+    require_room_unpacked(path, settings.max_unpacked_gib)
     suffix = next((suffix for suffix in _READERS if path.name.endswith(suffix)), None)
     suffix = ".parquet" if path.is_dir() else suffix
     if suffix is None and path.suffix in (".xlsx", ".xls"):
         raise DataError(f"{path.name}: this format cannot be read. Use one of {', '.join(SUFFIXES)}.")
     try:
         if suffix is not None:
-            return _READERS[suffix](path), None
+            return _with_room(path, suffix, settings.max_unpacked_gib), None
         return read_text_file(path, settings, names)
     except pl.exceptions.NoDataError as error:
         raise DataError(f"{path.name}: the file is empty. Its first row must name the columns.") from error
     except (pl.exceptions.PolarsError, OSError, EOFError) as error:
         raise DataError(f"{path.name}: {_why(path, settings, names, error)}") from error
+
+
+def _with_room(path: Path, suffix: str, most_gib: float) -> pl.DataFrame:
+    if suffix == ".parquet":
+        parts = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+        require_room_of_parquet(path.name, parts, most_gib)
+        table = _parquet(path)
+        require_room_of_texts(path.name, table, sum(part.stat().st_size for part in parts), most_gib)
+        return table
+    if _READERS[suffix] is _json_lines:
+        with _lines_of(path) as lines:
+            n_columns = len(pl.scan_ndjson(lines, infer_schema_length=None).collect_schema())
+        with unpacked(path) as stream:
+            require_room_of_lines(path.name, stream, n_columns, path.stat().st_size, most_gib)
+    return _READERS[suffix](path)
 
 
 def _read(
@@ -225,7 +246,25 @@ def _parquet(path: Path) -> pl.DataFrame:
     parts = sorted(path.rglob("*.parquet"))
     if not parts:
         raise DataError(f"{path.name}: the folder has no part that ends in .parquet. Was it written to the end?")
-    return pl.concat([_part(part, part.relative_to(path)) for part in parts])
+    tables = [_part(part, part.relative_to(path)) for part in parts]
+    for part, table in zip(parts, tables, strict=True):
+        _require_schema(part.relative_to(path), table, parts[0].relative_to(path), tables[0], path.name)
+    return pl.concat([table.select(tables[0].columns) for table in tables])
+
+
+def _require_schema(part: Path, table: pl.DataFrame, first_part: Path, first: pl.DataFrame, name: str) -> None:
+    """Raises DataError where ``table`` has other columns than the ``first``, or one of them is stored as something else."""
+    for one, other, place, beside in ((first, table, first_part, part), (table, first, part, first_part)):
+        missing = [column for column in one.columns if column not in other.columns]
+        if missing:
+            raise DataError(
+                f"{name}: {place} has a column {missing[0]!r}, and {beside} does not. Write all parts with the same columns."
+            )
+    for column, dtype in first.schema.items():
+        if table.schema[column] != dtype:
+            raise DataError(
+                f"{name}: column {column!r} is stored as {dtype} in {first_part} and as {table.schema[column]} in {part}. Write it alike in all parts."
+            )
 
 
 def _part(part: Path, below: Path) -> pl.DataFrame:
@@ -261,16 +300,23 @@ def _json(path: Path) -> pl.DataFrame:
 def _is_json(text: bytes) -> bool:
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 
 
-def _json_lines(path: Path) -> pl.DataFrame:
-    with path.open("rb") as file:  # a path would be taken for a pattern
+@contextmanager
+def _lines_of(path: Path) -> Iterator[IO[bytes]]:
+    """The file after its byte-order mark; its path would be taken for a pattern."""
+    with path.open("rb") as file:
         if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
             file.seek(0)
-        return pl.read_ndjson(file, infer_schema_length=None)
+        yield file
+
+
+def _json_lines(path: Path) -> pl.DataFrame:
+    with _lines_of(path) as lines:
+        return pl.read_ndjson(lines, infer_schema_length=None)
 
 
 SUFFIXES: Final = (
@@ -308,6 +354,25 @@ def _why(path: Path, settings: TableSettings, names: Sequence[str], error: Excep
     return f"it cannot be read: {first_line}."
 
 
+def _listed(names: Sequence[str]) -> str:
+    """Names of columns in a line: what a damaged file calls its columns may be anything, and many."""
+    plain = [name if name.isprintable() else repr(name) for name in names[:MOST_COLUMNS]]
+    cut = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…" for name in plain]
+    return ", ".join([*cut, *([f"… ({len(names):,} in all)"] if len(names) > MOST_COLUMNS else [])])
+
+
+def _require_named(path: Path, there: Sequence[str], settings: TableSettings) -> None:
+    """Raises DataError for every column that the settings name and the file does not have, whether or not it is needed."""
+    known = [name for name in there if name != ROW]
+    messages = [
+        f"{path.name}, row 1: there is no column {source!r}, which columns.{name} names; the columns are {_listed(known)}.{did_you_mean(source, known)}"
+        for name, source in settings.columns.items()
+        if source not in known
+    ]
+    if messages:
+        raise DataError("\n".join(messages))
+
+
 def _present(path: Path, there: Sequence[str], columns: Mapping[str, Column], notes: list[str]) -> dict[str, Column]:
     sources = {name: column.source or name for name, column in columns.items()}
     known = [name for name in there if name != ROW]
@@ -320,11 +385,11 @@ def _present(path: Path, there: Sequence[str], columns: Mapping[str, Column], no
         if column.required and column.default is None:
             missing.append((sources[name], near))
         elif near:
-            notes.append(column_left_out(path.name, repr(sources[name]), ", ".join(known), near.strip()))
+            notes.append(column_left_out(path.name, repr(sources[name]), _listed(known), near.strip()))
     if missing:
         absent = " and no column ".join(repr(name) for name, _ in missing)
         hints = "".join(near for _, near in missing)
         raise DataError(
-            f"{path.name}, row 1: there is no column {absent}; the columns are {', '.join(known)}.{hints} Rename or add it."
+            f"{path.name}, row 1: there is no column {absent}; the columns are {_listed(known)}.{hints} Rename or add it."
         )
     return {name: column for name, column in columns.items() if sources[name] in known}

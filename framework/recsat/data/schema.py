@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC as UTC_ZONE
 from datetime import datetime
@@ -25,6 +25,8 @@ NO_POSITION = "position"
 NO_PROBABILITY = "probability"
 NO_MOMENT = "moment"
 IN_FUTURE = "future"
+NO_AMOUNT = "amount"
+NO_PERCENTAGE = "percentage"
 
 LARGEST = 1e15
 """Numbers beyond are nobody's amounts, and sums of them lose the others."""
@@ -44,8 +46,13 @@ FIXES: Mapping[str, tuple[str, str]] = {
     NO_MOMENT: ("lies before 1970 or after 2099", "Mend it, or leave the cell empty where the time is not known."),
     IN_FUTURE: (
         "lies in the future",
-        "Mend it. Where the time of the table is a simulated one, shift it so that it ends today, or lies in the future for the most part.",
+        "Mend it. Where the time of the data is a simulated one, shift it so that it ends today, or so that most events lie in the future.",
     ),
+    NO_AMOUNT: (
+        "is less than nothing",
+        "Net returns and refunds out of what they undo, or leave the cell empty where it is not known.",
+    ),
+    NO_PERCENTAGE: ("is not a percentage from 0 to 100", "Write 80 where four fifths were watched."),
     NO_PROBABILITY: (
         "is not a probability above 0 and up to 1",
         "Log the probability with which the item was shown there.",
@@ -124,11 +131,31 @@ def word_faults(name: str, table: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(faults) if faults else no_quarantine()
 
 
-def future_faults(table: pl.DataFrame) -> pl.DataFrame:
-    """Faults of the rows of ``table`` (with origin) that have not happened yet (:func:`~recsat.data.moments.future_ones`)."""
+def future_faults(table: pl.DataFrame, events: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Faults of the rows of ``table`` (with origin) that have not happened yet, by the time of the ``events`` that it belongs to (:func:`~recsat.data.moments.future_ones`)."""
     moments = table["timestamp"]
-    late = table.filter(future_ones(moments) & (moments < CENTURY))
+    late = table.filter(future_ones(moments, of=None if events is None else events["timestamp"]) & (moments < CENTURY))
     return faults_at(late, "timestamp", *FIXES[IN_FUTURE])
+
+
+SIGNED = ("rating",)
+"""Events whose value may be below 0: a scale may begin there."""
+
+
+def amount_faults(events: pl.DataFrame, signed: Collection[str] = SIGNED) -> pl.DataFrame:
+    """Faults of the rows of ``events`` (with origin) whose amounts are none: a ``value`` below 0 of an event that is not ``signed``, a
+    ``quantity`` below 0, a ``watched_percent`` outside of 0 to 100."""
+    of_columns = {
+        "value": (pl.col("value") < 0) & ~pl.col("event").is_in(list(signed)).fill_null(value=False),
+        "quantity": pl.col("quantity") < 0,
+        "watched_percent": ~pl.col("watched_percent").is_between(0, 100) & pl.col("watched_percent").is_finite(),
+    }
+    faults = [
+        faults_at(events.filter(is_bad), column, *FIXES[NO_PERCENTAGE if column == "watched_percent" else NO_AMOUNT])
+        for column, is_bad in of_columns.items()
+        if column in events.columns and events.schema[column].is_numeric()
+    ]
+    return pl.concat(faults) if faults else no_quarantine()
 
 
 def _present(name: str, table: pl.DataFrame) -> dict[str, Rule]:

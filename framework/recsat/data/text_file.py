@@ -18,6 +18,7 @@ import polars as pl
 
 from recsat.config.tables import SEPARATORS, TableSettings
 from recsat.data.encodings import likely_encoding
+from recsat.data.room import PART, require_room, require_room_of_lines
 from recsat.errors import DataError
 
 SAMPLE: Final = 1 << 18
@@ -40,6 +41,7 @@ NO_SIGN: Final = "\x1f"
 """In the place of ``::``, which polars cannot part by."""
 QUOTED: Final = re.compile(r'"(?:[^"]|"")*"')
 MOST_OF_TITLE: Final = 40
+LINE_END: Final = re.compile(r"\r?\n")
 SEP_LINE: Final = re.compile(r"^sep=(.)\r?\n", re.IGNORECASE)
 
 
@@ -87,6 +89,9 @@ def read_text_file(path: Path, settings: TableSettings, names: Sequence[str]) ->
     twice; polars' own errors for what is no table at all.
     """
     form = text_format(path, settings, names)
+    with unpacked(path) as stream:
+        n_columns = 1 + form.first_line.count(form.separator)
+        require_room_of_lines(path.name, stream, n_columns, path.stat().st_size, settings.max_unpacked_gib)
     try:
         table = _cells(path, form)
     except pl.exceptions.ComputeError as error:
@@ -104,7 +109,9 @@ def text_format(path: Path, settings: TableSettings, names: Sequence[str]) -> Te
     encoding = _encoding(path, sample, settings)
     text = sample.decode(encoding or "utf-8", errors="replace").removeprefix("\ufeff")
     sep_line = SEP_LINE.match(text)
-    lines = (text[sep_line.end() :] if sep_line else text).splitlines()[:200]
+    # Not by splitlines: a line separator of Unicode within a title parts no lines of a table.
+    body = text[sep_line.end() :] if sep_line else text
+    lines = LINE_END.split(body.removesuffix("\n"))[:200] if body else []
     lines = lines if len(sample) < SAMPLE else lines[:-1]
     n_above = lines_above(lines, names, settings.separator) if settings.skip_lines is None else settings.skip_lines
     above, lines = lines[:n_above], lines[n_above:]
@@ -125,7 +132,8 @@ def physical_lines(path: Path, form: TextFormat) -> pl.Series:
     lines = pl.read_csv(
         source,
         has_header=False,
-        separator="\x01",
+        separator=_absent_sign(path),
+        truncate_ragged_lines=True,  # where every sign is in the file
         quote_char=None,
         new_columns=["line"],
         infer_schema=False,
@@ -135,7 +143,16 @@ def physical_lines(path: Path, form: TextFormat) -> pl.Series:
     return lines.to_series().str.strip_prefix("\ufeff").fill_null("")
 
 
-def require_room(path: Path, most_gib: float) -> None:
+def _absent_sign(path: Path) -> str:
+    """A control character that the file does not have, by which no line is parted."""
+    absent = [chr(code).encode() for code in (*range(1, 9), *range(14, 32))]
+    with unpacked(path) as stream:
+        while len(absent) > 1 and (part := stream.read(PART)):
+            absent = [sign for sign in absent if sign not in part] or absent[:1]
+    return absent[0].decode()
+
+
+def require_room_unpacked(path: Path, most_gib: float) -> None:
     """Raises DataError where a packed file holds more than ``most_gib``: a few kilobytes can unpack to what no memory holds.
 
     The sizes that packed files name cannot be trusted, so what may hold more is unpacked once to count, and not kept.
@@ -143,15 +160,11 @@ def require_room(path: Path, most_gib: float) -> None:
     most = int(most_gib * 2**30)
     if path.suffix not in PACKED or not path.is_file() or path.stat().st_size * HIGHEST_RATIO <= most:
         return
-    with _stream(path) as stream:
+    with unpacked(path) as stream:
         n = 0
         while n <= most and (part := stream.read(SAMPLE)):
             n += len(part)
-    if n > most:
-        raise DataError(
-            f"{path.name}: of {path.stat().st_size:,} bytes it unpacks to more than {most_gib:g} GiB. Raise max_unpacked_gib if it is meant to, "
-            "and see that there is the memory."
-        )
+    require_room(path.name, n, path.stat().st_size, most_gib)
 
 
 def count_separators(lines: pl.Series, separator: str) -> pl.Series:
@@ -160,17 +173,17 @@ def count_separators(lines: pl.Series, separator: str) -> pl.Series:
 
 
 def _head(path: Path) -> bytes:
-    with _stream(path) as stream:
+    with unpacked(path) as stream:
         return stream.read(SAMPLE)
 
 
 def _all(path: Path) -> bytes:
-    with _stream(path) as stream:
+    with unpacked(path) as stream:
         return stream.read()
 
 
 @contextmanager
-def _stream(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
+def unpacked(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
     """The file's bytes, unpacked where it is packed. Raises DataError where it is damaged, and for a zip that does not hold one table alone."""
     try:
         if path.suffix == ".gz":

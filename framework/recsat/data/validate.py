@@ -9,7 +9,8 @@ from typing import Any, Literal
 import polars as pl
 
 from recsat.contract.dataset import Dataset, no_quarantine
-from recsat.data.faults import FILE, ROW, faults_at, refuse, with_origin, without_origin
+from recsat.data.faults import FILE, faults_at, refuse, with_origin, without_origin, without_rows
+from recsat.data.near_ids import DIFFERENCES, near_ids
 from recsat.data.notes import no_texts, without_texts
 from recsat.data.oddities import noted_oddities, refused_oddities
 from recsat.data.schema import TABLES, future_faults, table_faults, word_faults
@@ -48,7 +49,7 @@ def validate(
             faults[name] = pl.concat([faults[name], word_faults(name, tables[name])])
     for name in () if dataset.simulated else ("events", "exposures", "ties"):
         if name in tables:
-            faults[name] = pl.concat([faults[name], future_faults(tables[name])])
+            faults[name] = pl.concat([faults[name], future_faults(tables[name], tables["events"])])
     if describe_item is not None:
         _require_texts(tables["items"], describe_item)
     ordered = {name: table.select([*TABLES[name], pl.exclude(TABLES[name])]) for name, table in tables.items()}
@@ -77,14 +78,14 @@ def _settled(
 ) -> Dataset:
     """Rows with faults are out, and events and exposures on items that are not there; all of it is refused or noted."""
     # A row is looked for in its own table alone: one file may be the source of two.
-    left = {name: _without(table, faults[name]) for name, table in tables.items()}
+    left = {name: without_rows(table, faults[name]) for name, table in tables.items()}
     faulty_rows = [dataset.quarantine, *faults.values()]
     for name in ("events", "exposures"):
         if name in left:
             # Where none is known that is said once, of the table.
             others = [line for line in refused if line.startswith(f"{name}: none")]
             faulty_rows.append(no_quarantine() if others else _unknown_items(left[name], left["items"]))
-            left[name] = _without(left[name], faulty_rows[-1])
+            left[name] = without_rows(left[name], faulty_rows[-1])
     quarantine = pl.concat(faulty_rows)
     if on_bad_rows == "raise":
         refuse(quarantine, refused)
@@ -121,11 +122,13 @@ def missing_texts(items: pl.DataFrame, describe_item: DescribeItem) -> list[str]
 
 def _unknown_items(table: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
     unknown = table.join(items, on="item_id", how="anti", maintain_order="left")
-    return faults_at(unknown, "item_id", "is not among the items", "Add the item to items, or take the row out.")
-
-
-def _without(table: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
-    if faults.is_empty():  # as mostly: a join of all rows would be a copy of them
-        return table
-    places = faults.select(pl.col("file").alias(FILE), pl.col("row").alias(ROW)).unique()
-    return table.join(places, on=[FILE, ROW], how="anti", maintain_order="left")
+    near = near_ids(unknown["item_id"], items["item_id"])
+    in_items = pl.col("item_id").is_in(near["id"].implode())
+    fix = "Add the item to items, or take the row out."
+    faults = [faults_at(unknown.filter(~in_items.fill_null(value=False)), "item_id", "is not among the items", fix)]
+    if near.height:
+        item, other = near.row(0)
+        reason = f"is among the items only in another spelling, which differs in {DIFFERENCES}"
+        alike = f"Write ids alike in both: {item!r} is {other!r} in items."
+        faults.append(faults_at(unknown.filter(in_items), "item_id", reason, alike))
+    return pl.concat(faults)

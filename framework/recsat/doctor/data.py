@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import polars as pl
 
@@ -12,6 +13,7 @@ from recsat.contract.dataset import Dataset
 from recsat.contract.domain import Domain
 from recsat.data.core import core
 from recsat.data.faults import sentences
+from recsat.data.liked import refuse_unliked
 from recsat.data.split import split_events
 from recsat.data.validate import validate
 from recsat.doctor.machine import Check
@@ -29,8 +31,17 @@ def diagnose_data(config: RunConfig, plugins: Plugins) -> Iterator[Check]:
     """The data as they are read, those that a run would keep, and a line for each split; ends where there is nothing to go on with."""
     try:
         domain = plugins.domain(config.domain)
-        loaded = domain.load(check_domain_config(config, domain.config))
-        data = validate(loaded, "quarantine", describe_item=domain.describe_item)
+        domain_config = check_domain_config(config, domain.config)
+        domain = domain.configured(domain_config)
+        loaded = domain.load(domain_config)
+        data = validate(
+            loaded,
+            "quarantine",
+            describe_item=domain.describe_item,
+            events_of_domain=domain.events,
+            topics=domain.topics,
+        )
+        data = replace(data, notes=(*data.notes, *refuse_unliked(domain, domain_config, data.events)))
     except RecsatError as error:
         yield Check("data", "fail", str(error))
         return
@@ -56,14 +67,20 @@ def _read(data: Dataset, config: RunConfig) -> Check:
     more = [f"{table.height:,} {name}" for name in ("exposures", "ties") if (table := getattr(data, name)) is not None]
     text = f"{', '.join([sizes, *more])}. {data.source}".strip()
     faults = data.quarantine
+    notes = "\n".join(f"{note}." for note in data.notes)
     if faults.is_empty():
-        return Check("data", "ok", text)
+        return Check("data", "ok", text, notes)
     raises = config.data.on_bad_rows == "raise"
     first = " ".join(sentences(faults.head(N_FAULTS)))
     advice = (
         "A run refuses them: mend them, or set data.on_bad_rows to quarantine." if raises else "A run sets them aside."
     )
-    return Check("data", "fail" if raises else "warn", f"{text} {faults.height:,} faults: {first}", advice)
+    return Check(
+        "data",
+        "fail" if raises else "warn",
+        f"{text} {faults.height:,} faults: {first}",
+        "\n".join(filter(None, [advice, notes])),
+    )
 
 
 def _core(data: Dataset, remaining: Dataset, config: RunConfig) -> Check:

@@ -9,7 +9,7 @@ import polars as pl
 from recsat.config.settings import RunConfig
 from recsat.contract.dataset import Dataset, no_quarantine
 from recsat.data.faults import FILE, ROW, with_origin
-from recsat.data.schema import table_faults
+from recsat.data.schema import amount_faults, future_faults, table_faults
 from recsat.feedback.events import as_events
 from recsat.feedback.log import FeedbackLog, has_log, log_folder
 
@@ -44,7 +44,9 @@ def tables_with_feedback(config: RunConfig, dataset: Dataset) -> WithFeedback:
     later, faults = as_events(known, schema)
     sequences = known["sequence"].filter(~known["sequence"].is_in(faults["row"].implode()))
     later = later.with_columns(pl.lit("feedback").alias(FILE), sequences.alias(ROW)).select(events.columns)
-    faults = pl.concat([faults, table_faults("events", later)])
+    faults = pl.concat(
+        [faults, table_faults("events", later), amount_faults(later), future_faults(later, dataset.events)]
+    )
     later = later.filter(~pl.col(ROW).is_in(faults["row"].implode()))
     counts = {
         "n_events": later.height,

@@ -17,6 +17,7 @@ from recsat.contract.domain import Domain, FilterContext, RecommenderSpec
 from recsat.data.codes import sorted_by
 from recsat.data.core import core
 from recsat.data.fingerprint import fingerprint
+from recsat.data.liked import refuse_unliked
 from recsat.data.moments import latest
 from recsat.data.split import TIES, Split, in_order_of_time, split_events
 from recsat.data.validate import OnBadRows, validate
@@ -56,6 +57,8 @@ def prepare(context: StageContext) -> StageCounts:
     faults = _Faults()
     loaded = _validated(context, with_feedback.dataset, faults)
     faults.gather(lambda: refuse_unmatched(context, loaded))
+    notes = faults.gather(lambda: refuse_unliked(domain, context.domain_config, loaded.events))
+    loaded = replace(loaded, notes=(*loaded.notes, *(notes or ())))
     loaded = replace(loaded, quarantine=pl.concat([loaded.quarantine, with_feedback.faults]))
     data_fingerprint = fingerprint(loaded)
     if not faults.errors:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,6 +13,12 @@ from recsat import OwnTables
 
 class ContentConfig(OwnTables):
     """Without a folder, the bundled MovieLens sample is read."""
+
+    of_layouts: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **OwnTables.of_layouts,
+        **dict.fromkeys(("simulated_users", "simulated_items", "simulated_seed"), ("simulated",)),
+        "rating_scale": ("tables",),
+    }
 
     folder: str | None = Field(
         None,

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import polars as pl
-
-from recsat import Column, Dataset, read_dataset, rescale_ratings, set_aside
+from recsat import Column, Dataset, read_dataset, rescale_ratings
 from recsat_content.config import ContentConfig
-from recsat_content.metrics import WATCHED
 
 STARS = 5
 ITEMS = {
@@ -31,13 +28,4 @@ def read_tables(config: ContentConfig) -> Dataset:
     assert config.folder is not None, "the config model sees to it"
     folder, form = Path(config.folder), config.timestamp_format
     data = read_dataset(folder, items=ITEMS, time_format=form, tables=config.tables)
-    if WATCHED in data.events.columns:
-        data = set_aside(
-            data,
-            "events",
-            ~pl.col(WATCHED).is_between(0, 100),
-            column=WATCHED,
-            reason="is not a percentage from 0 to 100",
-            fix="Write 80 where four fifths were watched.",
-        )
     return rescale_ratings(data, config.rating_scale, STARS)

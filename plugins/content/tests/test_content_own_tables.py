@@ -43,4 +43,4 @@ def test_what_is_liked_is_set_in_the_numbers_of_the_files(
 
 def test_a_scale_the_wrong_way_round_is_refused() -> None:
     with pytest.raises(ValueError, match="rating_scale needs the smallest rating first"):
-        ContentConfig(rating_scale=(10, 1))
+        ContentConfig(layout="tables", folder="/data", rating_scale=(10, 1))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -17,6 +18,14 @@ def _both_policies() -> list[Policy]:
 
 class EcommerceConfig(OwnTables):
     """Without a folder, a bundled sample is read: Online Retail, or Open Bandit where the layout says so."""
+
+    of_layouts: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **OwnTables.of_layouts,
+        **dict.fromkeys(("simulated_users", "simulated_items", "simulated_seed"), ("simulated",)),
+        **dict.fromkeys(("campaign", "policies"), ("open-bandit",)),
+        **dict.fromkeys(("rating_scale", "image_column", "vector_columns"), ("tables",)),
+        "timestamp_format": ("tables", "online-retail"),
+    }
 
     folder: str | None = Field(
         None,
@@ -133,8 +142,6 @@ class EcommerceConfig(OwnTables):
             )
         if self.rating_scale is not None and not self.rating_scale[0] < self.rating_scale[1]:
             raise ValueError("rating_scale needs the smallest rating first and a larger one second, such as [1, 10]")
-        if (self.vector_columns or self.image_column) and self.layout != "tables":
-            raise ValueError("image_column and vector_columns are columns of your own items: set layout to tables")
         if len(set(self.policies)) < len(self.policies):
             raise ValueError(f"policies names {self.policies[0]} twice: name each once")
         return self

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from recsat import Column, DataError, Dataset, read_dataset, rescale_ratings, set_aside
+from recsat import Column, DataError, Dataset, read_dataset, rescale_ratings
 from recsat_ecommerce.config import EcommerceConfig
 
 STARS = 5
@@ -28,11 +28,11 @@ USERS = {"user_id": Column(), "market": Column(required=False)}
 def read_tables(config: EcommerceConfig) -> Dataset:
     """CSV, Parquet or JSON lines of the folder in the schema of the README.
 
-    Purchases of less than nothing and ratings beyond their scale are faults of their rows. Raises DataError where purchases and clicks are both among the events.
+    Ratings beyond their scale are faults of their rows. Raises DataError where purchases and clicks are both among the events.
     """
     assert config.folder is not None, "the config model sees to it"
     folder, form = Path(config.folder), config.timestamp_format
-    pictures = {} if config.image_column is None else {config.image_column: Column(required=False)}
+    pictures = {} if config.image_column is None else {config.image_column: Column()}
     items = ITEMS | pictures | {name: Column(kind="list") for name in config.vector_columns}
     data = read_dataset(folder, items=items, users=USERS, time_format=form, tables=config.tables)
     if {"click", "purchase"} <= set(data.events["event"].unique()):
@@ -40,15 +40,6 @@ def read_tables(config: EcommerceConfig) -> Dataset:
             "events: 'click' and 'purchase' are both there. A click is what counts as liked where nobody buys; "
             "call clicks 'view' where people buy."
         )
-    event, value = pl.col("event"), pl.col("value")
-    data = set_aside(
-        data,
-        "events",
-        (event == "purchase") & (value < 0),
-        column="value",
-        reason="is less than nothing, and the event is a purchase",
-        fix="Net returned goods out of the purchases that they undo.",
-    )
     data = rescale_ratings(data, config.rating_scale, STARS)
     nothing = pl.lit([], dtype=pl.List(pl.String))
     topics = pl.col("categories").fill_null(nothing) if "categories" in data.items.columns else nothing

@@ -182,7 +182,7 @@ def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("event", "reason"),
     [
-        ("v,a,purchase,-3,2024-01-01", "is less than nothing, and the event is a purchase"),
+        ("v,a,purchase,-3,2024-01-01", "is less than nothing"),
         ("v,a,rating,80,2024-01-01", "is not between 0 and 5 stars"),
     ],
 )
@@ -211,7 +211,7 @@ def test_clicks_beside_purchases_are_refused(tmp_path: Path) -> None:
     [
         ({"layout": "tables"}, "set folder"),
         ({"min_price": 5, "max_price": 2}, "min_price 5 is above max_price 2"),
-        ({"policies": ["bts", "bts"]}, "name each once"),
+        ({"layout": "open-bandit", "policies": ["bts", "bts"]}, "name each once"),
         ({"policies": []}, "at least 1"),
         ({"in_stock_days": 0}, "greater than or equal to 1"),
         ({"max_price": float("nan")}, "finite"),

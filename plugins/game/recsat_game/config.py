@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,6 +14,12 @@ WINDOW_DAYS = 14
 
 class GameConfig(OwnTables):
     """Without anything set, a simulated sample is made."""
+
+    of_layouts: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **OwnTables.of_layouts,
+        **dict.fromkeys(("sample_users", "sample_games", "sample_items", "sample_seed"), ("sample",)),
+        "catalogue": ("steam",),
+    }
 
     layout: Literal["sample", "steam", "tables"] = Field(
         "sample",
@@ -70,6 +77,4 @@ class GameConfig(OwnTables):
             raise ValueError("layout 'tables' reads your own files: set folder to where they are")
         if self.layout == "sample" and self.folder is not None:
             raise ValueError("layout 'sample' is simulated and reads no folder: set layout to tables or steam")
-        if self.layout != "steam" and self.catalogue is not None:
-            raise ValueError("catalogue belongs to layout 'steam': set layout to steam, or leave it out")
         return self

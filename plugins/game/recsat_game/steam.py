@@ -21,14 +21,18 @@ GAMES = {
     "steam_app_id": Column(required=False),
     "topics": Column(kind="list", source="genres", default=()),
     "tags": Column(kind="list", default=()),
-    "price": Column(kind="number", source="price_usd", required=False),
+    "price": Column(kind="number", source="price_usd", required=False, least=0),
 }
-PLAY = {"user_id": Column(), "item_id": Column(source="game_id"), "value": Column(kind="number", source="hours")}
+PLAY = {
+    "user_id": Column(),
+    "item_id": Column(source="game_id"),
+    "value": Column(kind="number", source="hours", least=0),
+}
 PURCHASE = {"user_id": Column(), "item_id": Column(source="game_id")}
 DETAILS = {
     "steam_app_id": Column(source="item_id"),
     "developer": Column(required=False),
-    "_price": Column(kind="number", source="price_usd", required=False),
+    "_price": Column(kind="number", source="price_usd", required=False, least=0),
 }
 
 

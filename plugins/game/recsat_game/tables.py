@@ -32,18 +32,17 @@ USERS = {
     "interests": Column(kind="list", required=False),
     "bio": Column(required=False),
 }
-AMOUNTS = ("purchase", "play", "spend")
 
 
 def read_tables(config: GameConfig) -> Dataset:
     """CSV, Parquet or JSON lines of the folder in the schema of the README.
 
-    People become items where somebody was invited or shown. In-game items without a known game, amounts below nothing, and
+    People become items where somebody was invited or shown. In-game items without a known game and
     invitations to oneself are faults of their rows. Raises DataError where ids begin with ``user:`` or a kind is unknown.
     """
     assert config.folder is not None, "the config model sees to it"
     folder, form = Path(config.folder), config.timestamp_format
-    data = read_dataset(folder, items=ITEMS, users=USERS, time_format=form, tables=config.tables)
+    data = read_dataset(folder, items=ITEMS, users=USERS, time_format=form, tables=config.tables, signed=())
     refuse_person_ids(data.items, "item_id")
     refuse_person_ids(data.users, "user_id")
     _refuse_other_kinds(data.items)
@@ -66,7 +65,7 @@ def _refuse_other_kinds(sold: pl.DataFrame) -> None:
 
 
 def _sound(data: Dataset) -> Dataset:
-    """Items inside games that exist, amounts of nothing or more, invitations to others; faults of the rest."""
+    """Items inside games that exist, invitations to others; faults of the rest."""
     sold = data.items if "game_id" in data.items.columns else data.items.with_columns(game_id=pl.lit(None, pl.String))
     games = sold.filter(pl.col("kind") == GAME)["item_id"]
     data = set_aside(
@@ -76,14 +75,6 @@ def _sound(data: Dataset) -> Dataset:
         column="game_id",
         reason="is no game among the items",
         fix="Name the game it belongs to.",
-    )
-    data = set_aside(
-        data,
-        "events",
-        pl.col("event").is_in(AMOUNTS) & (pl.col("value") < 0),
-        column="value",
-        reason="is less than nothing",
-        fix="Net refunds out of what they undo.",
     )
     return set_aside(
         data,

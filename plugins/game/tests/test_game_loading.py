@@ -178,7 +178,7 @@ def test_layouts_and_folders_that_do_not_fit_are_refused(monkeypatch: pytest.Mon
         GameConfig(layout="tables")
     with pytest.raises(ValidationError, match="reads no folder"):
         GameConfig(folder="/data")
-    with pytest.raises(ValidationError, match="catalogue belongs to layout 'steam'"):
+    with pytest.raises(ValidationError, match="catalogue is a setting of layout steam"):
         GameConfig(catalogue="/data")
     monkeypatch.delenv("RECSAT_DATA", raising=False)
     with pytest.raises(ConfigError, match="RECSAT_DATA"):

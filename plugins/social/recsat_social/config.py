@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,6 +14,12 @@ MUTUAL_LAYOUTS = ("lastfm", "deezer")
 
 class SocialConfig(OwnTables):
     """Without anything set, a simulated sample is made."""
+
+    of_layouts: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **OwnTables.of_layouts,
+        **dict.fromkeys(("sample_users", "sample_posts", "sample_seed"), ("sample",)),
+        **dict.fromkeys(("country", "max_people"), ("deezer",)),
+    }
 
     layout: Literal["sample", "lastfm", "deezer", "tables"] = Field(
         "sample",

@@ -25,7 +25,7 @@ TAGS = {"tag_id": Column(source="tagID"), "tag": Column(source="tagValue")}
 PLAYS = {
     "user_id": Column(source="userID"),
     "item_id": Column(source="artistID"),
-    "value": Column(kind="number", source="weight"),
+    "value": Column(kind="number", source="weight", least=0),
 }
 FRIENDS = {"user_id": Column(source="userID"), "other_id": Column(source="friendID")}
 TAGGED = {

@@ -34,12 +34,12 @@ def read_tables(config: SocialConfig) -> Dataset:
     """CSV, Parquet or JSON lines of the folder in the schema of the README.
 
     Each tie is a follow event too, so that friendships can be held out and predicted; ``is_mutual`` makes it two, one each way.
-    Following oneself and plays of less than nothing are faults of their rows. Raises DataError where ids of users or content
+    Following oneself is a fault of its row. Raises DataError where ids of users or content
     begin with ``user:``.
     """
     assert config.folder is not None, "the config model sees to it"
     folder, form = Path(config.folder), config.timestamp_format
-    data = read_dataset(folder, items=ITEMS, users=USERS, ties=TIES, time_format=form, tables=config.tables)
+    data = read_dataset(folder, items=ITEMS, users=USERS, ties=TIES, time_format=form, tables=config.tables, signed=())
     refuse_person_ids(data.items, "item_id")
     refuse_person_ids(data.users, "user_id")
     events = _with_ties(name_people(data.events, WITH_PEOPLE), data.ties, mutual=config.is_mutual)
@@ -51,14 +51,6 @@ def read_tables(config: SocialConfig) -> Dataset:
 
 
 def _sound(data: Dataset) -> Dataset:
-    data = set_aside(
-        data,
-        "events",
-        (pl.col("event") == "play") & (pl.col("value") < 0),
-        column="value",
-        reason="is less than nothing",
-        fix="Give the number of plays.",
-    )
     return set_aside(
         data,
         "events",

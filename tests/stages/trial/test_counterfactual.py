@@ -231,3 +231,13 @@ def test_a_pair_of_arms_is_compared_on_the_same_places() -> None:
     refused = counterfactual(*town(LOG), both, SETTINGS, ("text", "ease"))
     assert refused.pair is not None
     assert (refused.pair.answer, refused.pair.difference) == ("refused", None)
+
+
+def test_one_known_date_far_after_the_others_hides_nothing_of_what_was_shown() -> None:
+    _, split = town(LOG)
+    many = events(*(("ann", "a", day / 10) for day in range(30)))
+    slip = events(("ann", "a", 4000.0))
+    known = replace(split, train=pl.concat([split.train, many.select(split.train.columns)]))
+    late = replace(known, train=pl.concat([known.train, slip.select(split.train.columns)]))
+    assert room.shown_after(LOG, known).height == 4
+    assert room.shown_after(LOG, late).equals(room.shown_after(LOG, known))

@@ -269,3 +269,9 @@ def test_a_tie_by_plain_user_ids_is_the_tie_of_the_events_that_name_the_person_a
         for table in tables:
             assert not held_out & pairs(table, "other_id")
             assert not {(other, one) for one, other in held_out} & pairs(table, "other_id")
+
+
+def test_one_known_date_far_after_the_others_is_not_now_for_filters() -> None:
+    many = events(*(("ann", "a", day / 10) for day in range(30)))
+    known = pl.concat([many, events(("ann", "b", 4000.0))])
+    assert filter_context(inputs(Dataset(items=ITEMS, events=known)), known).now == many["timestamp"].max()

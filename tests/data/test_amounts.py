@@ -1,0 +1,86 @@
+"""An amount below nothing is a fault of its row, in every domain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from recsat import DataError
+from recsat.data.validate import validate
+from recsat.plugins import load_plugins
+
+DOMAINS = ("content", "ecommerce", "social", "game")
+HEADER = "user_id,item_id,event,value,timestamp,quantity,watched_percent"
+
+
+def faults_of(domain: str, folder: Path, rows: list[str], **settings: object) -> list[tuple[int, str, str]]:
+    (folder / "items.csv").write_text("item_id,title\na,A\nb,B\n", encoding="utf-8")
+    (folder / "events.csv").write_text("\n".join([HEADER, *rows]), encoding="utf-8")
+    spec = load_plugins([domain]).domain(domain)
+    data = spec.load(spec.config.model_validate({"layout": "tables", "folder": str(folder), **settings}))
+    sound = validate(data, "quarantine")
+    assert sound.events.height == len(rows) - sound.quarantine["row"].n_unique()
+    return sound.quarantine.select("row", "column", "reason").rows()
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_values_quantities_and_percentages_below_nothing_cost_their_rows(domain: str, tmp_path: Path) -> None:
+    rows = [
+        "u,a,play,1,2024-01-01,1,50",
+        "u,b,view,0,2024-01-02,0,0",
+        "v,a,play,-1,2024-01-03,1,100",
+        "v,b,view,-0.5,2024-01-04,,",
+        "w,a,play,2,2024-01-05,-2,",
+        "w,b,play,3,2024-01-06,,-1",
+        "x,a,play,3,2024-01-07,,101",
+    ]
+    assert faults_of(domain, tmp_path, rows) == [
+        (4, "value", "is less than nothing"),
+        (5, "value", "is less than nothing"),
+        (6, "quantity", "is less than nothing"),
+        (7, "watched_percent", "is not a percentage from 0 to 100"),
+        (8, "watched_percent", "is not a percentage from 0 to 100"),
+    ]
+
+
+@pytest.mark.parametrize("domain", ["content", "ecommerce"])
+def test_a_scale_of_ratings_may_begin_below_nothing(domain: str, tmp_path: Path) -> None:
+    rows = ["u,a,rating,-3,2024-01-01,,", "u,b,rating,9,2024-01-02,,"]
+    assert faults_of(domain, tmp_path, rows, rating_scale=[-10, 10]) == []
+    assert faults_of(domain, tmp_path, [*rows[:1], "u,b,rating,3,2024-01-02,,"]) == [
+        (2, "value", "is not between 0 and 5 stars")
+    ]
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_a_table_that_a_domain_does_not_have_is_refused_by_name_or_noted(domain: str, tmp_path: Path) -> None:
+    spec = load_plugins([domain]).domain(domain)
+    for name, text in {
+        "items": "item_id,title\na,A\n",
+        "events": "user_id,item_id,event,value,timestamp\nu,a,play,9,2024-01-01\n",
+        "ties": "user_id,other_id\nu,v\n",
+    }.items():
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+    settings = {"layout": "tables", "folder": str(tmp_path)}
+    data = spec.load(spec.config.model_validate(settings))
+    named = spec.config.model_validate({**settings, "tables": {"ties": {"separator": ","}}})
+    if domain == "social":
+        assert spec.load(named).ties is not None
+        return
+    assert data.ties is None
+    assert "ties.csv is left out; the domain has no table ties" in data.notes
+    with pytest.raises(DataError, match=r"^ties: the domain has no such table\..*domain_config\.tables\.ties"):
+        spec.load(named)
+    assert spec.load(spec.config.model_validate({**settings, "tables": {"ties": {}}})).events.height == 1
+
+
+def test_what_is_no_number_is_left_to_other_checks() -> None:
+    from recsat.data.faults import with_origin
+    from recsat.data.schema import amount_faults
+
+    events = with_origin(
+        pl.DataFrame({"event": ["play", None], "value": [float("nan"), -1.0], "quantity": ["a", "b"]}), "events"
+    )
+    assert amount_faults(events)["row"].to_list() == [2]

@@ -1,0 +1,35 @@
+"""Ids that are one in two spellings."""
+
+from __future__ import annotations
+
+import doctest
+
+import polars as pl
+import pytest
+
+from recsat.data import near_ids as module
+from recsat.data.near_ids import near_ids
+
+
+def test_the_example_holds() -> None:
+    assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("a", "A"), (" a b", "ab"), ("7", "007"), ("7", "7.0"), ("ＡＢ", "ab"), ("é", "e\u0301"), ("a\ufeff", "a")],
+)
+def test_case_blanks_zeros_and_the_form_of_signs_are_spelling(one: str, other: str) -> None:
+    assert near_ids(pl.Series([one]), pl.Series([other])).rows() == [(one, other)]
+    assert near_ids(pl.Series([other]), pl.Series([one])).rows() == [(other, one)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("a", "b"), ("a-1", "a1"), ("70", "7"), ("0", "00a"), ("a", "a"), (" ", "")]
+)
+def test_other_ids_are_other_ids(one: str, other: str) -> None:
+    assert near_ids(pl.Series([one]), pl.Series([other])).is_empty()
+
+
+def test_an_id_that_is_there_is_near_to_nothing() -> None:
+    assert near_ids(pl.Series(["a", None, "B"]), pl.Series(["a", "A", "b", None])).rows() == [("B", "b")]
