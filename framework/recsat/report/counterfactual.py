@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from recsat.offpolicy.diagnosis import SENTENCES, figures
 from recsat.report.language import gettext, interval
-from recsat.result.model import Counterfactual, CounterfactualValue, PolicyLog, Result
+from recsat.result.model import Counterfactual, CounterfactualValue, PolicyLog, Result, TargetPolicy
 from recsat.result.numerals import decimals_for, number, signed
 
 
@@ -24,6 +24,30 @@ def causes_in_words(log: Counterfactual | PolicyLog, value: CounterfactualValue)
     """Why the log does not answer of an arm or policy, or within limits only; empty where it does."""
     words = figures(log.n, value.effective_rounds, value.effective_clicks, value.mean_weight)
     return " ".join(gettext(SENTENCES[cause], **words) for cause in value.causes)
+
+
+def target_in_words(target: TargetPolicy) -> str:
+    """As which policy an arm is judged, and what of it follows for the overlap."""
+    sentences = {
+        "list": gettext("Each place shows one of the arm’s list, each item as likely."),
+        "softmax": gettext(
+            "Each place shows one of the arm’s list, the item at place r with a probability in proportion to exp(−r / %(temperature)s).",
+            temperature=f"{target.temperature or 0:g}",
+        ),
+        "deterministic": gettext(
+            "Each place shows the item at that place of the arm’s list, always. Such a policy overlaps with the log only where this happened to show the same item at the same place: few exposures say anything of it, and each "
+            "weighs much. A policy that leaves something to chance (measure.target) is another one, and the log says more of it."
+        ),
+    }
+    words = [sentences[target.policy]]
+    if target.epsilon:
+        words.append(
+            gettext(
+                "With probability %(epsilon)s it shows any item of the catalogue instead, each as likely.",
+                epsilon=f"{target.epsilon:g}",
+            )
+        )
+    return " ".join(words)
 
 
 def counterfactual_in_words(result: Result, log: Counterfactual) -> str:
@@ -46,6 +70,8 @@ def counterfactual_in_words(result: Result, log: Counterfactual) -> str:
                 ends_of_difference=interval(one.against_logging.low, one.against_logging.high, places, with_sign=True),
             )
         ]
+    if log.target != TargetPolicy():
+        sentences.append(target_in_words(log.target))
     return " ".join(part for part in (*sentences, causes_in_words(log, one), assumption(log)) if part)
 
 

@@ -163,11 +163,11 @@ def values_file(split: str) -> str:
 
 
 def _everybodys_lists(context: StageContext, split: Split, lists_by_arm: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """(user_id, item_id, arm): also of those who were shown something after the cut and liked nothing, where there are lists of theirs."""
+    """(user_id, item_id, rank, arm): also of those who were shown something after the cut and liked nothing, where there are lists of theirs."""
     tables = list(lists_by_arm.values())
     if context.folder.has(place := f"lists/{split.name}-without-likes.parquet"):
         tables.append(context.folder.read_table(place))
-    return pl.concat([table.select("user_id", "item_id", "arm") for table in tables])
+    return pl.concat([table.select("user_id", "item_id", "rank", "arm") for table in tables])
 
 
 def _draw(context: StageContext, inputs: RunInputs, split: Split) -> tuple[SplitLists, Draw]:

@@ -13,7 +13,7 @@ from town import ITEMS, day, events, inputs
 
 from recsat import Catalogue, Dataset, RerankInput
 from recsat.arms.popularity import Popularity
-from recsat.config.settings import MeasureSettings, SplitSettings
+from recsat.config.settings import MeasureSettings, SplitSettings, TargetSettings
 from recsat.data.split import Split, split_events
 from recsat.lists.request import Request
 from recsat.offpolicy import diagnose, judged
@@ -63,6 +63,7 @@ LISTS = pl.DataFrame(
     {
         "user_id": ["ann", "ann", "zoe", "zoe"],
         "item_id": ["a", "c", "c", "f"],
+        "rank": [1, 2, 1, 2],
         "arm": ["ease"] * 4,
     }
 )
@@ -95,10 +96,21 @@ def test_a_place_of_one_kind_shows_the_items_of_that_kind_alone() -> None:
     run_inputs, split = town(LOG)
     two_kinds = ITEMS.with_columns(kind=pl.Series(["shop"] * 3 + ["friend"] * 3))
     run_inputs = replace(run_inputs, catalogue=Catalogue(two_kinds))
-    lists = pl.DataFrame({"user_id": ["ann"] * 3, "item_id": ["a", "d", "e"], "arm": ["ease"] * 3})
+    lists = pl.DataFrame({"user_id": ["ann"] * 3, "item_id": ["a", "d", "e"], "rank": [1, 2, 3], "arm": ["ease"] * 3})
     (ease,) = counterfactual(run_inputs, split, lists, SETTINGS).arms
     # Shop places of ann show a alone, which was shown once with propensity 1/2.
     assert ease.mean_weight == pytest.approx(2 / 4)
+
+
+def test_the_target_of_the_settings_weighs_and_reaches_the_result() -> None:
+    settings = MeasureSettings(target=TargetSettings(policy="softmax", temperature=2.0, epsilon=0.1))
+    log = counterfactual(*town(LOG), LISTS, settings)
+    (ease,) = log.arms
+    first, second = (0.9 * np.exp([0.0, -0.5]) / np.exp([0.0, -0.5]).sum()) + 0.1 / 6
+    # ann: a with 1/2, b (not listed) with 1/4; zoe: c, her first, with 1/8, a (not listed) with 1/2.
+    assert ease.mean_weight == pytest.approx((first / 0.5 + (0.1 / 6) / 0.25 + first / 0.125 + (0.1 / 6) / 0.5) / 4)
+    assert second < first
+    assert log.target.model_dump() == {"policy": "softmax", "temperature": 2.0, "epsilon": 0.1}
 
 
 def test_assumed_propensities_reach_the_result() -> None:
@@ -141,7 +153,7 @@ def test_a_reranker_that_reads_knows_the_texts_of_those_who_are_listed() -> None
     notes: list[set[str]] = []
     request = Request(k=2, reranker=Reading(notes, frozenset(judging.users.ids)))
     lists = plain_lists(run_inputs, others, "popularity", Popularity().fit(judging.train), request, None)
-    assert lists.columns == ["user_id", "item_id", "arm"]
+    assert lists.columns == ["user_id", "item_id", "rank", "arm"]
     assert lists["user_id"].unique().sort().to_list() == ["ann", "zoe"]
     assert notes == [{"ann"}]
 
@@ -194,7 +206,8 @@ def simulated(seed: int) -> tuple[World, Counterfactual]:
         items=items, events=clicked.select("user_id", "item_id", "event", "value", "timestamp"), exposures=table
     )
     split = split_events(data.events, LIKED, SplitSettings(), seed=0)
-    lists = table.select("user_id").unique().join(items.select("item_id"), how="cross").with_columns(arm=pl.lit("all"))
+    everything = items.select("item_id", rank=pl.int_range(1, pl.len() + 1))
+    lists = table.select("user_id").unique().join(everything, how="cross").with_columns(arm=pl.lit("all"))
     return world, counterfactual(inputs(data), split, lists, SETTINGS)
 
 

@@ -17,15 +17,15 @@ from recsat.lists.request import Request, Retriever
 from recsat.offpolicy import SNIPS, BanditLog, diagnose
 from recsat.offpolicy.intervals import user_interval
 from recsat.offpolicy.judged import estimate, rate, value_of
-from recsat.result.model import Counterfactual, CounterfactualPair
+from recsat.result.model import Counterfactual, CounterfactualPair, TargetPolicy
 from recsat.stages.trial.fold import cut_of, filter_context, serve_known
 from recsat.stages.trial.history import TIMELINE, Withheld
 from recsat.stages.trial.inputs import RunInputs
 from recsat.stages.trial.rerank import bind_texts
+from recsat.stages.trial.target import PAIR, probabilities_of
 
 MOST_USERS = 5000
 """Users whose places are judged; of more, so many are drawn."""
-PAIR = ["user_id", "item_id"]
 
 
 def counterfactual_lack(inputs: RunInputs, split: Split) -> str | None:
@@ -85,10 +85,10 @@ def without_likes(inputs: RunInputs, split: Split, served: pl.Series) -> Served 
 def plain_lists(
     inputs: RunInputs, served: Served, name: str, arm: Recommender, request: Request, retriever: Retriever | None
 ) -> pl.DataFrame:
-    """(user_id, item_id, arm) of the lists of ``served``, by the ``request`` of another audience."""
+    """(user_id, item_id, rank, arm) of the lists of ``served``, by the ``request`` of another audience."""
     reranker = None if request.reranker is None else bind_texts(request.reranker, inputs, served)
     plain = replace(request, reranker=reranker, explain=False)
-    return lists_of(served, name, arm, plain, retriever=retriever).lists.select(*PAIR, "arm")
+    return lists_of(served, name, arm, plain, retriever=retriever).lists.select(*PAIR, "rank", "arm")
 
 
 def counterfactual(
@@ -98,11 +98,11 @@ def counterfactual(
     settings: MeasureSettings,
     pair: tuple[str, str] | None = None,
 ) -> Counterfactual:
-    """Each arm's value beside that of the policies that logged, and a ``pair`` of arms against one another; ``lists`` are (user_id, item_id, arm) of all
+    """Each arm's value beside that of the policies that logged, and a ``pair`` of arms against one another; ``lists`` are (user_id, item_id, rank, arm) of all
     judged users.
 
-    An arm's policy shows at each place one of the items of the list that are of the shown item's kind, each as likely, as
-    :func:`~recsat.metrics.rates.click_through_rate` has it. Nothing of a kind is shown to who has none of it in the list.
+    How an arm shows its lists is ``settings.target`` (:mod:`recsat.stages.trial.target`); as set from the start, each place shows one of the items of the list that are of the
+    shown item's kind, each as likely, as :func:`~recsat.metrics.rates.click_through_rate` has it.
     """
     assert inputs.dataset.exposures is not None
     users = judged_users(inputs.dataset.exposures, split, inputs.seed)
@@ -116,11 +116,12 @@ def counterfactual(
     )
     kinds = inputs.catalogue.items.select("item_id", "kind")
     targets = {
-        arm: _probabilities(rounds, lists.filter(pl.col("arm") == arm), kinds)
+        arm: probabilities_of(rounds, lists.filter(pl.col("arm") == arm), kinds, settings.target)
         for arm in lists["arm"].unique(maintain_order=True)
     }
     return Counterfactual(
         split=split.name,
+        target=TargetPolicy.model_validate(settings.target.model_dump()),
         policies=rounds["policy"].unique().sort().to_list(),
         evidence=log.evidence,
         propensity_model=settings.propensity_model,
@@ -147,10 +148,3 @@ def _pair(
         answer="limited" if "limited" in answers else "answers",
         difference=estimate(user_interval(log, first - second, confidence=confidence)),
     )
-
-
-def _probabilities(rounds: pl.DataFrame, lists: pl.DataFrame, kinds: pl.DataFrame) -> np.ndarray:
-    """(n,): with which the list's policy shows what was shown."""
-    share = 1 / pl.len().over("user_id", "kind")
-    shares = lists.select(PAIR).join(kinds, on="item_id").select(*PAIR, share=share)
-    return rounds.join(shares, on=PAIR, how="left", maintain_order="left")["share"].fill_null(0.0).to_numpy()
