@@ -81,6 +81,29 @@ def test_another_target_is_said_and_the_list_itself_is_not_repeated(result: Resu
         assert "总是展示" in target_in_words(always.target)
 
 
+def test_what_was_brought_in_has_words_of_its_own(result: Result) -> None:
+    money = {"reward": "value", "unit": "money"}
+    one = log(value("ease", "answers")).model_copy(update=money)
+    assert counterfactual_in_words(result, one) == (
+        "By the log, ease would have brought in 0.0520 money per exposure (0.0410–0.0630) where 0.0449 came in: "
+        "a difference of +0.0071 (−0.0020 to +0.0162)."
+    )
+    refused = log(value("ease", "refused", "no clicks", clicks=2.0)).model_copy(update=money)
+    assert counterfactual_in_words(result, refused) == (
+        "The log cannot say what ease would have brought in. The estimate would rest on as much as 2.0 exposures that brought something in."
+    )
+    page = render_page(result.model_copy(update={"counterfactuals": [log(value("ease", "answers")), one]}))
+    for words in (
+        "Clicks per exposure",
+        "Value per exposure (money)",
+        "225 clicks",
+        "of which 225 brought something in",
+    ):
+        assert words in page
+    with in_language("zh"):
+        assert "would" not in counterfactual_in_words(result, one) + counterfactual_in_words(result, refused)
+
+
 def test_every_form_of_the_report_has_it_and_escapes_it(result: Result) -> None:
     one = log(value("ease", "answers"), value("text", "refused", "no overlap"), model="<b>guess</b>")
     with_log = result.model_copy(update={"counterfactuals": [one]})

@@ -306,6 +306,10 @@ class Counterfactual(Part):
     """What the log of what was shown after a split's cut says of the arms: SNIPS, intervals over users (:mod:`recsat.offpolicy`)."""
 
     split: str
+    reward: Literal["click", "value"] = "click"
+    """What an exposure earns: its click, or what it brought in."""
+    unit: str = ""
+    """Of what it brought in, such as money; empty for clicks."""
     target: TargetPolicy = TargetPolicy()
     policies: list[str]
     """Who logged."""

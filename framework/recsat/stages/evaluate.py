@@ -49,7 +49,7 @@ from recsat.stages.plan import kept_plan
 from recsat.stages.prepare import EXPERIMENT_FILE, POLICY_LOGS_FILE, read_split
 from recsat.stages.recommend import fixed_parameters, legibility_notes
 from recsat.stages.split_lists import SplitLists, read_judged
-from recsat.stages.trial.counterfactual import counterfactual, counterfactual_lack
+from recsat.stages.trial.counterfactual import counterfactual, counterfactual_lack, rewards_of
 from recsat.stages.trial.evidence import evidence_of
 from recsat.stages.trial.inputs import RunInputs, embedded_inputs
 from recsat.stages.trial.outcomes import outcome_errors
@@ -111,7 +111,11 @@ class Parts:
         lack = counterfactual_lack(inputs, split)
         if lack is None:
             lists = _everybodys_lists(context, split, lists_by_arm)
-            self.counterfactuals.append(counterfactual(inputs, split, lists, context.config.measure, pair))
+            assert inputs.dataset.exposures is not None
+            self.counterfactuals += [
+                counterfactual(inputs, split, lists, context.config.measure, pair, reward)
+                for reward in rewards_of(inputs.dataset.exposures, split)
+            ]
         elif inputs.dataset.exposures is not None:
             self.without_counterfactual.append(NotMeasured(name="counterfactual-value", reason=lack))
 

@@ -20,7 +20,13 @@ from recsat.offpolicy import diagnose, judged
 from recsat.rerank.greedy import ByScore
 from recsat.result.model import Counterfactual
 from recsat.stages.trial import counterfactual as room
-from recsat.stages.trial.counterfactual import counterfactual, counterfactual_lack, plain_lists, without_likes
+from recsat.stages.trial.counterfactual import (
+    counterfactual,
+    counterfactual_lack,
+    plain_lists,
+    rewards_of,
+    without_likes,
+)
 from recsat.stages.trial.fold import test_fold as final_fold
 from recsat.stages.trial.inputs import RunInputs
 from recsat.testing.simulate import (
@@ -111,6 +117,37 @@ def test_the_target_of_the_settings_weighs_and_reaches_the_result() -> None:
     assert ease.mean_weight == pytest.approx((first / 0.5 + (0.1 / 6) / 0.25 + first / 0.125 + (0.1 / 6) / 0.5) / 4)
     assert second < first
     assert log.target.model_dump() == {"policy": "softmax", "temperature": 2.0, "epsilon": 0.1}
+
+
+def test_what_exposures_brought_in_is_valued_by_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judged, "diagnose", lambda log, target: replace(diagnose(log, target), answer="limited"))
+    valued = LOG.with_columns(value=pl.Series([100.0, 8.0, None, 3.0, 0.0]))
+    run_inputs, split = town(valued)
+    assert rewards_of(valued, split) == ["click", "value"]
+    log = counterfactual(run_inputs, split, LISTS, SETTINGS, reward="value")
+    assert (log.reward, log.n, log.n_clicks) == ("value", 4, 2)
+    assert log.logging.value == pytest.approx(11 / 4)
+    (ease,) = log.arms
+    # Weights 1, 0, 4, 0, and amounts 8, nothing known, 3, 0.
+    assert ease.value is not None
+    assert ease.value.value == pytest.approx((8 + 4 * 3) / 5)
+    assert ease.effective_clicks == pytest.approx(20**2 / (8**2 + 12**2))
+    assert ease.value.high is not None
+    assert ease.value.high <= 8
+
+
+def test_a_rare_amount_is_refused_in_its_words() -> None:
+    valued = LOG.with_columns(value=pl.Series([0.0, 8.0, 0.0, 0.0, 0.0]))
+    (ease,) = counterfactual(*town(valued), LISTS, SETTINGS, reward="value").arms
+    assert (ease.answer, ease.value) == ("refused", None)
+    assert ease.reasons[-1] == "The estimate would rest on as much as 1.0 exposures that brought something in."
+
+
+def test_amounts_that_are_known_of_nothing_after_the_cut_are_no_log_of_amounts() -> None:
+    _, split = town(LOG)
+    assert rewards_of(LOG, split) == ["click"]
+    before = LOG.with_columns(value=pl.Series([100.0, None, None, None, None]))
+    assert rewards_of(before, split) == ["click"]
 
 
 def test_assumed_propensities_reach_the_result() -> None:
