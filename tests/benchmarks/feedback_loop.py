@@ -29,7 +29,7 @@ from recsat.experiment.effects import Floats
 from recsat.testing.simulate import SimulatorSettings, World, dense_ids, make_world
 
 N_WORLDS, N_ROUNDS, N_USERS, N_ITEMS, K = 60, 10, 400, 240, 10
-N_WORLDS_OF_HYBRID = 6
+N_WORLDS_OF_HYBRID = 12
 """The first ones: each of its fits seeks its parts anew, and takes seconds."""
 N_WORLDS_OF_PARTS = 20
 ROUNDS_BEFORE = 3
@@ -45,7 +45,7 @@ ARMS: Mapping[str, Callable[[], Recommender] | None] = {
     "ease-text": lambda: EaseText(l2=20.0, prior=50.0),
     "hybrid": Hybrid,
 }
-EXPLORED = ("ease", "ease-text")
+EXPLORED = ("ease", "ease-text", "hybrid")
 """Arms with a second turn."""
 EXPLORING = 0.2
 """Share of the places that are filled at random in a second turn of an arm."""
@@ -53,8 +53,9 @@ CONCLUSIONS_OF_LOOPS = (
     "What was clicked is not shown again, so satisfaction falls by itself where an arm learns nothing new: for *at random*, *popularity* and *text*. *ease* and *ease-text* learn and rise, and show less and less of the",
     "catalogue while they do; the diversity of a single list hardly moves, or rises. A fifth of the places at random costs them in the first round, keeps the whole catalogue in view, and ends above the",
     "arm without it. So what narrows here is what all users see together, and not what one user sees. In these worlds tastes do not change, and nobody tires of a topic.",
-    "*hybrid* is held in six worlds, and they say little: no drift of its is told from nothing. With the few clicks of one round it leans on popularity in some worlds and on texts in others, so its first lists and its",
-    "coverage differ much from world to world; on the same worlds *ease-text*, whose settings were chosen for such worlds, begins a little higher.",
+    "*hybrid* is held in twelve worlds. Left alone, no drift of its satisfaction is told from nothing; with a fifth of its places at random it rises (+0.032 ± 0.029) and keeps the whole catalogue in view from the first round on,",
+    "where alone it begins with 0.60 of it. With the few clicks of one round it leans on popularity in some worlds and on texts in others, so its first lists and its coverage differ much from world to world; on the same",
+    "worlds *ease-text*, whose settings were chosen for such worlds, begins a little higher.",
 )
 CONCLUSIONS_OF_PARTS = (
     "The last column is the correlation, within an arm, of what else moves diversity with what else moves clicks, at which the regression's part would be nothing. Where nothing else moves both, the regression is right.",
@@ -296,8 +297,11 @@ def main() -> None:
         for name, make in ARMS.items()
     }
     for name in EXPLORED:
-        loops[f"{name}, exploring"] = [loop(world, ARMS[name], EXPLORING, 0) for world in worlds]
-    loops["ease-text, the worlds of hybrid"] = loops["ease-text"][: len(few)]
+        loops[f"{name}, exploring"] = [
+            loop(world, ARMS[name], EXPLORING, 0) for world in (few if name == "hybrid" else worlds)
+        ]
+    for name in ("ease-text", "ease-text, exploring"):
+        loops[f"{name}, the worlds of hybrid"] = loops[name][: len(few)]
     mediations = {
         "personal against popularity": mediated([(world, personal_and_popular(world)) for world in worlds]),
         "hybrid against ease": mediated([(world, hybrid_and_ease(world)) for world in worlds[:N_WORLDS_OF_PARTS]]),

@@ -114,6 +114,20 @@ def test_an_empty_cell_says_why(
     assert all((cell.estimate is None) == (cell.lack is not None) for cell in row)
 
 
+def test_what_the_log_brought_in_stands_beside_its_clicks() -> None:
+    value = log("limited", reward="value", unit="money", n_clicks=4)
+    value = value.model_copy(
+        update={"pair": value.pair.model_copy(update={"difference": Estimate(value=0.3, low=0.1, high=0.5)})}  # type: ignore[union-attr]
+    )
+    of_business, of_behaviour = (cells([log(), value], None, name)[1] for name in ("business", "behaviour"))  # type: ignore[arg-type]
+    assert (of_business.measure, of_business.limited) == ("value per exposure", True)
+    assert of_business.estimate == Estimate(value=0.3, low=0.1, high=0.5)
+    assert (of_behaviour.measure, of_behaviour.limited) == ("clicks per exposure", False)
+    assert of_behaviour.estimate == Estimate(value=0.01, low=-0.01, high=0.03)
+    refused = cells([log(), log("refused", reward="value")], None, "business")[1]
+    assert (refused.measure, refused.lack) == ("value per exposure", "log refused")
+
+
 def test_a_replayed_measure_that_rests_on_assumed_propensities_says_so() -> None:
     verdicts = [verdict(name) for name in get_args(Dimension)]
     by_model = [

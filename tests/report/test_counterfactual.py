@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from recsat.report.counterfactual import causes_in_words, counterfactual_in_words
+from recsat.report.counterfactual import causes_in_words, counterfactual_in_words, target_in_words
 from recsat.report.language import in_language
 from recsat.report.markdown import render_markdown
 from recsat.report.page import render_page
-from recsat.result.model import Counterfactual, CounterfactualValue, Estimate, Result
+from recsat.result.model import Counterfactual, CounterfactualValue, Estimate, Result, TargetPolicy
 
 
 def value(arm: str, answer: str, *causes: str, clicks: float = 40.0) -> CounterfactualValue:
@@ -64,6 +64,44 @@ def test_limits_and_assumed_propensities_are_said(result: Result) -> None:
     assert "Overlap is poor: the log says as much as 300 of its 5,000 exposures." in sentence
     assert sentence.endswith("Evidence: assumed. Propensities were not logged: share of the item in the log.")
     assert causes_in_words(one, value("ease", "answers")) == ""
+
+
+def test_another_target_is_said_and_the_list_itself_is_not_repeated(result: Result) -> None:
+    one = log(value("ease", "answers"))
+    assert "list" not in counterfactual_in_words(result, one)
+    mixed = one.model_copy(update={"target": TargetPolicy(policy="softmax", temperature=3.0, epsilon=0.1)})
+    assert counterfactual_in_words(result, mixed).endswith(
+        "Each place shows one of the arm’s list, the item at place r with a probability in proportion to exp(−r / 3). "
+        "With probability 0.1 it shows any item of the catalogue instead, each as likely."
+    )
+    always = one.model_copy(update={"target": TargetPolicy(policy="deterministic")})
+    page = render_page(result.model_copy(update={"counterfactuals": [always]}))
+    assert "few exposures say anything of it, and each weighs much" in page
+    with in_language("zh"):
+        assert "总是展示" in target_in_words(always.target)
+
+
+def test_what_was_brought_in_has_words_of_its_own(result: Result) -> None:
+    money = {"reward": "value", "unit": "money"}
+    one = log(value("ease", "answers")).model_copy(update=money)
+    assert counterfactual_in_words(result, one) == (
+        "By the log, ease would have brought in 0.0520 money per exposure (0.0410–0.0630) where 0.0449 came in: "
+        "a difference of +0.0071 (−0.0020 to +0.0162)."
+    )
+    refused = log(value("ease", "refused", "no clicks", clicks=2.0)).model_copy(update=money)
+    assert counterfactual_in_words(result, refused) == (
+        "The log cannot say what ease would have brought in. The estimate would rest on as much as 2.0 exposures that brought something in."
+    )
+    page = render_page(result.model_copy(update={"counterfactuals": [log(value("ease", "answers")), one]}))
+    for words in (
+        "Clicks per exposure",
+        "Value per exposure (money)",
+        "225 clicks",
+        "of which 225 brought something in",
+    ):
+        assert words in page
+    with in_language("zh"):
+        assert "would" not in counterfactual_in_words(result, one) + counterfactual_in_words(result, refused)
 
 
 def test_every_form_of_the_report_has_it_and_escapes_it(result: Result) -> None:

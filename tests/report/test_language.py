@@ -217,6 +217,7 @@ def messages_of_results() -> dict[str, str]:
         *CONTROLS_OF_RATINGS,
         *HELD_OUT_RATINGS,
         *diagnosis.SENTENCES.values(),
+        *diagnosis.SENTENCES_OF_AMOUNTS.values(),
         *sentences_in_code(),
         *DEFAULT_REASONS.values(),
         *COUNTED,

@@ -323,6 +323,37 @@ class PolicyLogSettings(Settings):
     )
 
 
+class TargetSettings(Settings):
+    """Which policy an arm is judged as by the log of what was shown: how its lists become probabilities."""
+
+    policy: Literal["list", "softmax", "deterministic"] = Field(
+        "list",
+        description=(
+            "list: each place shows one item of the list, each as likely. softmax: the item at place r with a probability in proportion to exp(-r / temperature). "
+            "deterministic: place r shows the item at place r, always, which overlaps with the log in few exposures."
+        ),
+    )
+    temperature: float | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="softmax, which needs it: in places of the list. Near 0 the first item alone is shown, and far above the list's length each as likely.",
+        examples=[3.0],
+    )
+    epsilon: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="With this probability any item of the catalogue is shown, each of the shown item's kind as likely, and else what policy says.",
+    )
+
+    @model_validator(mode="after")
+    def _softmax_has_a_temperature(self) -> Self:
+        if (self.policy == "softmax") != (self.temperature is not None):
+            raise ValueError("temperature: it belongs to policy softmax, which needs it. Give both, or neither")
+        return self
+
+
 class MeasureSettings(Settings):
     """What is measured and how sure it must be."""
 
@@ -372,6 +403,10 @@ class MeasureSettings(Settings):
             "Where propensities of exposures are estimates and were not logged: of which model, in words. What an arm would have earned is then marked "
             "as assumed. Empty: they were logged."
         ),
+    )
+    target: TargetSettings = Field(
+        default_factory=TargetSettings,
+        description="As which policy arms are judged by the log of what was shown.",
     )
     experiment: ExperimentSettings | None = Field(
         None,

@@ -27,7 +27,8 @@ class Dataset:
     - ``users``: ``user_id`` (unique) and the plugin's own columns. A user may exist only in events.
     - ``exposures`` (optional): ``user_id``, ``item_id``, ``position`` (1 is first), ``timestamp``, ``policy``,
       ``propensity`` (probability that the policy showed this item at this position), ``click`` (boolean, where clicks were
-      logged), and the plugin's own outcome columns, each named after its event.
+      logged), ``value`` (float, what each brought in, where that was logged; else it is the sum of the events that are put down to it), and the plugin's own outcome columns,
+      each named after its event.
     - ``ties`` (optional): ``user_id``, ``other_id``, ``timestamp`` (null where unknown).
     - ``quarantine``: rows that were set aside at the door, one fault a row.
     - ``notes``: sentences on how the files were read and what is odd about them, for the report.

@@ -324,6 +324,12 @@ class Domain:
     item_attributes: Callable[[pl.DataFrame, Any], pl.DataFrame] | None = None
     simulate_exposures: Callable[[pl.DataFrame, Any, int], pl.DataFrame] | None = None
 
+    @property
+    def amounts(self) -> tuple[str, ...]:
+        """Events whose value is what they bring in: those of ``worth`` that have a unit, the unit of the first of them."""
+        with_unit = [event for event in self.worth if event in self.units]
+        return tuple(event for event in with_unit if self.units[event] == self.units[with_unit[0]])
+
     def configured(self, config: Any) -> Domain:
         """The domain under an operator's settings: with what these count as liked."""
         return self if self.positive_of is None else replace(self, positive=self.positive_of(config))

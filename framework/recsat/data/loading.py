@@ -47,6 +47,7 @@ EXPOSURES: Mapping[str, Column] = {
     "policy": ID,
     "propensity": Column(kind="number"),
     "click": Column(kind="boolean"),
+    "value": Column(kind="number", required=False),
     "surface": Column(required=False),
     "session_id": Column(required=False),
 }

@@ -92,7 +92,7 @@ TABLES: Mapping[str, Mapping[str, Rule]] = {
     "ties": {"user_id": ID, "other_id": ID, "timestamp": TIME},
 }
 """The columns of every table and their types; any float column, a plugin's own too, must be finite or null."""
-OUTCOMES: Mapping[str, Mapping[str, Rule]] = {"exposures": {"click": Rule(pl.Boolean)}}
+OUTCOMES: Mapping[str, Mapping[str, Rule]] = {"exposures": {"click": Rule(pl.Boolean), "value": Rule(pl.Float64)}}
 """Columns that a table may do without, by the one name that every domain gives them."""
 
 

@@ -16,7 +16,7 @@ from recsat.result.model import (
     Verdict,
 )
 
-CLICKS = "clicks per exposure"
+CLICKS, VALUE = "clicks per exposure", "value per exposure"
 
 
 def causal_tables(
@@ -38,13 +38,13 @@ def causal_tables(
         primary = next((verdict.primary for verdict in of_split.values() if verdict.primary is not None), None)
         if primary is None:
             continue
-        log = next((one for one in counterfactuals if one.split == split), None)
+        logs: dict[str, Counterfactual] = {one.reward: one for one in counterfactuals if one.split == split}
         rows = [
             CausalRow(
                 dimension=dimension,
                 cells=[
                     _replay(of_split.get(dimension), labels, simulated=simulated),
-                    _log(dimension, log, simulated=simulated),
+                    _log(dimension, logs, simulated=simulated),
                     _experiment(dimension, experiment, primary.arm, primary.other, split, simulated=simulated),
                 ],
             )
@@ -67,20 +67,22 @@ def _replay(verdict: Verdict | None, labels: Mapping[str, str], *, simulated: bo
     )
 
 
-def _log(dimension: Dimension, log: Counterfactual | None, *, simulated: bool) -> CausalCell:
+def _log(dimension: Dimension, logs: Mapping[str, Counterfactual], *, simulated: bool) -> CausalCell:
     if dimension == "accuracy":
         return CausalCell(evidence="log", lack="nothing held out")
     if dimension == "diversity":
         return CausalCell(evidence="log", lack="single places")
+    reward, measure = ("value", VALUE) if dimension == "business" else ("click", CLICKS)
+    log = logs.get(reward)
+    if log is None and logs:
+        return CausalCell(evidence="log", lack="clicks alone")
     if log is None or log.pair is None:
         return CausalCell(evidence="log", lack="no log")
-    if dimension == "business":
-        return CausalCell(evidence="log", lack="clicks alone")
     if log.pair.difference is None:
-        return CausalCell(evidence="log", measure=CLICKS, lack="log refused")
+        return CausalCell(evidence="log", measure=measure, lack="log refused")
     return CausalCell(
         evidence="log",
-        measure=CLICKS,
+        measure=measure,
         estimate=log.pair.difference,
         assumed=log.evidence == "assumed",
         limited=log.pair.answer == "limited",

@@ -39,6 +39,13 @@ SENTENCES: Mapping[Cause, str] = {
     "few clicks": "The estimate rests on %(clicks)s effective clicks, fewer than 30.",
 }
 
+SENTENCES_OF_AMOUNTS: Mapping[Cause, str] = {
+    **SENTENCES,
+    "no clicks": "The estimate would rest on as much as %(clicks)s exposures that brought something in.",
+    "few clicks": "The estimate rests on as much as %(clicks)s exposures that brought something in, fewer than 30.",
+}
+"""The same of a log whose rewards are amounts."""
+
 
 def figures(n: int, effective_rounds: float, effective_clicks: float, mean_weight: float) -> dict[str, str]:
     """What stands in the places of :data:`SENTENCES`."""
@@ -70,6 +77,8 @@ class Diagnosis:
     r""":math:`(\sum w|r|)^2 / \sum (w r)^2`: how many clicks the estimate rests on."""
     evidence: Literal["logged", "assumed"]
     propensity_model: str
+    of_clicks: bool = True
+    """Whether rewards are clicks, and no amounts."""
 
     @property
     def effective_share(self) -> float:
@@ -80,7 +89,8 @@ class Diagnosis:
     def reasons(self) -> tuple[str, ...]:
         """The causes, a sentence each."""
         words = figures(self.n, self.effective_rounds, self.effective_clicks, self.mean_weight)
-        return tuple(SENTENCES[cause] % words for cause in self.causes)
+        sentences = SENTENCES if self.of_clicks else SENTENCES_OF_AMOUNTS
+        return tuple(sentences[cause] % words for cause in self.causes)
 
 
 def diagnose(log: BanditLog, target: Target) -> Diagnosis:
@@ -117,6 +127,7 @@ def diagnose(log: BanditLog, target: Target) -> Diagnosis:
         effective_clicks=effective_clicks,
         evidence=log.evidence,
         propensity_model=log.propensity_model,
+        of_clicks=log.of_clicks,
     )
 
 

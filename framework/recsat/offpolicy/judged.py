@@ -51,7 +51,7 @@ def judged_log(settings: PolicyLogSettings, confidence: float) -> PolicyLog:
         n=log.n,
         n_clicks=int(log.reward.sum()),
         n_users=log.n_users,
-        logging=rate(user_interval(log, log.reward, confidence=confidence)),
+        logging=mean_reward(log, user_interval(log, log.reward, confidence=confidence)),
         judged=value_of(settings.judged, log, logged["probability"].to_numpy(), confidence),
         earned=_earned(shown_itself, confidence) if shown_itself.height else None,
     )
@@ -65,7 +65,7 @@ def _bandit_log(rows: pl.DataFrame) -> BanditLog:
 
 def _earned(rows: pl.DataFrame, confidence: float) -> Estimate:
     log = _bandit_log(rows)
-    return rate(user_interval(log, log.reward, confidence=confidence))
+    return mean_reward(log, user_interval(log, log.reward, confidence=confidence))
 
 
 def value_of(policy: str, log: BanditLog, target: Floats, confidence: float) -> CounterfactualValue:
@@ -74,7 +74,7 @@ def value_of(policy: str, log: BanditLog, target: Floats, confidence: float) -> 
     value = difference = None
     if diagnosis.answer != "refused":
         contributions = SNIPS().contributions(log, target)
-        value = rate(user_interval(log, contributions, confidence=confidence))
+        value = mean_reward(log, user_interval(log, contributions, confidence=confidence))
         difference = estimate(user_interval(log, contributions - log.reward, confidence=confidence))
     return CounterfactualValue(
         arm=policy,
@@ -89,11 +89,12 @@ def value_of(policy: str, log: BanditLog, target: Floats, confidence: float) -> 
     )
 
 
-def rate(value: PolicyValue) -> Estimate:
-    """A share: its ends lie between 0 and 1. There are none without any spread, as where nothing was clicked."""
+def mean_reward(log: BanditLog, value: PolicyValue) -> Estimate:
+    """Its ends lie between 0, or what is less, and the largest reward of the log. There are none without any spread, as where nothing was clicked."""
     if value.low is None or value.high is None or not value.standard_error:
         return Estimate(value=value.value, low=None, high=None)
-    return Estimate(value=value.value, low=max(value.low, 0.0), high=min(value.high, 1.0))
+    least, most = min(0.0, float(log.reward.min())), float(log.reward.max())
+    return Estimate(value=value.value, low=max(value.low, least), high=min(value.high, most))
 
 
 def estimate(value: PolicyValue) -> Estimate:

@@ -126,6 +126,11 @@ class BanditLog:
         return int(self.cluster.max()) + 1
 
     @property
+    def of_clicks(self) -> bool:
+        """Whether a reward is all or nothing, and no amount."""
+        return bool(np.isin(self.reward, (0, 1)).all())
+
+    @property
     def places(self) -> Ints:
         """(n,): the position of each round, 0 where pages have one place."""
         return np.zeros(self.n, dtype=np.int64) if self.position is None else self.position

@@ -16,7 +16,11 @@ def cell_in_words(cell: CausalCell) -> str:
     one = cell.estimate
     places = decimals_for([one.value, one.low, one.high])
     ends = interval(one.low, one.high, places, with_sign=True)
-    measure = gettext("clicks per exposure") if cell.evidence == "log" else in_catalogue(cell.measure)
+    of_log = {
+        "clicks per exposure": gettext("clicks per exposure"),
+        "value per exposure": gettext("value per exposure"),
+    }
+    measure = of_log.get(cell.measure) or in_catalogue(cell.measure)
     return f"{signed(one.value, places)} ({ends}), {measure}: {standing(cell)}"
 
 

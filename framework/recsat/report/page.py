@@ -18,7 +18,7 @@ from recsat.config.settings import Language
 from recsat.report import answers
 from recsat.report.alerts import alert_in_words
 from recsat.report.causal import cell_in_words, standing
-from recsat.report.counterfactual import answer_label, assumption, causes_in_words
+from recsat.report.counterfactual import answer_label, assumption, causes_in_words, reward_label, target_in_words
 from recsat.report.curve_plot import curve_plot
 from recsat.report.decisions import decision_in_words
 from recsat.report.experiment import (
@@ -200,6 +200,8 @@ def templates() -> jinja2.Environment:
         reason,
         remedy,
         reason_for_sample,
+        reward_label,
+        target_in_words,
         verdict_in_words,
         whose_plan,
     ):

@@ -242,8 +242,18 @@ class RatingError(Part):
     """RMSE minus that of ``user and item biases``; below 0 is better. None for the controls."""
 
 
+class TargetPolicy(Part):
+    """How the lists of an arm are shown in the policy that the log judges: ``measure.target``."""
+
+    policy: Literal["list", "softmax", "deterministic"] = "list"
+    """list: each place shows one of the list's items, each as likely; softmax: place r in proportion to exp(-r / ``temperature``); deterministic: place r shows the item at place r."""
+    temperature: float | None = Field(None, gt=0)
+    epsilon: float = Field(0.0, ge=0, le=1)
+    """With this probability any item of the kind is shown instead."""
+
+
 class CounterfactualValue(Part):
-    """What an arm would have earned in the place of the logging policy, if each place showed one of its list's items, each as likely."""
+    """What an arm would have earned in the place of the logging policy, had its lists been shown as the :class:`TargetPolicy` says."""
 
     arm: str
     answer: Literal["answers", "limited", "refused"]
@@ -253,13 +263,13 @@ class CounterfactualValue(Part):
     reasons: list[str] = []
     """The same, a sentence each."""
     value: Estimate | None = None
-    """Clicks for each place; None where the log is refused."""
+    """Clicks, or what came in, for each place; None where the log is refused."""
     against_logging: Estimate | None = None
     """That minus what the logging policy earned on the same users."""
     effective_rounds: float = Field(ge=0)
     """How many places of the arm's own would say as much."""
     effective_clicks: float = Field(ge=0)
-    """How many clicks the estimate rests on."""
+    """How many clicks, or exposures that brought something in, the estimate rests on."""
     mean_weight: float = Field(ge=0)
 
 
@@ -289,13 +299,18 @@ class CounterfactualPair(Part):
     answer: Literal["answers", "limited", "refused"]
     """The worse of the two arms'."""
     difference: Estimate | None = None
-    """Clicks for each place with ``arm`` minus those with ``other``, on the same users; None where the log is refused for one of them."""
+    """What ``arm`` earns for each place minus what ``other`` does, on the same users; None where the log is refused for one of them."""
 
 
 class Counterfactual(Part):
     """What the log of what was shown after a split's cut says of the arms: SNIPS, intervals over users (:mod:`recsat.offpolicy`)."""
 
     split: str
+    reward: Literal["click", "value"] = "click"
+    """What an exposure earns: its click, or what it brought in."""
+    unit: str = ""
+    """Of what it brought in, such as money; empty for clicks."""
+    target: TargetPolicy = TargetPolicy()
     policies: list[str]
     """Who logged."""
     evidence: Literal["logged", "assumed"]
@@ -304,11 +319,12 @@ class Counterfactual(Part):
     n: int = Field(ge=1)
     """Places shown."""
     n_clicks: int = Field(ge=0)
+    """Exposures that were clicked, or that brought something in."""
     n_users: int = Field(ge=1)
     n_users_shown: int = Field(ge=1)
     """All to whom something was shown; ``n_users`` of them, drawn at random, are judged."""
     logging: Estimate
-    """Clicks for each place, as it was."""
+    """What each place earned, as it was."""
     arms: list[CounterfactualValue]
     pair: CounterfactualPair | None = None
     """The leading arm with a language model against the leading one without; None where there is no pair."""
@@ -761,7 +777,7 @@ class Result(Part):
     ratings: list[RatingError] = []
     """Of the arms that predict ratings; empty where none does, or nobody rates."""
     counterfactuals: list[Counterfactual] = []
-    """One for each split that cuts by time, where what was shown, with which probability and what was clicked is known after the cut."""
+    """One for each split that cuts by time, where what was shown, with which probability and what was clicked is known after the cut; a second one where it is known what exposures brought in."""
     policy_logs: list[PolicyLog] = []
     """Of the logs that ``measure.logs`` names, which lie beside the data of the run."""
     causal: list[CausalTable] = []

@@ -49,7 +49,7 @@ from recsat.stages.plan import kept_plan
 from recsat.stages.prepare import EXPERIMENT_FILE, POLICY_LOGS_FILE, read_split
 from recsat.stages.recommend import fixed_parameters, legibility_notes
 from recsat.stages.split_lists import SplitLists, read_judged
-from recsat.stages.trial.counterfactual import counterfactual, counterfactual_lack
+from recsat.stages.trial.counterfactual import counterfactual, counterfactual_lack, rewards_of
 from recsat.stages.trial.evidence import evidence_of
 from recsat.stages.trial.inputs import RunInputs, embedded_inputs
 from recsat.stages.trial.outcomes import outcome_errors
@@ -111,7 +111,11 @@ class Parts:
         lack = counterfactual_lack(inputs, split)
         if lack is None:
             lists = _everybodys_lists(context, split, lists_by_arm)
-            self.counterfactuals.append(counterfactual(inputs, split, lists, context.config.measure, pair))
+            assert inputs.dataset.exposures is not None
+            self.counterfactuals += [
+                counterfactual(inputs, split, lists, context.config.measure, pair, reward)
+                for reward in rewards_of(inputs.dataset.exposures, split)
+            ]
         elif inputs.dataset.exposures is not None:
             self.without_counterfactual.append(NotMeasured(name="counterfactual-value", reason=lack))
 
@@ -163,11 +167,11 @@ def values_file(split: str) -> str:
 
 
 def _everybodys_lists(context: StageContext, split: Split, lists_by_arm: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """(user_id, item_id, arm): also of those who were shown something after the cut and liked nothing, where there are lists of theirs."""
+    """(user_id, item_id, rank, arm): also of those who were shown something after the cut and liked nothing, where there are lists of theirs."""
     tables = list(lists_by_arm.values())
     if context.folder.has(place := f"lists/{split.name}-without-likes.parquet"):
         tables.append(context.folder.read_table(place))
-    return pl.concat([table.select("user_id", "item_id", "arm") for table in tables])
+    return pl.concat([table.select("user_id", "item_id", "rank", "arm") for table in tables])
 
 
 def _draw(context: StageContext, inputs: RunInputs, split: Split) -> tuple[SplitLists, Draw]:

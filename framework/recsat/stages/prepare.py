@@ -16,6 +16,7 @@ from recsat.contract.dataset import Dataset
 from recsat.contract.domain import Domain, FilterContext, RecommenderSpec
 from recsat.data.codes import sorted_by
 from recsat.data.core import core
+from recsat.data.credit import with_value
 from recsat.data.fingerprint import fingerprint
 from recsat.data.liked import refuse_unliked
 from recsat.data.moments import latest
@@ -88,7 +89,9 @@ def prepare(context: StageContext) -> StageCounts:
         logs = [judged_log(one, config.measure.confidence) for one in config.measure.logs]
         folder.write_json(POLICY_LOGS_FILE, [log.model_dump(mode="json") for log in logs])
     if dataset.exposures is not None:
-        folder.write_table("data/exposures.parquet", dataset.exposures)
+        # By all events: those of users outside the core brought something in as well.
+        exposures = with_value(dataset.exposures, loaded.events, domain.amounts)
+        folder.write_table("data/exposures.parquet", exposures)
     if dataset.ties is not None:
         folder.write_table("data/ties.parquet", dataset.ties)
     if dataset.quarantine.height:

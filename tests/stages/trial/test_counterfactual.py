@@ -13,14 +13,20 @@ from town import ITEMS, day, events, inputs
 
 from recsat import Catalogue, Dataset, RerankInput
 from recsat.arms.popularity import Popularity
-from recsat.config.settings import MeasureSettings, SplitSettings
+from recsat.config.settings import MeasureSettings, SplitSettings, TargetSettings
 from recsat.data.split import Split, split_events
 from recsat.lists.request import Request
 from recsat.offpolicy import diagnose, judged
 from recsat.rerank.greedy import ByScore
 from recsat.result.model import Counterfactual
 from recsat.stages.trial import counterfactual as room
-from recsat.stages.trial.counterfactual import counterfactual, counterfactual_lack, plain_lists, without_likes
+from recsat.stages.trial.counterfactual import (
+    counterfactual,
+    counterfactual_lack,
+    plain_lists,
+    rewards_of,
+    without_likes,
+)
 from recsat.stages.trial.fold import test_fold as final_fold
 from recsat.stages.trial.inputs import RunInputs
 from recsat.testing.simulate import (
@@ -63,6 +69,7 @@ LISTS = pl.DataFrame(
     {
         "user_id": ["ann", "ann", "zoe", "zoe"],
         "item_id": ["a", "c", "c", "f"],
+        "rank": [1, 2, 1, 2],
         "arm": ["ease"] * 4,
     }
 )
@@ -95,10 +102,52 @@ def test_a_place_of_one_kind_shows_the_items_of_that_kind_alone() -> None:
     run_inputs, split = town(LOG)
     two_kinds = ITEMS.with_columns(kind=pl.Series(["shop"] * 3 + ["friend"] * 3))
     run_inputs = replace(run_inputs, catalogue=Catalogue(two_kinds))
-    lists = pl.DataFrame({"user_id": ["ann"] * 3, "item_id": ["a", "d", "e"], "arm": ["ease"] * 3})
+    lists = pl.DataFrame({"user_id": ["ann"] * 3, "item_id": ["a", "d", "e"], "rank": [1, 2, 3], "arm": ["ease"] * 3})
     (ease,) = counterfactual(run_inputs, split, lists, SETTINGS).arms
     # Shop places of ann show a alone, which was shown once with propensity 1/2.
     assert ease.mean_weight == pytest.approx(2 / 4)
+
+
+def test_the_target_of_the_settings_weighs_and_reaches_the_result() -> None:
+    settings = MeasureSettings(target=TargetSettings(policy="softmax", temperature=2.0, epsilon=0.1))
+    log = counterfactual(*town(LOG), LISTS, settings)
+    (ease,) = log.arms
+    first, second = (0.9 * np.exp([0.0, -0.5]) / np.exp([0.0, -0.5]).sum()) + 0.1 / 6
+    # ann: a with 1/2, b (not listed) with 1/4; zoe: c, her first, with 1/8, a (not listed) with 1/2.
+    assert ease.mean_weight == pytest.approx((first / 0.5 + (0.1 / 6) / 0.25 + first / 0.125 + (0.1 / 6) / 0.5) / 4)
+    assert second < first
+    assert log.target.model_dump() == {"policy": "softmax", "temperature": 2.0, "epsilon": 0.1}
+
+
+def test_what_exposures_brought_in_is_valued_by_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judged, "diagnose", lambda log, target: replace(diagnose(log, target), answer="limited"))
+    valued = LOG.with_columns(value=pl.Series([100.0, 8.0, None, 3.0, 0.0]))
+    run_inputs, split = town(valued)
+    assert rewards_of(valued, split) == ["click", "value"]
+    log = counterfactual(run_inputs, split, LISTS, SETTINGS, reward="value")
+    assert (log.reward, log.n, log.n_clicks) == ("value", 4, 2)
+    assert log.logging.value == pytest.approx(11 / 4)
+    (ease,) = log.arms
+    # Weights 1, 0, 4, 0, and amounts 8, nothing known, 3, 0.
+    assert ease.value is not None
+    assert ease.value.value == pytest.approx((8 + 4 * 3) / 5)
+    assert ease.effective_clicks == pytest.approx(20**2 / (8**2 + 12**2))
+    assert ease.value.high is not None
+    assert ease.value.high <= 8
+
+
+def test_a_rare_amount_is_refused_in_its_words() -> None:
+    valued = LOG.with_columns(value=pl.Series([0.0, 8.0, 0.0, 0.0, 0.0]))
+    (ease,) = counterfactual(*town(valued), LISTS, SETTINGS, reward="value").arms
+    assert (ease.answer, ease.value) == ("refused", None)
+    assert ease.reasons[-1] == "The estimate would rest on as much as 1.0 exposures that brought something in."
+
+
+def test_amounts_that_are_known_of_nothing_after_the_cut_are_no_log_of_amounts() -> None:
+    _, split = town(LOG)
+    assert rewards_of(LOG, split) == ["click"]
+    before = LOG.with_columns(value=pl.Series([100.0, None, None, None, None]))
+    assert rewards_of(before, split) == ["click"]
 
 
 def test_assumed_propensities_reach_the_result() -> None:
@@ -141,7 +190,7 @@ def test_a_reranker_that_reads_knows_the_texts_of_those_who_are_listed() -> None
     notes: list[set[str]] = []
     request = Request(k=2, reranker=Reading(notes, frozenset(judging.users.ids)))
     lists = plain_lists(run_inputs, others, "popularity", Popularity().fit(judging.train), request, None)
-    assert lists.columns == ["user_id", "item_id", "arm"]
+    assert lists.columns == ["user_id", "item_id", "rank", "arm"]
     assert lists["user_id"].unique().sort().to_list() == ["ann", "zoe"]
     assert notes == [{"ann"}]
 
@@ -194,7 +243,8 @@ def simulated(seed: int) -> tuple[World, Counterfactual]:
         items=items, events=clicked.select("user_id", "item_id", "event", "value", "timestamp"), exposures=table
     )
     split = split_events(data.events, LIKED, SplitSettings(), seed=0)
-    lists = table.select("user_id").unique().join(items.select("item_id"), how="cross").with_columns(arm=pl.lit("all"))
+    everything = items.select("item_id", rank=pl.int_range(1, pl.len() + 1))
+    lists = table.select("user_id").unique().join(everything, how="cross").with_columns(arm=pl.lit("all"))
     return world, counterfactual(inputs(data), split, lists, SETTINGS)
 
 

@@ -149,6 +149,15 @@ def test_in_last_n_what_was_shown_to_a_user_after_their_own_cut_is_not_known() -
     assert pairs(context.known.exposures, "item_id") == {("u", "e"), ("v", "e")}
 
 
+def test_filters_see_no_amount_of_an_exposure_for_it_may_have_come_after_the_cut() -> None:
+    likes = events(("u", "a", 1), ("u", "b", 2), ("u", "c", 3), ("v", "a", 90))
+    exposures = events(("u", "a", 1)).select("user_id", "item_id", "timestamp", value=pl.lit(5.0))
+    split = split_events(likes, DOMAIN.positive, SplitSettings(protocol="last-n", n_last=1), seed=0)
+    for context, _, _ in contexts(split, Dataset(items=ITEMS, events=likes, exposures=exposures)):
+        assert context.known.exposures is not None
+        assert "value" not in context.known.exposures.columns
+
+
 def test_whoever_the_split_wants_to_be_new_has_no_ties_and_was_shown_nothing() -> None:
     friends = pl.DataFrame(
         [("u", "v", day(1)), ("u", "w", day(1)), ("w", "v", day(1))],

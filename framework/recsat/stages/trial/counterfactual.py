@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -16,16 +17,18 @@ from recsat.lists.make import Served, lists_of
 from recsat.lists.request import Request, Retriever
 from recsat.offpolicy import SNIPS, BanditLog, diagnose
 from recsat.offpolicy.intervals import user_interval
-from recsat.offpolicy.judged import estimate, rate, value_of
-from recsat.result.model import Counterfactual, CounterfactualPair
+from recsat.offpolicy.judged import estimate, mean_reward, value_of
+from recsat.result.model import Counterfactual, CounterfactualPair, TargetPolicy
 from recsat.stages.trial.fold import cut_of, filter_context, serve_known
 from recsat.stages.trial.history import TIMELINE, Withheld
 from recsat.stages.trial.inputs import RunInputs
 from recsat.stages.trial.rerank import bind_texts
+from recsat.stages.trial.target import PAIR, probabilities_of
 
+Reward: TypeAlias = Literal["click", "value"]
+CLICK: Final = "click"
 MOST_USERS = 5000
 """Users whose places are judged; of more, so many are drawn."""
-PAIR = ["user_id", "item_id"]
 
 
 def counterfactual_lack(inputs: RunInputs, split: Split) -> str | None:
@@ -43,6 +46,12 @@ def counterfactual_lack(inputs: RunInputs, split: Split) -> str | None:
     if after["propensity"].null_count():
         return "It is not known of everything shown after the cut with which probability it was (propensity)."
     return None
+
+
+def rewards_of(exposures: pl.DataFrame, split: Split) -> list[Reward]:
+    """What is known of everything shown after the cut: clicks, and what it brought in where that is known of any."""
+    known = "value" in exposures.columns and shown_after(exposures, split)["value"].is_not_null().any()
+    return [CLICK, "value"] if known else [CLICK]
 
 
 def shown_after(exposures: pl.DataFrame, split: Split) -> pl.DataFrame:
@@ -85,10 +94,10 @@ def without_likes(inputs: RunInputs, split: Split, served: pl.Series) -> Served 
 def plain_lists(
     inputs: RunInputs, served: Served, name: str, arm: Recommender, request: Request, retriever: Retriever | None
 ) -> pl.DataFrame:
-    """(user_id, item_id, arm) of the lists of ``served``, by the ``request`` of another audience."""
+    """(user_id, item_id, rank, arm) of the lists of ``served``, by the ``request`` of another audience."""
     reranker = None if request.reranker is None else bind_texts(request.reranker, inputs, served)
     plain = replace(request, reranker=reranker, explain=False)
-    return lists_of(served, name, arm, plain, retriever=retriever).lists.select(*PAIR, "arm")
+    return lists_of(served, name, arm, plain, retriever=retriever).lists.select(*PAIR, "rank", "arm")
 
 
 def counterfactual(
@@ -97,38 +106,42 @@ def counterfactual(
     lists: pl.DataFrame,
     settings: MeasureSettings,
     pair: tuple[str, str] | None = None,
+    reward: Reward = CLICK,
 ) -> Counterfactual:
-    """Each arm's value beside that of the policies that logged, and a ``pair`` of arms against one another; ``lists`` are (user_id, item_id, arm) of all
+    """Each arm's value beside that of the policies that logged, and a ``pair`` of arms against one another; ``lists`` are (user_id, item_id, rank, arm) of all
     judged users.
 
-    An arm's policy shows at each place one of the items of the list that are of the shown item's kind, each as likely, as
-    :func:`~recsat.metrics.rates.click_through_rate` has it. Nothing of a kind is shown to who has none of it in the list.
+    How an arm shows its lists is ``settings.target`` (:mod:`recsat.stages.trial.target`); as set from the start, each place shows one of the items of the list that are of the
+    shown item's kind, each as likely, as :func:`~recsat.metrics.rates.click_through_rate` has it. ``reward`` is what an exposure earns: its click, or what it brought in.
     """
     assert inputs.dataset.exposures is not None
     users = judged_users(inputs.dataset.exposures, split, inputs.seed)
     after = shown_after(inputs.dataset.exposures, split)
     rounds = after.filter(pl.col("user_id").is_in(users.implode()))
     log = BanditLog(
-        reward=rounds["click"].fill_null(value=False).cast(pl.Float64).to_numpy(),
+        reward=rounds[reward].cast(pl.Float64).fill_null(0.0).to_numpy(),
         propensity=rounds["propensity"].to_numpy(),
         user=rounds["user_id"].to_numpy(),
         propensity_model=settings.propensity_model,
     )
     kinds = inputs.catalogue.items.select("item_id", "kind")
     targets = {
-        arm: _probabilities(rounds, lists.filter(pl.col("arm") == arm), kinds)
+        arm: probabilities_of(rounds, lists.filter(pl.col("arm") == arm), kinds, settings.target)
         for arm in lists["arm"].unique(maintain_order=True)
     }
     return Counterfactual(
         split=split.name,
+        reward=reward,
+        unit="" if reward == CLICK else next((inputs.domain.units[event] for event in inputs.domain.amounts), ""),
+        target=TargetPolicy.model_validate(settings.target.model_dump()),
         policies=rounds["policy"].unique().sort().to_list(),
         evidence=log.evidence,
         propensity_model=settings.propensity_model,
         n=log.n,
-        n_clicks=int(log.reward.sum()),
+        n_clicks=int((log.reward != 0).sum()),
         n_users=log.n_users,
         n_users_shown=after["user_id"].n_unique(),
-        logging=rate(user_interval(log, log.reward, confidence=settings.confidence)),
+        logging=mean_reward(log, user_interval(log, log.reward, confidence=settings.confidence)),
         arms=[value_of(arm, log, target, settings.confidence) for arm, target in targets.items()],
         pair=None if pair is None else _pair(*pair, log, targets, settings.confidence),
     )
@@ -147,10 +160,3 @@ def _pair(
         answer="limited" if "limited" in answers else "answers",
         difference=estimate(user_interval(log, first - second, confidence=confidence)),
     )
-
-
-def _probabilities(rounds: pl.DataFrame, lists: pl.DataFrame, kinds: pl.DataFrame) -> np.ndarray:
-    """(n,): with which the list's policy shows what was shown."""
-    share = 1 / pl.len().over("user_id", "kind")
-    shares = lists.select(PAIR).join(kinds, on="item_id").select(*PAIR, share=share)
-    return rounds.join(shares, on=PAIR, how="left", maintain_order="left")["share"].fill_null(0.0).to_numpy()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from recsat.contract.domain import CandidateFilter, FilterContext
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch, user_batch
+from recsat.data.credit import VALUE
 from recsat.data.moments import latest
 from recsat.data.split import Split
 from recsat.lists.filters import FilterPlan, plan_filters
@@ -154,9 +155,11 @@ def filter_context(inputs: RunInputs, known: pl.DataFrame, withheld: Withheld | 
     last = latest(known["timestamp"])
     now = datetime.now(UTC) if last is None else last
     dataset = inputs.dataset
+    # What an exposure brought in may have come after the cut.
+    without_amounts = None if dataset.exposures is None else dataset.exposures.drop(VALUE, strict=False)
     ties, exposures = (
         None if table is None else known_so_far(table, other, known, now, withheld)
-        for table, other in ((dataset.ties, "other_id"), (dataset.exposures, "item_id"))
+        for table, other in ((dataset.ties, "other_id"), (without_amounts, "item_id"))
     )
     return FilterContext(
         known=replace(dataset, events=known, exposures=exposures, ties=ties, quarantine=dataset.quarantine.clear()),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from recsat.config.settings import MeasureSettings
 from recsat.contract.interactions import Catalogue
+from recsat.data.credit import CONVERSION_WINDOW, credited
 from recsat.data.split import Split
 from recsat.measure.pooled import Resampling, pooled_difference
 from recsat.measure.prediction import LOG_LOSS, log_loss_of, reliability_table
@@ -25,8 +26,6 @@ from recsat.stages.trial.predictions import error_of
 
 Part = Literal["validation", "test"]
 CLICK = "click"
-CONVERSION_WINDOW = timedelta(days=1)
-"""An event within this time of an exposure of the same user and item is put down to it: to the last one, where there are several."""
 FEWEST_HITS = 10
 """Outcomes that a part needs on either side of it: with fewer nothing is learnt, and nothing can be judged."""
 
@@ -100,18 +99,9 @@ def _outcomes(inputs: RunInputs, dated: pl.DataFrame, index: dict[str, int]) -> 
 
 
 def _converted(dated: pl.DataFrame, events: pl.DataFrame) -> pl.Series:
-    """Which exposures, sorted by time, are the last of their user and item within the window before one of ``events``."""
-    pair = ["user_id", "item_id"]
-    rows = dated.select(*pair, "timestamp", row=pl.int_range(pl.len(), dtype=pl.Int64))
-    last = (
-        events.select(*pair, "timestamp")
-        .drop_nulls()
-        .sort("timestamp")
-        .join_asof(
-            rows, on="timestamp", by=pair, strategy="backward", tolerance=CONVERSION_WINDOW, check_sortedness=False
-        )
-    )
-    return rows["row"].is_in(last["row"].drop_nulls().unique().implode())
+    """Which exposures led to one of ``events``."""
+    rows = credited(dated, events.select("user_id", "item_id", "timestamp"))["row"]
+    return pl.int_range(dated.height, dtype=pl.Int64, eager=True).is_in(rows.unique().implode())
 
 
 def _log(
