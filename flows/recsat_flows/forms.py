@@ -119,10 +119,10 @@ def promote_form(plugins: Plugins, name: str) -> type[Form]:
             ),
         ),
         "policy": (
-            Literal["as in the run", "not-worse", "better", "always"],
+            Literal["as in the run", "within-margin", "not-worse", "better", "always"],
             Field(
                 "as in the run",
-                description="not-worse: not worse by more than the margin. better: shown to be better. always: no comparison.",
+                description="within-margin: worse by no more than the margin, on average. not-worse: shown to be so. better: shown to be better. always: no comparison.",
             ),
         ),
         "ask": (bool, Field(True, description="Where the evidence refuses, pause and ask a person.")),

@@ -74,7 +74,7 @@ def outlive_lost_places() -> None:
     What must not run beside each other takes its turn (:mod:`recsat_flows.turns`), which is confirmed before every stage.
     """
 
-    def kept(lease: UUID, seconds: float, **options: Any) -> Any:
+    def maintained(lease: UUID, seconds: float, **options: Any) -> Any:
         return maintain_concurrency_lease(lease, seconds, **{**options, "raise_on_lease_renewal_failure": False})
 
-    setattr(flow_engine, "maintain_concurrency_lease", kept)  # noqa: B010 (no public name of that module)
+    setattr(flow_engine, "maintain_concurrency_lease", maintained)  # noqa: B010 (no public name of that module)
