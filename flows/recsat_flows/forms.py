@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, create_model
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
-from recsat import DomainConfig, RunConfig
+from recsat import Domain, DomainConfig, PluginError, RunConfig
 from recsat.config.settings import RankSettings, Settings
 from recsat.finetune.settings import FinetuneConfig
 from recsat.plugins import Plugins
@@ -20,8 +20,6 @@ from recsat.plugins import Plugins
 NONE: Literal["none"] = "none"
 """How a form says that there is none: a choice cannot be empty."""
 QUICK_ARMS = ("popularity", "text", "ease", "hybrid")
-SHORT_FIELDS = ("folder", "layout")
-"""Settings of a domain that its short form has, where the domain has them."""
 
 
 class Form(BaseModel):
@@ -35,12 +33,24 @@ def demo_config(plugins: Plugins, domain: str) -> RunConfig:
     return RunConfig.model_validate({"domain": domain, **plugins.domain(domain).demo})
 
 
+def _demo_settings(domain: Domain, demo: RunConfig) -> DomainConfig:
+    """The domain's settings in its demo, which its forms begin with; PluginError where there are none to begin with."""
+    try:
+        return domain.config.model_validate(demo.domain_config)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        place = ".".join(str(part) for part in fault["loc"]) or "its settings"
+        raise PluginError(
+            f"domain {domain.name!r} has no form: {place}: {fault['msg']}. Give the setting a default in {domain.config.__name__}, or a value in demo."
+        ) from error
+
+
 def expert_form(plugins: Plugins, name: str) -> type[RunConfig]:
     """Every setting of a run of one domain."""
     domain, demo = plugins.domain(name), demo_config(plugins, name)
     arms = _choice(arm for arm, spec in plugins.recommenders(domain).items() if spec.control is None)
     filters = _choice(plugins.filters(domain))
-    settings = domain.config.model_validate(demo.domain_config)
+    settings = _demo_settings(domain, demo)
     sections: dict[str, Any] = {
         "domain": (Literal[name], Field(name, description=domain.description)),
         "domain_config": (domain.config, Field(settings, description="The domain's own settings.")),
@@ -70,10 +80,10 @@ def expert_form(plugins: Plugins, name: str) -> type[RunConfig]:
 def short_form(plugins: Plugins, name: str) -> type[Form]:
     """The few settings of a run that most runs differ by."""
     domain, demo = plugins.domain(name), demo_config(plugins, name)
-    settings = domain.config.model_validate(demo.domain_config)
+    settings = _demo_settings(domain, demo)
     of_domain = {
         key: (field.annotation, _as_in(domain.config, key, getattr(settings, key)))
-        for key in SHORT_FIELDS
+        for key in domain.short_form
         if (field := domain.config.model_fields.get(key))
     }
     fields: dict[str, Any] = {
@@ -109,10 +119,10 @@ def promote_form(plugins: Plugins, name: str) -> type[Form]:
             ),
         ),
         "policy": (
-            Literal["as in the run", "not-worse", "better", "always"],
+            Literal["as in the run", "within-margin", "not-worse", "better", "always"],
             Field(
                 "as in the run",
-                description="not-worse: not worse by more than the margin. better: shown to be better. always: no comparison.",
+                description="within-margin: worse by no more than the margin, on average. not-worse: shown to be so. better: shown to be better. always: no comparison.",
             ),
         ),
         "ask": (bool, Field(True, description="Where the evidence refuses, pause and ask a person.")),
@@ -182,7 +192,7 @@ def run_config(form: BaseModel, plugins: Plugins, domain: str) -> RunConfig:
         settings["measure"]["curve_arm"] = _or_none(settings["measure"]["curve_arm"])
         return RunConfig.model_validate(settings)
     demo = demo_config(plugins, domain).model_dump(mode="json")
-    of_domain = {key: settings[key] for key in SHORT_FIELDS if key in settings}
+    of_domain = {key: settings[key] for key in plugins.domain(domain).short_form if key in settings}
     demo["domain_config"] = _checked(plugins.domain(domain).config, {**demo["domain_config"], **of_domain})
     demo["rank"] |= {"k": settings["k"], "reranker": _or_none(settings["reranker"])}
     if of_domain.get("folder"):

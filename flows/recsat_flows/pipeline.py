@@ -13,6 +13,7 @@ from recsat.plugins import load_plugins
 from recsat.run import RunFolder, Stage, claimed, new_run, open_run, point_latest, unfinished
 from recsat.run.check import check_config
 from recsat.stages import EMBED, PIPELINE, REPORT
+from recsat_flows.outage import outlive_lost_places
 from recsat_flows.runs import in_series, run_key, run_name
 from recsat_flows.settings import flow_settings
 from recsat_flows.showing import show_report
@@ -20,6 +21,7 @@ from recsat_flows.steps import TASKS
 from recsat_flows.turns import turn_of
 
 DEFAULTS = RunConfig()
+outlive_lost_places()
 
 
 def through(last: Stage) -> tuple[Stage, ...]:

@@ -20,6 +20,7 @@ from recsat.plugins import load_plugins
 from recsat.run import RunFolder, Stage, run_stage
 from recsat.stages import PIPELINE
 from recsat_flows.limited import run_stage_within
+from recsat_flows.outage import remember
 from recsat_flows.progress import PrefectProgress
 from recsat_flows.settings import flow_settings
 
@@ -49,10 +50,7 @@ def retried() -> dict[str, Any]:
 def task_of(stage: Stage) -> Task[[str], str]:
     """The stage as a task, in this process or where it has a limit of time in one of its own; what it had finished before a retry stands."""
 
-    @task(
-        name=stage.name,
-        **retried(),
-    )
+    @task(name=stage.name, on_completion=[remember], **retried())
     def work(folder: str) -> str:
         limit = flow_settings(os.environ).stage_limit_s
         with PrefectProgress() as progress:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any
@@ -14,9 +14,9 @@ from uuid import UUID
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.logging.loggers import get_logger, get_run_logger
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from recsat import RunConfig
+from recsat_flows.outage import without_retries
 
 LEASE_S = 60
 """How long the turn of a process that was killed stays its own: the shortest that Prefect gives."""
@@ -71,7 +71,7 @@ class Turn:
         if self.lease is None:
             return
         try:
-            with _once():
+            with without_retries():
                 self._client.renew_concurrency_lease(self.lease, LEASE_S)
         except httpx.HTTPError as error:
             if isinstance(error, httpx.HTTPStatusError) and error.response.status_code == HTTPStatus.GONE:
@@ -95,11 +95,11 @@ class Turn:
     def _release(self) -> None:
         lease, self.lease = self.lease, None
         if lease is not None:
-            with suppress(httpx.HTTPError), _once():
+            with suppress(httpx.HTTPError), without_retries():
                 self._client.release_concurrency_slots_with_lease(lease)
 
     def _renewing(self) -> None:
-        with _once(), _client() as client:
+        with without_retries(), _client() as client:
             while not self._stop.wait(RENEWED_S):
                 lease = self.lease
                 if lease is None:
@@ -161,11 +161,6 @@ def turns(names: Sequence[str]) -> Iterator[Turn]:
 
 def _client() -> SyncPrefectClient:
     return get_client(sync_client=True, httpx_settings={"timeout": ANSWER_S})
-
-
-def _once() -> AbstractContextManager[Any]:
-    """Without the client's retries, which with the settings that recsat ships last for minutes."""
-    return temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0})
 
 
 def _make_limits(client: SyncPrefectClient, names: Sequence[str]) -> None:

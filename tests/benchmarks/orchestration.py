@@ -1,12 +1,13 @@
-"""CPU seconds of runs by the library and as flows, each in a process of its own, and of ``recsat --help``: python tests/benchmarks/orchestration.py [N]
+"""CPU seconds of runs by the library and as flows, each in a process of its own, and of ``recsat --help``: python tests/benchmarks/orchestration.py
 
-Two runs: a small one, of which Prefect's import is a large part, and the whole demo of the content domain. Each embeds first, outside of what is
-counted, so that the work is the same each time. Prefect's server runs apart and is not counted; what it costs the process of the run is. Prints the
-median of N rounds, 3 unless given, and the ratio, of the whole process and of the call alone.
+Two runs: a small one, of which Prefect's import is a large part, and the whole demo of the content domain. Each embeds and publishes its index first,
+outside of what is counted, so that the work is the same each time. The processes that a run starts are counted. Prefect's server runs apart and is
+not; what it costs the process of the run is. Prints the median of ``--rounds`` and the ratio, of the whole process and of the call alone.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import resource
@@ -19,16 +20,17 @@ from typing import Any
 COMMON = """
 import json, resource, sys
 def cpu():
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 from recsat.plugins import load_plugins
 from recsat.run import execute
-from recsat.stages import PIPELINE
+from recsat.stages import INDEX, PIPELINE
 from recsat_flows.forms import expert_form, run_config
 plugins = load_plugins()
 domain, form = sys.argv[1], json.loads(sys.argv[2])
 config = run_config(expert_form(plugins, domain).model_validate(form), plugins, domain)
 """
+FIRST = "before = cpu(); execute(config, plugins, stages=PIPELINE[: PIPELINE.index(INDEX) + 1])\n"
 LIBRARY = "before = cpu(); execute(config, plugins, stages=PIPELINE)\n"
 FLOW = "from recsat_flows.pipeline import pipeline\nbefore = cpu(); pipeline(config)\n"
 LAST = "print(json.dumps({'call': cpu() - before, 'process': cpu()}))\n"
@@ -48,6 +50,14 @@ def measured(code: str, domain: str, form: dict[str, Any]) -> dict[str, float]:
     return seconds
 
 
+def both(domain: str, form: dict[str, Any], *, flow_first: bool) -> tuple[dict[str, float], dict[str, float]]:
+    """By the library and as a flow, one after the other: who shares the machine changes what a CPU second does, so the order does too."""
+    if flow_first:
+        flow = measured(FLOW, domain, form)
+        return measured(LIBRARY, domain, form), flow
+    return measured(LIBRARY, domain, form), measured(FLOW, domain, form)
+
+
 def help_seconds() -> float:
     """CPU seconds of ``recsat --help``."""
 
@@ -61,7 +71,7 @@ def help_seconds() -> float:
     return of_children() - before
 
 
-def main(n: int) -> None:
+def main(n: int, names: list[str]) -> None:
     from prefect.testing.utilities import prefect_test_harness
 
     print(f"recsat --help: {statistics.median(help_seconds() for _ in range(max(n, 5))):.2f} CPU s")
@@ -69,10 +79,12 @@ def main(n: int) -> None:
         from prefect.settings import PREFECT_API_URL
 
         os.environ["PREFECT_API_URL"] = PREFECT_API_URL.value() or ""
-        for name, (domain, settings) in RUNS.items():
+        for name in names:
+            domain, settings = RUNS[name]
             form = {**settings, "home": home}
-            measured(LIBRARY, domain, form)
-            rounds = [(measured(LIBRARY, domain, form), measured(FLOW, domain, form)) for _ in range(n)]
+            measured(FIRST, domain, form)
+            rounds = [both(domain, form, flow_first=turn % 2 == 1) for turn in range(n)]
+            print(f"{name}: {json.dumps(rounds)}", flush=True)
             for what in ("call", "process"):
                 library = statistics.median(one[what] for one, _ in rounds)
                 flow = statistics.median(one[what] for _, one in rounds)
@@ -83,4 +95,8 @@ def main(n: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--run", choices=RUNS, action="append", help="one of the two alone")
+    arguments = parser.parse_args()
+    main(arguments.rounds, arguments.run or list(RUNS))

@@ -2,7 +2,7 @@
 
 Run: ``python tests/benchmarks/promotion.py --out docs/coverage-promotion.md``. Simulated worlds that do not change
 (:mod:`recsat.testing.simulate`); the log grows by a day, arms are tuned and the one that leads on validation is held against the model that is served,
-as `recsat promote` does. Fails where more than 5 % of the days are refused, or where a model with shuffled vectors is let through.
+as `recsat promote` does. Fails where at some size more than 5 % of the days are refused, or where a model with shuffled vectors is let through.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from recsat.testing.simulate import START, SimulatorSettings, World, log_exposur
 
 N_SEEDS, N_DAYS, FIRST_DAY, FIRST_SEED = 10, 20, 40, 700
 BAR = 0.05
-SIZES = (400, 100)
+SIZES = (100, 300)
 LOST = 0.1
 NAMES = ("popularity", "item-knn", "ease", "text", "aligned")
 TEXT = ("text", "aligned")
@@ -265,11 +265,11 @@ def page(tallies: Mapping[int, Tally], n_seeds: int, n_days: int, minutes: float
 
 Made by `python tests/benchmarks/promotion.py --out docs/coverage-promotion.md`: {n_seeds} simulated worlds of 240 items that do not change, {n_days} days each.
 Every day the log is longer by a day, the arms ({", ".join(NAMES)}) are tuned, and the one that leads on validation is held against what is served, under
-`not-worse` with the default margin of {PromoteSettings().margin:.0%} ([decision 27](decisions/0027-promotion.md)). A model that is not refused is served from then on.
+`{PromoteSettings().policy}` with the default margin of {PromoteSettings().margin:.0%} ([decision 27](decisions/0027-promotion.md)). A model that is not refused is served from then on.
 Until the first one is, there is nothing to hold a model against, and the day is not counted.
 
 {chr(10).join(f"{part}{chr(10)}" for part in parts)}
-Bar, with {SIZES[0]} users: at most {BAR:.0%} of the days refused, no broken model let through. {minutes:.0f} CPU minutes.
+Bar, at each size: at most {BAR:.0%} of the days refused, no broken model let through. {minutes:.0f} CPU minutes.
 """
 
 
@@ -289,8 +289,7 @@ def main() -> int:
     if options.out is not None:
         options.out.write_text(text, encoding="utf-8")
     through = sum(tally.broken_model_through + tally.broken_vectors_through for tally in tallies.values())
-    bar = tallies[SIZES[0]]
-    return int(bar.refused / bar.days > BAR or through > 0)
+    return int(through > 0 or any(tally.refused / tally.days > BAR for tally in tallies.values()))
 
 
 if __name__ == "__main__":

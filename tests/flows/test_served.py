@@ -157,7 +157,7 @@ class Person(threading.Thread):
 @pytest.mark.usefixtures("prefect")
 @pytest.mark.parametrize(
     ("publish", "action", "policies"),
-    [("publish", "promoted", ["not-worse", "always"]), ("keep what is served", "refused", ["not-worse"])],
+    [("publish", "promoted", ["within-margin", "always"]), ("keep what is served", "refused", ["within-margin"])],
 )
 def test_where_the_evidence_refuses_a_person_is_asked_and_the_answer_is_kept(
     home: Path, refusing: Refusing, publish: str, action: str, policies: list[str]
@@ -182,7 +182,7 @@ def test_without_an_answer_what_is_served_stays_and_without_a_question_too(home:
     assert domain_flow("promote", "content")(config={"hours": 0.0003}) == "refused"
     assert history(home)[-1].why.startswith("nobody answered within 0.0003 hours; ndcg@10 may be worse")
     assert domain_flow("promote", "content")(config={"ask": False}) == "refused"
-    assert [policy for policy, _ in refusing.calls] == ["not-worse", "not-worse"]
+    assert [policy for policy, _ in refusing.calls] == ["within-margin", "within-margin"]
 
 
 def test_what_recsat_up_says_to_its_processes_is_no_setting_of_a_run(

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import psutil
@@ -21,9 +20,12 @@ import pytest
 from findings import findings
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolUpdate
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import AwaitingRetry
+from prefect_processes import Server, until, worker
 
 from recsat import RunConfig
 from recsat.plugins import load_plugins
@@ -45,14 +47,6 @@ FORM: dict[str, Any] = {
 }
 
 
-def until(condition: Callable[[], Any], seconds: float, pause: float = 0.2) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(pause)
-    return value
-
-
 def findings_and_index(folder: Path) -> dict[str, Any]:
     """What the run found, whatever its series; and the collection, whose name is its content's."""
     collection = json.loads((folder / "vectors" / "published.json").read_text(encoding="utf-8"))["collection"]
@@ -68,63 +62,13 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return findings_and_index(execute(config, plugins, stages=PIPELINE))
 
 
-@contextmanager
-def worker(home: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker of the test's server, in a session of its own; what is left of it is ended."""
-    environment = {
-        **os.environ,
-        "PREFECT_API_URL": PREFECT_API_URL.value() or "",
-        "PREFECT_HOME": str(home / "prefect"),
-        "PREFECT_WORKER_QUERY_SECONDS": "1",
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
-        "RECSAT_HOME": str(home),
-    }
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
-    with log.open("ab") as file:
-        process = subprocess.Popen(
-            command, stdout=file, stderr=subprocess.STDOUT, env=environment, cwd=home, start_new_session=True
-        )
-    try:
-        yield process
-    finally:
-        with suppress(psutil.NoSuchProcess):
-            for child in psutil.Process(process.pid).children(recursive=True):
-                child.kill()
-        process.kill()
-        process.wait()
-
-
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A whole server: the one of other tests has no services, and so nothing that takes a dead run's turn from it."""
-    place = tmp_path_factory.mktemp("server")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    address = f"http://127.0.0.1:{port}/api"
-    environment = {**os.environ, "PREFECT_HOME": str(place), "PREFECT_SERVER_API_PORT": str(port)}
-    with (place / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "server", "start", "--port", str(port)],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            cwd=place,
-            start_new_session=True,
-        )
-    try:
-        until(lambda: is_healthy(address), 180)
-        yield address
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def is_healthy(address: str) -> bool:
-    try:
-        return httpx.get(f"{address}/health", timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False
+    server = Server(tmp_path_factory.mktemp("server"))
+    server.start()
+    yield server.address
+    server.stop()
 
 
 @pytest.fixture
@@ -284,3 +228,63 @@ def test_what_a_killed_worker_ran_and_what_waits_for_the_next_end_once_each(
         assert findings_and_index(home / "runs" / f"social-{run.id}") == undisturbed
     names = {path.name for path in (home / "runs").iterdir() if not path.is_symlink()}
     assert names == {f"social-{running.id}", f"social-{waiting.id}"}
+
+
+def schedule_at(client: SyncPrefectClient, name: str, moment: datetime, n: int) -> set[UUID]:
+    """``n`` further schedules of the deployment that hit the same moment: the ids of the flow runs that the server makes of them."""
+    deployment = client.read_deployment_by_name(name)
+    before = {run.id for run in runs_of(client, deployment.id)}
+    interval = IntervalSchedule(interval=timedelta(days=365), anchor_date=moment)
+    client.create_deployment_schedules(deployment.id, [(interval, True)] * n)
+    times = {"start_time": (moment - timedelta(seconds=1)).isoformat(), "end_time": moment.isoformat()}
+    answer = httpx.post(f"{PREFECT_API_URL.value()}/deployments/{deployment.id}/schedule", json=times, timeout=60)
+    assert answer.status_code == 200, answer.text
+    due = {run.id for run in runs_of(client, deployment.id) if run.expected_start_time == moment}
+    return due - before
+
+
+def runs_of(client: SyncPrefectClient, deployment: UUID) -> list[FlowRun]:
+    return client.read_flow_runs(deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment])))
+
+
+def n_events(event: str, run: str) -> int:
+    """How many events of that name the server has of the run."""
+    answer = httpx.post(
+        f"{PREFECT_API_URL.value()}/events/filter",
+        json={"filter": {"event": {"name": [event]}, "resource": {"id": [f"recsat.run.{run}"]}}},
+        timeout=60,
+    )
+    return len(answer.json()["events"])
+
+
+def test_one_scheduled_time_that_starts_several_flow_runs_is_one_run(
+    client: SyncPrefectClient, home: Path, undisturbed: dict[str, Any]
+) -> None:
+    """Prefect makes a flow run of each schedule, and two schedules of a deployment may hit one moment."""
+    [one] = [deployment for deployment in deployments(["social"]) if deployment.full_name == "pipeline-expert/social"]
+    deploy(client, one, home=home, environment={"RECSAT_HOME": str(home)}, parameters={"config": FORM})
+    allow_at_once(client, one.full_name, 2)
+    moment = (datetime.now(UTC) - timedelta(seconds=5)).replace(microsecond=0)
+    key = f"social-pipeline-expert-social-{moment:%Y%m%dT%H%M%SZ}"
+
+    def completed(ids: set[UUID]) -> None:
+        for run in ids:
+            wait_for(client, client.read_flow_run(run), home)
+
+    with worker(home, home / "worker.log"):
+        together = schedule_at(client, one.full_name, moment, 2)
+        assert len(together) == 2
+        completed(together)
+        files = {
+            path: path.stat().st_mtime_ns for path in (home / "runs" / key).rglob("*") if path.name != ".claim-holder"
+        }
+        afterwards = schedule_at(client, one.full_name, moment, 1)
+        assert len(afterwards) == 1
+        completed(afterwards)
+    assert [path.name for path in (home / "runs").iterdir() if not path.is_symlink()] == [key]
+    assert finished(home, key) == [stage.name for stage in PIPELINE]
+    assert {path: path.stat().st_mtime_ns for path in files} == files
+    assert findings_and_index(home / "runs" / key) == undisturbed
+    assert [decision.run_id for decision in PromotionPlace.of(home, "social").history()] == [key]
+    until(lambda: n_events("recsat.model.promoted", key), 60)
+    assert (n_events("recsat.evaluation.completed", key), n_events("recsat.model.promoted", key)) == (1, 1)

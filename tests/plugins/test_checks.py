@@ -62,6 +62,13 @@ def test_a_sound_spec_has_no_fault(spec: object) -> None:
         (Domain, {"name": "Pages"}, "name is 'Pages'"),
         (Domain, {"name": "my.pages"}, "name is 'my.pages'"),
         (Domain, {"config": DomainConfig()}, "give a class that inherits from recsat.DomainConfig"),
+        (Domain, {"short_form": "folder"}, "short_form is 'folder'; give a tuple of settings of config"),
+        (Domain, {"short_form": ("foldr",)}, "short_form names foldr, which config does not have"),
+        (
+            Domain,
+            {"config": type("Of", (DomainConfig,), {"__annotations__": {"k": int}}), "short_form": ("k",)},
+            "rename",
+        ),
         (Domain, {"describe_user": lambda users: users}, "describe_user takes (users)"),
         (Domain, {"item_pictures": lambda items: items}, "item_pictures takes (items)"),
         (Domain, {"item_vectors": "image.npz"}, "item_vectors is 'image.npz'"),

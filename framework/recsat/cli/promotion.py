@@ -26,7 +26,8 @@ Domain = Annotated[str | None, typer.Option(metavar="NAME", help="Of this domain
 def promote(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run: its name or folder.")],
     policy: Annotated[
-        str | None, typer.Option(metavar="NAME", help="always, not-worse or better.", show_default="as in the run")
+        str | None,
+        typer.Option(metavar="NAME", help="always, within-margin, not-worse or better.", show_default="as in the run"),
     ] = None,
     margin: Annotated[
         float | None,

@@ -481,10 +481,11 @@ class AlertSettings(Settings):
 class PromoteSettings(Settings):
     """When a run's model may be served in the place of another: both on the same users and held-out events, paired."""
 
-    policy: Literal["always", "not-worse", "better"] = Field(
-        "not-worse",
+    policy: Literal["always", "within-margin", "not-worse", "better"] = Field(
+        "within-margin",
         description=(
-            "not-worse: the interval shows that it is not worse by more than the margin. better: the interval lies above 0. always: no comparison. "
+            "within-margin: what the users judged lose on average is no more than the margin. not-worse: the interval shows so of all users, which takes some "
+            "hundreds of them. better: the interval lies above 0. always: no comparison. "
             "Index and model folder are checked in any case."
         ),
     )

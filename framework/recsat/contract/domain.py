@@ -261,7 +261,8 @@ class RerankerSpec:
 class Domain:
     """What a user, an item and satisfaction *are*. Plain functions over whole tables.
 
-    - ``config``: pydantic model with the loader's and the filters' settings.
+    - ``config``: pydantic model with the loader's and the filters' settings. ``short_form``: those of them that the short form of a run shows beside
+      its own, where ``config`` has them; the expert form shows all.
     - ``load(config)``: the :class:`~recsat.Dataset`.
     - ``describe_item(items)`` and ``describe_user(users, history)``: one text per row, in row order (EncodeItem, EncodeUser).
       ``history`` is the events of those users, joined with the item table, oldest first.
@@ -317,6 +318,7 @@ class Domain:
     units: Mapping[str, str] = field(default_factory=dict)
     worth: Mapping[str, float] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
+    short_form: Sequence[str] = ("folder", "layout")
     demo: Mapping[str, Any] = field(default_factory=dict)
     samples: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     item_vectors: Callable[[pl.DataFrame, Any], Mapping[str, NDArray[np.float32]]] | None = None

@@ -32,6 +32,9 @@ CONTROLS = get_args(Control)
 SNAKE = "[a-z][a-z0-9_]*"
 KEBAB = "[a-z][a-z0-9_-]*"
 """Encoders and arms are model names, which people write with hyphens."""
+USUAL_SETTINGS = ("folder", "layout")
+"""What short forms show of a domain that names nothing, where it has them."""
+SETTINGS_OF_A_SHORT_RUN = ("effort", "k", "reranker")
 
 
 def faults(spec: object) -> list[str]:
@@ -48,6 +51,8 @@ def _domain(domain: Domain) -> Iterator[str]:
     yield from _named(domain, SNAKE)
     if not (isinstance(domain.config, type) and issubclass(domain.config, DomainConfig)):
         yield f"config is {domain.config!r}; give a class that inherits from recsat.DomainConfig"
+    else:
+        yield from _short_form(domain)
     yield from _function(domain, "load", "config")
     yield from _function(domain, "describe_item", "items")
     yield from _function(domain, "describe_user", "users", "history")
@@ -75,6 +80,16 @@ def _domain(domain: Domain) -> Iterator[str]:
     )
     yield from _members(domain, "filters", CandidateFilter)
     yield from _members(domain, "metrics", SatisfactionMetric)
+
+
+def _short_form(domain: Domain) -> Iterator[str]:
+    if not _all_text(domain.short_form):
+        yield f"short_form is {domain.short_form!r}; give a tuple of settings of config, e.g. ('folder',)"
+        return
+    if unknown := set(domain.short_form) - {*domain.config.model_fields, *USUAL_SETTINGS}:
+        yield f"short_form names {listed(unknown)}, which config does not have: {listed(domain.config.model_fields)}"
+    if names_in_use := set(domain.short_form) & set(SETTINGS_OF_A_SHORT_RUN):
+        yield f"short_form names {listed(names_in_use)}, which every short form has of its own; rename the domain's"
 
 
 def _templates(domain: Domain) -> Iterator[str]:

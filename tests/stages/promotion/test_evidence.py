@@ -38,8 +38,9 @@ def judged_with(hit_ranks: list[int | None], n_users: int = N) -> JudgedLists:
     return JudgedLists(lists, relevant, nothing, pl.Series("item_id", ["good", "bad1", "bad2"]))
 
 
-def outcome(before: JudgedLists, now: JudgedLists, **rule: object) -> Evidence:
-    return weigh([(before, now)], "served model", PromoteSettings.model_validate(rule), SETTINGS, k=2, seed=0)[0]
+def outcome(before: JudgedLists, now: JudgedLists, policy: str = "not-worse", **rule: object) -> Evidence:
+    settings = PromoteSettings.model_validate({"policy": policy, **rule})
+    return weigh([(before, now)], "served model", settings, SETTINGS, k=2, seed=0)[0]
 
 
 HALF = judged_with([1, None])
@@ -72,6 +73,24 @@ def test_places_count() -> None:
     assert not second.holds
 
 
+@pytest.mark.parametrize(("margin", "holds"), [(0.051, True), (0.049, False)])
+def test_within_the_margin_is_a_matter_of_the_mean_and_not_of_its_interval(margin: float, holds: bool) -> None:
+    one_in_twenty = judged_with([1, None] * 19 + [None, None])
+    for policy, expected in (("within-margin", holds), ("not-worse", False)):
+        evidence = outcome(HALF, one_in_twenty, policy, margin=margin)
+        assert evidence.reserve == pytest.approx(0.5 * margin - 0.025)
+        assert evidence.reserve_low is not None
+        assert evidence.reserve_high is not None
+        assert evidence.reserve_low < 0 < evidence.reserve_high
+        assert evidence.holds == expected
+
+
+def test_a_mean_without_an_interval_is_within_no_margin() -> None:
+    nothing_listed = judged_with([None])
+    unknown = outcome(nothing_listed, nothing_listed, "within-margin")
+    assert (unknown.reserve, unknown.reserve_low, unknown.holds) == (0.0, None, False)
+
+
 def test_too_few_users_to_tell_is_not_shown() -> None:
     rng = np.random.default_rng(1)
     ranks = [int(r) if r else None for r in rng.integers(0, 3, size=20)]
@@ -79,6 +98,7 @@ def test_too_few_users_to_tell_is_not_shown() -> None:
     unsure = outcome(judged_with(ranks, 20), judged_with(other, 20))
     assert unsure.mean_before == pytest.approx(unsure.mean_now)
     assert not unsure.holds
+    assert outcome(judged_with(ranks, 20), judged_with(other, 20), "within-margin").holds
     assert unsure.reserve_high is not None
     assert unsure.reserve_high > 0
 

@@ -149,7 +149,7 @@ def test_a_model_with_shuffled_vectors_is_served_by_no_policy_but_always(
     make_run: MakeRun, plugins: Plugins, tmp_path: Path
 ) -> None:
     broken = make_run("broken", "text", shuffled=True)
-    for policy in ("not-worse", "better"):
+    for policy in ("within-margin", "not-worse", "better"):
         outcome = promote(broken, plugins, PromoteSettings.model_validate({"policy": policy}))
         assert outcome.decision.action == "refused"
         [evidence] = outcome.decision.evidence

@@ -153,8 +153,9 @@ def weigh(
 ) -> list[Evidence]:
     r"""``rule.measure`` and its guards, each of which must hold.
 
-    Not worse: the lower end of the interval of the mean of :math:`x_{now,u} - (1 - m)\,x_{before,u}` over users u, with the margin m, is not
-    below 0; of a measure that is better lower, of :math:`(1 + m)\,x_{before,u} - x_{now,u}`. This is a test of non-inferiority at half of 1 − confidence that knows the mean before no better than the data do (Fieller's way
+    What is left of the margin m is the mean of :math:`x_{now,u} - (1 - m)\,x_{before,u}` over users u; of a measure that is better lower, of
+    :math:`(1 + m)\,x_{before,u} - x_{now,u}`. Within the margin: it is not below 0, and there are users enough for an interval. This errs as often of a model that
+    lost twice the margin as of one that lost nothing. Not worse: the lower end of its interval is not below 0, a test of non-inferiority at half of 1 − confidence that knows the mean before no better than the data do (Fieller's way
     with a ratio), and it has an interval where almost all lists are equal. Better: the same with m = 0, and above 0. As all must hold,
     nothing is corrected for (intersection-union test: Berger, Technometrics 1982). Where nobody can be compared by, nothing holds.
     """
@@ -187,12 +188,19 @@ def weigh(
             reserve_low=_known(shifted.low[at]),
             reserve_high=_known(shifted.high[at]),
             n_users=int(plain.n_users[at]),
-            holds=bool(shifted.low[at] > 0 if is_better and name == rule.measure else shifted.low[at] >= 0),
+            holds=_holds(rule, is_better and name == rule.measure, shifted.mean[at], shifted.low[at]),
         )
         if np.isfinite(plain.mean[at])
         else _nothing(against, measure_key(name, k, metrics), margins[name])
         for at, name in enumerate(names)
     ]
+
+
+def _holds(rule: PromoteSettings, is_better: bool, reserve: float, low: float) -> bool:
+    """What the policy asks of the mean that is left of the margin, ``reserve``, and of the lower end of its interval."""
+    if rule.policy == "within-margin":
+        return bool(np.isfinite(low) and reserve >= 0)
+    return bool(low > 0 if is_better else low >= 0)
 
 
 def _nothing(against: Against, measure: str, margin: float) -> Evidence:

@@ -225,7 +225,7 @@ def _of_arm(folder: RunFolder, split: str, draw: int, arm: str, inputs: RunInput
 def _why(rule: PromoteSettings, evidence: Sequence[Evidence], served: PromotedModel | None) -> str:
     failing = next((one for one in evidence if not one.holds), None)
     if failing is not None:
-        return _shortfall(failing)
+        return _shortfall(failing, rule.policy)
     if rule.policy == "always":
         return "by policy always: nothing was compared"
     if served is None:
@@ -233,17 +233,27 @@ def _why(rule: PromoteSettings, evidence: Sequence[Evidence], served: PromotedMo
     first = evidence[0]
     if rule.policy == "better":
         return f"{first.measure} is better than that of the served model"
+    if rule.policy == "within-margin":
+        return f"{first.measure} of the users judged is not worse than that of the served model by more than {rule.margin:.0%}"
     return f"{first.measure} is not worse than that of the served model by more than {rule.margin:.0%}"
 
 
-def _shortfall(one: Evidence) -> str:
-    """What the evidence lacks, in one sentence."""
+def _shortfall(one: Evidence, policy: str) -> str:
+    """What the evidence lacks for the policy, in one sentence."""
     reference = "the served model's" if one.against == "served model" else "that of the lists that the run judged"
     measure, margin = one.measure, f"{one.margin:.0%}"
     if one.difference is None:
         return f"{measure} cannot be compared with {reference}: too few users have held-out events in common"
     if one.reserve_low is None or one.reserve_high is None:
         return f"{measure} cannot be told from {reference}: the lists of too few users differ"
+    if (
+        one.reserve is not None
+        and one.mean_before
+        and one.reserve < 0 <= one.reserve_high
+        and policy == "within-margin"
+    ):
+        lost = abs(one.difference / one.mean_before)
+        return f"{measure} is {lost:.1%} worse than {reference}, and may be {margin} worse: {one.n_users} users were judged"
     if one.reserve_high < 0 and one.margin:
         return f"{measure} is worse than {reference} by more than {margin}"
     if one.reserve_high < 0:

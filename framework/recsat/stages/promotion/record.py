@@ -55,7 +55,7 @@ class Evidence(BaseModel):
     reserve: float | None = None
     """Mean over users of what is left when the margin is used up: now − (1 − margin) · before."""
     reserve_low: float | None = None
-    """What must not be below 0; with policy ``better``, above it."""
+    """What must not be below 0 with policy ``not-worse``, and above it with ``better``; with ``within-margin`` that is ``reserve``."""
     reserve_high: float | None = None
     n_users: int
     holds: bool
