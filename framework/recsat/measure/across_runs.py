@@ -21,6 +21,7 @@ from recsat.contract.domain import SatisfactionMetric
 from recsat.measure.accuracy import ACCURACY, find_hits
 from recsat.measure.comparisons import compare, mean_over_draws
 from recsat.measure.evidence import Evidence
+from recsat.measure.intervals import finite_or_none
 from recsat.measure.measures import comparable, measure_key
 from recsat.measure.score import ALL, EvaluationCache, score_users
 from recsat.measure.significance import holm
@@ -170,17 +171,13 @@ def compare_runs(
             mean_before=float(means_before[at]),
             mean_now=float(means_now[at]),
             mean=float(intervals.mean[at]),
-            low=_known(intervals.low[at]),
-            high=_known(intervals.high[at]),
-            p_adjusted=_known(p[at]),
+            low=finite_or_none(intervals.low[at]),
+            high=finite_or_none(intervals.high[at]),
+            p_adjusted=finite_or_none(p[at]),
             significant=bool(p[at] <= level and (intervals.low[at] > 0 or intervals.high[at] < 0)),
-            detectable=_known(compared.detectable[at]),
+            detectable=finite_or_none(compared.detectable[at]),
             n_users=int(intervals.n_users[at]),
             n_pairs=scores.n_pairs,
         )
         for at, (arm, name) in enumerate((arm, name) for arm in arms for name in measures)
     ]
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -22,6 +22,7 @@ import numpy as np
 from recsat.config.settings import MeasureSettings
 from recsat.measure.comparisons import compare
 from recsat.measure.evaluate import EvaluatedSplit, values_by_arm
+from recsat.measure.intervals import finite_or_none
 from recsat.measure.leaders import Leaders, twin_of
 from recsat.measure.measures import key_of
 from recsat.result.model import Attribution, Outcome, Share
@@ -69,8 +70,8 @@ def attribution(
     gain, words, of_model, over_twin = (
         Share(
             mean=float(intervals.mean[i]),
-            low=_known(intervals.low[i]),
-            high=_known(intervals.high[i]),
+            low=finite_or_none(intervals.low[i]),
+            high=finite_or_none(intervals.high[i]),
             n_users=n_users,
         )
         for i in range(4)
@@ -111,7 +112,3 @@ def _lack(leaders: Leaders, reranker: str | None) -> str:
             "add words to measure.controls."
         )
     return ""
-
-
-def _known(value: float | np.float64) -> float | None:
-    return None if np.isnan(value) else float(value)

@@ -20,7 +20,7 @@ from recsat.measure.comparisons import compare, mean_over_draws, means_where_bot
 from recsat.measure.differences import effective_users, winsorised
 from recsat.measure.draws import drawn_means
 from recsat.measure.evidence import Evidence
-from recsat.measure.intervals import bootstrap_intervals
+from recsat.measure.intervals import bootstrap_intervals, finite_or_none
 from recsat.measure.measures import (
     Bounds,
     bounds_of,
@@ -282,7 +282,7 @@ def _measures(
         low, high = _ends(column[~np.isnan(column)], values.shape[2], bounds[name], name, ends, settings.confidence)
         measures.append(
             Measure(
-                mean=_known(intervals.mean[i]),
+                mean=finite_or_none(intervals.mean[i]),
                 low=low,
                 high=high,
                 n_users=int(intervals.n_users[i]),
@@ -306,7 +306,7 @@ def _ends(
     if constant:
         return None, None
     lowest, highest = (end if bound is None else bound for bound, end in zip(bounds, (-np.inf, np.inf), strict=True))
-    return _known(max(estimated[0], lowest)), _known(min(estimated[1], highest))
+    return finite_or_none(max(estimated[0], lowest)), finite_or_none(min(estimated[1], highest))
 
 
 class Comparison(NamedTuple):
@@ -353,16 +353,16 @@ def _differences(
         leaves_out_zero = bool(one.low > 0 or one.high < 0)
         mean_arm, mean_baseline = means_where_both(values[key], values[settings.baseline, key[1], key[2]])
         by_key[key] = Difference(
-            mean=_known(one.mean),
-            low=_known(one.low),
-            high=_known(one.high),
-            p_adjusted=_known(p),
+            mean=finite_or_none(one.mean),
+            low=finite_or_none(one.low),
+            high=finite_or_none(one.high),
+            p_adjusted=finite_or_none(p),
             significant=leaves_out_zero and bool(p <= 1 - settings.confidence),
             n_users=int(one.n_users),
             mean_arm=mean_arm,
             mean_baseline=mean_baseline,
             effective_users=None if is_of_catalogue(key[2]) else float(one.effective_users),
-            detectable=_known(one.detectable) or None,  # without any spread nothing can be said
+            detectable=finite_or_none(one.detectable) or None,  # without any spread nothing can be said
         )
     return by_key
 
@@ -372,7 +372,3 @@ def values_by_arm(evaluated: EvaluatedSplit, measure: str, *, part: str = ALL) -
     an arm gives none.
     """
     return evaluated.values.by_arm(measure, part=part)[1]
-
-
-def _known(value: float | np.float64) -> float | None:
-    return None if np.isnan(value) else float(value)

@@ -103,3 +103,8 @@ def _quantile(ordered: Values, level: Values) -> Values:
     column = np.arange(ordered.shape[1])
     share = place - lower
     return np.asarray(ordered[lower, column] * (1 - share) + ordered[upper, column] * share, dtype=np.float64)
+
+
+def finite_or_none(value: float | np.float64) -> float | None:
+    """What a result holds of an end that is not known: None for NaN and for infinity."""
+    return float(value) if np.isfinite(value) else None

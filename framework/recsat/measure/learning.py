@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import polars as pl
 
 from recsat.config.settings import MeasureSettings
-from recsat.measure.intervals import bootstrap_intervals
+from recsat.measure.intervals import bootstrap_intervals, finite_or_none
 from recsat.result.model import LearningPoint
 
 
@@ -22,7 +21,7 @@ def learning_points(table: pl.DataFrame, *, settings: MeasureSettings, seed: int
             n_bootstrap=settings.n_bootstrap,
             seed=seed,
         )
-        low, high = (None if np.isnan(end[0]) else float(end[0]) for end in (of.low, of.high))
+        low, high = (finite_or_none(end[0]) for end in (of.low, of.high))
         points.append(
             LearningPoint(
                 arm=str(arm),

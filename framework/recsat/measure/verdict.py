@@ -22,7 +22,7 @@ from recsat.contract.domain import Dimension
 from recsat.measure.accuracy import Values
 from recsat.measure.comparisons import compare, means_where_both
 from recsat.measure.evaluate import EvaluatedSplit, values_by_arm
-from recsat.measure.intervals import Intervals
+from recsat.measure.intervals import Intervals, finite_or_none
 from recsat.measure.leaders import Leaders
 from recsat.measure.measures import key_of
 from recsat.measure.significance import holm
@@ -102,11 +102,11 @@ def compare_pairs(
             mean=float(intervals.mean[i]),
             mean_arm=means[i][0],
             mean_other=means[i][1],
-            low=_known(intervals.low[i]),
-            high=_known(intervals.high[i]),
+            low=finite_or_none(intervals.low[i]),
+            high=finite_or_none(intervals.high[i]),
             p_adjusted=float(p[i]),
             n_users=int(intervals.n_users[i]),
-            detectable=_known(compared.detectable[i]),
+            detectable=finite_or_none(compared.detectable[i]),
             outcome=_outcome(intervals, i, float(p[i]), info, settings),
         )
         for i, (arm, other, info) in enumerate(keys)
@@ -132,10 +132,6 @@ def _outcome(intervals: Intervals, i: int, p: float, info: MeasureInfo, settings
     if worth is None:
         return "not shown"
     return "as good as" if low > -worth and high < worth else "cannot tell"
-
-
-def _known(value: float | np.float64) -> float | None:
-    return None if np.isnan(value) else float(value)
 
 
 def _verdict(

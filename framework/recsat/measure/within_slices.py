@@ -19,6 +19,7 @@ from scipy import stats
 from recsat.config.settings import MeasureSettings
 from recsat.measure.comparisons import compare
 from recsat.measure.evaluate import EvaluatedSplit, values_by_arm
+from recsat.measure.intervals import finite_or_none
 from recsat.measure.significance import holm
 from recsat.measure.slices import FEWEST_USERS, OF_ITEMS, OF_USERS
 from recsat.result.model import Comparison, SliceComparison, SliceContrast, WithinSlices
@@ -73,7 +74,7 @@ def _differences(evaluated: EvaluatedSplit, pair: Comparison, part: str) -> Valu
 
 def _of_slice(name: str, values: Values, settings: MeasureSettings, seed: int) -> SliceComparison:
     intervals = compare(values[:, None, :], settings=settings, seed=seed).intervals
-    low, high = (None if np.isnan(end[0]) else float(end[0]) for end in (intervals.low, intervals.high))
+    low, high = (finite_or_none(end[0]) for end in (intervals.low, intervals.high))
     return SliceComparison(
         slice=name, mean=float(intervals.mean[0]), low=low, high=high, n_users=int(intervals.n_users[0])
     )

@@ -21,6 +21,7 @@ from recsat.lists.make import Recommended, lists_of
 from recsat.lists.request import Request, Retriever
 from recsat.measure.across_runs import PAIR, JudgedLists, scores_of_both
 from recsat.measure.comparisons import compare, mean_over_draws
+from recsat.measure.intervals import finite_or_none
 from recsat.measure.measures import comparable, key_of, measure_key
 from recsat.plugins import Plugins
 from recsat.stages.promotion.record import Against, Evidence
@@ -182,11 +183,11 @@ def weigh(
             mean_before=float(before[at]),
             mean_now=float(now[at]),
             difference=float(plain.mean[at]),
-            low=_known(plain.low[at]),
-            high=_known(plain.high[at]),
+            low=finite_or_none(plain.low[at]),
+            high=finite_or_none(plain.high[at]),
             reserve=float(shifted.mean[at]),
-            reserve_low=_known(shifted.low[at]),
-            reserve_high=_known(shifted.high[at]),
+            reserve_low=finite_or_none(shifted.low[at]),
+            reserve_high=finite_or_none(shifted.high[at]),
             n_users=int(plain.n_users[at]),
             holds=_holds(rule, is_better and name == rule.measure, shifted.mean[at], shifted.low[at]),
         )
@@ -205,7 +206,3 @@ def _holds(rule: PromoteSettings, is_better: bool, reserve: float, low: float) -
 
 def _nothing(against: Against, measure: str, margin: float) -> Evidence:
     return Evidence(against=against, measure=measure, margin=margin, n_users=0, holds=False)
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
