@@ -92,7 +92,10 @@ def test_every_part_of_the_hybrid_is_moved(hidden: int, blocks: TrainingData, mo
     assert {name for name, _ in fitted.total.named()} == {
         "liked together", "in this order", "taste", "text", "popularity"
     }  # fmt: skip
-    assert fitted.to(torch.device("meta")).score(train.users).device.type == "meta"
+    nowhere = torch.device("meta")
+    parts = [*fitted.total.sum_on(nowhere).parts, *fitted.unseen_total.sum_on(nowhere).parts]
+    assert {part.score(train.users).device for part in parts} == {nowhere}
+    assert fitted.to(nowhere).score(train.users).device == nowhere
     assert fitted.to(torch.device("cpu")) is fitted
     expected = fitted.score(train.users)
     for module in (hybrid, on_device, text_map):
