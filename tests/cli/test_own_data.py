@@ -275,3 +275,26 @@ def test_a_terminal_that_lacks_a_sign_shows_another_and_goes_on(place: Path) -> 
     assert done.returncode == 0, done.stderr
     assert b"Caf? Drama n? 0" in done.stdout
     assert "recsat.yaml" in done.stdout.decode("ascii")
+
+
+def test_a_shop_with_a_chinese_header_is_read_as_one(tmp_path: Path) -> None:
+    from recsat.plugins import load_plugins
+    from recsat.scaffold.guess import guess
+
+    items = "商品编号,商品名称,价格,类别\n" + "".join(f"P{i},龙井茶叶{i},{i}.5,绿茶\n" for i in range(20))
+    events = "用户编号,商品编号,金额,时间\n" + "".join(
+        f"U{i % 9},P{i % 20},{i}.5,2024-03-{1 + i % 28:02} 10:00:00\n" for i in range(180)
+    )
+    (tmp_path / "商品.csv").write_text(items, encoding="utf-8")
+    (tmp_path / "订单.csv").write_text(events, encoding="gb18030")
+    (tmp_path / "库存.xlsx").write_bytes(b"PK")
+    domains = load_plugins().domains()
+    guessed = guess(tmp_path, {name: one for name, one in domains.items() if one.columns}, None)
+    assert guessed.domain == "ecommerce"
+    assert "库存.xlsx: it is a workbook; save its sheet as CSV" in guessed.reasons
+    spec = domains[guessed.domain]
+    data = spec.load(spec.config.model_validate(guessed.settings["domain_config"]))
+    assert data.items["title"][0] == "龙井茶叶0"
+    assert data.items["price"][1] == 1.5
+    assert data.events.select("user_id", "item_id", "event", "value").row(0) == ("U0", "P0", "purchase", 0.5)
+    assert data.quarantine.is_empty()

@@ -84,3 +84,39 @@ def test_what_is_no_number_is_left_to_other_checks() -> None:
         pl.DataFrame({"event": ["play", None], "value": [float("nan"), -1.0], "quantity": ["a", "b"]}), "events"
     )
     assert amount_faults(events)["row"].to_list() == [2]
+
+
+BOUNDED = [
+    ("content", "age_rating", -1, None),
+    ("content", "year", 2101, None),
+    ("content", "year", 0, None),
+    ("content", "year", 2100, 2100),
+    ("ecommerce", "price", -0.01, None),
+    ("ecommerce", "price", 0.0, 0.0),
+    ("game", "price", -0.01, None),
+    ("game", "age_rating", -1, None),
+    ("game", "age_rating", 0, 0),
+]
+
+
+@pytest.mark.parametrize(("domain", "column", "cell", "value"), BOUNDED)
+def test_what_an_item_cannot_have_is_missing_and_counted(
+    domain: str, column: str, cell: float, value: float | None, tmp_path: Path
+) -> None:
+    (tmp_path / "items.csv").write_text(f"item_id,title,{column}\na,A,{cell}\nb,B,5\n", encoding="utf-8")
+    (tmp_path / "events.csv").write_text(f"{HEADER}\nu,a,view,,2024-01-01,,\n", encoding="utf-8")
+    spec = load_plugins([domain]).domain(domain)
+    data = spec.load(spec.config.model_validate({"layout": "tables", "folder": str(tmp_path)}))
+    assert data.items[column].to_list() == [value, 5]
+    assert any(f"{column}: 1 cell (row 2" in note for note in data.notes) is (value is None)
+
+
+@pytest.mark.parametrize(("layout", "domain", "columns"), [("lastfm", "social", "PLAYS"), ("steam", "game", "PLAY")])
+def test_plays_of_less_than_nothing_cost_their_rows_in_files_of_publishers(
+    layout: str, domain: str, columns: str
+) -> None:
+    from importlib import import_module
+
+    column = getattr(import_module(f"recsat_{domain}.{layout}"), columns)["value"]
+    assert column.least == 0
+    assert column.costs_its_row

@@ -273,3 +273,13 @@ def test_other_line_separators_are_signs_like_any_other(tmp_path: Path, sign: st
     rows, faults = read_table(path, {"item_id": Column(), "title": Column(source=f"ti{sign}tle")})
     assert rows.select("item_id", "title").rows() == [("a", f"one{sign}two"), ("b", "three")]
     assert faults.is_empty()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"PK\x03\x04\x14\0", b"\xd0\xcf\x11\xe0\xa1", b"PAR1\x15", b"\x1f\x8b\x08\0", b"%PDF-1.7", b"SQLite format 3\0"],
+)
+def test_a_file_of_another_kind_under_the_name_of_a_text_is_called_so(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "items.csv").write_bytes(content * 40)
+    with pytest.raises(DataError, match=r"^items\.csv: by its first bytes it is .*\. Save its table as CSV"):
+        read_table(tmp_path / "items.csv", {"item_id": Column()})

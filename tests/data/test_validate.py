@@ -138,7 +138,7 @@ def test_an_empty_table_is_refused(tmp_path: Path, way: Literal["raise", "quaran
 
 
 def test_nothing_left_after_setting_aside_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"events: the table has no row without a fault; see the quarantine\."):
+    with pytest.raises(DataError, match=r"events: the table has no row without a fault:"):
         set_aside(loaded(tmp_path, events=EVENTS.replace("2024", "long ago")))
 
 
@@ -445,6 +445,27 @@ def test_tables_that_differ_in_case_alone_say_so() -> None:
     ]
 
 
+def test_where_no_row_is_sound_the_causes_are_told() -> None:
+    data = with_future_dates()
+    bad = data.events.with_columns(pl.lit("zz").alias("item_id"), timestamp=pl.lit(None, pl.Datetime("us", "UTC")))
+    with pytest.raises(DataError) as error:
+        validate(
+            replace(
+                data,
+                events=pl.concat([bad, bad.with_columns(item_id=pl.lit("yy"))]),
+                exposures=data.exposures,
+                items=data.items.clear(),
+            ),
+            "quarantine",
+        )
+    assert "items" in str(error.value)
+    faulty = pl.concat([bad.with_columns(user_id=pl.lit(None, pl.String))])
+    with pytest.raises(
+        DataError, match=r"(?s)^events: the table has no row without a fault:\nevents, 30 rows: user_id is empty"
+    ):
+        validate(replace(data, events=faulty, exposures=None), "quarantine")
+
+
 def test_simulated_time_may_lie_in_the_future() -> None:
     data = with_future_dates()
     assert validate(replace(data, simulated=True), "raise").events.height == 30
@@ -459,6 +480,8 @@ def test_simulated_time_may_lie_in_the_future() -> None:
         ("\u202ea", "has control characters"),
         ("a\nb", "has control characters"),
         ("a" * 1001, "is longer than 1,000 bytes"),
+        ("é" * 501, "is longer than 1,000 bytes"),
+        ("a\u2066b", "has control characters"),
     ],
 )
 @pytest.mark.parametrize("column", ["user_id", "item_id", "event"])

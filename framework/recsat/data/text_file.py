@@ -41,6 +41,14 @@ NO_SIGN: Final = "\x1f"
 """In the place of ``::``, which polars cannot part by."""
 QUOTED: Final = re.compile(r'"(?:[^"]|"")*"')
 MOST_OF_TITLE: Final = 40
+OTHER_KINDS: Final = {
+    b"PK\x03\x04": "a zip, as workbooks (.xlsx) are",
+    b"\xd0\xcf\x11\xe0": "a workbook of an old format (.xls)",
+    b"PAR1": "Parquet",
+    b"\x1f\x8b": "packed by gzip",
+    b"%PDF": "a PDF",
+    b"SQLite format 3": "a SQLite database",
+}
 LINE_END: Final = re.compile(r"\r?\n")
 SEP_LINE: Final = re.compile(r"^sep=(.)\r?\n", re.IGNORECASE)
 
@@ -88,6 +96,7 @@ def read_text_file(path: Path, settings: TableSettings, names: Sequence[str]) ->
     Raises DataError where the encoding or the separator cannot be known, a cell cannot be read, or a column that is looked for comes
     twice; polars' own errors for what is no table at all.
     """
+    _refuse_other_kinds(path)
     form = text_format(path, settings, names)
     with unpacked(path) as stream:
         n_columns = 1 + form.first_line.count(form.separator)
@@ -101,6 +110,16 @@ def read_text_file(path: Path, settings: TableSettings, names: Sequence[str]) ->
         form = replace(form, encoding=likely_encoding(path.name, _all(path)))
         table = _cells(path, form)
     return _named(path, table, form, names), form
+
+
+def _refuse_other_kinds(path: Path) -> None:
+    """Raises DataError for a file of another kind under the name of a text file."""
+    head = _head(path)
+    kind = next((kind for mark, kind in OTHER_KINDS.items() if head.startswith(mark)), None)
+    if kind is not None:
+        raise DataError(
+            f"{path.name}: by its first bytes it is {kind}. Save its table as CSV, or give the file the ending of its kind."
+        )
 
 
 def text_format(path: Path, settings: TableSettings, names: Sequence[str]) -> TextFormat:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import polars as pl
 
 from recsat.contract.dataset import Dataset, no_quarantine
-from recsat.data.faults import FILE, faults_at, refuse, with_origin, without_origin, without_rows
+from recsat.data.faults import FILE, N_CAUSES, causes, faults_at, refuse, with_origin, without_origin, without_rows
 from recsat.data.near_ids import DIFFERENCES, near_ids
 from recsat.data.notes import no_texts, without_texts
 from recsat.data.oddities import noted_oddities, refused_oddities
@@ -93,8 +93,11 @@ def _settled(
         raise DataError("\n".join(refused))
     for name in ("items", "events"):
         if left[name].is_empty():
-            why = "is empty" if quarantine.is_empty() else "has no row without a fault; see the quarantine"
-            raise DataError(f"{name}: the table {why}. Give at least one row.")
+            if quarantine.is_empty():
+                raise DataError(f"{name}: the table is empty. Give at least one row.")
+            raise DataError(
+                "\n".join([f"{name}: the table has no row without a fault:", *causes(quarantine)[:N_CAUSES]])
+            )
     clean: dict[str, Any] = {name: without_origin(table) for name, table in left.items()}
     return replace(dataset, **clean, quarantine=quarantine)
 

@@ -1,4 +1,4 @@
-"""What others call the columns that recsat reads, in English, German, French and Spanish."""
+"""What others call the columns that recsat reads, in English, German, French, Spanish and Chinese."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Final
 SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "user_id": (
         "user_id", "user", "uid", "customer_id", "customer", "client_id", "visitor_id", "viewer_id", "reviewer_id", "member_id", "account_id",
-        "player_id", "profile_id", "user_pseudo_id", "anonymous_id", "listener_id", "reader_id", "reader_no", "reader", "borrower_id", "borrower", "patron_id", "patron", "member_no", "customer_no", "session_id",
+        "player_id", "profile_id", "user_pseudo_id", "anonymous_id", "listener_id", "reader_id", "reader_no", "reader", "borrower_id", "borrower", "patron_id", "patron", "member_no", "customer_no", "viewer", "session_id",
+        "用户编号", "用户id", "用户", "会员编号", "会员id", "客户编号", "客户id", "买家id", "顾客编号",
         "kunde", "kunden_id", "kundennummer", "kunden_nr", "kundennr", "benutzer", "benutzer_id", "nutzer", "nutzer_id", "mitglied", "mitgliedsnummer", "leser", "utilisateur", "id_utilisateur", "utilisateur_id", "client", "id_client", "numero_client", "numero_de_client", "acheteur", "abonne", "lecteur", "usuario", "id_usuario", "usuario_id", "cliente", "id_cliente", "cliente_id", "numero_cliente", "lector",
     ),
     "other_id": ("other_id", "friend_id", "followee_id", "followed_id", "trusted_user_id", "target_user_id", "user_b", "followee"),
@@ -18,35 +19,36 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
         "item_id", "items.item_id", "item", "iid", "product_id", "product", "asin", "parent_asin", "isbn", "movie_id", "video_id", "track_id", "song_id",
         "artist_id", "game_id", "app_id", "article_id", "news_id", "post_id", "book_id", "anime_id", "sku", "stock_code", "content_id", "listing_id",
         "business_id", "recipe_id", "barcode", "ean", "course_id", "event_id", "job_id",
+        "商品编号", "商品id", "商品", "物品id", "物品编号", "产品编号", "产品id", "电影id", "视频id", "图书编号", "书号", "歌曲id", "游戏id", "文章id",
         "artikelnummer", "artikel_nr", "artikelnr", "artikel_id", "artikel", "produktnummer", "produkt_id", "produkt", "buch_id", "film_id", "id_article", "article", "code_article", "reference", "ref_produit", "id_produit", "produit_id", "code_produit", "produit", "livre_id", "id_livre", "id_film", "id_producto", "producto_id", "codigo_producto", "producto", "id_articulo", "codigo_articulo", "articulo", "referencia", "libro_id", "id_libro", "pelicula_id", "id_pelicula",
     ),
     "event": (
         "event", "event_name", "event_type", "action", "action_type", "behavior", "behaviour", "behavior_type", "interaction", "interaction_type", "type",
-        "ereignis", "aktion", "evenement", "type_evenement", "evento", "tipo_evento", "accion",
+        "行为", "行为类型", "事件", "操作", "ereignis", "aktion", "evenement", "type_evenement", "evento", "tipo_evento", "accion",
     ),
     "value": (
         "value", "rating", "ratings", "score", "stars", "overall", "book_rating", "user_rating", "revenue", "amount", "item_revenue", "hours", "playtime",
         "watch_time", "watch_seconds", "seconds", "plays", "play_count", "weight", "event_value_in_usd",
-        "bewertung", "sterne", "etoiles", "evaluation", "note_client", "puntuacion", "valoracion", "calificacion", "estrellas", "betrag", "umsatz", "montant", "importe",
+        "评分", "打分", "星级", "金额", "时长", "bewertung", "sterne", "etoiles", "evaluation", "note_client", "puntuacion", "valoracion", "calificacion", "estrellas", "betrag", "umsatz", "montant", "importe",
     ),
     "timestamp": (
         "timestamp", "time", "ts", "datetime", "date", "event_time", "event_timestamp", "event_ts", "unix_review_time", "unixreviewtime", "created_at",
         "occurred_at", "review_time", "watched_at", "played_at", "invoice_date", "order_date", "posted", "event_date", "time_stamp",
         "loan_date", "borrowed_at", "checkout_date", "booking_date", "applied_at",
-        "datum", "zeit", "zeitpunkt", "zeitstempel", "bestelldatum", "kaufdatum", "ausleihdatum", "horodatage", "date_commande", "date_de_commande", "date_achat", "date_d_achat", "date_emprunt", "date_d_emprunt", "fecha", "fecha_hora", "fecha_compra", "fecha_de_compra", "fecha_pedido", "fecha_de_pedido",
+        "时间", "时间戳", "日期", "下单时间", "购买时间", "评分时间", "观看时间", "创建时间", "datum", "zeit", "zeitpunkt", "zeitstempel", "bestelldatum", "kaufdatum", "ausleihdatum", "horodatage", "date_commande", "date_de_commande", "date_achat", "date_d_achat", "date_emprunt", "date_d_emprunt", "fecha", "fecha_hora", "fecha_compra", "fecha_de_compra", "fecha_pedido", "fecha_de_pedido",
     ),
     "position": ("position", "seq", "sequence", "step", "rank_in_history"),
     "title": (
         "title", "name", "items.item_name", "item_name", "product_name", "product_title", "movie_title", "book_title", "video_title", "app_name", "headline", "track_name", "song_name", "game_name",
-        "titel", "bezeichnung", "artikelbezeichnung", "artikelname", "produktname", "titre", "libelle", "designation", "intitule", "nom_produit", "nom_article", "titulo", "nombre", "nombre_producto", "denominacion",
+        "标题", "名称", "商品名称", "产品名称", "电影名称", "片名", "书名", "歌名", "视频标题", "titel", "bezeichnung", "artikelbezeichnung", "artikelname", "produktname", "titre", "libelle", "designation", "intitule", "nom_produit", "nom_article", "titulo", "nombre", "nombre_producto", "denominacion",
     ),
     "description": (
         "description", "summary", "overview", "plot", "abstract", "text", "details", "about",
-        "beschreibung", "descriptif", "descripcion",
+        "描述", "简介", "商品描述", "beschreibung", "descriptif", "descripcion",
     ),
     "genres": (
         "genres", "genre", "tags", "categories", "category", "topics", "topic", "subjects", "subject",
-        "genero", "generos", "themes", "themen",
+        "genero", "generos", "themes", "themen", "kategorie", "类型", "类别", "标签",
     ),
     "topics": (
         "topics", "topic", "genres", "genre", "tags", "categories", "category",
@@ -54,16 +56,16 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "categories": (
         "categories", "category", "items.item_category", "item_category", "main_category", "category_code", "category_name", "department",
-        "kategorie", "kategorien", "warengruppe", "categorie", "rayon", "categoria", "categorias",
+        "类别", "商品类别", "分类", "品类", "kategorie", "kategorien", "warengruppe", "categorie", "rayon", "categoria", "categorias",
     ),
     "tags": ("tags", "keywords"),
     "brand": (
         "brand", "items.item_brand", "item_brand", "manufacturer",
-        "marke", "hersteller", "marque", "marca",
+        "品牌", "marke", "hersteller", "marque", "marca",
     ),
     "price": (
         "price", "items.price", "unit_price", "item_price", "price_usd",
-        "preis", "einzelpreis", "prix", "prix_unitaire", "precio", "precio_unitario",
+        "价格", "单价", "售价", "preis", "einzelpreis", "prix", "prix_unitaire", "precio", "precio_unitario",
     ),
     "year": (
         "year", "year_of_publication", "release_year", "published_year",
@@ -91,6 +93,9 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
 RATINGS: Final = frozenset(
     {"rating", "ratings", "score", "stars", "overall", "book_rating", "user_rating"}
     | {
+        "评分",
+        "打分",
+        "星级",
         "bewertung",
         "sterne",
         "etoiles",
@@ -132,14 +137,14 @@ PATTERNS: Final = {
 
 
 def plain_name(name: str) -> str:
-    """``Book-Title``, ``bookTitle`` and ``book title`` as ``book_title``, and ``Évaluation`` as ``evaluation``; points stay.
+    """``Book-Title``, ``bookTitle`` and ``book title`` as ``book_title``, and ``Évaluation`` as ``evaluation``; points and letters of other scripts stay.
 
-    >>> [plain_name(name) for name in ("Book-Title", "userId", "ISBN", "items.item_name", "Año")]
-    ['book_title', 'user_id', 'isbn', 'items.item_name', 'ano']
+    >>> [plain_name(name) for name in ("Book-Title", "userId", "ISBN", "items.item_name", "Año", "商品 编号")]
+    ['book_title', 'user_id', 'isbn', 'items.item_name', 'ano', '商品_编号']
     """
     plain = "".join(sign for sign in unicodedata.normalize("NFKD", name.strip()) if not unicodedata.combining(sign))
     parted = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", plain)
-    return re.sub(r"[^a-z0-9.]+", "_", parted.lower()).strip("_.")
+    return re.sub(r"[^\w.]+", "_", parted.lower()).strip("_.")
 
 
 def source_of(column: str, names: Sequence[str], others: Collection[str] = ()) -> str | None:

@@ -30,7 +30,11 @@ ENDINGS: Final = (
     ".json",
     ".parquet",
 )
-PACKED: Final = (".tar", ".tgz", ".7z", ".rar", ".bz2", ".xz")
+OTHERS: Final = {
+    **dict.fromkeys((".tar", ".tgz", ".7z", ".rar", ".bz2", ".xz"), "it is packed; unpack it"),
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "it is a workbook; save its sheet as CSV"),
+}
+"""What to say of files that hold tables and are not read."""
 ASIN, ISBN = r"^B0[0-9A-Z]{8}$", r"^\d{9}[\dX]$"
 """Ids of products at Amazon, and of books."""
 DATES: Final = (
@@ -93,8 +97,7 @@ def foreign_tables(folder: Path) -> tuple[list[ForeignTable], list[str]]:
             others.append(f"{path.name}: neither a file nor a folder, left aside")
             continue
         if not _looks_like_a_table(path):
-            packed = path.suffix.lower() in PACKED
-            others.append(f"{path.name}: {'it is packed; unpack it' if packed else 'no table, left aside'}")
+            others.append(f"{path.name}: {OTHERS.get(path.suffix.lower(), 'no table, left aside')}")
             continue
         try:
             tables.append(_foreign_table(path))
