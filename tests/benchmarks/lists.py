@@ -97,7 +97,7 @@ def saved(arm: str, n_items: int, place: Path, plugins: Plugins, intrinsic: int 
         domain=domain,
         domain_config=domain.config.model_validate(SETTINGS),
         filters=plugins.filters_of_run(domain, FILTERS),
-        vectors={"raw": vectors, "text": vectors},
+        vectors={"raw": vectors, "text": vectors, "words": item_vectors(n_items)[::-1].copy()},
     )
     at_end = filter_context(inputs, dataset.events)
     served = serve_known(inputs, [], dataset.events, at_end)

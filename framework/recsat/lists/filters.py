@@ -95,24 +95,24 @@ def plan_filters(
     left = _n_left(items, excluded, allowed)
     users = pl.Series("user_id", user_ids, dtype=pl.String)
     for name, rule in filters.items():
-        concerned = _concerned(rule, catalogue)
+        of_kinds = concerned(rule, catalogue)
         bound = bound_rule(name, rule, context)
         if bound is not None:
-            items &= bound.mask(catalogue.items).to_numpy() | ~concerned
+            items &= bound.mask(catalogue.items).to_numpy() | ~of_kinds
             where.append(_for_kinds(bound.where(), rule.kinds))
         pushed = None if rule.where is None else rule.where(context)
         if pushed is not None:
             where.append(_for_kinds(pushed, rule.kinds))
         if rule.keep is not None:
-            keep_mask = _keep(name, rule, catalogue, context) | ~concerned
+            keep_mask = _keep(name, rule, catalogue, context) | ~of_kinds
             items &= keep_mask
             by_id |= pushed is None and not keep_mask.all()
         if rule.exclude is not None:
             pairs = _pairs(name, rule.exclude(users, context), catalogue, user_ids)
-            excluded = _either(excluded, _only(pairs, concerned))
+            excluded = either(excluded, only_in(pairs, of_kinds))
         if rule.allow is not None:
             pairs = _pairs(name, rule.allow(users, context), catalogue, user_ids)
-            pairs = _either(pairs, _everywhere(~concerned, n_users)) if not concerned.all() else pairs
+            pairs = either(pairs, _everywhere(~of_kinds, n_users)) if not of_kinds.all() else pairs
             allowed = pairs if allowed is None else _both(allowed, pairs)
         now_left = _n_left(items, excluded, allowed)
         removed[name] = left - now_left
@@ -155,11 +155,12 @@ def filter_fields(rule: CandidateFilter, items: pl.DataFrame) -> dict[str, Paylo
     return types | {name: kind for name, kind in rule.fields.items() if name in items.columns}
 
 
-def _concerned(rule: CandidateFilter, catalogue: Catalogue) -> NDArray[np.bool_]:
+def concerned(rule: CandidateFilter, catalogue: Catalogue) -> NDArray[np.bool_]:
+    """(n_items,): the items of the filter's kinds."""
     if rule.kinds is None:
         return np.ones(len(catalogue), dtype=bool)
-    concerned: NDArray[np.bool_] = catalogue.items["kind"].is_in(list(rule.kinds)).to_numpy()
-    return concerned
+    mask: NDArray[np.bool_] = catalogue.items["kind"].is_in(list(rule.kinds)).to_numpy()
+    return mask
 
 
 def _for_kinds(where: Mapping[str, Any], kinds: tuple[str, ...] | None) -> Mapping[str, Any]:
@@ -200,7 +201,8 @@ def _pairs(name: str, pairs: pl.DataFrame, catalogue: Catalogue, user_ids: list[
     )
 
 
-def _either(a: csr_array, b: csr_array) -> csr_array:
+def either(a: csr_array, b: csr_array) -> csr_array:
+    """Pairs of one or the other."""
     return csr_array((a + b).astype(bool))
 
 
@@ -208,7 +210,7 @@ def _both(a: csr_array, b: csr_array) -> csr_array:
     return csr_array(a.multiply(b).astype(bool))
 
 
-def _only(pairs: csr_array, columns: NDArray[np.bool_]) -> csr_array:
+def only_in(pairs: csr_array, columns: NDArray[np.bool_]) -> csr_array:
     """``pairs`` in the given columns alone."""
     inside = columns[pairs.indices]
     rows = np.repeat(np.arange(pairs.shape[0]), np.diff(pairs.indptr))[inside]
@@ -225,6 +227,6 @@ def _everywhere(columns: NDArray[np.bool_], n_users: int) -> csr_array:
 
 def _n_left(items: NDArray[np.bool_], excluded: csr_array, allowed: csr_array | None) -> int:
     if allowed is None:
-        return excluded.shape[0] * int(items.sum()) - _only(excluded, items).nnz
-    permitted = _only(allowed, items)
+        return excluded.shape[0] * int(items.sum()) - only_in(excluded, items).nnz
+    permitted = only_in(allowed, items)
     return int(permitted.nnz - _both(permitted, excluded).nnz)

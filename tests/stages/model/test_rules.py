@@ -16,6 +16,7 @@ from recsat.contract.interactions import Catalogue
 from recsat.errors import SavedModelError
 from recsat.lists.attributes import attributes_of
 from recsat.lists.make import lists_of
+from recsat.lists.requests import request_filters
 from recsat.plugins import load_plugins
 from recsat.result.model import DataSummary
 from recsat.stages.model.card import EncoderCard, ModelCard
@@ -127,6 +128,55 @@ def test_lists_are_those_of_the_tables(name: str, settings: dict[str, object], t
         model.audience(users).plan.removed
         == serve_known(inputs, users, dataset.events, filter_context(inputs, dataset.events)).plan.removed
     )
+
+
+def random_request(model: Model, rng: np.random.Generator) -> dict[str, list[str]]:
+    items, kinds = model.catalogue.ids, model.catalogue.items["kind"].unique().sort().to_list()
+    request: dict[str, list[str]] = {}
+    if rng.random() < 0.4:
+        request["exclude"] = [str(item) for item in rng.choice(items, 3)]
+    if rng.random() < 0.3:
+        request["include"] = [str(item) for item in rng.choice(items, 40)]
+    if rng.random() < 0.3:
+        request["kinds"] = [str(rng.choice(kinds))]
+    return request
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"), [("social", {"max_distance": 2}), ("game", {"platform": "windows", "max_age_rating": 16})]
+)
+def test_what_holds_for_every_request_is_what_each_filter_says(
+    name: str, settings: dict[str, object], tmp_path: Path
+) -> None:
+    """The rules put together once, against each filter looked at anew, on random requests."""
+    inputs = inputs_of(name, settings)
+    model, _ = both(inputs, "text", ["nobody"], tmp_path)
+    rng = np.random.default_rng(7)
+    users = [*model.histories.ids, "nobody", "no one"]
+    for _ in range(25):
+        users_of_request = list(dict.fromkeys(str(user) for user in rng.choice(users, int(rng.integers(1, 4)))))
+        request, k = random_request(model, rng), int(rng.integers(1, 15))
+        slow = model.audience(users_of_request, **request)
+        served = model._served(users_of_request, request_filters(model.catalogue, **request))
+        assert (served.plan.items == slow.plan.items).all()
+        assert (served.plan.mask(slice(None)) == slow.plan.mask(slice(None))).all()
+        assert served.plan.by_id == slow.plan.by_id
+        assert (served.plan.where, served.plan.n_candidates) == (slow.plan.where, slow.plan.n_candidates)
+        lists = lists_of(slow, model.card.arm, model.arm, model.asking(slow.users, k), topics=model.topics).lists
+        assert model.recommend(users_of_request, k, **request).drop("title").equals(lists)
+
+
+def test_a_run_without_the_filter_seen_shows_what_was_seen(finished_run: Path) -> None:
+    model = Model.load(finished_run, load_plugins(["content"]))
+    user = model.histories.ids[0]
+    seen = set(
+        model.catalogue.items["item_id"].gather(
+            model.histories.at(model.histories.rows([user]), [user]).history.indices
+        )
+    )
+    free = replace(model, rules={name: rule for name, rule in model.rules.items() if name != "seen"})
+    assert not set(model.recommend([user], 50)["item_id"]) & seen
+    assert set(free.recommend([user], len(model.catalogue))["item_id"]) >= seen
 
 
 def test_tables_are_read_only_where_a_filter_asks_of_users(tmp_path: Path, finished_run: Path) -> None:

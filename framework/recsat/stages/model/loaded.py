@@ -49,7 +49,7 @@ from recsat.stages.model.files import (
 )
 from recsat.stages.model.fold_in import folded
 from recsat.stages.model.histories import Histories, histories_of
-from recsat.stages.model.rules import check_masks, saved_filters
+from recsat.stages.model.rules import StandingRules, check_masks, saved_filters, standing_rules
 from recsat.stages.model.tables import ModelTables
 from recsat.stages.promotion.record import PromotedModel, promoted_domains, promoted_model
 from recsat.stages.trial.request import request_of, reranker_of
@@ -194,7 +194,7 @@ class Model:
         list, and its reasons say so. Raises :class:`~recsat.errors.UnknownItem` for an id, or a kind, that the catalogue does not have,
         and :class:`~recsat.ConfigError` for a ``k`` that is none.
         """
-        audience = self.audience(users, include=include, exclude=exclude, kinds=kinds)
+        audience = self._served(users, request_filters(self.catalogue, include=include, exclude=exclude, kinds=kinds))
         request = self.asking(audience.users, k)
         retriever = self.retriever
         lists = lists_of(audience, self.card.arm, self.arm, request, retriever=retriever, topics=self.topics).lists
@@ -270,6 +270,18 @@ class Model:
         plan = plan_filters(filters, self.catalogue, batch.ids, self.tables.of_items)
         return ModelAudience(self.catalogue, replace(batch, now=self.now), plan, self.fallbacks)
 
+    def _served(self, users: Sequence[str], of_request: Mapping[str, CandidateFilter]) -> ModelAudience:
+        """As :meth:`audience`, by what holds for every request; what each filter removes is not counted."""
+        ids = list(dict.fromkeys(users))
+        rows = self.histories.rows(ids)
+        seen = self.histories.seen[rows % (len(self.histories) + 1)]
+        plan = self.standing.plan(seen, ids, of_request, self.catalogue, self._filter_context)
+        return ModelAudience(self.catalogue, replace(self.histories.at(rows, ids), now=self.now), plan, self.fallbacks)
+
+    def _filter_context(self) -> FilterContext:
+        """What the filters that are asked anew look at: tables are read where one looks at users."""
+        return self.context if self.standing.of_users else self.tables.of_items
+
     def asking(self, users: UserBatch, k: int | None = None) -> Request:
         """The run's request for lists of ``k`` items, with a reranker that reads told what it needs of ``users``."""
         request, k = self.request, self.request.k if k is None else k
@@ -301,7 +313,7 @@ class Model:
             histories=folded(self.histories, known, self.domain, self.catalogue, users),
             later=known if self.later is None else pl.concat([self.later, known]),
         )
-        vars(model)["topics"] = self.topics  # of items alone
+        vars(model)["topics"], vars(model)["standing"] = self.topics, self.standing  # of items alone
         return model if users is not None else model.recounted()
 
     def recounted(self) -> Model:
@@ -311,13 +323,18 @@ class Model:
             return arm.recounted(self.train) if isinstance(arm, Recounted) else arm
 
         model = replace(self, arm=moved(self.arm), fallbacks=[moved(one) for one in self.fallbacks])
-        vars(model)["topics"] = self.topics
+        vars(model)["topics"], vars(model)["standing"] = self.topics, self.standing
         return model
 
     @cached_property
     def filters(self) -> Mapping[str, CandidateFilter]:
         """``rules``, with what is saved in the place of what they would say of items and of what a user has seen."""
         return saved_filters(self.rules, self.item_masks, self.histories, self.catalogue, lambda: self.context)
+
+    @cached_property
+    def standing(self) -> StandingRules:
+        """``filters``, put together for all requests."""
+        return standing_rules(self.rules, self.item_masks, self.catalogue)
 
     @cached_property
     def context(self) -> FilterContext:
