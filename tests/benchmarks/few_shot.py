@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -36,24 +35,26 @@ serves the same test users by their whole histories. Written by `python tests/be
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="*", default=["movielens", "steam-200k", "scientific"])
+    parser.add_argument("--sizes", nargs="*", type=int, default=list(SIZES))
     parser.add_argument("--draws", nargs="*", type=int, default=[1, 2, 3])
     parser.add_argument("--cache", type=Path, default=Path(".recsat/cache"))
     parser.add_argument("--results", type=Path, help="a file of JSON lines with the values of every draw")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    rows = [row for name in options.sets for row in rows_of(name, options.draws, options.cache, options.results)]
+    rows = [row for name in options.sets for row in rows_of(name, options)]
     page = PAGE + "\n".join(rows) + "\n"
     print(page)
     if options.out:
         options.out.write_text(page, encoding="utf-8")
 
 
-def rows_of(name: str, draws: Sequence[int], cache: Path, results: Path | None) -> list[str]:
+def rows_of(name: str, options: argparse.Namespace) -> list[str]:
+    draws, cache, results = options.draws, options.cache, options.results
     one, plugins = read(name), load_plugins()
     specs = plugins.recommenders(plugins.domain("content"))
     _, test = parts_of(one, vectors_of(one, cache), "warm", 42)
     rows = []
-    for size in SIZES:
+    for size in options.sizes:
         values: dict[str, list[np.ndarray]] = {"text": [], "hybrid": []}
         for draw in draws:
             train = first_users(test.train, size / test.train.users.history.nnz, draw)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from recsat.arms.hybrid.holdout import WINDOWS, hold_out, hold_outs, last_likes, latest
+from recsat.arms.hybrid.holdout import WINDOWS, chance_of_unseen, hold_out, hold_outs, last_likes, latest, mostly_unseen
 from recsat.contract.interactions import TrainingData
+from recsat.testing.worlds import training_data
 
 
 @pytest.fixture
@@ -82,6 +83,34 @@ def test_hold_outs_by_protocol(data: TrainingData, protocol: str, lists_hidden: 
     splits = list(hold_outs(replace(data, protocol=protocol), share=0.2, rounds=2, rng=rng()))
     assert [split.lists_hidden for split in splits] == [lists_hidden] * 2
     assert [int(split.hidden.sum()) for split in splits] == [hidden] * 2
+
+
+def few_likes_of_many_items(protocol: str) -> TrainingData:
+    """Of 20 users five each of 200 items, of which most are liked once or never."""
+    likes = np.zeros((20, 200), dtype=np.float32)
+    places = np.random.default_rng(0).permuted(np.tile(np.arange(200), (20, 1)), axis=1)[:, :5]
+    np.put_along_axis(likes, places, 1.0, axis=1)
+    return replace(training_data(likes, np.eye(200, dtype=np.float32), 0), protocol=protocol)
+
+
+def test_the_chance_of_an_unseen_item_is_the_share_of_likes_that_are_their_items_only_one() -> None:
+    likes = np.array([[1, 1, 0, 0, 0, 0], [1, 0, 1, 1, 1, 1]], dtype=np.float32)
+    train = replace(training_data(likes, np.eye(6, dtype=np.float32), 0), protocol="random")
+    assert chance_of_unseen(train) == pytest.approx(5 / 7)
+    assert mostly_unseen(train)
+    assert not mostly_unseen(replace(train, protocol="timeline"))
+    likes[1, 1] = 1
+    assert chance_of_unseen(training_data(likes, np.eye(6, dtype=np.float32), 0)) == pytest.approx(4 / 8)
+
+
+def test_where_most_is_unseen_items_are_left_without_a_like_as_they_come_and_stand_in_the_lists() -> None:
+    train = few_likes_of_many_items("random")
+    for split in hold_outs(train, share=0.2, rounds=3, rng=rng()):
+        assert split.lists_hidden
+        assert split.hidden_likes.nnz == 20, "one like of each user, and nothing besides"
+        left = split.train.users.history.toarray().sum(axis=0)
+        np.testing.assert_array_equal(split.hidden, train.warm & (left == 0))
+        assert split.hidden.sum() > 5
 
 
 def test_rolling_windows_for_a_timeline_and_random_ones_where_there_is_no_time(data: TrainingData) -> None:

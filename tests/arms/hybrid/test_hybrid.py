@@ -10,6 +10,7 @@ import torch
 from scipy.sparse import csr_array
 
 from recsat.arms.hybrid.choices import Choices
+from recsat.arms.hybrid.holdout import mostly_unseen
 from recsat.arms.hybrid.hybrid import Hybrid
 from recsat.arms.hybrid.merge import Merge
 from recsat.arms.hybrid.parts import Foretold, Level, Likeness, Order, Together
@@ -267,3 +268,22 @@ def test_from_a_handful_of_likes_texts_alone_rank(blocks: TrainingData) -> None:
     ours, likeness = fitted.score(blocks.users), Likeness("text").fit(few).score(blocks.users)
     assert (ours.argsort(dim=1)[:, -5:] == likeness.argsort(dim=1)[:, -5:]).float().mean() > 0.99
     assert fitted.summary == "texts alone: likeness text"
+
+
+def test_where_most_items_have_no_like_texts_alone_rank_unless_more_is_shown_to_be_better() -> None:
+    rng = np.random.default_rng(0)
+    of_item, of_user = np.arange(300) % 30, np.arange(40) % 30
+    texts = rng.standard_normal((30, 16)).astype(np.float32)[of_item] + 0.05 * rng.standard_normal((300, 16)).astype(
+        np.float32
+    )
+    texts /= np.linalg.norm(texts, axis=1, keepdims=True)
+    likes = np.zeros((40, 300), dtype=np.float32)
+    for row, group in zip(likes, of_user, strict=True):
+        row[rng.choice(np.flatnonzero(of_item == group), 4, replace=False)] = 1
+    train = replace(training_data(likes, texts, 0), protocol="random")
+    assert Hybrid().fit(train).summary == "texts alone: likeness text"
+    # Texts that say nothing, and twenty items that everybody likes: popularity is shown to be better.
+    likes[:, :20] = rng.random((40, 20)) < 0.3
+    misled = replace(training_data(likes, rng.permutation(texts), 0), protocol="random")
+    assert mostly_unseen(misled)
+    assert not Hybrid().fit(misled).summary.startswith("texts alone")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
-from recsat.arms.hybrid.merge import NEVER, Heads, Merge, fit_merge, heads
+from recsat.arms.hybrid.merge import NEVER, Heads, Merge, fit_merge, heads, is_shown_better, ndcg_of_one_scale
 
 
 def world(truth: Merge, seed: int, n: int = 400) -> Heads:
@@ -39,3 +40,26 @@ def test_a_met_item_is_in_no_list_and_its_like_counts_for_nothing() -> None:
     assert one.warm[0].tolist() == [2.0, -torch.inf, -torch.inf]
     assert one.warm_hits.tolist() == [[0.0, 0.0, 0.0]]
     assert one.unseen_hits.tolist() == [[1.0]]
+
+
+def test_on_one_scale_the_best_ten_count_whether_seen_or_not_and_nothing_met() -> None:
+    scores = torch.tensor([[0.9, 0.8, 0.7], [0.9, 0.8, 0.7], [0.9, 0.8, 0.7]])
+    met = torch.tensor([[True, False, False], [False] * 3, [False] * 3])
+    liked = torch.tensor([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    values = ndcg_of_one_scale(scores, met, liked)
+    assert values[:2].tolist() == pytest.approx([1.0, 1 / np.log2(3)])
+    assert bool(values[2].isnan())
+
+
+def test_better_is_shown_by_users_and_not_by_their_rounds() -> None:
+    gains = torch.tensor([0.4, 0.1, 0.3, -0.1])  # mean .175, standard error .11
+    users = torch.arange(4)
+    nothing = torch.zeros(4)
+    assert is_shown_better(gains, nothing, users, 1.0)
+    assert not is_shown_better(gains, nothing, users, 2.0)
+    rounds = [one.repeat(9) for one in (gains, nothing, users)]
+    assert not is_shown_better(*rounds, 2.0), "nine rounds of the same four users say no more"
+    assert is_shown_better(*[one.repeat(9) for one in (gains, nothing)], torch.arange(36), 2.0)
+    assert not is_shown_better(torch.tensor([0.5]), torch.zeros(1), torch.arange(1), 1.0)
+    with_nan = torch.cat([gains, torch.tensor([float("nan")])])
+    assert is_shown_better(with_nan, torch.zeros(5), torch.arange(5), 1.0)

@@ -15,6 +15,8 @@ from recsat.arms.linear.padded import dense
 from recsat.contract.arm import Recommender
 from recsat.contract.interactions import TrainingData
 
+MOSTLY_UNSEEN = 2 / 3
+"""Chance that a like to come is of an unseen item from which on these are judged as they come up: of three likes two."""
 WINDOWS = (0.15, 0.3, 0.45)
 """Shares of the likes that lie after the rolling cuts of a timeline; each window ends where the one before it begins."""
 
@@ -36,7 +38,8 @@ def hold_outs(train: TrainingData, *, share: float, rounds: int, rng: np.random.
     - ``timeline``: windows in time, one after the other back from the end; items first liked in a window are unseen before it.
     - ``last-n``: the last like of each user, then the last but one, … .
     - ``random``: a ``share`` of each user's likes; half of that share of the items is hidden besides, to learn how unseen items are
-      ranked among themselves, and is in no list of the others.
+      ranked among themselves, and is in no list of the others. Where so little is known that many of the likes to come are of unseen items
+      (:func:`chance_of_unseen`), no item is hidden besides: those that are left without a like are as many as there will be, and stand in the lists.
     - any other, or none: a ``share`` of the items, and of each user's other likes.
 
     Where there is no time, what would be cut by it is held out as for ``random``.
@@ -47,10 +50,24 @@ def hold_outs(train: TrainingData, *, share: float, rounds: int, rng: np.random.
             yield latest(train, WINDOWS[place], WINDOWS[place - 1] if place else 0.0)
         elif train.protocol == "last-n" and timed:
             yield last_likes(train, place, rng)
+        elif mostly_unseen(train):
+            yield hold_out(train, share=share, of_items=0.0, rng=rng)
         elif train.protocol in ("random", "last-n", "timeline"):
             yield replace(hold_out(train, share=share, of_items=share / 2, rng=rng), lists_hidden=False)
         else:
             yield hold_out(train, share=share, rng=rng)
+
+
+def chance_of_unseen(train: TrainingData) -> float:
+    r"""Probability that a like to come is of an item without one: :math:`n_1 / N`, of N likes those whose item has no other (Good, Biometrika 1953)."""
+    history = train.users.history
+    n_likes = np.bincount(history.indices, minlength=history.shape[1])
+    return float((n_likes == 1).sum() / max(history.nnz, 1))
+
+
+def mostly_unseen(train: TrainingData) -> bool:
+    """Whether likes to come, which may be of any time, are often of items that have none yet."""
+    return train.protocol == "random" and chance_of_unseen(train) >= MOSTLY_UNSEEN
 
 
 def ndcg_of_hold_out(arm: Recommender, split: HoldOut) -> float:

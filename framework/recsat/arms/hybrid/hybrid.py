@@ -15,8 +15,8 @@ from torch import Tensor
 
 from recsat.arms.attributes import SavedByAttributes, packed, unpacked
 from recsat.arms.hybrid.choices import Choices
-from recsat.arms.hybrid.holdout import hold_outs
-from recsat.arms.hybrid.merge import Heads, Merge, fit_merge, heads
+from recsat.arms.hybrid.holdout import hold_outs, mostly_unseen
+from recsat.arms.hybrid.merge import Heads, Merge, fit_merge, heads, is_shown_better, ndcg_of_one_scale
 from recsat.arms.hybrid.parts import Foretold, Level, Likeness, Recipe, roots
 from recsat.arms.hybrid.search import Parts, search
 from recsat.arms.hybrid.short_form import LowRankItemItem, factorise, latest_neighbours
@@ -144,7 +144,20 @@ class Hybrid(SavedByAttributes):
             half_life=half_life,
             unseen_alone=train.protocol == "cold-items",
         )
-        return self._learn(trials, parts, half_life, tuple(half_lives(train)[1:]) if follows_time else ())
+        choices, by_user = self._learn(trials, parts, half_life, tuple(half_lives(train)[1:]) if follows_time else ())
+        if mostly_unseen(train) and not self._beats_texts(trials, by_user):
+            return self._plain_likeness()
+        return choices
+
+    def _beats_texts(self, trials: Sequence[Trial], by_user: Tensor) -> bool:
+        """Whether ``by_user``, the nDCG of what was chosen, is shown to be above that of texts alone, which learn nothing that could be wrong."""
+        plain = Likeness(TEXTS_READ[self.representation][0])
+        of_texts = [
+            ndcg_of_one_scale(scores_at(trial.fitted(plain), trial.users, trial.columns), trial.met, trial.liked)
+            for trial in trials
+        ]
+        users = torch.cat([trial.rows for trial in trials])
+        return is_shown_better(by_user, torch.cat(of_texts), users, 2 * self.n_errors)
 
     def _plain_likeness(self) -> Choices:
         """Of all items alike: nothing that is learnt from so few likes is to be trusted, and most items have none."""
@@ -168,7 +181,8 @@ class Hybrid(SavedByAttributes):
 
     def _learn(
         self, trials: Sequence[Trial], parts: Parts, half_life: float | None, of_recency: tuple[float, ...]
-    ) -> Choices:
+    ) -> tuple[Choices, Tensor]:
+        """Which parts count and how, and what that is worth to each user of the ``trials``, one after the other: nDCG@10."""
         gains = [_log_gains(trial.train, of_recency) for trial in trials]
         warm_candidates = [
             trial.candidates({name: trial.of(recipe) for name, recipe in parts.warm.items()}, gain, unseen=False)
@@ -193,7 +207,9 @@ class Hybrid(SavedByAttributes):
         ]
         warm_recipes = {name: parts.warm[name] for name in warm.weights}
         unseen_recipes = {name: parts.unseen[name] for name in unseen.weights}
-        return Choices(warm_recipes, unseen_recipes, warm, unseen, fit_merge(merged), half_life, of_recency)
+        merge = fit_merge(merged)
+        by_user = torch.cat([one.ndcg(merge) for one in merged])
+        return Choices(warm_recipes, unseen_recipes, warm, unseen, merge, half_life, of_recency), by_user
 
     @staticmethod
     def _heads(

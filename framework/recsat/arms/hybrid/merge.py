@@ -64,3 +64,20 @@ def fit_merge(rounds: Sequence[Heads]) -> Merge:
     points = [Merge(*point) for point in product(OFFSETS, SLOPES)]
     values = [float(torch.cat([one.ndcg(point) for one in rounds]).nanmean().nan_to_num()) for point in points]
     return points[max(range(len(points)), key=values.__getitem__)]
+
+
+def ndcg_of_one_scale(scores: Tensor, met: Tensor, liked: Tensor) -> Tensor:
+    """nDCG@10 of each user where ``scores`` (n_users, n_items) order warm and unseen items alike; nan where nothing is to be found."""
+    top = scores.float().masked_fill(met, float("-inf")).topk(min(K, scores.shape[1]), dim=1).indices
+    return ndcg_of_hits(liked.gather(1, top), liked.sum(dim=1))
+
+
+def is_shown_better(values: Tensor, others: Tensor, users: Tensor, n_errors: float) -> bool:
+    """Whether the mean of ``values`` (n,) lies more than ``n_errors`` standard errors above that of ``others``, pair by pair; what is nan in either is left out.
+
+    ``users`` (n,) are numbers of whose each is: those of one user, from several rounds, hang together, and count as their mean.
+    """
+    known = ~(values - others).isnan()
+    _, number, n_rounds = users[known].unique(return_inverse=True, return_counts=True)
+    gains = torch.zeros(len(n_rounds)).index_add(0, number, (values - others)[known]) / n_rounds
+    return len(gains) > 1 and float(gains.mean()) > n_errors * float(gains.std()) / len(gains) ** 0.5
