@@ -282,8 +282,11 @@ def test_where_most_items_have_no_like_texts_alone_rank_unless_more_is_shown_to_
         row[rng.choice(np.flatnonzero(of_item == group), 4, replace=False)] = 1
     train = replace(training_data(likes, texts, 0), protocol="random")
     assert Hybrid().fit(train).summary == "texts alone: likeness text"
-    # Texts that say nothing, and twenty items that everybody likes: popularity is shown to be better.
-    likes[:, :20] = rng.random((40, 20)) < 0.3
-    misled = replace(training_data(likes, rng.permutation(texts), 0), protocol="random")
+    # Each user has two of three popular items and six that nobody else has, and texts say nothing: popularity is shown to be better.
+    likes = np.zeros((40, 243), dtype=np.float32)
+    for user, row in enumerate(likes):
+        row[rng.choice(3, 2, replace=False)] = 1
+        row[3 + 6 * user : 9 + 6 * user] = 1
+    misled = replace(training_data(likes, rng.permutation(texts)[:243], 0), protocol="random")
     assert mostly_unseen(misled)
     assert not Hybrid().fit(misled).summary.startswith("texts alone")

@@ -78,6 +78,6 @@ def is_shown_better(values: Tensor, others: Tensor, users: Tensor, n_errors: flo
     ``users`` (n,) are numbers of whose each is: those of one user, from several rounds, hang together, and count as their mean.
     """
     known = ~(values - others).isnan()
-    _, number, n_rounds = users[known].unique(return_inverse=True, return_counts=True)
+    _, number, n_rounds = torch.unique(users[known], return_inverse=True, return_counts=True)
     gains = torch.zeros(len(n_rounds)).index_add(0, number, (values - others)[known]) / n_rounds
     return len(gains) > 1 and float(gains.mean()) > n_errors * float(gains.std()) / len(gains) ** 0.5
