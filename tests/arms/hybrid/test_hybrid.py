@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from scipy.sparse import csr_array
 
+from recsat.arms.hybrid import hybrid
 from recsat.arms.hybrid.choices import Choices
 from recsat.arms.hybrid.holdout import mostly_unseen
 from recsat.arms.hybrid.hybrid import Hybrid
@@ -231,8 +233,11 @@ def test_of_a_large_catalogue_one_setting_of_each_kind_is_tried(
     assert (scores.argmax(dim=1) % 3 == group).float().mean() > 0.8
 
 
-def test_both_sums_are_in_units_of_their_spread_among_the_items_that_they_rank(with_new_items: TrainingData) -> None:
+def test_both_sums_are_in_units_of_their_spread_among_the_items_that_they_rank(
+    with_new_items: TrainingData, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What offset and slope were learnt for: unseen scores by unseen items, warm ones by warm items that were not met."""
+    monkeypatch.setattr(hybrid, "FEWEST_UNSEEN", 3)
     arm = Hybrid().fit(replace(with_new_items, protocol="mixed"))
     users = with_new_items.users
     per_root = torch.from_numpy(np.sqrt(users.lengths)).float()[:, None]
@@ -242,6 +247,28 @@ def test_both_sums_are_in_units_of_their_spread_among_the_items_that_they_rank(w
     assert float(unseen.std(correction=0)) == pytest.approx(1, rel=1e-3)
     ranked = (arm.total.sum_on(cpu).score(users) * arm.gain / per_root)[warm & ~met]
     assert float(ranked.std(correction=0)) == pytest.approx(1, rel=1e-3)
+
+
+def test_a_single_unseen_item_is_scored_in_the_units_of_all_items() -> None:
+    """In its own, which are the spread of users alone, it stood first in every list."""
+    train = replace(without_events_on(taste_groups(), slice(1)), protocol="random")
+    arm = Hybrid(choices=TEXTS_OF_UNSEEN).fit(train)
+    per_root = torch.from_numpy(np.sqrt(train.users.lengths)).float()[:, None]
+    scores = arm.unseen_total.sum_on(torch.device("cpu")).score(train.users) / per_root
+    not_met = torch.from_numpy(train.users.history.toarray() == 0)
+    assert float(scores[not_met].std(correction=0)) == pytest.approx(1, rel=1e-3)
+    assert float(scores[:, 0].std(correction=0)) != pytest.approx(1, rel=1e-2)
+
+
+TEXTS_OF_UNSEEN: dict[str, Any] = {
+    "warm": {"liked": {"kind": "Liked", "weight": 1.0}},
+    "unseen": {"likeness": {"kind": "Likeness", "weight": 1.0, "vector": "text"}},
+    "powers": {"popularity": 0.0},
+    "merge": {"offset": 0.0, "slope": 1.0},
+    "half_life": None,
+    "half_lives": [],
+    "all_as_unseen": False,
+}
 
 
 def test_of_unseen_items_those_whose_texts_are_like_dead_ones_come_last() -> None:

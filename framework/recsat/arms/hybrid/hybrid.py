@@ -48,6 +48,8 @@ FEW_USERS = 300
 """With fewer in all windows of time, likes held out at random are looked at as well."""
 FEWEST_JUDGED = 30
 """With fewer in all hold-outs nothing is sought, and texts alone rank."""
+FEWEST_UNSEEN = 30
+"""With fewer the spread of their scores is taken over all items."""
 MOST_ROUNDS = 4
 FEWEST_DRAWS = 3
 """Of unseen items, where these alone are judged."""
@@ -233,8 +235,8 @@ class Hybrid(SavedByAttributes):
         self.gain = _product(_log_gains(train, selection.half_lives), selection.warm.powers)
         units = _Units(train, rng)
         ones = torch.ones(len(train.catalogue))
-        # Where every item is warm there is no other to take the spread over.
-        unseen = ~train.warm if (~train.warm).any() else train.warm
+        # Offset and slope were learnt where warm items were hidden, many at a time. The spread of few would be that of users alone, and put them first in every list.
+        unseen = ~train.warm if (~train.warm).sum() >= FEWEST_UNSEEN else np.ones_like(train.warm)
         self.unseen_total = units.total(selection.unseen, selection.unseen_recipes, fits, ones, unseen)
         self.total = units.total(selection.warm, selection.recipes, fits, self.gain, train.warm)
         self.low_rank: LowRankItemItem | None = None
