@@ -13,7 +13,11 @@ from recsat.arms.aligned import AlignedText
 from recsat.arms.ease import Ease
 from recsat.arms.ease_text import EaseText
 from recsat.arms.hybrid import hybrid, text_map
+from recsat.arms.hybrid.choices import Choices
 from recsat.arms.hybrid.hybrid import Hybrid
+from recsat.arms.hybrid.merge import Merge
+from recsat.arms.hybrid.parts import Aligned, Factors, Foretold, Liked, Likeness, Order, Together
+from recsat.arms.hybrid.stack import Stack
 from recsat.arms.ials import ImplicitALS
 from recsat.arms.ials_text import IalsText
 from recsat.arms.item_knn import ItemNeighbours
@@ -64,31 +68,28 @@ def test_queries_made_on_a_device_are_the_arms_queries(arm: ScoredByVectors, blo
     np.testing.assert_allclose(queries.numpy(), fitted.query_vectors(blocks.users), atol=1e-5, rtol=1e-5)
 
 
-EVERY_PART = {
-    "warm": {
-        "together": {"kind": "Together", "weight": 1.0, "l2": 1.0, "length_power": 0.5},
-        "order": {"kind": "Order", "weight": 0.5, "l2": 1.0},
-        "factors": {"kind": "Factors", "weight": 0.3, "vector": "text"},
-        "likeness": {"kind": "Likeness", "weight": 0.2, "vector": "text"},
-        "liked": {"kind": "Liked", "weight": 0.1},
+EVERY_PART = Choices(
+    recipes={
+        "together": Together(l2=1.0, length_power=0.5),
+        "order": Order(l2=1.0),
+        "factors": Factors("text"),
+        "likeness": Likeness("text"),
+        "liked": Liked(),
     },
-    "unseen": {
-        "aligned": {"kind": "Aligned", "weight": 1.0, "vector": "text", "penalty": 0.1},
-        "foretold": {"kind": "Foretold", "weight": 0.5, "vector": "text"},
-    },
-    "powers": {"popularity": 0.2},
-    "merge": {"offset": 0.5, "slope": 0.75},
-    "half_life": None,
-    "half_lives": [],
-    "all_as_unseen": False,
-}
+    unseen_recipes={"aligned": Aligned(penalty=0.1, vector="text"), "foretold": Foretold("text")},
+    warm=Stack(
+        {"together": 1.0, "order": 0.5, "factors": 0.3, "likeness": 0.2, "liked": 0.1}, powers={"popularity": 0.2}
+    ),
+    unseen=Stack({"aligned": 1.0, "foretold": 0.5}),
+    merge=Merge(offset=0.5, slope=0.75),
+)
 
 
 @pytest.mark.parametrize("hidden", [0, 3])
 def test_every_part_of_the_hybrid_is_moved(hidden: int, blocks: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a device without memory the scores come back there, so nothing of them was made on the CPU; moved to the CPU itself they are the arm's."""
     train = without_events_on(blocks, slice(hidden))
-    fitted = Hybrid(choices=EVERY_PART).fit(train)
+    fitted = Hybrid(choices=EVERY_PART.to_json()).fit(train)
     assert {name for name, _ in fitted.total.named()} == {
         "liked together", "in this order", "taste", "text", "popularity"
     }  # fmt: skip

@@ -54,7 +54,11 @@ from torch.nn.functional import normalize
 from recsat.arms.aligned import AlignedText
 from recsat.arms.ease import Ease
 from recsat.arms.ease_text import EaseText
+from recsat.arms.hybrid.choices import Choices
 from recsat.arms.hybrid.hybrid import Hybrid
+from recsat.arms.hybrid.merge import Merge
+from recsat.arms.hybrid.parts import Aligned, Factors, Liked, Likeness, Order, Together
+from recsat.arms.hybrid.stack import Stack
 from recsat.arms.ials_text import IalsText
 from recsat.arms.linear_order import LinearOrderText
 from recsat.arms.popularity import Popularity
@@ -414,7 +418,7 @@ def arms(sizes: Sizes) -> Figures:
         "aligned": AlignedText,
         "ials-text": partial(IalsText, iterations=2),
         "linear-order-text": LinearOrderText,
-        "hybrid, of these parts": partial(Hybrid, choices=EVERY_PART),
+        "hybrid, of these parts": partial(Hybrid, choices=EVERY_PART.to_json()),
         "popularity": Popularity,
     }
     rows: Figures = {"users": sizes.arm_users, "items": sizes.arm_items, "lists_of": len(some), "k": 10}
@@ -444,21 +448,21 @@ def arms(sizes: Sizes) -> Figures:
     return rows
 
 
-EVERY_PART: Figures = {
-    "warm": {
-        "together": {"kind": "Together", "weight": 1.0, "l2": 1.0, "length_power": 0.5, "prior": 1.0, "vector": "text"},
-        "order": {"kind": "Order", "weight": 0.5, "l2": 1.0},
-        "factors": {"kind": "Factors", "weight": 0.3, "vector": "text"},
-        "aligned": {"kind": "Aligned", "weight": 0.2, "vector": "text", "penalty": 0.1},
-        "liked": {"kind": "Liked", "weight": 0.1},
+EVERY_PART = Choices(
+    recipes={
+        "together": Together(l2=1.0, length_power=0.5, prior=1.0, vector="text"),
+        "order": Order(l2=1.0),
+        "factors": Factors("text"),
+        "aligned": Aligned(penalty=0.1, vector="text"),
+        "liked": Liked(),
     },
-    "unseen": {"likeness": {"kind": "Likeness", "weight": 1.0, "vector": "text"}},
-    "powers": {"popularity": 0.2},
-    "merge": {"offset": 0.5, "slope": 0.75},
-    "half_life": None,
-    "half_lives": [],
-    "all_as_unseen": False,
-}
+    unseen_recipes={"likeness": Likeness("text")},
+    warm=Stack(
+        {"together": 1.0, "order": 0.5, "factors": 0.3, "aligned": 0.2, "liked": 0.1}, powers={"popularity": 0.2}
+    ),
+    unseen=Stack({"likeness": 1.0}),
+    merge=Merge(offset=0.5, slope=0.75),
+)
 """Choices of a hybrid that has a part of each kind."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -104,5 +103,5 @@ def test_an_encoder_beside_an_accelerator_has_the_same_vectors_whoever_tokenises
 
 @pytest.mark.parametrize(("cores", "expected"), [(1, 0), (3, 0), (4, 2), (16, 12), (64, 12)])
 def test_cores_are_left_for_what_uses_the_tokens(cores: int, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)), raising=False)
+    monkeypatch.setattr(tokenizer_processes, "n_cores", lambda: cores)
     assert n_processes() == expected

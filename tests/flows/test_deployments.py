@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
-from prefect.settings import PREFECT_API_URL
+from prefect_processes import asked_for
 
 from recsat.plugins import load_plugins
 from recsat_flows.deployments import FOR_ALL, GPU_QUEUE, KINDS, POOL, deploy, deployments, make_pool
@@ -76,13 +75,7 @@ def test_schedules_are_off_until_they_are_turned_on_or_asked_for(tmp_path: Path)
 def test_what_the_ui_sends_is_refused_with_the_name_of_the_field(
     deployment: str, config: dict[str, object], field: str
 ) -> None:
-    with get_client(sync_client=True) as client:
-        deployment_id = client.read_deployment_by_name(deployment).id
-    answer = httpx.post(
-        f"{PREFECT_API_URL.value()}/deployments/{deployment_id}/create_flow_run",
-        json={"parameters": {"config": config}, "state": {"type": "SCHEDULED"}},
-        timeout=60,
-    )
+    answer = asked_for(deployment, {"config": config})
     assert answer.status_code == 409
     assert field in answer.text
 
@@ -90,12 +83,6 @@ def test_what_the_ui_sends_is_refused_with_the_name_of_the_field(
 @pytest.mark.server
 @pytest.mark.usefixtures("deployed")
 def test_a_parameter_that_the_flow_does_not_have_is_refused_by_name() -> None:
-    with get_client(sync_client=True) as client:
-        deployment_id = client.read_deployment_by_name("pipeline/content").id
-    answer = httpx.post(
-        f"{PREFECT_API_URL.value()}/deployments/{deployment_id}/create_flow_run",
-        json={"parameters": {"confg": {"k": 5}}, "state": {"type": "SCHEDULED"}},
-        timeout=60,
-    )
+    answer = asked_for("pipeline/content", {"confg": {"k": 5}})
     assert answer.status_code == 409
     assert "confg" in answer.text

@@ -7,11 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from plugin_wheels import install, site
 from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL
+from prefect_processes import asked_for
 from pydantic import Field
 
 from recsat import DomainConfig, PluginError
@@ -108,13 +107,7 @@ def test_the_deployed_short_form_has_the_settings_that_the_plugin_names(forms: d
 def test_what_the_ui_sends_is_held_against_the_plugins_own_settings(
     deployment: str, config: dict[str, object], status: int, place: str
 ) -> None:
-    with get_client(sync_client=True) as client:
-        deployment_id = client.read_deployment_by_name(deployment).id
-    answer = httpx.post(
-        f"{PREFECT_API_URL.value()}/deployments/{deployment_id}/create_flow_run",
-        json={"parameters": {"config": config}, "state": {"type": "SCHEDULED"}},
-        timeout=60,
-    )
+    answer = asked_for(deployment, {"config": config})
     assert answer.status_code == status, answer.text
     assert place in answer.text
 

@@ -20,6 +20,8 @@ CASES: dict[str, dict[str, Any]] = {
     "game": {"domain_config": {"sample_users": 60, "sample_games": 40, "sample_items": 20}, "splits": TIMELINE},
     "social": {"domain_config": {"sample_users": 80, "sample_posts": 50}, "splits": TIMELINE},
 }
+REWARDS = {"ecommerce": ["click"], "game": ["click", "value"], "social": ["click"]}
+"""What an exposure is known to have earned; the simulated players buy what was shown to them."""
 EVENTS = {"ecommerce": {"click"}, "game": {"click", "purchase"}, "social": {"click"}}
 
 
@@ -44,12 +46,13 @@ def test_where_something_was_shown_clicks_are_predicted(
     assert all(error.arm is None and error.reliability for error in errors)
     assert page.count('id="reliability-') == 2 * len(errors)
     assert "rating-error" in {absent.name for absent in result.not_measured}
-    (log,) = result.counterfactuals
-    assert {value.arm for value in log.arms} == {arm.name for arm in result.arms}
+    assert [log.reward for log in result.counterfactuals] == REWARDS[domain]
     assert page.count('id="counterfactual"') == 1
-    # Everybody to whom something was shown has a list, whoever liked something: else their weights would be 0.
-    assert log.n_users == log.n_users_shown >= result.splits[0].n_users
-    assert all(0.5 < value.mean_weight < 1.5 for value in log.arms)
+    for log in result.counterfactuals:
+        assert {value.arm for value in log.arms} == {arm.name for arm in result.arms}
+        # Everybody to whom something was shown has a list, whoever liked something: else their weights would be 0.
+        assert log.n_users == log.n_users_shown >= result.splits[0].n_users
+        assert all(0.5 < value.mean_weight < 1.5 for value in log.arms)
 
 
 def test_where_ratings_are_every_one_held_out_is_predicted(small_run_config: RunConfig, tmp_path: Path) -> None:

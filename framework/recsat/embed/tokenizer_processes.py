@@ -21,6 +21,8 @@ from typing import IO, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from recsat.cores import n_cores
+
 Flat = tuple[NDArray[np.int32], NDArray[np.int32]]
 """Token ids of texts, one text after the other, and the number of each text's."""
 
@@ -44,7 +46,7 @@ class CompiledTokenizer(Protocol):
 
 def n_processes() -> int:
     """How many are worth starting on this machine; 0 where the cores are needed elsewhere."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = n_cores()
     return min(MOST, cores - KEPT_FREE) if cores >= 2 * KEPT_FREE else 0
 
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-import psutil
 from threadpoolctl import threadpool_limits
+
+from recsat.cores import n_cores
 
 VARIABLE: Final = "OMP_NUM_THREADS"
 """What PyTorch and the libraries of linear algebra read when they are loaded."""
@@ -22,7 +23,7 @@ def default_threads() -> int:
     on two cores, one of them busy, took 1.39 s with one thread and 2.64 s with two, and 2.5 times the processor time.
     """
     variable = os.environ.get(VARIABLE, "")
-    return int(variable) if variable.isdecimal() and int(variable) else max(1, _n_cores() // 2)
+    return int(variable) if variable.isdecimal() and int(variable) else max(1, n_cores() // 2)
 
 
 @contextmanager
@@ -49,9 +50,3 @@ def _torch_threads() -> int | None:
     """None where it is not loaded: loading it takes longer than some stages."""
     torch: Any = sys.modules.get("torch")
     return None if torch is None else int(torch.get_num_threads())
-
-
-def _n_cores() -> int:
-    """What the scheduler gives to the process, where the system says so."""
-    process = psutil.Process()
-    return len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else psutil.cpu_count() or 1

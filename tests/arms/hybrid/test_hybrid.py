@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from recsat.arms.hybrid.choices import Choices
 from recsat.arms.hybrid.holdout import mostly_unseen
 from recsat.arms.hybrid.hybrid import Hybrid
 from recsat.arms.hybrid.merge import Merge
-from recsat.arms.hybrid.parts import Foretold, Level, Likeness, Order, Together
+from recsat.arms.hybrid.parts import Foretold, Level, Liked, Likeness, Order, Together
 from recsat.arms.hybrid.search import search
 from recsat.arms.hybrid.stack import Stack
 from recsat.contract.interactions import TrainingData, UserBatch
@@ -252,23 +251,14 @@ def test_both_sums_are_in_units_of_their_spread_among_the_items_that_they_rank(
 def test_a_single_unseen_item_is_scored_in_the_units_of_all_items() -> None:
     """In its own, which are the spread of users alone, it stood first in every list."""
     train = replace(without_events_on(taste_groups(), slice(1)), protocol="random")
-    arm = Hybrid(choices=TEXTS_OF_UNSEEN).fit(train)
+    liked, likeness = {"liked": Liked()}, {"likeness": Likeness("text")}
+    choices = Choices(liked, likeness, Stack({"liked": 1.0}, {"popularity": 0.0}), Stack({"likeness": 1.0}), Merge())
+    arm = Hybrid(choices=choices.to_json()).fit(train)
     per_root = torch.from_numpy(np.sqrt(train.users.lengths)).float()[:, None]
     scores = arm.unseen_total.sum_on(torch.device("cpu")).score(train.users) / per_root
     not_met = torch.from_numpy(train.users.history.toarray() == 0)
     assert float(scores[not_met].std(correction=0)) == pytest.approx(1, rel=1e-3)
     assert float(scores[:, 0].std(correction=0)) != pytest.approx(1, rel=1e-2)
-
-
-TEXTS_OF_UNSEEN: dict[str, Any] = {
-    "warm": {"liked": {"kind": "Liked", "weight": 1.0}},
-    "unseen": {"likeness": {"kind": "Likeness", "weight": 1.0, "vector": "text"}},
-    "powers": {"popularity": 0.0},
-    "merge": {"offset": 0.0, "slope": 1.0},
-    "half_life": None,
-    "half_lives": [],
-    "all_as_unseen": False,
-}
 
 
 def test_of_unseen_items_those_whose_texts_are_like_dead_ones_come_last() -> None:
