@@ -47,6 +47,13 @@ def short_lines(path: Path) -> Path:
     return path
 
 
+def packed_lines(path: Path) -> Path:
+    """Of so few bytes that a line for each would be no harm."""
+    lines = "item_id," + ",".join(f"c{i}" for i in range(19)) + "\n" + "1\n" * 50_000
+    path.write_bytes(gzip.compress(lines.encode()))
+    return path
+
+
 def other_keys(path: Path) -> Path:
     lines = "".join(json.dumps({"item_id": "a", f"c{i}": 1}) + "\n" for i in range(1_200))
     path.write_bytes(gzip.compress(lines.encode()) if path.suffix == ".gz" else lines.encode())
@@ -59,6 +66,7 @@ BOMBS = [
     (packed_text, "items.parquet"),
     (parts, "items.parquet"),
     (short_lines, "items.csv"),
+    (packed_lines, "items.csv.gz"),
     (other_keys, "items.jsonl"),
     (other_keys, "items.jsonl.gz"),
 ]

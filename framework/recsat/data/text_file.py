@@ -18,7 +18,7 @@ import polars as pl
 
 from recsat.config.tables import SEPARATORS, TableSettings
 from recsat.data.encodings import likely_encoding
-from recsat.data.room import PART, require_room, require_room_of_lines
+from recsat.data.room import BYTES_OF_CELL, GIB, PART, require_room, require_room_of_lines
 from recsat.errors import DataError
 
 SAMPLE: Final = 1 << 18
@@ -98,9 +98,7 @@ def read_text_file(path: Path, settings: TableSettings, names: Sequence[str]) ->
     """
     _refuse_other_kinds(path)
     form = text_format(path, settings, names)
-    with unpacked(path) as stream:
-        n_columns = 1 + form.first_line.count(form.separator)
-        require_room_of_lines(path.name, stream, n_columns, path.stat().st_size, settings.max_unpacked_gib)
+    _require_room_of_cells(path, 1 + form.first_line.count(form.separator), settings.max_unpacked_gib)
     try:
         table = _cells(path, form)
     except pl.exceptions.ComputeError as error:
@@ -110,6 +108,15 @@ def read_text_file(path: Path, settings: TableSettings, names: Sequence[str]) ->
         form = replace(form, encoding=likely_encoding(path.name, _all(path)))
         table = _cells(path, form)
     return _named(path, table, form, names), form
+
+
+def _require_room_of_cells(path: Path, n_columns: int, most_gib: float) -> None:
+    """:func:`require_room_of_lines`, whose lines are counted only where a line for every byte would be too much."""
+    size = path.stat().st_size
+    most_lines = size * (HIGHEST_RATIO if path.suffix in PACKED else 1)
+    if most_lines * n_columns * BYTES_OF_CELL > most_gib * GIB:
+        with unpacked(path) as stream:
+            require_room_of_lines(path.name, stream, n_columns, size, most_gib)
 
 
 def _refuse_other_kinds(path: Path) -> None:
@@ -176,7 +183,7 @@ def require_room_unpacked(path: Path, most_gib: float) -> None:
 
     The sizes that packed files name cannot be trusted, so what may hold more is unpacked once to count, and not kept.
     """
-    most = int(most_gib * 2**30)
+    most = int(most_gib * GIB)
     if path.suffix not in PACKED or not path.is_file() or path.stat().st_size * HIGHEST_RATIO <= most:
         return
     with unpacked(path) as stream:
