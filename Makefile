@@ -33,7 +33,7 @@ demo: $(VENV)/.installed ## Run the whole job on the bundled sample: from files 
 	RECSAT_HOME="$${RECSAT_HOME:-.}" $(BIN)/recsat demo $(ARGS)
 
 test: $(VENV)/.installed ## Run the tests
-	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n auto --dist loadscope $(ARGS)
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.installed ## Check style, format, names and who imports whom
 	$(BIN)/ruff check

@@ -95,6 +95,12 @@ def proxy(prefect: None) -> Iterator[Proxy]:
     settings = {PREFECT_API_URL: f"http://127.0.0.1:{way.port}/api", PREFECT_CLIENT_MAX_RETRIES: 15}
     with temporary_settings(settings):
         yield way  # and stays open: Prefect sends its last log lines when the session ends
+        way.is_cut = False
+        with get_client(
+            sync_client=True
+        ) as client:  # what was leased when it was cut nobody takes back: this server has no services
+            for limit in client.read_global_concurrency_limits():
+                client.delete_global_concurrency_limit_by_name(limit.name)
 
 
 @pytest.mark.server

@@ -16,7 +16,11 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterKey,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
 )
+from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ParameterTypeError
 
 from recsat.errors import ConfigError, RunError
@@ -123,6 +127,9 @@ def refusing(home: Path, monkeypatch: pytest.MonkeyPatch) -> Refusing:
     return gate
 
 
+PAUSED = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED])))
+
+
 class Person(threading.Thread):
     """Answers the first flow run that pauses, as the UI's Resume does."""
 
@@ -135,7 +142,8 @@ class Person(threading.Thread):
         with get_client(sync_client=True) as client:
             deadline = time.monotonic() + 60
             while time.monotonic() < deadline:
-                paused = [run for run in client.read_flow_runs(limit=50) if run.state and run.state.is_paused()]
+                # Asked of the server: it lists so many runs and no more, and other tests have had theirs.
+                paused = client.read_flow_runs(flow_run_filter=PAUSED)
                 if paused:
                     details = paused[0].state.state_details if paused[0].state else None
                     assert details is not None
