@@ -22,6 +22,8 @@ DEFINITIONS := pyproject.toml constraints.txt $(addsuffix /pyproject.toml,$(PLUG
 
 # Arguments for the commands: make demo ARGS="--set rank.k=20", make test ARGS="tests/lists -k filters"
 ARGS ?=
+# What the demo begins with when no other is asked for: all four questions answered, in a minute.
+FIRST_LOOK := --domain ecommerce --sample shop
 
 .PHONY: help demo test lint format types docs check clean clean-venv
 
@@ -29,8 +31,10 @@ help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 # State stays in the clone, also in one below /tmp, where recsat by itself asks for a home.
-demo: $(VENV)/.installed ## Run the whole job on the bundled sample: from files to runs/latest/report.html
-	RECSAT_HOME="$${RECSAT_HOME:-.}" $(BIN)/recsat demo $(ARGS)
+demo: export RECSAT_HOME := $(or $(RECSAT_HOME),.)
+demo: $(VENV)/.installed ## Run the whole job, on a small simulated shop first, then on real films: from files to runs/latest/report.html
+	$(if $(ARGS),,$(BIN)/recsat demo $(FIRST_LOOK))
+	$(BIN)/recsat demo $(ARGS)
 
 test: $(VENV)/.installed ## Run the tests
 	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder $(ARGS)

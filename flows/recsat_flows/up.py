@@ -12,8 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -304,6 +302,8 @@ def _start(
 
 
 def _wait_for_health(place: Place, processes: Processes, stopping: threading.Event) -> None:
+    import urllib.request  # here: every ``recsat --help`` would pay for it
+
     deadline = time.monotonic() + SECONDS_TO_START
     while not stopping.is_set():
         processes.require_alive()
@@ -311,7 +311,7 @@ def _wait_for_health(place: Place, processes: Processes, stopping: threading.Eve
             with urllib.request.urlopen(f"{place.api}/health", timeout=5) as answer:
                 if answer.status == 200:
                     return
-        except (urllib.error.URLError, OSError):
+        except OSError:
             pass
         if time.monotonic() > deadline:
             raise ConfigError(

@@ -10,8 +10,8 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import polars as pl
 from folds import prepared, with_interval
 from numpy.typing import NDArray
 
-from recsat.contract.arm import Recommender
+from recsat.contract.arm import Choosing, Recommender, Recounted
 from recsat.contract.interactions import TrainingData, UserBatch, user_batch
 from recsat.measure.differences import difference_intervals
 from recsat.plugins import load_plugins
@@ -31,7 +31,7 @@ SETS: Mapping[str, dict[str, Any]] = {
     "ecommerce": {"name": "Online Retail (bundled sample)", "cut": 0.8},
 }
 ARMS: Mapping[str, dict[str, Any]] = {"ease": {"l2": 100.0}, "ials": {}, "aligned": {}, "hybrid": {}}
-REFITTED_DAILY = ("ease", "aligned")
+REFITTED_DAILY = ("ease", "aligned", "hybrid")
 SESSION_GAP_US = 30 * 60 * 1_000_000
 DAY_US = 86_400_000_000
 K, MOST_TARGETS, MOST_USERS, SEED = 10, 60, 400, 42
@@ -107,7 +107,9 @@ def seen(world: Replay) -> NDArray[np.bool_]:
 def training(world: Replay, until: int) -> TrainingData:
     known = world.liked.filter(pl.col("us") < until)
     users = user_batch(known, known["user_id"].unique().sort().to_list(), world.inputs.catalogue)
-    return TrainingData(world.inputs.catalogue, users, world.inputs.vectors, seed=SEED)
+    now = until / 1_000_000
+    users = replace(users, now=now)
+    return TrainingData(world.inputs.catalogue, users, world.inputs.vectors, seed=SEED, protocol="timeline", now=now)
 
 
 def values_of(
@@ -131,6 +133,27 @@ def values_of(
     return values
 
 
+def values_by_day(
+    world: Replay, mask: NDArray[np.bool_], users: UserBatch, arm: Recommender, popularity: NDArray[np.float32]
+) -> Values:
+    """:func:`values_of` with an arm whose popularity and recency are counted anew at the start of every day, as a refresh of what is served does."""
+    if not isinstance(arm, Recounted):
+        return values_of(world, mask, users, arm, popularity)
+    values = np.zeros(len(users))
+    for day, rows, part in days_of(world):
+        arm_of_day = arm.recounted(training(world, max(day, world.cut)))
+        values[rows] = values_of(part, mask[rows], users.take(rows), arm_of_day, popularity[rows])
+    return values
+
+
+def days_of(world: Replay) -> Iterator[tuple[int, NDArray[np.int64], Replay]]:
+    """Each day that has targets: where it begins, and which targets are its."""
+    of_target = world.moments("day")
+    for day in np.unique(of_target):
+        rows = np.flatnonzero(of_target == day)
+        yield int(day), rows, replace(world, targets=world.targets[rows])
+
+
 def popularity_at(world: Replay, moments: Values) -> NDArray[np.float32]:
     """(n_targets, n_items): how many had liked each item before each target's moment."""
     columns = world.inputs.catalogue.positions(world.liked["item_id"])
@@ -150,17 +173,15 @@ def refitted_daily(
     world: Replay, mask: NDArray[np.bool_], make: Callable[[], Recommender], users: Mapping[str, UserBatch]
 ) -> tuple[dict[str, Values], int]:
     """Values by way of refreshing ``users`` where the arm is fitted anew at the start of every day that has targets, and how many fits that was."""
-    of_target = world.moments("day")
-    days = np.unique(of_target)
-    values = {refresh: np.zeros(len(of_target)) for refresh in users}
-    for day in days:
-        rows = np.flatnonzero(of_target == day)
-        train = training(world, int(day))
+    values = {refresh: np.zeros(len(world.targets)) for refresh in users}
+    n_fits = 0
+    for day, rows, part in days_of(world):
+        train = training(world, day)
         arm = make().fit(train)
-        part = Replay(world.inputs, world.liked, world.met, world.cut, world.targets[rows])
+        n_fits += 1
         for refresh, batch in users.items():
             values[refresh][rows] = values_of(part, mask[rows], batch.take(rows), arm, train.popularity)
-    return values, len(days)
+    return values, n_fits
 
 
 def by_user(world: Replay, values: Values) -> Values:
@@ -199,9 +220,18 @@ def section(domain: str, place: Path) -> str:
     popularity = {refresh: popularity_at(world, at) for refresh, at in moments.items()}
     for name, parameters in ARMS.items():
         began = time.process_time()
-        arm = specs[name].make(**parameters).fit(start)
+        arm = specs[name].make(**parameters)
+        if isinstance(arm, Choosing):
+            parameters = {"choices": arm.choose(start)}
+            arm = specs[name].make(**parameters)
+        arm = arm.fit(start)
         values = {
-            refresh: by_user(world, values_of(world, mask, users[refresh], arm, popularity[refresh]))
+            refresh: by_user(
+                world,
+                (values_of if refresh == "never" else values_by_day)(
+                    world, mask, users[refresh], arm, popularity[refresh]
+                ),
+            )
             for refresh in users
         }
         heading += (
@@ -237,8 +267,9 @@ INTRODUCTION = """# What it is worth that a list knows what its user just did
 
 Made by `python tests/benchmarks/replay.py --out docs/replay.md`. Arms are fitted on everything before a cut in time (80 % of all events); every
 later like is then a target, in order of time (of 400 users at most, drawn at random, and 60 a user). Its list is made from what was known at the last refresh: never after the cut, at the
-start of the user's session (30 minutes without an event end one), or before each event. Fold-in refreshes the histories that arms score, and the popularity that
-users without one are served by; no arm is fitted again. A refit fits on all that came before the day. Items that the user met before
+start of the user's session (30 minutes without an event end one), or before each event. Fold-in refreshes the histories that arms score, the popularity that
+users without one are served by, and once a day the popularity and recency that an arm counts itself; no arm is fitted again. A refit fits on all that came before the day; what the hybrid
+chooses is chosen once, at the cut. Items that the user met before
 are out in every column. A value is nDCG@10 of the one item that came next, mean over users of the mean over their likes, with the 95 % interval over
 users; differences are paired.
 

@@ -35,6 +35,13 @@ class Catalogue:
     def __len__(self) -> int:
         return self.items.height
 
+    def has(self, item_ids: pl.Series) -> pl.Series:
+        """Which of ``item_ids`` it has, Boolean."""
+        if len(item_ids) > len(self):  # as in :meth:`positions`
+            return item_ids.is_in(self.items["item_id"].implode())
+        index = self.index
+        return pl.Series([item_id in index for item_id in item_ids], dtype=pl.Boolean)
+
     def positions(self, item_ids: Sequence[str] | pl.Series) -> NDArray[np.int64]:
         """Item indices of ``item_ids``; raises :class:`UnknownItem` naming the first that is not in the catalogue."""
         if isinstance(item_ids, pl.Series) and len(item_ids) > len(self):

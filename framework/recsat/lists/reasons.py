@@ -81,9 +81,9 @@ def sentences_of(
             "title": named,
             "topic": nothing if topics is None else topics,
             "market": nothing if markets is None else markets,
-            "people": nothing if people is None else _counted(people, "people", one="one person"),
+            "people": nothing if people is None or not people.any() else _counted(people, "people", one="one person"),
             "relation": nothing if relations is None else relations,
-            "days": nothing if days is None else _counted(days, "days", one="day"),
+            "days": nothing if days is None or not days.any() else _counted(days, "days", one="day"),
         }
     ).with_columns(pl.when(pl.col("item") >= 0).then(pl.col("title")).fill_null("an item you liked").alias("title"))
     sentence = pl.col("code")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -22,6 +23,13 @@ class CatalogueTopics:
     members: csr_array
     """(n_items, n_topics) float64, 1 where the item is of the topic."""
 
+    @cached_property
+    def rarity(self) -> csr_array:
+        """``members`` with 1 / items of the topic in the place of 1."""
+        n_of_catalogue = self.members.sum(axis=0)
+        shape, places = self.members.shape, (self.members.indices, self.members.indptr)
+        return csr_array((1 / n_of_catalogue[self.members.indices], *places), shape=shape)
+
     def in_common(
         self,
         items: NDArray[np.int64],
@@ -36,10 +44,8 @@ class CatalogueTopics:
         of the catalogue have, since that says most; otherwise the one of the item's topics that most of the user's liked
         items have. Of equals the first in the alphabet.
         """
-        of_items = self.members[items]
-        n_of_catalogue = np.maximum(self.members.sum(axis=0), 1.0)
-        rarest = _largest(of_items.multiply(self.members[np.maximum(named, 0)]).multiply(1 / n_of_catalogue[None, :]))
-        most_liked = _largest(of_items.multiply(csr_array(liked @ self.members)[users]))
+        rarest = _largest(self.rarity[items].multiply(self.members[np.maximum(named, 0)]))
+        most_liked = _largest(self.members[items].multiply(csr_array(liked @ self.members)[users]))
         place = np.where(named == PADDING, most_liked, rarest)
         return self.names.gather(pl.Series(place).replace(PADDING, None).cast(pl.UInt32))
 

@@ -307,7 +307,7 @@ class Model:
         and counts stay; without, everybody, and popularity and recency move (:class:`~recsat.contract.arm.Recounted`). See
         :mod:`recsat.stages.model.fold_in`.
         """
-        known = events.filter(pl.col("item_id").is_in(self.catalogue.items["item_id"].implode()))
+        known = events.filter(self.catalogue.has(events["item_id"]))
         model = replace(
             self,
             histories=folded(self.histories, known, self.domain, self.catalogue, users),
