@@ -92,3 +92,19 @@ def test_it_holds_the_truth_where_one_draw_alone_does_not(of_users: float, of_dr
         covered_by_one += abs(one.mean()) <= 1.97 * one.std(ddof=1) / 300**0.5
     assert covered >= 400 * 0.92
     assert (covered_by_one < 400 * 0.6) == (of_draws > 0)
+
+
+@pytest.mark.parametrize(("is_anew", "least", "most"), [(True, 0.93, 1.0), (False, 0.0, 0.8)])
+def test_what_is_chosen_once_for_all_draws_is_in_no_interval(is_anew: bool, least: float, most: float) -> None:
+    """400 runs of five draws, in each of which what an arm chose moves all users: by as much as the draw itself."""
+    rng = np.random.default_rng(4)
+    n_runs, n_draws = 400, 5
+    of_draw = rng.normal(0, 0.03, (n_runs, n_draws))
+    of_choice = rng.normal(0, 0.03, (n_runs, n_draws if is_anew else 1))
+    users = rng.normal(0, 0.1, (n_runs, 300, n_draws))
+    holds = [
+        bool(abs(interval.mean[0]) <= interval.high[0] - interval.mean[0])
+        for values in users + (of_draw + of_choice)[:, None, :]
+        for interval in [drawn_means(values[:, None, :], confidence=0.95).intervals]
+    ]
+    assert least <= np.mean(holds) <= most

@@ -8,14 +8,44 @@ import pytest
 
 from recsat.config.settings import PolicyLogSettings
 from recsat.errors import DataError
-from recsat.offpolicy.judged import judged_log
+from recsat.offpolicy.judged import judged_logs
+from recsat.result.model import PolicyLog
 
 HEAD = "user_id,policy,click,propensity,probability"
 
 
-def log_file(folder: Path, *rows: str) -> PolicyLogSettings:
-    (folder / "log.csv").write_text("\n".join([HEAD, *rows]) + "\n", encoding="utf-8")
+def log_file(folder: Path, *rows: str, head: str = HEAD) -> PolicyLogSettings:
+    (folder / "log.csv").write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
     return PolicyLogSettings(name="front", file=str(folder / "log.csv"), logged_by="old", judged="new")
+
+
+def judged_log(settings: PolicyLogSettings, confidence: float) -> PolicyLog:
+    """Clicks, of a file that knows nothing else."""
+    (log,) = judged_logs(settings, confidence)
+    return log
+
+
+def test_what_exposures_brought_in_is_judged_beside_the_clicks(tmp_path: Path) -> None:
+    # Each buyer spends 5; weights are 2 and 0.5, as below.
+    rows = [f"a{i},old,{int(i < 60)},0.25,0.5,{5 if i < 50 else ''}" for i in range(100)]
+    rows += [f"b{i},old,0,0.5,0.25,0" for i in range(200)] + ["c1,new,1,0.5,0.5,8", "c2,new,0,0.5,0.5,"]
+    settings = log_file(tmp_path, *rows, head=f"{HEAD},value").model_copy(update={"unit": "EUR"})
+    clicks, value = judged_logs(settings, 0.95)
+    assert (clicks.reward, clicks.unit, clicks.n_clicks) == ("click", "", 60)
+    assert (value.reward, value.unit, value.n_clicks) == ("value", "EUR", 50)
+    assert value.logging.value == pytest.approx(250 / 300)
+    assert value.judged.value is not None
+    assert value.judged.value.value == pytest.approx(5 * 50 * 2 / (100 * 2 + 200 * 0.5))
+    assert value.judged.effective_clicks == pytest.approx(50)
+    assert value.earned is not None
+    assert value.earned.value == 4
+
+
+def test_a_column_value_without_any_is_not_judged_and_one_that_is_no_number_is_a_fault(tmp_path: Path) -> None:
+    rows = ("a,old,1,0.5,0.5,", "b,old,0,0.5,0.5,")
+    assert len(judged_logs(log_file(tmp_path, *rows, head=f"{HEAD},value"), 0.95)) == 1
+    with pytest.raises(DataError, match=r"log\.csv, row 4: value 'much' is not a number"):
+        judged_logs(log_file(tmp_path, *rows, "c,old,1,0.5,0.5,much", head=f"{HEAD},value"), 0.95)
 
 
 def test_the_judged_policy_is_weighted_by_how_much_likelier_it_shows_the_same(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from recsat.measure.differences import detectable as measured_detectable
 from recsat.measure.differences import difference_intervals
 from recsat.report.answers import SplitAnswer, detectable, missing_in_words, split_answers
 from recsat.report.headline import headlines
+from recsat.report.page import render_page
 from recsat.result.model import Measure, NotMeasured, Outcome, Result, Share, Verdict
 
 
@@ -116,6 +117,28 @@ def test_a_result_without_verdicts_has_the_smallest_difference_from_the_interval
     assert "A true difference below 0.021 would be" in answers_of(unsure)["random"].evidence
 
 
+def test_a_box_says_the_shares_and_how_sure_in_short_and_leaves_the_rest_to_the_leaders(result: Result) -> None:
+    unsure = with_verdict(with_model_share(result, 0.001, 0.0149), "not shown")
+    assert answers_of(unsure)["random"].brief == (
+        "Of the −0.195 of text over ease (reads nothing) in nDCG@10, nothing is the words', +0.001 (−0.014 to +0.016) the model's "
+        "(601 users, 95 % interval). A true difference below 0.014 would be missed more than one time in five."
+    )
+    one = answers_of(with_hit_rates(result, {"text": 0.075, "popularity": 0.05}))["cold-items"]
+    assert one.brief == (
+        "Lists with a hit: 7.5 % by text, 5.0 % by popularity. Of the +0.118 of text over popularity (reads nothing) in nDCG@10, "
+        "nothing is the words', +0.118 (+0.108 to +0.128) the model's (601 users, 95 % interval)."
+    )
+    with_words = [one.model_copy(update={"nothing": "popularity"}) for one in unsure.attributions]
+    of_words = answers_of(unsure.model_copy(update={"attributions": with_words}))["random"].brief
+    assert "over popularity (reads nothing) in nDCG@10, 0 (−0.010 to +0.010) is the words', +0.001" in of_words
+    twin = answers_of(result)["cold-items"].evidence.removeprefix(answers_of(result)["cold-items"].brief)
+    masthead, rest = render_page(result, "en").split("</header>")
+    assert "Against itself" in twin
+    assert "Against itself" not in masthead
+    assert "Against itself" in rest
+    assert masthead.count('class="evidence"') == 2
+
+
 def test_the_evidence_is_against_both_arms(result: Result) -> None:
     one = answers_of(result)["cold-items"]
     assert one.evidence.endswith(
@@ -152,6 +175,7 @@ def test_a_share_that_is_shown_and_decides_nothing_is_said_to(
     one = answers_of(result.model_copy(update={"attributions": changed}))[split]
     assert (one.answer, one.effect) == ("not shown", effect)
     assert one.evidence.endswith(evidence)
+    assert ("so the model is not said to help" in one.brief) == (split == "cold-items")  # the effect says the other
     assert "Lists with a hit" not in one.evidence
 
 
@@ -167,7 +191,10 @@ def test_a_split_that_cannot_answer_says_why_and_shows_no_numbers(result: Result
 def test_answers_come_first_and_bring_the_other_dimensions(result: Result) -> None:
     assert list(answers_of(result)) == ["cold-items", "random", "timeline"]
     dimensions = [verdict.dimension for verdict in answers_of(result)["random"].other_dimensions]
-    assert dimensions == ["diversity", "behaviour", "business"]
+    assert dimensions == [
+        "diversity",
+        "behaviour",
+    ]  # business value is measured on no split, which is said once for all
 
 
 def test_what_is_not_measured_is_named_up_to_a_point(result: Result) -> None:

@@ -241,7 +241,7 @@ def test_the_first_screen_says_question_answer_effect_certainty_and_what_is_miss
         "Yes on cold-items. No on random: it costs accuracy there. The data of timeline cannot answer.",
         "One more list with a hit in every",
         "fewer have a hit.",
-        "Of the +0.118 that text gains in nDCG@10 over popularity, which reads nothing, nothing is the words', +0.118 (+0.108 to +0.128)",
+        "Of the +0.118 of text over popularity (reads nothing) in nDCG@10, nothing is the words', +0.118 (+0.108 to +0.128) the model's",
         "481 of 601 judged users have no history,",
         "Not measured: Business value, Mean rating of hits@10 and content.click_through.",
     ):

@@ -45,6 +45,19 @@ def test_the_estimate_stands_beside_what_was_earned() -> None:
     )
 
 
+def test_what_was_brought_in_is_said_with_its_unit() -> None:
+    value = LOG.model_copy(update={"reward": "value", "unit": "EUR"})
+    assert policy_log_in_words(value) == (
+        "By the log of bts, random would have brought in 0.0400 (0.0300–0.0500) EUR per exposure where bts brought in 0.0600. "
+        "Shown itself, random brought in 0.0450 (0.0400–0.0500)."
+    )
+    refused = value.model_copy(update={"judged": REFUSED.model_copy(update={"causes": ["no clicks"]}), "earned": None})
+    assert policy_log_in_words(refused).startswith("The log of bts cannot say what random would have brought in.")
+    assert "brought something in" in policy_log_in_words(refused)
+    with in_language("zh"):
+        assert "EUR" in policy_log_in_words(value)
+
+
 def test_assumed_propensities_are_said_with_their_model() -> None:
     assumed = LOG.model_copy(update={"propensity_model": "share of the item"})
     assert policy_log_in_words(assumed) == (
@@ -63,6 +76,8 @@ def test_a_log_that_cannot_answer_gives_its_reason_and_no_number() -> None:
 
 
 def test_page_and_markdown_have_it_escaped_and_are_silent_without_one(result: Result) -> None:
+    value = LOG.model_copy(update={"reward": "value", "unit": "<EUR>"})
+    assert "Value per exposure (&lt;EUR&gt;)" in render_page(result.model_copy(update={"policy_logs": [LOG, value]}))
     with_log = result.model_copy(update={"policy_logs": [LOG]})
     page = render_page(with_log)
     assert "<bdi>front &lt;b&gt;</bdi>" in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -169,6 +170,38 @@ def test_an_arm_chooses_on_all_that_is_known_before_the_test(finished_run: Path)
     n_before_test = final_fold(inputs, split).train.users.history.nnz
     assert n_before_test > validation_fold(inputs, split).train.users.history.nnz
     assert trial.lists["counts"].parameters == {"choices": {"n_likes": n_before_test}}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "fixed", "chosen_on"),
+    [("mixed", {}, 2), ("cold-items", {}, 1), ("mixed", {"choices": {"n_likes": 3}}, None)],
+)
+def test_where_all_items_share_a_list_an_arm_chooses_anew_on_each_draw(
+    finished_run: Path, tmp_path: Path, protocol: str, fixed: dict[str, object], chosen_on: int | None
+) -> None:
+    folder = RunFolder(shutil.copytree(finished_run, tmp_path / "run"))
+    context = StageContext.open(folder, load_plugins(["content"]))
+    context = replace(context, config=context.config.model_copy(update={"parameters": {"counts": fixed}}))
+    inputs = embedded_inputs(context)
+    draws = [replace(read_split(folder, "cold", draw), protocol=protocol) for draw in (1, 2)]
+
+    class CountsLikes(Popularity):
+        def __init__(self, choices: dict[str, int] | None = None) -> None:
+            super().__init__()
+            self.choices = choices
+
+        def choose(self, train: TrainingData) -> dict[str, int]:
+            return self.choices or {"n_likes": train.users.history.nnz}
+
+    spec = RecommenderSpec(name="counts", description="", make=CountsLikes, ranks_unseen_items=True)
+    with opened_retriever(context) as retriever:
+        trial = SplitTrial(context, inputs, retriever, draws[0])
+        trial.add("counts", spec)
+        trial.repeat(draws[1])
+    of_draws = [final_fold(inputs, split).train.users.history.nnz for split in draws]
+    assert of_draws[0] != of_draws[1]
+    expected = 3 if chosen_on is None else of_draws[chosen_on - 1]
+    assert read_split_lists(folder, "cold", 2)[0].arms["counts"].parameters == {"choices": {"n_likes": expected}}
 
 
 @pytest.mark.parametrize(

@@ -70,8 +70,8 @@ class SplitSettings(Settings):
         ge=1,
         le=100,
         description=(
-            "How often the held-out part is drawn anew. Every arm is tuned on the first draw and fitted and judged on each, and the intervals "
-            "join what differs between draws with what differs between users. Empty: 5 where all users share the items that are drawn "
+            "How often the held-out part is drawn anew. Every arm is tuned on the first draw and fitted and judged on each (on mixed, what the default arm chooses inside fit is "
+            "chosen on each as well, at the cost of a first draw for each), and the intervals join what differs between draws with what differs between users. Empty: 5 where all users share the items that are drawn "
             "(cold-items, mixed), else 1."
         ),
     )
@@ -309,9 +309,10 @@ class PolicyLogSettings(Settings):
         min_length=1,
         description=(
             "CSV, Parquet or JSON lines: a row for each exposure with user_id, policy, click, propensity (with which probability its policy showed it) and "
-            "probability (with which the judged policy would have)."
+            "probability (with which the judged policy would have); and, if known, value, what it brought in (empty: nothing), which is then judged beside the clicks."
         ),
     )
+    unit: str = Field("", description="Of the file's value column.", examples=["EUR"])
     logged_by: str = Field(description="The policy whose rows are the log.", examples=["bts"])
     propensity_model: str = Field(
         "",

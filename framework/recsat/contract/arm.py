@@ -127,8 +127,8 @@ class Choosing(Protocol):
     def choose(self, train: TrainingData) -> Mapping[str, Any]:
         """The choices that ``fit`` would make on ``train``, plain values alone; where the arm was made with ``choices``, those.
 
-        What is chosen once for a split, on all that is known before its test, holds for its validation, its further draws and the model that is
-        kept, as the parameters of other arms do that are chosen on validation. Where it has a ``summary``, a line of text, the report
+        What is chosen once for a split, on all that is known before its test, holds for its validation, its further draws (but of ``mixed`` ones, on which an arm chooses
+        anew) and the model that is kept, as the parameters of other arms do that are chosen on validation. Where it has a ``summary``, a line of text, the report
         shows that.
         """
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import polars as pl
 
@@ -18,17 +18,20 @@ from recsat.offpolicy.intervals import PolicyValue, user_interval
 from recsat.offpolicy.log import BanditLog, Floats
 from recsat.result.model import CounterfactualValue, Estimate, PolicyLog
 
+Reward: TypeAlias = Literal["click", "value"]
 COLUMNS: Final = {
     "user_id": Column(),
     "policy": Column(),
     "click": Column(kind="number"),
     "propensity": Column(kind="number"),
     "probability": Column(kind="number"),
+    "value": Column(kind="number", required=False, unreadable="row"),
 }
 
 
-def judged_log(settings: PolicyLogSettings, confidence: float) -> PolicyLog:
-    """What the judged policy would have earned by the log of the other (SNIPS), beside what it earned itself where the file has that.
+def judged_logs(settings: PolicyLogSettings, confidence: float) -> list[PolicyLog]:
+    """What the judged policy would have earned by the log of the other (SNIPS), beside what it earned itself where the file has that: clicks, and after these what
+    exposures brought in where the file says it of any.
 
     Raises DataError, naming file and row, for a file that cannot be read and for probabilities that are none, and where the policy of the log has no row.
     """
@@ -43,28 +46,39 @@ def judged_log(settings: PolicyLogSettings, confidence: float) -> PolicyLog:
             f"{path.name}: no row is of policy {settings.logged_by!r}; it has {', '.join(names) or 'none'}. "
             f"Correct logged_by of log {settings.name!r}.{did_you_mean(settings.logged_by, names)}"
         )
-    log = _bandit_log(logged)
+    rewards: list[Reward] = ["click", "value"] if "value" in rows.columns and rows["value"].count() else ["click"]
+    return [_judged(settings, logged, shown_itself, reward, confidence) for reward in rewards]
+
+
+def _judged(
+    settings: PolicyLogSettings, logged: pl.DataFrame, shown_itself: pl.DataFrame, reward: Reward, confidence: float
+) -> PolicyLog:
+    log = _bandit_log(logged, reward)
     return PolicyLog(
         name=settings.name,
         logged_by=settings.logged_by,
+        reward=reward,
+        unit=settings.unit if reward == "value" else "",
         propensity_model=settings.propensity_model,
         n=log.n,
-        n_clicks=int(log.reward.sum()),
+        n_clicks=int((log.reward != 0).sum()),
         n_users=log.n_users,
         logging=mean_reward(log, user_interval(log, log.reward, confidence=confidence)),
         judged=value_of(settings.judged, log, logged["probability"].to_numpy(), confidence),
-        earned=_earned(shown_itself, confidence) if shown_itself.height else None,
+        earned=_earned(shown_itself, reward, confidence) if shown_itself.height else None,
     )
 
 
-def _bandit_log(rows: pl.DataFrame) -> BanditLog:
+def _bandit_log(rows: pl.DataFrame, reward: Reward) -> BanditLog:
     return BanditLog(
-        reward=rows["click"].to_numpy(), propensity=rows["propensity"].to_numpy(), user=rows["user_id"].to_numpy()
+        reward=rows[reward].fill_null(0.0).to_numpy(),
+        propensity=rows["propensity"].to_numpy(),
+        user=rows["user_id"].to_numpy(),
     )
 
 
-def _earned(rows: pl.DataFrame, confidence: float) -> Estimate:
-    log = _bandit_log(rows)
+def _earned(rows: pl.DataFrame, reward: Reward, confidence: float) -> Estimate:
+    log = _bandit_log(rows, reward)
     return mean_reward(log, user_interval(log, log.reward, confidence=confidence))
 
 

@@ -18,8 +18,10 @@ from recsat.report.headline import (
     accuracy_of,
     attribution_of,
     confidence_level,
+    divided_in_short,
     n_listed,
     not_measured,
+    reservation,
     unanswered_sign,
 )
 from recsat.report.language import enumerated, gettext, in_catalogue
@@ -45,15 +47,17 @@ class SplitAnswer:
     """In plain words: how many lists more have a hit; or what stands in the place of an effect."""
     evidence: str
     """What was compared, by which measure, with its interval; empty where nothing was."""
+    brief: str
+    """The same for a small screen; what it leaves out stands with who leads."""
     other_dimensions: list[Verdict]
-    """Empty where the split has no answer to stand beside."""
+    """Those that any split has numbers of; empty where the split has no answer to stand beside."""
     reversals: list[str]
     """Slices in which the difference has the other sign, a sentence each; likewise empty."""
 
     @property
     def text(self) -> str:
         """All sentences in one."""
-        return " ".join(part for part in (self.effect, self.evidence, *self.reversals) if part)
+        return _together(self.effect, self.evidence, *self.reversals)
 
 
 def split_answers(result: Result, lines: Sequence[SplitHeadline]) -> list[SplitAnswer]:
@@ -132,12 +136,15 @@ def detectable(of: Share, level: float) -> float | None:
 
 def _answer(result: Result, line: SplitHeadline) -> SplitAnswer:
     shares = attribution_of(result, line.split)
-    effect, evidence = line.sentence, ""
+    effect, evidence, brief = line.sentence, "", ""
     if line.answer == "cannot answer":
         effect = next(reason(one) for one in result.fitness if one.split == line.split and not one.can_answer)
     elif shares is not None and shares.model_share is not None and line.answer != "not asked":
         effect = _effect(result, shares, line.answer)
-        evidence = " ".join(_evidence(result, shares, shares.model_share, line))
+        hits, missed = _lists_with_a_hit(result, shares, line), _missed(result, shares, shares.model_share, line)
+        evidence = _together(hits, line.sentence, missed)
+        brief = _together(hits, divided_in_short(result, shares), _doubt(result, shares, line, effect), missed)
+    measured = {verdict.dimension for verdict in result.verdicts if verdict.outcome != "not measured"}
     return SplitAnswer(
         split=line.split,
         answer=line.answer,
@@ -150,10 +157,11 @@ def _answer(result: Result, line: SplitHeadline) -> SplitAnswer:
         }[line.answer],
         effect=effect,
         evidence=evidence,
+        brief=brief,
         other_dimensions=[
             verdict
             for verdict in result.verdicts
-            if evidence and verdict.split == line.split and verdict.dimension != "accuracy"
+            if evidence and verdict.split == line.split and verdict.dimension in measured - {"accuracy"}
         ],
         reversals=reversals_on(result, line.split) if evidence else [],
     )
@@ -218,25 +226,34 @@ def hit_rate(result: Result, split: str, arm: str | None) -> float | None:
     return next(iter(means), None)
 
 
-def _evidence(result: Result, shares: Attribution, of_model: Share, line: SplitHeadline) -> list[str]:
-    rates = [hit_rate(result, shares.split, arm) for arm in (shares.model, shares.without_model)]
-    sentences = []
-    if rates[0] is not None and rates[1] is not None and line.answer in ("yes", "no"):
-        sentences.append(
-            gettext(
-                "Lists with a hit: %(with_model)s by %(model)s, %(without)s by %(other)s.",
-                with_model=share(rates[0], 1),
-                without=share(rates[1], 1),
-                model=shares.model,
-                other=shares.without_model,
-            )
-        )
-    missed = _missed(result, shares, of_model) if line.answer == "not shown" else ""
-    return [*sentences, line.sentence, *([missed] if missed else [])]
+def _lists_with_a_hit(result: Result, shares: Attribution, line: SplitHeadline) -> str:
+    """Empty where no effect is told."""
+    with_model, without = (hit_rate(result, shares.split, arm) for arm in (shares.model, shares.without_model))
+    if with_model is None or without is None or line.answer not in ("yes", "no"):
+        return ""
+    return gettext(
+        "Lists with a hit: %(with_model)s by %(model)s, %(without)s by %(other)s.",
+        with_model=share(with_model, 1),
+        without=share(without, 1),
+        model=shares.model,
+        other=shares.without_model,
+    )
 
 
-def _missed(result: Result, shares: Attribution, of_model: Share) -> str:
-    """What could have been missed of the difference that is not shown; empty where one is shown and decides nothing."""
+def _doubt(result: Result, shares: Attribution, line: SplitHeadline, effect: str) -> str:
+    """Why a share whose interval leaves out zero is no answer; empty where the ``effect`` has said it."""
+    is_said = line.answer != "not shown" or effect == _not_shown(None, "no")
+    return "" if is_said else reservation(result, shares)
+
+
+def _together(*sentences: str) -> str:
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _missed(result: Result, shares: Attribution, of_model: Share, line: SplitHeadline) -> str:
+    """What could have been missed of the difference that is not shown; empty where one is shown, be it that it decides nothing."""
+    if line.answer != "not shown":
+        return ""
     accuracy, level = accuracy_of(result, shares.split), confidence_level(result) or 0.95
     smallest: float | None
     if accuracy is not None and accuracy.outcome not in ("better", "worse"):

@@ -27,7 +27,7 @@ def causes_in_words(log: Counterfactual | PolicyLog, value: CounterfactualValue)
     return " ".join(gettext(sentences[cause], **words) for cause in value.causes)
 
 
-def reward_label(log: Counterfactual) -> str:
+def reward_label(log: Counterfactual | PolicyLog) -> str:
     """What a number of the log is, as a heading."""
     if not _of_amounts(log):
         return gettext("Clicks per exposure")
@@ -39,7 +39,7 @@ def reward_label(log: Counterfactual) -> str:
 
 
 def _of_amounts(log: Counterfactual | PolicyLog) -> bool:
-    return isinstance(log, Counterfactual) and log.reward == "value"
+    return log.reward == "value"
 
 
 def target_in_words(target: TargetPolicy) -> str:

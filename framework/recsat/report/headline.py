@@ -277,6 +277,28 @@ def _divided(
     )
 
 
+def divided_in_short(result: Result, shares: Attribution) -> str:
+    """The gain and its two parts in one short sentence; empty where the gain is not divided."""
+    lead = lead_measure(result)
+    if lead is None or shares.gain is None or shares.words_share is None or shares.model_share is None:
+        return ""
+    places = _places(shares.gain, shares.words_share, shares.model_share)
+    words_part = gettext("nothing is the words'")
+    if shares.without_model != shares.nothing:
+        words_part = gettext("%(share)s is the words'", share=_share(shares.words_share, places))
+    return gettext(
+        "Of the %(gain)s of %(model)s over %(nothing)s (reads nothing) in %(measure)s, %(words_part)s, %(share)s the model's (%(n)s users, %(confidence)s).",
+        gain=signed(shares.gain.mean, places),
+        model=shares.model,
+        nothing=shares.nothing,
+        measure=in_catalogue(lead.label),
+        words_part=words_part,
+        share=_share(shares.model_share, places),
+        n=f"{shares.gain.n_users:,}",
+        confidence=confidence(result),
+    )
+
+
 def accuracy_of(result: Result, split: str) -> Comparison | None:
     """What the verdict on accuracy compares, which is what the answer is by; None in results that do not say."""
     of_split = (one for one in result.verdicts if (one.split, one.dimension) == (split, "accuracy"))

@@ -13,19 +13,32 @@ def policy_log_in_words(log: PolicyLog) -> str:
     names = {"judged": log.judged.arm, "logged_by": log.logged_by}
     values = [one.value for one in (log.logging, log.judged.value, log.earned) if one is not None]
     places = decimals_for(values)
-    sentences = [gettext("The log of %(logged_by)s cannot say what %(judged)s would have earned.", **names)]
+    sentences = [
+        gettext("The log of %(logged_by)s cannot say what %(judged)s would have brought in.", **names)
+        if log.reward == "value"
+        else gettext("The log of %(logged_by)s cannot say what %(judged)s would have earned.", **names)
+    ]
     if log.judged.value is not None:
-        sentences = [
-            gettext(
-                "By the log of %(logged_by)s, %(judged)s would have earned %(value)s clicks per exposure where %(logged_by)s earned %(logging)s.",
-                value=_figure(log.judged.value, places),
-                logging=number(log.logging.value, places),
+        figures = {"value": _figure(log.judged.value, places), "logging": number(log.logging.value, places)}
+        sentence = gettext(
+            "By the log of %(logged_by)s, %(judged)s would have earned %(value)s clicks per exposure where %(logged_by)s earned %(logging)s.",
+            **figures,
+            **names,
+        )
+        if log.reward == "value":
+            sentence = gettext(
+                "By the log of %(logged_by)s, %(judged)s would have brought in %(value)s %(unit)s per exposure where %(logged_by)s brought in %(logging)s.",
+                unit=log.unit or gettext("of value"),
+                **figures,
                 **names,
             )
-        ]
+        sentences = [sentence]
     if log.earned is not None:
+        value = _figure(log.earned, places)
         sentences.append(
-            gettext("Shown itself, %(judged)s earned %(value)s.", value=_figure(log.earned, places), **names)
+            gettext("Shown itself, %(judged)s brought in %(value)s.", value=value, **names)
+            if log.reward == "value"
+            else gettext("Shown itself, %(judged)s earned %(value)s.", value=value, **names)
         )
     return " ".join(part for part in (*sentences, causes_in_words(log, log.judged), assumption(log)) if part)
 

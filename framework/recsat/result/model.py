@@ -278,17 +278,22 @@ class PolicyLog(Part):
 
     name: str
     logged_by: str
+    reward: Literal["click", "value"] = "click"
+    """What an exposure earns: its click, or what it brought in."""
+    unit: str = ""
+    """Of what it brought in, such as money; empty for clicks."""
     propensity_model: str = ""
     """Empty where propensities were logged; what the log says is assumed where they are a model's."""
     n: int = Field(ge=1)
     """Exposures of the log."""
     n_clicks: int = Field(ge=0)
+    """Exposures that were clicked, or that brought something in."""
     n_users: int = Field(ge=1)
     logging: Estimate
-    """Clicks per exposure that the policy of the log earned."""
+    """What the policy of the log earned for each exposure."""
     judged: CounterfactualValue
     earned: Estimate | None = None
-    """Clicks per exposure that the judged policy did earn where it was shown itself; None where it was not."""
+    """What the judged policy did earn for each exposure where it was shown itself; None where it was not."""
 
 
 class CounterfactualPair(Part):

@@ -26,7 +26,7 @@ from recsat.embed.provenance import refuse_leaks
 from recsat.errors import ConfigError, DataError, did_you_mean
 from recsat.experiment import analyse, read_log
 from recsat.measure.fitness import data_fitness
-from recsat.offpolicy.judged import judged_log
+from recsat.offpolicy.judged import judged_logs
 from recsat.report.fitness import reason, remedy
 from recsat.run.folder import RunFolder
 from recsat.run.input import read_input
@@ -86,7 +86,7 @@ def prepare(context: StageContext) -> StageCounts:
     refuse_unsimulated(domain, config.measure.experiment, simulated=loaded.simulated and data is None)
     write_experiment(folder, config.measure, loaded.exposures)
     if config.measure.logs:
-        logs = [judged_log(one, config.measure.confidence) for one in config.measure.logs]
+        logs = [log for one in config.measure.logs for log in judged_logs(one, config.measure.confidence)]
         folder.write_json(POLICY_LOGS_FILE, [log.model_dump(mode="json") for log in logs])
     if dataset.exposures is not None:
         # By all events: those of users outside the core brought something in as well.

@@ -26,16 +26,19 @@ from recsat.stages.prepare import read_split
 from recsat.stages.split_lists import ArmLists, ListParts, SplitLists, remove_parts, write_split_lists
 from recsat.stages.trial.counterfactual import plain_lists, without_likes
 from recsat.stages.trial.curves import CURVE_SCHEMA, CurveArm, curves
-from recsat.stages.trial.fitting import fitted_arm
+from recsat.stages.trial.fitting import choices_of, fitted_arm, without_choices
 from recsat.stages.trial.fold import Fold, test_fold, validation_fold
 from recsat.stages.trial.inputs import RunInputs, embedded_inputs
 from recsat.stages.trial.learning import LEARNING_SCHEMA, learning_curve
 from recsat.stages.trial.predictions import test_errors
 from recsat.stages.trial.request import request_of, reranker_of
 from recsat.stages.trial.rerank import PreparedRequest, with_reranker
-from recsat.stages.trial.tune import Tuned, settings_of, tune
+from recsat.stages.trial.tune import settings_of, tune
 
 COLD_ITEMS = "cold-items"
+CHOSEN_ANEW = ("mixed",)
+"""Protocols on whose further draws an arm makes its own choices again: where warm and unseen items share a list, what is learnt of a few hidden items moves every
+user's, and were it learnt once, that chance would be in no interval (`docs/coverage-draws.md`)."""
 
 
 def able_arms(arms: dict[str, RecommenderSpec], protocol: str) -> dict[str, RecommenderSpec]:
@@ -101,7 +104,8 @@ def fixed_parameters(context: StageContext, name: str, spec: RecommenderSpec) ->
 def recommend(context: StageContext) -> StageCounts:
     """Writes what :func:`~recsat.stages.split_lists.write_split_lists` does for every draw of every split, lists/<split>-tuning.parquet, and
     lists/<split>-curve.parquet and lists/<split>-learning.parquet where asked; lists/<split>-without-likes.parquet has the lists of those who were shown something after the cut and liked nothing,
-    where the log can be judged. Arms are tuned, and make choices of their own, on the first draw of a split alone.
+    where the log can be judged. Arms are tuned on the first draw of a split alone, and make choices of their own there and, by :data:`CHOSEN_ANEW`, on
+    each further one.
     """
     remove_parts(context.folder)
     inputs = embedded_inputs(context)
@@ -173,22 +177,25 @@ class SplitTrial:
             self.tables_without_likes.append(of_others)
             self.retriever.store.rest()
         self.tuning_tables.append(tuned.table)
-        self.specs[name], self.lists[name] = spec, arm_lists(tuned, recommended)
+        self.specs[name], self.lists[name] = spec, arm_lists(tuned.parameters, tuned.validation_ndcg, recommended)
         if name == (context.config.measure.curve_arm or self.leader):
             self.curve_arm = CurveArm(name, spec, tuned.parameters, fitted)
 
     def repeat(self, split: Split) -> int:
-        """Fits the arms for a further draw of the split, with the parameters that they were tuned to on the first; returns the number of lists."""
+        """Fits the arms for a further draw of the split, with the parameters that they were tuned to on the first (:data:`CHOSEN_ANEW`); returns the number of lists."""
         inputs = replace(self.inputs, seed=self.inputs.seed + split.draw - 1)
         judging, request = test_fold(inputs, split), replace(self.request, explain=False)
         of_arms: dict[str, ArmLists] = {}
         parts = ListParts(self.context.folder)
         for name, spec in self.specs.items():
             parameters = self.lists[name].parameters
+            if split.protocol in CHOSEN_ANEW:
+                parameters = {**without_choices(spec, parameters), **fixed_parameters(self.context, name, spec)}
+                parameters |= choices_of(spec, parameters, judging.train)
             _, _, recommended = self._lists(
                 name, spec, parameters, inputs, request, judging, lambda: validation_fold(inputs, split)
             )
-            of_arms[name] = arm_lists(self.lists[name], recommended)
+            of_arms[name] = arm_lists(parameters, self.lists[name].validation_ndcg, recommended)
             parts.add(recommended.lists)
         record = SplitLists(
             split=split.name,
@@ -292,11 +299,11 @@ def refuse_no_candidates(split: str, plan: FilterPlan) -> None:
     )
 
 
-def arm_lists(tuned: Tuned | ArmLists, recommended: Recommended) -> ArmLists:
+def arm_lists(parameters: Mapping[str, JsonValue], validation_ndcg: float, recommended: Recommended) -> ArmLists:
     """How the lists were made."""
     return ArmLists(
-        parameters=tuned.parameters,
-        validation_ndcg=tuned.validation_ndcg,
+        parameters=dict(parameters),
+        validation_ndcg=validation_ndcg,
         source=recommended.source,
         candidate_recall=recommended.candidate_recall,
         n_candidates=recommended.n_candidates,

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from recsat.config.settings import PolicyLogSettings
-from recsat.offpolicy.judged import judged_log
+from recsat.offpolicy.judged import judged_logs
 from recsat_ecommerce.bandit import HASH_LENGTH, SAMPLE, USER_FEATURES
 from recsat_ecommerce.domain import ECOMMERCE, LOGS
 
@@ -36,7 +36,11 @@ def test_the_bundled_file_has_the_rows_of_both_policies(campaign: str) -> None:
 
 
 def test_the_demo_asks_one_log_that_can_say_it_within_limits_and_one_that_cannot() -> None:
-    men, women = (judged_log(PolicyLogSettings.model_validate(one), 0.95) for one in ECOMMERCE.demo["measure"]["logs"])
+    men, women = (
+        log
+        for one in ECOMMERCE.demo["measure"]["logs"]
+        for log in judged_logs(PolicyLogSettings.model_validate(one), 0.95)
+    )
     assert (men.name, men.judged.answer) == ("Open Bandit, men", "limited")
     assert men.judged.effective_clicks == pytest.approx(15.1, abs=0.05)
     assert men.judged.value is not None

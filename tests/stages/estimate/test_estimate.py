@@ -17,7 +17,7 @@ from recsat.run.progress import LogProgress
 from recsat.stages import EMBED, PREPARE
 from recsat.stages.estimate import estimate as estimate_module
 from recsat.stages.estimate import say
-from recsat.stages.estimate.estimate import ESTIMATE_FILE, Estimate, base_of, estimate
+from recsat.stages.estimate.estimate import ESTIMATE_FILE, Estimate, arm_seconds, base_of, estimate
 from recsat.stages.estimate.say import say_estimate
 from recsat.stages.estimate.sizes import FoldSize, TextSize, run_size
 from recsat.stages.estimate.speed import Speed, machine_speed
@@ -133,6 +133,25 @@ def test_a_grid_costs_a_fit_for_each_setting(prepared: tuple[StageContext, list[
     whole_grid = estimate(replace(context, config=context.config.model_copy(update={"parameters": {}})))
     assert whole_grid.arms["ease"] > 1.5 * of_run.arms["ease"]  # five settings in place of one, and six draws in both
     assert whole_grid.arms["text"] == pytest.approx(of_run.arms["text"])
+
+
+def test_where_an_arm_chooses_on_every_draw_each_choice_is_counted(prepared: tuple[StageContext, list[str]]) -> None:
+    context, _ = prepared
+    size = run_size(context, context.plugins.encoder("minilm").make(context.config.encoder))
+    speed = Speed(products=1.0, tables=1.0)
+
+    def of_draws(name: str, protocol: str, n_draws: int) -> float:
+        spec = context.plugins.recommenders(context.domain)[name]
+        split = replace(size.splits[1], protocol=protocol, n_draws=n_draws)
+        return arm_seconds(context, name, spec, split, size.n_items, speed)
+
+    def further(name: str, protocol: str) -> float:
+        return of_draws(name, protocol, 5) - of_draws(name, protocol, 1)
+
+    users = size.splits[1].test.users
+    sought = CHOICES["hybrid"].seconds(size.splits[1].test, size.n_items, speed, 20_000, n_trials(users))
+    assert further("hybrid", "mixed") - further("hybrid", "random") == pytest.approx(4 * sought)
+    assert further("ease", "mixed") == pytest.approx(further("ease", "random"))
 
 
 def test_what_does_not_suffice_is_said_with_the_remedy(

@@ -19,7 +19,7 @@ from recsat.stages.estimate import unit_costs as unit
 from recsat.stages.estimate.sizes import RunSize, SplitSize, run_size
 from recsat.stages.estimate.speed import Speed, machine_speed
 from recsat.stages.prepare import read_split
-from recsat.stages.recommend import arms_of, fixed_parameters
+from recsat.stages.recommend import CHOSEN_ANEW, arms_of, fixed_parameters
 from recsat.stages.trial.learning import SHARES
 from recsat.stages.trial.tune import settings_of
 
@@ -171,7 +171,8 @@ def arm_seconds(
     first = list_seconds(base, split.test.served, n_items, speed, explained=True, retrieved=asks)
     again = list_seconds(base, split.test.served, n_items, speed, retrieved=asks)
     sought = choice.seconds(split.test, n_items, speed, limit, unit.n_trials(split.test.users))
-    seconds = share * (unit.ONE_TEXT if spec.control else 1.0) * sought
+    n_choices = split.n_draws if split.protocol in CHOSEN_ANEW else 1
+    seconds = share * (unit.ONE_TEXT if spec.control else 1.0) * n_choices * sought
     seconds += len(settings_of(spec, parameters)) * (fits[0] + tuning)
     seconds += fits[1] + first + (split.n_draws - 1) * (fits[1] + again)
     seconds += list_seconds(base, split.test.further, n_items, speed) if split.test.further else 0.0

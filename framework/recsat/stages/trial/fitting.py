@@ -40,6 +40,12 @@ def choices_of(spec: RecommenderSpec, parameters: Mapping[str, Any], train: Trai
         return {CHOICES: arm.choose(train)}
 
 
+def without_choices(spec: RecommenderSpec, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """``parameters`` without what the arm of ``spec`` chose by itself."""
+    is_choosing = isinstance(spec.make(**parameters), Choosing)
+    return {name: value for name, value in parameters.items() if not (is_choosing and name == CHOICES)}
+
+
 @contextmanager
 def _enough_memory(spec: RecommenderSpec, train: TrainingData) -> Iterator[None]:
     try:

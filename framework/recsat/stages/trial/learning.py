@@ -9,13 +9,12 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from recsat.contract.arm import CHOICES, Choosing
 from recsat.contract.domain import RecommenderSpec
 from recsat.contract.interactions import TrainingData
 from recsat.lists.make import lists_of
 from recsat.lists.request import Request
 from recsat.measure.accuracy import ndcg
-from recsat.stages.trial.fitting import fitted_arm
+from recsat.stages.trial.fitting import fitted_arm, without_choices
 from recsat.stages.trial.fold import Fold
 
 SHARES: Final = (0.01, 0.03, 0.1, 0.3, 1.0)
@@ -57,8 +56,7 @@ def learning_curve(
     the whole validation part, a favour to every arm that has any; what an arm chooses inside ``fit`` it chooses anew.
     """
     judged = fold.users.id_series.filter(pl.Series(fold.judged_with_history))
-    if isinstance(spec.make(**parameters), Choosing):
-        parameters = {key: value for key, value in parameters.items() if key != CHOICES}
+    parameters = without_choices(spec, parameters)
     tables = []
     for share in SHARES:
         train = first_users(fold.train, share, request.seed)
