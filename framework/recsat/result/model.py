@@ -664,6 +664,34 @@ class WithinSlices(Part):
     """Slices in which the difference is shown to have the other sign than over everybody."""
 
 
+class ArmOfKind(Part):
+    """An arm's lists of one kind of items alone."""
+
+    arm: str
+    ndcg: Measure
+    difference: Difference | None = None
+    """Against the baseline, p-values Holm-adjusted over all arms and kinds of the split. None for the baseline, and where no user's lists differ in it."""
+
+
+class KindAccuracy(Part):
+    """How well lists of one kind of items alone find likes of that kind: see :mod:`recsat.measure.kinds`.
+
+    Not what the slice ``kind …`` says, which is how well the one list of all kinds finds them.
+    """
+
+    split: str
+    kind: str
+    k: int = Field(ge=1)
+    n_items: int = Field(ge=0)
+    """Items of this kind that are ranked on the split, in its first draw."""
+    n_users: int = Field(ge=0)
+    """Users with a held-out like of this kind that the filters permit, in any draw."""
+    arms: list[ArmOfKind] = []
+    """Empty where there are fewer than :data:`~recsat.measure.slices.FEWEST_USERS` such users."""
+    pair: Comparison | None = None
+    """The verdict's pair of arms, p-values Holm-adjusted over the kinds of the split. None where there is no pair, are too few users, or no user's lists differ in it."""
+
+
 class RunComparison(Part):
     """An arm of a run against itself in an earlier run, on the users and held-out pairs that both judge; see :mod:`recsat.measure.across_runs`."""
 
@@ -795,6 +823,8 @@ class Result(Part):
     """One for each split whose pair was compared."""
     who_gains: list[WithinSlices] = []
     """The same within slices of users by their habits: see :mod:`recsat.measure.behaviour`."""
+    kind_accuracy: list[KindAccuracy] = []
+    """One for each split and kind of ``rank.kinds``."""
     alerts: list[Alert] = []
     """One for each rule of the configuration and split that it names."""
     decisions: list[ModelDecision] = []
