@@ -44,8 +44,8 @@ def kind_table(result: Result, split: str) -> Table | None:
 
 
 def measure_label(one: KindAccuracy) -> str:
-    """What is estimated, apart from the kind."""
-    return gettext("nDCG@%(k)s of lists of this kind alone", k=one.k)
+    """What is estimated, over whom, apart from the kind."""
+    return gettext("nDCG@%(k)s of lists of this kind alone, over users with a held-out like of it", k=one.k)
 
 
 def kind_in_words(result: Result, one: KindAccuracy) -> str:
@@ -58,18 +58,16 @@ def _sentence(result: Result, one: KindAccuracy) -> str:
         return gettext("no item of this kind is ranked here.")
     if not one.arms:
         return gettext(
-            "%(n)s users have a held-out like of this kind, and fewer than %(least)s are too few for a number.",
+            "%(n)s users have a held-out like of this kind; fewer than %(least)s are too few for a number.",
             n=one.n_users,
             least=FEWEST_USERS,
         )
-    users = gettext("%(n)s users with a held-out like of this kind", n=f"{one.n_users:,}")
     if one.pair is None:
-        return gettext("%(users)s; there are no two arms whose lists can be told apart.", users=users)
+        return gettext("%(measure)s: there are no two arms to compare.", measure=measure_label(one))
     return gettext(
-        "%(arm)s against %(other)s in %(measure)s, over the %(users)s: %(comparison)s.",
+        "%(arm)s against %(other)s in %(measure)s: %(comparison)s.",
         arm=one.pair.arm,
         other=one.pair.other,
         measure=measure_label(one),
-        users=users,
         comparison=comparison_in_words(result, one.pair),
     )

@@ -670,7 +670,7 @@ class ArmOfKind(Part):
     arm: str
     ndcg: Measure
     difference: Difference | None = None
-    """Against the baseline, p-values Holm-adjusted over all arms and kinds of the split. None for the baseline, and where no user's lists differ in it."""
+    """Against the baseline, p-values Holm-adjusted over all arms and kinds of the split. None for the baseline."""
 
 
 class KindAccuracy(Part):
@@ -689,7 +689,7 @@ class KindAccuracy(Part):
     arms: list[ArmOfKind] = []
     """Empty where there are fewer than :data:`~recsat.measure.slices.FEWEST_USERS` such users."""
     pair: Comparison | None = None
-    """The verdict's pair of arms, p-values Holm-adjusted over the kinds of the split. None where there is no pair, are too few users, or no user's lists differ in it."""
+    """The verdict's pair of arms, p-values Holm-adjusted over the kinds of the split. None where there is no pair, or are too few users."""
 
 
 class RunComparison(Part):
