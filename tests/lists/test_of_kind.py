@@ -23,10 +23,10 @@ FILTERS = {"seen": SEEN, "cheap": CandidateFilter(name="cheap", description="bel
 def test_a_plan_of_one_kind_leaves_what_a_request_for_it_leaves_in_the_search_too() -> None:
     catalogue = Catalogue(ITEMS)
     whole = plan_filters(FILTERS, catalogue, ["u", "v"], CONTEXT)
-    asked = plan_filters({**FILTERS, **request_filters(catalogue, kinds=["item"])}, catalogue, ["u", "v"], CONTEXT)
+    requested = plan_filters({**FILTERS, **request_filters(catalogue, kinds=["item"])}, catalogue, ["u", "v"], CONTEXT)
     plan = of_kind(whole, catalogue, "item")
     assert plan.mask(slice(0, 2)).tolist() == [[False] * 4, [False, False, True, False]]
-    assert plan.mask(slice(0, 2)).tolist() == asked.mask(slice(0, 2)).tolist()
-    assert plan.where == asked.where
+    assert plan.mask(slice(0, 2)).tolist() == requested.mask(slice(0, 2)).tolist()
+    assert plan.where == requested.where
     assert (plan.removed, plan.n_candidates) == (whole.removed, whole.n_candidates)
     assert whole.items.tolist() == [True, True, True, False]

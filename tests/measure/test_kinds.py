@@ -55,8 +55,8 @@ def by_hand(lists: pl.DataFrame, relevant: pl.DataFrame, kind: str) -> Mapping[s
     ):
         liked = set(rows["item_id"])
         listed = lists.filter(pl.col("user_id") == user).sort("rank")["item_id"].to_list()
-        found = sum(1 / log2(at + 2) for at, item in enumerate(listed) if item in liked)
-        values[str(user)] = found / sum(1 / log2(at + 2) for at in range(min(4, len(liked))))
+        dcg = sum(1 / log2(at + 2) for at, item in enumerate(listed) if item in liked)
+        values[str(user)] = dcg / sum(1 / log2(at + 2) for at in range(min(4, len(liked))))
     return values
 
 

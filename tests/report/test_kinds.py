@@ -33,7 +33,16 @@ def test_a_column_for_each_kind_with_numbers_and_a_row_for_each_arm(result: Resu
     assert [(column.label, column.n_users) for column in table.columns] == [(FILM, 212)]
     cells = {row.arm: row.cells[0] for row in table.rows}
     assert cells["text"].measure == next(one.ndcg for one in kinds_on(result, "random")[0].arms if one.arm == "text")
-    assert (cells["popularity"].mark, cells["text-raw"].mark, cells["ease"].mark) == (None, None, "better")
+    assert {cell.mark for cell in cells.values()} == {None}
+    film = kinds_on(result, "random")[0]
+    of_text = next(one for one in film.arms if one.arm == "text")
+    assert of_text.difference is not None
+    better = of_text.model_copy(update={"difference": of_text.difference.model_copy(update={"significant": True})})
+    known = film.model_copy(update={"arms": [better, *(one for one in film.arms if one.arm not in ("text", "ease"))]})
+    table = kind_table(result.model_copy(update={"kind_accuracy": [known]}), "random")
+    assert table is not None
+    cells = {row.arm: row.cells[0] for row in table.rows}
+    assert (cells["text"].mark, cells["popularity"].mark, cells["ease"].measure) == ("better", None, None)
     assert kind_table(result, "timeline") is None
     few = [one.model_copy(update={"arms": []}) for one in result.kind_accuracy]
     assert kind_table(result.model_copy(update={"kind_accuracy": few}), "random") is None
@@ -46,6 +55,17 @@ def test_the_page_and_the_text_have_each_kind_and_its_name_breaks_neither(result
     assert "<b>" not in section
     assert "series: 12 users have" in section
     assert "- film &lt;b&gt;\\|&lt;/b&gt; \\*1\\*: text against ease" in render_markdown(result)
+
+
+def test_a_sample_user_is_shown_the_leading_arms_list_of_each_kind(result: Result) -> None:
+    html = render_page(result)
+    items = result.sample_users[0].of_kinds[0].items
+    at = html.index('aria-label="film &lt;b&gt;|&lt;/b&gt; *1* alone, ease"')
+    section = html[at : html.index("</section>", at)]
+    assert "<h4><bdi>film &lt;b&gt;|&lt;/b&gt; *1*</bdi> alone" in section
+    assert section.count("<li") == len(items) == 2
+    plain = result.model_copy(update={"sample_users": [result.sample_users[1]]})
+    assert "alone, ease" not in render_page(plain)
 
 
 def test_a_run_that_did_not_ask_has_no_section(result: Result) -> None:

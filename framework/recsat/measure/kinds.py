@@ -67,11 +67,13 @@ def kind_accuracy(
         for kind in kinds
         if judged[kind] >= FEWEST_USERS
     }
-    told = [infos[kind] for kind in kinds if infos[kind].name in values]
+    judged_infos = [infos[kind] for kind in kinds if infos[kind].name in values]
     others = [arm for arm in arms if arm != settings.baseline]
-    of_pair = compare_pairs([(*pair, info) for info in told] if pair is not None else [], values, holm, settings, seed)
+    of_pair = compare_pairs(
+        [(*pair, info) for info in judged_infos] if pair is not None else [], values, holm, settings, seed
+    )
     of_arms = compare_pairs(
-        [(arm, settings.baseline, info) for info in told for arm in others], values, holm, settings, seed
+        [(arm, settings.baseline, info) for info in judged_infos for arm in others], values, holm, settings, seed
     )
     return [
         KindAccuracy(
@@ -101,12 +103,12 @@ def _likes_by_kind(draw: KindsOfDraw) -> pl.DataFrame:
 def _of_draw(draw: KindsOfDraw, likes: pl.DataFrame, kind: str, arm: str, users: pl.Series, k: int) -> Values:
     """nDCG@k of ``users``, NaN for those without a like of ``kind`` in this draw."""
     of_kind = likes.filter(pl.col("kind") == kind)
-    found = np.full(len(users), np.nan)
+    values = np.full(len(users), np.nan)
     if of_kind.height:
         judged = of_kind["user_id"].unique().sort()
         rows = users.search_sorted(judged).to_numpy()
-        found[rows] = ndcg(draw.lists(kind, arm), of_kind, judged, k=k)["value"].to_numpy()
-    return found
+        values[rows] = ndcg(draw.lists(kind, arm), of_kind, judged, k=k)["value"].to_numpy()
+    return values
 
 
 def _arms(

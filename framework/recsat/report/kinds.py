@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from recsat.measure.slices import FEWEST_USERS
 from recsat.report.headline import arms_on
 from recsat.report.language import gettext
 from recsat.report.tables import Table, TableColumn, measure_table
 from recsat.report.verdicts import comparison_in_words
-from recsat.result.model import ArmResult, KindAccuracy, MeasureInfo, Result
+from recsat.result.model import ArmOfKind, ArmResult, KindAccuracy, MeasureInfo, Result
 
 
 def kinds_on(result: Result, split: str) -> list[KindAccuracy]:
@@ -21,26 +23,23 @@ def kind_table(result: Result, split: str) -> Table | None:
     if not of_kinds:
         return None
     rows = arms_on(result, split)
-    parts, columns = [], []
-    for one in of_kinds:
-        info = MeasureInfo(name="ndcg", label=one.kind, description="", dimension="accuracy", better="higher")
-        arms = {arm.arm: arm for arm in one.arms}
-        parts.append(
-            (
-                info,
-                [
-                    ArmResult(
-                        name=row.name,
-                        split=split,
-                        measures={"ndcg": arms[row.name].ndcg},
-                        differences={} if (difference := arms[row.name].difference) is None else {"ndcg": difference},
-                    )
-                    for row in rows
-                ],
-            )
+    parts = [
+        (
+            MeasureInfo(name="ndcg", label=one.kind, description="", dimension="accuracy", better="higher"),
+            [_of_kind(row, {arm.arm: arm for arm in one.arms}) for row in rows],
         )
-        columns.append(TableColumn(one.kind, "", "", "higher", one.n_users))
+        for one in of_kinds
+    ]
+    columns = [TableColumn(one.kind, "", "", "higher", one.n_users) for one in of_kinds]
     return measure_table(result, measure_label(of_kinds[0]), rows, parts, columns)
+
+
+def _of_kind(row: ArmResult, arms: Mapping[str, ArmOfKind]) -> ArmResult:
+    """The arm of ``row`` with nothing but its nDCG within a kind."""
+    one = arms.get(row.name)
+    measures = {} if one is None else {"ndcg": one.ndcg}
+    differences = {} if one is None or one.difference is None else {"ndcg": one.difference}
+    return ArmResult(name=row.name, split=row.split, measures=measures, differences=differences)
 
 
 def measure_label(one: KindAccuracy) -> str:

@@ -247,7 +247,8 @@ def _sample(users: list[SampleUser]) -> dict[str, list[SampleUser]]:
     for turn in range(MOST_USERS):
         for split, waiting in by_split.items():
             if turn < len(waiting):
-                room -= sum(min(len(listed), MOST_LISTED) for listed in waiting[turn].lists.values())
+                lists = [*waiting[turn].lists.values(), *(one.items for one in waiting[turn].of_kinds)]
+                room -= sum(min(len(listed), MOST_LISTED) for listed in lists)
                 if room < 0:
                     return sample
                 sample[split].append(waiting[turn])

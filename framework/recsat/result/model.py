@@ -754,6 +754,14 @@ class ListedItem(Part):
     hit: bool = False
 
 
+class KindList(Part):
+    """A list of one kind of items alone."""
+
+    kind: str
+    arm: str
+    items: list[ListedItem]
+
+
 class SampleUser(Part):
     """A user whose lists the report shows."""
 
@@ -761,6 +769,8 @@ class SampleUser(Part):
     split: str
     history: list[ListedItem]
     lists: dict[str, list[ListedItem]]
+    of_kinds: list[KindList] = []
+    """The leading arm's list of each kind of ``rank.kinds``."""
     slice: str = ""
     """The slice that it was drawn from; empty in results that do not say."""
 

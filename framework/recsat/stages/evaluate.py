@@ -218,7 +218,12 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, n_dr
         parts.learning += learning_points(table, settings=measure, seed=config.seed)
     parts.predictions += record.predictions
     parts.add_predictions(context, inputs, split)
-    parts.samples += sample_users(context.domain, evidence, by_arm, config.measure.n_sample_users, config.seed)
+    of_kinds = {
+        (kind, record.leader): read_kind_lists(context.folder, split.name, split.draw, kind, record.leader)
+        for kind in config.rank.kinds
+    }
+    n_sample = config.measure.n_sample_users
+    parts.samples += sample_users(context.domain, evidence, by_arm, n_sample, config.seed, of_kinds)
     specs = context.plugins.recommenders(context.domain)
     leading = {name: ndcg for name, ndcg in validation_ndcg.items() if may_lead(specs[name].control)}
     reads = {name: specs[name].reads for name in leading}

@@ -65,8 +65,8 @@ def brute_force(lists: pl.DataFrame, likes: Mapping[str, set[str]], k: int) -> d
         listed.setdefault(user, {})[rank] = item
     values = {}
     for user, liked in likes.items():
-        found = sum(1 / log2(rank + 1) for rank, item in listed.get(user, {}).items() if rank <= k and item in liked)
-        values[user] = found / sum(1 / log2(rank + 1) for rank in range(1, min(k, len(liked)) + 1))
+        dcg = sum(1 / log2(rank + 1) for rank, item in listed.get(user, {}).items() if rank <= k and item in liked)
+        values[user] = dcg / sum(1 / log2(rank + 1) for rank in range(1, min(k, len(liked)) + 1))
     return values
 
 
@@ -105,8 +105,8 @@ def test_a_list_of_one_kind_is_the_order_of_the_list_of_all_without_the_others(
     apart = with_kinds.read_table("lists/warm-kinds.parquet").filter(pl.col("arm") == "text")
     n = 0
     for (user, kind), rows in of_all.sort("rank").partition_by("user_id", "kind", as_dict=True).items():
-        own = apart.filter(pl.col("user_id") == user, pl.col("kind") == kind).sort("rank")["item_id"].to_list()
-        assert own[: rows.height] == rows["item_id"].to_list()
+        of_kind = apart.filter(pl.col("user_id") == user, pl.col("kind") == kind).sort("rank")["item_id"].to_list()
+        assert of_kind[: rows.height] == rows["item_id"].to_list()
         n += rows.height
     assert n > 300
 
@@ -131,6 +131,7 @@ def test_accuracy_is_that_of_the_kinds_list_by_the_kinds_likes(
             assert difference is None
         else:
             assert difference is not None
+            assert difference.mean is not None
             assert difference.mean == pytest.approx(np.mean([values[user] - baseline[user] for user in likes]))
             assert difference.low is not None
             assert difference.high is not None
@@ -144,7 +145,7 @@ def test_the_pair_is_the_verdicts_over_the_users_of_the_kind(result: Result) -> 
         one = of(result, "warm", kind)
         assert one.pair is not None
         assert (one.pair.arm, one.pair.other) == (verdict.primary.arm, verdict.primary.other)
-        means = {arm.arm: arm.ndcg.mean for arm in one.arms}
+        means = {arm.arm: arm.ndcg.mean or 0.0 for arm in one.arms}
         assert one.pair.mean_arm == pytest.approx(means[one.pair.arm])
         assert one.pair.mean == pytest.approx(means[one.pair.arm] - means[one.pair.other])
         assert one.pair.n_users == one.n_users < verdict.primary.n_users
@@ -154,12 +155,13 @@ def test_the_pair_is_the_verdicts_over_the_users_of_the_kind(result: Result) -> 
 def test_of_several_draws_it_is_the_mean_of_the_draws(
     with_kinds: RunFolder, result: Result, kind_of: Mapping[str, str]
 ) -> None:
-    means, users = [], set()
+    means: list[float] = []
+    users: set[str] = set()
     for place in ("cold", "cold/draw-2"):
         likes = likes_of(with_kinds, place, "content", kind_of)
         lists = with_kinds.read_table(f"lists/{place}-kinds.parquet")
         of_text = lists.filter(pl.col("kind") == "content", pl.col("arm") == "text")
-        means.append(np.mean(list(brute_force(of_text, likes, 5).values())))
+        means.append(float(np.mean(list(brute_force(of_text, likes, 5).values()))))
         users |= likes.keys()
     one = of(result, "cold", "content")
     assert next(arm for arm in one.arms if arm.arm == "text").ndcg.mean == pytest.approx(np.mean(means))
@@ -167,6 +169,18 @@ def test_of_several_draws_it_is_the_mean_of_the_draws(
     candidates = with_kinds.read_table("lists/cold-kinds.parquet")["item_id"].n_unique()
     assert one.n_items + of(result, "cold", "friend").n_items >= candidates
     assert one.n_items < of(result, "warm", "content").n_items
+
+
+def test_sample_users_have_the_leading_arms_lists_of_each_kind(with_kinds: RunFolder, result: Result) -> None:
+    lists = with_kinds.read_table("lists/warm-kinds.parquet")
+    leader = next(split.leader for split in result.splits if split.name == "warm")
+    user = next(one for one in result.sample_users if one.split == "warm")
+    assert [(one.kind, one.arm) for one in user.of_kinds] == [(kind, leader) for kind in KINDS]
+    for one in user.of_kinds:
+        of_kind = lists.filter(
+            pl.col("user_id") == user.user_id, pl.col("kind") == one.kind, pl.col("arm") == leader
+        ).sort("rank")
+        assert [item.item_id for item in one.items] == of_kind["item_id"].to_list()
 
 
 def test_gains_are_told_by_the_kind_that_most_of_a_history_is_of(with_kinds: RunFolder, result: Result) -> None:
