@@ -21,6 +21,10 @@ def test_the_verdicts_pair_in_words_or_why_there_are_none(result: Result) -> Non
         "series: 12 users have a held-out like of this kind; fewer than 30 are too few for a number."
     )
     assert kind_in_words(result, clip) == "clip: no item of this kind is ranked here."
+    unliked = clip.model_copy(update={"n_items": 7})
+    assert kind_in_words(result, unliked) == (
+        "clip: 0 users have a held-out like of this kind; fewer than 30 are too few for a number."
+    )
     alone = film.model_copy(update={"pair": None})
     assert kind_in_words(result, alone) == f"{FILM}: {LABEL}: there are no two arms to compare."
     assert kinds_on(result, "timeline") == []
@@ -53,7 +57,7 @@ def test_the_page_and_the_text_have_each_kind_and_its_name_breaks_neither(result
     section = html[html.index('id="kinds"') : html.index('id="gains"')]
     assert "film &lt;b&gt;|&lt;/b&gt; *1*" in section
     assert "<b>" not in section
-    assert "series: 12 users have" in section
+    assert section.count("series: 12 users have") == 1
     assert "- film &lt;b&gt;\\|&lt;/b&gt; \\*1\\*: text against ease" in render_markdown(result)
 
 
