@@ -156,4 +156,3 @@ def test_users_are_of_the_kind_that_more_than_half_of_their_likes_are_of() -> No
     )
     slices = {name: ids.to_list() for name, ids in mostly(evidence, KINDS).items()}
     assert slices == {"mostly friend": ["a"], "mostly post": ["c"]}
-    assert mostly(evidence, []) == {}

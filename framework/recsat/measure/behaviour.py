@@ -52,7 +52,7 @@ def who_gains(
     ``evidence`` has that of every draw: in each, a user belongs where the history of that draw puts them. Slices with fewer than
     :data:`~recsat.measure.slices.FEWEST_USERS` users are left out.
     """
-    by_draw = [habit_slices(one) | mostly(one, kinds) for one in evidence]
+    by_draw = [habit_slices(one) | (mostly(one, kinds) if kinds else {}) for one in evidence]
     families = [*HABITS.values(), [f"{MOSTLY}{kind}" for kind in kinds]]
     nobody = pl.Series("user_id", [], dtype=pl.String)
     differences: dict[str, Values] = {}
