@@ -156,6 +156,7 @@ def main() -> None:
     parser.add_argument("--model", action="append", default=[], metavar="NAME=FOLDER")
     parser.add_argument("--place", type=Path, default=Path(".recsat/benchmarks"))
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--block", default="tables", help="between which marks of the page the tables go")
     options = parser.parse_args()
     torch.set_num_threads(1)
     options.place.mkdir(parents=True, exist_ok=True)
@@ -175,14 +176,14 @@ def main() -> None:
         one = read(name)
         ways = all_of(one, options.place, models)
         users = one.events["user_id"].n_unique()
-        heading = f"## {name}: {users:,} users, {len(one.texts):,} texts, split `{options.protocol}`, {len(options.seeds)} draws"
+        heading = f"## {name}: {users:,} users, {len(one.texts):,} texts, split `{options.protocol}`, {len(options.seeds)} {'draw' if len(options.seeds) == 1 else 'draws'}"
         sections.append("\n".join([heading, "", *table(one, ways, options.protocol, options.seeds, options.place)]))
     text = "\n\n".join(sections) + "\n"
     if options.out is None:
         print(text)
         return
     page = options.out.read_text(encoding="utf-8") if options.out.exists() else "# Encoders\n"
-    begin, end = "<!-- tables -->\n", "<!-- end of tables -->"
+    begin, end = f"<!-- {options.block} -->\n", f"<!-- end of {options.block} -->"
     head, _, rest = page.partition(begin)
     options.out.write_text(f"{head}{begin}\n{text}\n{end}{rest.partition(end)[2] or chr(10)}", encoding="utf-8")
 
