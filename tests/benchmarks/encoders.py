@@ -176,7 +176,7 @@ def main() -> None:
         one = read(name)
         ways = all_of(one, options.place, models)
         users = one.events["user_id"].n_unique()
-        heading = f"## {name}: {users:,} users, {len(one.texts):,} texts, split `{options.protocol}`, {len(options.seeds)} {'draw' if len(options.seeds) == 1 else 'draws'}"
+        heading = f"### {name}: {users:,} users, {len(one.texts):,} texts, split `{options.protocol}`, {len(options.seeds)} {'draw' if len(options.seeds) == 1 else 'draws'}"
         sections.append("\n".join([heading, "", *table(one, ways, options.protocol, options.seeds, options.place)]))
     text = "\n\n".join(sections) + "\n"
     if options.out is None:
