@@ -1,7 +1,7 @@
 """Families of models beside each other: what each is worth on one data set, and what it costs. Writes docs/encoders.md.
 
-Run: ``RECSAT_DATA=… python tests/benchmarks/encoders.py --sets movielens steam-200k --out docs/encoders.md`` with the packages of :mod:`packaged_encoders`; a folder of your own by ``--model NAME=FOLDER``. Beside the models stand the words of the texts without any model, and the default model's
-vectors handed to other items. A model that is not installed is left out, and said to be.
+Run: ``RECSAT_DATA=… python tests/benchmarks/encoders.py --out docs/encoders.md`` with the packages of :mod:`packaged_encoders`; a folder of your own by ``--model NAME=FOLDER``. Beside the models stand the words of the texts without any model, and the default model's
+vectors handed to other items. A model that is not installed is left out, and said to be. Vectors and values are kept under ``--place``, so that a run that was cut short goes on.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import numpy as np
 import torch
-from no_regret import Values, gap, ndcg, parts_of
+from no_regret import Values, ndcg, parts_of
 from numpy.typing import NDArray
 from packaged_encoders import MODELS
 from public_sets import PublicSet, read
 
+from recsat.config.settings import MeasureSettings
 from recsat.embed.centre import centre
 from recsat.embed.transformer import TransformerEncoder
 from recsat.embed.words import word_vectors
 from recsat.errors import EncoderError
+from recsat.measure.comparisons import compare
 from recsat.plugins import load_plugins
 
 ARMS = {"text": "text", "aligned": "aligned", "hybrid": "default arm"}
@@ -84,25 +86,45 @@ def all_of(one: PublicSet, place: Path, models: Mapping[str, tuple[str, str, Pat
 
 
 def judged(
-    one: PublicSet, way: Encoded, words: NDArray[np.float32], protocol: str, seeds: list[int]
+    one: PublicSet, name: str, way: Encoded, words: NDArray[np.float32], protocol: str, seeds: list[int], place: Path
 ) -> dict[str, Values]:
-    """nDCG@10 of each user by arm, the draws of the seeds one after the other."""
-    specs = load_plugins(["content"]).recommenders(load_plugins(["content"]).domain("content"))
+    """nDCG@10 by arm, (n_users, n_draws) over all users of the set, NaN who is not judged in a draw; a draw for each seed."""
+    plugins = load_plugins(["content"])
+    specs = plugins.recommenders(plugins.domain("content"))
     vectors = {"raw": way.vectors, "text": centre(way.vectors)[0], "words": centre(words)[0]}
-    values: dict[str, list[Values]] = {arm: [] for arm in ARMS}
+    everybody = one.events["user_id"].unique().sort()
+    by_draw = []
     for seed in seeds:
-        _, test = parts_of(one, vectors, protocol, seed)
-        for arm in ARMS:
-            values[arm].append(ndcg(specs[arm].make(**PARAMETERS[arm]).fit(test.train), test))
-    return {arm: np.concatenate(parts) for arm, parts in values.items()}
+        file = place / f"{one.name}-{name}-{protocol}-{seed}.npz"
+        if not file.exists():
+            _, test = parts_of(one, vectors, protocol, seed)
+            rows = everybody.search_sorted(test.users.id_series).to_numpy()
+            values = {arm: np.full(len(everybody), np.nan) for arm in ARMS}
+            for arm in ARMS:
+                values[arm][rows] = ndcg(specs[arm].make(**PARAMETERS[arm]).fit(test.train), test)
+            np.savez(file, **values)
+        by_draw.append(np.load(file))
+    return {arm: np.stack([values[arm] for values in by_draw], axis=1) for arm in ARMS}
 
 
-def table(one: PublicSet, ways: Mapping[str, Encoded], protocol: str, seeds: list[int]) -> list[str]:
+def mean(values: Values) -> float:
+    """Over draws, of the means over their users."""
+    return float(np.nanmean(values, axis=0).mean())
+
+
+def gap(one: Values, other: Values) -> tuple[float, float, float]:
+    """The mean paired difference and its 95 % interval: over users, and over draws where there are several."""
+    interval = compare((one - other)[:, None, :], settings=MeasureSettings(), seed=0).intervals
+    return float(interval.mean[0]), float(interval.low[0]), float(interval.high[0])
+
+
+def table(one: PublicSet, ways: Mapping[str, Encoded], protocol: str, seeds: list[int], place: Path) -> list[str]:
     values = {}
     for name, way in ways.items():
-        values[name] = judged(one, way, ways["words"].vectors, protocol, seeds)
-        means = {arm: round(float(np.nanmean(of_arm)), 4) for arm, of_arm in values[name].items()}
-        print(one.name, protocol, name, means, file=sys.stderr, flush=True)
+        before = _cpu()
+        values[name] = judged(one, name, way, ways["words"].vectors, protocol, seeds, place)
+        means = {arm: round(mean(of_arm), 4) for arm, of_arm in values[name].items()}
+        print(one.name, protocol, name, means, f"{_cpu() - before:.0f} s", file=sys.stderr, flush=True)
     lines = [
         f"| encoder | family | {' | '.join(f'{label}, minus words' for label in ARMS.values())} | numbers | weights, MB | CPU s |",
         "|---|---|" + "---|" * len(ARMS) + "---:|---:|---:|",
@@ -110,13 +132,13 @@ def table(one: PublicSet, ways: Mapping[str, Encoded], protocol: str, seeds: lis
     for name, way in ways.items():
         cells = []
         for arm in ARMS:
-            mean = float(np.nanmean(values[name][arm]))
+            value = mean(values[name][arm])
             if name == "words":
-                cells.append(f"{mean:.4f}")
+                cells.append(f"{value:.4f}")
                 continue
             difference, low, high = gap(values[name][arm], values["words"][arm])
             bold = "**" if low > 0 or high < 0 else ""
-            cells.append(f"{mean:.4f}, {bold}{difference:+.4f} ({low:+.4f} to {high:+.4f}){bold}")
+            cells.append(f"{value:.4f}, {bold}{difference:+.4f} ({low:+.4f} to {high:+.4f}){bold}")
         size = "" if way.n_bytes is None else f"{way.n_bytes / 1e6:.0f}"
         seconds = "" if way.seconds is None else f"{way.seconds:.0f}" if way.seconds >= 10 else f"{way.seconds:.1f}"
         lines.append(
@@ -127,17 +149,21 @@ def table(one: PublicSet, ways: Mapping[str, Encoded], protocol: str, seeds: lis
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sets", nargs="+", default=["movielens", "steam-200k"])
+    parser.add_argument("--sets", nargs="+", default=["movielens", "scientific", "steam-reviews"])
     parser.add_argument("--protocol", default="both")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[42])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[42, 43, 44])
+    parser.add_argument("--models", nargs="*", choices=list(MODELS), default=list(MODELS))
     parser.add_argument("--model", action="append", default=[], metavar="NAME=FOLDER")
     parser.add_argument("--place", type=Path, default=Path(".recsat/benchmarks"))
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--block", default="tables", help="between which marks of the page the tables go")
     options = parser.parse_args()
     torch.set_num_threads(1)
     options.place.mkdir(parents=True, exist_ok=True)
     models: dict[str, tuple[str, str, Path]] = {}
     for name, (label, make, family) in MODELS.items():
+        if name not in {FIRST, *options.models}:
+            continue
         try:
             models[name] = label, family, make(options.place)
         except EncoderError as error:
@@ -150,14 +176,14 @@ def main() -> None:
         one = read(name)
         ways = all_of(one, options.place, models)
         users = one.events["user_id"].n_unique()
-        heading = f"## {name}: {users:,} users, {len(one.texts):,} texts, split `{options.protocol}`, {len(options.seeds)} draws"
-        sections.append("\n".join([heading, "", *table(one, ways, options.protocol, options.seeds)]))
+        heading = f"### {name}: {users:,} users, {len(one.texts):,} texts, split `{options.protocol}`, {len(options.seeds)} {'draw' if len(options.seeds) == 1 else 'draws'}"
+        sections.append("\n".join([heading, "", *table(one, ways, options.protocol, options.seeds, options.place)]))
     text = "\n\n".join(sections) + "\n"
     if options.out is None:
         print(text)
         return
     page = options.out.read_text(encoding="utf-8") if options.out.exists() else "# Encoders\n"
-    begin, end = "<!-- tables -->\n", "<!-- end of tables -->"
+    begin, end = f"<!-- {options.block} -->\n", f"<!-- end of {options.block} -->"
     head, _, rest = page.partition(begin)
     options.out.write_text(f"{head}{begin}\n{text}\n{end}{rest.partition(end)[2] or chr(10)}", encoding="utf-8")
 

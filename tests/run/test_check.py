@@ -38,7 +38,9 @@ def test_every_wrong_name_is_told_at_once(small_run_config: RunConfig) -> None:
         update={
             "arms": ["popularty", "eas", "ease"],
             "encoder": small_run_config.encoder.model_copy(update={"name": "minilmm"}),
-            "rank": small_run_config.rank.model_copy(update={"filters": ["sen"], "reranker": "mmmr"}),
+            "rank": small_run_config.rank.model_copy(
+                update={"filters": ["sen"], "reranker": "mmmr", "kinds": ["movei"]}
+            ),
             "domain_config": {"folders": "x", "layot": "tables"},
             "parameters": {"texd": {}},
         }
@@ -46,8 +48,8 @@ def test_every_wrong_name_is_told_at_once(small_run_config: RunConfig) -> None:
     with pytest.raises(ConfigError) as error:
         check_config(config, load_plugins(["content"]))
     head, *lines = str(error.value).splitlines()
-    assert head == "8 settings are wrong:"
-    for word in ("popularty", "'eas'", "minilmm", "'sen'", "mmmr", "folders", "layot", "texd"):
+    assert head == "9 settings are wrong:"
+    for word in ("popularty", "'eas'", "minilmm", "'sen'", "mmmr", "'movei'", "folders", "layot", "texd"):
         assert sum(word in line for line in lines) == 1, word
 
 

@@ -23,6 +23,7 @@ from recsat.report.headline import (
     mean_of,
     split_names,
 )
+from recsat.report.kinds import kind_in_words
 from recsat.report.language import gettext, in_catalogue, in_language, language_of
 from recsat.report.plan import plan_in_words
 from recsat.report.policy_log import policy_log_in_words
@@ -65,6 +66,8 @@ def print_summary(folder: Path, console: Console, language: Language | None = No
         console.print(Text(answer_in_words(lines)))
         for one in split_answers(result, lines):
             console.print(Text(f"{one.split}: {one.text}"))
+        for kind in result.kind_accuracy:
+            console.print(Text(f"{kind.split}, {kind_in_words(result, kind)}"))
         if missing := missing_in_words(result):
             console.print(Text(missing))
         if result.plan is not None:

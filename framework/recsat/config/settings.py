@@ -196,6 +196,14 @@ class RankSettings(Settings):
         ),
     )
     filters: list[str] = Field(default_factory=lambda: ["seen"], description="Filters in the order in which they run.")
+    kinds: list[str] = Field(
+        default_factory=list,
+        description=(
+            "Kinds of items of which everybody gets a list apart as well, by every arm and k long: its nDCG is measured by the held-out likes of that kind. Empty: "
+            "one list of all kinds alone."
+        ),
+        examples=[["friend", "content"]],
+    )
     device: str = Field(
         "auto", description="Device of scores, lists and rerankers, and where it is CUDA of closed forms."
     )

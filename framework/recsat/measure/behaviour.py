@@ -7,6 +7,8 @@ Three habits, each of which has a low and a high third of the users:
 - *exploration*: the share of a history that is outside the head, the smallest set of items with half of all likes.
 - *activity*: the number of items that somebody liked.
 
+Where a run asks for lists of each kind (``rank.kinds``) there is a fourth: of which kind more than half of a history is.
+
 The middle third belongs to neither: the ends are what differs, and a contrast of them has nobody twice. Slices of habits are for the verdict's pair
 alone. They are no part of the tables of every arm and measure, whose p-values would pay for them.
 """
@@ -24,7 +26,7 @@ from recsat.measure.diversity import vector_diversity_of
 from recsat.measure.evaluate import EvaluatedSplit
 from recsat.measure.evidence import Evidence
 from recsat.measure.exposure import Values, listed_items
-from recsat.measure.slices import item_slices
+from recsat.measure.slices import MOSTLY, item_slices
 from recsat.measure.within_slices import compared_within
 from recsat.result.model import Comparison, WithinSlices
 
@@ -43,20 +45,22 @@ def who_gains(
     *,
     settings: MeasureSettings,
     seed: int,
+    kinds: Sequence[str] = (),
 ) -> WithinSlices:
-    """``pair`` of a split within each slice of habits, and each habit's two ends against each other, Holm-adjusted over the habits.
+    """``pair`` of a split within each slice of habits, and each habit's ends against each other, Holm-adjusted over the habits.
 
     ``evidence`` has that of every draw: in each, a user belongs where the history of that draw puts them. Slices with fewer than
     :data:`~recsat.measure.slices.FEWEST_USERS` users are left out.
     """
-    by_draw = [habit_slices(one) for one in evidence]
+    by_draw = [habit_slices(one) | (mostly(one, kinds) if kinds else {}) for one in evidence]
+    families = [*HABITS.values(), [f"{MOSTLY}{kind}" for kind in kinds]]
     nobody = pl.Series("user_id", [], dtype=pl.String)
     differences: dict[str, Values] = {}
-    for name in (name for ends in HABITS.values() for name in ends):
+    for name in (name for family in families for name in family):
         values = _within(evaluated, pair, [slices.get(name, nobody) for slices in by_draw])
         if values is not None:
             differences[name] = values
-    return compared_within(evaluated.split, pair, differences, list(HABITS.values()), settings=settings, seed=seed)
+    return compared_within(evaluated.split, pair, differences, families, settings=settings, seed=seed)
 
 
 def habit_slices(evidence: Evidence) -> dict[str, pl.Series]:
@@ -69,6 +73,18 @@ def habit_slices(evidence: Evidence) -> dict[str, pl.Series]:
             of_habit = zip(HABITS[habit], (low, high), strict=True)
             slices |= {name: users.filter(pl.Series(rows)).sort() for name, rows in of_habit}
     return slices
+
+
+def mostly(evidence: Evidence, kinds: Sequence[str]) -> dict[str, pl.Series]:
+    """``mostly …``: ids of the served users more than half of whose known likes are of that kind, sorted; kinds of whom there are none are left out."""
+    users = evidence.users.rename("user_id").cast(pl.String)
+    likes = evidence.known_likes.select("user_id", "item_id").unique()
+    of_kind = likes.join(evidence.items.select("item_id", "kind"), on="item_id").filter(
+        pl.col("user_id").is_in(users.implode())
+    )
+    shares = of_kind.group_by("user_id").agg((pl.col("kind") == kind).mean().alias(kind) for kind in kinds)
+    slices = {f"{MOSTLY}{kind}": shares.filter(pl.col(kind) > 0.5)["user_id"].sort() for kind in kinds}
+    return {name: ids for name, ids in slices.items() if len(ids)}
 
 
 def habits(evidence: Evidence, users: pl.Series) -> dict[str, Values]:

@@ -220,7 +220,7 @@ def _results(
     compared: dict[Key, Comparison] = {}
     for keys in _parts(values):
         columns = {key: values[key] for key in keys}
-        measures |= zip(keys, _measures(columns, bounds, settings, seed), strict=True)
+        measures |= zip(keys, measures_of(columns, bounds, settings, seed), strict=True)
         compared |= _compared(columns, values, settings, seed)
     differences = _differences(values, compared, settings)
     results = []
@@ -264,9 +264,10 @@ def _winsorised(
     return columns
 
 
-def _measures(
+def measures_of(
     columns: Mapping[Key, Values], bounds: Mapping[str, Bounds], settings: MeasureSettings, seed: int
 ) -> list[Measure]:
+    """The mean of each of ``columns``, (n_users, n_draws), with its interval within the ``bounds`` of its measure."""
     values = np.stack(list(columns.values()), axis=1)
     of_users = mean_over_draws(values)
     if values.shape[2] > 1:

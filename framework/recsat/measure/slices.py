@@ -20,6 +20,8 @@ PLACES = (("position 1", 1, 1), ("positions 2 to 3", 2, 3), ("positions from 4",
 """Places on a page by name, first and last: people look at the first far more than at the rest."""
 KIND = "kind "
 """Before the name of a kind of items."""
+MOSTLY = "mostly "
+"""Before the kind of items that more than half of a history is of."""
 HEAD_SHARE = 0.5
 COLD_HISTORY = 5
 

@@ -106,7 +106,7 @@ def compare_pairs(
             high=finite_or_none(intervals.high[i]),
             p_adjusted=float(p[i]),
             n_users=int(intervals.n_users[i]),
-            detectable=finite_or_none(compared.detectable[i]),
+            detectable=finite_or_none(compared.detectable[i]) or None,  # without any spread nothing can be said
             outcome=_outcome(intervals, i, float(p[i]), info, settings),
         )
         for i, (arm, other, info) in enumerate(keys)

@@ -23,6 +23,7 @@ from recsat.report.headline import (
     lead_measure,
     not_measured,
 )
+from recsat.report.kinds import kind_in_words, kinds_on
 from recsat.report.language import gettext, in_catalogue, in_language, interval, language_of
 from recsat.report.plan import plan_in_words
 from recsat.report.policy_log import policy_log_in_words
@@ -181,6 +182,8 @@ def _split(result: Result, line: SplitHeadline) -> list[str]:
         whole(times) for split in result.splits if split.name == line.split and (times := draws_in_words(split))
     ]
     parts.append(" ".join(sentences))
+    if kinds := kinds_on(result, line.split):
+        parts.append("\n".join(f"- {whole(kind_in_words(result, one))}" for one in kinds))
     infos = _main_measures(result, line.split)
     if infos:
         parts.append(_measures(result, line.split, infos))

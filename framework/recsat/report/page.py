@@ -30,6 +30,7 @@ from recsat.report.experiment import (
 )
 from recsat.report.fitness import facts, reason, remedy
 from recsat.report.headline import answer_in_words, arms_on, confidence, headlines, not_measured, split_names
+from recsat.report.kinds import kind_in_words, kind_table, kinds_on
 from recsat.report.language import (
     current_language,
     gettext,
@@ -46,14 +47,13 @@ from recsat.report.plot import accuracy_diversity_plot
 from recsat.report.policy_log import policy_log_in_words
 from recsat.report.reliability_plot import reliability_plots
 from recsat.report.samples import reason_for_sample
-from recsat.report.slice_differences import gains_by_habit, slice_differences
+from recsat.report.slice_differences import gains_by_habit, slice_differences, slice_label
 from recsat.report.tables import (
     DIMENSIONS,
     all_lines,
     draws_in_words,
     kind_of,
     main_table,
-    slice_label,
     slice_names,
     slice_table,
     split_tables,
@@ -119,6 +119,8 @@ def _context(result: Result) -> dict[str, Any]:
                 "curve": curve_plot(result, name),
                 "slices": slice_table(result, name),
                 "differences": slice_differences(result, name),
+                "kinds": [kind_in_words(result, one) for one in kinds_on(result, name)],
+                "kind_table": kind_table(result, name),
                 "gains": gains_by_habit(result, name),
                 "learning": learning_table(result, name),
                 "slice_tables": {part: split_tables(result, name, part) for part in slice_names(result, name)},
@@ -245,7 +247,8 @@ def _sample(users: list[SampleUser]) -> dict[str, list[SampleUser]]:
     for turn in range(MOST_USERS):
         for split, waiting in by_split.items():
             if turn < len(waiting):
-                room -= sum(min(len(listed), MOST_LISTED) for listed in waiting[turn].lists.values())
+                lists = [*waiting[turn].lists.values(), *(one.items for one in waiting[turn].of_kinds)]
+                room -= sum(min(len(listed), MOST_LISTED) for listed in lists)
                 if room < 0:
                     return sample
                 sample[split].append(waiting[turn])

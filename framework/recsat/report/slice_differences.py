@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from recsat.measure.slices import KIND, MOSTLY, SURFACE
 from recsat.report.headline import confidence_level
 from recsat.report.language import gettext, in_catalogue, interval
 from recsat.result.model import Estimate, Result, SliceComparison, SliceContrast, WithinSlices
@@ -38,6 +39,17 @@ class SliceDifferences:
     places: int
 
 
+def slice_label(name: str) -> str:
+    """A slice in the language of the report; the labels of surfaces and kinds stay as the data have them."""
+    if name.startswith(KIND):
+        return gettext("items of kind %(name)s", name=name.removeprefix(KIND))
+    if name.startswith(MOSTLY):
+        return gettext("users of mostly %(name)s", name=name.removeprefix(MOSTLY))
+    if name.startswith(SURFACE):
+        return gettext("surface %(name)s", name=name.removeprefix(SURFACE))
+    return in_catalogue(name)
+
+
 def slice_differences(result: Result, split: str) -> SliceDifferences | None:
     """None where the result does not say, or no slice has users enough."""
     return _differences(result, result.within_slices, split)
@@ -55,9 +67,9 @@ def _differences(result: Result, of_splits: Sequence[WithinSlices], split: str) 
     return SliceDifferences(
         sentence=_sentence(result, within),
         reversals=_reversals(within),
-        slices=[DifferenceInSlice(in_catalogue(one.slice), _estimate(one), one.n_users) for one in within.slices],
+        slices=[DifferenceInSlice(slice_label(one.slice), _estimate(one), one.n_users) for one in within.slices],
         contrasts=[
-            ContrastOfSlices(in_catalogue(one.first), in_catalogue(one.second), _estimate(one), p_value(one.p_adjusted))
+            ContrastOfSlices(slice_label(one.first), slice_label(one.second), _estimate(one), p_value(one.p_adjusted))
             for one in within.contrasts
         ],
         places=_places(within),
@@ -77,7 +89,7 @@ def _sentence(result: Result, within: WithinSlices) -> str:
     )
     level = confidence_level(result) or 0.95
     differing = [
-        gettext("%(first)s from %(second)s", first=in_catalogue(one.first), second=in_catalogue(one.second))
+        gettext("%(first)s from %(second)s", first=slice_label(one.first), second=slice_label(one.second))
         for one in within.contrasts
         if one.p_adjusted <= 1 - level
     ]
@@ -95,7 +107,7 @@ def _reversals(within: WithinSlices) -> list[str]:
     return [
         gettext(
             "On %(slice)s it is the other way round: %(arm)s minus %(other)s is %(difference)s (%(ends)s).",
-            slice=in_catalogue(one.slice),
+            slice=slice_label(one.slice),
             arm=within.arm,
             other=within.other,
             difference=signed(one.mean, places),

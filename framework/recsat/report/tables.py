@@ -8,16 +8,16 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from recsat.measure.differences import FEW_EFFECTIVE
-from recsat.measure.slices import FEWEST_USERS, KIND, SURFACE
+from recsat.measure.slices import FEWEST_USERS
 from recsat.report.answers import dimension_label
 from recsat.report.headline import Direction, arms_on, direction, lead_measure, main_measures, n_listed
 from recsat.report.language import enumerated, gettext, in_catalogue, interval
+from recsat.report.slice_differences import slice_label
 from recsat.result.model import ArmResult, Difference, Measure, MeasureInfo, Result, SplitSummary
 from recsat.result.numerals import NOTHING, decimals_for, number, p_value, signed
 
 Kind = Literal["language", "words", "other", "unknown"]
 MOST_COLUMNS, MOST_ROWS = 7, 12
-"""Users of a slice below which it has words in place of numbers; result.json keeps the numbers."""
 DIMENSIONS = ("accuracy", "diversity", "behaviour", "business", "undescribed")
 """In the order of the report; the last is of measures that the result does not describe."""
 
@@ -118,7 +118,7 @@ def split_tables(result: Result, split: str, slice_name: str = "all") -> list[Ta
         infos = [info for about, info in _measures_of(result, arms) if about == dimension]
         for part, some in enumerate(_portions(infos)):
             name = gettext("%(title)s, continued", title=title) if part else title
-            table = _table(result, name, arms, [(info, arms) for info in some], [_column(i) for i in some])
+            table = measure_table(result, name, arms, [(info, arms) for info in some], [_column(i) for i in some])
             tables.append(replace(table, remarks=remarks(result, split, arms, some)))
     return tables
 
@@ -130,7 +130,7 @@ def main_table(result: Result, split: str) -> Table:
     best = [arm for arm in arms if arm.name != baseline][: MOST_ROWS - 1]
     arms = [arm for arm in arms if arm in best or arm.name == baseline]
     infos = [info for info in main_measures(result) if any(info.name in arm.measures for arm in arms)]
-    return _table(result, "", arms, [(info, arms) for info in infos], [_column(info) for info in infos])
+    return measure_table(result, "", arms, [(info, arms) for info in infos], [_column(info) for info in infos])
 
 
 def draws_in_words(split: SplitSummary) -> str:
@@ -231,15 +231,6 @@ def slice_names(result: Result, split: str) -> list[str]:
     return list(dict.fromkeys(arm.slice for arm in result.arms if arm.split == split and arm.slice != "all"))
 
 
-def slice_label(name: str) -> str:
-    """A slice in the language of the report; the labels of a surface and of a kind stay as the data have them."""
-    if name.startswith(KIND):
-        return gettext("items of kind %(name)s", name=name.removeprefix(KIND))
-    if name.startswith(SURFACE):
-        return gettext("surface %(name)s", name=name.removeprefix(SURFACE))
-    return in_catalogue(name)
-
-
 def slice_table(result: Result, split: str) -> Table | None:
     """The lead measure of every arm: all users, then each slice. None where the split has no slices."""
     lead = lead_measure(result)
@@ -259,7 +250,7 @@ def slice_table(result: Result, split: str) -> Table | None:
         n_users = max((m.n_users for arm in arms if (m := arm.measures.get(lead.name))), default=0)
         columns.append(TableColumn(in_catalogue(name), in_catalogue(lead.description), "", lead.better, n_users))
         parts.append((lead, arms))
-    return _table(result, in_catalogue(lead.label), empty, parts, columns)
+    return measure_table(result, in_catalogue(lead.label), empty, parts, columns)
 
 
 def all_lines(result: Result, split: str) -> list[Line]:
@@ -330,14 +321,14 @@ def _column(info: MeasureInfo) -> TableColumn:
     return TableColumn(in_catalogue(info.label), in_catalogue(info.description), in_catalogue(info.unit), info.better)
 
 
-def _table(
+def measure_table(
     result: Result,
     title: str,
     rows: Sequence[ArmResult],
     parts: Sequence[tuple[MeasureInfo, Sequence[ArmResult]]],
     columns: list[TableColumn],
 ) -> Table:
-    """``parts`` has a measure and its arms, in the order of ``rows``, for each column."""
+    """``parts`` has a measure and its arms, in the order of ``rows``, for each of ``columns``."""
     reasons: list[str] = []
     cells_by_column = [_cells(result, info, arms, reasons) for info, arms in parts]
     table_rows = [

@@ -669,6 +669,34 @@ class WithinSlices(Part):
     """Slices in which the difference is shown to have the other sign than over everybody."""
 
 
+class ArmOfKind(Part):
+    """An arm's lists of one kind of items alone."""
+
+    arm: str
+    ndcg: Measure
+    difference: Difference | None = None
+    """Against the baseline, p-values Holm-adjusted over all arms and kinds of the split. None for the baseline."""
+
+
+class KindAccuracy(Part):
+    """How well lists of one kind of items alone find likes of that kind: see :mod:`recsat.measure.kinds`.
+
+    Not what the slice ``kind …`` says, which is how well the one list of all kinds finds them.
+    """
+
+    split: str
+    kind: str
+    k: int = Field(ge=1)
+    n_items: int = Field(ge=0)
+    """Items of this kind that are ranked on the split, in its first draw."""
+    n_users: int = Field(ge=0)
+    """Users with a held-out like of this kind that the filters permit, in any draw."""
+    arms: list[ArmOfKind] = []
+    """Empty where there are fewer than :data:`~recsat.measure.slices.FEWEST_USERS` such users."""
+    pair: Comparison | None = None
+    """The verdict's pair of arms, p-values Holm-adjusted over the kinds of the split. None where there is no pair, or are too few users."""
+
+
 class RunComparison(Part):
     """An arm of a run against itself in an earlier run, on the users and held-out pairs that both judge; see :mod:`recsat.measure.across_runs`."""
 
@@ -731,6 +759,14 @@ class ListedItem(Part):
     hit: bool = False
 
 
+class KindList(Part):
+    """A list of one kind of items alone."""
+
+    kind: str
+    arm: str
+    items: list[ListedItem]
+
+
 class SampleUser(Part):
     """A user whose lists the report shows."""
 
@@ -738,6 +774,8 @@ class SampleUser(Part):
     split: str
     history: list[ListedItem]
     lists: dict[str, list[ListedItem]]
+    of_kinds: list[KindList] = []
+    """The leading arm's list of each kind of ``rank.kinds``."""
     slice: str = ""
     """The slice that it was drawn from; empty in results that do not say."""
 
@@ -800,6 +838,8 @@ class Result(Part):
     """One for each split whose pair was compared."""
     who_gains: list[WithinSlices] = []
     """The same within slices of users by their habits: see :mod:`recsat.measure.behaviour`."""
+    kind_accuracy: list[KindAccuracy] = []
+    """One for each split and kind of ``rank.kinds``."""
     alerts: list[Alert] = []
     """One for each rule of the configuration and split that it names."""
     decisions: list[ModelDecision] = []

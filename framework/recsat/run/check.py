@@ -46,6 +46,7 @@ def check_config(
         if messages.checked(f"parameters.{name}", lambda arm=name: plugins.select("arm", arms, [arm])):  # type: ignore[misc]
             messages.checked(f"parameters.{name}", lambda spec=arms[name], values=fixed: _make(spec, values))  # type: ignore[misc]
     rank = config.rank
+    messages.each("rank.kinds", rank.kinds, lambda names: plugins.select("kind", dict.fromkeys(domain.kinds), names))
     if rank.reranker is not None:
         name = rank.reranker
         if messages.checked("rank.reranker", lambda: plugins.select("reranker", rerankers, [name])):

@@ -14,6 +14,8 @@ from recsat.experiment.causal import causal_tables
 from recsat.measure.attribution import attribution
 from recsat.measure.behaviour import who_gains
 from recsat.measure.evaluate import Draw, evaluate_split
+from recsat.measure.evidence import Evidence
+from recsat.measure.kinds import KindsOfDraw, kind_accuracy
 from recsat.measure.leaders import leaders_of
 from recsat.measure.learning import learning_points
 from recsat.measure.verdict import verdicts
@@ -29,6 +31,7 @@ from recsat.result.model import (
     DataSummary,
     Experiment,
     FilterCount,
+    KindAccuracy,
     LearningPoint,
     MeasureInfo,
     NotMeasured,
@@ -48,7 +51,7 @@ from recsat.stages.index import compression_notes
 from recsat.stages.plan import kept_plan
 from recsat.stages.prepare import EXPERIMENT_FILE, POLICY_LOGS_FILE, read_split
 from recsat.stages.recommend import fixed_parameters, legibility_notes
-from recsat.stages.split_lists import SplitLists, read_judged
+from recsat.stages.split_lists import SplitLists, read_judged, read_kind_lists
 from recsat.stages.trial.counterfactual import counterfactual, counterfactual_lack, rewards_of
 from recsat.stages.trial.evidence import evidence_of
 from recsat.stages.trial.inputs import RunInputs, embedded_inputs
@@ -86,6 +89,7 @@ class Parts:
     verdicts: list[Verdict] = field(default_factory=list)
     within_slices: list[WithinSlices] = field(default_factory=list)
     who_gains: list[WithinSlices] = field(default_factory=list)
+    kind_accuracy: list[KindAccuracy] = field(default_factory=list)
 
     def add_predictions(self, context: StageContext, inputs: RunInputs, split: Split) -> None:
         """Errors of predicted ratings, and of predicted outcomes of what was shown, on ``split``."""
@@ -214,7 +218,12 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, n_dr
         parts.learning += learning_points(table, settings=measure, seed=config.seed)
     parts.predictions += record.predictions
     parts.add_predictions(context, inputs, split)
-    parts.samples += sample_users(context.domain, evidence, by_arm, config.measure.n_sample_users, config.seed)
+    of_kinds = {
+        (kind, record.leader): read_kind_lists(context.folder, split.name, split.draw, kind, record.leader)
+        for kind in config.rank.kinds
+    }
+    n_sample = config.measure.n_sample_users
+    parts.samples += sample_users(context.domain, evidence, by_arm, n_sample, config.seed, of_kinds)
     specs = context.plugins.recommenders(context.domain)
     leading = {name: ndcg for name, ndcg in validation_ndcg.items() if may_lead(specs[name].control)}
     reads = {name: specs[name].reads for name in leading}
@@ -236,10 +245,32 @@ def _evaluate_split(context: StageContext, inputs: RunInputs, split: Split, n_dr
     parts.add_counterfactual(context, inputs, split, by_arm, pair)
     if pair is not None:
         parts.add_experiment(context, split, by_arm, pair)
+    if config.rank.kinds:
+        of_draws = [_kinds_of_draw(context, one.evidence, number) for number, one in enumerate((draw, *further), 1)]
+        parts.kind_accuracy += kind_accuracy(
+            split.name,
+            config.rank.kinds,
+            list(record.arms),
+            of_draws,
+            pair=pair,
+            settings=measure,
+            k=config.rank.k,
+            seed=config.seed,
+        )
     if accuracy is not None:
         parts.within_slices.append(within_slices(evaluated, accuracy, settings=measure, seed=config.seed))
-        of_draws = [one.evidence for one in (draw, *further)]
-        parts.who_gains.append(who_gains(evaluated, accuracy, of_draws, settings=measure, seed=config.seed))
+        histories = [one.evidence for one in (draw, *further)]
+        parts.who_gains.append(
+            who_gains(evaluated, accuracy, histories, settings=measure, seed=config.seed, kinds=config.rank.kinds)
+        )
+
+
+def _kinds_of_draw(context: StageContext, evidence: Evidence, number: int) -> KindsOfDraw:
+    """What the stage recommend listed of each kind in that draw, and what it is judged by."""
+    ranked = evidence.items.select("item_id", "kind")
+    if evidence.candidates is not None:
+        ranked = ranked.filter(pl.col("item_id").is_in(evidence.candidates.implode()))
+    return KindsOfDraw(partial(read_kind_lists, context.folder, evidence.split, number), evidence.relevant, ranked)
 
 
 def _summary(split: Split, record: SplitLists, n_draws: int, n_users: int, n_items: int, baseline: str) -> SplitSummary:
@@ -365,6 +396,7 @@ def _result(context: StageContext, parts: Parts) -> Result:
         verdicts=parts.verdicts,
         within_slices=parts.within_slices,
         who_gains=parts.who_gains,
+        kind_accuracy=parts.kind_accuracy,
         plan=kept_plan(context.folder, config, context.plugins),
         sample_users=parts.samples,
         stages=[],

@@ -49,7 +49,7 @@ UNBOUND: Final[Mapping[str, Any]] = {
         "experiment": {"file"},
         "logs": True,
     },
-    "rank": {"device", "user_block"},
+    "rank": {"device", "user_block", "kinds"},
     "encoder": {"device", "token_budget"},
 }
 """Settings that decide nothing: places, devices, the report's language, and what is shown beside the measures."""

@@ -16,6 +16,7 @@ from recsat.lists.attributes import attributes_of
 from recsat.lists.candidates import StoreRetriever
 from recsat.lists.filters import FilterPlan
 from recsat.lists.make import Recommended, lists_of
+from recsat.lists.of_kind import of_kind
 from recsat.lists.request import Request, Retriever
 from recsat.result.leading import leader, may_lead
 from recsat.result.model import PredictionError
@@ -23,7 +24,14 @@ from recsat.run.stage import StageContext, StageCounts
 from recsat.stages.embed import LEGIBILITY_FILE
 from recsat.stages.index import opened_retriever, retriever_of
 from recsat.stages.prepare import read_split
-from recsat.stages.split_lists import ArmLists, ListParts, SplitLists, remove_parts, write_split_lists
+from recsat.stages.split_lists import (
+    ArmLists,
+    ListParts,
+    SplitLists,
+    remove_parts,
+    write_kind_lists,
+    write_split_lists,
+)
 from recsat.stages.trial.counterfactual import plain_lists, without_likes
 from recsat.stages.trial.curves import CURVE_SCHEMA, CurveArm, curves
 from recsat.stages.trial.fitting import choices_of, fitted_arm, without_choices
@@ -104,8 +112,8 @@ def fixed_parameters(context: StageContext, name: str, spec: RecommenderSpec) ->
 def recommend(context: StageContext) -> StageCounts:
     """Writes what :func:`~recsat.stages.split_lists.write_split_lists` does for every draw of every split, lists/<split>-tuning.parquet, and
     lists/<split>-curve.parquet and lists/<split>-learning.parquet where asked; lists/<split>-without-likes.parquet has the lists of those who were shown something after the cut and liked nothing,
-    where the log can be judged. Arms are tuned on the first draw of a split alone, and make choices of their own there and, by :data:`CHOSEN_ANEW`, on
-    each further one.
+    where the log can be judged, and lists/<split>-kinds.parquet the lists of one kind alone, where ``rank.kinds`` asks for them. Arms are tuned on the first
+    draw of a split alone, and make choices of their own there and, by :data:`CHOSEN_ANEW`, on each further one.
     """
     remove_parts(context.folder)
     inputs = embedded_inputs(context)
@@ -154,7 +162,7 @@ class SplitTrial:
         self.judging: Fold = test_fold(self.inputs, self.split)
         refuse_no_candidates(self.split.name, self.judging.plan)
         self.without_likes = without_likes(self.inputs, self.split, self.judging.users.id_series)
-        self.parts = ListParts(self.context.folder)
+        self.parts, self.kind_parts = ListParts(self.context.folder), ListParts(self.context.folder)
         attributes = attributes_of(self.context.domain, self.inputs.catalogue, self.context.domain_config)
         self.request = replace(request_of(self.context.config, self.context.domain), attributes=attributes)
         self.make_reranker = reranker_of(self.context.config, self.context.domain, self.context.plugins)
@@ -166,7 +174,7 @@ class SplitTrial:
         advance = context.progress.advance
         tuned = tune(name, spec, fixed, self.tuning, self.request, advance, known=self.judging.train)
         prepared, fitted, recommended = self._lists(
-            name, spec, tuned.parameters, self.inputs, self.request, self.judging, lambda: self.tuning
+            name, spec, tuned.parameters, self.inputs, self.request, self.judging, lambda: self.tuning, self.kind_parts
         )
         errors = test_errors(context.domain, name, fitted, split, self.judging, prepared.request)
         self.predictions += [*prepared.errors, *errors]
@@ -186,14 +194,14 @@ class SplitTrial:
         inputs = replace(self.inputs, seed=self.inputs.seed + split.draw - 1)
         judging, request = test_fold(inputs, split), replace(self.request, explain=False)
         of_arms: dict[str, ArmLists] = {}
-        parts = ListParts(self.context.folder)
+        parts, kind_parts = ListParts(self.context.folder), ListParts(self.context.folder)
         for name, spec in self.specs.items():
             parameters = self.lists[name].parameters
             if split.protocol in CHOSEN_ANEW:
                 parameters = {**without_choices(spec, parameters), **fixed_parameters(self.context, name, spec)}
                 parameters |= choices_of(spec, parameters, judging.train)
             _, _, recommended = self._lists(
-                name, spec, parameters, inputs, request, judging, lambda: validation_fold(inputs, split)
+                name, spec, parameters, inputs, request, judging, lambda: validation_fold(inputs, split), kind_parts
             )
             of_arms[name] = arm_lists(parameters, self.lists[name].validation_ndcg, recommended)
             parts.add(recommended.lists)
@@ -207,6 +215,7 @@ class SplitTrial:
             predictions=[],
         )
         write_split_lists(self.context.folder, record, parts, judging.users.id_series, judging.relevant)
+        write_kind_lists(self.context.folder, split.name, split.draw, kind_parts)
         return len(of_arms) * len(judging.users)
 
     def _lists(
@@ -218,11 +227,15 @@ class SplitTrial:
         request: Request,
         judging: Fold,
         tuning: Callable[[], Fold],
+        kind_parts: ListParts,
     ) -> tuple[PreparedRequest, Recommender, Recommended]:
         split = self.split.name
         prepared = with_reranker(inputs, request, self.make_reranker, name, spec, parameters, judging, split, tuning)
         fitted = fitted_arm(spec, parameters, judging.train)
-        recommended = lists_of(judging, name, fitted, prepared.request, retriever=self._retriever(spec, fitted))
+        retriever = self._retriever(spec, fitted)
+        recommended = lists_of(judging, name, fitted, prepared.request, retriever=retriever)
+        for kind in self.context.config.rank.kinds:
+            kind_parts.add(lists_of_kind(judging, kind, name, fitted, prepared.request, retriever))
         self.retriever.store.rest()  # another run may have the store while the next arm is fitted
         self.context.progress.advance()
         return prepared, fitted, recommended
@@ -257,6 +270,7 @@ class SplitTrial:
                 f"split {self.split.name}: {len(judging.users) - n_listed:,} of {len(judging.users):,} users have no list; filters leave them no candidate"
             )
         write_split_lists(context.folder, record, self.parts, judging.users.id_series, judging.relevant)
+        write_kind_lists(context.folder, self.split.name, self.split.draw, self.kind_parts)
         context.folder.write_table(f"{place}-tuning.parquet", pl.concat(self.tuning_tables))
         if self.without_likes is not None:
             context.folder.write_table(f"{place}-without-likes.parquet", pl.concat(self.tables_without_likes))
@@ -286,6 +300,16 @@ class SplitTrial:
                 )
                 self.context.progress.advance()
         return pl.concat(tables)
+
+
+def lists_of_kind(
+    judging: Fold, kind: str, arm: str, fitted: Recommender, request: Request, retriever: Retriever | None
+) -> pl.DataFrame:
+    """Everybody's lists of items of ``kind`` alone, by the same arm, reranker and fallbacks as the lists of all kinds; without reasons."""
+    audience = replace(judging, plan=of_kind(judging.plan, judging.catalogue, kind))
+    plain = replace(request, explain=False, recall=False)
+    lists = lists_of(audience, arm, fitted, plain, retriever=retriever, fallbacks=judging.fallbacks).lists
+    return lists.select(pl.lit(kind).alias("kind"), pl.exclude("reason"))
 
 
 def refuse_no_candidates(split: str, plan: FilterPlan) -> None:

@@ -81,6 +81,9 @@ class ListParts:
         self._n += 1
         self.listed = pl.concat([self.listed, lists["user_id"].unique()]).unique()
 
+    def __len__(self) -> int:
+        return self._n
+
     def __iter__(self) -> Iterator[pl.DataFrame]:
         return (pl.read_parquet(Path(self._files.name, f"{i}.parquet"), glob=False) for i in range(self._n))
 
@@ -98,6 +101,19 @@ def write_split_lists(
     folder.write_table(f"{place}-users.parquet", users.to_frame("user_id"))
     folder.write_table(f"{place}-relevant.parquet", relevant)
     folder.write_json(f"{place}.json", record.model_dump(mode="json"))
+
+
+def write_kind_lists(folder: RunFolder, split: str, draw: int, lists: ListParts) -> None:
+    """lists/<split>-kinds.parquet, of a further draw lists/<split>/draw-<draw>-kinds.parquet; nothing where no kind was asked for."""
+    if len(lists):
+        folder.write_table_parts(f"lists/{place_of(split, draw)}-kinds.parquet", lists)
+    lists.close()
+
+
+def read_kind_lists(folder: RunFolder, split: str, draw: int, kind: str, arm: str) -> pl.DataFrame:
+    """An arm's lists of items of ``kind`` alone, as :func:`write_kind_lists` wrote them."""
+    of_one = (pl.col("kind") == kind) & (pl.col("arm") == arm)
+    return folder.read_rows(f"lists/{place_of(split, draw)}-kinds.parquet", of_one)
 
 
 @dataclass(frozen=True)

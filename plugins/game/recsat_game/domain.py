@@ -76,7 +76,10 @@ GAMES = Domain(
         ],
         "arms": ["popularity", "text-user", "text-raw", "text", "aligned", "hybrid", "item-knn", "ease", "ials"],
         # Not `seen`: who looked at a game without buying it may well be shown it again.
-        "rank": {"filters": ["game.owned", "game.not_invited", "game.compatible"]},
+        "rank": {
+            "filters": ["game.owned", "game.not_invited", "game.compatible"],
+            "kinds": ["game", "item", "friend"],
+        },
     },
 )
 

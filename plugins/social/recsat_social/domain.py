@@ -71,7 +71,7 @@ SOCIAL = Domain(
             {"name": "cold", "protocol": "cold-items", "test_share": 0.2},
         ],
         "arms": ["popularity", "text-user", "text-raw", "text", "aligned", "hybrid", "item-knn", "ease", "ials"],
-        "rank": {"filters": ["social.not_yet_friends", "seen"]},
+        "rank": {"filters": ["social.not_yet_friends", "seen"], "kinds": ["friend", "content"]},
     },
 )
 

@@ -10,15 +10,20 @@ import polars as pl
 from recsat.contract.domain import Domain
 from recsat.measure.evidence import Evidence
 from recsat.measure.slices import item_slices, user_slices
-from recsat.result.model import ListedItem, SampleUser
+from recsat.result.model import KindList, ListedItem, SampleUser
 
 N_HISTORY = 10
 
 
 def sample_users(
-    domain: Domain, evidence: Evidence, by_arm: Mapping[str, pl.DataFrame], n_users: int, seed: int
+    domain: Domain,
+    evidence: Evidence,
+    by_arm: Mapping[str, pl.DataFrame],
+    n_users: int,
+    seed: int,
+    of_kinds: Mapping[tuple[str, str], pl.DataFrame] | None = None,
 ) -> list[SampleUser]:
-    """At most ``n_users`` of those who are judged, with their latest likes and every arm's list.
+    """At most ``n_users`` of those who are judged, with their latest likes, every arm's list, and those ``of_kinds``, lists by kind and arm.
 
     One of each slice in turn (:mod:`recsat.measure.slices`; of a slice of items, users with a held-out like in it), drawn at random: of those for
     whom arms have different numbers of hits, where there is none of those for whom any arm has a hit, else of all. So they show
@@ -36,7 +41,7 @@ def sample_users(
             waiting[name] = [] if user is None else users[users.index(user) + 1 :]
             if user is not None and len(sample) < n_users:
                 sample[user] = name
-    return [_sample(domain, evidence, by_arm, user, name) for user, name in sample.items()]
+    return [_sample(domain, evidence, by_arm, of_kinds or {}, user, name) for user, name in sample.items()]
 
 
 def _in_order(evidence: Evidence, by_arm: Mapping[str, pl.DataFrame], seed: int) -> pl.DataFrame:
@@ -71,7 +76,12 @@ def _users_by_slice(evidence: Evidence) -> dict[str, pl.Series]:
 
 
 def _sample(
-    domain: Domain, evidence: Evidence, by_arm: Mapping[str, pl.DataFrame], user: str, slice_name: str
+    domain: Domain,
+    evidence: Evidence,
+    by_arm: Mapping[str, pl.DataFrame],
+    of_kinds: Mapping[tuple[str, str], pl.DataFrame],
+    user: str,
+    slice_name: str,
 ) -> SampleUser:
     mine = pl.col("user_id") == user
     liked = evidence.history.filter(mine & domain.positive)
@@ -79,15 +89,17 @@ def _sample(
     latest = latest.unique("item_id", keep="first", maintain_order=True).head(N_HISTORY)
     hits = evidence.relevant.filter(mine)["item_id"].implode()
     items = evidence.items
+
+    def listed(table: pl.DataFrame) -> list[ListedItem]:
+        return _listed(domain, items, table.filter(mine).sort("rank").with_columns(hit=pl.col("item_id").is_in(hits)))
+
     return SampleUser(
         user_id=user,
         split=evidence.split,
         slice=slice_name,
         history=_listed(domain, items, latest.with_columns(rank=pl.int_range(1, pl.len() + 1))),
-        lists={
-            arm: _listed(domain, items, table.filter(mine).sort("rank").with_columns(hit=pl.col("item_id").is_in(hits)))
-            for arm, table in by_arm.items()
-        },
+        lists={arm: listed(table) for arm, table in by_arm.items()},
+        of_kinds=[KindList(kind=kind, arm=arm, items=listed(table)) for (kind, arm), table in of_kinds.items()],
     )
 
 
