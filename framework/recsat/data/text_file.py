@@ -105,7 +105,7 @@ def read_text_file(path: Path, settings: TableSettings, names: Sequence[str]) ->
         if "utf-8" not in str(error).lower() or form.encoding is not None or settings.encoding is not None:
             raise
         # Signs that are not ASCII may all come after the sample.
-        form = replace(form, encoding=likely_encoding(path.name, _all(path)))
+        form = replace(form, encoding=likely_encoding(path.name, _all(path), names))
         table = _cells(path, form)
     return _named(path, table, form, names), form
 
@@ -132,7 +132,7 @@ def _refuse_other_kinds(path: Path) -> None:
 def text_format(path: Path, settings: TableSettings, names: Sequence[str]) -> TextFormat:
     """How a file is written; ``names`` are the columns that are looked for. Raises DataError where encoding or separator cannot be known."""
     sample = _head(path)
-    encoding = _encoding(path, sample, settings)
+    encoding = _encoding(path, sample, settings, names)
     text = sample.decode(encoding or "utf-8", errors="replace").removeprefix("\ufeff")
     sep_line = SEP_LINE.match(text)
     # Not by splitlines: a line separator of Unicode within a title parts no lines of a table.
@@ -234,7 +234,7 @@ def _one_table(name: str, archive: zipfile.ZipFile) -> str:
     raise DataError(f"{name}: it holds {listed}, and of a zip one text file alone is read as a table. Unpack it.")
 
 
-def _encoding(path: Path, sample: bytes, settings: TableSettings) -> str | None:
+def _encoding(path: Path, sample: bytes, settings: TableSettings, names: Sequence[str]) -> str | None:
     """None: UTF-8, which polars reads itself."""
     if settings.encoding is not None:
         return None if settings.encoding.lower().replace("_", "-") in ("utf-8", "utf8") else settings.encoding
@@ -249,7 +249,7 @@ def _encoding(path: Path, sample: bytes, settings: TableSettings) -> str | None:
     except UnicodeDecodeError as error:
         if len(sample) == SAMPLE and error.start >= SAMPLE - 8:
             return None
-        return likely_encoding(path.name, _all(path))
+        return likely_encoding(path.name, _all(path), names)
     return None
 
 
