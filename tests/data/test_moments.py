@@ -109,3 +109,18 @@ def test_now_moves_on_with_what_happened_and_not_with_what_is_to_come(
     now: datetime, day: int, result: datetime
 ) -> None:
     assert moved_on(now, pl.Series([MOMENT + timedelta(days=day)]), CLOCK) == result
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "moment"),
+    [
+        ("31/01/24", "%d/%m/%Y", None),  # the year 24 otherwise
+        ("24-01-31", None, None),
+        ("31/01/24", "%d/%m/%y", datetime(2024, 1, 31, tzinfo=UTC)),
+        ("31/01/1024", "%d/%m/%Y", datetime(1024, 1, 31, tzinfo=UTC)),
+    ],
+)
+def test_a_year_has_four_digits_unless_the_pattern_says_two(
+    text: str, form: str | None, moment: datetime | None
+) -> None:
+    assert from_texts(pl.Series([text]), form).to_list() == [moment]
