@@ -60,7 +60,8 @@ ELSE = [
     *[(kind, cells) for kind in ("text", "integer", "number", "boolean", "time", "list") for cells in (STRUCT, BINARY, DURATION)],
     *[(kind, DAY) for kind in ("text", "integer", "number", "boolean", "list")],
     *[(kind, TRUTH) for kind in ("text", "integer", "number", "time", "list")],
-    *[(kind, LIST) for kind in ("text", "integer", "number", "boolean", "time")],
+    *[(kind, LIST) for kind in ("integer", "number", "boolean", "time")],
+    ("text", pl.Series([[1]])),
     ("list", pl.Series([1])),
     ("list", pl.Series([[date(1999, 1, 1)]])),
 ]  # fmt: skip

@@ -32,6 +32,7 @@ HEAD = "item_id,title\n"
         ("1,La règle du jeu\n2,Crème\n", "cp1252"),  # as Czech, a consonant between consonants
         ("1,El niño\n2,Mañana\n", "cp1252"),
         ("1,Smørrebrød\n2,Æbler på grød\n", "cp1252"),
+        ("1,Café nº 3\n2,Café nº 4\n3,3ª parte\n", "cp1252"),
         ("1,Thaïlande\n2,Haïti\n3,Œuvre\n", "cp1252"),
         ("1,Pelíšky\n2,Kuře\n3,Čaj\n", "cp1250"),  # as Latin-1, a vowel between vowels
         ("1,Őrült\n2,Fűszer\n3,Kék nő\n", "cp1250"),

@@ -11,7 +11,7 @@ WESTERN: Final = "cp1252"
 """Latin-1 with the typographic signs that Windows puts in its holes."""
 LANGUAGES: Final[Mapping[str, tuple[str, ...]]] = {
     WESTERN: (
-        "àâæçéèêëîïôœùûüÿ", "äöüß", "áéíñóúü", "áâãàçéêíóôõúü", "àèéìíòóùú", "æøåéèêóòôäö", "äöåéšž", "áðéíóúýþæö", "éëïóöüáèê", "àçéèíïóòúü", "äõöüšž",
+        "àâæçéèêëîïôœùûüÿº", "äöüß", "áéíñóúüºª", "áâãàçéêíóôõúüºª", "àèéìíòóùúºª", "æøåéèêóòôäö", "äöåéšž", "áðéíóúýþæö", "éëïóöüáèê", "àçéèíïóòúü", "äõöüšž",
     ),
     "cp1250": ("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "ăâîşţ", "čćđšž", "čšžäöüß", "ëç"),
     "cp1254": ("çğıöşüâîû",),
@@ -20,7 +20,7 @@ LANGUAGES: Final[Mapping[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """By encoding: letters beside a to z of French, German, Spanish, Portuguese, Italian, Danish and Norwegian, Swedish and Finnish, Icelandic, Dutch,
 Catalan, Estonian; Polish, Czech, Slovak, Hungarian, Romanian, Croatian and Slovenian, both with German names, Albanian; Turkish; Lithuanian, Latvian, Estonian."""
-VOWELS: Final = frozenset("aeiouyàáâãäåæèéêëìíîïòóôõöøùúûüýÿœāēėęěīįıąăőūůűųŕĺ")
+VOWELS: Final = frozenset("aeiouyàáâãäåæèéêëìíîïòóôõöøùúûüýÿœāēėęěīįıąăőūůűųŕĺºª")
 FOLLOWED: Final[Mapping[str, str]] = {
     "õ": "e", "ã": "eo", "œ": "iu", "ñ": "aeiouáéíóú", "ă": "bcdfghjklmnpqrsştţvxz", "ń": "bcdfghjklłmnprsśtwzźż",
 }  # fmt: skip
@@ -90,6 +90,7 @@ def _sounds(text: str, at: int) -> float:
     """Above 0 where a letter stands as one of its kind does: a vowel beside consonants, a consonant beside vowels; -1 for what stands in no word so."""
     sign, before, after = _small(text[at]), text[at - 1 : at], text[at + 1 : at + 2]
     is_first = not before.isalpha()
+    is_after_digit = before.isdigit() and sign not in "ºª"
     is_alone = is_first and not after.isalpha() and sign not in VOWELS
     if (
         not sign.isalpha()

@@ -16,7 +16,14 @@ from recsat.config.tables import TimeUnit
 from recsat.contract.dataset import no_quarantine
 from recsat.data.faults import FILE, faults_at, places
 from recsat.data.moments import UNIX, UTC, from_numbers, from_texts, unit_of
-from recsat.data.notes import doubtful_words, since_1970, unreadable_cells, with_decimal_comma, with_thousands, without_unit
+from recsat.data.notes import (
+    doubtful_words,
+    since_1970,
+    unreadable_cells,
+    with_decimal_comma,
+    with_thousands,
+    without_unit,
+)
 from recsat.errors import DataError
 
 __all__ = ["UNIX", "UTC", "Column", "typed_table", "with_defaults"]
@@ -235,6 +242,11 @@ def _integer(cells: pl.Series, column: Column) -> Cells:
     )
 
 
+def read_numbers(cells: pl.Series) -> pl.Series:
+    """Cells as numbers, as a column of kind ``number`` reads them; null for what is none."""
+    return _number(cells, Column(kind="number")).values
+
+
 def _number(cells: pl.Series, column: Column) -> Cells:
     fix = "Write digits with a decimal point, without unit or thousands separator."
     if cells.dtype != pl.String:
@@ -287,7 +299,9 @@ def _decimal_sign(cells: pl.Series) -> str | None:
 def _has_decimal_comma(cells: pl.Series, others: pl.Series) -> bool:
     """Whether every one of the ``others`` among ``cells``, which are no numbers, is one with a decimal comma, and not all of these may be thousands."""
     with_point = cells.str.contains(".", literal=True).any()
-    return not with_point and bool(others.str.contains(DECIMAL_COMMA).all()) and not others.str.contains(THOUSANDS).any()
+    return (
+        not with_point and bool(others.str.contains(DECIMAL_COMMA).all()) and not others.str.contains(THOUSANDS).any()
+    )
 
 
 def _boolean(cells: pl.Series, column: Column) -> Cells:
