@@ -260,7 +260,8 @@ class _Settled:
         return None
 
     def _named_by(self, column: str, yes: Sequence[str], no: Sequence[str]) -> dict[str, Any]:
-        plain = {plain_name(column), plain_name(column).removeprefix("is_").removesuffix("ed")}
+        bare = plain_name(column).removeprefix("is_")
+        plain = {bare, bare.removesuffix("d"), bare.removesuffix("ed")}
         synonyms = {
             name: {name, *map(plain_name, self.domain.event_synonyms.get(name, ()))} for name in self.domain.events
         }
