@@ -95,6 +95,7 @@ def _sounds(text: str, at: int) -> float:
     if (
         not sign.isalpha()
         or is_alone
+        or is_after_digit
         or (before.islower() and text[at].isupper())
         or (is_first and sign in NEVER_FIRST)
     ):

@@ -436,7 +436,7 @@ class _Settled:
         others = table.cells.get_column(column or "", default=None)
         if ids is None or others is None or ids.dtype.is_nested() or others.dtype.is_nested():
             return 0.0
-        return float(ids.unique().cast(pl.String).is_in(others.cast(pl.String).unique().implode()).mean() or 0)  # type: ignore[arg-type]
+        return float(ids.unique().cast(pl.String).is_in(others.cast(pl.String).unique().implode()).mean() or 0)
 
     def _ids(self, settings: dict[str, Any]) -> pl.Series | None:
         table = next(table for table in self.rest if table.path == settings["path"])
