@@ -167,8 +167,8 @@ COMMA, THREE = "t: x read with a decimal comma", "t: x read with a decimal point
 def test_groups_of_digits_and_units_are_read_where_they_can_be_one_thing_alone(
     cells: list[str], values: list[float], n_faults: int, notes: list[str]
 ) -> None:
-    read_values, faults, said = read(pl.Series(cells), kind="number")
-    assert (read_values, len(faults), said) == (values, n_faults, notes)
+    read_values, faults, sentences_read = read(pl.Series(cells), kind="number")
+    assert (read_values, len(faults), sentences_read) == (values, n_faults, notes)
 
 
 def test_texts_of_a_list_are_one_text_and_ids_of_one_are_refused() -> None:

@@ -36,8 +36,8 @@ def guessed(folder: Path) -> Guess:
     return guess(folder, {name: one for name, one in load_plugins().domains().items() if one.columns})
 
 
-def tables_of(found: Guess) -> dict[str, Any]:
-    tables: dict[str, Any] = found.settings["domain_config"]["tables"]
+def tables_of(initial: Guess) -> dict[str, Any]:
+    tables: dict[str, Any] = initial.settings["domain_config"]["tables"]
     return tables
 
 
@@ -49,10 +49,10 @@ def test_items_are_known_by_the_column_that_the_events_name(tmp_path: Path) -> N
         to_read_csv=table("user_id,book_id", lambda user, item: f"{user},{item}"),
         tags_csv="tag_id,tag_name\n1,fiction\n",
     )  # fmt: skip
-    found = guessed(tmp_path)
-    assert tables_of(found)["items"] == {"path": "books.csv", "columns": {"item_id": "book_id"}}
-    assert "to_read.csv: users and items too, and left aside; a run reads one file of events, so put what counts into ratings.csv" in found.reasons  # fmt: skip
-    assert "tags.csv: left aside" in found.reasons
+    initial = guessed(tmp_path)
+    assert tables_of(initial)["items"] == {"path": "books.csv", "columns": {"item_id": "book_id"}}
+    assert "to_read.csv: users and items too, and left aside; a run reads one file of events, so put what counts into ratings.csv" in initial.reasons  # fmt: skip
+    assert "tags.csv: left aside" in initial.reasons
 
 
 def test_a_file_of_users_with_an_id_is_no_catalogue(tmp_path: Path) -> None:
@@ -61,21 +61,21 @@ def test_a_file_of_users_with_an_id_is_no_catalogue(tmp_path: Path) -> None:
         plays_tsv=table("", lambda user, item: f"u{user}\t2024-01-0{1 + item % 9}T10:00:00Z\ta{item}\tBand \"{item}").lstrip(),
         profiles_tsv="#id\tcountry\n" + "".join(f"u{user}\tJapan\n" for user in range(40)),
     )  # fmt: skip
-    found = guessed(tmp_path)
-    assert tables_of(found)["items"]["path"] == "plays.tsv"
-    assert tables_of(found)["events"]["columns"] == {
+    initial = guessed(tmp_path)
+    assert tables_of(initial)["items"]["path"] == "plays.tsv"
+    assert tables_of(initial)["events"]["columns"] == {
         "user_id": "column_1", "timestamp": "column_2", "item_id": "column_3",
     }  # fmt: skip
-    assert tables_of(found)["events"]["defaults"] == {"event": "play"}  # as the file is called
+    assert tables_of(initial)["events"]["defaults"] == {"event": "play"}  # as the file is called
 
 
 def test_files_with_the_same_columns_are_said_to_be_left_aside(tmp_path: Path) -> None:
     text = table("user_id,movie_id,rating", lambda user, item: f"{user},{item},5")
-    found = guessed(files(tmp_path, ratings_01_csv=text, ratings_02_csv=text + "1,1,3\n", ratings_03_csv=text))
-    assert tables_of(found)["events"]["path"] == "ratings_02.csv"
+    initial = guessed(files(tmp_path, ratings_01_csv=text, ratings_02_csv=text + "1,1,3\n", ratings_03_csv=text))
+    assert tables_of(initial)["events"]["path"] == "ratings_02.csv"
     assert any(
         line.startswith("ratings_01.csv, ratings_03.csv: the columns of ratings_02.csv, and left aside")
-        for line in found.reasons
+        for line in initial.reasons
     )
 
 
@@ -97,8 +97,8 @@ def test_a_column_of_yes_and_no_says_what_was_seen_alone(
 ) -> None:
     no, yes = words
     text = table(header, lambda user, item: f"{user},{item},{yes if item % 3 else no}")
-    found = guessed(files(tmp_path, log_csv=text))
-    events = tables_of(found)["events"]
+    initial = guessed(files(tmp_path, log_csv=text))
+    events = tables_of(initial)["events"]
     assert events["columns"]["event"] == column
     assert events["event_names"] == {yes: event, no: "view"}
 
@@ -115,10 +115,10 @@ def test_the_domain_is_the_one_that_knows_what_happened(tmp_path: Path) -> None:
         "timestamp,visitorid,event,itemid,transactionid",
         lambda user, item: f"1433221332117,{user},{acts[item % 3]},{item},7",
     )
-    found = guessed(files(tmp_path, events_csv=text))
-    assert found.domain == "ecommerce"
-    assert tables_of(found)["events"]["event_names"] == {"addtocart": "add_to_cart", "transaction": "purchase"}
-    assert tables_of(found)["events"]["columns"]["order_id"] == "transactionid"
+    initial = guessed(files(tmp_path, events_csv=text))
+    assert initial.domain == "ecommerce"
+    assert tables_of(initial)["events"]["event_names"] == {"addtocart": "add_to_cart", "transaction": "purchase"}
+    assert tables_of(initial)["events"]["columns"]["order_id"] == "transactionid"
 
 
 def test_stars_are_no_hours_of_play(tmp_path: Path) -> None:
@@ -129,9 +129,9 @@ def test_stars_are_no_hours_of_play(tmp_path: Path) -> None:
     (tmp_path / "review.json").write_text("\n".join(map(json.dumps, rows)))
     places = [{"business_id": f"b{item}", "name": f"Place {item}", "hours": None} for item in range(29)]
     (tmp_path / "business.json").write_text("\n".join(map(json.dumps, places)))
-    found = guessed(tmp_path)
-    assert found.domain != "game"
-    assert tables_of(found)["events"]["defaults"] == {"event": "rating"}
+    initial = guessed(tmp_path)
+    assert initial.domain != "game"
+    assert tables_of(initial)["events"]["defaults"] == {"event": "rating"}
 
 
 def test_of_several_lists_the_one_of_items_makes_rows(tmp_path: Path) -> None:
@@ -164,9 +164,9 @@ def test_per_cent_that_was_watched_and_per_cent_of_a_rating_are_read(tmp_path: P
         "viewer_id,video_id,percent_watched,rating",
         lambda user, item: f"{user},{item},{20 * (item % 5)} %,{20 + 20 * (item % 5)}%",
     )
-    found = guessed(files(tmp_path, log_csv=text))
-    assert tables_of(found)["events"]["columns"]["watched_percent"] == "percent_watched"
-    assert found.settings["domain_config"]["rating_scale"] == [1.0, 100.0]
+    initial = guessed(files(tmp_path, log_csv=text))
+    assert tables_of(initial)["events"]["columns"]["watched_percent"] == "percent_watched"
+    assert initial.settings["domain_config"]["rating_scale"] == [1.0, 100.0]
 
 
 def test_rows_of_impressions_without_a_header_are_refused(tmp_path: Path) -> None:

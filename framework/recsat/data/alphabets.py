@@ -52,13 +52,13 @@ def latin_readings(data: bytes) -> list[str]:
     texts = sound or {WESTERN: data.decode("latin-1")}
     places = [at for at, sign in enumerate(next(iter(texts.values()))) if not sign.isascii()][:MOST_SIGNS]
     letters = {encoding: "".join(text[at] for at in places) for encoding, text in texts.items()}
-    chosen: list[str] = []
+    unbeaten: list[str] = []
     for encoding in texts:
         others = [one for one in texts if letters[one] != letters[encoding]]
         is_beaten = any(_lead(one, encoding, texts, places) >= CLEAR for one in others)
-        if not is_beaten and all(letters[one] != letters[encoding] for one in chosen):
-            chosen.append(encoding)
-    return chosen or [WESTERN]
+        if not is_beaten and all(letters[one] != letters[encoding] for one in unbeaten):
+            unbeaten.append(encoding)
+    return unbeaten or [WESTERN]
 
 
 def _lead(one: str, other: str, texts: Mapping[str, str], places: Sequence[int]) -> float:

@@ -81,12 +81,12 @@ def likely_encoding(name: str, data: bytes, columns: Collection[str] = ()) -> st
 def _of_header(data: bytes, columns: Collection[str]) -> str | None:
     header = data[: data.find(b"\n")]
     named = {column for column in columns if not column.isascii()}
-    found: dict[str, str] = {}
+    headers: dict[str, str] = {}
     for encoding in ENCODINGS if named else ():
         names = named & {*re.findall(r"\w+", header.decode(encoding, errors="replace").lower())}
-        if names and header.decode(encoding, errors="replace") not in found.values():
-            found[encoding] = header.decode(encoding, errors="replace")
-    return next(iter(found)) if len(found) == 1 else None
+        if names and header.decode(encoding, errors="replace") not in headers.values():
+            headers[encoding] = header.decode(encoding, errors="replace")
+    return next(iter(headers)) if len(headers) == 1 else None
 
 
 def _unclear(name: str, readings: Sequence[tuple[str, str]]) -> DataError:

@@ -409,7 +409,7 @@ def _text(path: Path, form: TextFormat) -> str:
     text = SEP_LINE.sub("", text, count=1) if form.has_sep_line else text
     above = re.match(rf"(?:[^\n]*\n){{{len(form.above)}}}", text)
     text = text if above is None else text[above.end() :]
-    return ESCAPE.sub(lambda found: '""' if found[1] == '"' else found[1], text) if form.quotes == "escaped" else text
+    return ESCAPE.sub(lambda pair: '""' if pair[1] == '"' else pair[1], text) if form.quotes == "escaped" else text
 
 
 def _is_read_as_it_is(path: Path, form: TextFormat) -> bool:
