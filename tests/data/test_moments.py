@@ -79,6 +79,9 @@ def test_what_lies_after_the_clock_is_a_slip_unless_most_of_the_table_does() -> 
     slips = [CLOCK + timedelta(days=2), None, CLOCK + timedelta(days=9000)]
     assert future_ones(pl.Series([*days(90), *slips]), CLOCK).sum() == 2
     assert future_ones(pl.Series([*days(90), CLOCK + timedelta(hours=20)]), CLOCK).sum() == 0
+    # 40 of 100 are slips still, half of them are not.
+    assert future_ones(pl.Series([*days(60), *[CLOCK + timedelta(days=2)] * 40]), CLOCK).sum() == 40
+    assert future_ones(pl.Series([*days(40), *[CLOCK + timedelta(days=2)] * 40]), CLOCK).sum() == 0
     simulated = pl.Series([moment + timedelta(days=60) for moment in days(90)])
     assert future_ones(simulated, CLOCK).sum() == 0
     mostly_empty = pl.Series([*simulated, MOMENT, *[None] * 90])
