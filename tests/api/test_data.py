@@ -116,3 +116,13 @@ def test_ties_for_a_domain_without_them_are_refused(domain: str) -> None:
     ties = pl.DataFrame({"user_id": ["u1"], "other_id": ["u2"]})
     with pytest.raises(recsat.DataError, match=f"^ties: domain {domain} has no such table"):
         recsat.Dataset.from_frames(items_frame(), events_frame(), ties=ties, domain=domain)
+
+
+def test_notes_on_frames_name_the_frames() -> None:
+    items = pl.DataFrame({"item_id": ["a", "b"], "title": ["A", "B"], "price": ["1.234,50", "1.234"]})
+    events = pl.DataFrame(
+        {"user_id": ["u", "v"], "item_id": ["a", "b"], "event": ["purchase"] * 2, "timestamp": ["2024-01-02"] * 2}
+    )
+    data = recsat.Dataset.from_frames(items, events, domain="ecommerce")
+    assert data.items["price"].to_list() == [1234.5, 1234.0]
+    assert data.notes == ("items: price read with a decimal comma",)

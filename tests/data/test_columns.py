@@ -60,7 +60,8 @@ ELSE = [
     *[(kind, cells) for kind in ("text", "integer", "number", "boolean", "time", "list") for cells in (STRUCT, BINARY, DURATION)],
     *[(kind, DAY) for kind in ("text", "integer", "number", "boolean", "list")],
     *[(kind, TRUTH) for kind in ("text", "integer", "number", "time", "list")],
-    *[(kind, LIST) for kind in ("text", "integer", "number", "boolean", "time")],
+    *[(kind, LIST) for kind in ("integer", "number", "boolean", "time")],
+    ("text", pl.Series([[1]])),
     ("list", pl.Series([1])),
     ("list", pl.Series([[date(1999, 1, 1)]])),
 ]  # fmt: skip
@@ -137,6 +138,46 @@ def test_a_decimal_comma_is_read_where_it_can_be_nothing_else(
     read_values, faults, notes = read(pl.Series(cells), kind="number", decimal=decimal)
     assert (read_values, len(faults)) == (values, n_faults)
     assert notes == (["t: x read with a decimal comma"] if decimal is None and not n_faults else [])
+
+
+COMMA, THREE = "t: x read with a decimal comma", "t: x read with a decimal point and digits in groups of three"
+
+
+@pytest.mark.parametrize(
+    ("cells", "values", "n_faults", "notes"),
+    [
+        (["1.234,50", "1.234", "12,5", "7"], [1234.5, 1234.0, 12.5, 7.0], 0, [COMMA]),  # 1.234 alone would be a point
+        (["1.234,50", "12.5"], [1234.5], 1, [COMMA]),  # what 12.5 is beside decimal commas nobody knows
+        (["1,234.50", "1,234", "0.5"], [1234.5, 1234.0, 0.5], 0, [THREE]),
+        (["1,234.50", "4,5"], [1234.5], 1, [THREE]),
+        (["1 234,50", "3"], [1234.5, 3.0], 0, [COMMA]),
+        (["1 234", "12.5"], [1234.0, 12.5], 0, [THREE]),
+        (["1’234.50"], [1234.5], 0, [THREE]),
+        (["1.234.567", "5"], [1234567.0, 5.0], 0, [COMMA]),
+        (["1.234,50", "1,234.50"], [], 2, []),
+        (["1.234,50", "x"], [1234.5], 1, [COMMA]),
+        (["$12.99", "$1,299.00"], [12.99, 1299.0], 0, [THREE, "t: x read without the $ that all of it has"]),
+        (["12,50 €", "1 234,50 €"], [12.5, 1234.5], 0, [COMMA, "t: x read without the € that all of it has"]),
+        (["87 %", "9%"], [87.0, 9.0], 0, ["t: x read without the % that all of it has"]),
+        (["87 %", "0.9"], [0.9], 1, []),  # per cent beside shares
+        (["$5", "€5"], [], 2, []),
+        (["1.5.2024"], [], 1, []),
+    ],
+)
+def test_groups_of_digits_and_units_are_read_where_they_can_be_one_thing_alone(
+    cells: list[str], values: list[float], n_faults: int, notes: list[str]
+) -> None:
+    read_values, faults, sentences_read = read(pl.Series(cells), kind="number")
+    assert (read_values, len(faults), sentences_read) == (values, n_faults, notes)
+
+
+def test_texts_of_a_list_are_one_text_and_ids_of_one_are_refused() -> None:
+    cells = pl.Series([["A string", None, "guitar"], [], None])
+    raw = pl.DataFrame({"description": cells, "item_id": cells, FILE: "t", ROW: [1, 2, 3]})
+    table, _ = typed_table(raw, {"description": Column(required=False)}, [FILE, ROW], [])
+    assert table["description"].to_list() == ["A string guitar", None, None]
+    with pytest.raises(DataError, match="column 'item_id' is stored as List"):
+        typed_table(raw, {"item_id": Column()}, [FILE, ROW], [])
 
 
 def test_the_unit_of_times_is_said_and_can_be_set() -> None:

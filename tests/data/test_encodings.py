@@ -28,6 +28,21 @@ HEAD = "item_id,title\n"
         ("1,สี่แพร่ง\n2,ลุงบุญมีระลึกชาติ\n3,พี่มาก\n4,องค์บาก\n5,แฟนฉัน\n", "cp874"),  # as Latin-1, runs of letters with accents
         ("1,ألف ليلة وليلة\n2,كليلة ودمنة\n", "iso8859_6"),  # as Hebrew, vowel points that begin a word
         ("1,باب الحديد\n2,المومياء\n3,الأرض\n", "cp1256"),  # as ISO 8859-6, endings within words
+        ("1,Não\n2,São Paulo\n3,Maçã\n", "cp1252"),  # as cp1250, vowels before vowels
+        ("1,La règle du jeu\n2,Crème\n", "cp1252"),  # as Czech, a consonant between consonants
+        ("1,El niño\n2,Mañana\n", "cp1252"),
+        ("1,Smørrebrød\n2,Æbler på grød\n", "cp1252"),
+        ("1,Café nº 3\n2,Café nº 4\n3,3ª parte\n", "cp1252"),
+        ("1,Thaïlande\n2,Haïti\n3,Œuvre\n", "cp1252"),
+        ("1,Pelíšky\n2,Kuře\n3,Čaj\n", "cp1250"),  # as Latin-1, a vowel between vowels
+        ("1,Őrült\n2,Fűszer\n3,Kék nő\n", "cp1250"),
+        ("1,Miś\n2,Łódź\n3,Ślub\n", "cp1250"),
+        ("1,Kalnų žmonės\n2,Šiaurės pašvaistė\n", "cp1257"),
+        ("1,Ostře sledované vlaky\n2,Židle\n3,Šťáva\n", "iso8859_2"),
+        (
+            "1,אינדונזיה\n2,מערב אסיה\n3,איי קיימן\n4,מראטהית\n5,סיציליאנית\n",
+            "cp1255",
+        ),  # as Russian, й after consonants
         ("1,살인의 추억\n2,부산행\n3,아가씨\n4,밀양\n5,마더\n6,괴물\n", "cp949"),
     ],
 )
@@ -42,7 +57,7 @@ def test_one_reading_that_is_a_language_is_the_encoding(rows: str, encoding: str
         ("1,기생충\n2,올드보이\n", "cp949", "cp949 ('1,기생충')"),
         ("1,ואלס עם באשיר\n", "cp1255", "cp1255 ('1,ואלס עם באשיר')"),
         ("1,Eşkıya\n2,Yol\n", "cp1254", "cp1254 ('1,Eşkıya')"),
-        ("1,Kalnų žmonės\n2,Šiaurės pašvaistė\n", "cp1257", "cp1257 ('1,Kalnų žmonės')"),
+        ("1,Nyt ő ja hő\n", "cp1250", "cp1250 ('1,Nyt ő ja hő')"),
     ],
 )
 def test_where_several_are_likely_a_line_as_each_reads_it_is_shown(rows: str, encoding: str, reading: str) -> None:
@@ -53,3 +68,14 @@ def test_where_several_are_likely_a_line_as_each_reads_it_is_shown(rows: str, en
     assert " or " in message
     assert message.endswith("Set encoding to the one that reads right.")
     assert "\n" not in message
+
+
+def test_a_header_that_is_looked_for_says_the_encoding() -> None:
+    text = "用户编号,商品编号,行为\nu1,p1,购买\n"
+    data = text.encode("gb18030")
+    assert data.decode(likely_encoding("events.csv", data, ["user_id", "用户编号"])) == text
+
+
+def test_a_header_in_another_encoding_says_nothing() -> None:
+    text = "item_id,title\n1,Czarny kot, pół łyżki\n"
+    assert likely_encoding("items.csv", text.encode("cp1250"), ["用户编号"]) == "cp1250"

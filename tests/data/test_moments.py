@@ -79,6 +79,9 @@ def test_what_lies_after_the_clock_is_a_slip_unless_most_of_the_table_does() -> 
     slips = [CLOCK + timedelta(days=2), None, CLOCK + timedelta(days=9000)]
     assert future_ones(pl.Series([*days(90), *slips]), CLOCK).sum() == 2
     assert future_ones(pl.Series([*days(90), CLOCK + timedelta(hours=20)]), CLOCK).sum() == 0
+    # 40 of 100 are slips still, half of them are not.
+    assert future_ones(pl.Series([*days(60), *[CLOCK + timedelta(days=2)] * 40]), CLOCK).sum() == 40
+    assert future_ones(pl.Series([*days(40), *[CLOCK + timedelta(days=2)] * 40]), CLOCK).sum() == 0
     simulated = pl.Series([moment + timedelta(days=60) for moment in days(90)])
     assert future_ones(simulated, CLOCK).sum() == 0
     mostly_empty = pl.Series([*simulated, MOMENT, *[None] * 90])
@@ -109,3 +112,18 @@ def test_now_moves_on_with_what_happened_and_not_with_what_is_to_come(
     now: datetime, day: int, result: datetime
 ) -> None:
     assert moved_on(now, pl.Series([MOMENT + timedelta(days=day)]), CLOCK) == result
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "moment"),
+    [
+        ("31/01/24", "%d/%m/%Y", None),  # the year 24 otherwise
+        ("24-01-31", None, None),
+        ("31/01/24", "%d/%m/%y", datetime(2024, 1, 31, tzinfo=UTC)),
+        ("31/01/1024", "%d/%m/%Y", datetime(1024, 1, 31, tzinfo=UTC)),
+    ],
+)
+def test_a_year_has_four_digits_unless_the_pattern_says_two(
+    text: str, form: str | None, moment: datetime | None
+) -> None:
+    assert from_texts(pl.Series([text]), form).to_list() == [moment]

@@ -33,3 +33,7 @@ def test_other_ids_are_other_ids(one: str, other: str) -> None:
 
 def test_an_id_that_is_there_is_near_to_nothing() -> None:
     assert near_ids(pl.Series(["a", None, "B"]), pl.Series(["a", "A", "b", None])).rows() == [("B", "b")]
+
+
+def test_an_id_that_is_near_to_two_is_named_with_the_first_alone() -> None:
+    assert near_ids(pl.Series(["abc"]), pl.Series(["ABC", "Abc"])).rows() == [("abc", "ABC")]

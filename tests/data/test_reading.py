@@ -434,3 +434,23 @@ def test_columns_are_told_in_a_line_whatever_their_names(tmp_path: Path) -> None
         read_table(path, {"item_id": Column()})
     assert str(error.value).isprintable()
     assert f"{'b' * 80}…" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["reviews.json", "reviews.jsonl", "reviews.json.gz"])
+def test_rows_as_python_writes_them_are_named_with_what_makes_json_of_them(name: str, tmp_path: Path) -> None:
+    rows = b"{'work': '3206242', 'stars': 5.0, 'user': None}\n{'work': '1', 'stars': 2.0, 'user': 'a'}\n"
+    (tmp_path / name).write_bytes(gzip.compress(rows) if name.endswith(".gz") else rows)
+    with pytest.raises(DataError) as error:
+        read_table(tmp_path / name, {"user": Column()})
+    message = str(error.value)
+    assert message.startswith(
+        f"{name}: its rows are written as Python writes them, which is no JSON. Write them anew: python -c"
+    )
+    assert "\n" not in message
+
+
+def test_a_quote_in_a_tab_separated_file_with_short_rows_is_told_by_its_row(tmp_path: Path) -> None:
+    path = tmp_path / "plays.tsv"
+    path.write_text("user_id\titem_id\ttitle\n" + "u1\ta\tb\n" * 3 + 'u2\t"b\n' + "u3\tc\td\n" * 5)
+    with pytest.raises(DataError, match=r"plays\.tsv: row 5: a quote opens a cell and nothing closes it"):
+        read_table(path, {"user_id": Column()})

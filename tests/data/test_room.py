@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pyarrow import parquet
 
 from recsat import Column, DataError, read_table
 from recsat.config.tables import TableSettings
+from recsat.data.room import require_room_of_lines
 
 ITEMS = {"item_id": Column()}
 SMALL, LARGE = TableSettings(max_unpacked_gib=0.01), TableSettings(max_unpacked_gib=2)
@@ -98,3 +100,12 @@ def test_what_is_no_parquet_is_refused_as_such(tmp_path: Path) -> None:
     (tmp_path / "items.parquet").write_bytes(b"PAR1 and nothing else")
     with pytest.raises(DataError, match=r"^items\.parquet: it cannot be read"):
         read_table(tmp_path / "items.parquet", ITEMS, SMALL)
+
+
+def test_one_cell_more_than_bytes_is_more_than_the_file_can_hold() -> None:
+    def require(n_columns: int) -> None:
+        require_room_of_lines("t.csv", io.BytesIO(b"ab\n" * 10), n_columns, 30, 1e-9)
+
+    require(2)  # 22 cells of 30 bytes
+    with pytest.raises(DataError, match=r"t\.csv: of 30 bytes it unpacks to more than 1e-09 GiB"):
+        require(3)  # 33

@@ -12,7 +12,7 @@ import pytest
 from recsat.config.tables import TableSettings
 from recsat.data.columns import Column
 from recsat.data.reading import find_table, read_table
-from recsat.data.text_file import lines_above
+from recsat.data.text_file import lines_above, read_text_file
 from recsat.errors import DataError
 
 ITEMS = {"item_id": Column(), "title": Column()}
@@ -283,3 +283,71 @@ def test_a_file_of_another_kind_under_the_name_of_a_text_is_called_so(tmp_path: 
     (tmp_path / "items.csv").write_bytes(content * 40)
     with pytest.raises(DataError, match=r"^items\.csv: by its first bytes it is .*\. Save its table as CSV"):
         read_table(tmp_path / "items.csv", {"item_id": Column()})
+
+
+def test_quotes_within_cells_parted_by_tabs_are_signs_of_the_text(tmp_path: Path) -> None:
+    path = tmp_path / "plays.tsv"
+    path.write_text(
+        'user_id\titem_id\ttitle\nu1\ta\t12" single\nu2\tb\t"Heroes" (live)\nu3\tc\t"say ""Hi"""\nu4\td\tthe "last\n'
+    )
+    table, form = read_text_file(path, TableSettings(), ["user_id"])
+    assert table["title"].to_list() == ['12" single', '"Heroes" (live)', 'say "Hi"', 'the "last']
+    assert form.words == "tab-separated with quotes that are signs of the text"
+
+
+def test_quotes_that_hold_lines_or_tabs_together_stay_what_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "plays.tsv"
+    path.write_text('user_id\titem_id\ttitle\nu1\ta\t"one\ttwo"\nu2\tb\t"three\nfour"\n')
+    table, form = read_text_file(path, TableSettings(), ["user_id"])
+    assert table["title"].to_list() == ["one\ttwo", "three\nfour"]
+    assert form.words == "tab-separated"
+
+
+@pytest.mark.parametrize(
+    ("rows", "titles", "words"),
+    [
+        (r'"1";"\"Café\"; or a play"' + "\n" + r'"2";"The \"Nick\""', ['"Café"; or a play', 'The "Nick"'], True),
+        (r'"1";"a \"b\" c"' + "\n" + r'"2";"back\\slash"', ['a "b" c', r"back\slash"], True),
+        (r'"1";"C:\"' + "\n" + r'"2";"D:\"', ["C:\\", "D:\\"], False),  # a cell that ends so
+        (r'"1";"a ""b"" c\d"' + "\n" + '"2";"x"', [r'a "b" c\d', "x"], False),
+    ],
+)
+def test_a_backslash_before_a_quote_makes_it_part_of_the_text(
+    rows: str, titles: list[str], words: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "BX-Books.csv"
+    path.write_text('"ISBN";"Book-Title"\n' + rows + "\n")
+    table, form = read_text_file(path, TableSettings(), ["ISBN"])
+    assert table["Book-Title"].to_list() == titles
+    assert form.words == "semicolon-separated" + (' with \\" for a quote' if words else "")
+
+
+@pytest.mark.parametrize(
+    "text", ["1:\n7,5,2005-09-06\n8,3,2005-10-01\n2:\n7,1,2005-11-02\n", "12:\n7,5,2005-09-06\n", "a:\n1,2\nb:\n1,3\n"]
+)
+def test_blocks_of_rows_under_a_line_of_their_own_are_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "combined.txt"
+    path.write_text(text)
+    with pytest.raises(DataError, match=r"^combined\.txt: lines such as '\w+:' head the rows below them"):
+        read_text_file(path, TableSettings(), ["column_1"])
+
+
+def test_a_title_that_ends_in_a_colon_is_no_block(tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    path.write_text("Sales:\n\nitem_id,title\na,One\nb,Two\n")
+    assert read_text_file(path, TableSettings(), ["item_id"])[0]["title"].to_list() == ["One", "Two"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "separator"),
+    [
+        ("u.item", "0|Thing, large|1995\n1|Thing, small|1996\n", "|"),
+        ("news.tsv", "N1\ta,b\tc\nN2\td,e\tf\n", "\t"),
+    ],
+)
+def test_signs_of_sentences_part_no_cells_and_a_tsv_has_tabs(
+    name: str, text: str, separator: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    assert read_text_file(path, TableSettings(header=False), ["column_1"])[1].separator == separator

@@ -79,6 +79,8 @@ SENTENCES = {
         "unreached_value",
         "unreadable_cells",
         "with_decimal_comma",
+        "with_thousands",
+        "without_unit",
         "without_texts",
     ),
     "measure/attribution.py": ("_lack",),
@@ -316,6 +318,8 @@ NOTES = [
     notes.without_texts("3", "1,000", "'a', 'b', 'c'"),
     notes.no_texts(),
     notes.with_decimal_comma("a.csv", "price"),
+    notes.with_thousands("a.csv", "price"),
+    notes.without_unit("a.csv", "price", "€"),
     notes.since_1970("a.csv", "when", "milliseconds"),
     notes.file_form("a.csv", "semicolon-separated Latin-1"),
 ]

@@ -129,7 +129,10 @@ def _renamed(data: Dataset, names: Mapping[str, str]) -> Dataset:
         table: pl.DataFrame | None = getattr(data, name)
         if table is not None and FILE in table.columns:
             tables[name] = table.with_columns(pl.col(FILE).replace(names))
-    return replace(data, **tables, quarantine=data.quarantine.with_columns(pl.col("file").replace(names)))
+    quarantine = data.quarantine.with_columns(pl.col("file").replace(names))
+    return replace(
+        data, **tables, quarantine=quarantine, notes=tuple(_without_suffixes(note, names) for note in data.notes)
+    )
 
 
 def _without_suffixes(message: str, files: Mapping[str, str]) -> str:

@@ -16,7 +16,14 @@ from recsat.config.tables import TimeUnit
 from recsat.contract.dataset import no_quarantine
 from recsat.data.faults import FILE, faults_at, places
 from recsat.data.moments import UNIX, UTC, from_numbers, from_texts, unit_of
-from recsat.data.notes import doubtful_words, since_1970, unreadable_cells, with_decimal_comma
+from recsat.data.notes import (
+    doubtful_words,
+    since_1970,
+    unreadable_cells,
+    with_decimal_comma,
+    with_thousands,
+    without_unit,
+)
 from recsat.errors import DataError
 
 __all__ = ["UNIX", "UTC", "Column", "typed_table", "with_defaults"]
@@ -28,6 +35,19 @@ MISSING_WORDS = (
 WHOLE = r"^([+-]?\d+)\.0*$"
 DECIMAL_COMMA = r"^[+-]?\d*,\d+$"
 THOUSANDS = r"^[+-]?\d{1,3},\d{3}$"
+GROUPED = {
+    ",": r"^[+-]?\d{1,3}(?:[.\s’']\d{3})+(?:,\d+)?$",
+    ".": r"^[+-]?\d{1,3}(?:[,\s’']\d{3})+(?:\.\d+)?$",
+}
+"""Numbers in groups of three digits, by the sign before their decimals."""
+DECISIVE = {
+    ",": r"^[+-]?\d{1,3}(?:\.\d{3})+,\d+$|^[+-]?\d{1,3}(?:\.\d{3}){2,}$|^[+-]?\d{1,3}(?:[\s’']\d{3})+,\d+$",
+    ".": r"^[+-]?\d{1,3}(?:,\d{3})+\.\d+$|^[+-]?\d{1,3}(?:,\d{3}){2,}$|^[+-]?\d{1,3}(?:[\s’']\d{3})+\.\d+$",
+}
+"""Numbers that can be read with one sign before decimals alone."""
+SPACED = r"^[+-]?\d{1,3}(?:[\s’']\d{3})+$"
+UNITS = ("€", "$", "£", "¥", "₹", "₽", "₩", "%")
+"""Signs beside numbers."""
 EXACT = 2**53
 """Whole numbers from here on are not told apart where they are stored as floating point numbers."""
 
@@ -72,12 +92,12 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Cells:
-    """A column in its type. Cells that are null here and not in the file could not be read, for ``reason``; ``note`` says how the others were."""
+    """A column in its type. Cells that are null here and not in the file could not be read, for ``reason``; ``notes`` say how the others were."""
 
     values: pl.Series
     reason: str = ""
     fix: str = ""
-    note: Callable[[str, str], str] | None = None
+    notes: tuple[Callable[[str, str], str], ...] = ()
 
 
 def typed(raw: pl.DataFrame, name: str, column: Column, notes: list[str]) -> tuple[pl.Series, pl.DataFrame, pl.Series]:
@@ -85,20 +105,19 @@ def typed(raw: pl.DataFrame, name: str, column: Column, notes: list[str]) -> tup
     source = column.source or name
     nothing = pl.repeat(value=False, n=raw.height, dtype=pl.Boolean, eager=True)
     place = raw[FILE][0] if raw.height else ""
-    plain = _plain(raw[source], column.kind)
+    plain = _plain(raw[source], column.kind, name)
     cells, is_word = _without_words(plain, column)
     if is_word.any() and column.missing is None:
         examples = _examples(raw[source].filter(is_word))
         is_needed = column.kind == "text" and ((column.required and column.default is None) or name == "title")
-        if is_needed and (name.endswith("_id") or name == "event"):
+        if is_needed and _is_name(name):
             fix = f"Fill it in or take the row out. Where it is a value, set missing of the table to {{{name}: []}}."
             return cells, faults_at(raw.filter(is_word), source, "reads like a missing value", fix), is_word
         # A film may be called None; where there may be no value at all, the word is likelier to say that.
         notes.append(doubtful_words(place, source, _counted(int(is_word.sum())), examples, stay=is_needed))
         cells = plain if is_needed else cells
     read = _within_bounds(_READERS[column.kind](cells, column), column)
-    if read.note is not None:
-        notes.append(read.note(place, source))
+    notes += [note(place, source) for note in read.notes]
     values = read.values.alias(name)
     bad = values.is_null() & cells.is_not_null()
     if not bad.any():
@@ -108,6 +127,11 @@ def typed(raw: pl.DataFrame, name: str, column: Column, notes: list[str]) -> tup
     rows = raw.filter(bad)
     notes.append(unreadable_cells(place, source, _counted(rows.height), places(rows, source)[1:-1], read.reason))
     return values, no_quarantine(), nothing
+
+
+def _is_name(name: str) -> bool:
+    """Whether a column says which one it is, or what happened."""
+    return name.endswith("_id") or name == "event"
 
 
 def _counted(n: int) -> str:
@@ -130,8 +154,8 @@ _STORED: Mapping[str, str] = {
 }
 
 
-def _plain(cells: pl.Series, kind: str) -> pl.Series:
-    """Texts without white space at their ends; an empty one is null. Raises DataError where what is stored can be no such column."""
+def _plain(cells: pl.Series, kind: str, name: str) -> pl.Series:
+    """Texts without white space at their ends, those of a list one after the other; an empty one is null. Raises DataError where what is stored can be no such column."""
     dtype = cells.dtype
     if isinstance(dtype, pl.Categorical | pl.Enum):
         cells, dtype = cells.cast(pl.String), pl.String()
@@ -140,6 +164,8 @@ def _plain(cells: pl.Series, kind: str) -> pl.Series:
     if dtype == pl.String:
         text = cells.str.strip_chars()
         return text.set(text == "", None)
+    if kind == "text" and dtype == pl.List(pl.String) and not _is_name(name):
+        return cells.list.eval(pl.element().drop_nulls()).list.join(" ").str.strip_chars().replace("", None)
     if not _is_stored_as(dtype, kind):
         raise DataError(f"column {cells.name!r} is stored as {dtype}; write it as {_STORED[kind]}.")
     if dtype.is_float() and kind == "text":
@@ -216,27 +242,65 @@ def _integer(cells: pl.Series, column: Column) -> Cells:
     )
 
 
+def read_numbers(cells: pl.Series) -> pl.Series:
+    """Cells as numbers, as a column of kind ``number`` reads them; null for what is none."""
+    return _number(cells, Column(kind="number")).values
+
+
 def _number(cells: pl.Series, column: Column) -> Cells:
     fix = "Write digits with a decimal point, without unit or thousands separator."
-    if column.decimal == "," and cells.dtype == pl.String:
-        values = cells.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+    if cells.dtype != pl.String:
+        return Cells(values=cells.cast(pl.Float64, strict=False), reason="is not a number", fix=fix)
+    cells, unit = _without_unit(cells)
+    sign = column.decimal or _decimal_sign(cells)
+    plain = cells
+    if sign == ",":
+        is_grouped = cells.str.contains(GROUPED[","])
+        plain = pl.select(pl.when(is_grouped).then(cells.str.replace_all(r"[.\s’']", "")).otherwise(cells)).to_series()
+        # Beside decimal commas a point is none, and what it is nobody can say.
+        plain = plain.set(plain.str.contains(".", literal=True), "").str.replace(",", ".", literal=True)
+    elif sign == ".":
+        is_grouped = cells.str.contains(GROUPED["."])
+        plain = pl.select(pl.when(is_grouped).then(cells.str.replace_all(r"[,\s’']", "")).otherwise(cells)).to_series()
+    values = plain.cast(pl.Float64, strict=False)
+    if column.decimal == ",":
         return Cells(values=values, reason="is not a number with a decimal comma", fix="Mend it, or set decimal.")
-    values = cells.cast(pl.Float64, strict=False)
-    if column.decimal is None and cells.dtype == pl.String and _has_decimal_comma(cells, values):
-        values = cells.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
-        return Cells(values=values, reason="is not a number", fix=fix, note=with_decimal_comma)
-    return Cells(values=values, reason="is not a number", fix=fix)
+    notes = [] if sign is None or column.decimal else [with_decimal_comma if sign == "," else with_thousands]
+    notes += [functools.partial(without_unit, unit=unit)] if unit else []
+    return Cells(values=values, reason="is not a number", fix=fix, notes=tuple(notes))
 
 
-def _has_decimal_comma(cells: pl.Series, values: pl.Series) -> bool:
-    """Whether every cell that is no number is one with a decimal comma, and not all of these may be thousands."""
-    others = cells.filter(values.is_null() & cells.is_not_null())
+def _without_unit(cells: pl.Series) -> tuple[pl.Series, str]:
+    """Numbers without the one sign of a currency, or per cent, that all of them have; as they are where not all have it."""
+    for unit in UNITS:
+        there = cells.str.contains(unit, literal=True)
+        if there.any():
+            bare = cells.str.replace(unit, "", literal=True).str.strip_chars()
+            return (bare, unit) if there.all() and not bare.str.contains(r"[^\d.,\s’'+-]").any() else (cells, "")
+    return cells, ""
+
+
+def _decimal_sign(cells: pl.Series) -> str | None:
+    """What stands before decimals where others than digits and one point are in numbers; None where that cannot be known, or need not.
+
+    A number with both signs says it: ``1.234,50`` and ``1,234.50``. Where commas alone are there they are decimal ones unless all may part thousands.
+    """
+    others = cells.filter(cells.cast(pl.Float64, strict=False).is_null() & cells.is_not_null())
+    if others.is_empty():
+        return None
+    by_sign = {sign: cells.str.contains(DECISIVE[sign]).any() for sign in GROUPED}
+    if by_sign["."] != by_sign[","]:
+        return "," if by_sign[","] else "."
+    if by_sign["."]:
+        return None
+    return "." if others.str.contains(SPACED).all() else "," if _has_decimal_comma(cells, others) else None
+
+
+def _has_decimal_comma(cells: pl.Series, others: pl.Series) -> bool:
+    """Whether every one of the ``others`` among ``cells``, which are no numbers, is one with a decimal comma, and not all of these may be thousands."""
     with_point = cells.str.contains(".", literal=True).any()
     return (
-        len(others) > 0
-        and not with_point
-        and bool(others.str.contains(DECIMAL_COMMA).all())
-        and not others.str.contains(THOUSANDS).any()
+        not with_point and bool(others.str.contains(DECIMAL_COMMA).all()) and not others.str.contains(THOUSANDS).any()
     )
 
 
@@ -308,7 +372,7 @@ def _since_1970(numbers: pl.Series, column: Column) -> Cells:
         values=from_numbers(numbers, unit or "seconds"),
         reason=f"is not a number of {unit or 'seconds'} since 1970",
         fix="Mend it, set time_unit where it counts something else, or timestamp_format to a pattern; empty is ISO 8601.",
-        note=functools.partial(since_1970, unit=str(unit)) if is_noted else None,
+        notes=(functools.partial(since_1970, unit=str(unit)),) if is_noted else (),
     )
 
 

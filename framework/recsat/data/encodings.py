@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Final
 
+from recsat.data.alphabets import WESTERN, latin_readings
 from recsat.errors import DataError
 
 if TYPE_CHECKING:
     from charset_normalizer import CharsetMatch
 
-WESTERN: Final = "cp1252"
-"""Latin-1 with the typographic signs that Windows puts in its holes."""
 ENCODINGS: Final = (
     WESTERN, "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "koi8_r", "cp932", "euc_jp", "gb18030", "big5", "cp949", "cp874",
     "iso8859_6",
@@ -25,24 +24,20 @@ MIXED: Final = re.compile(
     r"[A-Za-z][\u0370-\u06ff\u0e01-\u0e5b\u3040-\ud7a3]|[\u0370-\u06ff\u0e01-\u0e5b\u3040-\ud7a3][A-Za-z]"
 )
 """Letters of two scripts side by side, as the wrong one of two encodings often has them."""
-SIGN_IN_WORD: Final = re.compile(
-    r"[A-Za-z][\xa1-\xbf\xd7\xf7][A-Za-z]|\b[\xa1-\xa9\xab-\xb9\xbb-\xbf]?[\xb3\xb9\xa3\xa5\xaf][a-z]"
-)
-"""A sign inside a word, which is what letters of the East of Europe are as Latin-1."""
+WITHIN_WORD: Final = re.compile(r"[^\W\d_a-zA-Z][\xa4\xa6-\xa9\xab-\xb6\xbb][^\W\d_a-zA-Z]|[\u3131-\u318e]")
+"""Signs that stand within no word, and parts of Korean syllables, which stand alone in none."""
 LONG_RUN: Final = re.compile(r"[^\W\d_a-zA-Z]{4,}")
 """So many letters that are not ASCII beside each other stand in no word of a Latin script."""
 OUT_OF_ORDER: Final = re.compile(
     r"[\u0e40-\u0e44](?![\u0e01-\u0e2e])|[\u0e50-\u0e5b][\u0e01-\u0e4e]|[\u0e01-\u0e4e][\u0e50-\u0e5b]|\u0e2f[\u0e01-\u0e2e]"
-    r"|[\u064b-\u064d][\u0621-\u064a]"
+    r"|(?<![\u0e01-\u0e3a\u0e40-\u0e4e])[\u0e30-\u0e3a\u0e45\u0e47-\u0e4e]"
+    r"|[\u064b-\u064d][\u0621-\u064a]|[бвгджзклмнпрстфхцчшщ]й|[аеёиоуыэюяй][ьъ]|\b[ьъ]",
+    re.IGNORECASE,
 )
-"""A Thai vowel that stands before a consonant without one, Thai digits and the sign of an abbreviation within a word, an Arabic ending within a word."""
+"""A Thai vowel that stands before a consonant without one, or after one and with none before it, Thai digits and the sign of an abbreviation within a word, an
+Arabic ending within a word, й after a consonant, ь and ъ where no consonant is before them."""
 HALF_KANA: Final = re.compile(r"[\uff61-\uff9f]")
 """Katakana of half width, which no title is written in."""
-SIGN_BESIDE_LETTER: Final = re.compile(r"(?<=[^\W\d_])[\xb6\xb1\xa6\xac]|[\xb6\xb1\xa6\xac](?=[^\W\d_])")
-"""What ś, ą, Ś and Ź of ISO 8859-2 are in cp1250."""
-ICELANDIC, TURKISH_TOO = frozenset("ðþýÐÞÝ"), frozenset("çÇüÜöÖ")
-"""Letters of Latin-1 that are ğ, ş, ı and their capitals in Turkish text, and letters that both read alike."""
-ACCENTS: Final = frozenset("áéíóúæÁÉÍÓÚÆ")
 HANGUL, HAN, KANA = (
     re.compile(letters) for letters in ("[\uac00-\ud7a3]", "[\u4e00-\u9fff\uf900-\ufaff]", "[\u3040-\u30ff]")
 )
@@ -51,8 +46,11 @@ RARE: Final = 0.2
 """Share of syllables outside of KS X 1001, the common ones, from which a text is no Korean."""
 
 
-def likely_encoding(name: str, data: bytes) -> str:
-    """The encoding of bytes that are not UTF-8, by charset-normalizer; DataError where two would read them alike well."""
+def likely_encoding(name: str, data: bytes, columns: Collection[str] = ()) -> str:
+    """The encoding of bytes that are not UTF-8, by charset-normalizer; DataError where two would read them alike well.
+
+    Where one encoding alone reads the name of one of the ``columns`` that are looked for in the first line, it is that one.
+    """
     from charset_normalizer import from_bytes
 
     text = data.decode("utf-8", errors="replace")
@@ -62,20 +60,33 @@ def likely_encoding(name: str, data: bytes) -> str:
         raise DataError(
             f"{name}: it is UTF-8 but for {n_bad:,} places, the first at byte {place:,}. Mend them, or set encoding."
         )
-    lines = [line for line in data.splitlines() if not line.isascii()]
-    readings = from_bytes(b"\n".join(lines[:2000]), cp_isolation=list(ENCODINGS), threshold=0.3)
-    matches = [match for match in readings if not _is_half_kana(str(match))]
+    by_header = _of_header(data, columns)
+    if by_header is not None:
+        return _decodes(name, data, by_header)
+    sample = b"\n".join([line for line in data.splitlines() if not line.isascii()][:2000])
+    readings = from_bytes(sample, cp_isolation=list(ENCODINGS), threshold=0.3)
+    matches = _plausible([match for match in readings if not _is_half_kana(str(match))])
     least = min((match.chaos for match in matches), default=0.0)
     clean = [match for match in matches if match.chaos <= least + AS_GOOD]
     most = max((match.coherence for match in clean), default=0.0)
     likely = [match for match in clean if match.coherence >= most - AS_GOOD]
     likely = _plausible(likely)
-    all_latin = all(LATIN & {*match.could_be_from_charset} for match in likely)
-    if not likely or (all_latin and any(WESTERN in match.could_be_from_charset for match in likely)):
-        return _latin(name, data)
+    if all(LATIN & {*match.could_be_from_charset} for match in likely):
+        return _latin(name, data, sample)
     if len(likely) == 1:
-        return _decodes(name, data, _eastern(data) if likely[0].encoding == "cp1250" else likely[0].encoding)
+        return _decodes(name, data, likely[0].encoding)
     raise _unclear(name, [(match.encoding, str(match)) for match in likely[:MOST_READINGS]])
+
+
+def _of_header(data: bytes, columns: Collection[str]) -> str | None:
+    header = data[: data.find(b"\n")]
+    named = {column for column in columns if not column.isascii()}
+    headers: dict[str, str] = {}
+    for encoding in ENCODINGS if named else ():
+        names = named & {*re.findall(r"\w+", header.decode(encoding, errors="replace").lower())}
+        if names and header.decode(encoding, errors="replace") not in headers.values():
+            headers[encoding] = header.decode(encoding, errors="replace")
+    return next(iter(headers)) if len(headers) == 1 else None
 
 
 def _unclear(name: str, readings: Sequence[tuple[str, str]]) -> DataError:
@@ -90,6 +101,7 @@ def _plausible(matches: list[CharsetMatch]) -> list[CharsetMatch]:
     is_japanese = any(match.encoding in ("cp932", "euc_jp") and KANA.search(str(match)) for match in matches)
     rules: list[Callable[[CharsetMatch], bool]] = [
         lambda match: MIXED.search(str(match)) is not None,
+        lambda match: WITHIN_WORD.search(str(match)) is not None,
         lambda match: OUT_OF_ORDER.search(str(match)) is not None,
         lambda match: any(HANGUL.search(word) and HAN.search(word) for word in re.findall(r"\w+", str(match))),
         lambda match: _rare_syllables(str(match)) > RARE,
@@ -129,26 +141,14 @@ def _is_common(syllable: str) -> bool:
     return len(syllable.encode("euc_kr")) == 2
 
 
-def _latin(name: str, data: bytes) -> str:
-    """Latin-1, or the encoding of the East of Europe or of Turkish that reads letters where Latin-1 has signs or Icelandic."""
-    text = data.decode(WESTERN, errors="replace")
-    eastern = data.decode("cp1250", errors="replace")
-    if SIGN_IN_WORD.search(text) and not SIGN_IN_WORD.search(eastern):
-        return _decodes(name, data, _eastern(data))
-    letters = {*text}
-    if letters & ICELANDIC and not letters & ACCENTS:
-        if letters & TURKISH_TOO:
-            return _decodes(name, data, "cp1254")
-        raise _unclear(
-            name, [(encoding, data.decode(encoding, errors="replace")) for encoding in (WESTERN, "cp1254", "cp1257")]
-        )
-    return _decodes(name, data, WESTERN)
-
-
-def _eastern(data: bytes) -> str:
-    """ISO 8859-2 where cp1250 would have signs beside letters and it has none, else cp1250."""
-    windows, iso = (data.decode(encoding, errors="replace") for encoding in ("cp1250", "iso8859_2"))
-    return "iso8859_2" if SIGN_BESIDE_LETTER.search(windows) and not SIGN_BESIDE_LETTER.search(iso) else "cp1250"
+def _latin(name: str, data: bytes, sample: bytes) -> str:
+    """The encoding of a Latin script; DataError where two read letters of a language."""
+    encodings = latin_readings(sample)
+    if len(encodings) == 1:
+        return _decodes(name, data, encodings[0])
+    raise _unclear(
+        name, [(encoding, sample.decode(encoding, errors="replace")) for encoding in encodings[:MOST_READINGS]]
+    )
 
 
 def _decodes(name: str, data: bytes, encoding: str) -> str:

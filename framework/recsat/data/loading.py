@@ -147,7 +147,8 @@ def _timed(columns: Mapping[str, Column], time_format: str | None) -> dict[str, 
 def _named_events(events: pl.DataFrame, settings: EventSettings, notes: list[str]) -> pl.DataFrame:
     """``events`` by the domain's names. Raises DataError where no event has one of the file's names."""
     names, there = settings.event_names, events["event"].unique()
-    absent = [name for name in names if name not in there]
+    # Where every row has a fault there is no event, and its faults are told.
+    absent = [name for name in names if name not in there] if events.height else []
     if absent:
         listed = ", ".join(map(repr, there.drop_nulls().sort().head(20)))
         raise DataError(

@@ -23,6 +23,8 @@ A_FEW: Final = 0.1
 """Share of the numbers that may count in another unit than most before nobody can say which one is meant."""
 N_LATE: Final = 100
 """Of so many moments one may lie far after the others without making them old."""
+FIRST_YEAR: Final = 1000
+"""A year has four digits."""
 DAY: Final = timedelta(days=1)
 """What a clock of another zone, or one that runs fast, may be ahead."""
 
@@ -77,7 +79,9 @@ def require_pattern(form: str) -> None:
 
 
 def _by_pattern(text: pl.Expr, form: str) -> pl.Expr:
-    return text.str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC")
+    moments = text.str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC")
+    # %Y reads 24 as the year 24, nineteen centuries before anybody clicked.
+    return pl.when(moments.dt.year() >= FIRST_YEAR).then(moments)
 
 
 def future_ones(moments: pl.Series, clock: datetime | None = None, *, of: pl.Series | None = None) -> pl.Series:

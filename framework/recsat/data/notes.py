@@ -81,6 +81,16 @@ def with_decimal_comma(place: str, source: str) -> str:
     return f"{place}: {source} read with a decimal comma"
 
 
+def with_thousands(place: str, source: str) -> str:
+    """Of numbers such as ``1,234.50``."""
+    return f"{place}: {source} read with a decimal point and digits in groups of three"
+
+
+def without_unit(place: str, source: str, unit: str) -> str:
+    """Of numbers such as ``12 €``."""
+    return f"{place}: {source} read without the {unit} that all of it has"
+
+
 def since_1970(place: str, source: str, unit: str) -> str:
     return f"{place}: {source} read as {unit} since 1970"
 

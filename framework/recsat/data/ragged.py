@@ -15,7 +15,8 @@ from recsat.data.text_file import TextFormat, count_separators, physical_lines
 def short_rows(path: Path, form: TextFormat, table: pl.DataFrame) -> pl.DataFrame:
     """Faults of rows with fewer cells than the header, which polars fills with nothing. ``table`` is what polars made of them."""
     cells = [name for name in table.columns if name != ROW]
-    if len(cells) < 2 or not table[cells[-1]].has_nulls():
+    # Where quotes are signs like others every line has as many cells.
+    if len(cells) < 2 or not table[cells[-1]].has_nulls() or form.quotes == "plain":
         return no_quarantine()
     lines = _with_rows(path, form)
     whole = ~lines["inside"] & (lines["quotes"] % 2 == 0) & (lines["line"].str.strip_chars() != "")

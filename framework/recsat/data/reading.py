@@ -6,6 +6,7 @@ bad cell does not change the type of a whole column.
 
 from __future__ import annotations
 
+import ast
 import codecs
 import json
 import logging
@@ -332,6 +333,7 @@ SUFFIXES: Final = (
     ".jsonl.gz",
 )
 """What a table's file in a folder may end in; a path that is set may also be a text file of another ending."""
+JSON: Final = (".jsonl", ".ndjson", ".json")
 _READERS: Mapping[str, Callable[[Path], pl.DataFrame]] = {
     ".parquet": _parquet,
     ".jsonl": _json_lines,
@@ -344,14 +346,28 @@ _READERS: Mapping[str, Callable[[Path], pl.DataFrame]] = {
 
 def _why(path: Path, settings: TableSettings, names: Sequence[str], error: Exception) -> str:
     first_line = str(error).partition("\n")[0].rstrip(".")
+    if path.name.removesuffix(".gz").endswith(JSON) and _is_python(path):
+        return (
+            'its rows are written as Python writes them, which is no JSON. Write them anew: python -c "import ast, json, sys; '
+            '[print(json.dumps(ast.literal_eval(row))) for row in sys.stdin]" < OLD > NEW.'
+        )
     if path.is_dir() or path.name.endswith(tuple(_READERS)):
         return f"it cannot be read: {first_line}."
     if "utf-8" in str(error).lower():
         return "it is not UTF-8 all through. Set encoding."
-    if "found more fields" in str(error) or "could not parse" in str(error):
+    if any(words in str(error) for words in ("found more fields", "could not parse", "malformed")):
         form = text_format(path, settings, names)
         return long_row(path, form) if "found more fields" in str(error) else malformed_quote(path, form)
     return f"it cannot be read: {first_line}."
+
+
+def _is_python(path: Path) -> bool:
+    with unpacked(path) as stream:
+        row = stream.readline()
+    try:
+        return not _is_json(row) and isinstance(ast.literal_eval(row.decode().strip()), dict)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return False
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import IO, Final
+from typing import IO, Final, Literal, TypeAlias
 
 import polars as pl
 
@@ -40,6 +40,12 @@ HIGHEST_RATIO: Final = 1032
 NO_SIGN: Final = "\x1f"
 """In the place of ``::``, which polars cannot part by."""
 QUOTED: Final = re.compile(r'"(?:[^"]|"")*"')
+WHOLE_CELL: Final = r'^"((?:[^"]|"")*)"$'
+QUOTED_ESCAPED: Final = re.compile(r'"(?:[^"\\]|\\.|"")*"', re.DOTALL)
+"""A cell in whose quotes a backslash stands before what is part of the text."""
+ESCAPE: Final = re.compile(r'\\(["\\])')
+BLOCK: Final = re.compile(r"[^\s,;|:]+:")
+"""A line that says for the rows below it of which item they are."""
 MOST_OF_TITLE: Final = 40
 OTHER_KINDS: Final = {
     b"PK\x03\x04": "a zip, as workbooks (.xlsx) are",
@@ -53,6 +59,10 @@ LINE_END: Final = re.compile(r"\r?\n")
 SEP_LINE: Final = re.compile(r"^sep=(.)\r?\n", re.IGNORECASE)
 
 
+Quotes: TypeAlias = Literal["doubled", "escaped", "plain"]
+"""How a quote within a quoted cell is written: ``""`` or ``\\"``; or that quotes hold no cells together and are signs like others."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TextFormat:
     """``encoding`` None: UTF-8. ``row`` is the row, as a spreadsheet counts, of the first row of data."""
@@ -64,6 +74,7 @@ class TextFormat:
     above: tuple[str, ...] = ()
     """Lines above the header, such as a title, which are left out."""
     first_line: str
+    quotes: Quotes = "doubled"
 
     @property
     def row(self) -> int:
@@ -87,6 +98,8 @@ class TextFormat:
             parts.append(
                 f"without the {n} above the table ({'blank' if title is None else repr(title[:MOST_OF_TITLE])})"
             )
+        parts += ['with \\" for a quote'] if self.quotes == "escaped" else []
+        parts += ["with quotes that are signs of the text"] if self.quotes == "plain" else []
         return " ".join(parts)
 
 
@@ -99,15 +112,51 @@ def read_text_file(path: Path, settings: TableSettings, names: Sequence[str]) ->
     _refuse_other_kinds(path)
     form = text_format(path, settings, names)
     _require_room_of_cells(path, 1 + form.first_line.count(form.separator), settings.max_unpacked_gib)
+    if form.separator == "\t" and _has_plain_quotes(path, form):
+        form = replace(form, quotes="plain")
     try:
         table = _cells(path, form)
     except pl.exceptions.ComputeError as error:
-        if "utf-8" not in str(error).lower() or form.encoding is not None or settings.encoding is not None:
+        if "utf-8" in str(error).lower() and form.encoding is None and settings.encoding is None:
+            # Signs that are not ASCII may all come after the sample.
+            form = replace(form, encoding=likely_encoding(path.name, _all(path), names))
+        elif form.quotes == "doubled" and _has_escapes(path, form):
+            form = replace(form, quotes="escaped")
+        else:
             raise
-        # Signs that are not ASCII may all come after the sample.
-        form = replace(form, encoding=likely_encoding(path.name, _all(path)))
+        table = _cells(path, form)
+    if form.quotes == "doubled" and _has_backslash(table) and _has_escapes(path, form):
+        form = replace(form, quotes="escaped")
         table = _cells(path, form)
     return _named(path, table, form, names), form
+
+
+def _has_plain_quotes(path: Path, form: TextFormat) -> bool:
+    """Whether quotes of a tab-separated file hold no cells together: some are within cells or open one that they do not close, and without them every line has as many cells as the first."""
+    lines = physical_lines(path, form)
+    lines = lines.filter(lines != "")
+    quoted = lines.filter(lines.str.contains('"', literal=True))
+    if quoted.is_empty() or lines.str.count_matches("\t", literal=True).n_unique() > 1:
+        return False
+    cells = quoted.str.split("\t").explode()
+    return bool((cells.str.contains('"', literal=True) & ~cells.str.contains(WHOLE_CELL)).any())
+
+
+def _has_backslash(table: pl.DataFrame) -> bool:
+    return any(cells.str.contains("\\", literal=True).any() for cells in table)
+
+
+def _has_escapes(path: Path, form: TextFormat) -> bool:
+    """Whether a backslash before a quote makes it part of the text: by that more rows have as many cells as the first, or as many do and text follows such a quote."""
+    text = _text(path, form)
+    if '\\"' not in text:
+        return False
+    doubled, escaped = (
+        _alike([line.count(form.separator) for line in LINE_END.split(quoted.sub("", text)) if line.strip()])
+        for quoted in (QUOTED, QUOTED_ESCAPED)
+    )
+    goes_on = re.search(rf'\\"(?!\r?\n|\Z|{re.escape(form.separator)})', text) is not None
+    return escaped > doubled or (escaped == doubled and goes_on)
 
 
 def _require_room_of_cells(path: Path, n_columns: int, most_gib: float) -> None:
@@ -132,13 +181,15 @@ def _refuse_other_kinds(path: Path) -> None:
 def text_format(path: Path, settings: TableSettings, names: Sequence[str]) -> TextFormat:
     """How a file is written; ``names`` are the columns that are looked for. Raises DataError where encoding or separator cannot be known."""
     sample = _head(path)
-    encoding = _encoding(path, sample, settings)
+    encoding = _encoding(path, sample, settings, names)
     text = sample.decode(encoding or "utf-8", errors="replace").removeprefix("\ufeff")
     sep_line = SEP_LINE.match(text)
     # Not by splitlines: a line separator of Unicode within a title parts no lines of a table.
     body = text[sep_line.end() :] if sep_line else text
     lines = LINE_END.split(body.removesuffix("\n"))[:200] if body else []
     lines = lines if len(sample) < SAMPLE else lines[:-1]
+    if settings.skip_lines is None:
+        _refuse_blocks(path, lines)
     n_above = lines_above(lines, names, settings.separator) if settings.skip_lines is None else settings.skip_lines
     above, lines = lines[:n_above], lines[n_above:]
     separator = settings.separator or (sep_line[1] if sep_line else _separator(path, lines, names))
@@ -150,6 +201,17 @@ def text_format(path: Path, settings: TableSettings, names: Sequence[str]) -> Te
         above=tuple(line.strip() for line in above),
         first_line=lines[0] if lines else "",
     )
+
+
+def _refuse_blocks(path: Path, lines: Sequence[str]) -> None:
+    """Raises DataError where lines of their own say of which item, or user, the rows below them are."""
+    heads = [line for line in lines if BLOCK.fullmatch(line)]
+    rows = [line for line in lines if line.strip() and not BLOCK.fullmatch(line)]
+    if heads and rows and lines[0] == heads[0] and (len(heads) > 1 or heads[0][:-1].isdecimal()):
+        raise DataError(
+            f"{path.name}: lines such as {heads[0]!r} head the rows below them, as in the files of the Netflix Prize. Write what they say into each row: "
+            f"{heads[0][:-1]},{rows[0][:MOST_OF_TITLE]}."
+        )
 
 
 def physical_lines(path: Path, form: TextFormat) -> pl.Series:
@@ -234,7 +296,7 @@ def _one_table(name: str, archive: zipfile.ZipFile) -> str:
     raise DataError(f"{name}: it holds {listed}, and of a zip one text file alone is read as a table. Unpack it.")
 
 
-def _encoding(path: Path, sample: bytes, settings: TableSettings) -> str | None:
+def _encoding(path: Path, sample: bytes, settings: TableSettings, names: Sequence[str]) -> str | None:
     """None: UTF-8, which polars reads itself."""
     if settings.encoding is not None:
         return None if settings.encoding.lower().replace("_", "-") in ("utf-8", "utf8") else settings.encoding
@@ -249,7 +311,7 @@ def _encoding(path: Path, sample: bytes, settings: TableSettings) -> str | None:
     except UnicodeDecodeError as error:
         if len(sample) == SAMPLE and error.start >= SAMPLE - 8:
             return None
-        return likely_encoding(path.name, _all(path))
+        return likely_encoding(path.name, _all(path), names)
     return None
 
 
@@ -268,6 +330,9 @@ def _separator(path: Path, lines: Sequence[str], names: Sequence[str]) -> str:
         return signs[0] if signs else ","
     alike = {sign: _alike([line.count(sign) for line in plain]) for sign in signs}
     best = [sign for sign in signs if alike[sign] == max(alike.values())]
+    # Of equals that which is a sign of sentences is none of tables, and a file that is called so is parted by tabs.
+    best = [sign for sign in best if not all(re.findall(rf"{re.escape(sign)}(\s?)", "".join(plain)))] or best
+    best = ["\t"] if "\t" in best and path.name.removesuffix(".gz").endswith(".tsv") else best
     if len(best) == 1:
         return best[0]
     listed = " or ".join(repr(sign) for sign in best)
@@ -343,11 +408,12 @@ def _text(path: Path, form: TextFormat) -> str:
     text = text.removeprefix("\ufeff")
     text = SEP_LINE.sub("", text, count=1) if form.has_sep_line else text
     above = re.match(rf"(?:[^\n]*\n){{{len(form.above)}}}", text)
-    return text if above is None else text[above.end() :]
+    text = text if above is None else text[above.end() :]
+    return ESCAPE.sub(lambda pair: '""' if pair[1] == '"' else pair[1], text) if form.quotes == "escaped" else text
 
 
 def _is_read_as_it_is(path: Path, form: TextFormat) -> bool:
-    return form.encoding is None and not form.n_above and path.suffix.lower() != ".zip"
+    return form.encoding is None and not form.n_above and path.suffix.lower() != ".zip" and form.quotes != "escaped"
 
 
 def _cells(path: Path, form: TextFormat) -> pl.DataFrame:
@@ -357,7 +423,16 @@ def _cells(path: Path, form: TextFormat) -> pl.DataFrame:
         text = _text(path, form)
         source = io.BytesIO((text.replace("::", NO_SIGN) if form.separator == "::" else text).encode())
     separator = NO_SIGN if form.separator == "::" else form.separator
-    return pl.read_csv(source, infer_schema=False, separator=separator, has_header=form.has_header, glob=False)
+    quote = None if form.quotes == "plain" else '"'
+    table = pl.read_csv(
+        source, infer_schema=False, separator=separator, quote_char=quote, has_header=form.has_header, glob=False
+    )
+    if quote is not None:
+        return table
+    whole = {
+        name: pl.col(name).str.extract(WHOLE_CELL).str.replace_all('""', '"', literal=True) for name in table.columns
+    }
+    return table.with_columns(pl.coalesce(cells, pl.col(name)).alias(name) for name, cells in whole.items())
 
 
 def _named(path: Path, table: pl.DataFrame, form: TextFormat, names: Sequence[str]) -> pl.DataFrame:

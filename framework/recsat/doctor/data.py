@@ -67,7 +67,7 @@ def _read(data: Dataset, config: RunConfig) -> Check:
     more = [f"{table.height:,} {name}" for name in ("exposures", "ties") if (table := getattr(data, name)) is not None]
     text = f"{', '.join([sizes, *more])}. {data.source}".strip()
     faults = data.quarantine
-    notes = "\n".join(f"{note}." for note in data.notes)
+    notes = "\n".join(note if note.endswith("?") else f"{note}." for note in data.notes)
     if faults.is_empty():
         return Check("data", "ok", text, notes)
     raises = config.data.on_bad_rows == "raise"

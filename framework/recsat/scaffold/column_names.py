@@ -18,7 +18,7 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "item_id": (
         "item_id", "items.item_id", "item", "iid", "product_id", "product", "asin", "parent_asin", "isbn", "movie_id", "video_id", "track_id", "song_id",
         "artist_id", "game_id", "app_id", "article_id", "news_id", "post_id", "book_id", "anime_id", "sku", "stock_code", "content_id", "listing_id",
-        "business_id", "recipe_id", "barcode", "ean", "course_id", "event_id", "job_id",
+        "business_id", "work", "feed_id", "recipe_id", "barcode", "ean", "course_id", "event_id", "job_id",
         "商品编号", "商品id", "商品", "物品id", "物品编号", "产品编号", "产品id", "电影id", "视频id", "图书编号", "书号", "歌曲id", "游戏id", "文章id",
         "artikelnummer", "artikel_nr", "artikelnr", "artikel_id", "artikel", "produktnummer", "produkt_id", "produkt", "buch_id", "film_id", "id_article", "article", "code_article", "reference", "ref_produit", "id_produit", "produit_id", "code_produit", "produit", "livre_id", "id_livre", "id_film", "id_producto", "producto_id", "codigo_producto", "producto", "id_articulo", "codigo_articulo", "articulo", "referencia", "libro_id", "id_libro", "pelicula_id", "id_pelicula",
     ),
@@ -36,6 +36,16 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
         "occurred_at", "review_time", "watched_at", "played_at", "invoice_date", "order_date", "posted", "event_date", "time_stamp",
         "loan_date", "borrowed_at", "checkout_date", "booking_date", "applied_at",
         "时间", "时间戳", "日期", "下单时间", "购买时间", "评分时间", "观看时间", "创建时间", "datum", "zeit", "zeitpunkt", "zeitstempel", "bestelldatum", "kaufdatum", "ausleihdatum", "horodatage", "date_commande", "date_de_commande", "date_achat", "date_d_achat", "date_emprunt", "date_d_emprunt", "fecha", "fecha_hora", "fecha_compra", "fecha_de_compra", "fecha_pedido", "fecha_de_pedido",
+    ),
+    "quantity": ("quantity", "qty", "units", "数量", "menge", "anzahl", "quantite", "cantidad"),
+    "order_id": (
+        "order_id", "transaction_id", "order_no", "order_number", "invoice_no", "invoice", "invoice_id", "basket_id", "receipt_id",
+        "订单编号", "订单号", "订单id", "bestellnummer", "rechnungsnummer", "numero_commande", "numero_de_commande", "numero_pedido",
+    ),
+    "session_id": ("session_id", "session", "user_session", "ga_session_id", "visit_id"),
+    "watched_percent": (
+        "watched_percent", "percent_watched", "watch_percent", "percentage_watched", "watched_percentage", "percent_complete", "percent_completed",
+        "completion_percent", "progress_percent",
     ),
     "position": ("position", "seq", "sequence", "step", "rank_in_history"),
     "title": (
@@ -130,10 +140,21 @@ def _ids_of(words: str) -> re.Pattern[str]:
 PATTERNS: Final = {
     "user_id": _ids_of(_PEOPLE),
     "item_id": _ids_of(_THINGS),
-    "timestamp": re.compile(r"(?:^|_)(?:at|on|am|date|time|datetime|datum|fecha)$"),
+    "timestamp": re.compile(r"(?:^|_)(?:at|on|am|date|dat|time|datetime|datum|fecha)$|^date_"),
     "title": re.compile(r"(?:^|_)(?:title|titel|titre|titulo)$"),
 }
 """Names that are made like a number of somebody, a number of something, a moment or a title: looked at where no synonym is there."""
+
+BARE: Final = {"user_id": re.compile(rf"^(?:{_PEOPLE})$"), "item_id": re.compile(rf"^(?:{_THINGS})$")}
+"""A person or a thing by its name alone: looked at last."""
+FLAGS: Final = frozenset(
+    {
+        "click", "clicked", "is_click", "is_clicked", "like", "liked", "is_like", "is_liked", "purchased", "is_purchased", "bought", "converted",
+        "conversion", "label", "watched", "is_watched", "played", "response", "gefallt_mir", "geklickt", "gekauft", "gesehen", "aime", "clique",
+        "achete", "me_gusta", "comprado",
+    }
+)  # fmt: skip
+"""Names of a column of yes and no that says whether it came to more than being seen."""
 
 
 def plain_name(name: str) -> str:
@@ -161,8 +182,8 @@ def source_of(column: str, names: Sequence[str], others: Collection[str] = ()) -
         source = plain.get(synonym) or joined.get(synonym.replace("_", ""))
         if source is not None:
             return source
-    pattern = PATTERNS.get(column)
-    return None if pattern is None else next((plain[name] for name in plain if pattern.search(name)), None)
+    patterns = [names[column] for names in (PATTERNS, BARE) if column in names]
+    return next((plain[name] for pattern in patterns for name in plain if pattern.search(name)), None)
 
 
 def _spellings(names: Sequence[str], others: Collection[str]) -> dict[str, str]:

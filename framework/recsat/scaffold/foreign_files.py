@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import Final
 import polars as pl
 
 from recsat.config.tables import TableSettings
-from recsat.data.columns import MISSING_WORDS
-from recsat.data.moments import unit_of
+from recsat.data.columns import MISSING_WORDS, read_numbers
+from recsat.data.moments import from_texts, unit_of
 from recsat.data.reading import read_cells
 from recsat.errors import DataError
 from recsat.scaffold.column_names import SYNONYMS, plain_name
@@ -44,17 +45,30 @@ DATES: Final = (
     "%d-%m-%Y",
     "%m-%d-%Y",
     "%Y/%m/%d",
+    "%d.%m.%y",
+    "%d/%m/%y",
+    "%m/%d/%y",
     "%d-%b-%Y",
+    "%d-%b-%y",
     "%d %b %Y",
     "%d %B %Y",
     "%b %d, %Y",
     "%B %d, %Y",
+    "%m %d, %Y",
 )
-DATE: Final = r"^(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2}[ -][A-Za-z]+[ -]\d{4}|[A-Za-z]+ \d{1,2}, \d{4})"
-CLOCKS: Final = ("", " %H:%M", " %H:%M:%S")
+WHOLE: Final = ("%a %b %d %H:%M:%S %z %Y",)
+"""Moments whose date is in two pieces."""
+DATE: Final = r"^(?:\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\d{1,2}[ -][A-Za-z]+[ -]\d{2,4}|(?:[A-Za-z]+|\d{1,2}) \d{1,2}, \d{4}|[A-Za-z]{3} [A-Za-z]{3} \d)"
+CLOCKS: Final = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 """What follows a date."""
 MOST_STARS: Final = 100
 FEW_VALUES: Final = 21
+FEW_ROWS: Final = 20
+"""Among so few rows each may be of somebody else."""
+MOST_BLANK: Final = 0.5
+"""Share of cells with white space from which they are no ids."""
+YES: Final = frozenset({"1", "1.0", "true", "yes", "y", "t", "ja", "oui", "si", "sí", "是"})
+NO: Final = frozenset({"0", "0.0", "false", "no", "n", "f", "nein", "non", "否"})
 
 
 @dataclass(frozen=True)
@@ -124,8 +138,9 @@ def _foreign_table(path: Path) -> ForeignTable:
 
 
 def _is_data(first: Sequence[str]) -> bool:
-    """Whether a row that should name the columns has a number in it."""
-    return any(_is_number(cell.partition("_duplicated")[0]) for cell in first)
+    """Whether a row that should name the columns has a number or a date in it."""
+    cells = [cell.partition("_duplicated")[0] for cell in first]
+    return any(_is_number(cell) or from_texts(pl.Series([cell]), None).item() is not None for cell in cells)
 
 
 def _is_number(text: str) -> bool:
@@ -139,13 +154,17 @@ def _is_number(text: str) -> bool:
 def columns_by_content(table: ForeignTable) -> dict[str, str]:
     """``user_id``, ``item_id``, ``value`` and ``timestamp`` of a table without names, by what is in its columns.
 
-    The time is the column of plausible numbers since 1970, the value one of few numbers up to a hundred. Of the other two, the item is the
-    one whose ids look like products', else the second.
+    The time is the column of plausible numbers since 1970 or of dates, the value one of few numbers up to a hundred. Of the other two, the item is the
+    one whose ids look like products', else the second. Neither is a column that says something else in every row, such as the row's number, nor one of sentences or
+    of lists.
     """
     cells = table.cells.head(100_000)
     roles: dict[str, str] = {}
     for name in cells.columns:
         numbers = cells[name].cast(pl.Float64, strict=False)
+        if "timestamp" not in roles and (date_formats(table, name) or _is_iso(cells[name])):
+            roles["timestamp"] = name
+            continue
         if numbers.null_count() > cells[name].null_count() or not len(numbers.drop_nulls()):
             continue
         try:
@@ -156,12 +175,23 @@ def columns_by_content(table: ForeignTable) -> dict[str, str]:
             roles["timestamp"] = name
         elif "value" not in roles and numbers.n_unique() <= FEW_VALUES and float(numbers.max() or 0) <= MOST_STARS:  # type: ignore[arg-type]
             roles["value"] = name
-    ids = [name for name in cells.columns if name not in roles.values()][:2]
+    ids = [name for name in cells.columns if name not in roles.values() and _may_be_ids(cells[name])][:2]
     if len(ids) == 2:
         first, second = ids
         swapped = _share_of_products(cells[first]) > _share_of_products(cells[second])
         roles |= {"user_id": second, "item_id": first} if swapped else {"user_id": first, "item_id": second}
     return roles
+
+
+def _is_iso(cells: pl.Series) -> bool:
+    dates = cells.cast(pl.String).drop_nulls().head(1_000)
+    return len(dates) > 0 and dates.str.contains("-", literal=True).all() and from_texts(dates, None).null_count() == 0
+
+
+def _may_be_ids(cells: pl.Series) -> bool:
+    texts = cells.cast(pl.String).drop_nulls()
+    is_repeated = texts.n_unique() < len(texts) or len(texts) < FEW_ROWS
+    return is_repeated and float(texts.str.contains(r"\s").mean() or 0) < MOST_BLANK  # type: ignore[arg-type]
 
 
 def date_formats(table: ForeignTable, column: str | None) -> list[str]:
@@ -177,8 +207,22 @@ def date_formats(table: ForeignTable, column: str | None) -> list[str]:
         return []
     if dates.str.contains(r"^\d{4}-").all():
         return []
-    patterns = [date + clock for date in DATES for clock in CLOCKS]
-    return [form for form in patterns if dates.str.to_datetime(form, strict=False, exact=True).null_count() == 0]
+    forms: dict[str, pl.Series] = {}
+    for form in (*(date + clock for date in DATES for clock in CLOCKS), *WHOLE):
+        moments = from_texts(dates, form)
+        if moments.null_count() == 0 and not any(moments.equals(others) for others in forms.values()):
+            forms[form] = moments
+    return [*forms]
+
+
+def yes_and_no(table: ForeignTable, column: str) -> tuple[list[str], list[str]] | None:
+    """How a column of yes and no writes each; None where it is none of texts or whole numbers."""
+    cells = table.cells.get_column(column)
+    if not (cells.dtype == pl.String or cells.dtype.is_integer()):
+        return None
+    words = cells.cast(pl.String).str.strip_chars().drop_nulls().unique().sort().to_list()
+    yes, no = ([word for word in words if word.lower() in known] for known in (YES, NO))
+    return (yes, no) if yes and no and len(yes) + len(no) == len(words) else None
 
 
 def _share_of_products(cells: pl.Series) -> float:
@@ -191,6 +235,7 @@ def sound_numbers(table: ForeignTable, column: str) -> pl.Series:
     cells = table.cells.get_column(column) if column in table.cells.columns else pl.Series(dtype=pl.String)
     if cells.dtype == pl.String:
         cells = cells.filter(~cells.str.strip_chars().is_in(list(MISSING_WORDS)).fill_null(value=True))
+        cells = read_numbers(cells.str.strip_chars())
     return cells.cast(pl.Float64, strict=False).drop_nulls().drop_nans()
 
 
@@ -198,5 +243,14 @@ def words_of_ids(table: ForeignTable, column: str | None) -> set[str]:
     """What most ids of the items are, where their form says it."""
     if column not in table.cells.columns:
         return set()
-    ids = table.cells[column].head(1_000).cast(pl.String)
-    return {word for word, form in (("asin", ASIN), ("isbn", ISBN)) if float(ids.str.contains(form).mean() or 0) > 0.5}  # type: ignore[arg-type]
+    ids = table.cells[column].head(1_000).cast(pl.String).drop_nulls()
+    of_products, of_books = int(ids.str.contains(ASIN).sum()), sum(map(_is_isbn, ids))
+    return {word for word, n in (("asin", of_products), ("isbn", of_books)) if 2 * n > len(ids)}
+
+
+def _is_isbn(text: str) -> bool:
+    """By the last digit, which says of others of ten digits that they are none."""
+    return (
+        bool(re.match(ISBN, text))
+        and sum((10 - i) * (10 if sign == "X" else int(sign)) for i, sign in enumerate(text)) % 11 == 0
+    )

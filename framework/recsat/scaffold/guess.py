@@ -12,7 +12,7 @@ import polars as pl
 
 from recsat.contract.domain import Domain
 from recsat.errors import DataError
-from recsat.scaffold.column_names import RATINGS, plain_name, source_of
+from recsat.scaffold.column_names import FLAGS, RATINGS, SYNONYMS, plain_name, source_of
 from recsat.scaffold.foreign_files import (
     ForeignTable,
     columns_by_content,
@@ -20,9 +20,22 @@ from recsat.scaffold.foreign_files import (
     foreign_tables,
     sound_numbers,
     words_of_ids,
+    yes_and_no,
 )
 
-EVENT_COLUMNS: Final = ("user_id", "item_id", "event", "timestamp", "value", "position")
+EVENT_COLUMNS: Final = (
+    "user_id",
+    "item_id",
+    "event",
+    "timestamp",
+    "value",
+    "position",
+    "quantity",
+    "order_id",
+    "session_id",
+    "watched_percent",
+)
+N_NAMES: Final = 8
 STARS: Final = 5.0
 IMPLICIT: Final = 0.1
 """Share of zeros from which they are no rating: Book-Crossing writes 0 where somebody read and did not rate."""
@@ -52,18 +65,47 @@ def guess(folder: Path, domains: Mapping[str, Domain], domain: str | None = None
         seen = "; ".join(f"{table.path}: {', '.join(table.names[:12])}" for table in tables) or "no table"
         raise DataError(
             f"{folder}: no file has a column of users and one of items. There is {seen}."
-            f"{' ' + '; '.join(others) + '.' if others else ''} Rename columns, or write domain_config.tables by hand."
+            f"{' ' + '; '.join(others) + '.' if others else ''} {_joined(tables)}Rename columns, or write domain_config.tables by hand."
         )
     events, columns = max(acts, key=lambda pair: (len(pair[1]), pair[0].cells.height))
     rest = [table for table in tables if table is not events]
-    name = domain or _likeliest(tables, domains)
+    name = domain or _likeliest(tables, events, domains)
     return _Settled(folder, domains[name], events, columns, rest, [*others]).guess()
 
 
+def _joined(tables: Sequence[ForeignTable]) -> str:
+    """What to do where one file has the users and another the items."""
+    for users in tables:
+        for items in tables:
+            common = [name for name in users.cells.columns if name in items.cells.columns]
+            if (
+                "user_id" in _columns(users.names, ("user_id",))
+                and "item_id" in _columns(items.names, ("item_id",))
+                and common
+            ):
+                return f"{users.path} and {items.path} have {common[0]!r} in common: join them by it. "
+    return ""
+
+
 def _event_columns(table: ForeignTable) -> dict[str, str]:
+    """Columns by what they are called, none of which is empty; of several lists one alone makes rows."""
     if table.settings.get("header") is False:
         return columns_by_content(table)
-    return _columns(table.names, EVENT_COLUMNS)
+    empty = {cells.name for cells in table.cells if _is_empty(cells)}
+    names = [name for name in table.names if name not in empty]
+    columns = _columns(names, EVENT_COLUMNS)
+    lists = {name for name, dtype in table.cells.schema.items() if isinstance(dtype, pl.List)}
+    rows_of = {columns[name].partition(".")[0] for name in ("user_id", "item_id") if name in columns} & lists
+    columns = _columns([name for name in names if not ({name.partition(".")[0]} & lists - rows_of)], EVENT_COLUMNS)
+    percent = columns.get("watched_percent")
+    if percent is not None and float(sound_numbers(table, percent).max() or 0) <= 1:  # type: ignore[arg-type]
+        del columns["watched_percent"]  # shares, which are no per cent
+    return columns
+
+
+def _is_empty(cells: pl.Series) -> bool:
+    there = cells.drop_nulls()
+    return not len(there) or (there.dtype == pl.String and not (there.str.strip_chars() != "").any())
 
 
 def _columns(names: Sequence[str], names_of_recsat: Sequence[str]) -> dict[str, str]:
@@ -75,22 +117,40 @@ def _columns(names: Sequence[str], names_of_recsat: Sequence[str]) -> dict[str, 
     return sources
 
 
-def _likeliest(tables: Sequence[ForeignTable], domains: Mapping[str, Domain]) -> str:
-    """The domain with most of its ``signs`` among the words of files, columns and events; of equals the first by name."""
+def _likeliest(tables: Sequence[ForeignTable], events: ForeignTable, domains: Mapping[str, Domain]) -> str:
+    """The domain with most of its ``signs`` among the words of files and columns, and most of its events; of equals the first by name.
+
+    Where what is counted is called a rating only domains with ratings are.
+    """
     words: set[str] = set()
+    acts: set[str] = set()
     for table in tables:
         event = source_of("event", table.names)
-        of_events = (
-            table.cells[event].cast(pl.String).unique().drop_nulls().head(50).to_list()
-            if event in table.cells.columns
-            else []
-        )
-        for name in (table.path, *table.names, *of_events):
+        if event in table.cells.columns:
+            acts |= {*map(plain_name, table.cells[event].cast(pl.String).unique().drop_nulls().head(50))}
+        for name in (table.path, *table.names):
             words |= {plain_name(name), *re.split(r"[_.]", plain_name(name))}
+        words |= {column for column, others in SYNONYMS.items() if {*map(plain_name, table.names)} & {*others}}
         words |= words_of_ids(table, _event_columns(table).get("item_id"))
-    return max(
-        sorted(domains), key=lambda name: sum(sign in words or f"{sign}s" in words for sign in domains[name].signs)
-    )
+    acts |= {word.removesuffix("s") for word in re.split(r"[_.-]", plain_name(events.path))}
+    value = _event_columns(events).get("value")
+    is_rated = value is not None and plain_name(value) in RATINGS
+    rated = [name for name in sorted(domains) if domains[name].rating is not None or not is_rated]
+
+    def fitness(name: str) -> int:
+        domain = domains[name]
+        known = {
+            plain_name(event)
+            for event in (*domain.events, *(word for words in domain.event_synonyms.values() for word in words))
+        }
+        return sum(sign in words | acts or f"{sign}s" in words for sign in domain.signs) + len(acts & known)
+
+    return max(rated or sorted(domains), key=fitness)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - N_NAMES:,} more" if len(names) > N_NAMES else ""
+    return ", ".join(name if name.strip() else repr(name) for name in names[:N_NAMES]) + more
 
 
 @dataclass
@@ -109,6 +169,7 @@ class _Settled:
         domain_config: dict[str, Any] = {"folder": str(self.folder.resolve()), "layout": "tables"}
         event_settings = self._event_settings()
         tables = {"items": self._items(), "events": event_settings, "users": self._users()}
+        self._say_what_is_left_aside(tables)
         domain_config |= {"tables": {name: table for name, table in tables.items() if table}, **self.further}
         settings = {"domain": self.domain.name, "domain_config": domain_config, **self._run(tables["items"] or {})}
         self.reasons = [
@@ -123,10 +184,13 @@ class _Settled:
         if self.events.settings.get("header") is False:
             named = ", ".join(f"{name} = {source}" for name, source in self.columns.items())
             self.reasons.append(f"{self.events.path}: it has no header, and by what is in its columns {named}")
+        flag = None if "event" in self.columns or "value" in self.columns else self._flag()
         if "event" in self.columns:
             settings |= self._event_names()
+        elif flag is not None:
+            settings |= self._named_by(*flag)
         else:
-            defaults["event"] = self._only_event()
+            defaults["event"] = self._event_of_names() or self._only_event()
             self.reasons.append(
                 f"events: every row is taken for {defaults['event']!r}, since no column says what happened"
             )
@@ -186,6 +250,83 @@ class _Settled:
             self.further["liked_events"] = likeliest[:1]
             self.reasons.append(f"events: {likeliest[0]!r} counts as liked")
 
+    def _flag(self) -> tuple[str, list[str], list[str]] | None:
+        """A column of yes and no that says whether it came to more than being seen, and how it writes each."""
+        for name in self.events.cells.columns:
+            if plain_name(name) in FLAGS and name not in self.columns.values() and "view" in self.domain.events:
+                words = yes_and_no(self.events, name)
+                if words is not None:
+                    return name, *words
+        return None
+
+    def _named_by(self, column: str, yes: Sequence[str], no: Sequence[str]) -> dict[str, Any]:
+        bare = plain_name(column).removeprefix("is_")
+        plain = {bare, bare.removesuffix("d"), bare.removesuffix("ed")}
+        synonyms = {
+            name: {name, *map(plain_name, self.domain.event_synonyms.get(name, ()))} for name in self.domain.events
+        }
+        known = [name for name, words in synonyms.items() if plain & words and name != "view"]
+        event = known[0] if known else self._only_event()
+        self.columns["event"] = column
+        self._like({event})
+        self.reasons.append(
+            f"events: rows whose {column!r} is {' or '.join(yes)} are taken for {event!r}, others for 'view'"
+        )
+        return {"event_names": {**dict.fromkeys(yes, event), **dict.fromkeys(no, "view")}}
+
+    def _event_of_names(self) -> str | None:
+        """What every row is by what the file or one of its columns is called; None where it has ratings, or nothing is called so."""
+        if "value" in self.columns and self.domain.rating is not None and self._is_rating(self.columns["value"]):
+            return None
+        events = [name for name in self.domain.events if name not in (*self.domain.rejections, self.domain.rating)]
+        synonyms = {name: {name, *map(plain_name, self.domain.event_synonyms.get(name, ()))} for name in events}
+        for names in ([self.events.path], self.events.names):
+            words = {word for name in names for word in re.split(r"[_.-]", plain_name(name))}
+            words |= {word.removesuffix("s") for word in words}
+            known = [name for name, others in synonyms.items() if words & others]
+            if known:
+                self._like({known[0]})
+                return known[0]
+        return None
+
+    def _say_what_is_left_aside(self, tables: Mapping[str, Mapping[str, Any]]) -> None:
+        """Files with rows of somebody's that nothing reads, and columns of the events: what nobody is told of is believed to count."""
+        used = {table.get("path") for table in tables.values()}
+        others = [table for table in self.rest if table.path not in used]
+        alike = [table.path for table in others if table.cells.columns == self.events.cells.columns]
+        acts = [
+            table.path
+            for table in others
+            if table.path not in alike
+            and "header" not in table.settings
+            and {"user_id", "item_id"} <= {*_event_columns(table)}
+        ]
+        rest = [table.path for table in others if table.path not in (*alike, *acts)]
+        if alike:
+            self.reasons.append(
+                f"{_listed(alike)}: the columns of {self.events.path}, and left aside; a run reads one file of events, so put all into one"
+            )
+        if acts:
+            self.reasons.append(
+                f"{_listed(acts)}: users and items too, and left aside; a run reads one file of events, so put what counts into {self.events.path}"
+            )
+        if rest:
+            self.reasons.append(f"{_listed(rest)}: left aside")
+        if self.events.settings.get("header") is False:
+            return
+        read = {
+            *self.columns.values(),
+            *(
+                (tables["items"] or {}).get("columns", {}).values()
+                if (tables["items"] or {}).get("path") == self.events.path
+                else ()
+            ),
+        }
+        heads = {name.partition(".")[0] for name in read}
+        spare = [name for name in self.events.cells.columns if name not in heads]
+        if spare:
+            self.reasons.append(f"events: of {self.events.path} nothing reads {_listed(spare)}")
+
     def _only_event(self) -> str:
         """What every row of a table without a column of events is: a rating where its value is one, else the first event that is liked as it stands."""
         source = self.columns.get("value")
@@ -238,14 +379,12 @@ class _Settled:
     def _items(self) -> dict[str, Any]:
         names_of_recsat = self.domain.columns.get("items", ("item_id", "title"))
         best: dict[str, Any] = {}
+        fittest = (False, 0)
         for table in self.rest:
             columns = self._item_columns(table, names_of_recsat)
-            if (
-                "item_id" in columns
-                and "user_id" not in _columns(table.names, ("user_id",))
-                and len(columns) > len(best.get("columns", ()))
-            ):
-                best = {"path": table.path, **table.settings, "columns": columns}
+            fitness = (self._overlap(table, columns.get("item_id")) > 0, len(columns))
+            if "item_id" in columns and "user_id" not in _columns(table.names, ("user_id",)) and fitness > fittest:
+                best, fittest = {"path": table.path, **table.settings, "columns": columns}, fitness
         if best:
             settings = {**best, "columns": {name: source for name, source in best["columns"].items() if name != source}}
             list_sign = self._list_separator(best)
@@ -278,11 +417,26 @@ class _Settled:
         return {name: value for name, value in settings.items() if value != {}}
 
     def _item_columns(self, table: ForeignTable, names_of_recsat: Sequence[str]) -> dict[str, str]:
+        """Columns by what they are called; of several that may be the items' ids that of which most are among the events'."""
         columns = _columns(table.names, names_of_recsat)
-        if "item_id" not in columns:
-            first = next((name for name in table.names if plain_name(name) in ("id", "_id", "code")), None)
-            columns |= {} if first is None else {"item_id": first}
-        return columns
+        likely = [name for name in table.names if source_of("item_id", [name])]
+        # A column that is called id and no more may be of users, or of anything.
+        likely += [
+            name for name in table.names if plain_name(name) in ("id", "_id", "code") and self._overlap(table, name) > 0
+        ]
+        likely.sort(key=lambda name: (-self._overlap(table, name), name != columns.get("item_id")))
+        if not likely or columns.get("item_id") == likely[0]:
+            return columns
+        others = [name for name in table.names if name != likely[0]]
+        return {"item_id": likely[0], **_columns(others, [name for name in names_of_recsat if name != "item_id"])}
+
+    def _overlap(self, table: ForeignTable, column: str | None) -> float:
+        """Share of the events' items that are among the ids in ``column``."""
+        ids = self.events.cells.get_column(self.columns["item_id"], default=None)
+        others = table.cells.get_column(column or "", default=None)
+        if ids is None or others is None or ids.dtype.is_nested() or others.dtype.is_nested():
+            return 0.0
+        return float(ids.unique().cast(pl.String).is_in(others.cast(pl.String).unique().implode()).mean() or 0)
 
     def _ids(self, settings: dict[str, Any]) -> pl.Series | None:
         table = next(table for table in self.rest if table.path == settings["path"])

@@ -42,8 +42,8 @@ GAMES = Domain(
     events=("purchase", "play", "spend", "invite", "view", "click", "hide", "report", "refund"),
     rejections=REJECTIONS,
     event_synonyms={
-        "purchase": ("buy", "bought", "own"),
-        "play": ("played", "session", "playtime"),
+        "purchase": ("buy", "bought", "own", "购买"),
+        "play": ("played", "session", "playtime", "游玩"),
         "spend": ("iap", "in_app_purchase", "spend_virtual_currency"),
         "invite": ("invited",),
         "refund": ("refunded",),

@@ -1,0 +1,204 @@
+"""What ``recsat init`` makes of folders that nobody here has seen: the right reading, or a sentence that says what is left aside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recsat.errors import DataError
+from recsat.plugins import load_plugins
+from recsat.scaffold.guess import Guess, guess
+
+PAIRS = [(user, (user * step) % 29) for user in range(40) for step in (1, 2, 3, 5)]
+
+
+def files(folder: Path, **texts: str) -> Path:
+    """``movies_csv="movie,title\\n…"``."""
+    for name, text in texts.items():
+        stem, _, ending = name.rpartition("_")
+        (folder / f"{stem}.{ending}").write_text(text, encoding="utf-8")
+    return folder
+
+
+def table(header: str, row: Callable[[int, int], str]) -> str:
+    return "\n".join([header, *(row(user, item) for user, item in PAIRS)]) + "\n"
+
+
+def things(header: str, row: Callable[[int], str]) -> str:
+    return "\n".join([header, *(row(item) for item in range(29))]) + "\n"
+
+
+def guessed(folder: Path) -> Guess:
+    return guess(folder, {name: one for name, one in load_plugins().domains().items() if one.columns})
+
+
+def tables_of(initial: Guess) -> dict[str, Any]:
+    tables: dict[str, Any] = initial.settings["domain_config"]["tables"]
+    return tables
+
+
+def test_items_are_known_by_the_column_that_the_events_name(tmp_path: Path) -> None:
+    files(
+        tmp_path,
+        ratings_csv=table("user_id,book_id,rating", lambda user, item: f"{user},{item},{1 + item % 5}"),
+        books_csv=things("isbn,goodreads_book_id,book_id,title", lambda item: f"{item:09d}X,{900 - item},{item},Book {item}"),
+        to_read_csv=table("user_id,book_id", lambda user, item: f"{user},{item}"),
+        tags_csv="tag_id,tag_name\n1,fiction\n",
+    )  # fmt: skip
+    initial = guessed(tmp_path)
+    assert tables_of(initial)["items"] == {"path": "books.csv", "columns": {"item_id": "book_id"}}
+    assert "to_read.csv: users and items too, and left aside; a run reads one file of events, so put what counts into ratings.csv" in initial.reasons  # fmt: skip
+    assert "tags.csv: left aside" in initial.reasons
+
+
+def test_a_file_of_users_with_an_id_is_no_catalogue(tmp_path: Path) -> None:
+    files(
+        tmp_path,
+        plays_tsv=table("", lambda user, item: f"u{user}\t2024-01-0{1 + item % 9}T10:00:00Z\ta{item}\tBand \"{item}").lstrip(),
+        profiles_tsv="#id\tcountry\n" + "".join(f"u{user}\tJapan\n" for user in range(40)),
+    )  # fmt: skip
+    initial = guessed(tmp_path)
+    assert tables_of(initial)["items"]["path"] == "plays.tsv"
+    assert tables_of(initial)["events"]["columns"] == {
+        "user_id": "column_1", "timestamp": "column_2", "item_id": "column_3",
+    }  # fmt: skip
+    assert tables_of(initial)["events"]["defaults"] == {"event": "play"}  # as the file is called
+
+
+def test_files_with_the_same_columns_are_said_to_be_left_aside(tmp_path: Path) -> None:
+    text = table("user_id,movie_id,rating", lambda user, item: f"{user},{item},5")
+    initial = guessed(files(tmp_path, ratings_01_csv=text, ratings_02_csv=text + "1,1,3\n", ratings_03_csv=text))
+    assert tables_of(initial)["events"]["path"] == "ratings_02.csv"
+    assert any(
+        line.startswith("ratings_01.csv, ratings_03.csv: the columns of ratings_02.csv, and left aside")
+        for line in initial.reasons
+    )
+
+
+def test_columns_of_the_events_that_nothing_reads_are_named(tmp_path: Path) -> None:
+    text = table("user_id,video_id,watch_ratio,note", lambda user, item: f"{user},{item},0.5,x")
+    assert "events: of log.csv nothing reads watch_ratio, note" in guessed(files(tmp_path, log_csv=text)).reasons
+
+
+@pytest.mark.parametrize(
+    ("header", "words", "event", "column"),
+    [
+        ("userId,articleId,clicked", "01", "click", "clicked"),
+        ("Nutzer-ID,Film-ID,Gefällt mir", ("Nein", "Ja"), "complete", "Gefällt mir"),
+        ("user_id,post_id,is_liked", ("false", "true"), "like", "is_liked"),
+    ],
+)
+def test_a_column_of_yes_and_no_says_what_was_seen_alone(
+    header: str, words: tuple[str, str], event: str, column: str, tmp_path: Path
+) -> None:
+    no, yes = words
+    text = table(header, lambda user, item: f"{user},{item},{yes if item % 3 else no}")
+    initial = guessed(files(tmp_path, log_csv=text))
+    events = tables_of(initial)["events"]
+    assert events["columns"]["event"] == column
+    assert events["event_names"] == {yes: event, no: "view"}
+
+
+@pytest.mark.parametrize("words", [("0", "2"), ("1", "1")])
+def test_a_column_that_is_not_yes_and_no_is_no_event(words: tuple[str, str], tmp_path: Path) -> None:
+    text = table("userId,articleId,clicked", lambda user, item: f"{user},{item},{words[item % 2]}")
+    assert "event" in tables_of(guessed(files(tmp_path, log_csv=text)))["events"]["defaults"]
+
+
+def test_the_domain_is_the_one_that_knows_what_happened(tmp_path: Path) -> None:
+    acts = ("view", "addtocart", "transaction")
+    text = table(
+        "timestamp,visitorid,event,itemid,transactionid",
+        lambda user, item: f"1433221332117,{user},{acts[item % 3]},{item},7",
+    )
+    initial = guessed(files(tmp_path, events_csv=text))
+    assert initial.domain == "ecommerce"
+    assert tables_of(initial)["events"]["event_names"] == {"addtocart": "add_to_cart", "transaction": "purchase"}
+    assert tables_of(initial)["events"]["columns"]["order_id"] == "transactionid"
+
+
+def test_stars_are_no_hours_of_play(tmp_path: Path) -> None:
+    rows = [
+        {"user_id": f"u{user}", "business_id": f"b{item}", "stars": 4.0, "date": "2024-01-02 03:04:05"}
+        for user, item in PAIRS
+    ]
+    (tmp_path / "review.json").write_text("\n".join(map(json.dumps, rows)))
+    places = [{"business_id": f"b{item}", "name": f"Place {item}", "hours": None} for item in range(29)]
+    (tmp_path / "business.json").write_text("\n".join(map(json.dumps, places)))
+    initial = guessed(tmp_path)
+    assert initial.domain != "game"
+    assert tables_of(initial)["events"]["defaults"] == {"event": "rating"}
+
+
+def test_of_several_lists_the_one_of_items_makes_rows(tmp_path: Path) -> None:
+    rows = [
+        {
+            "event_name": "purchase", "event_timestamp": "1704153600000000", "user_pseudo_id": f"u{user}",
+            "event_params": [{"key": "page", "value": {"string_value": "x"}}], "items": [{"item_id": f"G{item}", "quantity": "2"}],
+        }
+        for user, item in PAIRS
+    ]  # fmt: skip
+    (tmp_path / "events.json").write_text("\n".join(map(json.dumps, rows)))
+    columns = tables_of(guessed(tmp_path))["events"]["columns"]
+    assert "value" not in columns
+    assert columns["quantity"] == "items.quantity"
+
+
+def test_empty_columns_and_shares_are_no_time_and_no_per_cent(tmp_path: Path) -> None:
+    text = table(
+        "user_id,book_id,read_at,date_added,watch_percent",
+        lambda user, item: f"{user},{item},,Sat Jul 01 1{item % 9}:00:00 -0700 2023,0.5",
+    )
+    events = tables_of(guessed(files(tmp_path, log_csv=text)))["events"]
+    assert events["columns"]["timestamp"] == "date_added"
+    assert events["time_format"] == "%a %b %d %H:%M:%S %z %Y"
+    assert "watched_percent" not in events["columns"]
+
+
+def test_per_cent_that_was_watched_and_per_cent_of_a_rating_are_read(tmp_path: Path) -> None:
+    text = table(
+        "viewer_id,video_id,percent_watched,rating",
+        lambda user, item: f"{user},{item},{20 * (item % 5)} %,{20 + 20 * (item % 5)}%",
+    )
+    initial = guessed(files(tmp_path, log_csv=text))
+    assert tables_of(initial)["events"]["columns"]["watched_percent"] == "percent_watched"
+    assert initial.settings["domain_config"]["rating_scale"] == [1.0, 100.0]
+
+
+def test_rows_of_impressions_without_a_header_are_refused(tmp_path: Path) -> None:
+    rows = "".join(
+        f"{at}\tU{user}\t1/{1 + item % 28}/2024 9:05:58 AM\tN1 N{item}\tN2-0 N{item}-1\n"
+        for at, (user, item) in enumerate(PAIRS)
+    )
+    with pytest.raises(DataError, match="no file has a column of users and one of items"):
+        guessed(files(tmp_path, behaviors_tsv=rows))
+
+
+def test_orders_and_what_is_in_them_are_to_be_joined(tmp_path: Path) -> None:
+    files(
+        tmp_path,
+        orders_csv=table("order_id,user_id", lambda user, item: f"{item},{user}"),
+        products_csv=table("order_id,product_id", lambda user, item: f"{item},{item}"),
+    )
+    with pytest.raises(DataError, match=r"orders\.csv and products\.csv have 'order_id' in common: join them by it\."):
+        guessed(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("cell", "form"),
+    [
+        ("26/08/23", "%d/%m/%y"),
+        ("Aug 26, 2023", "%b %d, %Y"),
+        ("08 26, 2023", "%m %d, %Y"),
+        ("8/26/2023 9:05:58 PM", "%m/%d/%Y %I:%M:%S %p"),
+        ("26.08.2023 21:05", "%d.%m.%Y %H:%M"),
+        ("26-Aug-2023", "%d-%b-%Y"),
+    ],
+)
+def test_dates_have_one_pattern(cell: str, form: str, tmp_path: Path) -> None:
+    text = table('user_id,movie_id,rating,"date"', lambda user, item: f'{user},{item},5,"{cell}"')
+    assert tables_of(guessed(files(tmp_path, log_csv=text)))["events"]["time_format"] == form
