@@ -149,7 +149,7 @@ def test_the_pair_is_the_verdicts_over_the_users_of_the_kind(result: Result) -> 
         assert one.pair.mean_arm == pytest.approx(means[one.pair.arm])
         assert one.pair.mean == pytest.approx(means[one.pair.arm] - means[one.pair.other])
         assert one.pair.n_users == one.n_users < verdict.primary.n_users
-        assert f"{one.n_users:,} users with a held-out like of this kind" in kind_in_words(result, one)
+        assert f"; {one.n_users:,} users)" in kind_in_words(result, one)
 
 
 def test_of_several_draws_it_is_the_mean_of_the_draws(
