@@ -1,7 +1,6 @@
-"""Writes docs/diversity.md, and of other studies every arm over several seeds, with paired intervals.
+"""Every arm over several seeds of public data, with paired intervals.
 
-    python tests/benchmarks/results.py                      what diversity costs, ten seeds
-    python tests/benchmarks/results.py --studies movielens retail steam --target FILE    about an hour of one core
+    python tests/benchmarks/results.py --target FILE    about an hour of one core
 
 Each seed is a whole run: the arms are tuned on its validation part and judged on its test part. A user's value is the mean
 over the seeds; intervals are bootstrapped over users, differences are paired by user. Runs that exist are not run again.
@@ -21,11 +20,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from results_tables import diversity_section, section
+from results_tables import section
 
 from recsat import RunConfig
 from recsat.plugins import load_plugins
-from recsat.result.model import Result
 from recsat.run import execute
 from recsat.stages import PIPELINE
 
@@ -39,8 +37,6 @@ ARMS = [
     "popularity", "item-knn", "ials", "ease", "text-raw", "text", "text-words", "aligned", "aligned-words",
     "ease-text", "ease-text-words", "hybrid-words", "hybrid",
 ]  # fmt: skip
-BUDGETS = (("msd", 0.009), ("dpp", 0.009), ("dpp", 0.011), ("mmr", 0.009))
-"""Which reranker spends which share of the expected nDCG: what kept 99 % of it on the draws of seeds 100 to 107, and for dpp what bought 5 %."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +50,6 @@ class Study:
     """Folder under RECSAT_DATA without which the study is left out."""
     seeds: bool = True
     """False where nothing of the split is drawn, so that one seed says all."""
-    diversified: bool = False
-    """True where the arms are reranked for diversity as well, and the section is about that."""
-    more_seeds: int = 0
-    """How many seeds after the last one given are taken as well."""
 
 
 STUDIES = [
@@ -65,13 +57,6 @@ STUDIES = [
         name="movielens",
         title="Content: MovieLens latest-small, rating ≥ 4, 5-core",
         config={"domain": "content", "splits": RANDOM, "arms": ARMS},
-    ),
-    Study(
-        name="movielens-diversity",
-        title="Diversity: MovieLens again, warm items",
-        config={"domain": "content", "splits": RANDOM[:1], "arms": ["ease", "hybrid"]},
-        diversified=True,
-        more_seeds=7,  # three cannot tell a loss of one per cent from one of two
     ),
     Study(
         name="retail",
@@ -100,25 +85,9 @@ STUDIES = [
 
 def run_study(study: Study, seeds: Sequence[int], work: Path) -> list[Path]:
     """One finished run folder per seed; a run that finished earlier is taken as it is."""
-    run_seeds = [*seeds, *range(max(seeds) + 1, max(seeds) + 1 + study.more_seeds)] if study.seeds else seeds[:1]
-    return [finished(study.name, {**study.config, "seed": seed}, work) for seed in run_seeds]
-
-
-def run_diversified(study: Study, plain: Sequence[Path], work: Path) -> dict[tuple[str, float], list[Path]]:
-    """The runs of ``plain`` once more with a budget of diversity, by who spends how much; nothing is tuned again."""
-    folders: dict[tuple[str, float], list[Path]] = {budget: [] for budget in BUDGETS}
-    for folder in plain:
-        result = Result.model_validate_json((folder / "result.json").read_text())
-        parameters = {arm.name: arm.parameters for arm in result.arms}
-        for by, loss in BUDGETS:
-            config = {
-                **study.config,
-                "seed": result.seed,
-                "parameters": {name: parameters[name] for name in study.config["arms"]},
-                "rank": {"reranker": "budget", "reranker_parameters": {"loss": loss, "by": by}},
-            }
-            folders[by, loss].append(finished(f"{study.name}-{by}", config, work))
-    return folders
+    return [
+        finished(study.name, {**study.config, "seed": seed}, work) for seed in (seeds if study.seeds else seeds[:1])
+    ]
 
 
 def finished(name: str, settings: dict[str, Any], work: Path) -> Path:
@@ -143,11 +112,10 @@ def finished(name: str, settings: dict[str, Any], work: Path) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
-    parser.add_argument(
-        "--studies", nargs="+", choices=[study.name for study in STUDIES], default=["movielens-diversity"]
-    )
+    names = [study.name for study in STUDIES]
+    parser.add_argument("--studies", nargs="+", choices=names, default=names)
     parser.add_argument("--work", type=Path, default=ROOT / ".recsat" / "results")
-    parser.add_argument("--target", type=Path, default=ROOT / "docs" / "diversity.md")
+    parser.add_argument("--target", type=Path, required=True)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     logging.getLogger("recsat.run").setLevel(logging.INFO)
@@ -165,10 +133,7 @@ def main() -> None:
             continue
         folders = run_study(study, arguments.seeds, arguments.work)
         versions = json.loads((folders[0] / "result.json").read_text())["versions"]
-        if study.diversified:
-            sections.append(diversity_section(study.title, folders, run_diversified(study, folders, arguments.work)))
-        else:
-            sections.append(section(study.title, folders))
+        sections.append(section(study.title, folders))
     today = datetime.now(UTC).date().isoformat()
     head = [
         "# Results",

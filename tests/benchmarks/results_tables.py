@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -140,44 +140,9 @@ def _gap(per_user: pl.DataFrame, split: str, one: str, other: str) -> str:
     return f"{row['mean']:+.4f} ({row['low']:+.4f} to {row['high']:+.4f})"
 
 
-def diversity_section(title: str, plain: Sequence[Path], reranked: Mapping[tuple[str, float], Sequence[Path]]) -> str:
-    """What a budget of diversity costs and buys on test: runs by who spends how much, against ``plain`` ones."""
-    before, unchanged = mean_over_seeds(plain), results_of(plain)
-    (split,) = unchanged[0].splits
-    lines = [
-        f"## {title}",
-        "",
-        "Runs with `rank.reranker=budget` against the same runs without: as much diversity as a share of the nDCG buys that the "
-        "validation part lets expect, spent by three rerankers. Changes of means over users, who are drawn with all their seeds "
-        f"({', '.join(str(result.seed) for result in unchanged)}); nothing was chosen on test.",
-        "",
-        "| arm | by | to spend | nDCG@10 | intra-list diversity@10 | catalogue coverage@10 |",
-        "|---|---|---|---|---|---|",
-    ]
-    for arm in [arm.name for arm in unchanged[0].arms if arm.slice == "all" and arm.name != "popularity"]:
-        for (by, loss), folders in reranked.items():
-            after = mean_over_seeds(folders)
-            cells = [_changed(before, after, arm, measure) for measure in ("ndcg@10", "ild@10")]
-            covered = [
-                whole_catalogue(results, split.name, arm, "coverage@10") for results in (unchanged, results_of(folders))
-            ]
-            cells.append(" → ".join("–" if value is None else f"{value:.3f}" for value in covered))
-            lines.append(f"| {arm} | {by} | {loss:.1%} | {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
-
-
 def results_of(folders: Sequence[Path]) -> list[Result]:
     """The results of finished runs."""
     return [Result.model_validate_json((folder / "result.json").read_text()) for folder in folders]
-
-
-def _changed(before: pl.DataFrame, after: pl.DataFrame, arm: str, measure: str) -> str:
-    mask = (pl.col("arm") == arm) & (pl.col("measure") == measure) & pl.col("value").is_not_null()
-    both = before.filter(mask).join(after.filter(mask), on="user_id", suffix="_after").sort("user_id")
-    old, new = both["value"].to_numpy(), both["value_after"].to_numpy()
-    rows = np.random.default_rng(0).integers(0, len(old), (2000, len(old)))
-    low, high = np.quantile(new[rows].sum(axis=1) / old[rows].sum(axis=1) - 1, [0.025, 0.975])
-    return f"{new.sum() / old.sum() - 1:+.1%} ({low:+.1%} to {high:+.1%})"
 
 
 def retrieval_line(results: Sequence[Result], split: str) -> str | None:

@@ -9,12 +9,12 @@ import polars as pl
 import pytest
 
 from recsat import ConfigError, DataError, FilterContext, RunConfig
-from recsat.config.settings import ExperimentSettings
+from recsat.config.settings import ExperimentSettings, PolicyLogSettings
 from recsat.plugins import load_plugins
 from recsat.result.model import DataFitness, Experiment
 from recsat.run import LogProgress, RunFolder, new_run, run_stage
 from recsat.stages import PREPARE
-from recsat.stages.prepare import EXPERIMENT_FILE, read_split, refuse_unsimulated
+from recsat.stages.prepare import EXPERIMENT_FILE, POLICY_LOGS_FILE, read_split, refuse_unsimulated
 from recsat_content.domain import CONTENT
 
 
@@ -153,6 +153,21 @@ def test_an_experiment_is_analysed_before_an_arm_is_fitted(small_run_config: Run
     experiment = folder.read_as(EXPERIMENT_FILE, Experiment)
     assert (experiment.source, experiment.n_users) == ("log.csv", {"old": 60, "new": 60})
     assert [effect.metric for effect in experiment.effects] == ["clicks per exposure"]
+
+
+def test_logs_beside_the_data_are_judged_by_clicks_and_by_what_they_brought_in(
+    small_run_config: RunConfig, tmp_path: Path
+) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("user_id,policy,click,propensity,probability,value\na,old,1,0.5,0.5,7\nb,old,0,0.5,0.5,\n")
+    one = PolicyLogSettings(name="front", file=str(log), logged_by="old", judged="new")
+    measure = small_run_config.measure.model_copy(update={"logs": [one]})
+    folder = prepared(small_run_config.model_copy(update={"measure": measure}), tmp_path, 42)
+    logs = folder.read_json(POLICY_LOGS_FILE)
+    assert [(one["name"], one["reward"], one["logging"]["value"]) for one in logs] == [
+        ("front", "click", 0.5),
+        ("front", "value", 3.5),
+    ]
 
 
 def test_an_experiment_without_a_log_is_refused(small_run_config: RunConfig, tmp_path: Path) -> None:
