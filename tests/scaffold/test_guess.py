@@ -127,7 +127,10 @@ def test_stars_are_no_hours_of_play(tmp_path: Path) -> None:
         for user, item in PAIRS
     ]
     (tmp_path / "review.json").write_text("\n".join(map(json.dumps, rows)))
-    places = [{"business_id": f"b{item}", "name": f"Place {item}", "hours": None} for item in range(29)]
+    places = [
+        {"business_id": f"b{item}", "name": f"Place {item}", "hours": None, "level": 1, "platforms": "x"}
+        for item in range(29)
+    ]
     (tmp_path / "business.json").write_text("\n".join(map(json.dumps, places)))
     initial = guessed(tmp_path)
     assert initial.domain != "game"
