@@ -71,9 +71,11 @@ def test_where_several_are_likely_a_line_as_each_reads_it_is_shown(rows: str, en
 
 
 def test_a_header_that_is_looked_for_says_the_encoding() -> None:
-    text = "用户编号,商品编号,行为\nu1,p1,购买\n"
+    text = "商品编号,商品名称,类别,价格\n" + "".join(f"p{i},水杯{i},厨房,{i}.5\n" for i in range(40))
     data = text.encode("gb18030")
-    assert data.decode(likely_encoding("events.csv", data, ["user_id", "用户编号"])) == text
+    assert data.decode(likely_encoding("items.csv", data, ["item_id", "商品编号"])) == text
+    with pytest.raises(DataError, match="Set encoding to the one that reads right"):
+        likely_encoding("items.csv", data, ["item_id"])
 
 
 def test_a_header_in_another_encoding_says_nothing() -> None:

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from recsat.errors import DataError
 from recsat.plugins import load_plugins
+from recsat.scaffold.foreign_files import ForeignTable, words_of_ids
 from recsat.scaffold.guess import Guess, guess
 
 PAIRS = [(user, (user * step) % 29) for user in range(40) for step in (1, 2, 3, 5)]
@@ -127,7 +129,10 @@ def test_stars_are_no_hours_of_play(tmp_path: Path) -> None:
         for user, item in PAIRS
     ]
     (tmp_path / "review.json").write_text("\n".join(map(json.dumps, rows)))
-    places = [{"business_id": f"b{item}", "name": f"Place {item}", "hours": None} for item in range(29)]
+    places = [
+        {"business_id": f"b{item}", "name": f"Place {item}", "hours": None, "level": 1, "platforms": "x"}
+        for item in range(29)
+    ]
     (tmp_path / "business.json").write_text("\n".join(map(json.dumps, places)))
     initial = guessed(tmp_path)
     assert initial.domain != "game"
@@ -202,3 +207,14 @@ def test_orders_and_what_is_in_them_are_to_be_joined(tmp_path: Path) -> None:
 def test_dates_have_one_pattern(cell: str, form: str, tmp_path: Path) -> None:
     text = table('user_id,movie_id,rating,"date"', lambda user, item: f'{user},{item},5,"{cell}"')
     assert tables_of(guessed(files(tmp_path, log_csv=text)))["events"]["time_format"] == form
+
+
+def test_ten_digits_are_no_books_unless_the_last_one_says_so() -> None:
+    def words(first: int, last: bool) -> set[str]:
+        stems = [f"{first + item:09d}" for item in range(29)]
+        check = ["0123456789X"[-sum((10 - at) * int(sign) for at, sign in enumerate(stem)) % 11] for stem in stems]
+        ids = pl.Series("id", [stem + (sign if last else "1") for stem, sign in zip(stems, check, strict=True)])
+        return words_of_ids(ForeignTable("items.csv", ids.to_frame()), "id")
+
+    assert words(10_877_500, last=True) == {"isbn"}
+    assert words(10_877_500, last=False) == set()
