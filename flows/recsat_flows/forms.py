@@ -1,7 +1,7 @@
 """The forms of the Prefect UI: for each domain a short one and one of everything, made from the installed plugins.
 
 A form is a pydantic model whose JSON schema the UI draws. A run's own model says ``domain: str`` and ``domain_config: object``; here the domain is
-locked, its settings are fields with description, bounds and default, and what can be chosen (arms, filters, rerankers, encoders) is a choice. Defaults
+locked, its settings are fields with description, bounds and default, and what can be chosen (arms, filters, kinds, rerankers, encoders) is a choice. Defaults
 are those of ``recsat demo``: the run of the form that nobody touched is the run of the command.
 """
 
@@ -61,6 +61,7 @@ def expert_form(plugins: Plugins, name: str) -> type[RunConfig]:
             "rank",
             {
                 "filters": list[filters],  # type: ignore[valid-type]
+                "kinds": list[_choice(domain.kinds)],  # type: ignore[misc]
                 "reranker": _choice([NONE, *plugins.rerankers(domain)]),
             },
         ),

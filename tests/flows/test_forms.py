@@ -50,6 +50,8 @@ def test_the_expert_form_locks_the_domain_and_has_its_settings_and_choices(name:
     assert not [arm for arm in arms if arm.endswith(("-words", "-permuted", "-masked"))]
     rank = definition(schema, "rank")["properties"]
     assert rank["filters"]["items"]["enum"] == list(PLUGINS.filters(domain))
+    kinds = rank["kinds"]["items"]
+    assert kinds.get("enum", [kinds.get("const")]) == list(domain.kinds)
     assert rank["reranker"]["enum"] == ["none", *PLUGINS.rerankers(domain)]
     assert definition(schema, "encoder")["properties"]["name"]["enum"] == list(PLUGINS.encoders())
     assert (rank["k"]["minimum"], rank["k"]["maximum"]) == (1, 1000)
@@ -74,6 +76,7 @@ def test_every_choice_has_a_default_and_every_field_says_what_it_is(name: str) -
         ({"arms": ["popularty"]}, "arms.0"),
         ({"arms": []}, "arms"),
         ({"rank": {"filters": ["sen"]}}, "rank.filters.0"),
+        ({"rank": {"kinds": ["nothing of it"]}}, "rank.kinds.0"),
         ({"rank": {"reranker": "mmmr"}}, "rank.reranker"),
         ({"encoder": {"name": "minilmm"}}, "encoder.name"),
         ({"splits": [{"name": "a"}, {"name": "a"}]}, "splits"),

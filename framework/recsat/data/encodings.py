@@ -79,14 +79,14 @@ def likely_encoding(name: str, data: bytes, columns: Collection[str] = ()) -> st
 
 
 def _of_header(data: bytes, columns: Collection[str]) -> str | None:
-    header = data[: data.find(b"\n")]
+    header = data.partition(b"\n")[0]
     named = {column for column in columns if not column.isascii()}
-    headers: dict[str, str] = {}
+    encodings: dict[str, str] = {}
     for encoding in ENCODINGS if named else ():
-        names = named & {*re.findall(r"\w+", header.decode(encoding, errors="replace").lower())}
-        if names and header.decode(encoding, errors="replace") not in headers.values():
-            headers[encoding] = header.decode(encoding, errors="replace")
-    return next(iter(headers)) if len(headers) == 1 else None
+        text = header.decode(encoding, errors="replace")
+        if named & {*re.findall(r"\w+", text.lower())}:
+            encodings.setdefault(text, encoding)
+    return next(iter(encodings.values())) if len(encodings) == 1 else None
 
 
 def _unclear(name: str, readings: Sequence[tuple[str, str]]) -> DataError:

@@ -112,7 +112,7 @@ def read_text_file(path: Path, settings: TableSettings, names: Sequence[str]) ->
     _refuse_other_kinds(path)
     form = text_format(path, settings, names)
     _require_room_of_cells(path, 1 + form.first_line.count(form.separator), settings.max_unpacked_gib)
-    if form.separator == "\t" and _has_plain_quotes(path, form):
+    if form.separator == "\t" and _has_quote(path) and _has_plain_quotes(path, form):
         form = replace(form, quotes="plain")
     try:
         table = _cells(path, form)
@@ -129,6 +129,12 @@ def read_text_file(path: Path, settings: TableSettings, names: Sequence[str]) ->
         form = replace(form, quotes="escaped")
         table = _cells(path, form)
     return _named(path, table, form, names), form
+
+
+def _has_quote(path: Path) -> bool:
+    """By its bytes, so that the lines of a file without any are not read for it."""
+    with unpacked(path) as stream:
+        return any(b'"' in part for part in iter(lambda: stream.read(PART), b""))
 
 
 def _has_plain_quotes(path: Path, form: TextFormat) -> bool:

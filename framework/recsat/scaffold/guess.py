@@ -139,13 +139,15 @@ def _likeliest(tables: Sequence[ForeignTable], events: ForeignTable, domains: Ma
 
     def fitness(name: str) -> int:
         domain = domains[name]
-        known = {
-            plain_name(event)
-            for event in (*domain.events, *(word for words in domain.event_synonyms.values() for word in words))
-        }
+        known = set[str]().union(*_words_of_events(domain).values())
         return sum(sign in words | acts or f"{sign}s" in words for sign in domain.signs) + len(acts & known)
 
     return max(rated or sorted(domains), key=fitness)
+
+
+def _words_of_events(domain: Domain) -> dict[str, set[str]]:
+    """What each event of the domain is called, as :func:`plain_name` writes it."""
+    return {name: {*map(plain_name, (name, *domain.event_synonyms.get(name, ())))} for name in domain.events}
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -218,10 +220,9 @@ class _Settled:
     def _event_names(self) -> dict[str, Any]:
         """The file's names of the domain's events; those without one are left out where they are many."""
         counts = self.events.cells[self.columns["event"]].cast(pl.String).drop_nulls().value_counts(sort=True)
-        synonyms = {name: {name, *self.domain.event_synonyms.get(name, ())} for name in self.domain.events}
-        names = {}
+        words_of_events, names = _words_of_events(self.domain), {}
         for source in counts[self.columns["event"]]:
-            known = [name for name, others in synonyms.items() if plain_name(source) in map(plain_name, others)]
+            known = [name for name, words in words_of_events.items() if plain_name(source) in words]
             if known:
                 names[source] = known[0]
         unnamed = [source for source in counts[self.columns["event"]] if source not in names]
@@ -262,10 +263,7 @@ class _Settled:
     def _named_by(self, column: str, yes: Sequence[str], no: Sequence[str]) -> dict[str, Any]:
         bare = plain_name(column).removeprefix("is_")
         plain = {bare, bare.removesuffix("d"), bare.removesuffix("ed")}
-        synonyms = {
-            name: {name, *map(plain_name, self.domain.event_synonyms.get(name, ()))} for name in self.domain.events
-        }
-        known = [name for name, words in synonyms.items() if plain & words and name != "view"]
+        known = [name for name, words in _words_of_events(self.domain).items() if plain & words and name != "view"]
         event = known[0] if known else self._only_event()
         self.columns["event"] = column
         self._like({event})
@@ -278,15 +276,14 @@ class _Settled:
         """What every row is by what the file or one of its columns is called; None where it has ratings, or nothing is called so."""
         if "value" in self.columns and self.domain.rating is not None and self._is_rating(self.columns["value"]):
             return None
-        events = [name for name in self.domain.events if name not in (*self.domain.rejections, self.domain.rating)]
-        synonyms = {name: {name, *map(plain_name, self.domain.event_synonyms.get(name, ()))} for name in events}
+        none_of_these = (*self.domain.rejections, self.domain.rating)
         for names in ([self.events.path], self.events.names):
             words = {word for name in names for word in re.split(r"[_.-]", plain_name(name))}
             words |= {word.removesuffix("s") for word in words}
-            known = [name for name, others in synonyms.items() if words & others]
-            if known:
-                self._like({known[0]})
-                return known[0]
+            for name, others in _words_of_events(self.domain).items():
+                if name not in none_of_these and words & others:
+                    self._like({name})
+                    return name
         return None
 
     def _say_what_is_left_aside(self, tables: Mapping[str, Mapping[str, Any]]) -> None:
@@ -314,14 +311,9 @@ class _Settled:
             self.reasons.append(f"{_listed(rest)}: left aside")
         if self.events.settings.get("header") is False:
             return
-        read = {
-            *self.columns.values(),
-            *(
-                (tables["items"] or {}).get("columns", {}).values()
-                if (tables["items"] or {}).get("path") == self.events.path
-                else ()
-            ),
-        }
+        read, items = {*self.columns.values()}, tables["items"]
+        if items and items.get("path") == self.events.path:
+            read |= {*items.get("columns", {}).values()}
         heads = {name.partition(".")[0] for name in read}
         spare = [name for name in self.events.cells.columns if name not in heads]
         if spare:

@@ -176,8 +176,7 @@ def arm_seconds(
     seconds += len(settings_of(spec, parameters)) * (fits[0] + tuning)
     seconds += fits[1] + first + (split.n_draws - 1) * (fits[1] + again)
     seconds += list_seconds(base, split.test.further, n_items, speed) if split.test.further else 0.0
-    of_kind = list_seconds(base, split.test.served, n_items, speed, retrieved=asks)
-    seconds += len(context.config.rank.kinds) * split.n_draws * of_kind
+    seconds += len(context.config.rank.kinds) * split.n_draws * again
     measure = context.config.measure
     if name in measure.learning_curve:
         seconds += len(SHARES) * (fits[1] + again)
