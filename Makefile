@@ -22,7 +22,7 @@ DEFINITIONS := pyproject.toml constraints.txt $(addsuffix /pyproject.toml,$(PLUG
 
 # Arguments for the commands: make demo ARGS="--set rank.k=20", make test ARGS="tests/lists -k filters"
 ARGS ?=
-# What the demo begins with when no other is asked for: all four questions answered, in a minute.
+# What the demo begins with when no other is asked for: all four questions answered, in a minute or two.
 FIRST_LOOK := --domain ecommerce --sample shop
 
 .PHONY: help demo test lint format types docs check clean clean-venv

@@ -103,6 +103,67 @@ def test_a_rating_given_later_stands_in_the_place_of_the_earlier_one(inputs: Run
     assert ratings[[0], inputs.catalogue.positions([item])].tolist() == [0.5]
 
 
+def test_of_ratings_of_one_moment_that_counts_which_counts_in_a_run(inputs: RunInputs) -> None:
+    events = inputs.dataset.events
+    user, item = events.row(0)[:2]
+    again = pl.concat([events.head(1).with_columns(value=value) for value in (4.5, 0.5)])
+    again = again.with_columns(timestamp=pl.col("timestamp") + timedelta(days=400))
+    place = inputs.catalogue.positions([item])
+    known = everybody(known_with(inputs, pl.concat([events, again]))).batch([user]).ratings
+    ratings = folded(everybody(inputs), again, inputs.domain, inputs.catalogue, [user]).batch([user]).ratings
+    assert known is not None
+    assert ratings is not None
+    assert ratings[[0], place].tolist() == known[[0], place].tolist() == [4.5]
+
+
+def one_event(inputs: RunInputs, event: str, days: int | None) -> pl.DataFrame:
+    """Of the first user with an item that is new to them, so many days after all that is known; None: at no known time."""
+    events = inputs.dataset.events
+    user = events["user_id"][0]
+    met = events.filter(pl.col("user_id") == user)["item_id"]
+    item = inputs.catalogue.items.filter(~pl.col("item_id").is_in(met.implode()))["item_id"][0]
+    moment = None if days is None else events["timestamp"].max() + timedelta(days=days)  # type: ignore[operator]
+    time = pl.lit(moment, dtype=events.schema["timestamp"])
+    return events.head(1).with_columns(item_id=pl.lit(item), event=pl.lit(event), timestamp=time, value=pl.lit(5.0))
+
+
+@pytest.mark.parametrize(("rejected", "other"), [(None, 1), (1, 1), (1, None), (None, None), (2, 1), (1, 2)])
+def test_a_rejection_is_taken_back_where_it_is_in_a_run(
+    inputs: RunInputs, rejected: int | None, other: int | None
+) -> None:
+    later = pl.concat([one_event(inputs, "skip", rejected), one_event(inputs, "view", other)])
+    expected = everybody(known_with(inputs, pl.concat([inputs.dataset.events, later]))).rejections
+    rejections = folded(everybody(inputs), later, inputs.domain, inputs.catalogue).rejections
+    assert expected is not None
+    assert rejections is not None
+    assert expected.nnz == (0 if (rejected, other) == (1, 2) else 1)
+    assert rejections.nnz == expected.nnz
+    assert (rejections != expected).nnz == 0
+
+
+@pytest.mark.parametrize("days", [(None,), (None, 1), (1,)])
+def test_a_like_without_a_time_leaves_times_unknown_where_it_does_in_a_run(
+    inputs: RunInputs, days: tuple[int | None, ...]
+) -> None:
+    later = pl.concat([one_event(inputs, "rating", one) for one in days])
+    expected = everybody(known_with(inputs, pl.concat([inputs.dataset.events, later]))).times
+    times = folded(everybody(inputs), later, inputs.domain, inputs.catalogue).times
+    assert (times is None) == (expected is None) == (days == (None,))
+    assert times is None or (times != expected).nnz == 0
+
+
+def test_positions_stand_for_times_that_no_event_has(inputs: RunInputs) -> None:
+    unknown = pl.lit(None, dtype=inputs.dataset.events.schema["timestamp"])
+    events = inputs.dataset.events.with_columns(timestamp=unknown, position=pl.int_range(pl.len(), dtype=pl.Int64))
+    before, later = events.head(len(events) - 50), events.tail(50)
+    expected = everybody(known_with(inputs, events)).times
+    times = folded(everybody(known_with(inputs, before)), later, inputs.domain, inputs.catalogue).times
+    assert expected is not None
+    assert times is not None
+    assert times.nnz == expected.nnz
+    assert (times != expected).nnz == 0
+
+
 @pytest.mark.parametrize("arm", ["text", "ease"])
 def test_lists_after_events_are_those_of_the_same_arm_with_the_longer_history(
     finished_run: Path, tmp_path: Path, inputs: RunInputs, arm: str
