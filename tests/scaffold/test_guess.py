@@ -81,6 +81,21 @@ def test_files_with_the_same_columns_are_said_to_be_left_aside(tmp_path: Path) -
     )
 
 
+def test_a_file_that_is_called_after_a_rejection_is_not_taken_for_one(tmp_path: Path) -> None:
+    """Reports may be of anything; that every row of a file is a rejection nobody can know by its name."""
+    text = table("user_id,movie_id,timestamp", lambda user, item: f"{user},{item},{1_600_000_000 + user}")
+    initial = guessed(files(tmp_path, movie_reports_csv=text))
+    assert initial.settings["domain"] == "content"
+    assert tables_of(initial)["events"]["defaults"]["event"] != "report"
+
+
+def test_titles_that_stand_beside_the_events_are_read(tmp_path: Path) -> None:
+    text = table("user_id,movie_id,title,rating,note", lambda user, item: f"{user},{item},Film {item},5,x")
+    initial = guessed(files(tmp_path, log_csv=text))
+    assert tables_of(initial)["items"]["path"] == "log.csv"
+    assert "events: of log.csv nothing reads note" in initial.reasons
+
+
 def test_columns_of_the_events_that_nothing_reads_are_named(tmp_path: Path) -> None:
     text = table("user_id,video_id,watch_ratio,note", lambda user, item: f"{user},{item},0.5,x")
     assert "events: of log.csv nothing reads watch_ratio, note" in guessed(files(tmp_path, log_csv=text)).reasons
