@@ -46,7 +46,7 @@ from recsat.measure.attribution import attribution
 from recsat.measure.behaviour import HABITS
 from recsat.measure.differences import detectable, difference_intervals, winsorised
 from recsat.measure.draws import drawn_means
-from recsat.measure.evaluate import EvaluatedSplit, _compared, _differences, _measures
+from recsat.measure.evaluate import EvaluatedSplit, _compared, _differences, measures_of
 from recsat.measure.exposure import ListedItems
 from recsat.measure.fitness import order_p_value
 from recsat.measure.intervals import Intervals, bootstrap_intervals
@@ -122,7 +122,7 @@ def _in_parts(rng: np.random.Generator, n_worlds: int, part: Callable[[int], Jud
 def _means(columns: Values, bounds: Bounds, name: str, seed: int) -> tuple[Values, Values]:
     """Ends of the interval of each column's mean, as the report prints them."""
     keyed = {(str(j), ALL, name): columns[:, j, None] for j in range(columns.shape[1])}
-    measures = _measures(keyed, {name: bounds}, SETTINGS, seed)
+    measures = measures_of(keyed, {name: bounds}, SETTINGS, seed)
     ends = np.array([[one.low, one.high] for one in measures], dtype=np.float64)
     return ends[:, 0], ends[:, 1]
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.exceptions import ParameterTypeError
+from prefect_processes import newest_artifact
 from transformers import BertConfig, BertModel, BertTokenizer
 
 from recsat import RunConfig
@@ -47,11 +46,7 @@ def test_a_flow_run_leaves_a_model_and_shows_before_and_after(
     folder = Path(finetune(FinetuneConfig(run=run, finetune=settings)))
 
     assert (folder / "finetune" / "model" / "model.safetensors").exists()
-    with get_client(sync_client=True) as client:
-        artifacts = client.read_artifacts(
-            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["recsat-finetune"]))
-        )
-    assert [artifact.data for artifact in artifacts] == [(folder / "finetune" / "compare.md").read_text()]
+    assert newest_artifact("recsat-finetune").data == (folder / "finetune" / "compare.md").read_text()
     assert finetune(resume=str(folder)) == str(folder)  # nothing is left to do
 
 

@@ -36,6 +36,8 @@ from recsat_flows import outage
 from recsat_flows.by_domain import domain_flow
 from recsat_flows.progress import Sender
 
+PREPARE_PROGRESS = ArtifactFilter(key=ArtifactFilterKey(any_=["recsat-prepare-progress"]))
+
 
 class Proxy:
     """A way to the server that can be cut: what is open is dropped then, and what comes is dropped at once."""
@@ -134,8 +136,8 @@ def test_a_run_goes_on_while_the_server_is_away_and_its_state_is_caught_up(proxy
         run = client.read_flow_run(state.state_details.flow_run_id)
         assert run.state is not None
         assert run.state.is_completed()
-        key = ArtifactFilterKey(any_=["recsat-prepare-progress"])
-        until(lambda: client.read_artifacts(artifact_filter=ArtifactFilter(key=key)), 90)
+        of_run = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
+        until(lambda: client.read_artifacts(flow_run_filter=of_run, artifact_filter=PREPARE_PROGRESS), 90)
 
 
 def task_states(flow_run: UUID) -> dict[str, str]:

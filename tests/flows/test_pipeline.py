@@ -7,9 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.exceptions import ParameterTypeError
+from prefect_processes import newest_artifact
 
 from recsat import ConfigError, RunConfig
 from recsat.report.summary import render_summary
@@ -17,14 +16,6 @@ from recsat.result.model import Result
 from recsat.stages import PIPELINE
 from recsat_flows.pipeline import pipeline
 from recsat_flows.steps import TASKS
-
-
-def artifact_data(key: str) -> object:
-    """What the newest artifact of that key holds."""
-    with get_client(sync_client=True) as client:
-        artifacts = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
-    assert len(artifacts) == 1
-    return artifacts[0].data
 
 
 @pytest.mark.server
@@ -36,9 +27,9 @@ def test_a_flow_run_leaves_the_report_and_shows_it_as_an_artifact(small_run_conf
     assert [cost.name for cost in result.stages] == [stage.name for stage in PIPELINE[:-1]]
     assert {arm.name for arm in result.arms} == {"popularity", "text", "text-words", "ease"}
     assert (folder.parent / "latest").resolve() == folder.resolve()
-    summary = artifact_data("recsat-content-by-hand")
+    summary = newest_artifact("recsat-content-by-hand").data
     assert summary == render_summary(result, str(folder / "report.html"))
-    assert artifact_data("recsat-recommend-progress") == 100.0
+    assert newest_artifact("recsat-recommend-progress").data == 100.0
 
 
 @pytest.mark.server

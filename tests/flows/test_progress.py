@@ -10,14 +10,13 @@ from collections.abc import Iterator
 
 import pytest
 from prefect import flow
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_CLIENT_CSRF_SUPPORT_ENABLED,
     PREFECT_CLIENT_MAX_RETRIES,
     temporary_settings,
 )
+from prefect_processes import newest_artifact
 
 from recsat.result.model import StageCost
 from recsat_flows import progress
@@ -128,9 +127,7 @@ def test_the_artifact_belongs_to_the_run_and_ends_where_the_stage_did() -> None:
             stage_progress.finish(COST)
 
     state = three_steps(return_state=True)
-    with get_client(sync_client=True) as client:
-        key = ArtifactFilterKey(any_=["recsat-three-steps-progress"])
-        [artifact] = client.read_artifacts(artifact_filter=ArtifactFilter(key=key))
+    artifact = newest_artifact("recsat-three-steps-progress")
     assert artifact.data == 100.0
     assert artifact.flow_run_id == state.state_details.flow_run_id
 

@@ -14,14 +14,13 @@ import polars as pl
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
-    ArtifactFilter,
-    ArtifactFilterKey,
     FlowRunFilter,
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ParameterTypeError
+from prefect_processes import newest_artifact
 
 from recsat.errors import ConfigError, RunError
 from recsat.feedback.event import FeedbackEvent
@@ -81,10 +80,7 @@ def test_the_first_model_is_promoted_and_lists_follow_it_and_what_users_do(home:
     assert domain_flow("recommend", "content")(config={"users": ["1", "newcomer"], "k": 3}) == "6 rows in lists.parquet"
     lists = pl.read_parquet(home / "lists" / "lists.parquet")
     assert not lists.filter(pl.col("user_id") == "newcomer")["fallback"].all()
-    with get_client(sync_client=True) as client:
-        [artifact] = client.read_artifacts(
-            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["recsat-content-lists"]))
-        )
+    artifact = newest_artifact("recsat-content-lists")
     assert isinstance(artifact.data, str)
     assert [row["item_id"] for row in json.loads(artifact.data)] == lists["item_id"].to_list()
 
