@@ -68,12 +68,13 @@ def test_prefect_reads_every_word(entry: dict[str, Any]) -> None:
     assert isinstance(read.trigger, EventTrigger)
 
 
-@pytest.fixture
-def deployed(prefect: None, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def deployed(server: None, tmp_path_factory: pytest.TempPathFactory) -> None:
+    home = tmp_path_factory.mktemp("home")
     with get_client(sync_client=True) as client:
         make_pool(client)
         for one in deployments([]):
-            deploy(client, one, home=tmp_path, environment={})
+            deploy(client, one, home=home, environment={})
 
 
 @pytest.mark.server
@@ -115,7 +116,7 @@ def listener() -> Iterator[Listener]:
 
 
 @pytest.mark.server
-@pytest.mark.usefixtures("deployed")
+@pytest.mark.usefixtures("prefect", "deployed")
 def test_a_regression_is_heard_of_and_without_a_block_the_rest_is_applied(listener: Listener) -> None:
     with get_client(sync_client=True) as client:
         left_out = apply(client)
@@ -160,7 +161,7 @@ def create(client: SyncPrefectClient, name: str, within: int | None = None) -> N
 
 
 @pytest.mark.server
-@pytest.mark.usefixtures("deployed")
+@pytest.mark.usefixtures("prefect", "deployed")
 def test_a_run_that_was_taken_and_never_started_counts_as_crashed_and_one_that_was_started_does_not() -> None:
     @flow(name="never-started")
     def never_started() -> None: ...
@@ -186,7 +187,7 @@ def test_a_run_that_was_taken_and_never_started_counts_as_crashed_and_one_that_w
 
 
 @pytest.mark.server
-@pytest.mark.usefixtures("deployed")
+@pytest.mark.usefixtures("prefect", "deployed")
 def test_a_run_without_a_heartbeat_counts_as_crashed_and_is_started_again_twice_at_most() -> None:
     @flow(name="zombie")
     def zombie() -> None: ...

@@ -14,13 +14,14 @@ from recsat.plugins import load_plugins
 from recsat_flows.deployments import FOR_ALL, GPU_QUEUE, KINDS, POOL, deploy, deployments, make_pool
 
 
-@pytest.fixture
-def deployed(prefect: None, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def deployed(server: None, tmp_path_factory: pytest.TempPathFactory) -> None:
+    home = tmp_path_factory.mktemp("home")
     with get_client(sync_client=True) as client:
         for _ in range(2):  # a second time changes nothing
             make_pool(client)
             for one in deployments(["content", "game"]):
-                deploy(client, one, home=tmp_path, environment={"RECSAT_HOME": str(tmp_path)})
+                deploy(client, one, home=home, environment={"RECSAT_HOME": str(home)})
 
 
 def test_every_installed_domain_has_every_kind() -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from plugin_wheels import install, site
+from plugin_wheels import installing
 from prefect.client.orchestration import get_client
 from prefect_processes import asked_for
 from pydantic import Field
@@ -17,8 +16,6 @@ from recsat import DomainConfig, PluginError
 from recsat.plugins import Plugins, load_plugins
 from recsat_flows.deployments import deploy, deployments, make_pool
 from recsat_flows.forms import expert_form, run_config, short_form
-
-__all__ = ["install", "site"]
 
 MAX_DAYS = {
     "default": 14,  # of its demo; its settings say 28
@@ -29,19 +26,21 @@ MAX_DAYS = {
 }
 
 
-@pytest.fixture
-def shelf(install: Callable[..., Path]) -> Plugins:
-    install("shelf")
-    return load_plugins()
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plugins]:
+    with installing(tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("wheels")) as install:
+        install("shelf")
+        yield load_plugins()
 
 
-@pytest.fixture
-def forms(prefect: None, shelf: Plugins, tmp_path: Path) -> dict[str, dict[str, Any]]:
+@pytest.fixture(scope="module")
+def forms(server: None, shelf: Plugins, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """By deployment, the form that the server has of it."""
+    home = tmp_path_factory.mktemp("home")
     with get_client(sync_client=True) as client:
         make_pool(client)
         for one in deployments(["shelf"]):
-            deploy(client, one, home=tmp_path, environment={})
+            deploy(client, one, home=home, environment={})
         return {
             one.full_name: client.read_deployment_by_name(one.full_name).parameter_openapi_schema or {}
             for one in deployments(["shelf"])
