@@ -57,14 +57,16 @@ def test_a_model_with_kernels_gives_the_states_that_it_gives_without(kernels: Mo
         initializer_range=0.3,
     )
     model = BertModel(config, add_pooling_layer=False).eval()
-    packed = PackedOnAccelerator(model, torch.float32, kernels)
+    packed = PackedOnAccelerator(model.state_dict(), model.config, torch.float32, kernels)
     assert packed.longest == kernels.LONGEST[torch.float32]
     packed.longest = longest  # longer texts are padded
     lengths = np.array([9, 9, 5, 1], dtype=np.intp)
     ids = np.random.default_rng(0).integers(0, 50, lengths.sum())
-    torch.testing.assert_close(packed(ids, lengths), PackedBert(model)(ids, lengths), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        packed(ids, lengths), PackedBert(model.state_dict(), model.config)(ids, lengths), atol=1e-5, rtol=1e-5
+    )
 
 
 def test_heads_that_are_no_tile_are_padded(kernels: ModuleType) -> None:
     config = BertConfig(vocab_size=50, hidden_size=48, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
-    assert PackedOnAccelerator(BertModel(config).eval(), torch.float32, kernels).longest == 0
+    assert PackedOnAccelerator(BertModel(config).state_dict(), config, torch.float32, kernels).longest == 0

@@ -2,18 +2,24 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from transformers import BertConfig, BertModel, GPT2Config, GPT2Model, RobertaConfig, RobertaModel
 
 from recsat.config.settings import EncoderSettings
-from recsat.embed.packed import PackedBert, PackedOnAccelerator, pack
+from recsat.embed.linear import Linear, by_torch
+from recsat.embed.loading import WEIGHTS
+from recsat.embed.packed import PackedBert, PackedOnAccelerator, pack, pack_file
 from recsat.embed.transformer import TransformerEncoder
 from recsat.plugins import load_plugins
 
@@ -53,7 +59,10 @@ def test_what_an_accelerator_computes_without_kernels_is_the_same(
     lengths = sorted(lengths, reverse=True) if data.draw(st.booleans()) else lengths
     ids = np.random.default_rng(seed).integers(0, 50, sum(lengths))
     of_texts = np.array(lengths, dtype=np.intp)
-    plain, packed = PackedBert(model), PackedOnAccelerator(model, torch.float32, kernels=None)
+    plain, packed = (
+        PackedBert(model.state_dict(), model.config),
+        PackedOnAccelerator(model.state_dict(), model.config, torch.float32, kernels=None),
+    )
     torch.testing.assert_close(packed(ids, of_texts), plain(ids, of_texts), atol=1e-5, rtol=1e-5)
     for pooling in ("mean", "cls", "last"):
         torch.testing.assert_close(
@@ -118,3 +127,69 @@ def test_minilm_is_packed_on_a_cpu_and_equal() -> None:
     assert encoder._loaded[0].packed is not None
     encoder._loaded[0] = dataclasses.replace(encoder._loaded[0], packed=None)
     np.testing.assert_allclose(packed, encoder.encode(texts), atol=1e-6)
+
+
+def saved(folder: Path, *, prefix: str = "", **changes: Any) -> BertModel:
+    """A small BERT whose weights are a file in ``folder``, under names that begin with ``prefix``; a name in ``changes`` has those values, None leaves it out."""
+    model = small_bert()
+    weights = {**{name: tensor.clone() for name, tensor in model.state_dict().items()}, **changes}
+    save_file({prefix + name: tensor for name, tensor in weights.items() if tensor is not None}, folder / WEIGHTS)
+    return model
+
+
+@pytest.mark.parametrize("prefix", ["", "bert."])
+def test_weights_of_a_file_give_the_states_of_the_model_that_was_saved(tmp_path: Path, prefix: str) -> None:
+    model = saved(tmp_path, prefix=prefix, **{"pooler.dense.bias": torch.ones(16)})
+    packed = pack_file(tmp_path / WEIGHTS, model.config)
+    assert packed is not None
+    ids, lengths = np.array([3, 1, 4, 1, 5, 9, 2]), np.array([4, 3], dtype=np.intp)
+    expected = [model(input_ids=torch.from_numpy(text[None])).last_hidden_state[0] for text in (ids[:4], ids[4:])]
+    torch.testing.assert_close(packed(ids, lengths), torch.cat(expected).detach(), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("encoder.layer.1.output.LayerNorm.bias", None),
+        ("embeddings.position_embeddings.weight", torch.ones(39, 16)),
+        ("encoder.layer.0.intermediate.dense.weight", torch.ones(16, 32)),
+    ],
+)
+def test_weights_that_are_not_all_a_bert_s_are_left_to_transformers(
+    tmp_path: Path, name: str, values: torch.Tensor | None
+) -> None:
+    model = saved(tmp_path, **{name: values})
+    assert pack_file(tmp_path / WEIGHTS, model.config) is None
+
+
+def test_a_bert_of_another_kind_is_left_to_transformers(tmp_path: Path) -> None:
+    config = saved(tmp_path).config
+    assert pack_file(tmp_path / "none.safetensors", config) is None
+    assert pack_file(tmp_path / WEIGHTS, config, torch.float16) is None
+    for changes in ({"hidden_act": "relu"}, {"is_decoder": True}):
+        assert pack_file(tmp_path / WEIGHTS, BertConfig(**(config.to_dict() | changes))) is None
+    assert pack_file(tmp_path / WEIGHTS, RobertaConfig(**{**config.to_dict(), "model_type": "roberta"})) is None
+
+
+def test_products_that_are_wrong_on_this_machine_are_not_used_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def doubled(weight: torch.Tensor, bias: torch.Tensor, gelu: bool = False) -> Linear:
+        right = by_torch(weight, bias, gelu)
+        return lambda x: 2 * right(x)
+
+    monkeypatch.setattr("recsat.embed.packed.fastest_form", lambda weight, bias: doubled)
+    with caplog.at_level(logging.WARNING):
+        assert pack_file(tmp_path / WEIGHTS, saved(tmp_path).config) is None
+    assert "off plain ones and are not used" in caplog.text
+
+
+def test_a_bert_is_loaded_without_the_modules_of_transformers_models() -> None:
+    """These, and what of torch they import, take most of the time that a process needs before its first vector."""
+    program = (
+        "import sys; from recsat.config.settings import EncoderSettings; from recsat.plugins import load_plugins\n"
+        "load_plugins([]).encoder('minilm').make(EncoderSettings(device='cpu')).encode(['x'])\n"
+        "print([name for name in ('transformers.modeling_utils', 'torch._dynamo', 'torch.distributed.tensor') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout == "[]\n"
