@@ -159,6 +159,9 @@ COMMA, THREE = "t: x read with a decimal comma", "t: x read with a decimal point
         (["$12.99", "$1,299.00"], [12.99, 1299.0], 0, [THREE, "t: x read without the $ that all of it has"]),
         (["12,50 €", "1 234,50 €"], [12.5, 1234.5], 0, [COMMA, "t: x read without the € that all of it has"]),
         (["87 %", "9%"], [87.0, 9.0], 0, ["t: x read without the % that all of it has"]),
+        (["4/5", " 4.5/5", "0/5"], [4.0, 4.5, 0.0], 0, ["t: x read without the /5 that all of it has"]),
+        (["4/5", "8/10"], [], 2, []),
+        (["1/2", "3/20"], [], 2, []),  # no scale that all have
         (["87 %", "0.9"], [0.9], 1, []),  # per cent beside shares
         (["$5", "€5"], [], 2, []),
         (["1.5.2024"], [], 1, []),
@@ -169,6 +172,20 @@ def test_groups_of_digits_and_units_are_read_where_they_can_be_one_thing_alone(
 ) -> None:
     read_values, faults, sentences_read = read(pl.Series(cells), kind="number")
     assert (read_values, len(faults), sentences_read) == (values, n_faults, notes)
+
+
+def test_words_stand_for_what_the_settings_say_and_others_are_read_as_they_are() -> None:
+    words = (("Excellent", "5"), ("Poor", "1.5"), ("1", "9"))
+    cells = pl.Series(["Excellent ", "Poor", "3", "poor", "1", None])
+    values, (fault,), notes = read(cells, kind="number", words=words)
+    assert (values, notes) == ([5.0, 1.5, 3.0, 9.0, None], [])
+    assert "'poor' is not a number" in fault
+    [fault] = read(pl.Series(["poor"]), kind="number", words=words)[1]
+    assert "say what these words stand for: values of the table, {x: {Excellent: 5, Poor: 1}}" in fault
+    for cells in (["poor", "1 apple"], ["poor", "1", "2"]):  # no words, and one slip
+        assert "without unit" in read(pl.Series(cells), kind="number")[1][0]
+    assert read(pl.Series([1, 3]), kind="number", words=words)[0] == [9.0, 3.0]
+    assert read(pl.Series(["yep", "no"]), kind="boolean", words=(("yep", "True"),))[0] == [True, False]
 
 
 def test_texts_of_a_list_are_one_text_and_ids_of_one_are_refused() -> None:

@@ -233,3 +233,28 @@ def test_ten_digits_are_no_books_unless_the_last_one_says_so() -> None:
 
     assert words(10_877_500, last=True) == {"isbn"}
     assert words(10_877_500, last=False) == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "stars"),
+    [
+        (("Very good", "Poor", "okay"), {"Very good": 4.0, "okay": 3.0, "Poor": 2.0}),
+        (("Recommended", "Not Recommended"), {"Recommended": 5.0, "Not Recommended": 1.0}),
+        (("Excellent", "So so"), None),
+    ],
+)
+def test_ratings_in_words_are_stars_where_every_word_is_known(
+    tmp_path: Path, words: tuple[str, ...], stars: dict[str, float] | None
+) -> None:
+    text = table("user_id,movie_id,rating", lambda user, item: f"{user},{item},{words[item % len(words)]}")
+    initial = guessed(files(tmp_path, log_csv=text))
+    assert tables_of(initial)["events"].get("values") == (None if stars is None else {"value": stars})
+    [reason] = [line for line in initial.reasons if "ratings are words" in line]
+    assert ("say what they stand for" in reason) == (stars is None)
+
+
+def test_ratings_out_of_five_are_ratings(tmp_path: Path) -> None:
+    text = table("user_id,movie_id,rating", lambda user, item: f"{user},{item},{1 + item % 5}/5")
+    initial = guessed(files(tmp_path, log_csv=text))
+    assert tables_of(initial)["events"]["defaults"] == {"event": "rating"}
+    assert "rating_scale" not in initial.settings["domain_config"]

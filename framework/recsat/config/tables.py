@@ -78,6 +78,14 @@ class TableSettings(Settings):
         ),
         examples=[{"value": ["0"]}],
     )
+    values: dict[str, dict[str, str | float | bool]] = Field(
+        default_factory=dict,
+        description=(
+            "By column: what words of the file stand for, such as ratings in words: value: {Excellent: 5, Good: 4, Poor: 1}. Other cells are read as they are. What an event "
+            "is called is event_names."
+        ),
+        examples=[{"value": {"Excellent": 5, "Good": 4}}],
+    )
     defaults: dict[str, JsonValue] = Field(
         default_factory=dict,
         description="By column: the value of empty cells, and of a column that the file does not have: event: rating.",

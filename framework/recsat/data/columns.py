@@ -48,6 +48,9 @@ DECISIVE = {
 SPACED = r"^[+-]?\d{1,3}(?:[\s’']\d{3})+$"
 UNITS = ("€", "$", "£", "¥", "₹", "₽", "₩", "%")
 """Signs beside numbers."""
+OUT_OF = r"(/\s*\d+)$"
+"""Of how many a rating is: ``4/5``."""
+WORD = r"^\p{L}[\p{L} -]*$"
 EXACT = 2**53
 """Whole numbers from here on are not told apart where they are stored as floating point numbers."""
 
@@ -66,7 +69,7 @@ class Column:
     ``unreadable`` is what a cell costs that cannot be read: ``row`` its row, ``cell`` nothing but itself, which is then missing; None:
     ``cell`` where the column need not be there and has no default, else ``row``. ``missing`` are words that mean an empty cell; None: ``nan``,
     ``null``, ``None``, ``N/A`` and the like, which are faults in a text that must be there. ``decimal`` is the sign before decimals; None:
-    a point, or a comma where that alone can be. Numbers below ``least`` or above ``most`` are cells that cannot be read.
+    a point, or a comma where that alone can be. ``words`` are cells of the file, each with what it stands for. Numbers below ``least`` or above ``most`` are cells that cannot be read.
     """
 
     kind: Literal["text", "integer", "number", "boolean", "time", "list"] = "text"
@@ -78,6 +81,7 @@ class Column:
     time_unit: TimeUnit | None = None
     unreadable: Literal["row", "cell"] | None = None
     missing: tuple[str, ...] | None = None
+    words: tuple[tuple[str, str], ...] = ()
     decimal: Literal[".", ","] | None = None
     least: float | None = None
     most: float | None = None
@@ -106,6 +110,8 @@ def typed(raw: pl.DataFrame, name: str, column: Column, notes: list[str]) -> tup
     nothing = pl.repeat(value=False, n=raw.height, dtype=pl.Boolean, eager=True)
     place = raw[FILE][0] if raw.height else ""
     plain = _plain(raw[source], column.kind, name)
+    if column.words and not isinstance(plain.dtype, pl.List | pl.Array):
+        plain = plain.cast(pl.String).replace(dict(column.words))
     cells, is_word = _without_words(plain, column)
     if is_word.any() and column.missing is None:
         examples = _examples(raw[source].filter(is_word))
@@ -123,10 +129,19 @@ def typed(raw: pl.DataFrame, name: str, column: Column, notes: list[str]) -> tup
     if not bad.any():
         return values, no_quarantine(), nothing
     if column.costs_its_row:
-        return values, faults_at(raw.filter(bad), source, read.reason, read.fix), bad
+        fix = read.fix
+        if column.kind == "number" and _are_words(cells, bad):
+            fix = f"Write digits, or say what these words stand for: values of the table, {{{name}: {{Excellent: 5, Poor: 1}}}}."
+        return values, faults_at(raw.filter(bad), source, read.reason, fix), bad
     rows = raw.filter(bad)
     notes.append(unreadable_cells(place, source, _counted(rows.height), places(rows, source)[1:-1], read.reason))
     return values, no_quarantine(), nothing
+
+
+def _are_words(cells: pl.Series, bad: pl.Series) -> bool:
+    """Whether cells that are no numbers are words, and these the column's way of writing."""
+    is_rule = 2 * int(bad.sum()) > len(cells) - cells.null_count()
+    return is_rule and cells.dtype == pl.String and bool(cells.filter(bad).str.contains(WORD).all())
 
 
 def _is_name(name: str) -> bool:
@@ -271,9 +286,9 @@ def _number(cells: pl.Series, column: Column) -> Cells:
 
 
 def _without_unit(cells: pl.Series) -> tuple[pl.Series, str]:
-    """Numbers without the one sign of a currency, or per cent, that all of them have; as they are where not all have it."""
-    for unit in UNITS:
-        there = cells.str.contains(unit, literal=True)
+    """Numbers without the one sign of a currency, per cent, or scale (``4/5``) that all of them have; as they are where not all have it."""
+    for unit in (*UNITS, *cells.drop_nulls().head(1).str.extract(OUT_OF).drop_nulls()):
+        there = cells.str.ends_with(unit) if unit.startswith("/") else cells.str.contains(unit, literal=True)
         if there.any():
             bare = cells.str.replace(unit, "", literal=True).str.strip_chars()
             return (bare, unit) if there.all() and not bare.str.contains(r"[^\d.,\s’'+-]").any() else (cells, "")

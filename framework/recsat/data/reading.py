@@ -98,6 +98,7 @@ def as_written(columns: Mapping[str, Column], settings: TableSettings) -> dict[s
     of_columns: dict[str, Mapping[str, object]] = {
         "columns": settings.columns,
         "missing": settings.missing,
+        "values": settings.values,
         "defaults": settings.defaults,
     }
     unknown = [(setting, name) for setting, names in of_columns.items() for name in names if name not in columns]
@@ -118,6 +119,7 @@ def _as_written(name: str, column: Column, settings: TableSettings) -> Column:
         "source": settings.columns.get(name, column.source),
         "missing": column.missing if words is None else tuple(words),
         "default": settings.defaults.get(name, column.default),
+        "words": tuple((word, str(value)) for word, value in settings.values.get(name, {}).items()),
     }
     if column.kind == "time":
         changes["time_format"] = settings.time_format or column.time_format

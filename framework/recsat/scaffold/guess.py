@@ -11,6 +11,7 @@ from typing import Any, Final
 import polars as pl
 
 from recsat.contract.domain import Domain
+from recsat.data.columns import MISSING_WORDS
 from recsat.errors import DataError
 from recsat.scaffold.column_names import FLAGS, RATINGS, SYNONYMS, plain_name, source_of
 from recsat.scaffold.foreign_files import (
@@ -39,6 +40,46 @@ N_NAMES: Final = 8
 STARS: Final = 5.0
 IMPLICIT: Final = 0.1
 """Share of zeros from which they are no rating: Book-Crossing writes 0 where somebody read and did not rate."""
+STARS_OF_WORDS: Final = {
+    **dict.fromkeys(
+        (
+            "excellent",
+            "outstanding",
+            "perfect",
+            "love",
+            "loved",
+            "loved_it",
+            "positive",
+            "recommended",
+            "like",
+            "liked",
+            "thumbs_up",
+        ),
+        5.0,
+    ),
+    **dict.fromkeys(("very_good", "good", "great", "liked_it"), 4.0),
+    **dict.fromkeys(("average", "fair", "ok", "okay", "neutral", "mixed", "mediocre"), 3.0),
+    **dict.fromkeys(("poor", "bad", "disappointing"), 2.0),
+    **dict.fromkeys(
+        (
+            "terrible",
+            "awful",
+            "very_poor",
+            "very_bad",
+            "hated",
+            "hate",
+            "negative",
+            "not_recommended",
+            "dislike",
+            "disliked",
+            "thumbs_down",
+        ),
+        1.0,
+    ),
+}
+"""What a rating in a word is taken for."""
+MOST_WORDS: Final = 12
+"""More words in a column of ratings are none."""
 ENOUGH: Final = 50
 CORE: Final = 5
 
@@ -345,8 +386,10 @@ class _Settled:
         source = self.columns["value"]
         is_rating = only_event == "rating" or (only_event is None and plain_name(source) in RATINGS)
         numbers = sound_numbers(self.events, source)
-        if not is_rating or self.domain.rating is None or not len(numbers):
+        if not is_rating or self.domain.rating is None:
             return {}
+        if not len(numbers):
+            return self._in_words(source)
         settings: dict[str, Any] = {}
         zeros = float((numbers == 0).mean() or 0)  # type: ignore[arg-type]
         others = numbers.filter(numbers != 0)
@@ -367,6 +410,24 @@ class _Settled:
                 f"events: ratings go from {smallest:g} to {largest:g}: the scale is {low:g} to {top:g}, and four fifths of it count as liked"
             )
         return settings
+
+    def _in_words(self, source: str) -> dict[str, Any]:
+        """What ratings in words are worth, where every word is known."""
+        cells = self.events.cells[source].cast(pl.String).str.strip_chars().drop_nulls()
+        words = [word for word in cells.filter(cells != "").unique(maintain_order=True) if word not in MISSING_WORDS]
+        known = {word: STARS_OF_WORDS.get(plain_name(word)) for word in words[:MOST_WORDS]}
+        if not words or len(words) > MOST_WORDS:
+            return {}
+        if None in known.values():
+            self.reasons.append(
+                f"events: ratings are words ({', '.join(words)}): say what they stand for, such as values: {{value: {{Excellent: 5, Poor: 1}}}}"
+            )
+            return {}
+        stars = dict(sorted(known.items(), key=lambda item: -(item[1] or 0)))
+        self.reasons.append(
+            f"events: ratings are words, taken for stars: {', '.join(f'{word} {worth:g}' for word, worth in stars.items())}"
+        )
+        return {"values": {"value": stars}}
 
     def _items(self) -> dict[str, Any]:
         names_of_recsat = self.domain.columns.get("items", ("item_id", "title"))
