@@ -132,10 +132,12 @@ def main(names: Sequence[str], cache: Path, seed: int, n_candidates: Sequence[in
         print(f"| queries | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
         baseline: dict[str, Values] = {}
         for n_groups in (1, 3, 5, 8):
-            found = candidates_of(aligned, test, n_groups)
-            values = {f"recall@{n}": recall(found[:, :n], test) for n in n_candidates}
-            values["in their own order"] = ndcg_in_order(found, test)
-            values |= {arm: ndcg_among(fitted, found[:, : n_candidates[0]], test) for arm, fitted in rankers.items()}
+            candidates = candidates_of(aligned, test, n_groups)
+            values = {f"recall@{n}": recall(candidates[:, :n], test) for n in n_candidates}
+            values["in their own order"] = ndcg_in_order(candidates, test)
+            values |= {
+                arm: ndcg_among(fitted, candidates[:, : n_candidates[0]], test) for arm, fitted in rankers.items()
+            }
             baseline = baseline or values
             print(f"| {n_groups} | {row(values, baseline)} |", flush=True)
         whole = ", ".join(f"{arm} {np.nanmean(ndcg(fitted, test)):.4f}" for arm, fitted in rankers.items())
