@@ -112,7 +112,9 @@ class UserBatch:
         return np.asarray(self.lengths == 0, dtype=np.bool_)
 
     def take(self, rows: NDArray[np.int64] | slice) -> UserBatch:
-        """The same for some rows."""
+        """The same for some rows; of all of them, in their order, itself."""
+        if isinstance(rows, slice) and rows.indices(len(self)) == (0, len(self), 1):
+            return self
         ids = self.ids[rows] if isinstance(rows, slice) else [self.ids[i] for i in rows]
         return UserBatch(
             ids=ids,

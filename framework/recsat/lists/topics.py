@@ -21,14 +21,7 @@ class CatalogueTopics:
     names: pl.Series
     """(n_topics,), in alphabetical order."""
     members: csr_array
-    """(n_items, n_topics) float64, 1 where the item is of the topic."""
-
-    @cached_property
-    def rarity(self) -> csr_array:
-        """``members`` with 1 / items of the topic in the place of 1."""
-        n_of_catalogue = self.members.sum(axis=0)
-        shape, places = self.members.shape, (self.members.indices, self.members.indptr)
-        return csr_array((1 / n_of_catalogue[self.members.indices], *places), shape=shape)
+    """(n_items, n_topics) float64, 1 where the item is of the topic; the topics of an item ascend."""
 
     def in_common(
         self,
@@ -44,25 +37,62 @@ class CatalogueTopics:
         of the catalogue have, since that says most; otherwise the one of the item's topics that most of the user's liked
         items have. Of equals the first in the alphabet.
         """
-        rarest = _largest(self.rarity[items].multiply(self.members[np.maximum(named, 0)]))
-        most_liked = _largest(self.members[items].multiply(csr_array(liked @ self.members)[users]))
+        n_topics = len(self.names)
+        n_of_items = np.diff(self.members.indptr)[items]
+        row, topic = np.repeat(np.arange(len(items)), n_of_items), self._topics_of(items, n_of_items)
+        counts = csr_array(liked @ self.members)
+        counts.sort_indices()
+        n_liked = _values_at(_pairs(counts), counts.data, users[row] * n_topics + topic)
+        most_liked = _largest(row, topic, n_liked, len(items))
+        is_shared = _values_at(self._member_pairs, self.members.data, np.maximum(named, 0)[row] * n_topics + topic)
+        rarest = _largest(row, topic, is_shared / self._n_items[topic], len(items))
         place = np.where(named == PADDING, most_liked, rarest)
         return self.names.gather(pl.Series(place).replace(PADDING, None).cast(pl.UInt32))
+
+    def _topics_of(self, items: NDArray[np.int64], n_of_items: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The topics of each of ``items``, one after the other."""
+        shift = self.members.indptr[items] - np.cumsum(n_of_items) + n_of_items
+        places = np.arange(n_of_items.sum()) + np.repeat(shift, n_of_items)
+        return np.asarray(self.members.indices[places], dtype=np.int64)
+
+    @cached_property
+    def _n_items(self) -> NDArray[np.float64]:
+        """(n_topics,) items of each topic."""
+        return np.bincount(self.members.indices, minlength=len(self.names)).astype(np.float64)
+
+    @cached_property
+    def _member_pairs(self) -> NDArray[np.int64]:
+        return _pairs(self.members)
 
 
 def catalogue_topics(items: pl.DataFrame, topics: str) -> CatalogueTopics:
     """The topics of ``items``; ``topics`` is a list-of-strings column, or DataError."""
     shares = topic_matrix(items, topics, items["item_id"])
     members = csr_array((np.ones(shares.nnz), shares.indices, shares.indptr), shape=shares.shape)
+    members.sort_indices()
     return CatalogueTopics(items[topics].explode().drop_nulls().unique().sort(), members)
 
 
-def _largest(weights: csr_array) -> NDArray[np.int64]:
-    """The column of each row's largest positive weight, the first of equals, or -1, (n_rows,)."""
-    weights = csr_array(weights)
-    row = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
-    order = np.lexsort((weights.indices, -weights.data, row))
-    first = order[weights.indptr[:-1][np.diff(weights.indptr) > 0]]
-    columns = np.full(weights.shape[0], PADDING, dtype=np.int64)
-    columns[row[first]] = np.where(weights.data[first] > 0, weights.indices[first], PADDING)
+def _pairs(matrix: csr_array) -> NDArray[np.int64]:
+    """The stored places as row · n_columns + column, ascending; columns must be sorted in each row."""
+    rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
+    return rows * matrix.shape[1] + matrix.indices
+
+
+def _values_at(pairs: NDArray[np.int64], values: NDArray[np.float64], wanted: NDArray[np.int64]) -> NDArray[np.float64]:
+    """``values`` of the ``pairs`` at the ``wanted`` ones, 0 where there is none."""
+    if not len(pairs):
+        return np.zeros(len(wanted))
+    places = np.searchsorted(pairs, wanted).clip(max=len(pairs) - 1)
+    return np.where(pairs[places] == wanted, values[places], 0.0)
+
+
+def _largest(
+    row: NDArray[np.int64], column: NDArray[np.int64], weights: NDArray[np.float64], n_rows: int
+) -> NDArray[np.int64]:
+    """The column of each row's largest positive weight, the first of equals, or -1, (n_rows,); ``row`` ascends."""
+    order = np.lexsort((column, -weights, row))
+    first = order[np.flatnonzero(np.diff(row[order], prepend=-1))]
+    columns = np.full(n_rows, PADDING, dtype=np.int64)
+    columns[row[first]] = np.where(weights[first] > 0, column[first], PADDING)
     return columns
