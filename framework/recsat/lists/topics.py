@@ -47,7 +47,7 @@ class CatalogueTopics:
         is_shared = _values_at(self._member_pairs, self.members.data, np.maximum(named, 0)[row] * n_topics + topic)
         rarest = _largest(row, topic, is_shared / self._n_items[topic], len(items))
         place = np.where(named == PADDING, most_liked, rarest)
-        return self.names.gather(pl.Series(place).replace(PADDING, None).cast(pl.UInt32))
+        return self.names.gather(pl.Series(place.clip(min=0)).set(pl.Series(place == PADDING), None))
 
     def _topics_of(self, items: NDArray[np.int64], n_of_items: NDArray[np.int64]) -> NDArray[np.int64]:
         """The topics of each of ``items``, one after the other."""
@@ -90,9 +90,12 @@ def _values_at(pairs: NDArray[np.int64], values: NDArray[np.float64], wanted: ND
 def _largest(
     row: NDArray[np.int64], column: NDArray[np.int64], weights: NDArray[np.float64], n_rows: int
 ) -> NDArray[np.int64]:
-    """The column of each row's largest positive weight, the first of equals, or -1, (n_rows,); ``row`` ascends."""
-    order = np.lexsort((column, -weights, row))
-    first = order[np.flatnonzero(np.diff(row[order], prepend=-1))]
+    """The column of each row's largest positive weight, the first of equals, or -1, (n_rows,); ``row`` ascends, and ``column`` in each row."""
     columns = np.full(n_rows, PADDING, dtype=np.int64)
-    columns[row[first]] = np.where(weights[first] > 0, column[first], PADDING)
+    starts = np.flatnonzero(np.diff(row, prepend=-1))
+    if len(starts):
+        largest = np.repeat(np.maximum.reduceat(weights, starts), np.diff(starts, append=len(row)))
+        places = np.flatnonzero((weights == largest) & (weights > 0))
+        first = places[np.flatnonzero(np.diff(row[places], prepend=-1))]
+        columns[row[first]] = column[first]
     return columns
