@@ -49,6 +49,6 @@ def test_a_torch_or_a_processor_without_the_operators_takes_the_public_product(
         raise refusal("_reorder_linear_weight")
 
     monkeypatch.setattr(linear, "by_onednn", missing)
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="recsat"):
         assert fastest_form(WEIGHT, BIAS) is by_torch
     assert "_reorder_linear_weight" in caplog.text

@@ -37,6 +37,12 @@ COMMAND = [
     "import typer; from recsat_flows.up import up; app = typer.Typer(); app.command()(up); app()",
     *("--domain", "social"),
 ]
+SMALL: dict[str, Any] = {
+    "domain_config": {"sample_users": 60},
+    "arms": ["popularity", "text", "ease"],
+    "splits": [{"name": "warm", "protocol": "random"}],
+    "measure": {"curves": False, "n_bootstrap": 100, "controls": []},
+}
 ENDS = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 SECONDS = 1000
 RUN_ENDS = 900 * SECONDS
@@ -134,10 +140,10 @@ def test_an_operator_fills_the_form_and_reads_the_report(page: Page, address: st
 
 
 def finished_run(address: str, **parameters: Any) -> None:
-    """A quick run of the pipeline, started over REST, that is over when this returns."""
+    """A small run of the pipeline, started over REST, that is over when this returns."""
     api = f"{address}/api"
-    deployment = httpx.get(f"{api}/deployments/name/pipeline/social", timeout=30).json()["id"]
-    form = {"config": {"effort": "quick", **parameters.pop("config")}, **parameters}
+    deployment = httpx.get(f"{api}/deployments/name/pipeline-expert/social", timeout=30).json()["id"]
+    form = {"config": {**SMALL, **parameters.pop("config")}, **parameters}
     answer = httpx.post(f"{api}/deployments/{deployment}/create_flow_run", json={"parameters": form}, timeout=30)
     while answer.status_code == 503:  # SQLite lets one write at a time
         time.sleep(1)
@@ -152,8 +158,8 @@ def finished_run(address: str, **parameters: Any) -> None:
 @pytest.mark.server
 @pytest.mark.slow
 def test_an_operator_answers_what_the_evidence_does_not(page: Page, address: str, home: Path) -> None:
-    finished_run(address, config={"k": 5})
-    finished_run(address, config={"k": 4}, promote="no")
+    finished_run(address, config={"rank": {"k": 5}})
+    finished_run(address, config={"rank": {"k": 4}}, promote="no")
     page.goto(f"{address}/deployments")
     row = page.get_by_role("row").filter(has_text="promote")
     row.get_by_role("link", name="social").first.click()
