@@ -73,24 +73,24 @@ def sentences_of(
     named = titles.cast(pl.String).gather(np.maximum(items, 0)) if len(titles) else pl.Series([], dtype=pl.String)
     if relations is not None:
         codes = np.where(np.isin(codes, NAMING) & relations.is_not_null().to_numpy(), "attribute", codes)
-    said: dict[str, pl.Series] = {
+    slots: dict[str, pl.Series] = {
         "title": named.set(pl.Series(items < 0), None).fill_null("an item you liked") if len(named) else named,
         "code": pl.Series(codes, dtype=pl.String),
     }
-    said |= {
+    slots |= {
         name: values
         for name, values in (("topic", topics), ("market", markets), ("relation", relations))
         if values is not None
     }
     if people is not None and people.any():
-        said["people"] = _counted(people, "people", one="one person")
+        slots["people"] = _counted(people, "people", one="one person")
     if days is not None and days.any():
-        said["days"] = _counted(days, "days", one="day")
+        slots["days"] = _counted(days, "days", one="day")
     sentence = pl.col("code")
     for code in np.unique(codes).tolist():
-        sentences = [_filled(words[code], said) for words in (templates, DEFAULT_REASONS) if code in words]
+        sentences = [_filled(words[code], slots) for words in (templates, DEFAULT_REASONS) if code in words]
         sentence = pl.when(pl.col("code") == code).then(pl.coalesce(*sentences, "code")).otherwise(sentence)
-    return pl.DataFrame(said).select(reason=sentence).to_series()
+    return pl.DataFrame(slots).select(reason=sentence).to_series()
 
 
 def _counted(numbers: NDArray[np.int64], plural: str, *, one: str) -> pl.Series:
@@ -100,9 +100,9 @@ def _counted(numbers: NDArray[np.int64], plural: str, *, one: str) -> pl.Series:
     return n.to_frame().select(words).to_series()
 
 
-def _filled(template: str, said: Mapping[str, pl.Series]) -> pl.Expr:
-    """``template`` with its placeholders filled from the columns of their names; null where one of them is, or is not ``said``."""
+def _filled(template: str, slots: Mapping[str, pl.Series]) -> pl.Expr:
+    """``template`` with its placeholders filled from the columns of their names; null where one of them is, or is not among these."""
     parts = SLOT.split(template)
-    if not said.keys() >= {*parts[1::2]}:
+    if not slots.keys() >= {*parts[1::2]}:
         return pl.lit(None, dtype=pl.String)
     return pl.concat_str([pl.col(part) if place % 2 else pl.lit(part) for place, part in enumerate(parts)])

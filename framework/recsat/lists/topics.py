@@ -79,12 +79,12 @@ def _pairs(matrix: csr_array) -> NDArray[np.int64]:
     return rows * matrix.shape[1] + matrix.indices
 
 
-def _values_at(pairs: NDArray[np.int64], values: NDArray[np.float64], wanted: NDArray[np.int64]) -> NDArray[np.float64]:
-    """``values`` of the ``pairs`` at the ``wanted`` ones, 0 where there is none."""
+def _values_at(pairs: NDArray[np.int64], values: NDArray[np.float64], targets: NDArray[np.int64]) -> NDArray[np.float64]:
+    """``values`` of the ``pairs`` at the ``targets`` ones, 0 where there is none."""
     if not len(pairs):
-        return np.zeros(len(wanted))
-    places = np.searchsorted(pairs, wanted).clip(max=len(pairs) - 1)
-    return np.where(pairs[places] == wanted, values[places], 0.0)
+        return np.zeros(len(targets))
+    places = np.searchsorted(pairs, targets).clip(max=len(pairs) - 1)
+    return np.where(pairs[places] == targets, values[places], 0.0)
 
 
 def _largest(
