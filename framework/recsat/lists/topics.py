@@ -79,7 +79,9 @@ def _pairs(matrix: csr_array) -> NDArray[np.int64]:
     return rows * matrix.shape[1] + matrix.indices
 
 
-def _values_at(pairs: NDArray[np.int64], values: NDArray[np.float64], targets: NDArray[np.int64]) -> NDArray[np.float64]:
+def _values_at(
+    pairs: NDArray[np.int64], values: NDArray[np.float64], targets: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """``values`` of the ``pairs`` at the ``targets`` ones, 0 where there is none."""
     if not len(pairs):
         return np.zeros(len(targets))
