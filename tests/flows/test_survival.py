@@ -126,11 +126,11 @@ def kill_in(home: Path, key: str, stage: str) -> None:
 def test_runs_killed_in_a_stage_and_retried_find_what_an_undisturbed_one_finds(
     client: SyncPrefectClient, home: Path, undisturbed: dict[str, Any]
 ) -> None:
-    allow_at_once(client, "pipeline-expert/social", 2)
+    allow_at_once(client, "pipeline-expert/social", 3)
     with worker(home, home / "worker.log"):
         runs = {
-            stage: submitted(client, "pipeline-expert/social", stage) for stage in ("embed", "evaluate")
-        }  # each with a tenant, and so a turn, of its own; the test below kills one in index
+            stage: submitted(client, "pipeline-expert/social", stage) for stage in ("embed", "index", "evaluate")
+        }  # each with a tenant, and so a turn, of its own
         stood: dict[str, list[str]] = {}
         with ThreadPoolExecutor() as threads:
             list(threads.map(lambda item: kill_in(home, f"social-{item[1].id}", item[0]), runs.items()))
