@@ -161,6 +161,7 @@ COMMA, THREE = "t: x read with a decimal comma", "t: x read with a decimal point
         (["87 %", "9%"], [87.0, 9.0], 0, ["t: x read without the % that all of it has"]),
         (["4/5", " 4.5/5", "0/5"], [4.0, 4.5, 0.0], 0, ["t: x read without the /5 that all of it has"]),
         (["4/5", "8/10"], [], 2, []),
+        (["3/2024", "4/2024"], [], 2, []),  # a month is no rating
         (["1/2", "3/20"], [], 2, []),  # no scale that all have
         (["87 %", "0.9"], [0.9], 1, []),  # per cent beside shares
         (["$5", "€5"], [], 2, []),

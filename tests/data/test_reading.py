@@ -454,3 +454,14 @@ def test_a_quote_in_a_tab_separated_file_with_short_rows_is_told_by_its_row(tmp_
     path.write_text("user_id\titem_id\ttitle\n" + "u1\ta\tb\n" * 3 + 'u2\t"b\n' + "u3\tc\td\n" * 5)
     with pytest.raises(DataError, match=r"plays\.tsv: row 5: a quote opens a cell and nothing closes it"):
         read_table(path, {"user_id": Column()})
+
+
+def test_words_stand_for_what_the_settings_of_the_table_say(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("item_id,value\nfive,Excellent\n7,2\n", encoding="utf-8")
+    columns = {"item_id": Column(), "value": Column(kind="number")}
+    settings = TableSettings.model_validate({"values": {"item_id": {"five": 5}, "value": {"Excellent": 5}}})
+    table, faults = read_table(tmp_path / "t.csv", columns, settings=settings)
+    assert faults.is_empty()
+    assert table.select("item_id", "value").rows() == [("5", 5.0), ("7", 2.0)]
+    with pytest.raises(DataError, match=r"values\.valu: the table has no such column"):
+        read_table(tmp_path / "t.csv", columns, settings=TableSettings(values={"valu": {"Excellent": 5}}))

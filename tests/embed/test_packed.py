@@ -153,6 +153,7 @@ def test_weights_of_a_file_give_the_states_of_the_model_that_was_saved(tmp_path:
         ("encoder.layer.1.output.LayerNorm.bias", None),
         ("embeddings.position_embeddings.weight", torch.ones(39, 16)),
         ("encoder.layer.0.intermediate.dense.weight", torch.ones(16, 32)),
+        ("encoder.layer.0.intermediate.dense.weight", torch.ones(32, 16, dtype=torch.int8)),
     ],
 )
 def test_weights_that_are_not_all_a_bert_s_are_left_to_transformers(
@@ -166,6 +167,9 @@ def test_a_bert_of_another_kind_is_left_to_transformers(tmp_path: Path) -> None:
     config = saved(tmp_path).config
     assert pack_file(tmp_path / "none.safetensors", config) is None
     assert pack_file(tmp_path / WEIGHTS, config, torch.float16) is None
+    (tmp_path / "adapter_config.json").write_text("{}")
+    assert pack_file(tmp_path / WEIGHTS, config) is None
+    (tmp_path / "adapter_config.json").unlink()
     for changes in ({"hidden_act": "relu"}, {"is_decoder": True}):
         assert pack_file(tmp_path / WEIGHTS, BertConfig(**(config.to_dict() | changes))) is None
     assert pack_file(tmp_path / WEIGHTS, RobertaConfig(**{**config.to_dict(), "model_type": "roberta"})) is None

@@ -25,7 +25,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import AwaitingRetry
-from prefect_processes import Server, until, worker
+from prefect_processes import SMALL_RUN, Server, until, worker
 
 from recsat import RunConfig
 from recsat.plugins import load_plugins
@@ -39,13 +39,6 @@ from recsat_flows.resume_crashed import SECONDS_TO_SETTLE
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX's")]
 
-FORM: dict[str, Any] = {
-    "domain_config": {"sample_users": 60},
-    "arms": ["popularity", "text", "ease"],
-    "splits": [{"name": "warm", "protocol": "random"}],
-    "measure": {"curves": False, "n_bootstrap": 100, "controls": []},
-}
-
 
 def findings_and_index(folder: Path) -> dict[str, Any]:
     """What the run found, whatever its series; and the collection, whose name is its content's."""
@@ -57,7 +50,7 @@ def findings_and_index(folder: Path) -> dict[str, Any]:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the library finds with the same form."""
     plugins = load_plugins()
-    form = {**FORM, "home": str(tmp_path_factory.mktemp("undisturbed"))}
+    form = {**SMALL_RUN, "home": str(tmp_path_factory.mktemp("undisturbed"))}
     config: RunConfig = run_config(expert_form(plugins, "social").model_validate(form), plugins, "social")
     return findings_and_index(execute(config, plugins, stages=PIPELINE))
 
@@ -88,7 +81,7 @@ def home(client: SyncPrefectClient, tmp_path: Path) -> Path:
 
 def submitted(client: SyncPrefectClient, name: str, tenant: str = "default", **parameters: Any) -> FlowRun:
     deployment = client.read_deployment_by_name(name)
-    form = {**FORM, "store": {"tenant": tenant}}
+    form = {**SMALL_RUN, "store": {"tenant": tenant}}
     return client.create_flow_run_from_deployment(deployment.id, parameters={"config": form, **parameters})
 
 
@@ -262,7 +255,7 @@ def test_one_scheduled_time_that_starts_several_flow_runs_is_one_run(
 ) -> None:
     """Prefect makes a flow run of each schedule, and two schedules of a deployment may hit one moment."""
     [one] = [deployment for deployment in deployments(["social"]) if deployment.full_name == "pipeline-expert/social"]
-    deploy(client, one, home=home, environment={"RECSAT_HOME": str(home)}, parameters={"config": FORM})
+    deploy(client, one, home=home, environment={"RECSAT_HOME": str(home)}, parameters={"config": SMALL_RUN})
     allow_at_once(client, one.full_name, 2)
     moment = (datetime.now(UTC) - timedelta(seconds=5)).replace(microsecond=0)
     key = f"social-pipeline-expert-social-{moment:%Y%m%dT%H%M%SZ}"

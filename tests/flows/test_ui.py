@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from prefect_processes import SMALL_RUN
 
 from recsat.stages.promotion.record import PromotionPlace
 
@@ -37,12 +38,6 @@ COMMAND = [
     "import typer; from recsat_flows.up import up; app = typer.Typer(); app.command()(up); app()",
     *("--domain", "social"),
 ]
-SMALL: dict[str, Any] = {
-    "domain_config": {"sample_users": 60},
-    "arms": ["popularity", "text", "ease"],
-    "splits": [{"name": "warm", "protocol": "random"}],
-    "measure": {"curves": False, "n_bootstrap": 100, "controls": []},
-}
 ENDS = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 SECONDS = 1000
 RUN_ENDS = 900 * SECONDS
@@ -143,7 +138,7 @@ def finished_run(address: str, **parameters: Any) -> None:
     """A small run of the pipeline, started over REST, that is over when this returns."""
     api = f"{address}/api"
     deployment = httpx.get(f"{api}/deployments/name/pipeline-expert/social", timeout=30).json()["id"]
-    form = {"config": {**SMALL, **parameters.pop("config")}, **parameters}
+    form = {"config": {**SMALL_RUN, **parameters.pop("config")}, **parameters}
     answer = httpx.post(f"{api}/deployments/{deployment}/create_flow_run", json={"parameters": form}, timeout=30)
     while answer.status_code == 503:  # SQLite lets one write at a time
         time.sleep(1)

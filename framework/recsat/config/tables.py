@@ -78,7 +78,7 @@ class TableSettings(Settings):
         ),
         examples=[{"value": ["0"]}],
     )
-    values: dict[str, dict[str, str | float | bool]] = Field(
+    values: dict[str, dict[str, str | int | float | bool]] = Field(
         default_factory=dict,
         description=(
             "By column: what words of the file stand for, such as ratings in words: value: {Excellent: 5, Good: 4, Poor: 1}. Other cells are read as they are. What an event "

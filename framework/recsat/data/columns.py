@@ -48,7 +48,7 @@ DECISIVE = {
 SPACED = r"^[+-]?\d{1,3}(?:[\s’']\d{3})+$"
 UNITS = ("€", "$", "£", "¥", "₹", "₽", "₩", "%")
 """Signs beside numbers."""
-OUT_OF = r"(/\s*\d+)$"
+OUT_OF = r"(/\s*(?:\d{1,2}|100))$"
 """Of how many a rating is: ``4/5``."""
 WORD = r"^\p{L}[\p{L} -]*$"
 EXACT = 2**53
@@ -110,7 +110,7 @@ def typed(raw: pl.DataFrame, name: str, column: Column, notes: list[str]) -> tup
     nothing = pl.repeat(value=False, n=raw.height, dtype=pl.Boolean, eager=True)
     place = raw[FILE][0] if raw.height else ""
     plain = _plain(raw[source], column.kind, name)
-    if column.words and not isinstance(plain.dtype, pl.List | pl.Array):
+    if column.words and (plain.dtype == pl.String or plain.dtype.is_numeric()):
         plain = plain.cast(pl.String).replace(dict(column.words))
     cells, is_word = _without_words(plain, column)
     if is_word.any() and column.missing is None:

@@ -28,6 +28,9 @@ Weights = Mapping[str, Tensor]
 WORDS, POSITIONS, SEGMENTS = (f"embeddings.{of}_embeddings.weight" for of in ("word", "position", "token_type"))
 LAYER = "encoder.layer.{}"
 QKV = ("attention.self.query", "attention.self.key", "attention.self.value")
+PLAIN_FORMATS = (torch.float32, torch.float16, torch.bfloat16)
+"""Of weights that are what they say; others are quantised, and need their scales."""
+ADAPTER = "adapter_config.json"
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 5e-2}
 """Of the largest state; bfloat16 rounds each product's factors to 8 bits."""
 
@@ -231,9 +234,12 @@ def pack_file(path: Path, config: Any, dtype: torch.dtype = torch.float32) -> Pa
     """
     if config.model_type != "bert" or not _is_plain(config, dtype) or not path.is_file():
         return None
-    weights = {name.removeprefix("bert."): tensor for name, tensor in load_file(path).items()}
-    if any(name not in weights or weights[name].shape != shape for name, shape in _shapes(config).items()):
+    if (path.parent / ADAPTER).is_file():  # transformers adds it to the weights
         return None
+    weights = {name.removeprefix("bert."): tensor for name, tensor in load_file(path).items()}
+    for name, shape in _shapes(config).items():
+        if name not in weights or weights[name].shape != shape or weights[name].dtype not in PLAIN_FORMATS:
+            return None
     weights = {name: weights[name].float() for name in _shapes(config)}
     texts = _small_texts(config)
     expected = PackedBert(weights, config, form=by_torch)(*texts)

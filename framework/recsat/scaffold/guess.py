@@ -415,9 +415,9 @@ class _Settled:
         """What ratings in words are worth, where every word is known."""
         cells = self.events.cells[source].cast(pl.String).str.strip_chars().drop_nulls()
         words = [word for word in cells.filter(cells != "").unique(maintain_order=True) if word not in MISSING_WORDS]
-        known = {word: STARS_OF_WORDS.get(plain_name(word)) for word in words[:MOST_WORDS]}
-        if not words or len(words) > MOST_WORDS:
+        if not 1 <= len(words) <= MOST_WORDS:
             return {}
+        known = {word: STARS_OF_WORDS.get(plain_name(word)) for word in words}
         if None in known.values():
             self.reasons.append(
                 f"events: ratings are words ({', '.join(words)}): say what they stand for, such as values: {{value: {{Excellent: 5, Poor: 1}}}}"
