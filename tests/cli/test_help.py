@@ -27,7 +27,7 @@ def commands(group: TyperGroup, path: Command = ()) -> Iterator[tuple[Command, A
         if isinstance(command, TyperGroup):
             yield from commands(command, (*path, name))
         else:
-            yield (*path, name), command
+            yield (*path, name), getattr(command, "with_options", command)
 
 
 ROOT = typer.main.get_command(app)

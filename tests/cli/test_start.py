@@ -7,6 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from recsat.cli.app import COMMANDS, Command, app
 
 HEAVY = {"torch", "transformers", "qdrant_client", "qdrant_edge", "prefect", "implicit", "sklearn", "pandas"}
 CODE = """
@@ -33,6 +37,20 @@ def test_a_help_text_waits_for_no_table_and_no_model_of_settings(tmp_path: Path)
     code = CODE.format(arguments=["--help"], heavy={"numpy", "polars", "pydantic"})
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stderr.splitlines()[-1] == "modules"
+
+
+def test_a_start_makes_the_options_of_no_command_that_is_not_called() -> None:
+    root = get_command(app)
+    assert isinstance(root, TyperGroup)
+    own = {name: command for name, command in root.commands.items() if isinstance(command, Command)}
+    assert list(own) == list(COMMANDS)
+    root.get_help(root.make_context("recsat", [], resilient_parsing=True))
+    with root.make_context("recsat", ["config", "--json"]) as context:
+        name, command, rest = root.resolve_command(context, ["config", "--json"])
+        assert name == "config"
+        assert command is not None
+        assert command.make_context(name, rest, parent=context).params["as_json"] is True
+    assert [name for name, command in own.items() if "with_options" in vars(command)] == ["config"]
 
 
 @pytest.mark.parametrize("arguments", [["recommend", "42"], ["recommend"], ["why", "42", "7", "--run", "gone"]])

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import sys
+from collections.abc import Callable
+from functools import cached_property
 from importlib.metadata import entry_points
 from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
-from rich.logging import RichHandler
 from rich.text import Text
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command_from_info, get_command_name
+from typer.models import CommandInfo
 
 from recsat.cli.aa import aa
 from recsat.cli.compare import compare
@@ -42,8 +46,30 @@ from recsat.cli.why import why
 from recsat.errors import RecsatError
 
 
+class Command(TyperCommand):
+    """A command whose options are made when it is called: a fifth of what ``recsat --help`` takes went into options that it does not show."""
+
+    def __init__(self, name: str, callback: Callable[..., None]) -> None:
+        self._info = CommandInfo(name=name, callback=callback, epilog=epilog(name))
+        super().__init__(name, help=inspect.getdoc(callback), rich_markup_mode=app.rich_markup_mode)
+
+    @cached_property
+    def with_options(self) -> Any:
+        """As typer makes it."""
+        return get_command_from_info(
+            self._info, pretty_exceptions_short=app.pretty_exceptions_short, rich_markup_mode=app.rich_markup_mode
+        )
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        return self.with_options.make_context(*arguments, **options)
+
+
 class Commands(TyperGroup):
     """Prints recsat's own errors as messages; everything else is a bug and keeps its traceback."""
+
+    def __init__(self, *, commands: dict[str, Any], **options: Any) -> None:
+        own = {name: Command(name, callback) for name, callback in COMMANDS.items()}
+        super().__init__(commands={**own, **commands}, **options)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         # People add it at the end of the line that failed.
@@ -103,28 +129,30 @@ def recsat(
 
     Settings come from defaults, a file (-c), RECSAT_* variables (RECSAT_RANK__K=20) and --set, in that order.
     """
+    from rich.logging import RichHandler
+
     handler = RichHandler(console=messages(), show_time=False, show_path=debug)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler], force=True)
     logging.getLogger("recsat").setLevel(logging.DEBUG if debug else logging.WARNING)
 
 
-for command in (
-    init, demo, run, estimate, plan, report, recommend, why, promote, rollback, promoted, feedback, serve, score, aa, experiment, plan_experiment, judge, profiles, compare, config, finetune, plugins, doctor, new_plugin
-):  # fmt: skip
-    app.command()(command)
-app.add_typer(runs)
-app.add_typer(federated)
-app.add_typer(maps)
+COMMANDS = {
+    **{
+        get_command_name(command.__name__): command
+        for command in (
+            init, demo, run, estimate, plan, report, recommend, why, promote, rollback, promoted, feedback, serve, score, aa, experiment, plan_experiment, judge, profiles, compare, config, finetune, plugins, doctor, new_plugin
+        )
+    },
+    **{entry.name: entry.load() for entry in entry_points(group="recsat.commands")},  # those of the flows, which the library does not know
+}  # fmt: skip
+"""The function of each command, groups aside."""
 
-
-for entry in entry_points(group="recsat.commands"):  # those of the flows, which the library does not know
-    app.command(entry.name)(entry.load())
-
-
-for group, path in ((app, ""), (runs, ""), (federated, "federated "), (maps, "map ")):
+for group in (runs, federated, maps):
+    app.add_typer(group)
     for command_info in group.registered_commands:
         assert command_info.callback is not None
-        command_info.epilog = epilog(path + (command_info.name or command_info.callback.__name__.replace("_", "-")))
+        name = command_info.name or get_command_name(command_info.callback.__name__)
+        command_info.epilog = epilog(f"{group.info.name} {name}") or epilog(name)
 
 
 def main() -> None:
