@@ -561,10 +561,10 @@ ENDS = (
     "of one arm it is narrower still than without; the report does not say so"
 )
 SHAPES = "a few users carry the mean, so that it is far from symmetric; the report says how many"
-FEW_LISTS = (
-    "of some fifty lists Gini's index is biased, and the jackknife's interval misses it; the report does not say so"
+FEW_LISTS = "of some fifty lists Gini's index is biased, and the jackknife's interval misses it; under 100 lists the report says so"
+FEW_CLICKS = (
+    "of some ten clicks after the cut the interval is too narrow; the report says how many users carry the rate"
 )
-FEW_CLICKS = "of some ten clicks after the cut the interval is too narrow; the report does not say so"
 NORMAL = "the formula takes means for normal, and where a few users carry them the interval is wider than that"
 FEW_DRAWS = "two draws say next to nothing of how draws differ; `repeats` of 5 is the default"
 HOLDS_DRAWS = "holds the mean"

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 from coverage_checks import SECTIONS, Bar, Case, Section, Values
+from off_policy import LOGGING, Outcome, outcomes_of, risk_of_choosing
+
+N_CHOICES = 200
+"""Worlds of each overlap in which a policy is chosen; its own page has more."""
 
 Task = tuple[int, int, int]
 """Section, case of it, and number of users."""
@@ -114,13 +118,16 @@ def failures(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row.misses and not row.case.limit]
 
 
-def page(rows: Sequence[Row]) -> str:
-    """The page as Markdown."""
+def page(rows: Sequence[Row], choices: Mapping[str, Sequence[Outcome]] | None = None) -> str:
+    """The page as Markdown; ``choices`` are worlds by overlap in which policies are chosen by an estimate."""
     parts = [HEAD.format(minutes=sum(row.seconds for row in rows) / 60, summary=summary(rows))]
     for section in SECTIONS:
         of_section = [row for row in rows if row.section is section]
         if of_section:
             parts.append(f"## {section.title}\n\n{section.text}\n\n{table(of_section)}\n")
+    if choices:
+        n_worlds = len(next(iter(choices.values())))
+        parts.append(f"## The risk of choosing\n\n{CHOOSING.format(n=n_worlds)}\n\n{risk_of_choosing(choices)}\n")
     return "\n".join(parts)
 
 
@@ -171,8 +178,12 @@ nothing is said, since values have no spread; these do not count.
 Bars: an interval of 95 % holds the truth in at least .93 of the worlds, between .935 and .965 where values are like those of an accuracy measure;
 something is said though nothing is there in at most .05; a row misses its bar where it does by more than two standard errors. **{summary}**
 
-Not here: whether texts that are noise are called noise, which needs arms that are fitted: [its page](coverage-texts.md); [off-policy values](off-policy-coverage.md) and [experiments](experiment-coverage.md), at one size each. On your own data: [`recsat aa`](how-to/aa.md).
+Not here: whether texts that are noise are called noise, which needs arms that are fitted: [its page](coverage-texts.md); the intervals of [off-policy values](off-policy-coverage.md) and [experiments](experiment-coverage.md), at one size each. On your own data: [`recsat aa`](how-to/aa.md).
 """
+
+CHOOSING = """Who picks the policy with the largest off-policy estimate picks its errors too. {n} simulated worlds for each of three logging policies, five policies each, whose true
+click rates are known ([how](off-policy-coverage.md)): *rank correlation* of estimates and truths (Spearman), and *regret*, what the policy picked earns less than the best, as a share of what the best earns; ±
+one Monte Carlo standard error."""
 
 
 def main() -> int:
@@ -191,9 +202,11 @@ def main() -> int:
                 f"{row.section.title} | {row.case.world} | {row.n_users:,} | {'; '.join(row.misses) or 'holds'} | {row.seconds:.1f} s",
                 flush=True,
             )
+        n_choices = max(20, round(N_CHOICES * options.scale))
+        choices = dict(zip(LOGGING, pool.map(outcomes_of, LOGGING, [n_choices] * len(LOGGING)), strict=True))
     ordered = sorted(rows, key=lambda row: row.task)
     if options.out:
-        options.out.write_text(page(ordered), encoding="utf-8")
+        options.out.write_text(page(ordered, choices), encoding="utf-8")
     print(summary(ordered))
     return bool(failures(ordered))
 

@@ -273,16 +273,39 @@ def page(results: Mapping[str, Sequence[Outcome]], n_worlds: int, minutes: float
     return "\n".join(lines)
 
 
+def outcomes_of(overlap: str, n_worlds: int) -> list[Outcome]:
+    """The first ``n_worlds`` under one logging policy."""
+    return [outcome(FIRST_SEED + i, LOGGING[overlap]) for i in range(n_worlds)]
+
+
+def risk_of_choosing(results: Mapping[str, Sequence[Outcome]]) -> str:
+    """A table: by estimator and overlap, how well estimates order the five policies, and what the one with the largest earns less than the best."""
+    columns = [f"{overlap} overlap: {name}" for overlap in results for name in ("rank correlation", "regret")]
+    lines = [f"| estimator | {' | '.join(columns)} |", "|---|" + "---:|" * len(columns)]
+    for name in ESTIMATORS:
+        cells = [
+            cell
+            for outcomes in results.values()
+            for cell in (
+                _mean_and_error([o.rank_correlation[name] for o in outcomes], "{:.3f} ± {:.3f}"),
+                _mean_and_error([o.regret[name] for o in outcomes], "{:.2%} ± {:.2%}"),
+            )
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _mean_and_error(values: Sequence[float], form: str) -> str:
+    return form.format(np.mean(values), np.std(values, ddof=1) / np.sqrt(len(values)))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--worlds", type=int, default=N_WORLDS)
     options = parser.parse_args()
     start = time.process_time()
-    results = {
-        overlap: [outcome(FIRST_SEED + i, logging) for i in range(options.worlds)]
-        for overlap, logging in LOGGING.items()
-    }
+    results = {overlap: outcomes_of(overlap, options.worlds) for overlap in LOGGING}
     text = page(results, options.worlds, (time.process_time() - start) / 60)
     if options.out:
         options.out.write_text(text, encoding="utf-8")

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import coverage_checks
 from coverage_checks import SECTIONS
 from interval_coverage import Rate, Row, failures, measure, page, rate_of, tasks
+from off_policy import FIRST_SEED, LOGGING, outcome
 
 from recsat.measure import comparisons, evaluate, learning, pooled, within_slices
 from recsat.measure.differences import difference_intervals
@@ -121,6 +122,18 @@ def test_the_page_marks_a_miss_that_fails_the_command(monkeypatch: pytest.Monkey
     assert "**holds the difference: too narrow" in text
     assert "1 miss one without: two noisy versions of one arm, 100 users." in text
     assert "## Marks in the table" not in text
+
+
+def test_the_page_says_what_a_choice_by_an_estimate_costs() -> None:
+    few = {"middling": [outcome(FIRST_SEED + i, LOGGING["middling"]) for i in range(3)]}
+    text = page([row(*ROWS[0])], few)
+    assert "## The risk of choosing\n" in text
+    assert "3 simulated worlds for each" in text
+    correlations = [one.rank_correlation["DR"] for one in few["middling"]]
+    cells = next(line for line in text.splitlines() if line.startswith("| DR |")).split("|")
+    assert cells[2].strip().startswith(f"{np.mean(correlations):.3f} ± ")
+    assert [cell.count("±") for cell in cells] == [0, 0, 1, 1, 0]
+    assert "The risk of choosing" not in page([row(*ROWS[0])])
 
 
 def test_a_known_limit_has_a_letter_that_is_explained_and_fails_nothing() -> None:
