@@ -35,6 +35,8 @@ SHARES = (0.5, 0.85)
 TEXT_L2 = (0.2, 0.75)
 SESSION_SHARE = 0.5
 ORDER_L2 = (1.0, 3.0, 10.0, 30.0, 100.0)
+TOGETHER = (0.2, 0.5)
+"""Shares of pairs whatever their order. Reviews of games are best told with few of them, of cosmetics and shops with half."""
 DECAYS: tuple[float | None, ...] = (4.0, 2.0, 8.0, None)
 RIDGES = (5.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 CARRIED_L2 = (0.3, 0.03, 3.0)
@@ -151,11 +153,10 @@ def _middle_together(trials: Sequence[Trial], vectors: Sequence[str]) -> tuple[d
 
 def _middle_order(trials: Sequence[Trial], vectors: Sequence[str]) -> tuple[dict[str, Recipe], Order]:
     """Decays are chosen as ever, on the weights with the first prior: they need no other fit. These come last, for scores are carried by them."""
-    _look_at(trials, *(Order(3.0, history_decay=decay) for decay in DECAYS))
-    best = _with_decay(trials, Order(3.0, prior=6.0, vector=vectors[0]))
-    plain = replace(best, prior=0.0, vector=None)
+    plain = best_of(trials, [Order(3.0, history_decay=decay, together=share) for share in TOGETHER for decay in DECAYS])
+    best = _with_decay(trials, replace(plain, prior=6.0, vector=vectors[0]))
     _look_at(trials, best)
-    return {"order": plain, f"order {vectors[0]}": best}, best
+    return {"order": replace(plain, history_decay=best.history_decay), f"order {vectors[0]}": best}, best
 
 
 def _look_at(trials: Sequence[Trial], *recipes: Recipe) -> None:
@@ -167,7 +168,8 @@ def _look_at(trials: Sequence[Trial], *recipes: Recipe) -> None:
 
 def _order(trials: Sequence[Trial], vectors: Sequence[str]) -> dict[str, Recipe]:
     """Without texts, and with each of ``vectors`` for a prior, whose ridge and share are sought by themselves."""
-    plain = _with_decay(trials, _climbed(trials, [Order(l2) for l2 in ORDER_L2], start=1))
+    plain = _climbed(trials, [Order(l2) for l2 in ORDER_L2], start=1)
+    plain = _with_decay(trials, best_of(trials, [replace(plain, together=share) for share in TOGETHER]))
 
     def recipe(total: float, share: float) -> Order:
         return replace(plain, l2=total * (1 - share), prior=total * share, vector=vectors[0])
