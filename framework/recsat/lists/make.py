@@ -339,10 +339,10 @@ def _table(
     row, place = np.nonzero(lists.items != PADDING)
     return pl.DataFrame(
         {
-            "user_id": batch.id_series.gather(row),
-            "item_id": catalogue.items["item_id"].gather(lists.items[row, place]),
+            "user_id": batch.id_series[row],
+            "item_id": catalogue.items["item_id"][lists.items[row, place]],
             "rank": place + 1,
-            "score": pl.Series(lists.scores[row, place], dtype=pl.Float64).fill_nan(None),
+            "score": pl.Series(lists.scores[row, place].astype(np.float64), nan_to_null=True),
             "arm": pl.Series([arm]).new_from_index(0, len(row)),
             "reason": _in_words(batch, lists, row, place, catalogue, topics, request),
             "fallback": lists.is_fallback[row, place],
@@ -367,7 +367,9 @@ def _in_words(
     shared = None
     if topics is not None:
         shared = topics.in_common(items, because, row, batch.history)
-        codes = np.where((codes == "taste") & shared.is_not_null().to_numpy(), "topic", codes)
+        is_taste = codes == "taste"
+        if is_taste.any():
+            codes = np.where(is_taste & shared.is_not_null().to_numpy(), "topic", codes)
     markets = None if batch.markets is None else pl.Series(batch.markets[row], dtype=pl.String).replace("", None)
     titles = catalogue.items[request.title] if request.title in catalogue.items.columns else catalogue.items["item_id"]
     return sentences_of(

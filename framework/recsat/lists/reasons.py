@@ -70,11 +70,13 @@ def sentences_of(
     """
     if (codes == "").all():
         return pl.Series("reason", codes, dtype=pl.String)
-    named = titles.cast(pl.String).gather(np.maximum(items, 0)) if len(titles) else pl.Series([], dtype=pl.String)
+    named = titles.cast(pl.String)[np.maximum(items, 0)] if len(titles) else pl.Series([], dtype=pl.String)
+    if len(named) and ((items < 0).any() or named.null_count()):
+        named = named.set(pl.Series(items < 0), None).fill_null("an item you liked")
     if relations is not None:
         codes = np.where(np.isin(codes, NAMING) & relations.is_not_null().to_numpy(), "attribute", codes)
     slots: dict[str, pl.Series] = {
-        "title": named.set(pl.Series(items < 0), None).fill_null("an item you liked") if len(named) else named,
+        "title": named,
         "code": pl.Series(codes, dtype=pl.String),
     }
     slots |= {

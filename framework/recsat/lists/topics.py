@@ -47,7 +47,9 @@ class CatalogueTopics:
         is_shared = _values_at(self._member_pairs, self.members.data, np.maximum(named, 0)[row] * n_topics + topic)
         rarest = _largest(row, topic, is_shared / self._n_items[topic], len(items))
         place = np.where(named == PADDING, most_liked, rarest)
-        return self.names.gather(pl.Series(place.clip(min=0)).set(pl.Series(place == PADDING), None))
+        if not n_topics:
+            return pl.Series([None] * len(items), dtype=pl.String)
+        return self.names[place.clip(min=0)].set(pl.Series(place == PADDING), None)
 
     def _topics_of(self, items: NDArray[np.int64], n_of_items: NDArray[np.int64]) -> NDArray[np.int64]:
         """The topics of each of ``items``, one after the other."""

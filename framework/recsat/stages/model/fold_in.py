@@ -20,7 +20,7 @@ from scipy.sparse import csr_array, get_index_dtype
 
 from recsat.contract.domain import Domain
 from recsat.contract.interactions import Catalogue
-from recsat.stages.model.histories import NOBODY, Histories, and_zeros
+from recsat.stages.model.histories import NOBODY, Histories, and_zeros, places_of
 
 UNKNOWN = -np.inf
 """The time of an event that has none: before any other."""
@@ -98,7 +98,7 @@ class _Later:
     @classmethod
     def of(cls, events: pl.DataFrame, ids: pl.Series, domain: Domain, catalogue: Catalogue) -> _Later:
         """``ids`` are sorted and have everybody of the ``events``."""
-        row = ids.search_sorted(events["user_id"]).to_numpy().astype(np.int64)
+        row = places_of(ids, events["user_id"])
         pairs = row * len(catalogue) + catalogue.positions(events["item_id"])
         values = events.select(
             liked=domain.positive.fill_null(value=False),

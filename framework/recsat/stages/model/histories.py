@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,7 @@ from recsat.stages.trial.inputs import RunInputs
 from recsat.stages.trial.rated import with_ratings, with_rejections
 from recsat.stages.trial.users import with_markets, with_profiles, with_texts
 
+FEW = 16
 NOBODY = -1
 """The row of a user who is not known: the last one, which is empty."""
 
@@ -50,8 +52,8 @@ class Histories:
     def rows(self, user_ids: Sequence[str]) -> NDArray[np.int64]:
         """The rows of ``user_ids``, :data:`NOBODY` where a user is not known."""
         users = pl.Series(user_ids, dtype=pl.String)
-        places = self.ids.search_sorted(users).to_numpy().astype(np.int64).clip(max=max(len(self) - 1, 0))
-        known = (self.ids.gather(places) == users).to_numpy() if len(self) else np.zeros(len(users), dtype=bool)
+        places = places_of(self.ids, users).clip(max=max(len(self) - 1, 0))
+        known = (self.ids[places] == users).to_numpy() if len(self) else np.zeros(len(users), dtype=bool)
         return np.where(known, places, NOBODY)
 
     def batch(self, user_ids: Sequence[str]) -> UserBatch:
@@ -126,6 +128,13 @@ class Histories:
         if self.texts is not None:
             arrays["texts"] = self.texts
         return arrays | {"profiles": self.profiles, "has_markets": has_markets}
+
+
+def places_of(ids: pl.Series, users: pl.Series) -> NDArray[np.int64]:
+    """Where each of ``users`` stands among the sorted ``ids``, or would."""
+    if len(users) <= FEW:  # a query of polars takes longer than these
+        return np.array([bisect_left(ids, user) for user in users.to_list()], dtype=np.int64)
+    return ids.search_sorted(users).to_numpy().astype(np.int64)
 
 
 def histories_of(table: pl.DataFrame, arrays: Mapping[str, NDArray[Any]], n_items: int) -> Histories:

@@ -199,7 +199,7 @@ class Model:
         retriever = self.retriever
         lists = lists_of(audience, self.card.arm, self.arm, request, retriever=retriever, topics=self.topics).lists
         titles = self.catalogue.items[self.domain.title].cast(pl.String).alias("title")
-        titles = titles.gather(self.catalogue.positions(lists["item_id"]))
+        titles = titles[self.catalogue.positions(lists["item_id"])]
         return lists.with_columns(titles).select(
             "user_id", "item_id", "title", "rank", "score", "arm", "reason", "fallback"
         )
