@@ -110,6 +110,7 @@ def test_words_for_nothing_are_nothing_in_numbers_too() -> None:
     assert read(pl.Series(["1", "N/A", "0"]), kind="number", required=False)[0] == [1.0, None, 0.0]
     assert read(pl.Series(["1", "0"]), kind="number", missing=("0",)) == ([1.0, None], [], [])
     assert read(pl.Series([1, 0]), kind="number", missing=("0",))[0] == [1.0, None]
+    assert read(pl.Series([1.0, 0.0, -1.0]), kind="number", missing=("0", "-1"))[0] == [1.0, None, None]
 
 
 def test_an_unreadable_cell_costs_its_row_or_itself_alone() -> None:
@@ -186,6 +187,7 @@ def test_words_stand_for_what_the_settings_say_and_others_are_read_as_they_are()
     for cells in (["poor", "1 apple"], ["poor", "1", "2"]):  # no words, and one slip
         assert "without unit" in read(pl.Series(cells), kind="number")[1][0]
     assert read(pl.Series([1, 3]), kind="number", words=words)[0] == [9.0, 3.0]
+    assert read(pl.Series([1.0, 3.5]), kind="number", words=words)[0] == [9.0, 3.5]
     assert read(pl.Series(["yep", "no"]), kind="boolean", words=(("yep", "True"),))[0] == [True, False]
 
 

@@ -111,7 +111,7 @@ def typed(raw: pl.DataFrame, name: str, column: Column, notes: list[str]) -> tup
     place = raw[FILE][0] if raw.height else ""
     plain = _plain(raw[source], column.kind, name)
     if column.words and (plain.dtype == pl.String or plain.dtype.is_numeric()):
-        plain = plain.cast(pl.String).replace(dict(column.words))
+        plain = _written(plain).replace(dict(column.words))
     cells, is_word = _without_words(plain, column)
     if is_word.any() and column.missing is None:
         examples = _examples(raw[source].filter(is_word))
@@ -204,6 +204,12 @@ def _is_stored_as(dtype: pl.DataType, kind: str) -> bool:
             )
 
 
+def _written(cells: pl.Series) -> pl.Series:
+    """As people write them: -1, where -1.0 is stored."""
+    text = cells.cast(pl.String, strict=False)
+    return text.str.replace(WHOLE, "${1}") if cells.dtype.is_float() else text
+
+
 def _without_words(cells: pl.Series, column: Column) -> tuple[pl.Series, pl.Series]:
     """``cells`` in which words for nothing are null, and where these stood."""
     if cells.dtype == pl.String:
@@ -212,7 +218,7 @@ def _without_words(cells: pl.Series, column: Column) -> tuple[pl.Series, pl.Seri
             words = tuple(word for word in words if word.lower() != "nan")
         is_word = cells.is_in(list(words)).fill_null(value=False)
     elif column.missing:
-        is_word = cells.cast(pl.String, strict=False).is_in(list(column.missing)).fill_null(value=False)
+        is_word = _written(cells).is_in(list(column.missing)).fill_null(value=False)
     else:
         is_word = pl.repeat(value=False, n=len(cells), dtype=pl.Boolean, eager=True)
     return cells.set(is_word, None) if not isinstance(cells.dtype, pl.List | pl.Array) else cells, is_word
