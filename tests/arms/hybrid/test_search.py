@@ -86,12 +86,9 @@ def walks(*, in_order: bool, n_users: int = 200, n_items: int = 60, length: int 
     return TrainingData(catalogue, users, {"text": E}, seed=0, protocol="last-n")
 
 
-@pytest.mark.parametrize("middle", [False, True])
 @pytest.mark.parametrize(("in_order", "share"), [(True, 0.2), (False, 0.5)])
-def test_pairs_whatever_their_order_count_for_more_where_order_says_nothing(
-    in_order: bool, share: float, middle: bool
-) -> None:
+def test_pairs_whatever_their_order_count_for_more_where_order_says_nothing(in_order: bool, share: float) -> None:
     rng = np.random.default_rng(1)
     trials = [Trial(last_likes(walks(in_order=in_order), 0, rng), rng)]
-    parts = search._middle_order(trials, ["text"])[0] if middle else search._order(trials, ["text"])
+    parts = search._order(trials, ["text"])
     assert [recipe.together for recipe in parts.values() if isinstance(recipe, Order)] == [share] * 2

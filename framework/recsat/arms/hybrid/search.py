@@ -36,7 +36,7 @@ TEXT_L2 = (0.2, 0.75)
 SESSION_SHARE = 0.5
 ORDER_L2 = (1.0, 3.0, 10.0, 30.0, 100.0)
 TOGETHER = (0.2, 0.5)
-"""Shares of pairs whatever their order. Reviews of games are best told with few of them, of cosmetics and shops with half."""
+"""Shares of pairs whatever their order: few suit reviews of games and films, half a catalogue of products. With more than :data:`LARGE` items the first alone is tried."""
 DECAYS: tuple[float | None, ...] = (4.0, 2.0, 8.0, None)
 RIDGES = (5.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 CARRIED_L2 = (0.3, 0.03, 3.0)
@@ -153,10 +153,11 @@ def _middle_together(trials: Sequence[Trial], vectors: Sequence[str]) -> tuple[d
 
 def _middle_order(trials: Sequence[Trial], vectors: Sequence[str]) -> tuple[dict[str, Recipe], Order]:
     """Decays are chosen as ever, on the weights with the first prior: they need no other fit. These come last, for scores are carried by them."""
-    plain = best_of(trials, [Order(3.0, history_decay=decay, together=share) for share in TOGETHER for decay in DECAYS])
-    best = _with_decay(trials, replace(plain, prior=6.0, vector=vectors[0]))
+    _look_at(trials, *(Order(3.0, history_decay=decay) for decay in DECAYS))
+    best = _with_decay(trials, Order(3.0, prior=6.0, vector=vectors[0]))
+    plain = replace(best, prior=0.0, vector=None)
     _look_at(trials, best)
-    return {"order": replace(plain, history_decay=best.history_decay), f"order {vectors[0]}": best}, best
+    return {"order": plain, f"order {vectors[0]}": best}, best
 
 
 def _look_at(trials: Sequence[Trial], *recipes: Recipe) -> None:
