@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -67,3 +68,11 @@ def test_the_installed_script_prints_a_refusal_and_no_traceback(tmp_path: Path) 
     assert done.returncode == 2
     assert done.stderr.startswith("Error: --set rank.kk=5: rank.kk is no setting. Did you mean 'rank.k'?")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("words", "completed"), [("recsat promo", "promote"), ("recsat run --res", "--resume")])
+def test_the_shell_completes_commands_and_their_options(words: str, completed: str, tmp_path: Path) -> None:
+    script = Path(sys.executable).with_name("recsat")
+    asked = {"_RECSAT_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    done = subprocess.run([script], cwd=tmp_path, env={**os.environ, **asked}, capture_output=True, text=True)
+    assert completed in done.stdout.splitlines()
