@@ -18,6 +18,8 @@ from recsat.contract.arm import Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 
 EVENT_BUDGET = 2**14  # padded events (rows × longest row) of one block of normal equations
+FEW_EVENTS = 0.8
+"""Shares of the factors below which a system of events by events is solved sooner than one of factors by factors: of 128, 64 events take half the time and 112 as long."""
 
 
 class IalsText(ScoredByVectors, SavedByAttributes):
@@ -98,7 +100,7 @@ class IalsText(ScoredByVectors, SavedByAttributes):
             right = self.alpha * of_rows.sum(dim=1)
             if prior is not None:
                 right = right + self.regularisation * prior[torch.from_numpy(rows).to(prior.device)]
-            few = of_rows.shape[1] < self.factors / 2
+            few = of_rows.shape[1] < FEW_EVENTS * self.factors
             solve = _solved_by_events if few else _solved_by_factors
             solved[torch.from_numpy(rows).to(solved.device)] = solve(
                 inverse if few else base, (self.alpha - 1), of_rows, right
