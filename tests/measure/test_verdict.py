@@ -112,6 +112,9 @@ def test_both_means_are_those_of_the_users_compared(world: Evidence, arm: Arm) -
     assert primary.mean_arm is not None
     assert primary.mean_other is not None
     assert primary.mean == pytest.approx(primary.mean_arm - primary.mean_other)
+    differences = [abs(values["text"][user] - values["chance"][user]) for user in both]
+    carried_by = sum(differences) ** 2 / sum(one**2 for one in differences)
+    assert primary.effective_users == pytest.approx(carried_by)
 
 
 def test_an_arm_with_language_that_trails_is_worse_and_may_still_beat_the_baseline(world: Evidence, arm: Arm) -> None:

@@ -85,9 +85,18 @@ def test_other_measures_that_disagree_are_mixed(result: Result) -> None:
             "which is better cannot be told: +0.00500 (95 % interval +0.00100 to +0.0200; p = 0.200; 1,234 users), "
             "although the interval, which is not corrected, leaves out zero",
         ),
+        (
+            comparison("better").model_copy(update={"effective_users": 17.2}),
+            "it is better: +0.00500 (95 % interval −0.0100 to +0.0200; p = 0.200; 1,234 users); "
+            "17 users carry it, too few for its interval and p to be sure",
+        ),
+        (
+            comparison("better").model_copy(update={"effective_users": 100.0}),
+            "it is better: +0.00500 (95 % interval −0.0100 to +0.0200; p = 0.200; 1,234 users)",
+        ),
     ],
 )
-def test_a_comparison_says_what_could_have_been_missed_only_where_nothing_is_shown(
+def test_a_comparison_says_what_could_have_been_missed_where_nothing_is_shown_and_that_few_users_carry_it(
     result: Result, compared: Comparison, clause: str
 ) -> None:
     assert comparison_in_words(result, compared) == clause

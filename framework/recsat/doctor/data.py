@@ -105,7 +105,12 @@ def _split(remaining: Dataset, domain: Domain, settings: SplitSettings, config: 
     parts: dict[str, pl.DataFrame] = {part: getattr(split, part) for part in ("train", "validation", "test")}
     text = ", ".join(f"{table.height:,} {part}" for part, table in parts.items())
     fitness = data_fitness(
-        split, domain.positive, spread=SPREAD, confidence=config.measure.confidence, seed=config.seed
+        split,
+        domain.positive,
+        spread=SPREAD,
+        confidence=config.measure.confidence,
+        seed=config.seed,
+        n_draws=settings.n_draws,
     )
     if not fitness.can_answer:
         return Check(name, "warn", f"{text}: it cannot answer, because {reason(fitness)}", remedy(fitness))

@@ -29,12 +29,15 @@ def data_fitness(
     confidence: float = 0.95,
     worth_having: float | None = None,
     seed: int = 0,
+    n_draws: int = 1,
 ) -> DataFitness:
     r"""What the tables of ``split`` can answer; training and validation together are the history.
 
     ``positive`` says which events are likes. ``spread`` is the standard deviation between users of a difference of two arms, in the
     measure's unit; :math:`(z_{1-\alpha/2} + z_{0.8}) \cdot` ``spread`` :math:`/ \sqrt n` is the smallest detectable difference.
     ``released`` names the column of ``items`` (item_id, …) that says, as a time, since when an item exists.
+
+    Of a split that is drawn ``n_draws`` times it is that of one draw's users: how draws differ is not known before arms are fitted.
 
     It cannot answer where fewer than :data:`FEWEST_JUDGED` judged users have a history or more than half have none (but for cold
     users, who are meant to have none), or where the smallest detectable difference is above ``worth_having``. The rest is said
@@ -60,6 +63,7 @@ def data_fitness(
         detectable=FitnessFact(value=detectable),
         can_answer=n_with >= FEWEST_JUDGED and n_with >= n_judged / 2 and not too_coarse,
         meant_to_be_new=meant_to_be_new,
+        n_draws=n_draws,
         worth_having=worth_having,
     )
 

@@ -24,7 +24,7 @@ from recsat.measure.comparisons import compare, means_where_both
 from recsat.measure.evaluate import EvaluatedSplit, values_by_arm
 from recsat.measure.intervals import Intervals, finite_or_none
 from recsat.measure.leaders import Leaders
-from recsat.measure.measures import key_of
+from recsat.measure.measures import is_of_catalogue, key_of
 from recsat.measure.significance import holm
 from recsat.result.model import Comparison, MeasureInfo, NotMeasured, Outcome, Verdict
 
@@ -107,6 +107,7 @@ def compare_pairs(
             p_adjusted=float(p[i]),
             n_users=int(intervals.n_users[i]),
             detectable=finite_or_none(compared.detectable[i]) or None,  # without any spread nothing can be said
+            effective_users=None if is_of_catalogue(info.name) else finite_or_none(compared.effective_users[i]),
             outcome=_outcome(intervals, i, float(p[i]), info, settings),
         )
         for i, (arm, other, info) in enumerate(keys)

@@ -91,11 +91,15 @@ def smallest_difference(fitness: DataFitness) -> str:
     detectable = fitness.detectable.value
     if detectable is None:
         return gettext("No user is judged, so no difference can be shown.")
-    return gettext(
+    of_users = gettext(
         "With %(n)s users, a difference below %(smallest)s would be missed more than one time in five, if users differ as much as is assumed.",
         n=f"{_n_judged(fitness):,}",
         smallest=f"{detectable:.2g}",
     )
+    if fitness.n_draws == 1:
+        return of_users
+    of_draws = gettext("That is of users alone: how %(n)s draws of the items differ comes on top.", n=fitness.n_draws)
+    return f"{of_users} {of_draws}"
 
 
 def _order(p: float | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import get_args
 
+from recsat.measure.differences import FEW_EFFECTIVE
 from recsat.report.answers import dimension_label, outcome_label
 from recsat.report.headline import confidence, p_in_words
 from recsat.report.language import gettext, in_catalogue, interval
@@ -106,6 +107,11 @@ def comparison_in_words(result: Result, comparison: Comparison) -> str:
                     smallest=number(comparison.detectable),
                 )
             )
+    carried_by = comparison.effective_users
+    if carried_by is not None and 0 < carried_by < FEW_EFFECTIVE:
+        clauses.append(
+            gettext("; %(n)s users carry it, too few for its interval and p to be sure", n=number(carried_by, 0))
+        )
     return "".join(clauses)
 
 

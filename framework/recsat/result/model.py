@@ -554,6 +554,8 @@ class DataFitness(Part):
     can_answer: bool
     meant_to_be_new: bool = False
     """Whether the split is about users without a history, as ``cold-users`` is."""
+    n_draws: int = Field(1, ge=1)
+    """How often the split is drawn; ``detectable`` is of the users of one draw alone."""
     worth_having: float | None = None
     """The difference that is worth having, which ``detectable`` must not be above; None where the configuration names none."""
 
@@ -607,6 +609,8 @@ class Comparison(Part):
     n_users: int = Field(ge=2)
     detectable: float | None = Field(None, ge=0)
     """Smallest mean difference that this many users of this spread would have shown four times in five, beside the others of its family."""
+    effective_users: float | None = Field(None, ge=0)
+    """How many users carry the difference; None for measures of all lists together, and in results that do not say."""
     outcome: Outcome
 
 

@@ -30,7 +30,10 @@ PAIR: Final = (
     "the arm that leads on validation by nDCG@k among those with a language model (of these those that are judged with words in its place, if any), "
     "and the one among those without"
 )
-FAMILY: Final = "the primary measures of a split, Holm; everything else is exploratory (Benjamini and Hochberg)"
+FAMILY: Final = (
+    "the primary measures of a split, Holm; the pair's other measures and the baseline are exploratory (Benjamini and Hochberg), "
+    "as are the marks of a table, by Holm over its arms and measures"
+)
 UNBOUND: Final[Mapping[str, Any]] = {
     "store": True,
     "home": True,

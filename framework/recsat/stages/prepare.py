@@ -182,7 +182,12 @@ def _split(context: StageContext, dataset: Dataset, settings: SplitSettings) -> 
     for one in (split, *further):
         write_split(folder, one)
     fitness = data_fitness(
-        split, domain.positive, spread=SPREAD, confidence=config.measure.confidence, seed=config.seed
+        split,
+        domain.positive,
+        spread=SPREAD,
+        confidence=config.measure.confidence,
+        seed=config.seed,
+        n_draws=settings.n_draws,
     )
     folder.write_json(f"splits/{split.name}/fitness.json", fitness.model_dump(mode="json"))
     if not fitness.can_answer:
