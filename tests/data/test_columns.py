@@ -111,6 +111,9 @@ def test_words_for_nothing_are_nothing_in_numbers_too() -> None:
     assert read(pl.Series(["1", "0"]), kind="number", missing=("0",)) == ([1.0, None], [], [])
     assert read(pl.Series([1, 0]), kind="number", missing=("0",))[0] == [1.0, None]
     assert read(pl.Series([1.0, 0.0, -1.0]), kind="number", missing=("0", "-1"))[0] == [1.0, None, None]
+    assert read(pl.Series([1.0, 0.0]), kind="number", missing=("0.0",))[0] == [1.0, None]
+    assert read(pl.Series(["1", "0.0"]), kind="number", missing=("0",))[0] == [1.0, None]
+    assert read(pl.Series(["1.0", "1"]), kind="text", missing=("1",))[0] == ["1.0", None]
 
 
 def test_an_unreadable_cell_costs_its_row_or_itself_alone() -> None:

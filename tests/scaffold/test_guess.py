@@ -258,3 +258,17 @@ def test_ratings_out_of_five_are_ratings(tmp_path: Path) -> None:
     initial = guessed(files(tmp_path, log_csv=text))
     assert tables_of(initial)["events"]["defaults"] == {"event": "rating"}
     assert "rating_scale" not in initial.settings["domain_config"]
+
+
+def test_zeros_that_are_no_ratings_are_none_in_a_file_of_numbers_too(tmp_path: Path) -> None:
+    """``recsat init`` names them as they are stored, 0.0, and they are left out when the folder is read."""
+    files(tmp_path, movies_csv=things("movie,title,genres", lambda item: f"m{item},Film {item},Drama"))
+    ratings = [(f"u{user}", f"m{item}", float((user + item) % 4 and 4 + (user + item) % 6)) for user, item in PAIRS]
+    pl.DataFrame(ratings, schema=["user", "movie", "rating"], orient="row").write_parquet(tmp_path / "ratings.parquet")
+    initial = guessed(tmp_path)
+    assert tables_of(initial)["events"]["missing"] == {"value": ["0.0"]}
+    domain = load_plugins().domain("content")
+    config = domain.config.model_validate({**initial.settings["domain_config"], "folder": str(tmp_path)})
+    values = domain.load(config).events["value"]
+    assert values.null_count() == sum(value == 0 for *_, value in ratings) > 20
+    assert values.min() == 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC as UTC_ZONE
 from datetime import datetime
@@ -111,7 +111,8 @@ def typed(raw: pl.DataFrame, name: str, column: Column, notes: list[str]) -> tup
     place = raw[FILE][0] if raw.height else ""
     plain = _plain(raw[source], column.kind, name)
     if column.words and (plain.dtype == pl.String or plain.dtype.is_numeric()):
-        plain = _written(plain).replace(dict(column.words))
+        words, meanings = zip(*column.words, strict=True)
+        plain = _comparable(plain, column).replace(_comparable(pl.Series(words), column), pl.Series(meanings))
     cells, is_word = _without_words(plain, column)
     if is_word.any() and column.missing is None:
         examples = _examples(raw[source].filter(is_word))
@@ -204,10 +205,15 @@ def _is_stored_as(dtype: pl.DataType, kind: str) -> bool:
             )
 
 
-def _written(cells: pl.Series) -> pl.Series:
-    """As people write them: -1, where -1.0 is stored."""
+def _comparable(cells: pl.Series, column: Column) -> pl.Series:
+    """As text; of numbers 1.0 and 1 are one."""
     text = cells.cast(pl.String, strict=False)
-    return text.str.replace(WHOLE, "${1}") if cells.dtype.is_float() else text
+    return text.str.replace(WHOLE, "${1}") if column.kind in ("number", "integer") else text
+
+
+def _is_any_of(cells: pl.Series, words: Sequence[str], column: Column) -> pl.Series:
+    among = _comparable(pl.Series(words, dtype=pl.String), column)
+    return _comparable(cells, column).is_in(among.implode()).fill_null(value=False)
 
 
 def _without_words(cells: pl.Series, column: Column) -> tuple[pl.Series, pl.Series]:
@@ -216,9 +222,9 @@ def _without_words(cells: pl.Series, column: Column) -> tuple[pl.Series, pl.Seri
         words = MISSING_WORDS if column.missing is None else column.missing
         if column.kind == "number" and column.missing is None:  # NaN is a number, and no finite one
             words = tuple(word for word in words if word.lower() != "nan")
-        is_word = cells.is_in(list(words)).fill_null(value=False)
+        is_word = _is_any_of(cells, words, column)
     elif column.missing:
-        is_word = _written(cells).is_in(list(column.missing)).fill_null(value=False)
+        is_word = _is_any_of(cells, column.missing, column)
     else:
         is_word = pl.repeat(value=False, n=len(cells), dtype=pl.Boolean, eager=True)
     return cells.set(is_word, None) if not isinstance(cells.dtype, pl.List | pl.Array) else cells, is_word
