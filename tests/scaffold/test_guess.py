@@ -271,4 +271,4 @@ def test_zeros_that_are_no_ratings_are_none_in_a_file_of_numbers_too(tmp_path: P
     config = domain.config.model_validate({**initial.settings["domain_config"], "folder": str(tmp_path)})
     values = domain.load(config).events["value"]
     assert values.null_count() == sum(value == 0 for *_, value in ratings) > 20
-    assert values.min() == 4
+    assert values.drop_nulls().gt(0).all()
