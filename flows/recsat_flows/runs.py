@@ -11,9 +11,12 @@ from prefect import runtime
 from prefect.context import FlowRunContext
 
 from recsat import RunConfig
+from recsat.config.settings import AlertSettings
 
 BY_HAND = "by hand"
 """In the place of a deployment's name."""
+DEFAULT_ARM, WORSE_BY = "hybrid", 0.05
+"""The alert of scheduled runs whose settings name none."""
 
 
 def named_after(domain: str) -> Callable[[], str]:
@@ -61,11 +64,22 @@ def run_key(domain: str) -> str:
 
 
 def in_series(config: RunConfig) -> RunConfig:
-    """``config`` whose series, where it names none, is the deployment: what alerts and trends compare with."""
+    """``config`` of a deployment's run: its series, where it names none, is the deployment.
+
+    A run that a schedule started and whose settings name no alert has one: of the default arm, on every split, raised where it is worse than in the run
+    before by :data:`WORSE_BY` and beyond chance.
+    """
     deployment = runtime.deployment.name
-    if config.series or not deployment:
+    if not deployment:
         return config
-    return config.model_copy(update={"series": _plain(f"{runtime.flow_run.flow_name}-{deployment}")[:100]})
+    changed: dict[str, Any] = {}
+    if not config.series:
+        changed["series"] = _plain(f"{runtime.flow_run.flow_name}-{deployment}")[:100]
+    context = FlowRunContext.get()
+    is_scheduled = context is not None and context.flow_run is not None and context.flow_run.auto_scheduled
+    if is_scheduled and not config.alerts and DEFAULT_ARM in config.arms:
+        changed["alerts"] = [AlertSettings(arm=DEFAULT_ARM, worse_by=WORSE_BY)]
+    return config.model_copy(update=changed)
 
 
 def report_key(domain: str) -> str:
