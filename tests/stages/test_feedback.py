@@ -79,6 +79,21 @@ def test_events_that_are_none_of_the_domains_are_set_aside_even_where_bad_rows_s
     assert result.dataset.events["hour"][-1] == 12
 
 
+def test_an_event_that_a_client_writes_in_another_way_is_set_aside_and_stops_no_run(
+    config: RunConfig, plugins: Plugins
+) -> None:
+    items = prepared(config, plugins).read_table("data/items.parquet")["item_id"].head(2).to_list()
+    with FeedbackLog(log_folder(config)) as log:
+        log.append([event(1, "1", items[0], event="Rating"), event(2, "1", items[1])])
+    folder = prepared(config, plugins)
+    assert folder.read_json("data/summary.json")["feedback"] == {"n_events": 1, "n_faults": 1, "n_unknown_items": 0}
+    (row,) = [
+        row for row in folder.read_table("data/quarantine.parquet").iter_rows(named=True) if row["file"] == "feedback"
+    ]
+    assert (row["row"], row["value"]) == (1, "Rating")
+    assert row["reason"] == "is none of the domain's events, and rating is"
+
+
 def test_fold_in_starts_where_the_run_stopped_reading(finished_run: Path, tmp_path: Path, plugins: Plugins) -> None:
     run = promotable_run(finished_run, tmp_path, "one", "ease", plugins)
     model = Model.load(run.path, plugins)

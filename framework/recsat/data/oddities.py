@@ -9,7 +9,7 @@ import polars as pl
 
 from recsat.contract.dataset import Dataset
 from recsat.data import notes
-from recsat.data.faults import FILE, ROW
+from recsat.data.faults import FILE, ROW, faults_at
 from recsat.data.moments import DAY, far_ones
 from recsat.data.near_ids import DIFFERENCES, near_ids
 from recsat.errors import did_you_mean
@@ -59,6 +59,21 @@ def _spellings(events: pl.DataFrame, known: Collection[str]) -> Iterator[str]:
             listed = " and ".join(f"{name!r} ({counts[name]:,} rows)" for name in others)
             mapping = ", ".join(f"{name}: {right}" for name in others)
             yield f"events: event {listed} stands{beside}. Write it alike, or set event_names of the table to {{{mapping}}}."
+
+
+def misspelt_events(events: pl.DataFrame, known: Collection[str]) -> pl.DataFrame:
+    """Faults of the rows of ``events`` (with origin) whose event is one of ``known`` but for capitals, spaces, hyphens and underscores."""
+    by_spelling = {_spelt(name): name for name in known}
+    right = {
+        name: by_spelling[_spelt(name)]
+        for name in events["event"].drop_nulls().unique().to_list()
+        if name not in known and _spelt(name) in by_spelling
+    }
+    bad = events.filter(pl.col("event").is_in(list(right)))
+    meant = pl.col("event").replace_strict(right, return_dtype=pl.String)
+    return faults_at(
+        bad, "event", pl.format("is none of the domain's events, and {} is", meant), "Send it as it is written there."
+    )
 
 
 def _unknown_events(events: pl.DataFrame, known: Collection[str]) -> Iterator[str]:

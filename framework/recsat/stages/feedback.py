@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 import polars as pl
@@ -9,6 +10,7 @@ import polars as pl
 from recsat.config.settings import RunConfig
 from recsat.contract.dataset import Dataset, no_quarantine
 from recsat.data.faults import FILE, ROW, with_origin
+from recsat.data.oddities import misspelt_events
 from recsat.data.schema import amount_faults, future_faults, table_faults
 from recsat.feedback.events import as_events
 from recsat.feedback.log import FeedbackLog, has_log, log_folder
@@ -26,7 +28,7 @@ class WithFeedback:
     """Of events that are none of the domain's; ``row`` is the sequence number."""
 
 
-def tables_with_feedback(config: RunConfig, dataset: Dataset) -> WithFeedback:
+def tables_with_feedback(config: RunConfig, dataset: Dataset, events_of_domain: Collection[str] = ()) -> WithFeedback:
     """What ``domain.load`` gave, with the log's events where ``data.feedback`` asks for them and there is a log; none is made.
 
     An event that is none of the domain's is a row of the quarantine, and no reason to stop: what users did cannot be put right. One on an item
@@ -44,8 +46,15 @@ def tables_with_feedback(config: RunConfig, dataset: Dataset) -> WithFeedback:
     later, faults = as_events(known, schema)
     sequences = known["sequence"].filter(~known["sequence"].is_in(faults["row"].implode()))
     later = later.with_columns(pl.lit("feedback").alias(FILE), sequences.alias(ROW)).select(events.columns)
+    names = {*events_of_domain, *events["event"].drop_nulls().unique().to_list()}
     faults = pl.concat(
-        [faults, table_faults("events", later), amount_faults(later), future_faults(later, dataset.events)]
+        [
+            faults,
+            table_faults("events", later),
+            amount_faults(later),
+            future_faults(later, dataset.events),
+            misspelt_events(later, names),
+        ]
     )
     later = later.filter(~pl.col(ROW).is_in(faults["row"].implode()))
     counts = {

@@ -54,7 +54,8 @@ def prepare(context: StageContext) -> StageCounts:
     folder, config, domain = context.folder, context.config, context.domain
     write_plan(folder, config, context.plugins)
     data = read_input(folder)
-    with_feedback = tables_with_feedback(config, domain.load(context.domain_config) if data is None else data)
+    loaded_data = domain.load(context.domain_config) if data is None else data
+    with_feedback = tables_with_feedback(config, loaded_data, domain.events)
     faults = _Faults()
     loaded = _validated(context, with_feedback.dataset, faults)
     faults.gather(lambda: refuse_unmatched(context, loaded))
