@@ -61,13 +61,9 @@ CANDIDATES: Mapping[str, Candidate] = {
     "popularity": Candidate("popularity", {}),
     "text": Candidate("text", {}),
     "ease": Candidate("ease", {"l2": (100.0, 300.0)}),
-    "linear-order": Candidate("linear-order", {"l2": (20.0, 50.0, 150.0), "together": (0.2, 0.5)}, DECAYS),
-    "linear-order-text-words": Candidate(
-        "linear-order-text-words", {"prior": (30.0, 100.0, 200.0), "together": (0.2, 0.5)}, DECAYS
-    ),
-    "linear-order-text": Candidate(
-        "linear-order-text", {"prior": (30.0, 100.0, 200.0), "together": (0.2, 0.5)}, DECAYS
-    ),
+    "linear-order": Candidate("linear-order", {"l2": (20.0, 50.0, 150.0)}, DECAYS),
+    "linear-order-text-words": Candidate("linear-order-text-words", {"prior": (30.0, 100.0, 200.0)}, DECAYS),
+    "linear-order-text": Candidate("linear-order-text", {"prior": (30.0, 100.0, 200.0)}, DECAYS),
     "hybrid-words": Candidate("hybrid-words", {}),
     "hybrid": Candidate("hybrid", {}),
     "sequence": Candidate("sequence", {"dropout": (0.2, 0.5)}),

@@ -22,7 +22,7 @@ SOURCE = Together(1.5, 0.5, prior=8.5, vector="text")
 OF_EVERY_KIND = Choices(
     recipes={
         "together": SOURCE,
-        "order": Order(3.0, prior=6.0, vector="words", history_decay=None, together=0.5),
+        "order": Order(3.0, prior=6.0, vector="words", history_decay=None),
         "aligned": Aligned(12.5, "text"),
         "factors": Factors("text", 10.0),
         "popularity": Liked(),

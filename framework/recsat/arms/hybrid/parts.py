@@ -96,18 +96,15 @@ class Order:
     prior: float = 0.0
     vector: str | None = None
     history_decay: float | None = 4.0
-    together: float = 0.2
 
     def fit(self, train: TrainingData) -> LinearOrder:
         arm = self.arm(train)
         return arm.solve(train, *arm.products(train))
 
     def arm(self, train: TrainingData) -> LinearOrder:
-        """Not fitted; its products are those of every :class:`Order` of one ``together``."""
+        """Not fitted; its products are those of every :class:`Order`."""
         unit = mean_likes(train)
-        arm = LinearOrder(
-            l2=self.l2 * unit, prior=self.prior * unit, history_decay=self.history_decay, together=self.together
-        )
+        arm = LinearOrder(l2=self.l2 * unit, prior=self.prior * unit, history_decay=self.history_decay)
         if self.vector is not None:
             arm.text_vectors = self.vector
             arm.text_l2 = 0.2 * text_unit(train, self.vector)

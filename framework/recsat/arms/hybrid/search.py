@@ -35,8 +35,6 @@ SHARES = (0.5, 0.85)
 TEXT_L2 = (0.2, 0.75)
 SESSION_SHARE = 0.5
 ORDER_L2 = (1.0, 3.0, 10.0, 30.0, 100.0)
-TOGETHER = (0.2, 0.5)
-"""Shares of pairs whatever their order: few suit reviews of games and films, half a catalogue of products. With more than :data:`LARGE` items the first alone is tried."""
 DECAYS: tuple[float | None, ...] = (4.0, 2.0, 8.0, None)
 RIDGES = (5.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 CARRIED_L2 = (0.3, 0.03, 3.0)
@@ -169,8 +167,7 @@ def _look_at(trials: Sequence[Trial], *recipes: Recipe) -> None:
 
 def _order(trials: Sequence[Trial], vectors: Sequence[str]) -> dict[str, Recipe]:
     """Without texts, and with each of ``vectors`` for a prior, whose ridge and share are sought by themselves."""
-    plain = _climbed(trials, [Order(l2) for l2 in ORDER_L2], start=1)
-    plain = _with_decay(trials, best_of(trials, [replace(plain, together=share) for share in TOGETHER]))
+    plain = _with_decay(trials, _climbed(trials, [Order(l2) for l2 in ORDER_L2], start=1))
 
     def recipe(total: float, share: float) -> Order:
         return replace(plain, l2=total * (1 - share), prior=total * share, vector=vectors[0])

@@ -32,7 +32,7 @@ class SharedFits:
         self._keeps = len(train.catalogue) <= MOST_ITEMS_KEPT
         self._grams: dict[tuple[float, float], Tensor] = {}
         self._weights: tuple[Together, Tensor] | None = None
-        self._products: tuple[float, tuple[Tensor, Tensor]] | None = None
+        self._products: tuple[Tensor, Tensor] | None = None
         self._order: tuple[Order, Tensor] | None = None
 
     def fitted(self, recipe: Recipe) -> ScoredPart:
@@ -55,20 +55,13 @@ class SharedFits:
             self._order = None  # before the next, for they are large
             if not self._keeps:
                 self._weights = None
-            products = self._products_of(arm)
+            products = self._products or arm.products(self.train)
+            if self._keeps:
+                self._products = products
+                products = products[0].clone(), products[1].clone()
             self._order = key, arm.solve(self.train, *products).weights
         arm.weights = self._order[1]
         return arm
-
-    def _products_of(self, arm: LinearOrder) -> tuple[Tensor, Tensor]:
-        """To be changed in place."""
-        if not self._keeps:
-            return arm.products(self.train)
-        if self._products is None or self._products[0] != arm.together:
-            self._products = None
-            self._products = arm.together, arm.products(self.train)
-        A, C = self._products[1]
-        return A.clone(), C.clone()
 
     def weights(self, recipe: Together) -> Tensor:
         if self._weights is None or self._weights[0] != recipe:
