@@ -15,8 +15,9 @@ import torch
 from kept_models import kept_model
 from torch import Tensor
 
+from recsat.arms.hybrid.hybrid import Hybrid
 from recsat.contract.domain import CandidateFilter
-from recsat.contract.interactions import UserBatch
+from recsat.contract.interactions import TrainingData, UserBatch
 from recsat.contract.reranker import RerankInput
 from recsat.feedback.event import FeedbackEvent
 from recsat.feedback.log import FeedbackLog
@@ -28,7 +29,7 @@ from recsat.stages.model.loaded import Model
 from recsat.stages.model.why import without
 
 PAIRS = 200
-"""Of each model; there are five."""
+"""Of each model; there are six."""
 
 
 class FromTheEnd:
@@ -46,6 +47,9 @@ def models(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     names = ("popularity", "text", "ease", "text-words")
     models = {name: with_filters(kept_model(finished_run, name, plugins, place)) for name in names}
     ease = models["ease"]
+    vectors = {"text": models["text"].arm.item_vectors, "words": models["text-words"].arm.item_vectors}
+    train = TrainingData(ease.catalogue, ease.histories.learnt_from, vectors, protocol="random")
+    models["hybrid"] = replace(ease, arm=Hybrid().fit(train))
     models["reranked"] = replace(ease, request=replace(ease.request, n_candidates=15, reranker=FromTheEnd()))
     return models
 
@@ -121,11 +125,11 @@ def holds(model: Model, user: str, item: str, explanation: Explanation, request:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["popularity", "text", "ease", "text-words", "reranked"])
+@pytest.mark.parametrize("name", ["popularity", "text", "ease", "text-words", "hybrid", "reranked"])
 def test_the_stated_cause_of_random_pairs_is_true(models: dict[str, Model], name: str) -> None:
     model, rng = models[name], np.random.default_rng(len(name))
     users, items = [*model.histories.ids.to_list(), "nobody"], model.catalogue.ids
-    steps = Counter[str]()
+    steps, has_parts = Counter[str](), False
     for _ in range(PAIRS):
         user, item = str(rng.choice(users)), str(rng.choice(items))
         request: dict[str, Any] = {"k": int(rng.integers(1, 30))}
@@ -135,7 +139,12 @@ def test_the_stated_cause_of_random_pairs_is_true(models: dict[str, Model], name
             request["include"] = [str(one) for one in rng.choice(items, 20, replace=False)]
         explanation = model.why(user, item, **request)
         holds(model, user, item, explanation, request)
+        if explanation.parts:
+            of_parts = sum(part.value for part in explanation.parts)
+            assert of_parts == pytest.approx(explanation.score, rel=1e-4, abs=1e-4)
         steps[explanation.step] += 1
+        has_parts |= bool(explanation.parts)
+    assert has_parts == (name == "hybrid")
     assert {"listed", "filter", "request", "k"} <= set(steps), steps
     assert name != "reranked" or {"shortlist", "reranker"} <= set(steps), steps
 
