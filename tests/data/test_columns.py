@@ -200,6 +200,36 @@ def test_texts_of_a_list_are_one_text_and_ids_of_one_are_refused() -> None:
         typed_table(raw, {"item_id": Column()}, [FILE, ROW], [])
 
 
+@pytest.mark.parametrize("separator", ["|", ","])
+@pytest.mark.parametrize(
+    ("text", "items"),
+    [
+        ("['Horror', 'SciFi']", ["Horror", "SciFi"]),
+        ('["Action","Drama"]', ["Action", "Drama"]),
+        (r"""['Children\'s', "Rock 'n' Roll", 'War, Peace', 'a|b']""", ["Children's", "Rock 'n' Roll", "War, Peace", "a|b"]),
+        (r'["Caf\u00e9", "a \"b\""]', ["Café", 'a "b"']),
+        ("['Horror' 'SciFi'\n 'War']", ["Horror", "SciFi", "War"]),  # as numpy writes it
+        ("[Horror, Children's Film, 7]", ["Horror", "Children's Film", "7"]),
+        ("['Horror', None, nan, '']", ["Horror"]),
+        ("[]", []),
+    ],
+)  # fmt: skip
+def test_a_list_as_python_and_json_write_it_is_read_for_its_items(text: str, items: list[str], separator: str) -> None:
+    values, faults, notes = read(pl.Series([text, None, f"x{separator}y", text]), kind="list", separator=separator)
+    assert (values, faults, notes) == ([items, None, ["x", "y"], items], [], [])
+
+
+def test_a_list_parted_by_the_separator_may_have_brackets_too() -> None:
+    assert read(pl.Series(["[Horror|War]"]), kind="list")[0] == [["Horror", "War"]]
+    assert read(pl.Series(["['Horror';'War']"]), kind="list", separator=";")[0] == [["Horror", "War"]]
+
+
+@pytest.mark.parametrize("text", ["[{'id': 16, 'name': 'Animation'}]", "[['a'], ['b']]"])
+def test_a_list_of_lists_or_objects_is_no_list_of_texts(text: str) -> None:
+    values, _, notes = read(pl.Series([text]), kind="list", required=False)
+    assert (values, notes) == ([None], [f"t: x: 1 cell (row 1 '{text}') is not a list, and missing"])
+
+
 def test_the_unit_of_times_is_said_and_can_be_set() -> None:
     assert read(pl.Series([str(EPOCH * 1000)]), kind="time")[2] == ["t: x read as milliseconds since 1970"]
     assert read(pl.Series([str(EPOCH * 1000)]), kind="time", time_format="unix")[2] == [

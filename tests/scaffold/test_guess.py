@@ -258,3 +258,20 @@ def test_ratings_out_of_five_are_ratings(tmp_path: Path) -> None:
     initial = guessed(files(tmp_path, log_csv=text))
     assert tables_of(initial)["events"]["defaults"] == {"event": "rating"}
     assert "rating_scale" not in initial.settings["domain_config"]
+
+
+@pytest.mark.parametrize("form", ["\"['Horror', 'War {item}']\"", '"[""Horror"", ""War {item}""]"'])
+def test_lists_in_brackets_need_no_separator(tmp_path: Path, form: str) -> None:
+    files(
+        tmp_path,
+        ratings_csv=table("user_id,movie_id,rating", lambda user, item: f"{user},{item},{1 + item % 5}"),
+        movies_csv=things("movie_id,title,genres", lambda item: f"{item},Film {item},{form.format(item=item)}"),
+    )
+    initial = guessed(tmp_path)
+    assert "list_separator" not in tables_of(initial)["items"]
+    domain = load_plugins().domains()[initial.domain]
+    data = domain.load(domain.config.model_validate(initial.settings["domain_config"]))
+    assert data.items.sort(pl.col("item_id").cast(pl.Int64))["genres"].to_list()[:2] == [
+        ["Horror", "War 0"],
+        ["Horror", "War 1"],
+    ]

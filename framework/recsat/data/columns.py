@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import json
 import operator
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC as UTC_ZONE
@@ -50,6 +52,9 @@ UNITS = ("€", "$", "£", "¥", "₹", "₽", "₩", "%")
 """Signs beside numbers."""
 OUT_OF = r"(/\s*(?:\d{1,2}|100))$"
 """Of how many a rating is: ``4/5``."""
+LIST = r"(?s)^\[.*\]$"
+"""A list as Python and JSON write it."""
+ITEM = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,;|'"\[\]{}][^,\[\]{}]*""", re.DOTALL)
 WORD = r"^\p{L}[\p{L} -]*$"
 EXACT = 2**53
 """Whole numbers from here on are not told apart where they are stored as floating point numbers."""
@@ -60,7 +65,7 @@ class Column:
     """How one column of a file is read.
 
     ``kind``: ``text``, ``integer``, ``number``, ``boolean`` (true, false, yes, no, 1, 0), ``time`` (UTC, microseconds) or
-    ``list`` (of texts, parted by ``separator``). ``source`` is its name in the file where that is another one. A column
+    ``list`` (of texts, parted by ``separator``, or in brackets as Python and JSON write them). ``source`` is its name in the file where that is another one. A column
     that is not ``required`` may be missing, and is then missing in the result. One with a ``default`` may be missing too:
     the default stands in for it, and for empty cells. ``time_format``: None for ISO 8601, where a time without an offset is
     UTC, and for numbers since 1970; ``"unix"`` for numbers alone; or a pattern such as ``%d/%m/%Y``. ``time_unit`` is what the numbers count;
@@ -337,9 +342,35 @@ def _list(cells: pl.Series, column: Column) -> Cells:
     if cells.dtype == pl.String:
         parts = cells.str.split(column.separator).list.eval(pl.element().str.strip_chars())
         values = parts.list.eval(pl.element().filter(pl.element() != ""))
+        is_list = cells.str.contains(LIST).fill_null(value=False)
+        if is_list.any():
+            texts = cells.filter(is_list).unique()
+            items = pl.Series([_items(text, column.separator) for text in texts], dtype=values.dtype)
+            by_text = pl.DataFrame({"text": texts, "items": items})
+            of_lists = cells.to_frame("text").join(by_text, on="text", how="left", maintain_order="left")["items"]
+            values = pl.select(pl.when(is_list).then(of_lists).otherwise(values)).to_series()
     else:
         values = cells.cast(pl.List(pl.String), strict=False)
     return Cells(values=values, reason="is not a list", fix=f"Write the values with {column.separator!r} between them.")
+
+
+def _items(text: str, separator: str) -> list[str] | None:
+    """The items of a :data:`LIST`, words for nothing aside; None where it holds lists or objects."""
+    inner = text[1:-1]
+    if ITEM.sub("", inner).replace(separator, "").strip(", \t\r\n"):
+        return None
+    items = [
+        [_unquoted(item)] if item[0] in "'\"" else [part for part in item.split(separator) if part not in MISSING_WORDS]
+        for item in ITEM.findall(inner)
+    ]
+    return [plain for parts in items for part in parts if (plain := part.strip())]
+
+
+def _unquoted(item: str) -> str:
+    try:
+        return str(json.loads(item))
+    except json.JSONDecodeError:
+        return re.sub(r"\\(['\"\\])", r"\1", item[1:-1])
 
 
 FIRST_DAY, LAST_DAY = datetime(1, 1, 1, tzinfo=UTC_ZONE), datetime(9999, 12, 31, tzinfo=UTC_ZONE)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import polars as pl
 
 from recsat.contract.domain import Domain
-from recsat.data.columns import MISSING_WORDS
+from recsat.data.columns import LIST, MISSING_WORDS
 from recsat.errors import DataError
 from recsat.scaffold.column_names import FLAGS, RATINGS, SYNONYMS, plain_name, source_of
 from recsat.scaffold.foreign_files import (
@@ -503,6 +503,7 @@ class _Settled:
             cells = table.cells.get_column(settings["columns"].get(name, ""), default=None)
             if cells is None or cells.dtype != pl.String:
                 continue
+            cells = cells.filter(~cells.str.strip_chars().str.contains(LIST))  # which need no separator
             for sign in ("|", ";", ","):
                 if float(cells.str.contains(sign, literal=True).mean() or 0) > IMPLICIT:
                     return {} if sign == "|" else {"list_separator": sign}
