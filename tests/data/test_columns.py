@@ -239,6 +239,24 @@ def test_the_unit_of_times_is_said_and_can_be_set() -> None:
     assert (values, notes) == ([datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)], [])
 
 
+@pytest.mark.parametrize("unit", ["seconds", "milliseconds"])
+@pytest.mark.parametrize("settings", [{}, {"time_format": "unix"}, {"time_unit": None}])
+def test_a_0_among_moments_is_no_time(unit: str, settings: dict[str, Any]) -> None:
+    settings = {name: value or unit for name, value in settings.items()}
+    moment = EPOCH * (1 if unit == "seconds" else 1000)
+    for cells in (pl.Series([moment, 0, 0, None]), pl.Series([str(moment), "0", "0.0", None])):
+        values, faults, notes = read(cells, kind="time", required=False, **settings)
+        assert (values, faults) == ([MOMENT, None, None, None], [])
+        assert any(f"is not a number of {unit} since 1970 other than 0, and missing" in note for note in notes)
+        assert len(read(cells, kind="time", **settings)[1]) == 2
+
+
+def test_a_0_may_be_a_time_where_no_other_number_is_one_of_our_years() -> None:
+    start = datetime(1970, 1, 1, tzinfo=UTC)
+    assert read(pl.Series([0, 60]), kind="time", time_format="unix")[0] == [start, start + timedelta(seconds=60)]
+    assert read(pl.Series(["0", "0"]), kind="time", time_unit="seconds")[0] == [start, start]
+
+
 def test_numbers_that_are_no_times_say_how_to_read_them() -> None:
     _, (fault,), _ = read(pl.Series(["20240131"]), kind="time")
     assert "is not a date, nor a number since 1970 of a year from 1980 to 2100. Set time_unit" in fault

@@ -108,6 +108,7 @@ OF_CELLS = (
     "is not a list",
     "is not a number",
     "is not a number of {unit} since 1970",
+    "is not a number of {unit} since 1970 other than 0",
     "is not a number with a decimal comma",
     "is not a whole number",
     "is not at least {least}",

@@ -17,7 +17,7 @@ import polars as pl
 from recsat.config.tables import TimeUnit
 from recsat.contract.dataset import no_quarantine
 from recsat.data.faults import FILE, faults_at, places
-from recsat.data.moments import UNIX, UTC, from_numbers, from_texts, unit_of
+from recsat.data.moments import UNIX, UTC, from_numbers, from_texts, unit_of, without_time
 from recsat.data.notes import (
     doubtful_words,
     since_1970,
@@ -368,7 +368,7 @@ def _items(text: str, separator: str) -> list[str] | None:
 
 def _unquoted(item: str) -> str:
     try:
-        return str(json.loads(item))
+        return str(json.loads(item)).encode(errors="replace").decode()  # half of a pair of surrogates is no text
     except json.JSONDecodeError:
         return re.sub(r"\\(['\"\\])", r"\1", item[1:-1])
 
@@ -419,11 +419,14 @@ def _since_1970(numbers: pl.Series, column: Column) -> Cells:
         return Cells(
             values=nothing, reason="is not a date, nor a number since 1970 of a year from 1980 to 2100", fix=fix
         )
+    is_zero = without_time(numbers, unit or "seconds")
     is_noted = column.time_unit is None and not (unit in ("seconds", None) and column.time_format == UNIX)
     return Cells(
-        values=from_numbers(numbers, unit or "seconds"),
-        reason=f"is not a number of {unit or 'seconds'} since 1970",
-        fix="Mend it, set time_unit where it counts something else, or timestamp_format to a pattern; empty is ISO 8601.",
+        values=from_numbers(numbers.set(is_zero, None), unit or "seconds"),
+        reason=f"is not a number of {unit or 'seconds'} since 1970{' other than 0' if is_zero.any() else ''}",
+        fix="Leave the cell empty where the time is not known."
+        if is_zero.any()
+        else "Mend it, set time_unit where it counts something else, or timestamp_format to a pattern; empty is ISO 8601.",
         notes=(functools.partial(since_1970, unit=str(unit)),) if is_noted else (),
     )
 

@@ -32,9 +32,10 @@ DAY: Final = timedelta(days=1)
 def unit_of(numbers: pl.Series) -> TimeUnit | None:
     """What most numbers count since 1970 if they are to give years from 1980 to 2100; None where hardly any of them would.
 
-    Raises DataError where more than a tenth count by another unit.
+    Zeros count for nothing: they mean no time (:func:`without_time`). Raises DataError where more than a tenth count by another unit.
     """
-    n = numbers.drop_nulls().len()
+    numbers = numbers.filter(numbers != 0)
+    n = len(numbers)
     low, high = LIKELY
     counts = {unit: int(numbers.is_between(low * per, high * per).sum()) for unit, per in IN_A_SECOND.items()}
     first, second, *_ = sorted(counts, key=lambda unit: -counts[unit])
@@ -45,6 +46,13 @@ def unit_of(numbers: pl.Series) -> TimeUnit | None:
             f"{counts[first]:,} cells look like {first} since 1970 and {counts[second]:,} like {second}. Write all in one unit."
         )
     return first if counts[first] * 2 > n else None
+
+
+def without_time(numbers: pl.Series, unit: TimeUnit) -> pl.Series:
+    """Which ``numbers`` are 0 and mean no time: where most others give years from 1980 to 2100, nothing happened in 1970."""
+    low, high = (end * IN_A_SECOND[unit] for end in LIKELY)
+    others = numbers.filter(numbers != 0)
+    return (numbers == 0).fill_null(value=False) & (2 * int(others.is_between(low, high).sum()) > len(others))
 
 
 def from_numbers(numbers: pl.Series, unit: TimeUnit) -> pl.Series:
