@@ -75,6 +75,7 @@ class Column:
     ``cell`` where the column need not be there and has no default, else ``row``. ``missing`` are words that mean an empty cell; None: ``nan``,
     ``null``, ``None``, ``N/A`` and the like, which are faults in a text that must be there. ``decimal`` is the sign before decimals; None:
     a point, or a comma where that alone can be. ``words`` are cells of the file, each with what it stands for. Numbers below ``least`` or above ``most`` are cells that cannot be read.
+    ``out_of`` is the highest rating: a column that names another one, as ``4/10`` does, is refused.
     """
 
     kind: Literal["text", "integer", "number", "boolean", "time", "list"] = "text"
@@ -90,6 +91,7 @@ class Column:
     decimal: Literal[".", ","] | None = None
     least: float | None = None
     most: float | None = None
+    out_of: float | None = None
 
     @property
     def costs_its_row(self) -> bool:
@@ -278,6 +280,11 @@ def _number(cells: pl.Series, column: Column) -> Cells:
     if cells.dtype != pl.String:
         return Cells(values=cells.cast(pl.Float64, strict=False), reason="is not a number", fix=fix)
     cells, unit = _without_unit(cells)
+    if column.out_of is not None and unit.startswith("/") and float(unit[1:]) != column.out_of:
+        raise DataError(
+            f"column {cells.name!r}: all of it is out of {unit[1:].strip()}, and ratings go up to {column.out_of:g}. "
+            f"Set rating_scale: [.., {unit[1:].strip()}]."
+        )
     sign = column.decimal or _decimal_sign(cells)
     plain = cells
     if sign == ",":
