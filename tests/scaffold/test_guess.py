@@ -275,3 +275,27 @@ def test_lists_in_brackets_need_no_separator(tmp_path: Path, form: str) -> None:
         ["Horror", "War 0"],
         ["Horror", "War 1"],
     ]
+
+
+@pytest.mark.parametrize("end", ["csv", "parquet"])
+@pytest.mark.parametrize("least", [0, 1])
+def test_a_rating_of_minus_1_below_all_others_is_none(tmp_path: Path, least: int, end: str) -> None:
+    text = table("user_id,anime_id,rating", lambda user, item: f"{user},{item},{item % 10 + least if item % 3 else -1}")
+    files(tmp_path, log_csv=text)
+    if end == "parquet":
+        pl.read_csv(tmp_path / "log.csv").cast({"rating": pl.Float64}).write_parquet(tmp_path / "log.parquet")
+        (tmp_path / "log.csv").unlink()
+    initial = guessed(tmp_path)
+    assert "events: ratings are -1 or at least 0: -1 is taken for no rating" in initial.reasons
+    assert "-1" in tables_of(initial)["events"]["missing"]["value"]
+    assert initial.settings["domain_config"]["rating_scale"][0] >= 0
+    domain = load_plugins().domains()[initial.domain]
+    data = domain.load(domain.config.model_validate(initial.settings["domain_config"]))
+    assert float(data.events["value"].min() or 0) >= 0  # type: ignore[arg-type]
+
+
+def test_a_thumb_down_is_a_rating(tmp_path: Path) -> None:
+    text = table("user_id,movie_id,rating", lambda user, item: f"{user},{item},{item % 3 - 1}")
+    initial = guessed(files(tmp_path, log_csv=text))
+    assert "missing" not in tables_of(initial)["events"]
+    assert initial.settings["domain_config"]["rating_scale"] == [-1, 1]

@@ -391,12 +391,18 @@ class _Settled:
         if not len(numbers):
             return self._in_words(source)
         settings: dict[str, Any] = {}
+        has_unrated = (numbers == -1).any() and (numbers.filter(numbers != -1) >= 0).all() and bool((numbers > 1).any())
+        if has_unrated:  # a thumb down lies below a thumb up, and nothing above that
+            settings["missing"] = {"value": [*_spellings(self.events, source, -1)]}
+            self.reasons.append("events: ratings are -1 or at least 0: -1 is taken for no rating")
+            numbers = numbers.filter(numbers != -1)
         zeros = float((numbers == 0).mean() or 0)  # type: ignore[arg-type]
         others = numbers.filter(numbers != 0)
         largest = float(others.max() or 0)  # type: ignore[arg-type]
         smallest = float(others.min() or 0)  # type: ignore[arg-type]
         if zeros > IMPLICIT and smallest >= 1 and largest > 1:
-            settings["missing"] = {"value": sorted({*_spellings(self.events, source)})}
+            words = {*settings.get("missing", {}).get("value", ()), *_spellings(self.events, source, 0)}
+            settings["missing"] = {"value": sorted(words)}
             self.reasons.append(
                 f"events: {zeros:.0%} of the ratings are 0, on a scale from {smallest:g}: taken for no rating"
             )
@@ -547,9 +553,11 @@ class _Settled:
         return {"data": {"min_user_events": 2, "min_item_events": 2}}
 
 
-def _spellings(table: ForeignTable, source: str) -> Iterator[str]:
+def _spellings(table: ForeignTable, source: str, number: int) -> Iterator[str]:
+    """How ``number`` is written in the column."""
     cells = table.cells[source]
     if cells.dtype != pl.String:
-        yield "0.0" if cells.dtype.is_float() else "0"
+        yield str(number)
         return
-    yield from cells.filter(cells.cast(pl.Float64, strict=False) == 0).unique().sort().to_list()
+    texts = cells.str.strip_chars()
+    yield from texts.filter(texts.cast(pl.Float64, strict=False) == number).unique().sort().to_list()
