@@ -191,6 +191,17 @@ def test_words_stand_for_what_the_settings_say_and_others_are_read_as_they_are()
     assert read(pl.Series(["yep", "no"]), kind="boolean", words=(("yep", "True"),))[0] == [True, False]
 
 
+def test_settings_whose_words_no_cell_is_are_noted() -> None:
+    note = "t: x: {} names {}, and no cell is that; write it as the cells are ('0.5', '3'), or take it out"
+    cells = pl.Series(["0.5", "3", None])
+    assert read(cells, kind="number", missing=("0.5x", "7"))[2] == [note.format("missing.x", "'0.5x', '7'")]
+    assert read(cells, kind="number", words=(("Good", "4"),))[2] == [note.format("values.x", "'Good'")]
+    assert read(pl.Series([0.5, 3.0]), kind="number", missing=("9",))[2][0].startswith("t: x: missing.x names '9'")
+    assert read(cells, kind="number", missing=("0.5x", "3"), words=(("0.5", "4"), ("Poor", "1")))[2] == []
+    for nothing in (pl.Series([], dtype=pl.String), pl.Series([None, " "], dtype=pl.String)):
+        assert read(nothing, kind="number", missing=("9",), words=(("Good", "4"),))[2] == []
+
+
 def test_texts_of_a_list_are_one_text_and_ids_of_one_are_refused() -> None:
     cells = pl.Series([["A string", None, "guitar"], [], None])
     raw = pl.DataFrame({"description": cells, "item_id": cells, FILE: "t", ROW: [1, 2, 3]})

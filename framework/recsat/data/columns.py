@@ -6,7 +6,7 @@ import functools
 import json
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC as UTC_ZONE
 from datetime import datetime
@@ -21,6 +21,7 @@ from recsat.data.moments import UNIX, UTC, from_numbers, from_texts, unit_of, wi
 from recsat.data.notes import (
     doubtful_words,
     since_1970,
+    unmatched_words,
     unreadable_cells,
     with_decimal_comma,
     with_thousands,
@@ -116,10 +117,15 @@ def typed(raw: pl.DataFrame, name: str, column: Column, notes: list[str]) -> tup
     source = column.source or name
     nothing = pl.repeat(value=False, n=raw.height, dtype=pl.Boolean, eager=True)
     place = raw[FILE][0] if raw.height else ""
-    plain = _plain(raw[source], column.kind, name)
+    stored = plain = _plain(raw[source], column.kind, name)
     if column.words and (plain.dtype == pl.String or plain.dtype.is_numeric()):
-        plain = _written(plain).replace(dict(column.words))
+        written = _written(plain)
+        if not written.is_in([word for word, _ in column.words]).any():
+            _note_unmatched(notes, place, source, f"values.{name}", [word for word, _ in column.words], stored)
+        plain = written.replace(dict(column.words))
     cells, is_word = _without_words(plain, column)
+    if column.missing and not is_word.any():
+        _note_unmatched(notes, place, source, f"missing.{name}", column.missing, stored)
     if is_word.any() and column.missing is None:
         examples = _examples(raw[source].filter(is_word))
         is_needed = column.kind == "text" and ((column.required and column.default is None) or name == "title")
@@ -143,6 +149,15 @@ def typed(raw: pl.DataFrame, name: str, column: Column, notes: list[str]) -> tup
     rows = raw.filter(bad)
     notes.append(unreadable_cells(place, source, _counted(rows.height), places(rows, source)[1:-1], read.reason))
     return values, no_quarantine(), nothing
+
+
+def _note_unmatched(
+    notes: list[str], place: str, source: str, setting: str, words: Sequence[str], cells: pl.Series
+) -> None:
+    """Notes a setting whose words no cell is; a column without cells says nothing of it."""
+    if cells.null_count() < len(cells) and not cells.dtype.is_nested():
+        listed = ", ".join(f"'{word}'" for word in words[:3])
+        notes.append(unmatched_words(place, source, setting, listed, _examples(cells.drop_nulls())))
 
 
 def _are_words(cells: pl.Series, bad: pl.Series) -> bool:
