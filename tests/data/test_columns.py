@@ -262,6 +262,19 @@ def test_a_0_among_moments_is_no_time(unit: str, settings: dict[str, Any]) -> No
         assert len(read(cells, kind="time", **settings)[1]) == 2
 
 
+def test_numbers_of_year_month_day_and_hour_are_no_seconds() -> None:
+    numbers = [2024010200, 2024010223, 0, *[2024022910] * 20]
+    expected = [MOMENT, MOMENT + timedelta(hours=23), None, *[datetime(2024, 2, 29, 10, tzinfo=UTC)] * 20]
+    for cells in (pl.Series(numbers), pl.Series([*map(str, numbers)]), pl.Series([*map(float, numbers)])):
+        values, faults, notes = read(cells, kind="time", required=False)
+        assert (values, faults) == (expected, [])
+        assert "t: x read as year, month, day and hour (2024010110); set time_unit where it counts since 1970" in notes
+    assert read(pl.Series([2024022600]), kind="time", time_unit="seconds")[0][0].year == 2034
+    assert read(pl.Series([2024023010]), kind="time")[0][0].year == 2034  # 30 February
+    assert read(pl.Series([2024010225, 2024010200]), kind="time")[0][0].year == 2034  # hour 25
+    assert read(pl.Series([2099010100]), kind="time")[0][0].year == 2036  # later than now either way
+
+
 def test_a_0_may_be_a_time_where_no_other_number_is_one_of_our_years() -> None:
     start = datetime(1970, 1, 1, tzinfo=UTC)
     assert read(pl.Series([0, 60]), kind="time", time_format="unix")[0] == [start, start + timedelta(seconds=60)]

@@ -60,6 +60,7 @@ HELD_OUT_RATINGS = (
 SENTENCES = {
     "config/differences.py": ("differences", "_text"),
     "data/notes.py": (
+        "as_hours",
         "column_left_out",
         "copies",
         "doubtful_words",
@@ -112,6 +113,7 @@ OF_CELLS = (
     "is not a number of {unit} since 1970 other than 0",
     "is not a number with a decimal comma",
     "is not a whole number",
+    "is not year, month, day and hour",
     "is not at least {least}",
     "is not at least {least} and at most {most}",
     "is not at most {most}",
@@ -324,6 +326,7 @@ NOTES = [
     notes.with_thousands("a.csv", "price"),
     notes.without_unit("a.csv", "price", "€"),
     notes.since_1970("a.csv", "when", "milliseconds"),
+    notes.as_hours("a.csv", "when"),
     notes.file_form("a.csv", "semicolon-separated Latin-1"),
 ]
 

@@ -17,8 +17,9 @@ import polars as pl
 from recsat.config.tables import TimeUnit
 from recsat.contract.dataset import no_quarantine
 from recsat.data.faults import FILE, faults_at, places
-from recsat.data.moments import UNIX, UTC, from_numbers, from_texts, unit_of, without_time
+from recsat.data.moments import UNIX, UTC, from_hours, from_numbers, from_texts, unit_of, without_time
 from recsat.data.notes import (
+    as_hours,
     doubtful_words,
     since_1970,
     unmatched_words,
@@ -431,6 +432,10 @@ def _moments(cells: pl.Series, column: Column) -> Cells:
 
 
 def _since_1970(numbers: pl.Series, column: Column) -> Cells:
+    hours = from_hours(numbers) if column.time_unit is None and column.time_format != UNIX else None
+    if hours is not None:
+        reason, fix = "is not year, month, day and hour", "Mend it, or set time_unit where it counts since 1970."
+        return Cells(values=hours, reason=reason, fix=fix, notes=(as_hours,))
     try:
         unit = column.time_unit or unit_of(numbers)
     except DataError as error:

@@ -100,5 +100,10 @@ def since_1970(place: str, source: str, unit: str) -> str:
     return f"{place}: {source} read as {unit} since 1970"
 
 
+def as_hours(place: str, source: str) -> str:
+    """Of numbers such as ``2024010110``."""
+    return f"{place}: {source} read as year, month, day and hour (2024010110); set time_unit where it counts since 1970"
+
+
 def file_form(file: str, form: str) -> str:
     return f"{file}: read as {form}"
