@@ -54,6 +54,20 @@ def test_a_scale_of_ratings_may_begin_below_nothing(domain: str, tmp_path: Path)
     ]
 
 
+@pytest.mark.parametrize("domain", ["content", "ecommerce"])
+def test_ratings_out_of_another_number_than_the_scale_ends_at_are_refused(domain: str, tmp_path: Path) -> None:
+    rows = ["u,a,rating,4/10,2024-01-01,,", "u,b,rating,3/10,2024-01-02,,"]
+    with pytest.raises(
+        DataError, match=r"all of it is out of 10, and ratings go up to 5\. Set rating_scale: \[\.\., 10\]"
+    ):
+        faults_of(domain, tmp_path, rows)
+    assert faults_of(domain, tmp_path, rows, rating_scale=[0, 10]) == []
+    in_stars = [row.replace("/10", "/5") for row in rows]
+    assert faults_of(domain, tmp_path, in_stars) == []
+    with pytest.raises(DataError, match=r"all of it is out of 5, and ratings go up to 10"):
+        faults_of(domain, tmp_path, in_stars, rating_scale=[0, 10])
+
+
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_a_table_that_a_domain_does_not_have_is_refused_by_name_or_noted(domain: str, tmp_path: Path) -> None:
     spec = load_plugins([domain]).domain(domain)

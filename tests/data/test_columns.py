@@ -194,6 +194,17 @@ def test_words_stand_for_what_the_settings_say_and_others_are_read_as_they_are()
     assert read(pl.Series(["yep", "no"]), kind="boolean", words=(("yep", "True"),))[0] == [True, False]
 
 
+def test_settings_whose_words_no_cell_is_are_noted() -> None:
+    note = "t: x: {} names {}, and no cell is that; write it as the cells are ('0.5', '3'), or take it out"
+    cells = pl.Series(["0.5", "3", None])
+    assert read(cells, kind="number", missing=("0.5x", "7"))[2] == [note.format("missing.x", "'0.5x', '7'")]
+    assert read(cells, kind="number", words=(("Good", "4"),))[2] == [note.format("values.x", "'Good'")]
+    assert read(pl.Series([0.5, 3.0]), kind="number", missing=("9",))[2][0].startswith("t: x: missing.x names '9'")
+    assert read(cells, kind="number", missing=("0.5x", "3"), words=(("0.5", "4"), ("Poor", "1")))[2] == []
+    for nothing in (pl.Series([], dtype=pl.String), pl.Series([None, " "], dtype=pl.String)):
+        assert read(nothing, kind="number", missing=("9",), words=(("Good", "4"),))[2] == []
+
+
 def test_texts_of_a_list_are_one_text_and_ids_of_one_are_refused() -> None:
     cells = pl.Series([["A string", None, "guitar"], [], None])
     raw = pl.DataFrame({"description": cells, "item_id": cells, FILE: "t", ROW: [1, 2, 3]})
@@ -203,6 +214,36 @@ def test_texts_of_a_list_are_one_text_and_ids_of_one_are_refused() -> None:
         typed_table(raw, {"item_id": Column()}, [FILE, ROW], [])
 
 
+@pytest.mark.parametrize("separator", ["|", ","])
+@pytest.mark.parametrize(
+    ("text", "items"),
+    [
+        ("['Horror', 'SciFi']", ["Horror", "SciFi"]),
+        ('["Action","Drama"]', ["Action", "Drama"]),
+        (r"""['Children\'s', "Rock 'n' Roll", 'War, Peace', 'a|b']""", ["Children's", "Rock 'n' Roll", "War, Peace", "a|b"]),
+        (r'["Caf\u00e9", "a \"b\""]', ["Café", 'a "b"']),
+        ("['Horror' 'SciFi'\n 'War']", ["Horror", "SciFi", "War"]),  # as numpy writes it
+        ("[Horror, Children's Film, 7]", ["Horror", "Children's Film", "7"]),
+        ("['Horror', None, nan, '']", ["Horror"]),
+        ("[]", []),
+    ],
+)  # fmt: skip
+def test_a_list_as_python_and_json_write_it_is_read_for_its_items(text: str, items: list[str], separator: str) -> None:
+    values, faults, notes = read(pl.Series([text, None, f"x{separator}y", text]), kind="list", separator=separator)
+    assert (values, faults, notes) == ([items, None, ["x", "y"], items], [], [])
+
+
+def test_a_list_parted_by_the_separator_may_have_brackets_too() -> None:
+    assert read(pl.Series(["[Horror|War]"]), kind="list")[0] == [["Horror", "War"]]
+    assert read(pl.Series(["['Horror';'War']"]), kind="list", separator=";")[0] == [["Horror", "War"]]
+
+
+@pytest.mark.parametrize("text", ["[{'id': 16, 'name': 'Animation'}]", "[['a'], ['b']]"])
+def test_a_list_of_lists_or_objects_is_no_list_of_texts(text: str) -> None:
+    values, _, notes = read(pl.Series([text]), kind="list", required=False)
+    assert (values, notes) == ([None], [f"t: x: 1 cell (row 1 '{text}') is not a list, and missing"])
+
+
 def test_the_unit_of_times_is_said_and_can_be_set() -> None:
     assert read(pl.Series([str(EPOCH * 1000)]), kind="time")[2] == ["t: x read as milliseconds since 1970"]
     assert read(pl.Series([str(EPOCH * 1000)]), kind="time", time_format="unix")[2] == [
@@ -210,6 +251,37 @@ def test_the_unit_of_times_is_said_and_can_be_set() -> None:
     ]
     values, _, notes = read(pl.Series(["1000"]), kind="time", time_unit="milliseconds")
     assert (values, notes) == ([datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)], [])
+
+
+@pytest.mark.parametrize("unit", ["seconds", "milliseconds"])
+@pytest.mark.parametrize("settings", [{}, {"time_format": "unix"}, {"time_unit": None}])
+def test_a_0_among_moments_is_no_time(unit: str, settings: dict[str, Any]) -> None:
+    settings = {name: value or unit for name, value in settings.items()}
+    moment = EPOCH * (1 if unit == "seconds" else 1000)
+    for cells in (pl.Series([moment, 0, 0, None]), pl.Series([str(moment), "0", "0.0", None])):
+        values, faults, notes = read(cells, kind="time", required=False, **settings)
+        assert (values, faults) == ([MOMENT, None, None, None], [])
+        assert any(f"is not a number of {unit} since 1970 other than 0, and missing" in note for note in notes)
+        assert len(read(cells, kind="time", **settings)[1]) == 2
+
+
+def test_numbers_of_year_month_day_and_hour_are_no_seconds() -> None:
+    numbers = [2024010200, 2024010223, 0, *[2024022910] * 20]
+    expected = [MOMENT, MOMENT + timedelta(hours=23), None, *[datetime(2024, 2, 29, 10, tzinfo=UTC)] * 20]
+    for cells in (pl.Series(numbers), pl.Series([*map(str, numbers)]), pl.Series([*map(float, numbers)])):
+        values, faults, notes = read(cells, kind="time", required=False)
+        assert (values, faults) == (expected, [])
+        assert "t: x read as year, month, day and hour (2024010110); set time_unit where it counts since 1970" in notes
+    assert read(pl.Series([2024022600]), kind="time", time_unit="seconds")[0][0].year == 2034
+    assert read(pl.Series([2024023010]), kind="time")[0][0].year == 2034  # 30 February
+    assert read(pl.Series([2024010225, 2024010200]), kind="time")[0][0].year == 2034  # hour 25
+    assert read(pl.Series([2099010100]), kind="time")[0][0].year == 2036  # later than now either way
+
+
+def test_a_0_may_be_a_time_where_no_other_number_is_one_of_our_years() -> None:
+    start = datetime(1970, 1, 1, tzinfo=UTC)
+    assert read(pl.Series([0, 60]), kind="time", time_format="unix")[0] == [start, start + timedelta(seconds=60)]
+    assert read(pl.Series(["0", "0"]), kind="time", time_unit="seconds")[0] == [start, start]
 
 
 def test_numbers_that_are_no_times_say_how_to_read_them() -> None:

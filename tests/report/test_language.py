@@ -60,6 +60,7 @@ HELD_OUT_RATINGS = (
 SENTENCES = {
     "config/differences.py": ("differences", "_text"),
     "data/notes.py": (
+        "as_hours",
         "column_left_out",
         "copies",
         "doubtful_words",
@@ -76,6 +77,7 @@ SENTENCES = {
         "spellings_of_topic",
         "table_left_out",
         "unknown_event",
+        "unmatched_words",
         "unreached_value",
         "unreadable_cells",
         "with_decimal_comma",
@@ -108,8 +110,10 @@ OF_CELLS = (
     "is not a list",
     "is not a number",
     "is not a number of {unit} since 1970",
+    "is not a number of {unit} since 1970 other than 0",
     "is not a number with a decimal comma",
     "is not a whole number",
+    "is not year, month, day and hour",
     "is not at least {least}",
     "is not at least {least} and at most {most}",
     "is not at most {most}",
@@ -301,6 +305,7 @@ NOTES = [
     notes.unreadable_cells("a.csv", "price", "1 cell", "row 2 '-1'", "is not at least 0 and at most 1e+15"),
     notes.unreadable_cells("a.csv", "when", "1 cell", "row 2 'x'", "is not a number of seconds since 1970"),
     notes.unreadable_cells("a.csv", "when", "1 cell", "row 2 'x'", "is not a date of the form %Y%m%d"),
+    notes.unmatched_words("a.csv", "year", "missing.year", "'x'", "'1999'"),
     notes.column_left_out("a.csv", "'titel'", "item_id, titel", "Did you mean 'title'?"),
     notes.events_left_out("1,200", "view 1,000, cart 200"),
     notes.rescaled("1", "10", "5"),
@@ -321,6 +326,7 @@ NOTES = [
     notes.with_thousands("a.csv", "price"),
     notes.without_unit("a.csv", "price", "€"),
     notes.since_1970("a.csv", "when", "milliseconds"),
+    notes.as_hours("a.csv", "when"),
     notes.file_form("a.csv", "semicolon-separated Latin-1"),
 ]
 

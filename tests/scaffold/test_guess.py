@@ -261,14 +261,55 @@ def test_ratings_out_of_five_are_ratings(tmp_path: Path) -> None:
 
 
 def test_zeros_that_are_no_ratings_are_none_in_a_file_of_numbers_too(tmp_path: Path) -> None:
-    """``recsat init`` names them as they are stored, 0.0, and they are left out when the folder is read."""
+    """``recsat init`` names them, and they are left out when the folder is read."""
     files(tmp_path, movies_csv=things("movie,title,genres", lambda item: f"m{item},Film {item},Drama"))
     ratings = [(f"u{user}", f"m{item}", float((user + item) % 4 and 4 + (user + item) % 6)) for user, item in PAIRS]
     pl.DataFrame(ratings, schema=["user", "movie", "rating"], orient="row").write_parquet(tmp_path / "ratings.parquet")
     initial = guessed(tmp_path)
-    assert tables_of(initial)["events"]["missing"] == {"value": ["0.0"]}
+    assert tables_of(initial)["events"]["missing"] == {"value": ["0"]}
     domain = load_plugins().domain("content")
     config = domain.config.model_validate({**initial.settings["domain_config"], "folder": str(tmp_path)})
     values = domain.load(config).events["value"]
     assert values.null_count() == sum(value == 0 for *_, value in ratings) > 20
     assert values.drop_nulls().gt(0).all()
+
+
+@pytest.mark.parametrize("form", ["\"['Horror', 'War {item}']\"", '"[""Horror"", ""War {item}""]"'])
+def test_lists_in_brackets_need_no_separator(tmp_path: Path, form: str) -> None:
+    files(
+        tmp_path,
+        ratings_csv=table("user_id,movie_id,rating", lambda user, item: f"{user},{item},{1 + item % 5}"),
+        movies_csv=things("movie_id,title,genres", lambda item: f"{item},Film {item},{form.format(item=item)}"),
+    )
+    initial = guessed(tmp_path)
+    assert "list_separator" not in tables_of(initial)["items"]
+    domain = load_plugins().domains()[initial.domain]
+    data = domain.load(domain.config.model_validate(initial.settings["domain_config"]))
+    assert data.items.sort(pl.col("item_id").cast(pl.Int64))["genres"].to_list()[:2] == [
+        ["Horror", "War 0"],
+        ["Horror", "War 1"],
+    ]
+
+
+@pytest.mark.parametrize("end", ["csv", "parquet"])
+@pytest.mark.parametrize("least", [0, 1])
+def test_a_rating_of_minus_1_below_all_others_is_none(tmp_path: Path, least: int, end: str) -> None:
+    text = table("user_id,anime_id,rating", lambda user, item: f"{user},{item},{item % 10 + least if item % 3 else -1}")
+    files(tmp_path, log_csv=text)
+    if end == "parquet":
+        pl.read_csv(tmp_path / "log.csv").cast({"rating": pl.Float64}).write_parquet(tmp_path / "log.parquet")
+        (tmp_path / "log.csv").unlink()
+    initial = guessed(tmp_path)
+    assert "events: ratings are -1 or at least 0: -1 is taken for no rating" in initial.reasons
+    assert "-1" in tables_of(initial)["events"]["missing"]["value"]
+    assert initial.settings["domain_config"]["rating_scale"][0] >= 0
+    domain = load_plugins().domains()[initial.domain]
+    data = domain.load(domain.config.model_validate(initial.settings["domain_config"]))
+    assert float(data.events["value"].min() or 0) >= 0  # type: ignore[arg-type]
+
+
+def test_a_thumb_down_is_a_rating(tmp_path: Path) -> None:
+    text = table("user_id,movie_id,rating", lambda user, item: f"{user},{item},{item % 3 - 1}")
+    initial = guessed(files(tmp_path, log_csv=text))
+    assert "missing" not in tables_of(initial)["events"]
+    assert initial.settings["domain_config"]["rating_scale"] == [-1, 1]

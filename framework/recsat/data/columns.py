@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import json
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC as UTC_ZONE
@@ -15,10 +17,12 @@ import polars as pl
 from recsat.config.tables import TimeUnit
 from recsat.contract.dataset import no_quarantine
 from recsat.data.faults import FILE, faults_at, places
-from recsat.data.moments import UNIX, UTC, from_numbers, from_texts, unit_of
+from recsat.data.moments import UNIX, UTC, from_hours, from_numbers, from_texts, unit_of, without_time
 from recsat.data.notes import (
+    as_hours,
     doubtful_words,
     since_1970,
+    unmatched_words,
     unreadable_cells,
     with_decimal_comma,
     with_thousands,
@@ -50,6 +54,9 @@ UNITS = ("€", "$", "£", "¥", "₹", "₽", "₩", "%")
 """Signs beside numbers."""
 OUT_OF = r"(/\s*(?:\d{1,2}|100))$"
 """Of how many a rating is: ``4/5``."""
+LIST = r"(?s)^\[.*\]$"
+"""A list as Python and JSON write it."""
+ITEM = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,;|'"\[\]{}][^,\[\]{}]*""", re.DOTALL)
 WORD = r"^\p{L}[\p{L} -]*$"
 EXACT = 2**53
 """Whole numbers from here on are not told apart where they are stored as floating point numbers."""
@@ -60,7 +67,7 @@ class Column:
     """How one column of a file is read.
 
     ``kind``: ``text``, ``integer``, ``number``, ``boolean`` (true, false, yes, no, 1, 0), ``time`` (UTC, microseconds) or
-    ``list`` (of texts, parted by ``separator``). ``source`` is its name in the file where that is another one. A column
+    ``list`` (of texts, parted by ``separator``, or in brackets as Python and JSON write them). ``source`` is its name in the file where that is another one. A column
     that is not ``required`` may be missing, and is then missing in the result. One with a ``default`` may be missing too:
     the default stands in for it, and for empty cells. ``time_format``: None for ISO 8601, where a time without an offset is
     UTC, and for numbers since 1970; ``"unix"`` for numbers alone; or a pattern such as ``%d/%m/%Y``. ``time_unit`` is what the numbers count;
@@ -70,6 +77,7 @@ class Column:
     ``cell`` where the column need not be there and has no default, else ``row``. ``missing`` are words that mean an empty cell; None: ``nan``,
     ``null``, ``None``, ``N/A`` and the like, which are faults in a text that must be there. ``decimal`` is the sign before decimals; None:
     a point, or a comma where that alone can be. ``words`` are cells of the file, each with what it stands for. Numbers below ``least`` or above ``most`` are cells that cannot be read.
+    ``out_of`` is the highest rating: a column that names another one, as ``4/10`` does, is refused.
     """
 
     kind: Literal["text", "integer", "number", "boolean", "time", "list"] = "text"
@@ -85,6 +93,7 @@ class Column:
     decimal: Literal[".", ","] | None = None
     least: float | None = None
     most: float | None = None
+    out_of: float | None = None
 
     @property
     def costs_its_row(self) -> bool:
@@ -109,11 +118,16 @@ def typed(raw: pl.DataFrame, name: str, column: Column, notes: list[str]) -> tup
     source = column.source or name
     nothing = pl.repeat(value=False, n=raw.height, dtype=pl.Boolean, eager=True)
     place = raw[FILE][0] if raw.height else ""
-    plain = _plain(raw[source], column.kind, name)
+    stored = plain = _plain(raw[source], column.kind, name)
     if column.words and (plain.dtype == pl.String or plain.dtype.is_numeric()):
-        words, meanings = zip(*column.words, strict=True)
-        plain = _comparable(plain, column).replace(_comparable(pl.Series(words), column), pl.Series(meanings))
+        words, meanings = (pl.Series(parts) for parts in zip(*column.words, strict=True))
+        written, words = _comparable(plain, column), _comparable(words, column)
+        if not written.is_in(words.implode()).any():
+            _note_unmatched(notes, place, source, f"values.{name}", [word for word, _ in column.words], stored)
+        plain = written.replace(words, meanings)
     cells, is_word = _without_words(plain, column)
+    if column.missing and not is_word.any():
+        _note_unmatched(notes, place, source, f"missing.{name}", column.missing, stored)
     if is_word.any() and column.missing is None:
         examples = _examples(raw[source].filter(is_word))
         is_needed = column.kind == "text" and ((column.required and column.default is None) or name == "title")
@@ -137,6 +151,15 @@ def typed(raw: pl.DataFrame, name: str, column: Column, notes: list[str]) -> tup
     rows = raw.filter(bad)
     notes.append(unreadable_cells(place, source, _counted(rows.height), places(rows, source)[1:-1], read.reason))
     return values, no_quarantine(), nothing
+
+
+def _note_unmatched(
+    notes: list[str], place: str, source: str, setting: str, words: Sequence[str], cells: pl.Series
+) -> None:
+    """Notes a setting whose words no cell is; a column without cells says nothing of it."""
+    if cells.null_count() < len(cells) and not cells.dtype.is_nested():
+        listed = ", ".join(f"'{word}'" for word in words[:3])
+        notes.append(unmatched_words(place, source, setting, listed, _examples(cells.drop_nulls())))
 
 
 def _are_words(cells: pl.Series, bad: pl.Series) -> bool:
@@ -279,6 +302,11 @@ def _number(cells: pl.Series, column: Column) -> Cells:
     if cells.dtype != pl.String:
         return Cells(values=cells.cast(pl.Float64, strict=False), reason="is not a number", fix=fix)
     cells, unit = _without_unit(cells)
+    if column.out_of is not None and unit.startswith("/") and float(unit[1:]) != column.out_of:
+        raise DataError(
+            f"column {cells.name!r}: all of it is out of {unit[1:].strip()}, and ratings go up to {column.out_of:g}. "
+            f"Set rating_scale: [.., {unit[1:].strip()}]."
+        )
     sign = column.decimal or _decimal_sign(cells)
     plain = cells
     if sign == ",":
@@ -343,9 +371,35 @@ def _list(cells: pl.Series, column: Column) -> Cells:
     if cells.dtype == pl.String:
         parts = cells.str.split(column.separator).list.eval(pl.element().str.strip_chars())
         values = parts.list.eval(pl.element().filter(pl.element() != ""))
+        is_list = cells.str.contains(LIST).fill_null(value=False)
+        if is_list.any():
+            texts = cells.filter(is_list).unique()
+            items = pl.Series([_items(text, column.separator) for text in texts], dtype=values.dtype)
+            by_text = pl.DataFrame({"text": texts, "items": items})
+            of_lists = cells.to_frame("text").join(by_text, on="text", how="left", maintain_order="left")["items"]
+            values = pl.select(pl.when(is_list).then(of_lists).otherwise(values)).to_series()
     else:
         values = cells.cast(pl.List(pl.String), strict=False)
     return Cells(values=values, reason="is not a list", fix=f"Write the values with {column.separator!r} between them.")
+
+
+def _items(text: str, separator: str) -> list[str] | None:
+    """The items of a :data:`LIST`, words for nothing aside; None where it holds lists or objects."""
+    inner = text[1:-1]
+    if ITEM.sub("", inner).replace(separator, "").strip(", \t\r\n"):
+        return None
+    items = [
+        [_unquoted(item)] if item[0] in "'\"" else [part for part in item.split(separator) if part not in MISSING_WORDS]
+        for item in ITEM.findall(inner)
+    ]
+    return [plain for parts in items for part in parts if (plain := part.strip())]
+
+
+def _unquoted(item: str) -> str:
+    try:
+        return str(json.loads(item)).encode(errors="replace").decode()  # half of a pair of surrogates is no text
+    except json.JSONDecodeError:
+        return re.sub(r"\\(['\"\\])", r"\1", item[1:-1])
 
 
 FIRST_DAY, LAST_DAY = datetime(1, 1, 1, tzinfo=UTC_ZONE), datetime(9999, 12, 31, tzinfo=UTC_ZONE)
@@ -384,6 +438,10 @@ def _moments(cells: pl.Series, column: Column) -> Cells:
 
 
 def _since_1970(numbers: pl.Series, column: Column) -> Cells:
+    hours = from_hours(numbers) if column.time_unit is None and column.time_format != UNIX else None
+    if hours is not None:
+        reason, fix = "is not year, month, day and hour", "Mend it, or set time_unit where it counts since 1970."
+        return Cells(values=hours, reason=reason, fix=fix, notes=(as_hours,))
     try:
         unit = column.time_unit or unit_of(numbers)
     except DataError as error:
@@ -394,11 +452,14 @@ def _since_1970(numbers: pl.Series, column: Column) -> Cells:
         return Cells(
             values=nothing, reason="is not a date, nor a number since 1970 of a year from 1980 to 2100", fix=fix
         )
+    is_zero = without_time(numbers, unit or "seconds")
     is_noted = column.time_unit is None and not (unit in ("seconds", None) and column.time_format == UNIX)
     return Cells(
-        values=from_numbers(numbers, unit or "seconds"),
-        reason=f"is not a number of {unit or 'seconds'} since 1970",
-        fix="Mend it, set time_unit where it counts something else, or timestamp_format to a pattern; empty is ISO 8601.",
+        values=from_numbers(numbers.set(is_zero, None), unit or "seconds"),
+        reason=f"is not a number of {unit or 'seconds'} since 1970{' other than 0' if is_zero.any() else ''}",
+        fix="Leave the cell empty where the time is not known."
+        if is_zero.any()
+        else "Mend it, set time_unit where it counts something else, or timestamp_format to a pattern; empty is ISO 8601.",
         notes=(functools.partial(since_1970, unit=str(unit)),) if is_noted else (),
     )
 

@@ -67,6 +67,7 @@ def read_dataset(
     source: str | None = None,
     simulated: bool = False,
     signed: Collection[str] = SIGNED,
+    highest_rating: float | None = None,
 ) -> Dataset:
     """The tables ``items`` and ``events`` of ``folder``, with ``users``, ``exposures`` and ``ties`` where their files exist.
 
@@ -76,11 +77,13 @@ def read_dataset(
     ``tables`` says where files are and how they are written (:class:`recsat.config.tables.Tables`); ``position`` of events, the place of an
     event among its user's, stays where the file has it. ``source`` is the sentence of the report, which without one names the folder;
     ``simulated`` says that nothing was measured. A ``value`` below 0 is a fault of its row unless the event is one of ``signed``, and so are a
-    ``quantity`` below 0 and a ``watched_percent`` outside of 0 to 100. ``exposures`` and ``ties`` None: the domain has no such table, and settings of one are refused.
+    ``quantity`` below 0 and a ``watched_percent`` outside of 0 to 100. Where values are written as ``4/10``, the 10 must be the ``highest_rating``. ``exposures`` and ``ties`` None: the domain has no such table, and settings of one are refused.
 
     Raises DataError with a line for each table that cannot be read: items or events are missing, a required column is, or a file is none.
     """
     written = Tables() if tables is None else tables
+    if highest_rating is not None and "value" in events:
+        events = {**events, "value": replace(events["value"], out_of=highest_rating)}
     columns_by_table = {"items": items, "events": events, "users": users, "exposures": exposures, "ties": ties}
     faults, notes, refused = [no_quarantine()], list[str](), list[str]()
     read: dict[str, pl.DataFrame] = {}

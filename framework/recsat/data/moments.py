@@ -23,6 +23,7 @@ A_FEW: Final = 0.1
 """Share of the numbers that may count in another unit than most before nobody can say which one is meant."""
 N_LATE: Final = 100
 """Of so many moments one may lie far after the others without making them old."""
+FIRST_HOUR: Final = 1970_01_01_00
 FIRST_YEAR: Final = 1000
 """A year has four digits."""
 DAY: Final = timedelta(days=1)
@@ -32,9 +33,10 @@ DAY: Final = timedelta(days=1)
 def unit_of(numbers: pl.Series) -> TimeUnit | None:
     """What most numbers count since 1970 if they are to give years from 1980 to 2100; None where hardly any of them would.
 
-    Raises DataError where more than a tenth count by another unit.
+    Zeros count for nothing: they mean no time (:func:`without_time`). Raises DataError where more than a tenth count by another unit.
     """
-    n = numbers.drop_nulls().len()
+    numbers = numbers.filter(numbers != 0)
+    n = len(numbers)
     low, high = LIKELY
     counts = {unit: int(numbers.is_between(low * per, high * per).sum()) for unit, per in IN_A_SECOND.items()}
     first, second, *_ = sorted(counts, key=lambda unit: -counts[unit])
@@ -45,6 +47,26 @@ def unit_of(numbers: pl.Series) -> TimeUnit | None:
             f"{counts[first]:,} cells look like {first} since 1970 and {counts[second]:,} like {second}. Write all in one unit."
         )
     return first if counts[first] * 2 > n else None
+
+
+def from_hours(numbers: pl.Series, clock: datetime | None = None) -> pl.Series | None:
+    """Moments of numbers that are year, month, day and hour, as 2024010110; None where hardly all are one from 1970 to a :data:`DAY` after ``clock``, and later than that as seconds."""
+    end = (clock or datetime.now(UTC_ZONE)) + DAY
+    others = numbers.filter(numbers != 0)
+    may_be = numbers.is_between(max(end.timestamp(), FIRST_HOUR), int(end.strftime("%Y%m%d%H")))
+    n_least = (1 - A_FEW) * len(others)
+    if others.is_empty() or int(may_be.sum()) < n_least:
+        return None
+    texts = numbers.set(~may_be.fill_null(value=False), None).cast(pl.Int64).cast(pl.String) + "00"
+    moments = pl.select(_by_pattern(pl.lit(texts), "%Y%m%d%H%M")).to_series()
+    return moments if len(moments.drop_nulls()) >= n_least else None
+
+
+def without_time(numbers: pl.Series, unit: TimeUnit) -> pl.Series:
+    """Which ``numbers`` are 0 and mean no time: where most others give years from 1980 to 2100, nothing happened in 1970."""
+    low, high = (end * IN_A_SECOND[unit] for end in LIKELY)
+    others = numbers.filter(numbers != 0)
+    return (numbers == 0).fill_null(value=False) & (2 * int(others.is_between(low, high).sum()) > len(others))
 
 
 def from_numbers(numbers: pl.Series, unit: TimeUnit) -> pl.Series:

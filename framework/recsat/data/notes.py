@@ -15,6 +15,11 @@ def unreadable_cells(place: str, source: str, cells: str, rows: str, reason: str
     return f"{place}: {source}: {cells} ({rows}) {reason}, and missing"
 
 
+def unmatched_words(place: str, source: str, setting: str, words: str, examples: str) -> str:
+    """Of words in ``missing`` or ``values`` of a table that its cells do not have."""
+    return f"{place}: {source}: {setting} names {words}, and no cell is that; write it as the cells are ({examples}), or take it out"
+
+
 def column_left_out(file: str, column: str, columns: str, suggestion: str) -> str:
     return f"{file}: column {column} is left out; the columns are {columns}. {suggestion}"
 
@@ -93,6 +98,11 @@ def without_unit(place: str, source: str, unit: str) -> str:
 
 def since_1970(place: str, source: str, unit: str) -> str:
     return f"{place}: {source} read as {unit} since 1970"
+
+
+def as_hours(place: str, source: str) -> str:
+    """Of numbers such as ``2024010110``."""
+    return f"{place}: {source} read as year, month, day and hour (2024010110); set time_unit where it counts since 1970"
 
 
 def file_form(file: str, form: str) -> str:

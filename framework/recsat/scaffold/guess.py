@@ -11,7 +11,7 @@ from typing import Any, Final
 import polars as pl
 
 from recsat.contract.domain import Domain
-from recsat.data.columns import MISSING_WORDS
+from recsat.data.columns import LIST, MISSING_WORDS
 from recsat.errors import DataError
 from recsat.scaffold.column_names import FLAGS, RATINGS, SYNONYMS, plain_name, source_of
 from recsat.scaffold.foreign_files import (
@@ -391,12 +391,18 @@ class _Settled:
         if not len(numbers):
             return self._in_words(source)
         settings: dict[str, Any] = {}
+        has_unrated = (numbers == -1).any() and (numbers.filter(numbers != -1) >= 0).all() and bool((numbers > 1).any())
+        if has_unrated:  # a thumb down lies below a thumb up, and nothing above that
+            settings["missing"] = {"value": [*_spellings(self.events, source, -1)]}
+            self.reasons.append("events: ratings are -1 or at least 0: -1 is taken for no rating")
+            numbers = numbers.filter(numbers != -1)
         zeros = float((numbers == 0).mean() or 0)  # type: ignore[arg-type]
         others = numbers.filter(numbers != 0)
         largest = float(others.max() or 0)  # type: ignore[arg-type]
         smallest = float(others.min() or 0)  # type: ignore[arg-type]
         if zeros > IMPLICIT and smallest >= 1 and largest > 1:
-            settings["missing"] = {"value": sorted({*_spellings(self.events, source)})}
+            words = {*settings.get("missing", {}).get("value", ()), *_spellings(self.events, source, 0)}
+            settings["missing"] = {"value": sorted(words)}
             self.reasons.append(
                 f"events: {zeros:.0%} of the ratings are 0, on a scale from {smallest:g}: taken for no rating"
             )
@@ -503,6 +509,7 @@ class _Settled:
             cells = table.cells.get_column(settings["columns"].get(name, ""), default=None)
             if cells is None or cells.dtype != pl.String:
                 continue
+            cells = cells.filter(~cells.str.strip_chars().str.contains(LIST))  # which need no separator
             for sign in ("|", ";", ","):
                 if float(cells.str.contains(sign, literal=True).mean() or 0) > IMPLICIT:
                     return {} if sign == "|" else {"list_separator": sign}
@@ -546,9 +553,11 @@ class _Settled:
         return {"data": {"min_user_events": 2, "min_item_events": 2}}
 
 
-def _spellings(table: ForeignTable, source: str) -> Iterator[str]:
+def _spellings(table: ForeignTable, source: str, number: int) -> Iterator[str]:
+    """How ``number`` is written in the column."""
     cells = table.cells[source]
     if cells.dtype != pl.String:
-        yield "0.0" if cells.dtype.is_float() else "0"
+        yield str(number)
         return
-    yield from cells.filter(cells.cast(pl.Float64, strict=False) == 0).unique().sort().to_list()
+    texts = cells.str.strip_chars()
+    yield from texts.filter(texts.cast(pl.Float64, strict=False) == number).unique().sort().to_list()

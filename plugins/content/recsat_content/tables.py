@@ -27,5 +27,6 @@ def read_tables(config: ContentConfig) -> Dataset:
     """CSV, Parquet or JSON lines of the folder in the schema of the README. Ratings beyond the scale are faults of their rows."""
     assert config.folder is not None, "the config model sees to it"
     folder, form = Path(config.folder), config.timestamp_format
-    data = read_dataset(folder, items=ITEMS, time_format=form, tables=config.tables)
+    highest = STARS if config.rating_scale is None else config.rating_scale[1]
+    data = read_dataset(folder, items=ITEMS, time_format=form, tables=config.tables, highest_rating=highest)
     return rescale_ratings(data, config.rating_scale, STARS)

@@ -34,7 +34,10 @@ def read_tables(config: EcommerceConfig) -> Dataset:
     folder, form = Path(config.folder), config.timestamp_format
     pictures = {} if config.image_column is None else {config.image_column: Column()}
     items = ITEMS | pictures | {name: Column(kind="list") for name in config.vector_columns}
-    data = read_dataset(folder, items=items, users=USERS, time_format=form, tables=config.tables)
+    highest = STARS if config.rating_scale is None else config.rating_scale[1]
+    data = read_dataset(
+        folder, items=items, users=USERS, time_format=form, tables=config.tables, highest_rating=highest
+    )
     if {"click", "purchase"} <= set(data.events["event"].unique()):
         raise DataError(
             "events: 'click' and 'purchase' are both there. A click is what counts as liked where nobody buys; "
