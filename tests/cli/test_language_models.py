@@ -91,3 +91,13 @@ def test_an_address_that_is_none(recsat: Recsat, finished_run: Path, tmp_path: P
     )
     assert done.exit_code == 2
     assert "http://" in done.stderr
+
+
+@pytest.mark.parametrize("url", ["http://ann:s3same@host/v1", "https://host/v1?api_key=s3same", "ann:s3same@host"])
+def test_an_address_with_a_secret_is_refused_and_not_repeated(
+    recsat: Recsat, finished_run: Path, tmp_path: Path, url: str
+) -> None:
+    done = recsat("profiles", str(finished_run), "--out", str(tmp_path / "x.csv"), "--url", url, "--served-model", "m")
+    assert done.exit_code == 2
+    assert "s3same" not in done.output
+    assert "RECSAT_LLM_KEY" in done.stderr or "begin with http://" in done.stderr
