@@ -19,6 +19,7 @@ from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.context import FlowRunContext, TaskRunContext
 
 from recsat.result.model import StageCost
+from recsat.terminals import without_controls
 
 SECONDS_BETWEEN_UPDATES = 5.0
 SECONDS_FOR_THE_LAST = 2.0
@@ -122,7 +123,7 @@ class PrefectProgress:
             self._sender.percent = round(100.0 * min(self._done / self._total, 1.0), 1)
 
     def note(self, text: str) -> None:
-        self._logger.info("%s", text)
+        self._logger.info("%s", without_controls(text))
 
     def finish(self, cost: StageCost) -> None:
         if self._sender is not None:

@@ -82,6 +82,13 @@ def test_csv_has_the_figures(result: RunResult, tmp_path: Path) -> None:
     assert float(rows[0]["mean"]) == result.table().to_polars()["mean"][0]
 
 
+def test_what_a_terminal_shows_does_not_steer_it() -> None:
+    frame = pl.DataFrame({"title": ["\x1b]0;owned\x07\u202eevil"], "next\x9b": ["line"]})
+    shown = repr(ResultTable(frame, frame, "Lists\x1b[2J"))
+    assert "owned" in shown
+    assert not {"\x1b", "\x07", "\u202e", "\x9b"} & set(shown)
+
+
 def test_csv_keeps_a_formula_as_a_text() -> None:
     frame = pl.DataFrame({"title": ["=1+1"]})
     assert ResultTable(frame, frame).to_csv() == "title\n'=1+1\n"

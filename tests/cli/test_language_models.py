@@ -74,13 +74,14 @@ def test_judge_says_the_cost_first_and_then_what_people_prefer(
 
 def test_profiles_writes_a_table_for_the_items(recsat: Recsat, finished_run: Path, tmp_path: Path) -> None:
     out = tmp_path / "described.csv"
-    with chat_server(lambda body: "A film.") as server:
+    with chat_server(lambda body: "=A film.") as server:
         where = ["--url", server.url, "--served-model", "m", "--words", "5"]
         done = recsat("profiles", str(finished_run), "--out", str(out), *where)
         assert done.exit_code == 0, done.output
         n_requests = len(server.requests)
     table = pl.read_csv(out)
     assert table.columns == ["item_id", "description"]
+    assert set(table["description"]) == {"'=A film."}
     assert f"{len(table)} items with texts of fewer than 5 words" in done.stderr
     assert 0 < n_requests <= len(table)  # items of one text are asked about once
 
@@ -91,3 +92,13 @@ def test_an_address_that_is_none(recsat: Recsat, finished_run: Path, tmp_path: P
     )
     assert done.exit_code == 2
     assert "http://" in done.stderr
+
+
+@pytest.mark.parametrize("url", ["http://ann:s3same@host/v1", "https://host/v1?api_key=s3same", "ann:s3same@host"])
+def test_an_address_with_a_secret_is_refused_and_not_repeated(
+    recsat: Recsat, finished_run: Path, tmp_path: Path, url: str
+) -> None:
+    done = recsat("profiles", str(finished_run), "--out", str(tmp_path / "x.csv"), "--url", url, "--served-model", "m")
+    assert done.exit_code == 2
+    assert "s3same" not in done.output
+    assert "RECSAT_LLM_KEY" in done.stderr or "begin with http://" in done.stderr

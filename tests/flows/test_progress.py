@@ -132,6 +132,14 @@ def test_the_artifact_belongs_to_the_run_and_ends_where_the_stage_did() -> None:
     assert artifact.flow_run_id == state.state_details.flow_run_id
 
 
+def test_a_note_does_not_steer_the_terminal(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("recsat.test")
+    monkeypatch.setattr(progress, "get_run_logger", lambda: logger)
+    with caplog.at_level(logging.INFO, logger.name):
+        PrefectProgress().note("row 3: \x1b]0;owned\x07\u202eevil")
+    assert caplog.messages == ["row 3: \ufffd]0;owned\ufffd\ufffdevil"]
+
+
 @pytest.mark.server
 @pytest.mark.usefixtures("prefect")
 def test_a_stage_that_fails_leaves_no_thread_behind() -> None:

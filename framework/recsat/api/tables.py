@@ -12,6 +12,7 @@ import polars as pl
 from recsat.atomic import write_text
 from recsat.data.spreadsheets import without_formulas
 from recsat.errors import ConfigError
+from recsat.terminals import without_controls
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +60,7 @@ class ResultTable:
             tbl_rows=SHOWN_ROWS, tbl_cols=-1, tbl_width_chars=200, fmt_str_lengths=60, tbl_hide_column_data_types=True, tbl_hide_dataframe_shape=True
         ):  # fmt: skip
             table = str(self.display)
-        return f"{self.caption}\n{table}" if self.caption else table
+        return without_controls(f"{self.caption}\n{table}" if self.caption else table)
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{escape(name)}</th>" for name in self.display.columns)

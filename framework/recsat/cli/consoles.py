@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from json import dumps
 from pathlib import Path
@@ -13,14 +12,10 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
+from recsat.terminals import STEERING, one_line, without_controls
+
 WIDE = 160
 """Columns of a table that goes to a file or another program, which has no width of its own."""
-
-
-_LINE_CONTROLS = r"\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"
-"""What would steer the terminal or turn the line around."""
-_STEERING = re.compile(f"[{_LINE_CONTROLS}]")
-_CONTROLS = re.compile(f"[{_LINE_CONTROLS}\n]")
 
 
 class PlainConsole(Console):
@@ -28,13 +23,13 @@ class PlainConsole(Console):
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         for segment in super().render(renderable, options):
-            text = segment.text if segment.control else _STEERING.sub("\N{REPLACEMENT CHARACTER}", segment.text)
+            text = segment.text if segment.control else without_controls(segment.text)
             yield Segment(text, segment.style, segment.control)
 
     def print_json(self, json: str | None = None, *, data: Any = None, **options: Any) -> None:
         """JSON of ``data`` as a program reads it: what would steer a terminal stands as ``\\u001b``, so that no value changes."""
         text = dumps(data, indent=2, ensure_ascii=False) if json is None else json
-        escaped = _STEERING.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
+        escaped = STEERING.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
         self.print(Text(escaped), soft_wrap=True)
 
 
@@ -57,7 +52,7 @@ def _console(*, stderr: bool) -> Console:
 
 def cell(text: str) -> Text:
     """Text of data for one line or cell: no markup, and what would steer the terminal or break the line is one sign each."""
-    return Text(_CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text))
+    return Text(one_line(text))
 
 
 def short_path(path: Path) -> Path:

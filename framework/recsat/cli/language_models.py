@@ -72,6 +72,7 @@ def profiles(
 ) -> None:
     """Have a model describe the items whose texts say nothing, for a column of your items table."""
     from recsat.atomic import replacing
+    from recsat.data.spreadsheets import without_formulas
     from recsat.stages.profiles import poor_texts, questions_of, written_profiles
 
     context, endpoint = _opened(run, url, served_model, most_requests)
@@ -80,7 +81,7 @@ def profiles(
     messages().print(f"{len(items)} items with texts of fewer than {words} words; {url}: {cost}", soft_wrap=True)
     written = written_profiles(items, endpoint)
     with replacing(out) as draft:
-        written.write_csv(draft)
+        without_formulas(written).write_csv(draft)
     output().print(f"{out}: {len(written)} of {len(items)} items", soft_wrap=True)
 
 

@@ -195,7 +195,9 @@ def _walk(value: Any, kind: Any, path: tuple[str, ...], origin: str) -> Iterator
     if section and value is None:  # `rank:` with every line under it commented out
         return
     if section and not isinstance(value, Mapping):
-        raise ConfigError(f"{origin}: {dotted(path)} must be a section of key: value, but is {value!r}.")
+        raise ConfigError(
+            f"{origin}: {dotted(path)} must be a section of key: value, but is {masked(dotted(path), repr(value))}."
+        )
     if (section or free) and value:
         for key, inner in value.items():
             yield from _walk(inner, kind if free else child(kind, str(key)), (*path, str(key)), origin)

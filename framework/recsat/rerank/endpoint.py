@@ -11,6 +11,7 @@ from functools import cached_property
 from importlib.util import find_spec
 from typing import Any, Final
 
+from recsat.config.secrets import masked
 from recsat.errors import ConfigError, RunError
 from recsat.rerank.answers import Answers, answers_folder, key_of
 
@@ -67,7 +68,11 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):
-            raise ValueError(f"url must begin with http:// or https://, not {self.url!r}")
+            raise ValueError("url must begin with http:// or https://")
+        if masked("url", self.url) != self.url:
+            raise ValueError(
+                f"url {masked('url', self.url)} has a user, a password or a key in it, and messages repeat it: leave that out and set {KEY_VARIABLES[0]}"
+            )
         if not self.model:
             raise ValueError("served_model must name a model that the address serves")
         if self.most_requests < 1 or self.most_tokens < 1:

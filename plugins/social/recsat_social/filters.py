@@ -32,7 +32,8 @@ def _blocks(table: pl.DataFrame, who: pl.Expr) -> pl.LazyFrame:
 
 
 def _friends(users: pl.Series, context: FilterContext) -> pl.DataFrame:
-    ties = ties_of(context.known.events).lazy().select("user_id", "other_id")
+    ever = context.known.events.filter(pl.col("event") != "unfollow")  # whom the user left is no news either
+    ties = ties_of(ever).lazy().select("user_id", "other_id")
     if context.config.is_mutual:
         ties = pl.concat([ties, ties.select(user_id="other_id", other_id="user_id")])
     return _people_pairs(ties, users, context)

@@ -42,13 +42,20 @@ def follow_events(ties: pl.DataFrame) -> pl.DataFrame:
 
 
 def ties_of(events: pl.DataFrame) -> pl.DataFrame:
-    """(user_id, other_id, timestamp): who follows whom in ``events``, since when; nobody follows themselves."""
+    """(user_id, other_id, timestamp): who follows whom in ``events``, since when; nobody follows themselves.
+
+    A tie ends with an ``unfollow`` after which no follow came; of equal or unknown times none did.
+    """
+    pair, when, is_follow = ["user_id", "other_id"], pl.col("timestamp"), pl.col("event") == "follow"
+    is_after = (when > pl.when(~is_follow).then(when).max().over(pair)).fill_null(value=False)
     return (
         events.lazy()
-        .filter(pl.col("event") == "follow")
-        .select("user_id", person("item_id").alias("other_id"), "timestamp")
+        .filter(pl.col("event").is_in(["follow", "unfollow"]))
+        .select("user_id", person("item_id").alias("other_id"), "event", "timestamp")
         .drop_nulls("other_id")
         .filter(pl.col("user_id") != pl.col("other_id"))
+        .with_columns(is_after=is_after | is_follow.all().over(pair))
+        .filter(is_follow & pl.col("is_after"))
         .group_by("user_id", "other_id")
         .agg(pl.col("timestamp").min())
         .sort("user_id", "other_id")

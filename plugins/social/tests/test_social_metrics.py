@@ -137,6 +137,23 @@ def test_every_metric_of_the_plugin_is_worked_by_hand() -> None:
     assert {case[0] for case in marks[0].args[1]} == {metric.name for metric in metrics.METRICS}
 
 
+def test_the_last_of_follow_and_unfollow_decides_on_a_tie() -> None:
+    pairs = {name: ("ann", f"user:{name}") for name in ("left", "back", "same", "kept")}
+    log = pl.concat(
+        [
+            events([(*pairs[name], "follow") for name in ("left", "back", "kept")], day=1),
+            events([(*pairs[name], "unfollow") for name in ("left", "back", "same")], day=2),
+            events([(*pairs["same"], "follow")], day=2),
+            events([(*pairs["back"], "follow")], day=3),
+        ]
+    )
+    ties = ties_of(log)
+    assert ties["other_id"].to_list() == ["back", "kept"]
+    assert ties["timestamp"].to_list() == log.filter(pl.col("event") == "follow")["timestamp"].gather([4, 2]).to_list()
+    timeless = log.with_columns(timestamp=pl.lit(None, dtype=log.schema["timestamp"]))
+    assert ties_of(timeless)["other_id"].to_list() == ["kept"]
+
+
 @pytest.mark.parametrize(("name", "missing"), [("reciprocity", "ties"), ("click_through_rate", "exposures")])
 def test_what_needs_a_table_says_so_and_has_no_value_without_it(name: str, missing: str) -> None:
     metric = {metric.name: metric for metric in metrics.METRICS}[name]
