@@ -36,6 +36,7 @@ def folder_of(config: RunConfig, resume: str | None = None, key: str | None = No
         folder = new_run(in_series(config), key or run_key(config.domain))
     else:
         folder = open_run(Path(resume))
+        folder.check_config()
     get_run_logger().info("run folder %s", folder.path)
     return folder
 

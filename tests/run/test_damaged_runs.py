@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -175,6 +176,23 @@ def test_a_command_names_a_damaged_file_or_gives_its_right_answer(place: Place, 
             assert done.stderr.startswith("Error: "), what
     assert n_refused
     assert place.invoke(command).stdout == answer
+
+
+def test_settings_edited_after_a_stage_stop_a_resumed_run(small_run_config: RunConfig, tmp_path: Path) -> None:
+    config = small_run_config.model_copy(update={"home": str(tmp_path), "splits": small_run_config.splits[:1]})
+    plugins = load_plugins(["content"])
+    run = open_run(execute(config, plugins, stages=PIPELINE[:1]))
+    path, stages = run.path / "config.json", run.path / "stages.json"
+    path.write_text(path.read_text().replace(f'"seed": {config.seed}', f'"seed": {config.seed + 1}'))
+    with pytest.raises(
+        RunError, match=r"config\.json is not what the run wrote: its content is another\. Bring it back"
+    ):
+        execute(config, plugins, stages=PIPELINE, resume=run.path)
+    records = json.loads(stages.read_text())
+    for record in records:
+        del record["files"]["config.json"]
+    stages.write_text(json.dumps(records))  # as earlier versions wrote it
+    run.check_config()
 
 
 def test_vectors_in_another_order_stop_a_resumed_run(small_run_config: RunConfig, tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ def execute(
     look_at_store(config if resume is None else open_run(resume).config(), progress)
     if resume is not None:
         folder = open_run(resume)
+        folder.check_config()
     else:
         folder = new_run(config, key, write=lambda draft: None if data is None else write_input(draft, data))
     try:

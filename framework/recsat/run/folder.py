@@ -32,6 +32,7 @@ LATEST: Final = "latest"
 
 
 STAGES: Final = "stages.json"
+CONFIG: Final = "config.json"
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -156,16 +157,22 @@ class RunFolder:
         return [StageCost.model_validate(one.model_dump(exclude={"files"})) for one in self._records()]
 
     def record(self, cost: StageCost) -> None:
-        """Marks a stage as finished, with what it wrote."""
+        """Marks a stage as finished, with what it wrote and the settings that it had."""
         others = [known for known in self._records() if known.name != cost.name]
-        names = sorted(name for name in self.written if (self.path / name).is_file())
+        names = sorted(name for name in {CONFIG, *self.written} if (self.path / name).is_file())
         files = {name: FileRecord.of(self.path / name) for name in names}
         record = StageRecord(**cost.model_dump(), files=files)
         write_text(self.path / STAGES, json.dumps([one.model_dump() for one in [*others, record]], indent=2))
         self.written.clear()
 
     def config(self) -> RunConfig:
-        return self.read_as("config.json", RunConfig)
+        return self.read_as(CONFIG, RunConfig)
+
+    def check_config(self) -> None:
+        """Raises :class:`~recsat.RunError` where the settings are not those of the last finished stage; earlier versions recorded none."""
+        for record in self._records()[-1:]:
+            if CONFIG in record.files:
+                self.check(CONFIG, record.files[CONFIG], "the run")
 
     def _records(self) -> list[StageRecord]:
         """Of the finished stages, in order."""
@@ -185,7 +192,7 @@ class RunFolder:
     def _unchanged(self, name: str) -> Path:
         """The path of a file that is what the stage that wrote it last left, or that no finished stage wrote."""
         path = self._existing(name)
-        if name in self.written:
+        if name in self.written or name == CONFIG:
             return path
         for record in reversed(self._records()):
             if name in record.files:
@@ -267,7 +274,7 @@ def _created(path: Path, config: RunConfig, write: Callable[[RunFolder], None]) 
     try:
         with new_folder(path) as draft:
             write(RunFolder(draft))
-            RunFolder(draft).write_json("config.json", config.model_dump(mode="json"))
+            RunFolder(draft).write_json(CONFIG, config.model_dump(mode="json"))
     except FileExistsError:
         raise
     except (NotWritable, OSError) as error:
