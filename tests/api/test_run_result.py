@@ -84,9 +84,9 @@ def test_csv_has_the_figures(result: RunResult, tmp_path: Path) -> None:
 
 def test_what_a_terminal_shows_does_not_steer_it() -> None:
     frame = pl.DataFrame({"title": ["\x1b]0;owned\x07\u202eevil"], "next\x9b": ["line"]})
-    shown = repr(ResultTable(frame, frame, "Lists\x1b[2J"))
-    assert "owned" in shown
-    assert not {"\x1b", "\x07", "\u202e", "\x9b"} & set(shown)
+    text = repr(ResultTable(frame, frame, "Lists\x1b[2J"))
+    assert "owned" in text
+    assert not {"\x1b", "\x07", "\u202e", "\x9b"} & set(text)
 
 
 def test_csv_keeps_a_formula_as_a_text() -> None:

@@ -43,15 +43,15 @@ def test_a_help_text_waits_for_no_table_and_no_model_of_settings(tmp_path: Path)
 def test_a_start_makes_the_options_of_no_command_that_is_not_called() -> None:
     root = get_command(app)
     assert isinstance(root, TyperGroup)
-    own = {name: command for name, command in root.commands.items() if isinstance(command, Command)}
-    assert list(own) == list(COMMANDS)
+    late = {name: command for name, command in root.commands.items() if isinstance(command, Command)}
+    assert list(late) == list(COMMANDS)
     root.get_help(root.make_context("recsat", [], resilient_parsing=True))
     with root.make_context("recsat", ["config", "--json"]) as context:
         name, command, rest = root.resolve_command(context, ["config", "--json"])
         assert name == "config"
         assert command is not None
         assert command.make_context(name, rest, parent=context).params["as_json"] is True
-    assert [name for name, command in own.items() if "with_options" in vars(command)] == ["config"]
+    assert [name for name, command in late.items() if "with_options" in vars(command)] == ["config"]
 
 
 @pytest.mark.parametrize("arguments", [["recommend", "42"], ["recommend"], ["why", "42", "7", "--run", "gone"]])
@@ -73,6 +73,6 @@ def test_the_installed_script_prints_a_refusal_and_no_traceback(tmp_path: Path) 
 @pytest.mark.parametrize(("words", "completed"), [("recsat promo", "promote"), ("recsat run --res", "--resume")])
 def test_the_shell_completes_commands_and_their_options(words: str, completed: str, tmp_path: Path) -> None:
     script = Path(sys.executable).with_name("recsat")
-    asked = {"_RECSAT_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
-    done = subprocess.run([script], cwd=tmp_path, env={**os.environ, **asked}, capture_output=True, text=True)
+    environment = {"_RECSAT_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    done = subprocess.run([script], cwd=tmp_path, env={**os.environ, **environment}, capture_output=True, text=True)
     assert completed in done.stdout.splitlines()

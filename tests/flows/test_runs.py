@@ -11,8 +11,8 @@ from recsat.config.settings import AlertSettings
 from recsat_flows import runs
 from recsat_flows.runs import in_series
 
-OWN = AlertSettings(arm="ease", worse_by=0.2)
-DEFAULT = AlertSettings(arm="hybrid", worse_by=0.05)
+NAMED_RULE = AlertSettings(arm="ease", worse_by=0.2)
+DEFAULT_RULE = AlertSettings(arm="hybrid", worse_by=0.05)
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def deployed(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) ->
 @pytest.mark.parametrize(
     ("deployed", "settings", "alerts"),
     [
-        (True, {}, [DEFAULT]),
-        (True, {"alerts": [OWN.model_dump()]}, [OWN]),
+        (True, {}, [DEFAULT_RULE]),
+        (True, {"alerts": [NAMED_RULE.model_dump()]}, [NAMED_RULE]),
         (True, {"arms": ["popularity", "ease"]}, []),
         (False, {}, []),
     ],

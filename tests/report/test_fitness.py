@@ -46,8 +46,8 @@ def test_facts_are_sentences_made_from_values() -> None:
         "With 127 users, a difference below 0.025 would be missed more than one time in five, if users differ as much as is assumed.",
     ]
     assert "is informative" in facts(fitness_of(order=0.05))[4]
-    drawn = facts(fitness_of().model_copy(update={"n_draws": 5}))[-1]
-    assert drawn.endswith("is assumed. That is of users alone: how 5 draws of the items differ comes on top.")
+    of_draws = facts(fitness_of().model_copy(update={"n_draws": 5}))[-1]
+    assert of_draws.endswith("is assumed. That is of users alone: how 5 draws of the items differ comes on top.")
 
 
 def test_values_that_are_not_known_are_said_to_be() -> None:

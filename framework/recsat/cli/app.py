@@ -68,8 +68,8 @@ class Commands(TyperGroup):
     """Prints recsat's own errors as messages; everything else is a bug and keeps its traceback."""
 
     def __init__(self, *, commands: dict[str, Any], **options: Any) -> None:
-        own = {name: Command(name, callback) for name, callback in COMMANDS.items()}
-        super().__init__(commands={**own, **commands}, **options)
+        of_recsat = {name: Command(name, callback) for name, callback in COMMANDS.items()}
+        super().__init__(commands={**of_recsat, **commands}, **options)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         # People add it at the end of the line that failed.

@@ -100,7 +100,7 @@ def sentence(
     """What is wrong with one value. ``under`` is where the model's keys lie; ``spell`` writes a key as its source does."""
     kind, value, limits = fault["type"], fault["input"], fault.get("ctx", {})
     key = dotted((*under, *path))
-    shown = masked(key, repr(value))
+    cell = masked(key, repr(value))
     if kind == "extra_forbidden":
         return unknown_key(path, model, under=under, spell=spell)
     if kind == "missing":
@@ -109,16 +109,16 @@ def sentence(
         message = str(limits["error"]).rstrip(".")
         return f"{key}: {message}." if key else f"{message}."
     if kind in BOUNDS:
-        return f"{key} must {BOUNDS[kind].format_map(limits)}, but is {shown}."
+        return f"{key} must {BOUNDS[kind].format_map(limits)}, but is {cell}."
     if kind == "literal_error":
         choices = [choice for k in variants(at(model, path)) if get_origin(k) is Literal for choice in get_args(k)]
         hint = did_you_mean(str(value), map(str, choices))
-        return f"{key} must be one of {', '.join(map(str, choices))}, but is {shown}.{hint}"
+        return f"{key} must be one of {', '.join(map(str, choices))}, but is {cell}.{hint}"
     type_name = TYPES.get(kind.partition("_")[0])
     if type_name:
         hint = " Put it in quotes." if kind == "string_type" and isinstance(value, int | float) else ""
-        return f"{key} must be {type_name}, but is {shown}.{hint}"
-    return f"{key} is {shown}: {fault['msg'][0].lower()}{fault['msg'][1:]}."
+        return f"{key} must be {type_name}, but is {cell}.{hint}"
+    return f"{key} is {cell}: {fault['msg'][0].lower()}{fault['msg'][1:]}."
 
 
 def unknown_key(path: Path, model: type[BaseModel], *, under: Path = (), spell: Callable[[str], str] = repr) -> str:

@@ -70,9 +70,12 @@ def misspelt_events(events: pl.DataFrame, known: Collection[str]) -> pl.DataFram
         if name not in known and _spelt(name) in by_spelling
     }
     bad = events.filter(pl.col("event").is_in(list(right)))
-    meant = pl.col("event").replace_strict(right, return_dtype=pl.String)
+    name_of_domain = pl.col("event").replace_strict(right, return_dtype=pl.String)
     return faults_at(
-        bad, "event", pl.format("is none of the domain's events, and {} is", meant), "Send it as it is written there."
+        bad,
+        "event",
+        pl.format("is none of the domain's events, and {} is", name_of_domain),
+        "Send it as it is written there.",
     )
 
 
