@@ -84,6 +84,35 @@ def test_what_is_decided(effects: list[ExperimentEffect], sentence: str) -> None
     assert decision_in_words(experiment(*effects), "new") == sentence
 
 
+@pytest.mark.parametrize(
+    ("ends", "start"),
+    [
+        ({"value": 0.023, "low": 0.001, "high": 0.045}, f"Take new: {CLICKS} is better"),
+        ({"value": 0.023, "low": -0.001, "high": 0.047}, f"Wait: so far {CLICKS} is better with new than with old, but 158 users"),
+        ({"value": 0.023, "low": None, "high": None}, "Wait: so far"),
+        (None, "Wait: so far"),
+    ],
+)  # fmt: skip
+def test_before_the_end_an_interval_that_may_be_looked_at_every_day_decides(
+    ends: dict[str, float] | None, start: str
+) -> None:
+    clicks = effect("clicks", "better", every_day=ends)
+    assert decision_in_words(experiment(clicks, n_unfinished=158, days=3), "new").startswith(start)
+    assert decision_in_words(experiment(clicks), "new").startswith("Take new: ")
+
+
+def test_groups_that_differed_before_decide_nothing() -> None:
+    before = {"metric": "spent", "difference": {"value": 1.5, "low": 1, "high": 2}, "p": 1e-5}
+    for treatment, differs, start in (
+        ("new", True, "Nothing is decided: the groups of new and old differed"),
+        ("new", False, "Take new"),
+        ("other", True, "Take new"),
+    ):
+        imbalance = ExperimentImbalance.model_validate({**before, "treatment": treatment, "differs": differs})
+        one = experiment(effect("clicks", "better"), imbalances=[imbalance])
+        assert decision_in_words(one, "new").startswith(start)
+
+
 def test_groups() -> None:
     assert (
         groups_in_words(experiment())

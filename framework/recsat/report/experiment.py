@@ -139,6 +139,11 @@ def decision_in_words(experiment: Experiment, treatment: str) -> str:
     def listed(key: str) -> str:
         return enumerated(by_outcome[key])
 
+    if any(one.differs for one in experiment.imbalances if one.treatment == treatment):
+        return gettext(
+            "Nothing is decided: the groups of %(treatment)s and %(control)s differed before anything was shown. Find out why, and run it again.",
+            **names,
+        )
     if "primary worse" in by_outcome:
         return gettext(
             "Keep %(control)s: with %(treatment)s %(metrics)s is worse.", metrics=listed("primary worse"), **names
@@ -152,6 +157,13 @@ def decision_in_words(experiment: Experiment, treatment: str) -> str:
     if "primary better" not in by_outcome:
         return gettext(
             "Nothing is decided: no primary metric of %(treatment)s is shown to differ from %(control)s. That is not the same as no effect.",
+            **names,
+        )
+    if experiment.n_unfinished and not any(map(_is_sure_any_day, effects)):
+        return gettext(
+            "Wait: so far %(metrics)s is better with %(treatment)s than with %(control)s, but %(n)s users are still within their days, and no interval that may be looked at every day leaves out zero.",
+            metrics=listed("primary better"),
+            n=f"{experiment.n_unfinished:,}",
             **names,
         )
     if "guardrail not shown" in by_outcome:
@@ -170,6 +182,14 @@ def decision_in_words(experiment: Experiment, treatment: str) -> str:
     return gettext(
         "Take %(treatment)s: %(metrics)s is better than with %(control)s.", metrics=listed("primary better"), **names
     )
+
+
+def _is_sure_any_day(effect: ExperimentEffect) -> bool:
+    """Whether a primary metric is better by an interval that holds whenever one looks."""
+    ends = effect.every_day
+    if (effect.role, effect.outcome) != ("primary", "better") or ends is None or ends.low is None or ends.high is None:
+        return False
+    return ends.low > 0 or ends.high < 0
 
 
 def experiment_in_words(experiment: Experiment) -> str:
