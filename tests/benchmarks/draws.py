@@ -1,6 +1,6 @@
 """How often the interval of one run holds the mean of other runs that draw other items, where the held-out items are shared by all users.
 
-Run: ``python tests/benchmarks/draws.py --out docs/coverage-draws.md``, some 45 CPU minutes; ``--sections "films, mixed"`` makes one section anew. Runs are kept under ``--work`` and
+Run: ``python tests/benchmarks/draws.py --out docs/coverage-draws.md``, some two CPU hours, most of them for the films' mixed split; ``--sections "films, mixed"`` makes one section anew. Runs are kept under ``--work`` and
 not made again. Fails where intervals hold less often than in 17 of 20. Arms have the parameters that `recsat demo` tunes them to on films, so what tuning adds to the spread between
 runs is not in it; what an arm chooses inside ``fit`` it chooses on the draws on which it does in a run of the flow. Beside it: choices of the first draw for all, the interval over the
 users of the first draw alone, and what the draws cost.
@@ -255,7 +255,7 @@ def lowest(sections: Mapping[str, str]) -> float:
 
 def sections_of(page: str) -> dict[str, str]:
     """Sections of an earlier page, by name."""
-    parts = re.split(r"^## (.+)\n", page.split("\nBar:")[0], flags=re.MULTILINE)[1:]
+    parts = re.split(r"^## (.+)\n", page.split(f"\n{EARLIER}")[0], flags=re.MULTILINE)[1:]
     return dict(
         zip(
             parts[::2],
@@ -279,7 +279,7 @@ def page(sections: Mapping[str, str]) -> str:
         *(f"{text}\n" for text in sections.values()),
         EARLIER,
         "",
-        f"Bar: at least {BAR:.0%}, of fives where draws are made alike, else of runs. The lowest: {lowest(sections):.0%}. Four runs, or ten, tell little by themselves.",
+        f"Bar: at least {BAR:.0%}, of fives where draws are made alike, else of runs. The lowest: {lowest(sections):.0%}. Ten runs tell little by themselves.",
         "",
     ]
     return "\n".join(lines)
