@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from recsat.config.settings import PolicyLogSettings
 from recsat.errors import DataError
+from recsat.offpolicy.intervals import interval_of_difference, user_interval
 from recsat.offpolicy.judged import judged_logs
+from recsat.offpolicy.log import BanditLog
 from recsat.result.model import PolicyLog
 
 HEAD = "user_id,policy,click,propensity,probability"
@@ -59,6 +63,23 @@ def test_the_judged_policy_is_weighted_by_how_much_likelier_it_shows_the_same(tm
     assert (log.judged.arm, log.judged.answer, log.judged.mean_weight) == ("new", "answers", pytest.approx(1.0))
     assert log.earned is not None
     assert log.earned.value == 0.5
+    assert log.against_earned is not None
+    assert log.against_earned.value == pytest.approx(0.4 - 0.5)
+
+
+def test_the_gap_to_what_was_earned_has_the_error_of_both_logs_and_users_in_both_count_once() -> None:
+    rng = np.random.default_rng(0)
+    first, second = ((rng.random(n) < 0.3).astype(float) for n in (400, 300))
+    apart = [BanditLog(reward=values, propensity=np.ones(len(values))) for values in (first, second)]
+    gap = interval_of_difference(apart[0], first, apart[1], second, confidence=0.95)
+    errors = [user_interval(log, log.reward, confidence=0.95).standard_error or 0.0 for log in apart]
+    assert gap.value == pytest.approx(first.mean() - second.mean())
+    assert gap.standard_error == pytest.approx(np.hypot(*errors), rel=0.005)
+    same = BanditLog(reward=first, propensity=np.ones(400), user=np.arange(400))
+    nothing = interval_of_difference(same, first, same, first, confidence=0.95)
+    assert (nothing.value, nothing.standard_error) == (0.0, 0.0)
+    strangers = [replace(log, user=np.arange(log.n) + shift) for log, shift in zip(apart, (0, 1000), strict=True)]
+    assert interval_of_difference(strangers[0], first, strangers[1], second, confidence=0.95) == gap
 
 
 def test_a_model_of_propensities_reaches_the_result(tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ def test_the_estimate_stands_beside_what_was_earned() -> None:
         "By the log of bts, random would have earned 0.0400 (0.0300–0.0500) clicks per exposure where bts earned 0.0600. "
         "Shown itself, random earned 0.0450 (0.0400–0.0500)."
     )
+    gap = LOG.model_copy(update={"against_earned": Estimate(value=-0.005, low=-0.016, high=0.006)})
+    assert policy_log_in_words(gap).endswith("The log's figure differs from it by −0.00500 (−0.0160 to +0.00600).")
 
 
 def test_what_was_brought_in_is_said_with_its_unit() -> None:

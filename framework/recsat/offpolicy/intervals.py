@@ -52,6 +52,26 @@ def user_interval(log: BanditLog, contributions: Floats, *, confidence: float) -
     return _student(mean, error, U, confidence)
 
 
+def interval_of_difference(
+    log: BanditLog, contributions: Floats, other: BanditLog, others: Floats, *, confidence: float
+) -> PolicyValue:
+    """Of the mean of ``contributions`` minus that of ``others``, of two logs that may have users in common: by what each user adds to both means.
+
+    As :func:`user_interval`, over the users of either log; users are those of ``user``, and without it no round has a user in common.
+    """
+    value = float(contributions.mean() - others.mean())
+    if min(log.n_users, other.n_users) < 2:
+        return PolicyValue(value, None, None, None)
+    influence = np.concatenate([(contributions - contributions.mean()) / log.n, (others.mean() - others) / other.n])
+    if log.user is None or other.user is None:
+        users = np.concatenate([log.cluster, other.cluster + log.n_users])
+    else:
+        users = np.unique(np.concatenate([log.user, other.user]), return_inverse=True)[1]
+    of_users = np.bincount(users, weights=influence)
+    U = len(of_users)
+    return _student(value, float(np.sqrt(U / (U - 1) * (of_users**2).sum())), U, confidence)
+
+
 def refitted_interval(
     log: BanditLog, correction: Floats, outcome: LinearOutcome, *, confidence: float, seed: int, n_resamples: int
 ) -> PolicyValue:

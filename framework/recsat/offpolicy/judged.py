@@ -14,7 +14,7 @@ from recsat.data.reading import read_table
 from recsat.errors import DataError, did_you_mean
 from recsat.offpolicy.diagnosis import diagnose
 from recsat.offpolicy.estimators import SNIPS
-from recsat.offpolicy.intervals import PolicyValue, user_interval
+from recsat.offpolicy.intervals import PolicyValue, interval_of_difference, user_interval
 from recsat.offpolicy.log import BanditLog, Floats
 from recsat.result.model import CounterfactualValue, Estimate, PolicyLog
 
@@ -53,7 +53,13 @@ def judged_logs(settings: PolicyLogSettings, confidence: float) -> list[PolicyLo
 def _judged(
     settings: PolicyLogSettings, logged: pl.DataFrame, shown_itself: pl.DataFrame, reward: Reward, confidence: float
 ) -> PolicyLog:
-    log = _bandit_log(logged, reward)
+    log, target = _bandit_log(logged, reward), logged["probability"].to_numpy()
+    judged = value_of(settings.judged, log, target, confidence)
+    itself = _bandit_log(shown_itself, reward) if shown_itself.height else None
+    gap = None
+    if itself is not None and judged.value is not None:
+        contributions = SNIPS().contributions(log, target)
+        gap = estimate(interval_of_difference(log, contributions, itself, itself.reward, confidence=confidence))
     return PolicyLog(
         name=settings.name,
         logged_by=settings.logged_by,
@@ -64,8 +70,11 @@ def _judged(
         n_clicks=int((log.reward != 0).sum()),
         n_users=log.n_users,
         logging=mean_reward(log, user_interval(log, log.reward, confidence=confidence)),
-        judged=value_of(settings.judged, log, logged["probability"].to_numpy(), confidence),
-        earned=_earned(shown_itself, reward, confidence) if shown_itself.height else None,
+        judged=judged,
+        earned=None
+        if itself is None
+        else mean_reward(itself, user_interval(itself, itself.reward, confidence=confidence)),
+        against_earned=gap,
     )
 
 
@@ -75,11 +84,6 @@ def _bandit_log(rows: pl.DataFrame, reward: Reward) -> BanditLog:
         propensity=rows["propensity"].to_numpy(),
         user=rows["user_id"].to_numpy(),
     )
-
-
-def _earned(rows: pl.DataFrame, reward: Reward, confidence: float) -> Estimate:
-    log = _bandit_log(rows, reward)
-    return mean_reward(log, user_interval(log, log.reward, confidence=confidence))
 
 
 def value_of(policy: str, log: BanditLog, target: Floats, confidence: float) -> CounterfactualValue:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from recsat.report.counterfactual import assumption, causes_in_words
 from recsat.report.language import gettext, interval
 from recsat.result.model import Estimate, PolicyLog
-from recsat.result.numerals import decimals_for, number
+from recsat.result.numerals import decimals_for, number, signed
 
 
 def policy_log_in_words(log: PolicyLog) -> str:
@@ -39,6 +39,15 @@ def policy_log_in_words(log: PolicyLog) -> str:
             gettext("Shown itself, %(judged)s brought in %(value)s.", value=value, **names)
             if log.reward == "value"
             else gettext("Shown itself, %(judged)s earned %(value)s.", value=value, **names)
+        )
+    gap = log.against_earned
+    if gap is not None and gap.low is not None and gap.high is not None:
+        sentences.append(
+            gettext(
+                "The log's figure differs from it by %(gap)s (%(ends)s).",
+                gap=signed(gap.value),
+                ends=interval(gap.low, gap.high, with_sign=True),
+            )
         )
     return " ".join(part for part in (*sentences, causes_in_words(log, log.judged), assumption(log)) if part)
 

@@ -294,6 +294,8 @@ class PolicyLog(Part):
     judged: CounterfactualValue
     earned: Estimate | None = None
     """What the judged policy did earn for each exposure where it was shown itself; None where it was not."""
+    against_earned: Estimate | None = None
+    """The value that the log says minus what it did earn; None where either is not known, and in results that do not say."""
 
 
 class CounterfactualPair(Part):
