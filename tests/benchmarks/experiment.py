@@ -250,7 +250,7 @@ def page(
     lines += [
         "",
         "Money that few spend and some spend much of starts late or never: there the sequence is silent and not wrong. Among the few paths of it that do start, those come first whose",
-        "large spenders have not come yet; with a tenth of the users in the treatment more of the *started* ones leave out the truth than the bar allows. A cap that is declared before the",
+        "large spenders have not come yet; with a tenth of the users in the treatment more of the *started* ones leave out the truth than the bar allows (7 % where 40 % buy). A cap that is declared before the",
         "experiment (winsorising) is the remedy: it starts within days, and the estimand is then the mean of the capped value.",
         "",
         "## Planned users",
