@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from prefect_processes import posted
 
 USER, PASSWORD, STORE_KEY = "operator", "c3ad-a-password", "9f1e-a-key-of-the-store"
 COMMAND = [
@@ -65,7 +66,7 @@ def home(tmp_path: Path, port: int) -> Iterator[Path]:
 
 
 def answer(port: int, what: str, auth: tuple[str, str] | None = (USER, PASSWORD), **body: Any) -> httpx.Response:
-    return httpx.post(f"http://127.0.0.1:{port}/api/{what}/filter", json=body, auth=auth, timeout=60)
+    return posted(f"http://127.0.0.1:{port}/api/{what}/filter", body, auth=auth)
 
 
 @pytest.mark.server

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import httpx
 import psutil
 import pytest
 from findings import findings
@@ -25,7 +24,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import AwaitingRetry
-from prefect_processes import SMALL_RUN, Server, until, worker
+from prefect_processes import SMALL_RUN, Server, posted, until, worker
 
 from recsat import RunConfig
 from recsat.plugins import load_plugins
@@ -230,7 +229,7 @@ def schedule_at(client: SyncPrefectClient, name: str, moment: datetime, n: int) 
     interval = IntervalSchedule(interval=timedelta(days=365), anchor_date=moment)
     client.create_deployment_schedules(deployment.id, [(interval, True)] * n)
     times = {"start_time": (moment - timedelta(seconds=1)).isoformat(), "end_time": moment.isoformat()}
-    answer = httpx.post(f"{PREFECT_API_URL.value()}/deployments/{deployment.id}/schedule", json=times, timeout=60)
+    answer = posted(f"{PREFECT_API_URL.value()}/deployments/{deployment.id}/schedule", times)
     assert answer.status_code == 200, answer.text
     due = {run.id for run in runs_of(client, deployment.id) if run.expected_start_time == moment}
     return due - before
@@ -242,12 +241,8 @@ def runs_of(client: SyncPrefectClient, deployment: UUID) -> list[FlowRun]:
 
 def n_events(event: str, run: str) -> int:
     """How many events of that name the server has of the run."""
-    answer = httpx.post(
-        f"{PREFECT_API_URL.value()}/events/filter",
-        json={"filter": {"event": {"name": [event]}, "resource": {"id": [f"recsat.run.{run}"]}}},
-        timeout=60,
-    )
-    return len(answer.json()["events"])
+    of_run = {"event": {"name": [event]}, "resource": {"id": [f"recsat.run.{run}"]}}
+    return len(posted(f"{PREFECT_API_URL.value()}/events/filter", {"filter": of_run}).json()["events"])
 
 
 def test_one_scheduled_time_that_starts_several_flow_runs_is_one_run(

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from prefect_processes import SMALL_RUN
+from prefect_processes import SMALL_RUN, posted
 
 from recsat.stages.promotion.record import PromotionPlace
 
@@ -129,7 +129,7 @@ def test_an_operator_fills_the_form_and_reads_the_report(page: Page, address: st
     picture(page, "ui-report")
     report = httpx.get(str(link.get_attribute("href")), timeout=30)
     assert report.text.startswith("<!doctype html>")
-    runs = httpx.post(f"{address}/api/flow_runs/filter", json={}, timeout=30).json()
+    runs = posted(f"{address}/api/flow_runs/filter", {}).json()
     [run] = [one for one in runs if one["name"].startswith("social · pipeline · 20")]
     assert run["parameters"]["config"] | {"effort": "quick", "k": 5} == run["parameters"]["config"]
 
@@ -139,10 +139,7 @@ def finished_run(address: str, **parameters: Any) -> None:
     api = f"{address}/api"
     deployment = httpx.get(f"{api}/deployments/name/pipeline-expert/social", timeout=30).json()["id"]
     form = {"config": {**SMALL_RUN, **parameters.pop("config")}, **parameters}
-    answer = httpx.post(f"{api}/deployments/{deployment}/create_flow_run", json={"parameters": form}, timeout=30)
-    while answer.status_code == 503:  # SQLite lets one write at a time
-        time.sleep(1)
-        answer = httpx.post(f"{api}/deployments/{deployment}/create_flow_run", json={"parameters": form}, timeout=30)
+    answer = posted(f"{api}/deployments/{deployment}/create_flow_run", {"parameters": form})
     deadline = time.monotonic() + 480
     while (state := httpx.get(f"{api}/flow_runs/{answer.json()['id']}", timeout=30).json()["state_type"]) not in ENDS:
         assert time.monotonic() < deadline, state

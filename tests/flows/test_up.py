@@ -17,6 +17,7 @@ import httpx
 import polars as pl
 import psutil
 import pytest
+from prefect_processes import posted
 
 from recsat.errors import ConfigError
 from recsat_flows.up import Place, interval_of, only_instance, require_free, scheduled_parameters
@@ -65,7 +66,7 @@ def started(home: Path, port: int, log: Path) -> subprocess.Popen[bytes]:
 
 
 def post(port: int, path: str, **body: object) -> Any:
-    return httpx.post(f"http://127.0.0.1:{port}/api/{path}", json=body, timeout=60).json()
+    return posted(f"http://127.0.0.1:{port}/api/{path}", body).json()
 
 
 def finished_by_schedule(port: int) -> list[dict[str, Any]]:
