@@ -47,7 +47,7 @@ from recsat.errors import RecsatError
 
 
 class Command(TyperCommand):
-    """A command whose options are made when it is called: a fifth of what ``recsat --help`` takes went into options that it does not show."""
+    """A command whose options are made when it is called: a tenth of what ``recsat --help`` takes went into options that it does not show."""
 
     def __init__(self, name: str, callback: Callable[..., None]) -> None:
         self._info = CommandInfo(name=name, callback=callback, epilog=epilog(name))

@@ -18,10 +18,9 @@ from recsat.data.split import split_events
 from recsat.data.validate import validate
 from recsat.doctor.machine import Check
 from recsat.errors import RecsatError
-from recsat.measure.fitness import data_fitness
 from recsat.plugins import Plugins
 from recsat.report.fitness import reason, remedy, smallest_difference
-from recsat.stages.prepare import SPREAD
+from recsat.stages.prepare import split_fitness
 
 N_FAULTS = 3
 """Faults that are shown; a run shows more."""
@@ -104,14 +103,7 @@ def _split(remaining: Dataset, domain: Domain, settings: SplitSettings, config: 
         return Check(name, "fail", str(error))
     parts: dict[str, pl.DataFrame] = {part: getattr(split, part) for part in ("train", "validation", "test")}
     text = ", ".join(f"{table.height:,} {part}" for part, table in parts.items())
-    fitness = data_fitness(
-        split,
-        domain.positive,
-        spread=SPREAD,
-        confidence=config.measure.confidence,
-        seed=config.seed,
-        n_draws=settings.n_draws,
-    )
+    fitness = split_fitness(split, domain, settings, config)
     if not fitness.can_answer:
         return Check(name, "warn", f"{text}: it cannot answer, because {reason(fitness)}", remedy(fitness))
     return Check(name, "ok", f"{text} events; {smallest_difference(fitness)}")

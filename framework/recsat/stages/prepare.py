@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 import polars as pl
 
-from recsat.config.settings import ExperimentSettings, MeasureSettings, SplitSettings
+from recsat.config.settings import ExperimentSettings, MeasureSettings, RunConfig, SplitSettings
 from recsat.contract.dataset import Dataset
 from recsat.contract.domain import Domain, FilterContext, RecommenderSpec
 from recsat.data.codes import sorted_by
@@ -28,6 +28,7 @@ from recsat.experiment import analyse, read_log
 from recsat.measure.fitness import data_fitness
 from recsat.offpolicy.judged import judged_logs
 from recsat.report.fitness import reason, remedy
+from recsat.result.model import DataFitness
 from recsat.run.folder import RunFolder
 from recsat.run.input import read_input
 from recsat.run.memory import free_memory
@@ -182,7 +183,15 @@ def _split(context: StageContext, dataset: Dataset, settings: SplitSettings) -> 
     )
     for one in (split, *further):
         write_split(folder, one)
-    fitness = data_fitness(
+    fitness = split_fitness(split, domain, settings, config)
+    folder.write_json(f"splits/{split.name}/fitness.json", fitness.model_dump(mode="json"))
+    if not fitness.can_answer:
+        context.progress.note(f"split {split.name} cannot answer: {reason(fitness)} {remedy(fitness)}")
+
+
+def split_fitness(split: Split, domain: Domain, settings: SplitSettings, config: RunConfig) -> DataFitness:
+    """What the data of a run can answer on ``split``, the first draw of ``settings``, before an arm is fitted."""
+    return data_fitness(
         split,
         domain.positive,
         spread=SPREAD,
@@ -190,9 +199,6 @@ def _split(context: StageContext, dataset: Dataset, settings: SplitSettings) -> 
         seed=config.seed,
         n_draws=settings.n_draws,
     )
-    folder.write_json(f"splits/{split.name}/fitness.json", fitness.model_dump(mode="json"))
-    if not fitness.can_answer:
-        context.progress.note(f"split {split.name} cannot answer: {reason(fitness)} {remedy(fitness)}")
 
 
 def refuse_unsimulated(domain: Domain, settings: ExperimentSettings | None, *, simulated: bool) -> None:

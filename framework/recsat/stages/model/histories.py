@@ -19,6 +19,7 @@ from recsat.stages.trial.rated import with_ratings, with_rejections
 from recsat.stages.trial.users import with_markets, with_profiles, with_texts
 
 FEW = 16
+"""Users up to whom each is looked for by itself."""
 NOBODY = -1
 """The row of a user who is not known: the last one, which is empty."""
 
