@@ -73,6 +73,12 @@ def test_what_a_splits_data_can_answer_is_said_before_an_arm_is_fitted(runs: lis
     assert fitness.split == "warm"
 
 
+def test_what_is_drawn_several_times_is_said_to_be(small_run_config: RunConfig, tmp_path: Path) -> None:
+    drawn_twice = small_run_config.splits[0].model_copy(update={"repeats": 2})
+    folder = prepared(small_run_config.model_copy(update={"splits": [drawn_twice]}), tmp_path, 1)
+    assert folder.read_json(f"splits/{drawn_twice.name}/fitness.json")["n_draws"] == 2
+
+
 def test_a_split_that_cannot_answer_is_noted_at_once(small_run_config: RunConfig, tmp_path: Path) -> None:
     class Notes(LogProgress):
         def __init__(self) -> None:
