@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from recsat.arms.sequence.sampled_softmax import popularity_draws, sampled_softmax_loss
-from recsat.arms.sequence.sasrec import SequenceTransformer
+from recsat.arms.sequence.sasrec import Items, SequenceTransformer, of_step
 from recsat.arms.sequence.transformer import CausalTransformer
 from recsat.arms.sequence.windows import in_order, latest, trimmed, windows
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
@@ -129,6 +129,26 @@ def test_the_sampled_softmax_nears_the_full_one_whatever_the_draws() -> None:
     torch.testing.assert_close(sampled, expected, rtol=0.01, atol=0.0)
     uncorrected = sampled_softmax_loss(states, targets, vectors, torch.full((9,), float(np.log(n / 9))), sample)
     assert abs(uncorrected - expected) > 0.05, "without the correction the draws would show"
+
+
+def test_the_items_of_one_step_give_the_loss_and_gradients_of_all_items() -> None:
+    torch.manual_seed(0)
+    items = Items(torch.randn(40, 6), width=4, cold_share=0.0)
+    torch.nn.init.normal_(items.residuals)
+    log_draws = torch.randn(40)
+    window, negatives = torch.randint(0, 20, (5, 3)), torch.tensor([39, 7, 7, 0])
+    states = torch.randn(15, 4)
+    everything = sampled_softmax_loss(states, window.flatten(), items(), log_draws, negatives)
+    everything.backward()
+    gradients = [parameter.grad.clone() for parameter in items.parameters()]
+    items.zero_grad()
+
+    met, place, sample = of_step(window, negatives)
+    assert len(met) < 20
+    loss = sampled_softmax_loss(states, place.flatten(), items(met), log_draws[met], sample)
+    loss.backward()
+    assert torch.allclose(loss, everything)
+    assert all(map(torch.allclose, gradients, [parameter.grad for parameter in items.parameters()]))
 
 
 def test_unseen_items_are_never_drawn_as_negatives() -> None:

@@ -15,7 +15,7 @@ from recsat.arms.linear.inner_products import item_vectors
 from recsat.arms.linear.padded import PADDING, at_candidates
 from recsat.arms.sequence.sampled_softmax import popularity_draws, sampled_softmax_loss
 from recsat.arms.sequence.transformer import CausalTransformer
-from recsat.arms.sequence.windows import in_order, latest, shuffled, trimmed, windows
+from recsat.arms.sequence.windows import batches_of_like_length, in_order, latest, shuffled, trimmed, windows
 from recsat.contract.arm import ArmState, Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 from recsat.embed.device import pick_device
@@ -23,6 +23,7 @@ from recsat.embed.device import pick_device
 logger = logging.getLogger(__name__)
 
 EXPLAINED_AT_ONCE = 8_192  # histories with one item left out that are scored together
+EVERY_ITEM = slice(None)
 
 
 class Items(nn.Module):
@@ -46,11 +47,22 @@ class Items(nn.Module):
         self.map = nn.Parameter(start)
         self.residuals = nn.Parameter(torch.zeros(len(text), width))
 
-    def forward(self) -> Tensor:
-        residuals: Tensor = self.residuals
+    def forward(self, items: Tensor | slice = EVERY_ITEM) -> Tensor:
+        residuals: Tensor = self.residuals[items]
         if self.training and self.cold_share > 0:
             residuals = residuals * (torch.rand(len(residuals), 1, device=residuals.device) >= self.cold_share)
-        return self.text @ self.map + residuals
+        return self.text[items] @ self.map + residuals
+
+
+def of_step(window: Tensor, sample: Tensor | None) -> tuple[Tensor | slice, Tensor, Tensor | None]:
+    """The items of one step, and ``window`` and ``sample`` as places among them: of many thousands a step meets some hundreds.
+
+    Without a sample it meets all.
+    """
+    if sample is None:
+        return EVERY_ITEM, window, None
+    items, place = torch.unique(torch.cat([window.flatten(), sample]), return_inverse=True)
+    return items, place[: window.numel()].view_as(window), place[window.numel() :]
 
 
 class SequenceTransformer(SavedByAttributes):
@@ -159,13 +171,14 @@ class SequenceTransformer(SavedByAttributes):
         for epoch in range(self.epochs):
             cut = self._epoch(train, rows, items, rng)
             total = torch.zeros((), device=self.device)
-            for batch_rows in np.array_split(rng.permutation(len(cut)), -(-len(cut) // self.batch)):
+            for batch_rows in batches_of_like_length(cut, self.batch, rng):
                 window = torch.from_numpy(trimmed(cut[batch_rows])).to(self.device)
-                vectors = self._items()
-                states = self._model(vectors[window[:, :-1].clamp(min=0)])
                 real = window != PADDING
                 sample = None if everything else torch.multinomial(draws, self.n_negatives, replacement=True)
-                loss = sampled_softmax_loss(states[real], window[real], vectors, log_draws, sample)
+                items_met, place, sample = of_step(window.clamp(min=0), sample)
+                vectors = self._items(items_met)
+                states = self._model(vectors[place[:, :-1]])
+                loss = sampled_softmax_loss(states[real], place[real], vectors, log_draws[items_met], sample)
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(parameters, 1.0)

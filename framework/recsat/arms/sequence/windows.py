@@ -9,6 +9,9 @@ from recsat.arms.linear.order import tie_break
 from recsat.arms.linear.padded import PADDING
 from recsat.contract.interactions import UserBatch
 
+POOL = 16
+"""Batches that are sorted by length together."""
+
 
 def in_order(users: UserBatch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(rows, items) of every history event, user by user, oldest first; without times by item index.
@@ -54,6 +57,21 @@ def windows(
     start = np.where(nth == 0, 0, first[user] + (nth - 1) * length)
     stop = np.minimum(np.where(nth == 0, first[user], start + length), counts[user])
     return _padded(items, (np.cumsum(counts) - counts)[user] + start, stop - start)
+
+
+def batches_of_like_length(window: NDArray[np.int64], size: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+    """Row numbers of :func:`windows`, each once, in batches of about ``size`` whose rows are of like length, in an order that is drawn.
+
+    Rows are drawn into pools of ``POOL`` batches and sorted by length within their pool alone, so that a batch is still nearly
+    a sample of all: padding is computed and thrown away, and where most histories are short it is most of the work.
+    """
+    lengths = (window != PADDING).sum(axis=1)
+    batches = np.array_split(rng.permutation(len(window)), -(-len(window) // size))
+    for first in range(0, len(batches), POOL):
+        pool = np.concatenate(batches[first : first + POOL])
+        n_batches = len(batches[first : first + POOL])
+        batches[first : first + POOL] = np.array_split(pool[np.argsort(lengths[pool], kind="stable")], n_batches)
+    return [batches[i] for i in rng.permutation(len(batches))]
 
 
 def trimmed(window: NDArray[np.int64]) -> NDArray[np.int64]:
