@@ -13,7 +13,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from recsat.contract.interactions import TrainingData, UserBatch, user_batch
 from recsat.data.split import Split, split_events
 from recsat.measure.differences import difference_intervals
 from recsat.measure.discounts import discounts
+from recsat.measure.draws import drawn_means
 from recsat.plugins import load_plugins
 
 Values = NDArray[np.float64]
@@ -43,8 +43,8 @@ PROTOCOLS = {
     "timeline": SplitSettings(name="timeline", protocol="timeline", test_share=0.2),
     "last": SplitSettings(name="last", protocol="last-n", n_last=1),
 }
-RANDOM_PROTOCOLS = ("warm", "cold", "both")
-"""Protocols in which the seed draws what is held out."""
+DRAWN_ITEMS = ("cold", "both")
+"""Protocols in which the seed draws items that all users share: how draws differ belongs to the interval."""
 SINGLE = (
     "popularity",
     "popularity-recent",
@@ -84,7 +84,7 @@ def part(
     seed: int,
 ) -> Part:
     everybody = known["user_id"].unique().sort().to_list()
-    users = later.join(known, on="user_id", how="semi")["user_id"].unique().sort().to_list()
+    users = judged_users(later, known)
     now = later["timestamp"].min().timestamp() if protocol == "timeline" else None
     of_all = replace(user_batch(known, everybody, one.catalogue), now=now)
     train = TrainingData(one.catalogue, of_all, vectors, seed=seed, protocol=protocol, now=now)
@@ -127,11 +127,21 @@ def tuned(spec: Any, validation: Part) -> dict[str, Any]:
     return points[int(np.argmax(values))]
 
 
-def parts_of(one: PublicSet, vectors: Mapping[str, Any], protocol: str, seed: int) -> tuple[Part, Part]:
+def split_of(one: PublicSet, protocol: str, seed: int) -> tuple[Split, pl.DataFrame]:
+    """The split and what is known before its test part."""
     settings = PROTOCOLS[protocol]
     events = one.events.drop_nulls("timestamp") if settings.protocol in ("timeline", "last-n") else one.events
     split: Split = split_events(events, pl.lit(True), settings, seed)
-    known = pl.concat([split.train, split.validation])
+    return split, pl.concat([split.train, split.validation])
+
+
+def judged_users(later: pl.DataFrame, known: pl.DataFrame) -> list[str]:
+    return later.join(known, on="user_id", how="semi")["user_id"].unique().sort().to_list()
+
+
+def parts_of(one: PublicSet, vectors: Mapping[str, Any], protocol: str, seed: int) -> tuple[Part, Part]:
+    settings = PROTOCOLS[protocol]
+    split, known = split_of(one, protocol, seed)
     return (
         part(one, vectors, split.train, split.validation, split.validation_items, settings.protocol, seed),
         part(one, vectors, known, split.test, split.test_items, settings.protocol, seed),
@@ -146,10 +156,24 @@ def cells(names: Sequence[str], protocols: Sequence[str], seeds: Sequence[int]) 
         yield name, protocol, seed
 
 
-def gap(one: Values, other: Values) -> tuple[float, float, float]:
-    judged = ~np.isnan(one)
-    interval = difference_intervals((one - other)[judged][:, None], confidence=0.95, n_bootstrap=1000, seed=0)
+def gap(one: Values, other: Values, protocol: str) -> tuple[float, float, float]:
+    """Mean paired difference of (n_users, n_seeds) values and its 95 % interval.
+
+    Where the seed draws items, over draws and users (:func:`~recsat.measure.draws.drawn_means`); elsewhere over users, a user's
+    value the mean over seeds, by the symmetric bootstrap-t.
+    """
+    difference = one - other
+    if protocol in DRAWN_ITEMS and difference.shape[1] > 1:
+        interval = drawn_means(difference[:, None, :], confidence=0.95).intervals
+    else:
+        judged = difference[~np.isnan(difference).all(axis=1)]
+        interval = difference_intervals(np.nanmean(judged, axis=1)[:, None], confidence=0.95, n_bootstrap=1000, seed=0)
     return float(interval.mean[0]), float(interval.low[0]), float(interval.high[0])
+
+
+def mean_of(values: Values) -> float:
+    """Over seeds of the mean over users, as in the interval; over users of their mean where no draw of items is shared."""
+    return float(np.nanmean(np.nanmean(values, axis=0)))
 
 
 def main() -> None:
@@ -204,10 +228,8 @@ def main() -> None:
 
 
 def pooled_cells(options: argparse.Namespace) -> Iterator[tuple[str, str, dict[str, Values], dict[str, float]]]:
-    """Set, protocol, nDCG@10 of all seeds by arm, and CPU seconds of a fit by arm.
-
-    Where a seed draws a split of its own a user of a seed is one value; a split in time is the same for all, and a user's value is the mean over seeds.
-    """
+    """Set, protocol, nDCG@10 (n_users, n_seeds) by arm, NaN where a seed does not judge a user, and CPU seconds of a fit by arm."""
+    sets: dict[str, PublicSet] = {}
     for name, protocol in product(options.sets, options.protocols):
         files = [options.results / f"{name}-{protocol}-{seed}.json" for seed in options.seeds]
         if not all(file.exists() for file in files):
@@ -216,25 +238,38 @@ def pooled_cells(options: argparse.Namespace) -> Iterator[tuple[str, str, dict[s
         arms = set.intersection(*(set(one) for one in by_seed))
         if not arms >= SINGLES_NEEDED or "hybrid" not in arms:
             continue
-        join = np.concatenate if protocol in RANDOM_PROTOCOLS else partial(np.mean, axis=0)
-        values = {arm: join([np.array(one[arm]["ndcg"], dtype=float) for one in by_seed]) for arm in arms}
+        if name not in sets:
+            sets[name] = read(name)
+        splits = [split_of(sets[name], protocol, seed) for seed in options.seeds]
+        users = [judged_users(split.test, known) for split, known in splits]
+        values = {arm: aligned([one[arm]["ndcg"] for one in by_seed], users) for arm in arms}
         yield name, protocol, values, {arm: float(np.mean([one[arm]["seconds"] for one in by_seed])) for arm in arms}
 
 
+def aligned(by_seed: Sequence[Sequence[float]], users: Sequence[Sequence[str]]) -> Values:
+    """(n_users, n_seeds): each seed's values at the row of their user."""
+    everybody = sorted(set().union(*users))
+    rows = {user: row for row, user in enumerate(everybody)}
+    values = np.full((len(everybody), len(users)), np.nan)
+    for column, (of_seed, judged) in enumerate(zip(by_seed, users, strict=True)):
+        values[[rows[user] for user in judged], column] = of_seed
+    return values
+
+
 def best_of(values: Mapping[str, Values], arms: Sequence[str]) -> str:
-    return max(sorted(arms), key=lambda arm: float(np.nanmean(values[arm])))
+    return max(sorted(arms), key=lambda arm: mean_of(values[arm]))
 
 
 def rows(options: argparse.Namespace) -> Iterator[str]:
     """A row for each set and protocol."""
     for name, protocol, pooled, seconds in pooled_cells(options):
         best = best_of(pooled, [arm for arm in pooled if not arm.startswith("hybrid")])
-        mean, low, high = gap(pooled["hybrid"], pooled[best])
-        value = float(np.nanmean(pooled[best]))
+        mean, low, high = gap(pooled["hybrid"], pooled[best], protocol)
+        value = mean_of(pooled[best])
         verdict = "above" if low > 0 else "**below**" if high < 0 else "level"
-        judged = int((~np.isnan(pooled[best])).sum())
+        judged = int((~np.isnan(pooled[best])).any(axis=1).sum())
         yield (
-            f"| {name} | {protocol} | {judged:,} | {best} {value:.4f} | {np.nanmean(pooled['hybrid']):.4f} | {mean:+.4f} ({low:+.4f} to {high:+.4f}) | {mean / value:+.1%} | {verdict} | {seconds['hybrid']:.0f} |"
+            f"| {name} | {protocol} | {judged:,} | {best} {value:.4f} | {mean_of(pooled['hybrid']):.4f} | {mean:+.4f} ({low:+.4f} to {high:+.4f}) | {mean / value:+.1%} | {verdict} | {seconds['hybrid']:.0f} |"
         )
 
 
@@ -247,10 +282,10 @@ def share_rows(options: argparse.Namespace, reads: Mapping[str, str]) -> Iterato
             best_of(pooled, [arm for arm in pooled if reads[arm] == kind and not arm.startswith("hybrid")])
             for kind in ("nothing", "words")
         )
-        cells = [f"{arm} {np.nanmean(pooled[arm]):.4f}" for arm in (nothing, words)]
-        cells += [f"{np.nanmean(pooled[arm]):.4f}" for arm in ("hybrid-words", "hybrid")]
+        cells = [f"{arm} {mean_of(pooled[arm]):.4f}" for arm in (nothing, words)]
+        cells += [f"{mean_of(pooled[arm]):.4f}" for arm in ("hybrid-words", "hybrid")]
         for one, other in (("hybrid-words", nothing), ("hybrid", "hybrid-words")):
-            mean, low, high = gap(pooled[one], pooled[other])
+            mean, low, high = gap(pooled[one], pooled[other], protocol)
             marks = "**" if low > 0 or high < 0 else ""
             text = f"{marks}{mean:+.4f} ({low:+.4f} to {high:+.4f}){marks}"
             cells.append(text if np.isfinite(low) else "0, the same lists")
@@ -271,7 +306,7 @@ these intervals do not hold what another draw would give: the demo draws five.
 PAGE = """# Does the default arm ever lose?
 
 Made by `RECSAT_DATA=… python tests/benchmarks/no_regret.py --out docs/no-regret.md`. In each cell the default arm is beside the *best single arm of that cell*, chosen by the test part itself,
-which is in that arm's favour. nDCG@10 of users with a history; differences paired, 95 %, symmetric bootstrap-t over users.
+which is in that arm's favour. nDCG@10 of users with a history; differences paired, 95 %: over users (symmetric bootstrap-t), and where items are drawn (`cold`, `both`) over draws and users together.
 
 | set | split | users judged | best single arm | default arm | difference | relative | | fit, CPU s |
 |---|---|---:|---|---:|---|---:|---|---:|
