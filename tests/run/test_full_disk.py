@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from children import exit_of, run_below_file_size
 from findings import findings
 
 from recsat import RunConfig
@@ -16,22 +16,6 @@ from recsat.run import execute
 from recsat.run.folder import RunFolder
 from recsat.stages import PIPELINE
 
-CHILD = """
-import resource, signal, sys
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write beyond the limit is an error then, as on a full disk
-limit = int(sys.argv[3])
-resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-from recsat import RunConfig
-from recsat.errors import RecsatError
-from recsat.plugins import load_plugins
-from recsat.run import execute
-from recsat.stages import PIPELINE
-try:
-    execute(RunConfig.model_validate_json(sys.argv[1]), load_plugins(["content"]), stages=PIPELINE, key=sys.argv[2])
-except RecsatError as error:
-    print(f"refused: {error}")
-    sys.exit(7)
-"""
 KEY = "full"
 
 
@@ -49,17 +33,11 @@ def test_whatever_has_no_room_says_so_and_the_run_goes_on_to_the_same_result(
     folder = RunFolder(tmp_path / "b" / "runs" / KEY)
     messages = {}
     for limit in (500, 4_000, 30_000, 100_000, 250_000, 400_000):
-        child = subprocess.run(
-            [sys.executable, "-c", CHILD, config.model_dump_json(), KEY, str(limit)],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert child.returncode in (0, 7), child.stderr
-        if child.returncode == 0:
+        code, message = exit_of(run_below_file_size, config.model_dump_json(), KEY, limit)
+        assert code in (0, 7), message
+        if code == 0:
             break
-        messages[limit] = child.stdout.strip()
+        messages[limit] = message
         assert re.search(r"[Ff]ree some space", messages[limit]), messages[limit]
         assert not list((tmp_path / "b").rglob("*.tmp"))
     assert len(messages) >= 3

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from children import exit_of, run_killed_at
 from findings import findings
 
 from recsat import RunConfig
@@ -17,41 +17,6 @@ from recsat.run import RunFolder, execute
 from recsat.stages import PIPELINE
 
 KEY = "nightly.2026-11-26"
-CHILD = """
-import os, signal, sys
-from pathlib import Path
-from recsat import RunConfig
-from recsat.plugins import load_plugins
-from recsat.run import LogProgress, execute
-from recsat.stages import PIPELINE
-
-config, key, stage, event, n = sys.argv[1:]
-replace = os.replace
-
-class Killer(LogProgress):
-    running, left = "", int(n)
-
-    def stage(self, name, total=None):
-        self.running = name
-
-    def advance(self, n=1):
-        self.count("step")
-
-    def count(self, kind):
-        if (self.running, kind) == (stage, event):
-            self.left -= 1
-            if not self.left:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-killer = Killer()
-
-def counted(*arguments, **options):
-    killer.count("file")  # written beside its place, and not yet in it
-    return replace(*arguments, **options)
-
-os.replace = counted
-execute(RunConfig.model_validate_json(config), load_plugins(["content"]), killer, stages=PIPELINE, key=key)
-"""
 
 
 def config_in(place: Path, small: RunConfig) -> RunConfig:
@@ -89,9 +54,7 @@ def test_a_run_killed_in_a_stage_goes_on_by_its_key_to_the_same_result(
     small_run_config: RunConfig, undisturbed: dict[str, Any], tmp_path: Path, stage: str, event: str, n: int
 ) -> None:
     config = config_in(tmp_path, small_run_config)
-    arguments = [config.model_dump_json(), KEY, stage, event, str(n)]
-    killed = subprocess.run([sys.executable, "-c", CHILD, *arguments], capture_output=True, text=True, timeout=300)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert exit_of(run_killed_at, config.model_dump_json(), KEY, stage, event, n) == (-signal.SIGKILL, "")
     finished = [cost.name for cost in RunFolder(tmp_path / "runs" / KEY).costs()]
     assert finished == [one.name for one in PIPELINE][: len(finished)]
     assert stage not in finished
