@@ -66,7 +66,7 @@ CANDIDATES: Mapping[str, Candidate] = {
     "linear-order-text": Candidate("linear-order-text", {"prior": (30.0, 100.0, 200.0)}, DECAYS),
     "hybrid-words": Candidate("hybrid-words", {}),
     "hybrid": Candidate("hybrid", {}),
-    "sequence": Candidate("sequence", {"dropout": (0.2, 0.5)}),
+    "sequence": Candidate("sequence", {}, fixed={"batch": 128}),
     "irspack-ials": Candidate(
         "irspack-ials", {"reg": (1e-4, 1e-3, 1e-2), "alpha0": (0.003, 0.01, 0.03)}, fixed={"n_components": 128}
     ),
