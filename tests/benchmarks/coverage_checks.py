@@ -563,12 +563,12 @@ def experiment(rng: np.random.Generator, n: int, n_worlds: int, *, shape: float)
         effect = mean_effect(control, treatment, confidence=SETTINGS.confidence)
         ends = (np.array(end, dtype=float) for end in (effect.relative_low, effect.relative_high))
         p = sample_ratio_p({"a": n_control, "b": n - n_control}, {"a": 1, "b": 1})
-        found = (
+        statements = (
             float(_holds(*ends, -MARGIN)),
             float(guardrail_outcome(effect, metric, SETTINGS.confidence) != "not shown"),
             float(p < MISMATCH),
         )
-        for name, value in zip(OF_EXPERIMENTS, found, strict=True):
+        for name, value in zip(OF_EXPERIMENTS, statements, strict=True):
             judged[name].append(value)
     return {name: np.array(values) for name, values in judged.items()}
 
