@@ -38,9 +38,12 @@ from coverage_worlds import (
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from recsat.config.settings import MeasureSettings
+from recsat.config.settings import ExperimentMetric, MeasureSettings
 from recsat.contract.domain import Reads
-from recsat.measure import concentration, verdict
+from recsat.experiment import mean_effect, sample_ratio_p
+from recsat.experiment.analysis import guardrail_outcome
+from recsat.experiment.checks import MISMATCH
+from recsat.measure import concentration
 from recsat.measure.aa import DIFFERENT, compare_families
 from recsat.measure.attribution import attribution
 from recsat.measure.behaviour import HABITS
@@ -55,7 +58,7 @@ from recsat.measure.learning import learning_points
 from recsat.measure.measures import bounds_of
 from recsat.measure.pooled import Resampling, pooled_difference, pooled_mean
 from recsat.measure.score import ALL
-from recsat.measure.significance import holm, sign_flip_test
+from recsat.measure.significance import false_discovery, holm, sign_flip_test
 from recsat.measure.slices import OF_ITEMS, OF_USERS
 from recsat.measure.user_values import UserValues
 from recsat.measure.within_slices import compared_within
@@ -67,6 +70,7 @@ import logged_lists
 
 from recsat.testing.simulate import make_world
 
+BETTER = (0, 1, 2)
 LEVEL, WORTH, TOGETHER, TAIL = 0.05, 0.02, 50, 0.01
 SETTINGS = MeasureSettings(baseline="b", worth_having={"ndcg@10": WORTH})
 Judged = dict[str, Values]
@@ -341,7 +345,7 @@ def families(worlds: Sequence[TwoArms], rng: np.random.Generator, n: int, n_worl
 
     def part(m: int) -> Judged:
         judged = {}
-        for name, n_measures, adjust in (("any primary", 4, holm), ("any exploratory", 12, verdict.false_discovery)):
+        for name, n_measures, adjust in (("any primary", 4, holm), ("any exploratory", 12, false_discovery)):
             pairs = {f"m{j}": worlds[j % len(worlds)].draw(rng, n, m) for j in range(n_measures)}
             compared = compare_families(_one_draw(pairs), [_info(key) for key in pairs], adjust=adjust, settings=SETTINGS, seed=_seed(rng))  # fmt: skip
             judged[name] = np.array(
@@ -352,9 +356,11 @@ def families(worlds: Sequence[TwoArms], rng: np.random.Generator, n: int, n_worl
     return _in_parts(rng, n_worlds, part)
 
 
-def table_of_arms(worlds: Sequence[TwoArms], rng: np.random.Generator, n: int, n_worlds: int) -> Judged:
-    """The table: seven arms and the baseline, four measures each, all 28 comparisons with the baseline in one family."""
-    marks = []
+def table_of_arms(
+    worlds: Sequence[TwoArms], rng: np.random.Generator, n: int, n_worlds: int, *, better: float = 0.0
+) -> Judged:
+    """The table: seven arms and the baseline, four measures each, all 28 comparisons with the baseline in one family; three of the arms are ``better``."""
+    marks, false = [], []
     for _ in range(n_worlds):
         columns = {}
         for j in range(4):
@@ -363,12 +369,16 @@ def table_of_arms(worlds: Sequence[TwoArms], rng: np.random.Generator, n: int, n
             for arm in range(7):
                 a, b = worlds[j % len(worlds)].draw(rng, n, 1)
                 # An arm differs from the baseline as two arms of this world do from each other.
-                columns[f"a{arm}", ALL, f"m{j}"] = baseline + a - b
+                columns[f"a{arm}", ALL, f"m{j}"] = baseline + a - b + better * (arm in BETTER)
         users = pl.arange(len(next(iter(columns.values()))), eager=True).cast(pl.String)
         values = UserValues(users, 1, columns)
         compared = _compared(columns, values, SETTINGS, _seed(rng))
-        marks.append(any(one.significant for one in _differences(values, compared, SETTINGS).values()))
-    return {"any mark in the table": np.array(marks, dtype=float)}
+        signs = [key[0] for key, one in _differences(values, compared, SETTINGS).items() if one.significant]
+        marks.append(bool(signs))
+        false.append(sum(arm not in {f"a{i}" for i in BETTER} for arm in signs) / max(len(signs), 1))
+    return (
+        {"part that is false": np.array(false)} if better else {"any mark in the table": np.array(marks, dtype=float)}
+    )
 
 
 def discoveries(rng: np.random.Generator, n: int, n_worlds: int) -> Judged:
@@ -380,7 +390,7 @@ def discoveries(rng: np.random.Generator, n: int, n_worlds: int) -> Judged:
         for j in range(12):
             a, b = NOISY.draw(rng, n, m)
             pairs[f"m{j}"] = (a + 0.05 * (f"m{j}" in true), b)
-        compared = compare_families(_one_draw(pairs), [_info(key) for key in pairs], adjust=verdict.false_discovery, settings=SETTINGS, seed=_seed(rng))  # fmt: skip
+        compared = compare_families(_one_draw(pairs), [_info(key) for key in pairs], adjust=false_discovery, settings=SETTINGS, seed=_seed(rng))  # fmt: skip
         names = [[one.measure for one in family if one.outcome in DIFFERENT] for family in compared]
         return {
             "part that is false": np.array(
@@ -466,10 +476,16 @@ def within(
                 np.mean(holding) if holding else np.nan,
                 np.mean(contrasts) if contrasts else np.nan,
                 float(of_slices.differ) if contrasts else np.nan,
+                float(bool(of_slices.reversed)) if holding else np.nan,
             ]
         )
-    of_slice, of_contrast, differ = np.array(marks, dtype=float).T
-    return {"slices that hold": of_slice, "contrasts that hold": of_contrast, "slices called different": differ}
+    of_slice, of_contrast, differ, other_way = np.array(marks, dtype=float).T
+    return {
+        "slices that hold": of_slice,
+        "contrasts that hold": of_contrast,
+        "slices called different": differ,
+        "any said to be the other way round": other_way,
+    }
 
 
 def on_the_curve(world: OneArm, rng: np.random.Generator, n: int, n_worlds: int) -> Judged:
@@ -536,6 +552,27 @@ def pooled(rng: np.random.Generator, n: int, n_worlds: int, *, clicks: bool) -> 
     return {name: np.array(values) for name, values in judged.items()}
 
 
+def experiment(rng: np.random.Generator, n: int, n_worlds: int, *, shape: float) -> Judged:
+    """Two groups by a coin, the treatment worse by just the guardrail's margin: values are gamma distributed, the more skewed the smaller the ``shape``."""
+    metric = ExperimentMetric(value="v", role="guardrail", margin=MARGIN)
+    judged: dict[str, list[float]] = {name: [] for name in OF_EXPERIMENTS}
+    for _ in range(n_worlds):
+        n_control = int(rng.binomial(n, 0.5))
+        control = rng.gamma(shape, 1 / shape, n_control)
+        treatment = (1 - MARGIN) * rng.gamma(shape, 1 / shape, n - n_control)
+        effect = mean_effect(control, treatment, confidence=SETTINGS.confidence)
+        ends = (np.array(end, dtype=float) for end in (effect.relative_low, effect.relative_high))
+        p = sample_ratio_p({"a": n_control, "b": n - n_control}, {"a": 1, "b": 1})
+        statements = (
+            float(_holds(*ends, -MARGIN)),
+            float(guardrail_outcome(effect, metric, SETTINGS.confidence) != "not shown"),
+            float(p < MISMATCH),
+        )
+        for name, value in zip(OF_EXPERIMENTS, statements, strict=True):
+            judged[name].append(value)
+    return {name: np.array(values) for name, values in judged.items()}
+
+
 def order(rng: np.random.Generator, n: int, n_worlds: int) -> Judged:
     """The shuffle test of whether the order of events says something, where it says nothing."""
     start = datetime(2024, 1, 1, tzinfo=UTC)
@@ -570,8 +607,15 @@ FEW_DRAWS = "two draws say next to nothing of how draws differ; `repeats` of 5 i
 HOLDS_DRAWS = "holds the mean"
 HOLDS, ALARM, SIGN = "holds the difference", "p ≤ .05 though none", "sign though none"
 NONE_IS_THERE = {ALARM: ALARMS, SIGN: ALARMS}
+MARGIN = 0.1
+OF_EXPERIMENTS = ("holds the relative effect", "guardrail says holds or fails", "sizes called no chance")
 SHARES = ("holds the gain", "holds the words' share", "holds the model's share")
-WITHIN_BARS = {"slices that hold": ANY, "contrasts that hold": ANY, "slices called different": ALARMS}
+WITHIN_BARS = {
+    "slices that hold": ANY,
+    "contrasts that hold": ANY,
+    "slices called different": ALARMS,
+    "any said to be the other way round": ALARMS,
+}
 POOLED = ("holds the mean loss", "holds its root", "holds the difference")
 FEW_CARRY = "a few users have most of the rows, so that the ratio rests on them; the report does not say so"
 PAIR = Comparison(
@@ -676,7 +720,8 @@ SECTIONS: list[Section] = [
     Section(
         "The verdict's pair in slices, and who gains",
         "Slices in which the pair is alike. Users are divided at random, or are the same with other items; habits are three families whose users overlap, a "
-        "third in neither end. Contrasts are Holm-adjusted together, so that slices are called different in at most one world of twenty.",
+        "third in neither end. Contrasts are corrected together for the false discovery rate, so that slices are called different in at most one world of twenty where all are alike. The alarm that a "
+        "slice is the other way round, Holm-adjusted over the slices, is false in all of these worlds, in which no slice is behind.",
         [
             Case(name, partial(within, families, **settings), WITHIN_BARS, SLOW, limit)
             for name, families, settings, limit in (
@@ -685,6 +730,20 @@ SECTIONS: list[Section] = [
                 ("users and items, 5 draws", [OF_USERS, OF_ITEMS], {"n_draws": 5}, ""),
                 ("three habits", list(HABITS.values()), {}, ""),
             )
+        ],
+    ),
+    Section(
+        "Experiments: relative effects, guardrails, sizes of groups",
+        f"Two groups by a coin. The treatment is worse by {MARGIN:.0%} of the control's mean, which is the guardrail's margin: the interval of the relative effect holds that, the "
+        "guardrail says neither that it holds nor that it fails, and the sizes of the groups, which are chance, are called no chance in at most one world of a thousand.",
+        [
+            Case(
+                name,
+                partial(experiment, shape=shape),
+                dict(zip(OF_EXPERIMENTS, (ANY, ALARMS, (0.0, 0.001)), strict=True)),
+                limit=limit,
+            )
+            for name, shape, limit in (("values that are little skewed", 2.0, ""), ("values like money", 0.1, SHAPES))
         ],
     ),
     Section(
@@ -720,7 +779,8 @@ SECTIONS: list[Section] = [
     ),
     Section(
         "Marks in the table",
-        "Seven arms and four measures against the baseline, all 28 comparisons one family (Holm), in which nothing is true.",
+        "Seven arms and four measures against the baseline, all 28 comparisons one family (false discovery rate, Benjamini and Hochberg), which hang together by the baseline "
+        "and the users: in which nothing is true, and in which three of the arms are better by .05 in every measure, what part of the signs is false.",
         [
             Case(
                 name,
@@ -732,6 +792,14 @@ SECTIONS: list[Section] = [
             for name, worlds, limit in (
                 ("alike, in either order", EXCHANGEABLE, ""),
                 ("equal means, unequal shapes", UNEQUAL, SHAPES),
+            )
+        ]
+        + [
+            Case(
+                "three of seven arms are better",
+                partial(table_of_arms, EXCHANGEABLE, better=0.05),
+                {"part that is false": ALARMS},
+                {50: 400, 100: 400, 600: 200, 5000: 60},
             )
         ],
     ),

@@ -178,7 +178,7 @@ nothing is said, since values have no spread; these do not count.
 Bars: an interval of 95 % holds the truth in at least .93 of the worlds, between .935 and .965 where values are like those of an accuracy measure;
 something is said though nothing is there in at most .05; a row misses its bar where it does by more than two standard errors. **{summary}**
 
-Not here: whether texts that are noise are called noise, which needs arms that are fitted: [its page](coverage-texts.md); the intervals of [off-policy values](off-policy-coverage.md) and [experiments](experiment-coverage.md), at one size each. On your own data: [`recsat aa`](how-to/aa.md).
+Not here: whether texts that are noise are called noise, which needs arms that are fitted: [its page](coverage-texts.md); the intervals of [off-policy values](off-policy-coverage.md) and the other numbers of [experiments](experiment-coverage.md), at one size each. On your own data: [`recsat aa`](how-to/aa.md).
 """
 
 CHOOSING = """Who picks the policy with the largest off-policy estimate picks its errors too. {n} simulated worlds for each of three logging policies, five policies each, whose true

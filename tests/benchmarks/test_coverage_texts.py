@@ -70,7 +70,9 @@ def test_what_is_said_of_noise_beyond_chance_is_named(verdict: str) -> None:
     one = Answer("not shown", "not shown", 0.0, -0.1, ("text", "ease", "ease"))
     other = replace(one, model=verdict)
     assert too_often([one] * 95 + [other] * 5) == []
-    assert too_often([one] * 85 + [other] * 15) == ["model in 15 of 100"]
+    assert too_often([one] * 85 + [other] * 15) == ["model in 15 of 100", "words or model in 15 of 100"]
+    of_words = replace(one, words=verdict)
+    assert too_often([one] * 86 + [other] * 7 + [of_words] * 7) == ["words or model in 14 of 100"]
 
 
 def test_a_line_has_the_shares_of_each_answer() -> None:

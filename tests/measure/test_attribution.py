@@ -64,6 +64,11 @@ def test_the_shares_add_up_to_the_gain_on_the_same_users(world: Evidence, arm: A
     assert split_shares.words_share.mean == pytest.approx(means["model-words"] - means["ease"])
     assert split_shares.model_share.mean == pytest.approx(means["model"] - means["model-words"])
     assert (split_shares.model_share.low or 0) > 0
+    hits = {one.name: one.measures["hit@5"].mean or 0 for one in judged(world, lists).arms if one.slice == "all"}
+    assert split_shares.more_hits is not None
+    assert split_shares.more_hits.mean == pytest.approx(hits["model"] - hits["model-words"])
+    assert split_shares.more_hits.n_users == split_shares.gain.n_users
+    assert (split_shares.more_hits.low or 0) > 0
 
 
 def test_a_bag_of_words_in_the_place_of_the_model_leaves_the_model_nothing(world: Evidence, arm: Arm) -> None:

@@ -15,6 +15,7 @@ from recsat.measure.binomial import binomial_interval
 from recsat.measure.evaluate import Draw, EvaluatedSplit, evaluate_split
 from recsat.measure.evidence import Evidence
 from recsat.measure.list_measures import popularity_lift, serendipity, topic_divergence, topic_hellinger
+from recsat.measure.significance import false_discovery, sign_flip_test
 from recsat.measure.user_values import TABLE_SCHEMA
 from recsat.metrics import click_through_rate
 from recsat.result.model import ArmResult, Measure
@@ -305,7 +306,29 @@ def test_every_star_has_an_interval_off_zero_and_a_p_value_that_reaches_the_leve
     for d in differences:
         off_zero = d.low is not None and d.high is not None and (d.low > 0 or d.high < 0)
         assert d.significant == (off_zero and d.p_adjusted is not None and d.p_adjusted <= 0.05)
-    assert any(d.low is not None and d.low > 0 and not d.significant for d in differences)  # Holm decides too
+    assert any(d.low is not None and d.low > 0 and not d.significant for d in differences)  # the correction decides too
+
+
+def test_every_slice_is_a_family_of_its_own(world: Evidence, arm: Arm) -> None:
+    """What an arm shows over everybody does not make it easier for a slice to have a sign."""
+    alone = {"chance": arm(0.0), "one": arm(0.0, 4)}
+    adjusted = []
+    for more in ({}, {f"strong{i}": arm(9.0, i) for i in range(3)}):
+        evaluated = evaluate_split(alone | more, world, metrics={}, settings=SETTINGS, k=K, seed=7)
+        families = {part: [r for r in evaluated.arms if r.slice == part] for part in ("all", "tail items")}
+        for part, arms in families.items():
+            p = np.array([d.p_adjusted for result in arms for d in result.differences.values()], dtype=float)
+            adjusted.append((part, p))
+            raw = np.array(
+                [
+                    sign_flip_test((values[key] - values["chance", part, key[2]])[:, 0, None])[0]
+                    for values in [evaluated.values]
+                    for result in arms
+                    for key in [(result.name, part, name) for name in result.differences]
+                ]
+            )
+            assert p == pytest.approx(false_discovery(raw), nan_ok=True)
+    assert len(adjusted) == 4
 
 
 def test_differences_say_over_whom_they_are_and_what_they_could_have_shown(

@@ -76,14 +76,16 @@ def test_a_split_of_new_users_cannot_answer_unless_they_are_meant_to_be_new() ->
     assert (new.can_answer, new.meant_to_be_new) == (True, True)
 
 
-def test_a_difference_that_is_worth_having_must_be_one_that_can_be_shown() -> None:
-    split, smallest = world(100, 0), (norm.ppf(0.975) + norm.ppf(0.8)) * 0.3 / 10
-    assert data_fitness(split, LIKED, spread=0.3, worth_having=smallest * 1.001).can_answer
-    fitness = data_fitness(split, LIKED, spread=0.3, worth_having=smallest * 0.999)
-    assert not fitness.can_answer
-    assert (fitness.worth_having, fitness.detectable.value) == (smallest * 0.999, pytest.approx(smallest))
-    wide = data_fitness(split, LIKED, spread=0.3, confidence=0.99, worth_having=smallest * 1.001)
-    assert not wide.can_answer
+def test_what_is_worth_having_stands_beside_what_could_be_shown_and_refuses_nothing() -> None:
+    fitness = data_fitness(world(100, 0), LIKED, spread=0.3, spreads=(0.05, 0.2), worth_having=1e-9)
+    quantiles = norm.ppf(1 - 0.05 / 8) + norm.ppf(0.8)  # four primary measures share the level
+    assert (fitness.worth_having, fitness.can_answer) == (1e-9, True)
+    assert (fitness.least_detectable, fitness.most_detectable) == (
+        pytest.approx(quantiles * 0.05 / 10),
+        pytest.approx(quantiles * 0.2 / 10),
+    )
+    without = data_fitness(world(100, 0), LIKED, spread=0.3)
+    assert (without.least_detectable, without.most_detectable) == (None, None)
 
 
 def test_likes_before_the_item_existed_are_counted_by_release_or_by_first_event() -> None:

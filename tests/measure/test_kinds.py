@@ -13,7 +13,7 @@ from recsat.config.settings import MeasureSettings
 from recsat.measure.behaviour import mostly
 from recsat.measure.evidence import Evidence
 from recsat.measure.kinds import KindsOfDraw, kind_accuracy
-from recsat.measure.significance import holm
+from recsat.measure.significance import false_discovery
 from recsat.result.model import KindAccuracy
 
 SETTINGS = MeasureSettings(baseline="random", n_bootstrap=200)
@@ -98,8 +98,8 @@ def test_p_values_pay_for_every_arm_and_kind_and_those_of_the_pair_for_every_kin
         return alone.pair.p_adjusted
 
     keys = [(kind, arm) for kind in ("friend", "post") for arm in ("reader", "copy")]
-    of_arms = dict(zip(keys, holm(np.array([raw(*key) for key in keys])), strict=True))
-    of_pair = holm(np.array([raw(kind, "reader") for kind in ("friend", "post")]))
+    of_arms = dict(zip(keys, false_discovery(np.array([raw(*key) for key in keys])), strict=True))
+    of_pair = false_discovery(np.array([raw(kind, "reader") for kind in ("friend", "post")]))
     together = measured([draw])
     for kind, p in zip(("friend", "post"), of_pair, strict=True):
         pair = together[kind].pair

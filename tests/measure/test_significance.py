@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, false_discovery_control, permutation_test
 
-from recsat.measure.significance import _exact, holm, sign_flip_test
+from recsat.measure.significance import _exact, false_discovery, holm, sign_flip_test
 
 
 def brute_force(d: np.ndarray) -> float:
@@ -117,3 +117,9 @@ def test_holm_keeps_the_order_and_is_stricter_than_false_discovery_control(p: li
     assert (adjusted >= raw - 1e-12).all()
     assert (np.diff(adjusted[np.argsort(raw, kind="stable")]) >= -1e-12).all()
     assert (adjusted >= false_discovery_control(raw) - 1e-9).all()
+
+
+def test_the_false_discovery_rate_is_scipy_s_and_leaves_out_what_is_not_known() -> None:
+    p = np.array([0.01, np.nan, 0.04, 0.03])
+    assert false_discovery(p) == pytest.approx([0.03, np.nan, 0.04, 0.04], nan_ok=True)
+    assert np.isnan(false_discovery(np.array([np.nan]))).all()

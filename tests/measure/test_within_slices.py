@@ -8,12 +8,17 @@ import pytest
 from scipy import stats
 
 from recsat.config.settings import MeasureSettings
+from recsat.measure.differences import detectable
 from recsat.measure.evaluate import EvaluatedSplit
+from recsat.measure.significance import false_discovery, sign_flip_test
 from recsat.measure.user_values import UserValues
-from recsat.measure.within_slices import contrast, within_slices
+from recsat.measure.within_slices import compared_within, contrast, within_slices
 from recsat.result.model import Comparison, WithinSlices
 
 SETTINGS = MeasureSettings(n_bootstrap=200)
+PAIR = Comparison(
+    arm="a", other="b", measure="ndcg@5", mean=0.2, low=None, high=None, p_adjusted=1, n_users=200, outcome="better"
+)
 USERS = [f"u{i:03}" for i in range(200)]
 
 
@@ -109,6 +114,44 @@ def test_a_gain_that_is_a_loss_of_some_is_told() -> None:
     assert (users.first, users.second) == ("cold users", "warm users")
     assert users.mean == pytest.approx(values[:60].mean() - values[60:].mean())
     assert result.differ
+
+
+def alarms(p_of_slices: int) -> list[str]:
+    """The pair gains overall, and one slice of so many is behind with p of about .03."""
+    rng = np.random.default_rng(5)
+    behind = rng.normal(0, 0.2, 60)
+    behind += -0.056 - behind.mean()  # 2.2 standard errors
+    names = [f"slice {i}" for i in range(p_of_slices)]
+    differences = {name: column(rng.normal(0.02, 0.2, 60), slice(60, 120)) for name in names[1:]}
+    differences[names[0]] = column(behind, slice(0, 60))
+    result = compared_within("s", PAIR, differences, [names], settings=SETTINGS, seed=0)
+    (first,) = [one for one in result.slices if one.slice == names[0]]
+    assert first.high is not None
+    assert first.high < 0  # the interval, which is not corrected, leaves out zero
+    return result.reversed
+
+
+def test_the_alarm_of_the_other_sign_pays_for_every_slice_that_was_looked_at() -> None:
+    assert alarms(1) == ["slice 0"]
+    assert alarms(4) == []
+
+
+def test_slices_and_contrasts_say_what_they_could_have_shown_and_pay_by_the_false_discovery_rate() -> None:
+    values = np.random.default_rng(6).normal(0.04, 0.2, 200)
+    result = judged(split_in_two(values))
+    raw = np.array([sign_flip_test(part[:, None])[0] for part in (values[:60], values[60:])])
+    assert [one.p_adjusted for one in result.slices] == pytest.approx(false_discovery(raw))
+    assert [one.detectable for one in result.slices] == pytest.approx(
+        [detectable(part[:, None], confidence=0.95)[0] for part in (values[:60], values[60:])]
+    )
+    (users,) = result.contrasts
+    compared = contrast(column(values[:60], slice(0, 60)), column(values[60:], slice(60, 200)))
+    assert compared is not None
+    quantiles = stats.t.ppf(0.975, 59) + stats.t.ppf(0.8, 59)
+    assert users.detectable == pytest.approx(quantiles * compared.error)
+    assert compared.detectable(0.95, 3) == pytest.approx(
+        (stats.t.ppf(1 - 0.05 / 6, 59) + stats.t.ppf(0.8, 59)) * compared.error
+    )
 
 
 def test_a_slice_of_few_users_is_not_compared() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from recsat.measure.differences import detectable as measured_detectable
 from recsat.measure.differences import difference_intervals
-from recsat.report.answers import SplitAnswer, detectable, missing_in_words, split_answers
+from recsat.report.answers import SplitAnswer, detectable, missing_in_words, split_answers, verdict_label
 from recsat.report.headline import headlines
 from recsat.report.page import render_page
 from recsat.result.model import Measure, NotMeasured, Outcome, Result, Share, Verdict
@@ -29,7 +29,14 @@ def with_hit_rates(result: Result, rates: dict[str, float]) -> Result:
         else arm
         for arm in result.arms
     ]
-    return result.model_copy(update={"arms": arms})
+    more = {
+        one.split: Share(mean=mean, low=mean - 0.01, high=mean + 0.01, n_users=601)
+        for one in result.attributions
+        if one.model in rates and one.without_model in rates
+        for mean in [rates[one.model] - rates[one.without_model]]
+    }
+    shares = [one.model_copy(update={"more_hits": more.get(one.split, one.more_hits)}) for one in result.attributions]
+    return result.model_copy(update={"arms": arms, "attributions": shares})
 
 
 def with_model_share(result: Result, mean: float, half: float) -> Result:
@@ -54,19 +61,21 @@ def with_verdict(result: Result, outcome: Outcome) -> Result:
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (0.025, "One more list with a hit in every 40 lists."),
-        (0.0182, "One more list with a hit in every 55 lists."),
-        (0.9, "Of a hundred lists 90 more have a hit."),
-        (0.0, "No more lists have a hit, but hits are more or stand further up."),
-        (-0.02, "No more lists have a hit, but hits are more or stand further up."),
+        (0.025, "One more list with a hit in every 40 lists (95 % interval 29 to 67)."),
+        (0.0182, "One more list with a hit in every 55 lists (95 % interval 35 to 122)."),
+        (0.9, "Of a hundred lists 90 more have a hit (95 % interval 89 to 91)."),
+        (0.009, "That more lists have a hit is not shown, but hits are more or stand further up."),
+        (0.0, "That more lists have a hit is not shown, but hits are more or stand further up."),
+        (-0.02, "That more lists have a hit is not shown, but hits are more or stand further up."),
     ],
 )
 def test_an_effect_is_told_in_lists_with_a_hit(result: Result, more: float, words: str) -> None:
     rates = {"text": 0.05 + more, "popularity": 0.05}
     one = answers_of(with_hit_rates(result, rates))["cold-items"]
     assert (one.answer, one.effect) == ("yes", words)
+    missed = "" if more > 0.01 else " A true difference below 0.0143 would be missed more than one time in five."
     assert (
-        f"Lists with a hit: {100 * rates['text']:.1f} % by text, 5.0 % by popularity. Of the +0.118 that text"
+        f"Lists with a hit: {100 * rates['text']:.1f} % by text, 5.0 % by popularity.{missed} Of the +0.118 that text"
         in one.evidence
     )
 
@@ -76,7 +85,8 @@ def test_without_a_hit_rate_the_effect_has_no_number(result: Result) -> None:
         arm.model_copy(update={"measures": {name: m for name, m in arm.measures.items() if name != "hit@10"}})
         for arm in result.arms
     ]
-    answers = answers_of(result.model_copy(update={"arms": arms}))
+    older = [one.model_copy(update={"more_hits": None}) for one in result.attributions]
+    answers = answers_of(result.model_copy(update={"arms": arms, "attributions": older}))
     assert answers["cold-items"].effect == "Lists hold more hits, or hits further up."
     assert answers["random"].effect == "Lists hold fewer hits, or hits further down."
     assert answers["random"].evidence.startswith(
@@ -86,11 +96,11 @@ def test_without_a_hit_rate_the_effect_has_no_number(result: Result) -> None:
 
 def test_a_loss_is_told_as_lists_fewer(result: Result) -> None:
     one = answers_of(with_hit_rates(result, {"text": 0.4, "ease": 0.5}))["random"]
-    assert (one.answer, one.effect) == ("no", "One list fewer with a hit in every 10 lists.")
+    assert (one.answer, one.effect) == ("no", "One list fewer with a hit in every 10 lists (95 % interval 9 to 11).")
     one = answers_of(with_hit_rates(result, {"text": 0.1, "ease": 0.9}))["random"]
-    assert one.effect == "Of a hundred lists 80 fewer have a hit."
+    assert one.effect == "Of a hundred lists 80 fewer have a hit (95 % interval 79 to 81)."
     one = answers_of(with_hit_rates(result, {"text": 0.9, "ease": 0.1}))["random"]
-    assert one.effect == "No fewer lists have a hit, but hits are fewer or stand further down."
+    assert one.effect == "That fewer lists have a hit is not shown, but hits are fewer or stand further down."
 
 
 @pytest.mark.parametrize(
@@ -109,19 +119,19 @@ def test_where_nothing_is_shown_no_effect_is_told_but_what_the_verdict_says_and_
     assert (one.answer, one.effect) == ("not shown", effect)
     assert "90" not in one.evidence
     assert "+0.001 (−0.014 to +0.016) the language model's" in one.evidence
-    assert "A true difference below 0.014 would be missed more than one time in five." in one.evidence
+    assert "A true difference below 0.0143 would be missed more than one time in five." in one.evidence
 
 
 def test_a_result_without_verdicts_has_the_smallest_difference_from_the_interval(result: Result) -> None:
     unsure = with_model_share(result, 0.001, 0.0149).model_copy(update={"verdicts": []})
-    assert "A true difference below 0.021 would be" in answers_of(unsure)["random"].evidence
+    assert "A true difference below 0.0213 would be" in answers_of(unsure)["random"].evidence
 
 
 def test_a_box_says_the_shares_and_how_sure_in_short_and_leaves_the_rest_to_the_leaders(result: Result) -> None:
     unsure = with_verdict(with_model_share(result, 0.001, 0.0149), "not shown")
     assert answers_of(unsure)["random"].brief == (
         "Of the −0.195 of text over ease (reads nothing) in nDCG@10, nothing is the words', +0.001 (−0.014 to +0.016) the model's "
-        "(601 users, 95 % interval). A true difference below 0.014 would be missed more than one time in five."
+        "(601 users, 95 % interval). A true difference below 0.0143 would be missed more than one time in five."
     )
     one = answers_of(with_hit_rates(result, {"text": 0.075, "popularity": 0.05}))["cold-items"]
     assert one.brief == (
@@ -157,7 +167,7 @@ def test_the_evidence_is_against_both_arms(result: Result) -> None:
             "cold-items",
             0.002,
             "No difference is shown to be the model's.",
-            "so the model is not said to help. A true difference below 0.014 would be missed more than one time in five.",
+            "so the model is not said to help. A true difference below 0.0143 would be missed more than one time in five.",
         ),
         (
             "random",
@@ -185,7 +195,7 @@ def test_a_split_that_cannot_answer_says_why_and_shows_no_numbers(result: Result
     assert one.effect == (
         "481 of 601 judged users have no history, and their lists are the fallback's whatever the arm."
     )
-    assert (one.evidence, one.other_dimensions) == ("", [])
+    assert (one.evidence, one.pair, one.other_dimensions) == ("", "", [])
 
 
 def test_answers_come_first_and_bring_the_other_dimensions(result: Result) -> None:
@@ -195,6 +205,29 @@ def test_answers_come_first_and_bring_the_other_dimensions(result: Result) -> No
         "diversity",
         "behaviour",
     ]  # business value is measured on no split, which is said once for all
+
+
+def test_dimensions_say_against_whom_and_what_could_have_been_missed_and_no_sign_stands_for_the_pair(
+    result: Result,
+) -> None:
+    primary = next(one.primary for one in result.verdicts if (one.split, one.dimension) == ("random", "accuracy"))
+    assert primary is not None
+    compared = {"diversity": primary, "behaviour": primary.model_copy(update={"outcome": "not shown"})}
+    verdicts = [
+        one.model_copy(update={"primary": compared.get(one.dimension, one.primary)}) if one.split == "random" else one
+        for one in result.verdicts
+    ]
+    result = result.model_copy(update={"verdicts": verdicts})
+    one = answers_of(result)["random"]
+    assert one.pair == "text against ease:"
+    assert [verdict_label(verdict) for verdict in one.other_dimensions] == [
+        "worse",
+        "not shown; below 0.0143 would be missed",
+    ]
+    head = render_page(result).partition("<main>")[0]
+    assert head.count("text against ease:") == 1
+    assert "not shown; below 0.0143 would be missed" in head
+    assert not set("▲▼◆○＝") & set(head)
 
 
 def test_what_is_not_measured_is_named_up_to_a_point(result: Result) -> None:

@@ -52,7 +52,7 @@ COST = "cost (+0.0230, +0.0090 to +0.0360)"
 
 
 def test_what_is_not_shown_stands_with_the_smallest_difference_that_would_have_been() -> None:
-    assert effect_label(effect("clicks", "not shown", detectable=0.0123)) == "not shown (smallest 0.0123)"
+    assert effect_label(effect("clicks", "not shown", detectable=0.0123)) == "not shown; below 0.0123 would be missed"
     assert effect_label(effect("clicks", "not shown")) == "not shown"
     assert effect_label(effect("clicks", "better", detectable=0.0123)) == "better"
 

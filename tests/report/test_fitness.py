@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recsat.report.fitness import facts, reason, remedy
+from recsat.report.fitness import facts, reason, remedy, worth_in_words
 from recsat.report.language import in_language
 from recsat.result.model import DataFitness, FitnessFact
 
@@ -50,6 +50,29 @@ def test_facts_are_sentences_made_from_values() -> None:
     assert of_draws.endswith("is assumed. That is of users alone: how 5 draws of the items differ comes on top.")
 
 
+@pytest.mark.parametrize(
+    ("worth", "n_draws", "start"),
+    [
+        (0.0069, 1, "A difference of 0.00690, which is worth having, would mostly be missed"),
+        (0.0071, 1, "Whether a difference of 0.00710, which is worth having, can be told is known when arms"),
+        (0.0279, 1, "Whether a difference of 0.0279"),
+        (0.0281, 1, "A difference of 0.0281, which is worth having, would be shown four times in five or more often"),
+        (0.0281, 5, "Whether a difference of 0.0281"),
+    ],
+)
+def test_a_difference_worth_having_is_held_against_what_pairs_of_arms_have_needed(
+    worth: float, n_draws: int, start: str
+) -> None:
+    """Of draws it is not known how they differ, so that nothing is promised."""
+    seen = {"worth_having": worth, "least_detectable": 0.007, "most_detectable": 0.028, "n_draws": n_draws}
+    fitness = fitness_of().model_copy(update=seen)
+    assert worth_in_words(fitness).startswith(start)
+    assert "0.007 to 0.028" in worth_in_words(fitness)
+    assert facts(fitness)[-1].endswith(worth_in_words(fitness))
+    assert worth_in_words(fitness.model_copy(update={"worth_having": None})) == ""
+    assert worth_in_words(fitness.model_copy(update={"least_detectable": None})) == ""
+
+
 def test_values_that_are_not_known_are_said_to_be() -> None:
     names = ("users_without_history", "tied_times", "order", "unseen_items", "ahead_of_time", "detectable")
     sentences = facts(fitness_of(**dict.fromkeys(names)))
@@ -75,11 +98,6 @@ def test_values_that_are_not_known_are_said_to_be() -> None:
             "120 of 200 judged users have no history, and their lists are the fallback's whatever the arm.",
             "200 名受评用户中有 120 名没有历史",
         ),
-        (
-            fitness_of(can_answer=False, users_judged=200, users_without_history=0.1, worth_having=0.02),
-            "A difference that is worth having, 0.0200, is below the smallest that 200 users can show, 0.0249.",
-            "值得在意的差异 0.0200",
-        ),
         (fitness_of(meant_to_be_new=True), "127 users can be judged, which is enough.", "可以评判 127 名用户"),
     ],
 )
@@ -98,7 +116,6 @@ def test_the_reason_is_made_from_values(fitness: DataFitness, start: str, in_chi
             fitness_of(can_answer=False, users_judged=200, users_without_history=0.6),
             "Choose the protocol last-n or random, or cut later.",
         ),
-        (fitness_of(can_answer=False, users_judged=200, users_without_history=0.1), "Bring more users."),
     ],
 )
 def test_a_split_that_cannot_answer_comes_with_what_to_do(fitness: DataFitness, advice: str) -> None:

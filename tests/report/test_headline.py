@@ -175,7 +175,7 @@ def test_an_interval_that_the_correction_does_not_bear_out_is_said_to_be_one() -
     )
     (answer,) = split_answers(result, [line])
     assert answer.effect == "No difference is shown."
-    assert answer.evidence.endswith("A true difference below 0.040 would be missed more than one time in five.")
+    assert answer.evidence.endswith("A true difference below 0.0400 would be missed more than one time in five.")
 
 
 def test_where_words_lead_no_one_their_share_is_nothing_and_no_arm_is_named() -> None:
@@ -239,7 +239,7 @@ def test_the_answer_names_the_splits(result: Result) -> None:
 
 def test_the_answer_has_one_sentence_for_each_answer_in_a_fixed_order() -> None:
     answers: list[Answer] = ["not asked", "not shown", "no", "yes", "not shown"]
-    lines = [SplitHeadline(f"s{i}", None, None, "", one, "", [], [], [], []) for i, one in enumerate(answers)]
+    lines = [SplitHeadline(f"s{i}", None, None, "", one, "", [], [], [], [], {}) for i, one in enumerate(answers)]
     assert answer_in_words(lines) == (
         "Yes on s3. No on s2: it costs accuracy there. Not shown on s1 and s4. On s0 the question cannot be asked."
     )

@@ -135,6 +135,6 @@ def test_errors_of_predicted_ratings_and_clicks_are_there_for_the_test_part(resu
     )
     assert "| global mean | random | 0.970 (0.950–0.990) | 0.776 (0.756–0.796) | – |" in section
     assert section.count("−0.0180 (−0.0240 to −0.0120) |") == 3
-    assert section.count("| 0.1402 | −0.0080 (−0.0090 to −0.0070) |") == 1
+    assert section.count("| 0.1402 (0.1366–0.1438) | −0.0080 (−0.0090 to −0.0070) |") == 1
     bare = result.model_copy(update={"ratings": [], "predictions": [one for one in result.predictions if one.arm]})
     assert "as predicted" not in render_markdown(bare)

@@ -240,7 +240,7 @@ def test_the_first_screen_says_question_answer_effect_certainty_and_what_is_miss
         "Does a language model make these users more satisfied?",
         "Yes on cold-items. No on random: it costs accuracy there. The data of timeline cannot answer.",
         "One more list with a hit in every",
-        "fewer have a hit.",
+        "One list fewer with a hit in every",
         "Of the +0.118 of text over popularity (reads nothing) in nDCG@10, nothing is the words', +0.118 (+0.108 to +0.128) the model's",
         "481 of 601 judged users have no history,",
         "Not measured: Business value, Mean rating of hits@10 and content.click_through.",
@@ -272,7 +272,7 @@ def test_each_term_is_explained_once_where_it_first_stands(html: str) -> None:
     opened = re.findall(r'popovertarget="term-(\w+)"', html)
     assert sorted(opened) == sorted(set(opened))
     assert set(opened) == set(re.findall(r'<span popover id="term-(\w+)"', html))
-    assert {"hit", "measure", "interval", "split", "arm", "baseline", "significant", "slice"} <= set(opened)
+    assert {"hit", "measure", "interval", "split", "arm", "baseline", "exploratory", "slice"} <= set(opened)
 
 
 def test_cells_have_their_numbers_in_full_for_sorting_and_csv(html: str, result: Result) -> None:

@@ -38,8 +38,14 @@ def test_every_slice_and_contrast_has_its_difference(result: Result) -> None:
 def test_what_is_not_shown_or_cannot_be_compared_is_said_to_be(result: Result) -> None:
     alike = slice_differences(result, "random")
     assert alike is not None
-    assert alike.sentence.endswith("That it is another in some slice is not shown.")
+    assert alike.sentence.endswith(
+        "That it is another in some slice is not shown; a true difference of two slices below 0.0280 (0.0410 for the smallest slices) would be missed more than one time in five."
+    )
     assert alike.reversals == []
+    one_contrast = [one.model_copy(update={"contrasts": one.contrasts[:1]}) for one in result.within_slices]
+    single = slice_differences(result.model_copy(update={"within_slices": one_contrast}), "random")
+    assert single is not None
+    assert single.sentence.endswith("; a true difference below 0.0280 would be missed more than one time in five.")
     lone = [one.model_copy(update={"contrasts": [], "slices": one.slices[:1]}) for one in result.within_slices]
     alone = slice_differences(result.model_copy(update={"within_slices": lone}), "random")
     assert alone is not None
@@ -77,11 +83,11 @@ def test_the_section_has_both_tables_with_their_numbers(result: Result) -> None:
     section = html[html.index('id="slices"') : html.index('id="users"')]
     of_split = section[section.index("Slices of cold-items") :]
     assert (
-        '<td data-n="-0.0118 -0.0218 -0.0018">−0.012 <span class="interval">−0.022 to −0.002</span></td><td>148</td>'
+        '<td data-n="-0.0118 -0.0218 -0.0018">−0.012 <span class="interval">−0.022 to −0.002</span></td><td>0.001</td><td>0.0143</td><td>148</td>'
         in of_split
     )
     assert '<th scope="row" class="name">cold users</th><td class="text">warm users</td><td data-n="-0.1298' in of_split
-    assert "<td>&lt;0.001</td>" in of_split
+    assert "<td>&lt;0.001</td><td>0.0280</td>" in of_split
     assert section.count('<p class="alarm" role="note">') == 1
 
 

@@ -10,6 +10,7 @@ from recsat.report.language import in_language
 from recsat.report.markdown import render_markdown
 from recsat.report.page import render_page
 from recsat.report.plot import accuracy_diversity_plot
+from recsat.report.signs import signs_in_words
 from recsat.report.tables import (
     all_lines,
     draws_in_words,
@@ -181,8 +182,11 @@ def test_every_split_is_held_against_the_baseline_of_its_own(result: Result) -> 
         plot = accuracy_diversity_plot(of_time, split)
         assert plot is not None
         assert [point.arm for point in plot.points if point.is_baseline] == [baseline]
-    assert "different from ease" in render_markdown(of_time)
-    assert "different from popularity" in render_markdown(of_time)
+    for text in (render_markdown(of_time), render_page(of_time)):
+        assert "each against the baseline ease, exploratory (false discovery rate 5 %)." in text
+        assert "each against the baseline popularity, exploratory (false discovery rate 5 %)." in text
+    everywhere = signs_in_words(of_time, [split.name for split in of_time.splits])
+    assert "against the baseline ease (random), popularity (" in everywhere
     assert result.baselines == ["popularity"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from recsat.report.language import in_language
 from recsat.report.terms import button, definition, explained, word_of
 
-TERMS = ("arm", "baseline", "filters", "hit", "interval", "measure", "significant", "slice", "split", "words")
+TERMS = ("arm", "baseline", "filters", "hit", "interval", "measure", "exploratory", "slice", "split", "words")
 
 
 def test_a_term_is_a_button_the_first_time_and_a_word_after() -> None:

@@ -41,7 +41,7 @@ def test_the_pair_the_baseline_and_the_other_measures_stand_in_it(result: Result
         f"Against the baseline popularity ({means['popularity'].mean:.3f}), exploratory: "
         "it is worse: −0.0790 (95 % interval −0.0890 to −0.0690; p <0.001; 601 users). "
         "Other measures, exploratory: worse MRR@10; "
-        "not shown Hit rate@10 (a difference below 0.0143 would have been missed one time in five)."
+        "not shown Hit rate@10 (a true difference below 0.0143 would be missed more than one time in five)."
     )
 
 
@@ -78,7 +78,7 @@ def test_other_measures_that_disagree_are_mixed(result: Result) -> None:
         (
             comparison("not shown"),
             "a difference is not shown: +0.00500 (95 % interval −0.0100 to +0.0200; p = 0.200; 1,234 users); "
-            "a difference below 0.0211 would have been missed one time in five",
+            "a true difference below 0.0211 would be missed more than one time in five",
         ),
         (
             comparison("cannot tell", low=0.001, detectable=None),

@@ -28,7 +28,11 @@ def prepared(config: RunConfig, place: Path, seed: int) -> RunFolder:
 def runs(small_run_config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> list[RunFolder]:
     """Of the seeds 1, 1 and 2."""
     place = tmp_path_factory.mktemp("prepared")
-    return [prepared(small_run_config, place, seed) for seed in (1, 1, 2)]
+    measure = small_run_config.measure.model_copy(
+        update={"worth_having": {f"ndcg@{small_run_config.rank.k}": 1e-9, "ndcg@99": 5.0}}
+    )
+    config = small_run_config.model_copy(update={"measure": measure})
+    return [prepared(config, place, seed) for seed in (1, 1, 2)]
 
 
 @pytest.mark.parametrize("split", ["warm", "cold"])
@@ -71,6 +75,9 @@ def test_what_a_splits_data_can_answer_is_said_before_an_arm_is_fitted(runs: lis
     split = read_split(runs[0], "warm")
     assert fitness.users_judged.value == split.test.filter(pl.col("value") >= 4)["user_id"].n_unique()
     assert fitness.split == "warm"
+    assert (fitness.worth_having, fitness.can_answer) == (1e-9, True)  # it warns and refuses nothing
+    assert fitness.least_detectable is not None
+    assert fitness.most_detectable == pytest.approx(4 * fitness.least_detectable)
 
 
 def test_what_is_drawn_several_times_is_said_to_be(small_run_config: RunConfig, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from recsat.errors import ConfigError, did_you_mean
 from recsat.plugins import load_plugins
 from recsat.report.headline import answer_in_words, arms_on, direction, headlines, main_measures, split_names
 from recsat.report.language import LANGUAGES, in_language, language_of
+from recsat.report.signs import SIGNS, signs_in_words
 from recsat.report.write import JSON, PAGE, write_report
 from recsat.result.model import ArmResult, MeasureInfo, Result
 from recsat.result.numerals import interval, number
@@ -25,7 +26,6 @@ from recsat.stages.split_lists import read_split_lists
 if TYPE_CHECKING:
     from recsat.stages.model.loaded import Model
 
-MARKS = {"better": " ▲", "worse": " ▼", "different": " ◆", None: ""}
 FIGURES = pl.Schema(
     {
         "split": pl.String,
@@ -69,8 +69,8 @@ class RunResult:
     def table(self, split: str | None = None, measures: Sequence[str] | None = None) -> ResultTable:
         """A row for each split, arm and measure: mean over users with its interval, and the difference from the baseline with its own.
 
-        Columns of the frame: split, arm, measure, mean, low, high, n_users, difference, difference_low, difference_high, p_adjusted (Holm),
-        significant. ``measures`` are names such as ``ndcg@10`` (None: the few that the summary of a run shows); what is shown has a column for
+        Columns of the frame: split, arm, measure, mean, low, high, n_users, difference, difference_low, difference_high, p_adjusted (for the false
+        discovery rate), significant. ``measures`` are names such as ``ndcg@10`` (None: the few that the summary of a run shows); what is shown has a column for
         each. The level of the intervals is ``measure.confidence``.
 
         Raises :class:`~recsat.ConfigError` for a split or a measure that the run does not have.
@@ -87,9 +87,7 @@ class RunResult:
             },
             schema_overrides=dict.fromkeys(("split", "arm"), pl.String),
         )
-        baselines = " / ".join(dict.fromkeys(self.result.baseline_on(name) for name in splits))
-        note = f"▲ better, ▼ worse than {baselines} (significant, Holm)"
-        return ResultTable(pl.DataFrame(rows, schema=FIGURES), display, note)
+        return ResultTable(pl.DataFrame(rows, schema=FIGURES), display, signs_in_words(self.result, splits))
 
     def lists(self, arm: str, split: str | None = None) -> ResultTable:
         """What ``arm`` recommended to the users on whom it was judged: user_id, rank, item_id, title, score, reason, fallback.
@@ -174,5 +172,6 @@ def _in_words(arm: ArmResult, info: MeasureInfo) -> str:
     measure = arm.measures.get(info.name)
     if measure is None or measure.mean is None:
         return ""
+    sign = SIGNS[direction(arm, info)]
     ends = f" ({interval(measure.low, measure.high)})" if measure.low is not None else ""
-    return f"{number(measure.mean)}{ends}{MARKS[direction(arm, info)]}"
+    return f"{number(measure.mean)}{ends}{sign and f' {sign}'}"

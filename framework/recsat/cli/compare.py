@@ -59,7 +59,7 @@ def compare(
             output().print(cell(f"{split}: no comparison of {one.now} with {one.before}: {lack}"), soft_wrap=True)
     if any(one.comparisons for one in comparisons):
         output().print(
-            "▲ better, ▼ worse than before (Holm). Lists are cut to what both runs could have listed, so that figures differ from those of the reports.",
+            "“better” and “worse” are against the earlier run, corrected by Holm over this table; below what stands behind “not shown” a difference would be missed more than one time in five. Lists are cut to what both runs could have listed, so that figures differ from those of the reports.",
             style="dim",
         )
 
@@ -72,20 +72,21 @@ def comparison_table(compared: ComparedRuns) -> Table:
 
     table = Table("split", "arm", "measure", box=None, pad_edge=False, header_style="bold")
     table.title, table.title_justify = cell(f"{compared.now} beside {compared.before}"), "left"
-    for heading in ("before", "now", "difference", "interval", "p", "users", "held-out pairs"):
+    for heading in ("before", "now", "difference", "interval", "p", "outcome", "users", "held-out pairs"):
         table.add_column(heading, justify="right")
     for one in compared.comparisons:
         places = decimals_for([one.mean_before, one.mean_now])
-        mark = ("▲" if (one.mean > 0) == (one.better == "higher") else "▼") if one.significant else " "
+        outcome = ("better" if (one.mean > 0) == (one.better == "higher") else "worse") if one.significant else None
         cells = (
             one.split,
             one.arm,
             one.measure,
             number(one.mean_before, places),
             number(one.mean_now, places),
-            f"{signed(one.mean, places)} {mark}",
+            signed(one.mean, places),
             interval(one.low, one.high, places, with_sign=True),
             p_value(one.p_adjusted),
+            outcome or ("not shown" if one.detectable is None else f"not shown ({number(one.detectable)})"),
             number(float(one.n_users)),
             number(float(one.n_pairs)),
         )

@@ -27,11 +27,10 @@ from recsat.report.kinds import kind_in_words
 from recsat.report.language import gettext, in_catalogue, in_language, language_of
 from recsat.report.plan import plan_in_words
 from recsat.report.policy_log import policy_log_in_words
+from recsat.report.signs import SIGNS, exploratory, signs_in_words
 from recsat.result.model import MeasureInfo, Result
 from recsat.result.numerals import number
 from recsat.run.folder import RunFolder
-
-MARKS = {"better": "▲", "worse": "▼", "different": "◆", None: " "}
 
 
 def summary_table(result: Result) -> Table:
@@ -42,7 +41,9 @@ def summary_table(result: Result) -> Table:
         table.add_column(Text(_heading(info)), justify="right")
     for split in split_names(result):
         for place, arm in enumerate(arms_on(result, split)):
-            cells = [Text(f"{number(mean_of(arm, info.name))} {MARKS[direction(arm, info)]}") for info in measures]
+            cells = [
+                Text(f"{number(mean_of(arm, info.name))} {SIGNS[direction(arm, info)] or ' '}") for info in measures
+            ]
             table.add_row(Text(split if place == 0 else ""), Text(arm.name), *cells, style="bold" if place == 0 else "")
         table.add_section()
     return table
@@ -54,18 +55,15 @@ def print_summary(folder: Path, console: Console, language: Language | None = No
     with in_language(language or language_of(result)):
         console.print()
         console.print(summary_table(result))
-        console.print(
-            Text(
-                gettext("▲ better, ▼ worse than %(arm)s (significant, Holm)", arm=" / ".join(result.baselines)),
-                style="dim",
-            )
-        )
+        console.print(Text(signs_in_words(result, split_names(result)), style="dim"))
         console.print()
         lines = headlines(result)
         console.print(Text(gettext("Does a language model make these users more satisfied?"), style="bold"))
         console.print(Text(answer_in_words(lines)))
         for one in split_answers(result, lines):
             console.print(Text(f"{one.split}: {one.text}"))
+        if result.kind_accuracy:
+            console.print(Text(exploratory(result)))
         for kind in result.kind_accuracy:
             console.print(Text(f"{kind.split}, {kind_in_words(result, kind)}"))
         if missing := missing_in_words(result):

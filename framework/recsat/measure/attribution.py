@@ -20,6 +20,7 @@ from typing import Literal
 import numpy as np
 
 from recsat.config.settings import MeasureSettings
+from recsat.measure.accuracy import Values
 from recsat.measure.comparisons import compare
 from recsat.measure.evaluate import EvaluatedSplit, values_by_arm
 from recsat.measure.intervals import finite_or_none
@@ -66,16 +67,12 @@ def attribution(
         return picked.model_copy(
             update={"lack": f"Fewer than two users of {evaluated.split} have {measure} for all these arms."}
         )
-    intervals = compare(table, settings=settings, seed=seed).intervals
-    gain, words, of_model, over_twin = (
-        Share(
-            mean=float(intervals.mean[i]),
-            low=finite_or_none(intervals.low[i]),
-            high=finite_or_none(intervals.high[i]),
-            n_users=n_users,
-        )
-        for i in range(4)
-    )
+    gain, words, of_model, over_twin = _shares(table, n_users, settings, seed)
+    hits = values_by_arm(evaluated, key_of("hit", evaluated.k))
+    more_hits = None
+    if model in hits and leaders.without_model in hits:
+        of_hits = (hits[model] - hits[leaders.without_model])[:, None, :]
+        more_hits = _shares(np.where(lacks_one, np.nan, of_hits), n_users, settings, seed)[0]
     return picked.model_copy(
         update={
             "gain": gain,
@@ -83,9 +80,19 @@ def attribution(
             "model_share": of_model,
             "twin": twin_of(model),
             "over_twin": over_twin,
+            "more_hits": more_hits,
             "answer": _answer(accuracy, over_twin, leads=leaders.model_leads),
         }
     )
+
+
+def _shares(table: Values, n_users: int, settings: MeasureSettings, seed: int) -> list[Share]:
+    """One for each column of paired differences, (n_users, m, n_draws)."""
+    intervals = compare(table, settings=settings, seed=seed).intervals
+    return [
+        Share(mean=float(mean), low=finite_or_none(low), high=finite_or_none(high), n_users=n_users)
+        for mean, low, high in zip(intervals.mean, intervals.low, intervals.high, strict=True)
+    ]
 
 
 def _answer(accuracy: Outcome, over_twin: Share, *, leads: bool) -> Literal["helps", "costs", "not shown"]:

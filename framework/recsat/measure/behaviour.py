@@ -47,7 +47,8 @@ def who_gains(
     seed: int,
     kinds: Sequence[str] = (),
 ) -> WithinSlices:
-    """``pair`` of a split within each slice of habits, and each habit's ends against each other, Holm-adjusted over the habits.
+    """``pair`` of a split within each slice of habits, and each habit's ends against each other, with p-values adjusted for the false
+    discovery rate over all of them.
 
     ``evidence`` has that of every draw: in each, a user belongs where the history of that draw puts them. Slices with fewer than
     :data:`~recsat.measure.slices.FEWEST_USERS` users are left out.

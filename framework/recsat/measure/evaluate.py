@@ -32,7 +32,7 @@ from recsat.measure.measures import (
 )
 from recsat.measure.satisfaction import missing_needs
 from recsat.measure.score import ALL, EvaluationCache, Scores, score_catalogue, score_users
-from recsat.measure.significance import holm
+from recsat.measure.significance import false_discovery
 from recsat.measure.user_values import Key, UserValues
 from recsat.result.model import ArmResult, Difference, Measure, MeasureInfo, NotMeasured
 
@@ -88,8 +88,8 @@ def evaluate_split(
     Measures: accuracy, diversity and concentration at ``k``, and ``metrics`` by their qualified names. Intervals of means are
     exact where values are 0 or 1 or all at a bound, else BCa over users, and none where values have no spread. Differences are
     an arm's value minus the baseline's, user by user, over users who have both, with symmetric bootstrap-t intervals; their
-    p-values are Holm-adjusted over every comparison of the split: all arms, measures and slices. Where the baseline has no lists
-    here, there are no differences. ``parameters`` are what each arm was tuned to, and ``validation_ndcg`` how it did with them on
+    they are exploratory, and their p-values adjusted for the false discovery rate over the comparisons of a slice, of all arms and measures: whoever
+    looks at one slice sees the rate of that one. Where the baseline has no lists here, there are no differences. ``parameters`` are what each arm was tuned to, and ``validation_ndcg`` how it did with them on
     validation, for the result.
 
     ``further`` are more draws of the split, with the lists of the same arms. Means are then those over draws of the means over users,
@@ -347,10 +347,15 @@ def _baseline_of(key: Key, values: UserValues, baseline: str) -> Key | None:
 def _differences(
     values: UserValues, compared: Mapping[Key, Comparison], settings: MeasureSettings
 ) -> dict[Key, Difference]:
-    """With p-values that are corrected over every comparison of the split."""
-    adjusted = holm(np.array([one.p for one in compared.values()]))
+    """With p-values that are corrected over the comparisons of a slice."""
+    adjusted: dict[Key, float] = {}
+    for part in dict.fromkeys(key[1] for key in compared):
+        family = [key for key in compared if key[1] == part]
+        p_values = false_discovery(np.array([compared[key].p for key in family]))
+        adjusted |= zip(family, p_values.tolist(), strict=True)
     by_key = {}
-    for (key, one), p in zip(compared.items(), adjusted, strict=True):
+    for key, one in compared.items():
+        p = adjusted[key]
         leaves_out_zero = bool(one.low > 0 or one.high < 0)
         mean_arm, mean_baseline = means_where_both(values[key], values[settings.baseline, key[1], key[2]])
         by_key[key] = Difference(
@@ -358,7 +363,7 @@ def _differences(
             low=finite_or_none(one.low),
             high=finite_or_none(one.high),
             p_adjusted=finite_or_none(p),
-            significant=leaves_out_zero and bool(p <= 1 - settings.confidence),
+            significant=leaves_out_zero and p <= 1 - settings.confidence,
             n_users=int(one.n_users),
             mean_arm=mean_arm,
             mean_baseline=mean_baseline,

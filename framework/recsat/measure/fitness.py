@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsat.contract.domain import Dimension
 from recsat.data.split import Split
 from recsat.measure.differences import smallest_shown
 from recsat.result.model import DataFitness, FitnessFact
 
 FEWEST_JUDGED: Final = 30
 """Users with a history and a held-out like below which the split cannot answer: a mean over fewer hangs on single users."""
+N_PRIMARIES: Final = len(get_args(Dimension))
 SHUFFLES: Final = 199
 MOST_EVENTS: Final = 20_000
 """Events that the test of order looks at, of whole users drawn at random, so that it takes a second or two."""
@@ -28,6 +30,7 @@ def data_fitness(
     released: str | None = None,
     confidence: float = 0.95,
     worth_having: float | None = None,
+    spreads: tuple[float, float] | None = None,
     seed: int = 0,
     n_draws: int = 1,
 ) -> DataFitness:
@@ -37,11 +40,14 @@ def data_fitness(
     measure's unit; :math:`(z_{1-\alpha/2} + z_{0.8}) \cdot` ``spread`` :math:`/ \sqrt n` is the smallest detectable difference.
     ``released`` names the column of ``items`` (item_id, …) that says, as a time, since when an item exists.
 
+    ``spreads`` are the smallest and the largest that pairs of arms were seen to have; with them it says what would be detectable among the primary measures
+    of the four dimensions (Bonferroni), so that the report can hold ``worth_having`` against it. That warns and refuses nothing: how users differ is known when arms have
+    been judged.
+
     Of a split that is drawn ``n_draws`` times it is that of one draw's users: how draws differ is not known before arms are fitted.
 
     It cannot answer where fewer than :data:`FEWEST_JUDGED` judged users have a history or more than half have none (but for cold
-    users, who are meant to have none), or where the smallest detectable difference is above ``worth_having``. The rest is said
-    and left to the reader. Order is tested by :func:`order_p_value`.
+    users, who are meant to have none). The rest is said and left to the reader. Order is tested by :func:`order_p_value`.
     """
     history = pl.concat([split.train, split.validation])
     liked, outcomes = history.filter(positive), split.test.filter(positive)
@@ -51,7 +57,11 @@ def data_fitness(
     detectable = smallest_shown(spread / n_judged**0.5, confidence=confidence) if n_judged else None
     meant_to_be_new = split.protocol == "cold-users"
     n_with = n_judged if meant_to_be_new else n_judged - n_without
-    too_coarse = worth_having is not None and detectable is not None and detectable > worth_having
+    least, most = (
+        (smallest_shown(one / n_judged**0.5, confidence=confidence, family=N_PRIMARIES) for one in spreads)
+        if spreads is not None and n_judged
+        else (None, None)
+    )
     return DataFitness(
         split=split.name,
         users_judged=FitnessFact(value=n_judged),
@@ -61,10 +71,12 @@ def data_fitness(
         unseen_items=_share(outcomes.join(history, on="item_id", how="anti").height, outcomes.height),
         ahead_of_time=_ahead_of_time(history, outcomes, items, released),
         detectable=FitnessFact(value=detectable),
-        can_answer=n_with >= FEWEST_JUDGED and n_with >= n_judged / 2 and not too_coarse,
+        can_answer=n_with >= FEWEST_JUDGED and n_with >= n_judged / 2,
         meant_to_be_new=meant_to_be_new,
         n_draws=n_draws,
         worth_having=worth_having,
+        least_detectable=least,
+        most_detectable=most,
     )
 
 

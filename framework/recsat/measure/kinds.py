@@ -18,7 +18,7 @@ from recsat.config.settings import MeasureSettings
 from recsat.measure.accuracy import Values, ndcg
 from recsat.measure.evaluate import measures_of
 from recsat.measure.measures import key_of
-from recsat.measure.significance import holm
+from recsat.measure.significance import false_discovery
 from recsat.measure.slices import FEWEST_USERS
 from recsat.measure.verdict import compare_pairs
 from recsat.result.model import ArmOfKind, Comparison, Difference, KindAccuracy, MeasureInfo
@@ -49,7 +49,8 @@ def kind_accuracy(
 ) -> list[KindAccuracy]:
     """One for each of ``kinds``, in their order, of ``arms``; ``settings.baseline`` is the arm that the others are compared with, ``pair`` the verdict's.
 
-    Kinds with fewer than :data:`~recsat.measure.slices.FEWEST_USERS` users get no number.
+    Kinds with fewer than :data:`~recsat.measure.slices.FEWEST_USERS` users get no number. All comparisons are exploratory: p-values are adjusted for the false discovery
+    rate, the pair's over the kinds, those with the baseline over kinds and arms.
     """
     likes = [_likes_by_kind(draw) for draw in draws]
     users = pl.concat([one["user_id"] for one in likes]).unique().sort()
@@ -70,10 +71,18 @@ def kind_accuracy(
     judged_infos = [infos[kind] for kind in kinds if infos[kind].name in values]
     others = [arm for arm in arms if arm != settings.baseline]
     of_pair = compare_pairs(
-        [(*pair, info) for info in judged_infos] if pair is not None else [], values, holm, settings, seed
+        [(*pair, info) for info in judged_infos] if pair is not None else [],
+        values,
+        false_discovery,
+        settings,
+        seed,
     )
     of_arms = compare_pairs(
-        [(arm, settings.baseline, info) for info in judged_infos for arm in others], values, holm, settings, seed
+        [(arm, settings.baseline, info) for info in judged_infos for arm in others],
+        values,
+        false_discovery,
+        settings,
+        seed,
     )
     return [
         KindAccuracy(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import false_discovery_control, norm
 
 Values = NDArray[np.float64]
 EXACT_UP_TO = 30  # users with a difference; the sums of each half of them are listed, 2^15
@@ -52,6 +52,23 @@ def holm(p: Values) -> Values:
     order = defined[np.argsort(p[defined], kind="stable")]
     factors = np.arange(len(order), 0, -1)
     adjusted[order] = np.maximum.accumulate(np.minimum(1.0, factors * p[order]))
+    return adjusted
+
+
+def false_discovery(p: Values) -> Values:
+    r"""Adjusted p-values: :math:`\tilde p_{(i)} = \min_{j \ge i} \min\{1, m\, p_{(j)} / j\}`, in the order given.
+
+    Of what has :math:`\tilde p \le α`, a part of at most α is false on average where the tests are independent or hang together positively, as those of many
+    arms against one do; where nothing is true, anything at all is called so in at most α of the families. NaN stays NaN and is not counted.
+    Benjamini and Hochberg, JRSS B 1995; Benjamini and Yekutieli, Annals of Statistics 2001.
+
+    >>> false_discovery(np.array([0.01, 0.04, 0.03]))
+    array([0.03, 0.04, 0.04])
+    """
+    adjusted = p.copy()
+    known = ~np.isnan(p)
+    if known.any():
+        adjusted[known] = false_discovery_control(p[known])
     return adjusted
 
 

@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import get_args
 
 import numpy as np
-from scipy.stats import false_discovery_control
 
 from recsat.config.settings import MeasureSettings
 from recsat.contract.domain import Dimension
@@ -25,7 +24,7 @@ from recsat.measure.evaluate import EvaluatedSplit, values_by_arm
 from recsat.measure.intervals import Intervals, finite_or_none
 from recsat.measure.leaders import Leaders
 from recsat.measure.measures import is_of_catalogue, key_of
-from recsat.measure.significance import holm
+from recsat.measure.significance import false_discovery, holm
 from recsat.result.model import Comparison, MeasureInfo, NotMeasured, Outcome, Verdict
 
 DIVERSITY_LEADS = ("topic-ild", "ild", "novelty")
@@ -113,15 +112,6 @@ def compare_pairs(
         for i, (arm, other, info) in enumerate(keys)
         if not np.isnan(p[i])
     }
-
-
-def false_discovery(p: Values) -> Values:
-    """Benjamini–Hochberg; NaN stays NaN and is not counted."""
-    adjusted = p.copy()
-    known = ~np.isnan(p)
-    if known.any():
-        adjusted[known] = false_discovery_control(p[known])
-    return adjusted
 
 
 def _outcome(intervals: Intervals, i: int, p: float, info: MeasureInfo, settings: MeasureSettings) -> Outcome:

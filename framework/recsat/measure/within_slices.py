@@ -4,6 +4,9 @@ A pair may differ one way over everybody and the other way in a slice (Simpson's
 users are different users; slices of the items are the same users with different relevant items. For slices a and b with mean differences
 :math:`\bar d_a, \bar d_b` over :math:`n_a, n_b` users, a user adds :math:`\psi_u = (d_{ua} - \bar d_a)/\sqrt{n_a(n_a-1)} - (d_{ub} - \bar d_b)/\sqrt{n_b(n_b-1)}`, 0 where it is not in the slice, and
 :math:`\sum_u \psi_u^2` is the variance of :math:`\bar d_a - \bar d_b`: Welch's for different users, the paired one for the same; between draws of a split it is joined as in :mod:`recsat.measure.draws`. The t distribution has the degrees of freedom of the smaller slice, or of the draws.
+
+All of it is exploratory, with p-values adjusted for the false discovery rate, but for one alarm: that a slice has the other sign than everybody. It stands on the
+first screen, so its p-values are Holm-adjusted over the slices that were looked at, and it goes off by chance in at most one run of twenty.
 """
 
 from __future__ import annotations
@@ -18,9 +21,10 @@ from scipy import stats
 
 from recsat.config.settings import MeasureSettings
 from recsat.measure.comparisons import compare
+from recsat.measure.differences import POWER
 from recsat.measure.evaluate import EvaluatedSplit, values_by_arm
 from recsat.measure.intervals import finite_or_none
-from recsat.measure.significance import holm
+from recsat.measure.significance import false_discovery, holm
 from recsat.measure.slices import FEWEST_USERS, OF_ITEMS, OF_USERS
 from recsat.result.model import Comparison, SliceComparison, SliceContrast, WithinSlices
 
@@ -45,12 +49,13 @@ def compared_within(
 ) -> WithinSlices:
     """The ``differences`` of ``pair``, (n_users, n_draws) by slice, NaN outside the slice, and slices of one family against each other.
 
-    Slices with fewer than :data:`~recsat.measure.slices.FEWEST_USERS` users are left out; p-values are Holm-adjusted over all contrasts.
+    Slices with fewer than :data:`~recsat.measure.slices.FEWEST_USERS` users are left out; p-values are adjusted for the false discovery rate, those of
+    slices over the slices and those of contrasts over the contrasts.
     """
     known = {
         name: values for name, values in differences.items() if (~np.isnan(values)).any(axis=1).sum() >= FEWEST_USERS
     }
-    slices = [_of_slice(name, values, settings, seed) for name, values in known.items()]
+    slices, p = _of_slices(known, settings, seed)
     contrasts = _contrasts(known, families, settings.confidence)
     return WithinSlices(
         split=split,
@@ -60,7 +65,11 @@ def compared_within(
         slices=slices,
         contrasts=contrasts,
         differ=any(contrast.p_adjusted <= 1 - settings.confidence for contrast in contrasts),
-        reversed=[one.slice for one in slices if _is_reversed(one, pair.mean)],
+        reversed=[
+            one.slice
+            for one, of_slice in zip(slices, holm(p), strict=True)
+            if of_slice <= 1 - settings.confidence and _is_reversed(one, pair.mean)
+        ],
     )
 
 
@@ -72,12 +81,25 @@ def _differences(evaluated: EvaluatedSplit, pair: Comparison, part: str) -> Valu
     return values[pair.arm] - values[pair.other]
 
 
-def _of_slice(name: str, values: Values, settings: MeasureSettings, seed: int) -> SliceComparison:
-    intervals = compare(values[:, None, :], settings=settings, seed=seed).intervals
-    low, high = (finite_or_none(end[0]) for end in (intervals.low, intervals.high))
-    return SliceComparison(
-        slice=name, mean=float(intervals.mean[0]), low=low, high=high, n_users=int(intervals.n_users[0])
-    )
+def _of_slices(
+    known: Mapping[str, Values], settings: MeasureSettings, seed: int
+) -> tuple[list[SliceComparison], Values]:
+    """The pair in each slice, and its p-values before any correction."""
+    compared = [compare(values[:, None, :], settings=settings, seed=seed) for values in known.values()]
+    p = np.array([one.p[0] for one in compared], dtype=np.float64)
+    slices = [
+        SliceComparison(
+            slice=name,
+            mean=float(one.intervals.mean[0]),
+            low=finite_or_none(one.intervals.low[0]),
+            high=finite_or_none(one.intervals.high[0]),
+            p_adjusted=finite_or_none(adjusted),
+            detectable=finite_or_none(one.detectable[0]) or None,  # without any spread nothing can be said
+            n_users=int(one.intervals.n_users[0]),
+        )
+        for name, one, adjusted in zip(known, compared, false_discovery(p), strict=True)
+    ]
+    return slices, p
 
 
 @dataclass(frozen=True)
@@ -92,6 +114,11 @@ class Contrast:
     def p(self) -> float:
         """Of no difference, two-sided."""
         return float(2 * stats.t.sf(abs(self.mean) / self.error, self.freedom))
+
+    def detectable(self, confidence: float, family: int) -> float:
+        """Smallest true difference that would have been shown four times in five at what a correction for ``family`` leaves at worst (Bonferroni's)."""
+        level = 1 - (1 - confidence) / (2 * family)
+        return float(stats.t.ppf(level, self.freedom) + stats.t.ppf(POWER, self.freedom)) * self.error
 
     def ends(self, confidence: float) -> tuple[float, float]:
         half = float(stats.t.ppf((1 + confidence) / 2, self.freedom)) * self.error
@@ -135,12 +162,20 @@ def _contrasts(
     tested = {pair: one for pair, one in of_pairs.items() if one is not None}
     if not tested:
         return []
-    adjusted = holm(np.array([one.p for one in tested.values()]))
+    adjusted = false_discovery(np.array([one.p for one in tested.values()]))
     contrasts = []
     for ((first, second), one), p in zip(tested.items(), adjusted, strict=True):
         low, high = one.ends(confidence)
         contrasts.append(
-            SliceContrast(first=first, second=second, mean=one.mean, low=low, high=high, p_adjusted=float(p))
+            SliceContrast(
+                first=first,
+                second=second,
+                mean=one.mean,
+                low=low,
+                high=high,
+                p_adjusted=float(p),
+                detectable=one.detectable(confidence, len(tested)),
+            )
         )
     return contrasts
 

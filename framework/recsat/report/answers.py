@@ -17,6 +17,7 @@ from recsat.report.headline import (
     SplitHeadline,
     accuracy_of,
     attribution_of,
+    confidence,
     confidence_level,
     divided_in_short,
     n_listed,
@@ -25,12 +26,11 @@ from recsat.report.headline import (
     unanswered_sign,
 )
 from recsat.report.language import enumerated, gettext, in_catalogue
+from recsat.report.missed import missed_of, missed_sentence, with_missed
 from recsat.report.slice_differences import reversals_on
 from recsat.result.model import Attribution, Outcome, Result, Share, Verdict
-from recsat.result.numerals import number, share
+from recsat.result.numerals import share
 
-SMALLEST_EFFECT = 1e-3
-"""Difference of hit rates below which no list in a thousand is another's, and none is spoken of."""
 MOST_IN_WORDS = 0.4
 """Difference of hit rates above which "one in every 2 lists" would be too coarse."""
 MOST_NAMES = 4
@@ -49,6 +49,8 @@ class SplitAnswer:
     """What was compared, by which measure, with its interval; empty where nothing was."""
     brief: str
     """The same for a small screen; what it leaves out stands with who leads."""
+    pair: str
+    """Which arm the other dimensions are about, and against whom; empty where there are none."""
     other_dimensions: list[Verdict]
     """Those that any split has numbers of; empty where the split has no answer to stand beside."""
     reversals: list[str]
@@ -123,6 +125,11 @@ def outcome_label(outcome: str) -> str:
     }[outcome]
 
 
+def verdict_label(verdict: Verdict) -> str:
+    """Its outcome, with what could have been missed where nothing is shown."""
+    return with_missed(outcome_label(verdict.outcome), missed_of(verdict.primary))
+
+
 def detectable(of: Share, level: float) -> float | None:
     r"""Smallest difference that users of this spread would have shown four times in five, from the interval of half-width h.
 
@@ -145,6 +152,12 @@ def _answer(result: Result, line: SplitHeadline) -> SplitAnswer:
         evidence = _together(hits, line.sentence, missed)
         brief = _together(hits, divided_in_short(result, shares), _doubt(result, shares, line, effect), missed)
     measured = {verdict.dimension for verdict in result.verdicts if verdict.outcome != "not measured"}
+    others = [
+        verdict
+        for verdict in result.verdicts
+        if evidence and verdict.split == line.split and verdict.dimension in measured - {"accuracy"}
+    ]
+    pair = next((one.primary for one in others if one.primary is not None), None)
     return SplitAnswer(
         split=line.split,
         answer=line.answer,
@@ -158,11 +171,8 @@ def _answer(result: Result, line: SplitHeadline) -> SplitAnswer:
         effect=effect,
         evidence=evidence,
         brief=brief,
-        other_dimensions=[
-            verdict
-            for verdict in result.verdicts
-            if evidence and verdict.split == line.split and verdict.dimension in measured - {"accuracy"}
-        ],
+        pair="" if pair is None else gettext("%(arm)s against %(other)s:", arm=pair.arm, other=pair.other),
+        other_dimensions=others,
         reversals=reversals_on(result, line.split) if evidence else [],
     )
 
@@ -172,33 +182,45 @@ def _effect(result: Result, shares: Attribution, answer: Answer) -> str:
     if answer == "not shown":
         accuracy = accuracy_of(result, shares.split)
         return _not_shown(None if accuracy is None else accuracy.outcome, unanswered_sign(shares))
-    with_model, without = (hit_rate(result, shares.split, arm) for arm in (shares.model, shares.without_model))
-    more = None if with_model is None or without is None else with_model - without
+    more = shares.more_hits
     if more is None:
         return (
             gettext("Lists hold more hits, or hits further up.")
             if answer == "yes"
             else gettext("Lists hold fewer hits, or hits further down.")
         )
-    if abs(more) < SMALLEST_EFFECT or (more > 0) != (answer == "yes"):
+    if not _has_sign(more, answer):
         return (
-            gettext("No more lists have a hit, but hits are more or stand further up.")
+            gettext("That more lists have a hit is not shown, but hits are more or stand further up.")
             if answer == "yes"
-            else gettext("No fewer lists have a hit, but hits are fewer or stand further down.")
+            else gettext("That fewer lists have a hit is not shown, but hits are fewer or stand further down.")
         )
-    if abs(more) > MOST_IN_WORDS:
-        in_hundred = f"{100 * abs(more):.0f}"
+    n, low, high = (abs(value or 0.0) for value in (more.mean, more.low, more.high))
+    ends = {"confidence": confidence(result)}
+    if n > MOST_IN_WORDS:
+        in_hundred = [f"{100 * value:.0f}" for value in (n, min(low, high), max(low, high))]
+        ends |= dict(zip(("n", "low", "high"), in_hundred, strict=True))
         return (
-            gettext("Of a hundred lists %(n)s more have a hit.", n=in_hundred)
+            gettext("Of a hundred lists %(n)s more have a hit (%(confidence)s %(low)s to %(high)s).", **ends)
             if answer == "yes"
-            else gettext("Of a hundred lists %(n)s fewer have a hit.", n=in_hundred)
+            else gettext("Of a hundred lists %(n)s fewer have a hit (%(confidence)s %(low)s to %(high)s).", **ends)
         )
-    n = f"{round(1 / abs(more)):,}"
-    return (
-        gettext("One more list with a hit in every %(n)s lists.", n=n)
-        if answer == "yes"
-        else gettext("One list fewer with a hit in every %(n)s lists.", n=n)
+    # The more lists have a hit, the fewer it takes for one more.
+    ends |= dict(
+        zip(("n", "low", "high"), (f"{round(1 / v):,}" for v in (n, max(low, high), min(low, high))), strict=True)
     )
+    return (
+        gettext("One more list with a hit in every %(n)s lists (%(confidence)s %(low)s to %(high)s).", **ends)
+        if answer == "yes"
+        else gettext("One list fewer with a hit in every %(n)s lists (%(confidence)s %(low)s to %(high)s).", **ends)
+    )
+
+
+def _has_sign(more: Share, answer: Answer) -> bool:
+    """Whether the whole interval says what the answer does: only then is there a number of lists that holds one more."""
+    if more.low is None or more.high is None:
+        return False
+    return more.low > 0 if answer == "yes" else more.high < 0
 
 
 def _not_shown(outcome: Outcome | None, sign: Literal["yes", "no"] | None) -> str:
@@ -231,13 +253,18 @@ def _lists_with_a_hit(result: Result, shares: Attribution, line: SplitHeadline) 
     with_model, without = (hit_rate(result, shares.split, arm) for arm in (shares.model, shares.without_model))
     if with_model is None or without is None or line.answer not in ("yes", "no"):
         return ""
-    return gettext(
+    rates = gettext(
         "Lists with a hit: %(with_model)s by %(model)s, %(without)s by %(other)s.",
         with_model=share(with_model, 1),
         without=share(without, 1),
         model=shares.model,
         other=shares.without_model,
     )
+    more = shares.more_hits
+    if more is None or _has_sign(more, line.answer):
+        return rates
+    smallest = detectable(more, confidence_level(result) or 0.95)
+    return rates if not smallest else _together(rates, missed_sentence(smallest))
 
 
 def _doubt(result: Result, shares: Attribution, line: SplitHeadline, effect: str) -> str:
@@ -261,9 +288,4 @@ def _missed(result: Result, shares: Attribution, of_model: Share, line: SplitHea
     else:
         not_shown = {"yes": shares.over_twin, "no": None, None: of_model}[unanswered_sign(shares)]
         smallest = None if not_shown is None else detectable(not_shown, level)
-    if not smallest:
-        return ""
-    return gettext(
-        "A true difference below %(smallest)s would be missed more than one time in five.",
-        smallest=number(smallest, 3),
-    )
+    return missed_sentence(smallest) if smallest else ""

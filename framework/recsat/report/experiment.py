@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from recsat.report.language import enumerated, gettext, interval
+from recsat.report.missed import with_missed
 from recsat.result.model import Experiment, ExperimentEffect
 from recsat.result.numerals import decimals_for, number, p_value, share, signed
 
@@ -24,10 +25,7 @@ def role_label(role: str) -> str:
 
 def effect_label(effect: ExperimentEffect) -> str:
     """What came of a metric, as a cell of a table; with what could have been missed where nothing is shown."""
-    label = _outcome_label(effect.outcome)
-    if effect.outcome != "not shown" or effect.detectable is None:
-        return label
-    return gettext("%(outcome)s (smallest %(smallest)s)", outcome=label, smallest=number(effect.detectable))
+    return with_missed(_outcome_label(effect.outcome), effect.detectable if effect.outcome == "not shown" else None)
 
 
 def _outcome_label(outcome: str) -> str:

@@ -24,17 +24,10 @@ def reason(fitness: DataFitness) -> str:
             n_judged=f"{n_judged:,}",
             fewest=FEWEST_JUDGED,
         )
-    if n_measured < n_judged / 2:
-        return gettext(
-            "%(n)s of %(n_judged)s judged users have no history, and their lists are the fallback's whatever the arm.",
-            n=f"{n_without:,}",
-            n_judged=f"{n_judged:,}",
-        )
     return gettext(
-        "A difference that is worth having, %(worth)s, is below the smallest that %(n)s users can show, %(smallest)s.",
-        worth=number(fitness.worth_having),
-        n=f"{n_judged:,}",
-        smallest=number(fitness.detectable.value),
+        "%(n)s of %(n_judged)s judged users have no history, and their lists are the fallback's whatever the arm.",
+        n=f"{n_without:,}",
+        n_judged=f"{n_judged:,}",
     )
 
 
@@ -44,9 +37,7 @@ def remedy(fitness: DataFitness) -> str:
         return ""
     if _n_measured(fitness) < FEWEST_JUDGED:
         return gettext("Bring more data, hold out more, or choose another protocol.")
-    if _n_measured(fitness) < _n_judged(fitness) / 2:
-        return gettext("Choose the protocol last-n or random, or cut later.")
-    return gettext("Bring more users.")
+    return gettext("Choose the protocol last-n or random, or cut later.")
 
 
 def facts(fitness: DataFitness) -> list[str]:
@@ -96,10 +87,38 @@ def smallest_difference(fitness: DataFitness) -> str:
         n=f"{_n_judged(fitness):,}",
         smallest=f"{detectable:.2g}",
     )
-    if fitness.n_draws == 1:
-        return of_users
-    of_draws = gettext("That is of users alone: how %(n)s draws of the items differ comes on top.", n=fitness.n_draws)
-    return f"{of_users} {of_draws}"
+    sentences = [of_users]
+    if fitness.n_draws > 1:
+        sentences.append(
+            gettext("That is of users alone: how %(n)s draws of the items differ comes on top.", n=fitness.n_draws)
+        )
+    sentences.append(worth_in_words(fitness))
+    return " ".join(filter(None, sentences))
+
+
+def worth_in_words(fitness: DataFitness) -> str:
+    """Whether the difference that is worth having can be told with so many users, as far as that is known before arms are fitted; empty where none is named."""
+    worth, least, most = fitness.worth_having, fitness.least_detectable, fitness.most_detectable
+    if worth is None or least is None or most is None:
+        return ""
+    values = {"worth": number(worth), "least": f"{least:.2g}", "most": f"{most:.2g}"}
+    if worth < least:
+        return gettext(
+            "A difference of %(worth)s, which is worth having, would mostly be missed: pairs of arms have needed %(least)s to %(most)s to be shown four times in "
+            "five to so many users. Bring more users.",
+            **values,
+        )
+    if worth >= most and fitness.n_draws == 1:
+        return gettext(
+            "A difference of %(worth)s, which is worth having, would be shown four times in five or more often: pairs of arms have needed %(least)s to %(most)s with "
+            "so many users.",
+            **values,
+        )
+    return gettext(
+        "Whether a difference of %(worth)s, which is worth having, can be told is known when arms have been judged: pairs of arms have needed %(least)s to %(most)s to be "
+        "shown four times in five to so many users.",
+        **values,
+    )
 
 
 def _order(p: float | None) -> str:

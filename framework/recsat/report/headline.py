@@ -46,6 +46,8 @@ class SplitHeadline:
     """Arms that are significantly better than the baseline on the lead measure."""
     worse: list[str]
     undecided: list[str]
+    missed: dict[str, float | None]
+    """Of those that are undecided, the smallest difference that would have been shown."""
 
 
 def n_listed(result: Result) -> int | None:
@@ -186,11 +188,11 @@ def _headline(result: Result, split: str) -> SplitHeadline:
             if lead is None
             else gettext("No arm has a value of %(measure)s here.", measure=in_catalogue(lead.label))
         )
-        return SplitHeadline(split, lead, None, "", "not asked", lack, [], [], [], [])
+        return SplitHeadline(split, lead, None, "", "not asked", lack, [], [], [], [], {})
     first = leading(result, ordered)
     if first is None:
         lack = gettext("The run does not say how its arms did on validation, so none can be said to lead.")
-        return SplitHeadline(split, lead, None, "", "not asked", lack, [], [], [], [])
+        return SplitHeadline(split, lead, None, "", "not asked", lack, [], [], [], [], {})
     answer, sentence, contenders = _language(result, ordered, lead)
     unfit = next((one for one in result.fitness if one.split == split and not one.can_answer), None)
     if unfit is not None:
@@ -202,8 +204,13 @@ def _headline(result: Result, split: str) -> SplitHeadline:
             sides[direction(arm, lead)].append(arm.name)
     value = _figure(first.measures[lead.name])
     undecided = sides[None] + sides["different"]
+    missed = {
+        arm.name: arm.differences[lead.name].detectable
+        for arm in ordered
+        if arm.name in undecided and lead.name in arm.differences
+    }
     return SplitHeadline(
-        split, lead, first.name, value, answer, sentence, contenders, sides["better"], sides["worse"], undecided
+        split, lead, first.name, value, answer, sentence, contenders, sides["better"], sides["worse"], undecided, missed
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from recsat.config.settings import Language
 from recsat.report.alerts import alert_in_words
-from recsat.report.answers import dimension_label, missing_in_words, outcome_label, simulated_in_words, split_answers
+from recsat.report.answers import dimension_label, missing_in_words, simulated_in_words, split_answers, verdict_label
 from recsat.report.causal import cell_in_words
 from recsat.report.counterfactual import counterfactual_in_words
 from recsat.report.decisions import decision_in_words
@@ -27,15 +27,15 @@ from recsat.report.kinds import kind_in_words, kinds_on
 from recsat.report.language import gettext, in_catalogue, in_language, interval, language_of
 from recsat.report.plan import plan_in_words
 from recsat.report.policy_log import policy_log_in_words
+from recsat.report.signs import SIGNS, exploratory, signs_in_words
 from recsat.report.slice_differences import gains_by_habit, slice_differences
 from recsat.report.tables import draws_in_words, interval_in_words, remarks
 from recsat.report.verdicts import verdict_in_words
-from recsat.result.model import CausalTable, Estimate, MeasureInfo, Result
+from recsat.result.model import CausalTable, Ends, Estimate, MeasureInfo, Result
 from recsat.result.numerals import NOTHING, decimals_for, duration, memory, moment, number, share, signed
 
 MOST_TEXT = 120
 MOST_OF_DIMENSION = {"accuracy": 3, "diversity": 2, "behaviour": 2, "business": 2}
-MARKS = {"better": " ▲", "worse": " ▼", "different": " ◆", None: ""}
 # The signs that CommonMark, tables and GitHub's dialect give a meaning to inside a line, and what makes a bare link:
 # ://, www. and name@host.domain. Marks that mean something only where a line starts need no escape: no line here starts
 # with a text of the result.
@@ -156,7 +156,7 @@ def _fitness(result: Result) -> str:
 
 def _verdicts(result: Result) -> str:
     return "\n".join(
-        f"- **{escape(verdict.split)}, {dimension_label(verdict.dimension)}: {outcome_label(verdict.outcome)}.** {whole(verdict_in_words(result, verdict))}"
+        f"- **{escape(verdict.split)}, {dimension_label(verdict.dimension)}: {verdict_label(verdict)}.** {whole(verdict_in_words(result, verdict))}"
         for name in dict.fromkeys(verdict.split for verdict in result.verdicts)
         for verdict in result.verdicts
         if verdict.split == name
@@ -174,15 +174,18 @@ def _split(result: Result, line: SplitHeadline) -> list[str]:
             value=whole(line.value),
         )
         sentences.insert(0, leads)
+    kinds = kinds_on(result, line.split)
     if differences := slice_differences(result, line.split):
         sentences.append(whole(differences.sentence))
     if gains := gains_by_habit(result, line.split):
         sentences.append(whole(gettext("Who gains: %(sentence)s", sentence=gains.sentence)))
+    if differences or gains or kinds:
+        sentences.append(whole(exploratory(result)))
     sentences += [
         whole(times) for split in result.splits if split.name == line.split and (times := draws_in_words(split))
     ]
     parts.append(" ".join(sentences))
-    if kinds := kinds_on(result, line.split):
+    if kinds:
         parts.append("\n".join(f"- {whole(kind_in_words(result, one))}" for one in kinds))
     infos = _main_measures(result, line.split)
     if infos:
@@ -218,17 +221,15 @@ def _measures(result: Result, split: str, infos: Sequence[MeasureInfo]) -> str:
                 cells.append(NOTHING)
                 continue
             digits = places[info.name]
+            sign = SIGNS[direction(arm, info)]
             ends = f" ({interval_in_words(measure, digits)})" if info is infos[0] else ""
-            cells.append(f"{number(measure.mean, digits)}{ends}{MARKS[direction(arm, info)]}")
+            cells.append(f"{number(measure.mean, digits)}{ends}{sign and f' {sign}'}")
         rows.append(cells)
     way = {"higher": " ↑", "lower": " ↓", "neither": ""}
     heads = [gettext("Arm"), *(escape(in_catalogue(info.label)) + way[info.better] for info in infos)]
     table = markdown_table(heads, rows)
-    legend = gettext(
-        "▲ better, ▼ worse, ◆ different from %(arm)s (significant, Holm); in brackets the %(level)s.",
-        arm=escape(result.baseline_on(split)),
-        level=confidence(result),
-    )
+    brackets = gettext("In brackets the %(level)s.", level=confidence(result))
+    legend = f"{whole(signs_in_words(result, [split]))} {brackets}"
     return "\n\n".join([table, legend, *(whole(remark) for remark in remarks(result, split, arms, infos))])
 
 
@@ -250,7 +251,7 @@ def _predicted(result: Result) -> list[str]:
             escape(row.split),
             share(row.rate, 1),
             share(row.predicted, 1),
-            number(row.log_loss, 4),
+            _with_ends(row.log_loss, row.log_loss_ends, 4),
             _estimate(row.against_known_rate, 4, with_sign=True),
         ]
         for row in result.predictions
@@ -275,6 +276,10 @@ def _estimate(one: Estimate | None, places: int, *, with_sign: bool = False) -> 
         return NOTHING
     value = signed(one.value, places) if with_sign else number(one.value, places)
     return f"{value} ({interval(one.low, one.high, places, with_sign=with_sign)})"
+
+
+def _with_ends(value: float, ends: Ends | None, places: int) -> str:
+    return number(value, places) + ("" if ends is None else f" ({interval(ends.low, ends.high, places)})")
 
 
 def _data(result: Result) -> str:

@@ -47,6 +47,7 @@ from recsat.report.plot import accuracy_diversity_plot
 from recsat.report.policy_log import policy_log_in_words
 from recsat.report.reliability_plot import reliability_plots
 from recsat.report.samples import reason_for_sample
+from recsat.report.signs import exploratory, signs_in_words
 from recsat.report.slice_differences import gains_by_habit, slice_differences, slice_label
 from recsat.report.tables import (
     DIMENSIONS,
@@ -193,7 +194,9 @@ def templates() -> jinja2.Environment:
         causes_in_words,
         decision_in_words,
         answers.dimension_label,
-        answers.outcome_label,
+        answers.verdict_label,
+        exploratory,
+        signs_in_words,
         draws_in_words,
         facts,
         interval,

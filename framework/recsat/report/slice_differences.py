@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from recsat.measure.slices import KIND, MOSTLY, SURFACE
 from recsat.report.headline import confidence_level
 from recsat.report.language import gettext, in_catalogue, interval
+from recsat.report.missed import missed
 from recsat.result.model import Estimate, Result, SliceComparison, SliceContrast, WithinSlices
-from recsat.result.numerals import decimals_for, p_value, signed
+from recsat.result.numerals import decimals_for, number, p_value, signed
 
 
 @dataclass(frozen=True)
 class DifferenceInSlice:
     slice: str
     difference: Estimate
+    p_adjusted: str
+    detectable: str
     n_users: int
 
 
@@ -25,6 +28,7 @@ class ContrastOfSlices:
     second: str
     difference: Estimate
     p_adjusted: str
+    detectable: str
 
 
 @dataclass(frozen=True)
@@ -67,9 +71,20 @@ def _differences(result: Result, of_splits: Sequence[WithinSlices], split: str) 
     return SliceDifferences(
         sentence=_sentence(result, within),
         reversals=_reversals(within),
-        slices=[DifferenceInSlice(slice_label(one.slice), _estimate(one), one.n_users) for one in within.slices],
+        slices=[
+            DifferenceInSlice(
+                slice_label(one.slice), _estimate(one), p_value(one.p_adjusted), number(one.detectable), one.n_users
+            )
+            for one in within.slices
+        ],
         contrasts=[
-            ContrastOfSlices(slice_label(one.first), slice_label(one.second), _estimate(one), p_value(one.p_adjusted))
+            ContrastOfSlices(
+                slice_label(one.first),
+                slice_label(one.second),
+                _estimate(one),
+                p_value(one.p_adjusted),
+                number(one.detectable),
+            )
             for one in within.contrasts
         ],
         places=_places(within),
@@ -98,8 +113,22 @@ def _sentence(result: Result, within: WithinSlices) -> str:
             "The difference is not the same in every slice: %(pairs)s.", pairs=gettext(", ").join(differing)
         )
     if within.contrasts:
-        return f"{pair} " + gettext("That it is another in some slice is not shown.")
+        return f"{pair} " + gettext("That it is another in some slice is not shown%(missed)s.", missed=_missed(within))
     return f"{pair} " + gettext("There are no two slices to compare.")
+
+
+def _missed(within: WithinSlices) -> str:
+    """The smallest difference of the contrast that shows most, and of the one that shows least."""
+    smallest = sorted(one.detectable for one in within.contrasts if one.detectable is not None)
+    if not smallest:
+        return ""
+    if number(smallest[0]) == number(smallest[-1]):
+        return gettext("; ") + missed(smallest[0])
+    return gettext("; ") + gettext(
+        "a true difference of two slices below %(smallest)s (%(largest)s for the smallest slices) would be missed more than one time in five",
+        smallest=number(smallest[0]),
+        largest=number(smallest[-1]),
+    )
 
 
 def _reversals(within: WithinSlices) -> list[str]:

@@ -41,7 +41,7 @@ def word_of(term: str) -> str:
         "hit": gettext("hit"),
         "interval": gettext("interval"),
         "measure": "nDCG",
-        "significant": gettext("significant"),
+        "exploratory": gettext("exploratory"),
         "slice": gettext("slice"),
         "split": gettext("split"),
         "words": gettext("words alone"),
@@ -64,8 +64,9 @@ def definition(term: str) -> str:
         "measure": gettext(
             "nDCG counts the hits of a list, those further up counting more; 1 is the best list possible. Every measure is explained under “What the measures mean”."
         ),
-        "significant": gettext(
-            "A difference is significant where its interval leaves out 0 and its p-value is small enough, corrected by Holm's method for how many differences are tested."
+        "exploratory": gettext(
+            "A sign stands where the interval of the difference leaves out 0 and its p-value is small enough, corrected for how many differences are tested "
+            "(Benjamini and Hochberg). Of the signs of a table so large a part may be false on average; the verdicts alone decide, by Holm's stricter correction."
         ),
         "slice": gettext(
             "A slice is a part of the users or of the items that is judged apart. Cold users liked few items before; head items are the most liked, cold items nobody had liked."

@@ -9,11 +9,9 @@ from recsat.measure.differences import FEW_EFFECTIVE
 from recsat.report.answers import dimension_label, outcome_label
 from recsat.report.headline import confidence, p_in_words
 from recsat.report.language import gettext, in_catalogue, interval
+from recsat.report.missed import UNDECIDED, missed, missed_of
 from recsat.result.model import Comparison, Measure, Outcome, Result, Verdict
 from recsat.result.numerals import number, signed
-
-UNDECIDED: tuple[Outcome, ...] = ("not shown", "cannot tell")
-"""Outcomes that come with what could have been missed."""
 
 
 def verdict_in_words(result: Result, verdict: Verdict) -> str:
@@ -101,12 +99,7 @@ def comparison_in_words(result: Result, comparison: Comparison) -> str:
         if low is not None and high is not None and (low > 0 or high < 0):
             clauses.append(gettext(", although the interval, which is not corrected, leaves out zero"))
         if comparison.detectable is not None:
-            clauses.append(
-                gettext(
-                    "; a difference below %(smallest)s would have been missed one time in five",
-                    smallest=number(comparison.detectable),
-                )
-            )
+            clauses.append(gettext("; ") + missed(comparison.detectable))
     carried_by = comparison.effective_users
     if carried_by is not None and 0 < carried_by < FEW_EFFECTIVE:
         clauses.append(
@@ -147,14 +140,10 @@ def _others(result: Result, comparisons: Sequence[Comparison]) -> str:
 
 
 def _other(result: Result, one: Comparison) -> str:
-    label = _label(result, one.measure)
-    if one.outcome not in UNDECIDED or one.detectable is None:
+    label, smallest = _label(result, one.measure), missed_of(one)
+    if smallest is None:
         return label
-    return gettext(
-        "%(measure)s (a difference below %(smallest)s would have been missed one time in five)",
-        measure=label,
-        smallest=number(one.detectable),
-    )
+    return gettext("%(measure)s (%(missed)s)", measure=label, missed=missed(smallest))
 
 
 def _outcome_clause(outcome: Outcome) -> str:

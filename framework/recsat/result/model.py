@@ -40,7 +40,7 @@ class Measure(Part):
 
 
 class Difference(Part):
-    """Arm minus baseline over the users that both have, with a paired interval and a Holm-adjusted p-value."""
+    """Arm minus baseline over the users that both have, with a paired interval and a p-value adjusted for the false discovery rate: exploratory."""
 
     mean: float | None
     low: float | None
@@ -56,7 +56,7 @@ class Difference(Part):
     effective_users: float | None = Field(None, ge=0)
     """How many users carry the difference; None for measures of all lists together."""
     detectable: float | None = Field(None, ge=0)
-    """Smallest difference that these users could have shown in four of five runs, before Holm's correction."""
+    """Smallest difference that these users could have shown in four of five runs, before any correction."""
 
 
 class ArmResult(Part):
@@ -113,6 +113,8 @@ class Attribution(Part):
     twin: str | None = None
     over_twin: Share | None = None
     """``model`` against ``twin``."""
+    more_hits: Share | None = None
+    """``model`` against ``without_model`` in the share of lists with a hit; None in results that do not say."""
     answer: Literal["helps", "costs", "not shown"] | None = None
     """Helps: the verdict on accuracy, which is about ``model`` and ``without_model`` as well, is "better", and ``over_twin`` lies above 0 with its whole
     interval. Costs: that verdict is "worse", though ``model`` leads on validation."""
@@ -465,6 +467,13 @@ class ReliabilityBin(Part):
     high: float = Field(ge=0, le=1)
 
 
+class Ends(Part):
+    """The interval of a number that stands beside it."""
+
+    low: float
+    high: float
+
+
 class PredictionError(Part):
     """How far an outcome model is from what happened: to the candidates of an arm's users, or to everything that was shown.
 
@@ -493,6 +502,11 @@ class PredictionError(Part):
     """Log loss of saying ``rate`` of every pair: what a model that tells nothing apart would have."""
     brier: float = Field(ge=0, le=1)
     calibration_error: float = Field(ge=0, le=1)
+    """Biased upwards: what is right has one above 0 too, by the chance of its bins. No interval of it is right, so it has none."""
+    rmse_ends: Ends | None = None
+    """Over users, as the two below; None where nothing can be said, and in results that do not say."""
+    log_loss_ends: Ends | None = None
+    brier_ends: Ends | None = None
     n_users: int | None = Field(None, ge=1)
     known_rate: float | None = Field(None, ge=0, le=1)
     """Share of what the model learnt from that the event happened to; None for candidates, as the fields below."""
@@ -559,7 +573,11 @@ class DataFitness(Part):
     n_draws: int = Field(1, ge=1)
     """How often the split is drawn; ``detectable`` is of the users of one draw alone."""
     worth_having: float | None = None
-    """The difference that is worth having, which ``detectable`` must not be above; None where the configuration names none."""
+    """The difference of the primary measure of accuracy that is worth having; None where the configuration names none."""
+    least_detectable: float | None = Field(None, ge=0)
+    """``detectable`` where users differ as little as they were seen to, beside the other primary measures; None in results that do not say."""
+    most_detectable: float | None = Field(None, ge=0)
+    """Likewise where they differ as much."""
 
     @model_validator(mode="before")
     @classmethod
@@ -644,6 +662,10 @@ class SliceComparison(Part):
     mean: float
     low: float | None
     high: float | None
+    p_adjusted: float | None = Field(None, ge=0, le=1)
+    """Adjusted for the false discovery rate over the slices; None in results that do not say."""
+    detectable: float | None = Field(None, ge=0)
+    """Smallest difference that these users could have shown in four of five runs, before any correction; None in results that do not say."""
     n_users: int = Field(ge=2)
 
 
@@ -657,7 +679,9 @@ class SliceContrast(Part):
     low: float | None
     high: float | None
     p_adjusted: float = Field(ge=0, le=1)
-    """Holm-adjusted over the contrasts of the split."""
+    """Adjusted for the false discovery rate over the contrasts of the split."""
+    detectable: float | None = Field(None, ge=0)
+    """Smallest difference of the two that would have been shown four times in five, beside the other contrasts; None in results that do not say."""
 
 
 class WithinSlices(Part):
@@ -672,7 +696,7 @@ class WithinSlices(Part):
     differ: bool
     """Whether any contrast is shown."""
     reversed: list[str]
-    """Slices in which the difference is shown to have the other sign than over everybody."""
+    """Slices in which the difference is shown to have the other sign than over everybody: p-values Holm-adjusted over the slices, since it is an alarm."""
 
 
 class ArmOfKind(Part):
@@ -681,7 +705,7 @@ class ArmOfKind(Part):
     arm: str
     ndcg: Measure
     difference: Difference | None = None
-    """Against the baseline, p-values Holm-adjusted over all arms and kinds of the split. None for the baseline."""
+    """Against the baseline, exploratory: p-values adjusted for the false discovery rate over all arms and kinds of the split. None for the baseline."""
 
 
 class KindAccuracy(Part):
@@ -700,7 +724,7 @@ class KindAccuracy(Part):
     arms: list[ArmOfKind] = []
     """Empty where there are fewer than :data:`~recsat.measure.slices.FEWEST_USERS` such users."""
     pair: Comparison | None = None
-    """The verdict's pair of arms, p-values Holm-adjusted over the kinds of the split. None where there is no pair, or are too few users."""
+    """The verdict's pair of arms, exploratory: p-values adjusted for the false discovery rate over the kinds of the split. None where there is no pair, or are too few users."""
 
 
 class RunComparison(Part):

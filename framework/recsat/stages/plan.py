@@ -32,7 +32,7 @@ PAIR: Final = (
 )
 FAMILY: Final = (
     "the primary measures of a split, Holm; the pair's other measures and the baseline are exploratory (Benjamini and Hochberg), "
-    "as are the marks of a table, by Holm over its arms and measures"
+    "as are the marks of a table, over its arms and measures, and slices, kinds and habits of users"
 )
 UNBOUND: Final[Mapping[str, Any]] = {
     "store": True,

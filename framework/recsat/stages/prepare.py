@@ -26,6 +26,7 @@ from recsat.embed.provenance import refuse_leaks
 from recsat.errors import ConfigError, DataError, did_you_mean
 from recsat.experiment import analyse, read_log
 from recsat.measure.fitness import data_fitness
+from recsat.measure.measures import key_of
 from recsat.offpolicy.judged import judged_logs
 from recsat.report.fitness import reason, remedy
 from recsat.result.model import DataFitness
@@ -42,6 +43,8 @@ POLICY_LOGS_FILE = "data/policy_logs.json"
 T = TypeVar("T")
 MOSTLY_SOUND = 0.9
 """Share of the events that must be left when faulty rows are set aside, for the rest to say what else is wrong."""
+SPREADS = (0.05, 0.2)
+"""The least and the most of it that was seen of the verdict's pairs on splits of one draw: .05 to .20 on films, a shop, games and posts."""
 SPREAD = 0.1
 """Standard deviation between users of a difference of nDCG@10 of two arms: .07 and .11 between the best two of the bundled films."""
 
@@ -195,6 +198,8 @@ def split_fitness(split: Split, domain: Domain, settings: SplitSettings, config:
         split,
         domain.positive,
         spread=SPREAD,
+        spreads=SPREADS,
+        worth_having=config.measure.worth_having.get(key_of("ndcg", config.rank.k)),
         confidence=config.measure.confidence,
         seed=config.seed,
         n_draws=settings.n_draws,

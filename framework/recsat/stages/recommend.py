@@ -18,6 +18,7 @@ from recsat.lists.filters import FilterPlan
 from recsat.lists.make import Recommended, lists_of
 from recsat.lists.of_kind import of_kind
 from recsat.lists.request import Request, Retriever
+from recsat.measure.pooled import Resampling
 from recsat.result.leading import leader, may_lead
 from recsat.result.model import PredictionError
 from recsat.run.stage import StageContext, StageCounts
@@ -176,7 +177,7 @@ class SplitTrial:
         prepared, fitted, recommended = self._lists(
             name, spec, tuned.parameters, self.inputs, self.request, self.judging, lambda: self.tuning, self.kind_parts
         )
-        errors = test_errors(context.domain, name, fitted, split, self.judging, prepared.request)
+        errors = test_errors(context.domain, name, fitted, split, self.judging, prepared.request, self._resampling)
         self.predictions += [*prepared.errors, *errors]
         self.parts.add(recommended.lists)
         if self.without_likes is not None:
@@ -230,7 +231,9 @@ class SplitTrial:
         kind_parts: ListParts,
     ) -> tuple[PreparedRequest, Recommender, Recommended]:
         split = self.split.name
-        prepared = with_reranker(inputs, request, self.make_reranker, name, spec, parameters, judging, split, tuning)
+        prepared = with_reranker(
+            inputs, request, self.make_reranker, name, spec, parameters, judging, split, tuning, self._resampling
+        )
         fitted = fitted_arm(spec, parameters, judging.train)
         retriever = self._retriever(spec, fitted)
         recommended = lists_of(judging, name, fitted, prepared.request, retriever=retriever)
@@ -239,6 +242,11 @@ class SplitTrial:
         self.retriever.store.rest()  # another run may have the store while the next arm is fitted
         self.context.progress.advance()
         return prepared, fitted, recommended
+
+    @property
+    def _resampling(self) -> Resampling:
+        measure = self.context.config.measure
+        return Resampling(measure.confidence, measure.n_bootstrap, self.context.config.seed)
 
     def _retriever(self, spec: RecommenderSpec, fitted: Recommender) -> Retriever | None:
         # What a control reads is in no store.

@@ -148,7 +148,11 @@ def _judged(
         {"user_id": users.gather(judged.users), "predicted": predicted, "observed": judged.happened.astype(np.float64)}
     )
     return with_control(
-        error_of(table, None, split, part, outcome.event), table, float(known.happened.mean()), inputs.seed, settings
+        error_of(table, None, split, part, outcome.event, _resampling(settings, inputs.seed)),
+        table,
+        float(known.happened.mean()),
+        inputs.seed,
+        settings,
     )
 
 
@@ -163,7 +167,7 @@ def with_control(
     """``error`` of ``table`` (user_id, predicted, observed) with the rate that was known before as its control, and reliability."""
     losses = table.select("user_id", loss=LOG_LOSS)
     control = table.with_columns(predicted=pl.lit(known_rate))
-    how = Resampling(settings.confidence, settings.n_bootstrap, seed)
+    how = _resampling(settings, seed)
     difference = pooled_difference(table["user_id"], losses["loss"], control.select(loss=LOG_LOSS)["loss"], how)
     bins = reliability_table(table, confidence=settings.confidence)
     return error.model_copy(
@@ -175,6 +179,10 @@ def with_control(
             "reliability": [ReliabilityBin.model_validate(row) for row in bins.iter_rows(named=True)],
         }
     )
+
+
+def _resampling(settings: MeasureSettings, seed: int) -> Resampling:
+    return Resampling(settings.confidence, settings.n_bootstrap, seed)
 
 
 def _enough(happened: NDArray[np.bool_]) -> bool:

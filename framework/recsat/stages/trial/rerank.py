@@ -11,6 +11,7 @@ from recsat.contract.domain import RecommenderSpec
 from recsat.contract.reranker import LearnedReranker, Reranker, TextReranker
 from recsat.lists.make import Served
 from recsat.lists.request import Request
+from recsat.measure.pooled import Resampling
 from recsat.rerank.value import ExpectedValue
 from recsat.result.model import PredictionError
 from recsat.stages.trial.examples import examples, features_of
@@ -42,11 +43,13 @@ def with_reranker(
     served: Served,
     split: str,
     tuning: Callable[[], Fold],
+    how: Resampling | None = None,
 ) -> PreparedRequest:
     """``request`` with the reranker of ``make`` and the features of what is ``served``; as it is without one.
 
     It is made anew for each arm. One that learns is taught by the arm ``name`` of ``spec`` as it does on the ``tuning`` fold of ``split``, which is fitted for that.
     One that reads is given the texts of ``served``; while it learns, those that were known before validation.
+    ``how`` says how the intervals of its errors are made; without it they have none.
     """
     if make is None:
         return PreparedRequest(request)
@@ -61,7 +64,7 @@ def with_reranker(
             logger.warning("reranker: no user of the validation part has a history to learn from; it is left out")
             return PreparedRequest(request)
         if isinstance(reranker, ExpectedValue):
-            errors = validation_errors(reranker, taught, name, split)
+            errors = validation_errors(reranker, taught, name, split, how)
         reranker = bind_texts(reranker, inputs, fold).fit(taught)
     features = features_of(served.train, inputs.domain.topics, request.device)
     return PreparedRequest(replace(request, reranker=bind_texts(reranker, inputs, served), features=features), errors)
