@@ -14,8 +14,8 @@ TERMS = ("arm", "baseline", "filters", "hit", "interval", "measure", "explorator
 
 def test_a_term_is_a_button_the_first_time_and_a_word_after() -> None:
     seen: set[str] = set()
-    first = explained("a hit, another hit", seen, "hit", "slice")
-    assert first == f"a {button('hit', 'hit')}, another hit"
+    first = explained("a hit and another hit", seen, "hit", "slice")
+    assert first == f"a {button('hit', 'hit')} and another hit"
     assert seen == {"hit"}
     assert explained("a hit", seen, "hit") == "a hit"
 
@@ -23,6 +23,12 @@ def test_a_term_is_a_button_the_first_time_and_a_word_after() -> None:
 def test_the_text_around_a_term_is_escaped() -> None:
     assert explained("<b>hit</b>", set(), "hit").startswith("&lt;b&gt;<button")
     assert explained("<hit>", {"hit"}, "hit") == "&lt;hit&gt;"
+
+
+def test_a_mark_behind_a_term_does_not_begin_a_line() -> None:
+    html = explained("(a hit), a split", set(), "hit", "split")
+    assert html == f'(a <span class="unbroken">{button("hit", "hit")}),</span> a {button("split", "split")}'
+    assert explained("a <hit>", set(), "hit").endswith("</span>&gt;")
 
 
 def test_terms_are_sought_in_the_text_and_not_in_what_stands_for_others() -> None:

@@ -8,6 +8,9 @@ from markupsafe import Markup, escape
 
 from recsat.report.language import gettext
 
+CLOSING = ").,;:?!）。，；：？！"
+"""Marks that do not begin a line."""
+
 
 def explained(text: str, explained_terms: MutableSet[str], *terms: str) -> Markup:
     """``text`` escaped, with each of the ``terms`` that no text before had as a button that opens what it means.
@@ -19,8 +22,12 @@ def explained(text: str, explained_terms: MutableSet[str], *terms: str) -> Marku
     for at, term in sorted((text.index(word), term) for term, word in words.items() if word in text):
         if at >= end:
             explained_terms.add(term)
-            html += escape(text[end:at]) + button(term, words[term])
-            end = at + len(words[term])
+            after = at + len(words[term])
+            marks = text[after : len(text) - len(text[after:].lstrip(CLOSING))]
+            word = button(term, words[term])
+            html += escape(text[end:at])
+            html += Markup('<span class="unbroken">{}{}</span>').format(word, marks) if marks else word
+            end = after + len(marks)
     return html + escape(text[end:])
 
 
