@@ -119,6 +119,10 @@ def test_another_catalogue_or_encoder_is_refused_where_sums_are_used(
     reordered = replace(world, catalogue=Catalogue(world.catalogue.items.reverse()))
     with pytest.raises(ConfigError, match="over another catalogue"):
         arm.fit(reordered)
+    for arm_of_file in (arm, EaseText(sums=str(tmp_path / "all.safetensors"))):
+        with pytest.raises(ConfigError, match=r"the sums are of another encoder's vectors \(e\) than this run's \(f\)"):
+            arm_of_file.fit(replace(world, encoder="f"))
+        arm_of_file.fit(replace(world, encoder="e"))
     shorter = replace(world, vectors={"text": world.vectors["text"][:, :5]})
     with pytest.raises(ConfigError, match="vectors of length 8"):
         arm.fit(shorter)

@@ -30,6 +30,7 @@ from scipy.stats import norm
 
 from recsat.arms.ease_text import weighted_gram
 from recsat.arms.linear.bilinear import Moments, bilinear_moments
+from recsat.arms.linear.transfer import is_other_encoder
 from recsat.atomic import write_bytes
 from recsat.contract.interactions import Catalogue, TrainingData
 from recsat.errors import ConfigError
@@ -65,7 +66,7 @@ class Sums:
 
     def moments(self, train: TrainingData, item_vectors: NDArray[np.float32]) -> Moments:
         """Of aligned text, with user rows weighted by their length and items not at all."""
-        self._check(train.catalogue, "aligned")
+        self._check(train, "aligned")
         A = self.arrays["text"].astype(np.float64)
         if len(A) != item_vectors.shape[1]:
             raise ConfigError(
@@ -79,7 +80,7 @@ class Sums:
 
     def gram(self, train: TrainingData) -> NDArray[np.float64]:
         """XᵀD_wX of EASE with texts."""
-        self._check(train.catalogue, "ease-text")
+        self._check(train, "ease-text")
         if "gram" not in self.arrays:
             raise ConfigError(
                 "ease-text: the sums have no item pairs, which private sums never have. Export them with --pairs and without --epsilon."
@@ -91,12 +92,17 @@ class Sums:
         totals = self.arrays["totals"]
         return float(totals[0] / totals[power]) if totals[power] > 0 else 1.0
 
-    def _check(self, catalogue: Catalogue, arm: str) -> None:
+    def _check(self, train: TrainingData, arm: str) -> None:
         if self.is_masked:
             raise ConfigError(f"{arm}: the sums of {', '.join(self.silos)} are masked. Merge those of all silos first.")
-        if self.catalogue != catalogue_fingerprint(catalogue):
+        if self.catalogue != catalogue_fingerprint(train.catalogue):
             raise ConfigError(
                 f"{arm}: the sums are over another catalogue. All silos need one item table, in one order, and data.min_item_events 0."
+            )
+        if is_other_encoder(self.encoder, train.encoder):
+            raise ConfigError(
+                f"{arm}: the sums are of another encoder's vectors ({self.encoder[:12]}) than this run's ({train.encoder[:12]}). "
+                "Set encoder to that of the silos, or export the sums with this one."
             )
 
 

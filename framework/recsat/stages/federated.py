@@ -7,7 +7,7 @@ from recsat.contract.interactions import TrainingData
 from recsat.run.stage import StageContext
 from recsat.stages.prepare import read_split
 from recsat.stages.trial.fold import filter_context, serve_known, validation_fold
-from recsat.stages.trial.inputs import embedded_inputs
+from recsat.stages.trial.inputs import embedded_inputs, encoder_of
 
 
 def silo_sums(context: StageContext, silo: str, split: str | None, *, pairs: bool) -> Sums:
@@ -32,8 +32,3 @@ def training_data(context: StageContext, split: str | None) -> TrainingData:
         return validation_fold(inputs, read_split(context.folder, split)).train
     events = context.dataset.events
     return serve_known(inputs, [], events, filter_context(inputs, events)).train
-
-
-def encoder_of(context: StageContext) -> str:
-    """Fingerprint of the run's encoder."""
-    return str(context.folder.read_json("vectors/encoder.json")["fingerprint"])
