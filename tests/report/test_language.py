@@ -61,6 +61,7 @@ SENTENCES = {
     "config/differences.py": ("differences", "_text"),
     "data/notes.py": (
         "as_hours",
+        "as_shares",
         "column_left_out",
         "copies",
         "doubtful_words",
@@ -68,6 +69,7 @@ SENTENCES = {
         "file_form",
         "in_the_future",
         "long_after",
+        "look_alikes",
         "near_users",
         "no_texts",
         "other_times",

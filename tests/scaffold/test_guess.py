@@ -168,7 +168,7 @@ def test_of_several_lists_the_one_of_items_makes_rows(tmp_path: Path) -> None:
     assert columns["quantity"] == "items.quantity"
 
 
-def test_empty_columns_and_shares_are_no_time_and_no_per_cent(tmp_path: Path) -> None:
+def test_empty_columns_are_no_time_and_shares_are_left_to_the_reader(tmp_path: Path) -> None:
     text = table(
         "user_id,book_id,read_at,date_added,watch_percent",
         lambda user, item: f"{user},{item},,Sat Jul 01 1{item % 9}:00:00 -0700 2023,0.5",
@@ -176,7 +176,7 @@ def test_empty_columns_and_shares_are_no_time_and_no_per_cent(tmp_path: Path) ->
     events = tables_of(guessed(files(tmp_path, log_csv=text)))["events"]
     assert events["columns"]["timestamp"] == "date_added"
     assert events["time_format"] == "%a %b %d %H:%M:%S %z %Y"
-    assert "watched_percent" not in events["columns"]
+    assert events["columns"]["watched_percent"] == "watch_percent"
 
 
 def test_per_cent_that_was_watched_and_per_cent_of_a_rating_are_read(tmp_path: Path) -> None:

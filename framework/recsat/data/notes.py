@@ -54,6 +54,10 @@ def near_users(table: str, n: str, user: str, acting_user: str) -> str:
     return f"{table}: {n} user_ids without an event differ from one that has some in case, blanks or leading zeros alone: {user} is not {acting_user}"
 
 
+def look_alikes(column: str, n: str, one: str, other: str) -> str:
+    return f"{column}: {n} look like another one and count as different, such as {one} beside {other}"
+
+
 def copies(table: str, n: str, n_rows: str) -> str:
     return f"{table}: {n} of {n_rows} rows are exact copies of others; they count as often as they stand"
 
@@ -94,6 +98,11 @@ def with_thousands(place: str, source: str) -> str:
 def without_unit(place: str, source: str, unit: str) -> str:
     """Of numbers such as ``12 €``."""
     return f"{place}: {source} read without the {unit} that all of it has"
+
+
+def as_shares(place: str, source: str) -> str:
+    """Of percentages such as ``0.8``."""
+    return f"{place}: {source} lies between 0 and 1 and is read as shares: 0.8 is 80 %"
 
 
 def since_1970(place: str, source: str, unit: str) -> str:
