@@ -44,7 +44,8 @@ def load_mapping(path: str | Path, dimension: int, encoder: str = "") -> NDArray
     """
     try:
         with safe_open(str(path), framework="numpy") as file:
-            mapping, of_mapping = file.get_tensor(KEY), str((file.metadata() or {}).get("encoder", ""))
+            mapping: NDArray[np.float32] = file.get_tensor(KEY)
+            of_mapping = str((file.metadata() or {}).get("encoder", ""))
     except (OSError, SafetensorError) as error:
         raise ConfigError(
             f"prior {path}: no mapping can be read ({error}). Write one with recsat map export."
