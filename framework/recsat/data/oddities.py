@@ -33,6 +33,7 @@ def noted_oddities(dataset: Dataset, events_of_domain: Collection[str], topics: 
         *_other_users(dataset),
         *_spellings_of_topics(dataset.items, topics),
         *_spellings_of_topics(dataset.items, "kind"),
+        *_spellings_of_topics(dataset.users, "market", "users"),
     ]
 
 
@@ -173,7 +174,7 @@ def _days(table: pl.DataFrame) -> tuple[datetime, datetime] | None:
     return (first, last) if isinstance(first, datetime) and isinstance(last, datetime) else None
 
 
-def _spellings_of_topics(items: pl.DataFrame, topics: str | None) -> Iterator[str]:
+def _spellings_of_topics(items: pl.DataFrame, topics: str | None, table: str = "items") -> Iterator[str]:
     if topics is None or items.schema.get(topics) not in (pl.String, pl.List(pl.String)):
         return
     cells = pl.col(topics)
@@ -184,5 +185,5 @@ def _spellings_of_topics(items: pl.DataFrame, topics: str | None) -> Iterator[st
     )
     several = alike.filter(pl.col("word").list.len() > 1)
     for words_alike, numbers in several.select("word", "n").head(3).iter_rows():
-        listed = ", ".join(f"{word!r} ({n:,} items)" for word, n in zip(words_alike, numbers, strict=True))
-        yield notes.spellings_of_topic(topics, listed)
+        listed = ", ".join(f"{word!r} ({n:,} {table})" for word, n in zip(words_alike, numbers, strict=True))
+        yield notes.spellings_of_topic(table, topics, listed)
