@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -103,7 +104,9 @@ def test_privacy_says_its_price_and_its_noise_is_another_each_time(
             "federated", "export", str(finished_run), "--silo", "s", "--epsilon", "4", "--out", str(tmp_path / name)
         )
         assert done.exit_code == 0, done.output
-        assert "Noise of standard deviation" in done.stderr
+        printed = " ".join(done.stderr.split())
+        assert "Noise of standard deviation" in printed
+        assert re.search(r"are [\d.e+-]+ times as large, and \d+ of 384 directions of taste stand above it", printed)
     one, two = (read_sums(tmp_path / name).arrays for name in ("one", "two"))
     assert set(one) == {"text"}
     assert (one["text"] != two["text"]).any()

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
 from recsat import DataError, Dataset
+from recsat.config.tables import TableSettings
 from recsat.data.validate import validate
 from recsat.plugins import load_plugins
 
@@ -92,3 +94,51 @@ def test_markets_in_two_cases_are_named(tmp_path: Path) -> None:
     users = "user_id,market\nu,DE\nv,de\nw,DE\n"
     data = checked(tmp_path, "ecommerce", users=users, events=f"{EVENTS}u,a,purchase,1,2024-01-01\n")
     assert "users: market has 'DE' (2 users), 'de' (1 users), which count as different" in data.notes
+
+
+ROWS = f"{EVENTS}u,a,view,,2024-01-01\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"defaults": {"value": "many"}}, r"^defaults\.value: 'many' is not a number\."),
+        ({"defaults": {"value": True}}, r"^defaults\.value: True is not a number\."),
+        ({"defaults": {"timestamp": "yesterday"}}, r"^defaults\.timestamp: 'yesterday' is not a date\. Use ISO 8601"),
+        ({"columns": {"user_id": "user_id", "item_id": "user_id"}}, r"user_id and item_id are both 'user_id'"),
+    ],
+)
+def test_settings_that_no_table_can_have_are_refused(settings: dict[str, object], message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message):
+        loaded(tmp_path, settings)
+
+
+def loaded(folder: Path, settings: dict[str, object]) -> Dataset:
+    (folder / "items.csv").write_text(ITEMS, encoding="utf-8")
+    (folder / "events.csv").write_text(ROWS, encoding="utf-8")
+    spec = load_plugins(["content"]).domain("content")
+    return spec.load(
+        spec.config.model_validate({"layout": "tables", "folder": str(folder), "tables": {"events": settings}})
+    )
+
+
+def test_a_default_is_read_as_its_column_is(tmp_path: Path) -> None:
+    data = loaded(
+        tmp_path, {"defaults": {"value": "2,5", "timestamp": "2024-02-01"}, "columns": {"timestamp": "value"}}
+    )
+    assert (data.events["value"].to_list(), data.events["timestamp"][0].isoformat()) == (
+        [2.5],
+        "2024-02-01T00:00:00+00:00",
+    )
+
+
+@pytest.mark.parametrize("sign", ["§", '"', "\n", "'", "ab"])
+def test_a_sign_that_can_part_no_cells_is_refused(sign: str) -> None:
+    with pytest.raises(ValidationError, match="is not one sign of ASCII"):
+        TableSettings(separator=sign)
+
+
+def test_a_folder_that_no_disk_can_have_is_refused_by_name() -> None:
+    spec = load_plugins(["content"]).domain("content")
+    with pytest.raises(DataError, match=r"xxx': it cannot be looked into \(File name too long\)"):
+        spec.load(spec.config.model_validate({"layout": "tables", "folder": "x" * 5_000}))

@@ -33,7 +33,7 @@ Reads = Literal["nothing", "words", "language model"]
 class DomainConfig(BaseModel):
     """Base of every domain's config model. Its fields are the form that an operator fills in."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class OwnTables(DomainConfig):

@@ -537,13 +537,24 @@ _READERS = {
 }
 
 
+def _default(name: str, column: Column) -> object:
+    """The default of ``column`` in its type; raises DataError where it can be none."""
+    value = list(column.default) if isinstance(column.default, tuple) else column.default
+    is_written = isinstance(value, str) and column.kind != "text"
+    if is_written or (isinstance(value, bool) and column.kind not in ("boolean", "text")):
+        read = _READERS[column.kind](pl.Series([str(value)]), replace(column, time_format=None, time_unit=None))
+        value = None if isinstance(value, bool) else read.values[0]
+        if value is None:
+            raise DataError(f"defaults.{name}: {column.default!r} {read.reason or 'is not a number'}. {read.fix}")
+    return value
+
+
 def with_defaults(table: pl.DataFrame, columns: Mapping[str, Column]) -> pl.DataFrame:
-    """``table`` with the defaults of ``columns`` where it has no such column or no value."""
+    """``table`` with the defaults of ``columns`` where it has no such column or no value. Raises DataError for a default that its column cannot have."""
     complete = []
     for name, column in columns.items():
         if column.default is not None:
-            value = list(column.default) if isinstance(column.default, tuple) else column.default
-            default = pl.lit(value, dtype=_TYPES[column.kind])
+            default = pl.lit(_default(name, column), dtype=_TYPES[column.kind])
             complete.append((pl.col(name).fill_null(default) if name in table.columns else default).alias(name))
     return table.with_columns(complete)
 

@@ -106,6 +106,10 @@ def read_dataset(
             refused += [
                 line if tables is None else f"{line} (domain_config.tables.{name})" for line in str(error).splitlines()
             ]
+        except OSError as error:
+            raise DataError(
+                f"{str(folder)[:200]!r}: it cannot be looked into ({error.strerror}). Check domain_config.folder."
+            ) from error
     if refused:
         raise DataError("\n".join(dict.fromkeys(refused)))
     # A catalogue of ids alone is one without text, whose titles are missing.

@@ -11,6 +11,7 @@ import codecs
 import json
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -105,6 +106,13 @@ def as_written(columns: Mapping[str, Column], settings: TableSettings) -> dict[s
         "defaults": settings.defaults,
     }
     unknown = [(setting, name) for setting, names in of_columns.items() for name in names if name not in columns]
+    ids = Counter(source for name, source in settings.columns.items() if name.endswith("_id"))
+    twice = [source for source, n in ids.items() if n > 1]
+    if twice:
+        names = " and ".join(name for name, source in settings.columns.items() if source == twice[0])
+        raise DataError(
+            f"columns: {names} are both {twice[0]!r}, so that one would always be the other. Name the column of each."
+        )
     if unknown:
         listed = ", ".join(columns)
         raise DataError(

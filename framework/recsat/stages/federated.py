@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recsat.arms.federated import Sums, private_sums, sums_of
+from recsat.arms.federated import Price, Sums, price_of_privacy, private_sums, sums_of
 from recsat.contract.interactions import TrainingData
 from recsat.run.stage import StageContext
 from recsat.stages.prepare import read_split
@@ -17,12 +17,13 @@ def silo_sums(context: StageContext, silo: str, split: str | None, *, pairs: boo
 
 def silo_private_sums(
     context: StageContext, silo: str, split: str | None, *, epsilon: float, delta: float, clip: float, seed: int
-) -> Sums:
-    """The same with user-level differential privacy."""
+) -> tuple[Sums, Price]:
+    """The same with user-level differential privacy, and what that costs."""
     train = training_data(context, split)
-    return private_sums(
+    sums = private_sums(
         train, silo=silo, encoder=encoder_of(context), epsilon=epsilon, delta=delta, clip=clip, seed=seed
     )
+    return sums, price_of_privacy(train, epsilon=epsilon, delta=delta, clip=clip)
 
 
 def training_data(context: StageContext, split: str | None) -> TrainingData:
