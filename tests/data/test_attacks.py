@@ -432,13 +432,16 @@ def invented(attack: Attack, data: Dataset) -> list[str]:
         table: pl.DataFrame | None = getattr(data, name)
         if table is None or (name != attack.table and attack.table not in ("items", "events")):
             continue
-        if name == "users" and attack.domain == "social":  # who acts is one
+        if name == "users" and attack.domain in ("social", "game"):  # who acts is one
             continue
-        if name == "items" and attack.domain == "social":  # its users are items too
+        if (
+            attack.domain == "social" and "item_id" in table.columns
+        ):  # users are items too, and ties are events with them
             table = table.filter(~pl.col("item_id").str.starts_with("user:"))
         faults += [f"{name} has {row}, which no row says" for row in unsaid(name, table, cells)[:3]]
     words = {text.strip() for text in files["events"].get_column("event", default=pl.Series([""])).drop_nulls()}
     liked = data.events.filter(load_plugins([attack.domain]).domain(attack.domain).positive)
+    liked = liked.filter(~pl.col("item_id").str.starts_with("user:"))
     if WORTH[attack.domain] not in words and liked.height:
         faults.append(f"{liked.height} events count as liked, and none of {words} is")
     return faults

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from recsat import DataError
+from recsat.data import json_keys
 from recsat.data.columns import Column
 from recsat.data.json_keys import DoubledKey, once
 from recsat.data.reading import read_table
@@ -34,6 +35,14 @@ def test_the_row_the_key_and_both_values_are_said(name: str, tmp_path: Path) -> 
     assert read(tmp_path, SOUND, name) == [("u", 1.0), ('u "value"', 2.0)]
 
 
+def test_rows_are_counted_through_a_file_that_is_looked_at_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_keys, "PART", 10)
+    with pytest.raises(DataError, match=r"events.jsonl, row 3: the key 'value' stands twice"):
+        read(tmp_path, [*SOUND, '{"user_id": "v", "value": 1, "value": 2}'])
+
+
 def test_the_same_value_twice_loses_nothing(tmp_path: Path) -> None:
     assert read(tmp_path, ['{"user_id": "u", "value": 5, "value": 5}']) == [("u", 5.0)]
 
@@ -41,8 +50,8 @@ def test_the_same_value_twice_loses_nothing(tmp_path: Path) -> None:
 def test_keys_of_different_objects_are_no_double(tmp_path: Path) -> None:
     rows = ['{"user_id": "u", "value": 1, "of": [{"value": 1}, {"value": 2}]}']
     assert read(tmp_path, rows) == [("u", 1.0)]
-    with pytest.raises(DataError, match=r"row 1: the key 'value' stands twice in one object, with 2 and with 3\."):
-        read(tmp_path, ['{"user_id": "u", "value": 1, "of": [{"value": 1}, {"value": 2, "value": 3}]}'])
+    with pytest.raises(DataError, match=r"row 1: the key 'x' stands twice in one object, with 2 and with 3\."):
+        read(tmp_path, ['{"user_id": "u", "value": 1, "of": [{"x": 1}, {"x": 2, "x": 3}]}'])
 
 
 def test_rows_of_an_array_are_looked_at_too(tmp_path: Path) -> None:

@@ -149,10 +149,10 @@ class TrainingData:
     now: float | None = None
     """The moment before which everything is known and after which nothing is, seconds since 1970: the cut of a timeline, and in a model that
     is kept its last event. None where there is no such moment: other splits hold out events of all times, and data without times of none."""
-    encoder: str = ""
-    """Fingerprint of the encoder of ``raw`` and ``text``, so that what was learnt of another one's vectors is not taken for theirs; "" where it is not known."""
     device: str = "cpu"
     """Where closed forms may be solved, by torch's name; what is learnt is on the CPU, and the same but for rounding."""
+    encoder: str = ""
+    """Fingerprint of the encoder of ``raw`` and ``text``, so that what was learnt of another one's vectors is not taken for theirs; "" where it is not known."""
 
     @cached_property
     def popularity(self) -> NDArray[np.float32]:
