@@ -52,7 +52,11 @@ def tables_with_feedback(
     events = with_origin(dataset.events, "events")
     schema = {name: dtype for name, dtype in events.schema.items() if name not in (FILE, ROW)}
     names = {*events_of_domain, *events["event"].drop_nulls().unique().to_list()}
-    rated = dataset.events.filter(pl.col("event") == rating)["value"].drop_nulls().drop_nans()
+    rated = (
+        dataset.events.filter(pl.lit(value=False) if rating is None else pl.col("event") == rating)["value"]
+        .drop_nulls()
+        .drop_nans()
+    )
     later, faults = sound_events(known, schema, names, rating, rated.to_numpy())
     faults = pl.concat([faults, table_faults("events", later), future_faults(later, dataset.events)])
     later = later.filter(~pl.col(ROW).is_in(faults["row"].implode())).select(events.columns)
@@ -79,7 +83,8 @@ def sound_events(
     sequences = feedback["sequence"].filter(~feedback["sequence"].is_in(faults["row"].implode()))
     later = later.with_columns(pl.lit("feedback").alias(FILE), sequences.alias(ROW))
     low, high = float(rated.min(initial=0.0)), float(rated.max(initial=STARS))
-    is_off = (pl.col("event") == rating) & pl.col("value").is_finite() & ~pl.col("value").is_between(low, high)
+    is_rating = pl.lit(value=False) if rating is None else pl.col("event") == rating
+    is_off = is_rating & pl.col("value").is_finite() & ~pl.col("value").is_between(low, high)
     fix = "Send ratings on the scale on which the domain has its own, whatever that of its files is."
     off_scale = faults_at(later.filter(is_off), "value", f"is not between {low:g} and {high:g}", fix)
     faults = pl.concat([faults, amount_faults(later), misspelt_events(later, names), off_scale])
