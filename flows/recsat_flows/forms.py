@@ -25,7 +25,7 @@ QUICK_ARMS = ("popularity", "text", "ease", "hybrid")
 class Form(BaseModel):
     """Base of the short forms."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def demo_config(plugins: Plugins, domain: str) -> RunConfig:

@@ -11,7 +11,17 @@ import pytest
 
 from recsat.arms.aligned import AlignedText
 from recsat.arms.ease_text import EaseText
-from recsat.arms.federated import Sums, masked, merge, noise_scale, private_sums, read_sums, sums_of, write_sums
+from recsat.arms.federated import (
+    Sums,
+    masked,
+    merge,
+    noise_scale,
+    price_of_privacy,
+    private_sums,
+    read_sums,
+    sums_of,
+    write_sums,
+)
 from recsat.contract.interactions import Catalogue, TrainingData
 from recsat.errors import ConfigError
 from recsat.testing.worlds import taste_groups, without_events_on
@@ -119,6 +129,10 @@ def test_another_catalogue_or_encoder_is_refused_where_sums_are_used(
     reordered = replace(world, catalogue=Catalogue(world.catalogue.items.reverse()))
     with pytest.raises(ConfigError, match="over another catalogue"):
         arm.fit(reordered)
+    for arm_of_file in (arm, EaseText(sums=str(tmp_path / "all.safetensors"))):
+        with pytest.raises(ConfigError, match=r"the sums are of another encoder's vectors \(e\) than this run's \(f\)"):
+            arm_of_file.fit(replace(world, encoder="f"))
+        arm_of_file.fit(replace(world, encoder="e"))
     shorter = replace(world, vectors={"text": world.vectors["text"][:, :5]})
     with pytest.raises(ConfigError, match="vectors of length 8"):
         arm.fit(shorter)
@@ -172,6 +186,23 @@ def test_one_user_moves_private_sums_by_the_clip_at_most(world: TrainingData) ->
     )
     assert np.linalg.norm(moved) < 0.32
     assert np.linalg.norm(plain) > 0.5
+
+
+def test_the_price_is_what_the_noise_is_beside_the_sums(world: TrainingData) -> None:
+    """Against drawn noise; without much of it every direction that there is stands out, with much of it none."""
+    history, E = world.users.history, world.vectors["text"].astype(np.float64)
+    n, d = np.diff(history.indptr), E.shape[1]
+    sums = history @ E
+    A = sum(np.outer(row, row) / size for row, size in zip(sums, n, strict=True) if size)
+    loose = price_of_privacy(world, epsilon=1.0, delta=1e-5, clip=1e6)
+    upper = np.triu(np.random.default_rng(0).normal(0, noise_scale(1.0, 1e-5, 1e6), (d, d)))
+    of_noise = np.linalg.norm(upper + np.triu(upper, 1).T)
+    assert loose.ratio == pytest.approx(np.linalg.norm(A) / of_noise, rel=0.3)
+    assert (loose.n_users, loose.n_clipped, loose.n_above, loose.n_directions) == (int((n > 0).sum()), 0, 0, d)
+    tight = price_of_privacy(world, epsilon=1e9, delta=1e-5, clip=0.3)
+    assert tight.n_above == np.linalg.matrix_rank(A)
+    parts = (sums**2).sum(axis=1) / n.clip(min=1)
+    assert tight.n_clipped == (parts > 0.3).sum() > 0
 
 
 def test_private_sums_hold_nothing_but_what_noise_covers(world: TrainingData, tmp_path: Path) -> None:

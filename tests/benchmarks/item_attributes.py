@@ -1,4 +1,4 @@
-"""What attributes of items add to the default arm: nDCG@10 with and without the vectors ``graph``, paired over users, and where the fit put them.
+"""What attributes of items add to the default arm: nDCG@10 with and without the vectors ``graph``, paired over users and draws, and where the fit put them.
 
 Run: ``RECSAT_DATA=… python tests/benchmarks/item_attributes.py --sets steam-200k movielens --protocols both --seeds 42 43 44``. Attributes of games are those of the Steam catalogue, of films genres and decade. The
 texts are those of :mod:`public_sets`, which name genres and tags too.
@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import torch
-from no_regret import gap, ndcg, parts_of
+from no_regret import Values, ndcg, parts_of
 from public_sets import FOLDER, SETS, read, vectors_of
 
 from recsat.embed.fusion import ready_vectors
 from recsat.embed.item_attributes import GRAPH, attribute_vectors
+from recsat.measure.draws import drawn_means
 from recsat.plugins import load_plugins
 
 WITH_BARS = ("genres", "tags", "specs")
@@ -63,7 +65,7 @@ def main() -> None:
     torch.set_num_threads(1)
     arms = load_plugins(["content"]).recommenders(load_plugins(["content"]).domain("content"))
     print(
-        "| set | split | arm | seeds | without | with | difference (95 %) | |\n|---|---|---|---:|---:|---:|---|---:|",
+        "| set | split | arm | draws | without | with | difference (95 %) | | draws with a gain |\n|---|---|---|---:|---:|---:|---|---:|---:|",
         flush=True,
     )
     for name in options.sets:
@@ -75,25 +77,37 @@ def main() -> None:
         print(f"{name}: {n_with} of {len(one.texts)} items have attributes", flush=True)
         for protocol in options.protocols:
             for arm in options.arms:
-                gaps = []
+                draws = []
                 for seed in options.seeds:
-                    values, summary = [], ""
+                    pair = []
                     for more in ({}, graph):
                         _, test = parts_of(one, {**vectors, **more}, protocol, seed)
                         start = time.process_time()
                         fitted = arms[arm].make().fit(test.train)
-                        values.append(ndcg(fitted, test))
-                        summary = f"{time.process_time() - start:.0f} s: {getattr(fitted, 'summary', '')}"
-                        print(f"  {protocol} {seed} {sorted(more)} {np.nanmean(values[-1]):.4f} {summary}", flush=True)
-                    gaps.append(values)
-                without, having = (np.concatenate([one_seed[side] for one_seed in gaps]) for side in (0, 1))
-                mean, low, high = gap(having, without)
-                share = mean / np.nanmean(without)
-                print(
-                    f"| {name} | {protocol} | {arm} | {len(options.seeds)} | {np.nanmean(without):.4f} | {np.nanmean(having):.4f} "
-                    f"| {mean:+.4f} ({low:+.4f} to {high:+.4f}) | {share:+.1%} |",
-                    flush=True,
-                )
+                        pair.append(ndcg(fitted, test))
+                        seconds = time.process_time() - start
+                        print(
+                            f"  {protocol} {seed} {sorted(more)} {np.nanmean(pair[-1]):.4f} {seconds:.0f} s: {getattr(fitted, 'summary', '')}",
+                            flush=True,
+                        )
+                    draws.append((list(test.users.ids), *pair))
+                print(row(name, protocol, arm, draws), flush=True)
+
+
+def row(name: str, protocol: str, arm: str, draws: Sequence[tuple[list[str], Values, Values]]) -> str:
+    """Of the table; each draw has ids of users and their nDCG without and with attributes."""
+    place = {user: i for i, user in enumerate(sorted({user for users, _, _ in draws for user in users}))}
+    values = np.full((len(place), 3, len(draws)), np.nan)
+    for i, (users, without, having) in enumerate(draws):
+        values[[place[user] for user in users], :, i] = np.column_stack([without, having, having - without])
+    of_draws = drawn_means(values, confidence=0.95).intervals
+    without, having, mean = of_draws.mean
+    gained = int((np.nanmean(values[:, 2], axis=0) > 0).sum())
+    interval = f"{of_draws.low[2]:+.4f} to {of_draws.high[2]:+.4f}" if len(draws) > 1 else "one draw"
+    return (
+        f"| {name} | {protocol} | {arm} | {len(draws)} | {without:.4f} | {having:.4f} "
+        f"| {mean:+.4f} ({interval}) | {mean / without:+.1%} | {gained} |"
+    )
 
 
 if __name__ == "__main__":

@@ -112,7 +112,8 @@ def page(parts: tuple[Part, ...]) -> tuple[str, bool]:
     head = (
         f"# Performance\n\nMade by `python tests/benchmarks/performance.py --out docs/performance.md`, {date.today():%d %B %Y}, on {machine()}. "
         f"{versions()}.\nThe machine's load was {load:.1f} at the start. Figures are processor time of one thread, medians of runs that take turns, so that "
-        "ratios hold where the machine does other work beside; absolute figures do not.\nA peer that is not in a table was not installed.\n"
+        "ratios hold where the machine does other work beside; absolute figures do not.\nA peer that is not in a table was not installed. "
+        "Each block is what the command above it printed that day: no build of these pages runs them, for they take hours and their figures are the machine's.\n"
     )
     return "\n".join([head, *sections]), reached
 

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import Result
 
-from recsat.arms.federated import read_sums
+from recsat.arms.aligned import AlignedText
+from recsat.arms.federated import read_sums, write_sums
+from recsat.errors import ConfigError
+from recsat.plugins import load_plugins
+from recsat.run import open_run
+from recsat.run.stage import StageContext
+from recsat.stages.federated import training_data
+from recsat.stages.prepare import read_split
+from recsat.stages.trial.fold import validation_fold
+from recsat.stages.trial.inputs import embedded_inputs
+from recsat.stages.trial.ratings import rating_folds
 
 Recsat = Callable[..., Result]
 
@@ -39,6 +51,23 @@ def test_sums_go_from_a_run_to_a_file_and_to_an_arm(recsat: Recsat, finished_run
     assert f"--set parameters.ease-text.sums={tmp_path / 'all'}" in done.stdout
     total, one = read_sums(tmp_path / "all"), read_sums(tmp_path / "north")
     np.testing.assert_array_equal(total.arrays["gram"], 2 * one.arrays["gram"])
+
+
+def test_sums_of_another_encoder_are_refused_by_the_arms_of_a_run(
+    recsat: Recsat, finished_run: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "sums"
+    done = recsat("federated", "export", str(finished_run), "--silo", "s", "--out", str(place))
+    assert done.exit_code == 0, done.output
+    context = StageContext.open(open_run(finished_run), load_plugins())
+    inputs = embedded_inputs(context)
+    split = read_split(context.folder, "warm")
+    (of_ratings, _), _ = rating_folds(inputs, split, "rating")
+    write_sums(replace(read_sums(place), encoder="0" * 64), tmp_path / "other")
+    for train in (training_data(context, None), validation_fold(inputs, split).train, of_ratings.train):
+        AlignedText(sums=str(place)).fit(train)
+        with pytest.raises(ConfigError, match=r"another encoder's vectors \(000000000000\)"):
+            AlignedText(sums=str(tmp_path / "other")).fit(train)
 
 
 def test_of_a_split_the_training_part_alone_is_sent(recsat: Recsat, finished_run: Path, tmp_path: Path) -> None:
@@ -75,7 +104,9 @@ def test_privacy_says_its_price_and_its_noise_is_another_each_time(
             "federated", "export", str(finished_run), "--silo", "s", "--epsilon", "4", "--out", str(tmp_path / name)
         )
         assert done.exit_code == 0, done.output
-        assert "Noise of standard deviation" in done.stderr
+        printed = " ".join(done.stderr.split())
+        assert "Noise of standard deviation" in printed
+        assert re.search(r"are [\d.e+-]+ times as large, and \d+ of 384 directions of taste stand above it", printed)
     one, two = (read_sums(tmp_path / name).arrays for name in ("one", "two"))
     assert set(one) == {"text"}
     assert (one["text"] != two["text"]).any()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
-from recsat import ConfigError, RunConfig
+from recsat import ConfigError, DomainConfig, RunConfig
 from recsat.config.secrets import masked, secrets_in
+from recsat.config.settings import StoreSettings
 from recsat.config.sources import load_config
 
 SECRET = "s3same"
@@ -27,6 +29,8 @@ SECRET = "s3same"
         ([f"rank.reranker_parameters.url=https://host/v1?token={SECRET}"], r"rank\.reranker_parameters\.url is an address"),
         ([f"store.url=http://ann:{SECRET}/{SECRET}@host:6333"], "store.url is an address with a user or a password"),
         ([f"store.url=http://ann:x@{SECRET}@host:6333"], "store.url is an address with a user or a password"),
+        ([f"store.url=http://ann:12/{SECRET}@host"], "store.url is an address with a user or a password"),
+        ([f"store.url=http://ann:12#{SECRET}@host:6333/x"], "store.url is an address with a user or a password"),
         ([f"domain_config.dbs=[{{password: {SECRET}}}]"], r"domain_config\.dbs\[0\]\.password looks like a secret"),
         ([f'domain_config.dbs=[[{{"password":"{SECRET}"}}]]'], r"domain_config\.dbs\[0\]\[0\]\.password looks like a secret"),
         ([f"domain_config.headers.x-api-key={SECRET}"], r"x-api-key looks like a secret"),
@@ -55,6 +59,23 @@ def test_a_number_can_be_a_secret() -> None:
     assert "12345" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        (RunConfig, {"store": {"url": f"http://ann:{SECRET}@host"}}),
+        (RunConfig, {"store": {"api_key": SECRET}}),
+        (RunConfig, {"domain_config": {"token": SECRET}}),
+        (StoreSettings, {"api_key": SECRET}),
+        (DomainConfig, {"token": SECRET}),
+    ],
+)
+def test_python_does_not_repeat_a_secret_either(model: type[BaseModel], settings: dict[str, object]) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        model.model_validate(settings)
+    assert SECRET not in str(refusal.value)
+    assert SECRET not in repr(refusal.value)
+
+
 def test_a_secret_of_the_environment_or_a_file_is_not_repeated(tmp_path: object) -> None:
     for variable in ("RECSAT_STORE__API_KEY", "RECSAT_DOMAIN_CONFIG__TOKEN"):
         with pytest.raises(ConfigError) as refusal:
@@ -79,7 +100,13 @@ def test_a_secret_of_the_environment_or_a_file_is_not_repeated(tmp_path: object)
         },
         {
             "domain_config": {
-                "feeds": ["http://[::1]:6333/a@b", "http://host:80/@ann", "https://host/a?sort_key=day&monkey=1"]
+                "feeds": [
+                    "http://[::1]:6333/a@b",
+                    "http://host:80/@ann",
+                    "http://host:80/a?to=b@c",
+                    "http://host:80/a/@b",
+                    "https://host/a?sort_key=day&monkey=1",
+                ]
             }
         },
         {"domain_config": {"folder": "/data/a@b:c", "note": "write to ann@host"}},
@@ -91,3 +118,4 @@ def test_what_is_no_secret_stays(settings: dict[str, object]) -> None:
 
 def test_a_mask_leaves_the_rest_of_an_address() -> None:
     assert masked("x", "see http://a:b@c/d and http://e/f@g") == "see http://***@c/d and http://e/f@g"
+    assert masked("x", "http://ann:12/34@host:6333/a") == "http://***@host:6333/a"

@@ -21,7 +21,7 @@ def test_a_separator_is_a_sign_or_its_name(separator: str, sign: str) -> None:
     [
         (
             {"separator": "semicolons"},
-            "separator 'semicolons' is not one sign. Give one, or comma, semicolon, tab, pipe",
+            "separator 'semicolons' is not one sign of ASCII. Give one, or comma, semicolon, tab, pipe",
         ),
         ({"encoding": "latin-42"}, "encoding 'latin-42' is not known. Give one such as utf-8, latin-1"),
         ({"time_unit": "days"}, "'seconds', 'milliseconds', 'microseconds' or 'nanoseconds'"),

@@ -134,3 +134,59 @@ def test_plays_of_less_than_nothing_cost_their_rows_in_files_of_publishers(
     column = getattr(import_module(f"recsat_{domain}.{layout}"), columns)["value"]
     assert column.least == 0
     assert column.costs_its_row
+
+
+@pytest.mark.parametrize(
+    ("cells", "read", "is_noted"),
+    [
+        (["0.8", "", "1"], [80.0, None, 100.0], True),
+        (["80", "0.8", "1"], [80.0, 0.8, 1.0], False),
+        (["0.8 %", "0.5 %", "1 %"], [0.8, 0.5, 1.0], False),
+        (["0", "0", ""], [0.0, 0.0, None], False),
+    ],
+)
+def test_shares_that_were_watched_are_read_as_percentages_and_said(
+    cells: list[str], read: list[float | None], is_noted: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "items.csv").write_text("item_id,title\na,A\n", encoding="utf-8")
+    rows = [f"u{i},a,play,1,2024-01-0{i + 1},,{cell}" for i, cell in enumerate(cells)]
+    (tmp_path / "events.csv").write_text("\n".join([HEADER, *rows]), encoding="utf-8")
+    spec = load_plugins(["content"]).domain("content")
+    data = spec.load(spec.config.model_validate({"layout": "tables", "folder": str(tmp_path)}))
+    assert data.events["watched_percent"].to_list() == read
+    note = "events.csv: watched_percent lies between 0 and 1 and is read as shares: 0.8 is 80 %"
+    assert (note in data.notes) is is_noted
+
+
+AMBIGUOUS = "events.csv: value: '1.250' may be 1250 or 1.25, and so may all 2 cells with a point. Set decimal of the table to ',' or '.'."
+
+
+@pytest.mark.parametrize(
+    ("cells", "read"),
+    [
+        (["1.250", "2.500", "900"], AMBIGUOUS),
+        (["1.250", "2.500", "9.5"], [1.25, 2.5, 9.5]),
+        (["0.250", "2.500", "9"], [0.25, 2.5, 9.0]),
+        (["1.250.000", "2.500", "9"], [1250000.0, 2500.0, 9.0]),
+    ],
+)
+def test_a_point_that_may_part_thousands_is_refused_where_cells_are_parted_by_semicolons(
+    cells: list[str], read: list[float] | str, tmp_path: Path
+) -> None:
+    (tmp_path / "items.csv").write_text("item_id,title\na,A\n", encoding="utf-8")
+
+    def values(sign: str, **settings: str) -> list[float | None]:
+        text = "\n".join(f"u{i}{sign}a{sign}play{sign}{cell}" for i, cell in enumerate(cells))
+        (tmp_path / "events.csv").write_text(f"user_id{sign}item_id{sign}event{sign}value\n{text}\n", encoding="utf-8")
+        spec = load_plugins(["content"]).domain("content")
+        config = {"layout": "tables", "folder": str(tmp_path), "tables": {"events": settings}}
+        return spec.load(spec.config.model_validate(config)).events["value"].to_list()
+
+    if isinstance(read, list):
+        assert values(";") == read
+        return
+    with pytest.raises(DataError) as refusal:
+        values(";")
+    assert read in str(refusal.value)
+    assert values(";", decimal=",") == [1250.0, 2500.0, 900.0]
+    assert values(";", decimal=".") == values(",") == [1.25, 2.5, 900.0]

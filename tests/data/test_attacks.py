@@ -8,7 +8,10 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
 import tempfile
+import unicodedata
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -201,6 +204,8 @@ class Attack:
     on_bad_rows: Literal["raise", "quarantine"]
     special: Literal["", "pipe", "dangling", "loop", "link"] = ""
     """What the table's file is in place of a file."""
+    cells: pl.DataFrame | None = None
+    """What the damaged table says, as texts; None where its bytes are damaged and nobody can say."""
 
 
 @st.composite
@@ -250,7 +255,16 @@ def attacks(draw: st.DrawFn) -> Attack:
     if suffix == "csv" and encoding != "utf-8" and how != "bytes":
         content = content.decode("utf-8-sig").encode(encoding, errors="replace")
         row = None if encoding != "utf-16" else row
-    return Attack(domain, name, {**others, f"{name}.{suffix}": content}, row, column, way)
+    is_known = how != "bytes" and (encoding in ("utf-8", "utf-16") or suffix != "csv")
+    return Attack(
+        domain,
+        name,
+        {**others, f"{name}.{suffix}": content},
+        row,
+        column,
+        way,
+        cells=table.cast(pl.String) if is_known else None,
+    )
 
 
 def parts_of(draw: st.DrawFn, name: str, table: pl.DataFrame) -> dict[str, bytes]:
@@ -353,6 +367,86 @@ def wrongs(data: Dataset) -> list[str]:
     return faults
 
 
+COMPARED: dict[str, dict[str, Literal["text", "number", "time"]]] = {
+    "items": {"item_id": "text", "title": "text"},
+    "users": {"user_id": "text"},
+    "events": {"user_id": "text", "item_id": "text", "event": "text", "value": "number", "timestamp": "time"},
+    "exposures": {
+        "user_id": "text",
+        "item_id": "text",
+        "policy": "text",
+        "position": "number",
+        "propensity": "number",
+        "timestamp": "time",
+    },
+    "ties": {"user_id": "text", "other_id": "text", "timestamp": "time"},
+}
+ANY = "*"
+"""Of a cell that may be read in several ways."""
+
+
+def read_by_hand(text: str | None, kind: str) -> object:
+    """What a cell says, read by hand: None for nothing, :data:`ANY` where that is not plain."""
+    if text is None or not text.strip():
+        return None
+    text = text.strip()
+    if any(unicodedata.category(sign) == "Cc" for sign in text) or text in MISSING_WORDS:
+        return ANY
+    if kind == "text":
+        return text
+    if kind == "number":
+        return float(text) if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?", text) else ANY
+    is_moment = re.fullmatch(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]T00:00:00Z", text)
+    return datetime.fromisoformat(text) if is_moment else ANY
+
+
+def unsaid(name: str, table: pl.DataFrame, cells: pl.DataFrame) -> list[tuple[object, ...]]:
+    """Rows of ``table`` that no row of ``cells`` says, each row once."""
+    columns = COMPARED[name]
+    rows = [
+        tuple(read_by_hand(row.get(column), kind) for column, kind in columns.items())
+        for row in cells.iter_rows(named=True)
+    ]
+    exact = Counter(row for row in rows if ANY not in row)
+    vague = [row for row in rows if ANY in row]
+    missing = []
+    for row in table.select(*columns).iter_rows():
+        if exact[row]:
+            exact[row] -= 1
+            continue
+        like = next((one for one in vague if all(a in (ANY, b) for a, b in zip(one, row, strict=True))), None)
+        if like is None:
+            missing.append(row)
+        else:
+            vague.remove(like)
+    return missing
+
+
+def invented(attack: Attack, data: Dataset) -> list[str]:
+    """What was accepted and stands in no file: values, and how often they stand there."""
+    if attack.cells is None:
+        return []
+    files = {**sound_tables(attack.domain), attack.table: attack.cells}
+    faults = []
+    for name, cells in files.items():
+        table: pl.DataFrame | None = getattr(data, name)
+        if table is None or (name != attack.table and attack.table not in ("items", "events")):
+            continue
+        if name == "users" and attack.domain in ("social", "game"):  # who acts is one
+            continue
+        if (
+            attack.domain == "social" and "item_id" in table.columns
+        ):  # users are items too, and ties are events with them
+            table = table.filter(~pl.col("item_id").str.starts_with("user:"))
+        faults += [f"{name} has {row}, which no row says" for row in unsaid(name, table, cells)[:3]]
+    words = {text.strip() for text in files["events"].get_column("event", default=pl.Series([""])).drop_nulls()}
+    liked = data.events.filter(load_plugins([attack.domain]).domain(attack.domain).positive)
+    liked = liked.filter(~pl.col("item_id").str.starts_with("user:"))
+    if WORTH[attack.domain] not in words and liked.height:
+        faults.append(f"{liked.height} events count as liked, and none of {words} is")
+    return faults
+
+
 def untouched(attack: Attack) -> pl.DataFrame:
     """(user_id, item_id, value) of the events that the damage of one cell leaves as they are."""
     events = sound_tables(attack.domain)["events"].select("user_id", "item_id", pl.col("value").cast(pl.Float64))
@@ -375,6 +469,7 @@ def test_no_input_ends_in_a_traceback_or_in_wrong_data(attack: Attack) -> None:
         assert len(outcome.splitlines()) <= MOST_LINES
         return
     assert wrongs(outcome) == []
+    assert invented(attack, outcome) == []
     others = untouched(attack)
     accepted = outcome.events.join(others, on=["user_id", "item_id", "value"], how="semi")
     # A cell of a whole column may say how the column is to be read: a time unit, a decimal comma, another alphabet of ids.

@@ -84,7 +84,7 @@ def test_all_columns_that_are_stored_wrongly_are_told_at_once() -> None:
 def test_an_id_that_was_rounded_is_a_fault(number: float) -> None:
     values, (fault,), _ = read(pl.Series([7.0, number]))
     assert values == ["7"]
-    assert "is no whole number, and so no id or name. Write ids as text" in fault
+    assert "is no whole number that Float64 holds exactly, and so no id or name. Write ids as text" in fault
 
 
 @pytest.mark.parametrize("word", ["nan", "NaN", "null", "None", "N/A", "#N/A", "<NA>", "NaT", r"\N"])

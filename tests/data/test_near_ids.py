@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from recsat.data import near_ids as module
-from recsat.data.near_ids import near_ids
+from recsat.data.near_ids import look_alikes, near_ids
 
 
 def test_the_example_holds() -> None:
@@ -33,6 +33,18 @@ def test_other_ids_are_other_ids(one: str, other: str) -> None:
 
 def test_an_id_that_is_there_is_near_to_nothing() -> None:
     assert near_ids(pl.Series(["a", None, "B"]), pl.Series(["a", "A", "b", None])).rows() == [("B", "b")]
+
+
+@pytest.mark.parametrize("other", ["ann\u200b", "\ufeffann", "ann\xa0", "an\u00adn"])
+def test_ids_that_nobody_can_tell_apart_are_found_within_one_table(other: str) -> None:
+    assert look_alikes(pl.Series(["bob", other, "ann", None, "ann"])).rows() == [(other, "ann")]
+
+
+def test_composed_letters_and_blanks_look_alike_and_capitals_do_not() -> None:
+    assert look_alikes(pl.Series(["\u00e9 1", "e\u0301 1", "e 1"])).rows() == [("e\u0301 1", "\u00e9 1")]
+    assert look_alikes(pl.Series(["a b", "a  b", "ab"])).rows() == [("a  b", "a b")]
+    for different in (["ann", "Ann"], ["1", "01"], ["\u200b", "\u200c"], ["é", "e"], [], [None]):
+        assert look_alikes(pl.Series(different, dtype=pl.String)).is_empty()
 
 
 def test_an_id_that_is_near_to_two_is_named_with_the_first_alone() -> None:

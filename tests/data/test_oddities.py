@@ -85,6 +85,21 @@ def test_topics_in_two_cases_are_named() -> None:
     assert note == "items: topics has 'Drama' (2 items), 'drama' (1 items), which count as different"
 
 
+def test_kinds_in_two_cases_are_named() -> None:
+    items = pl.DataFrame({"item_id": ["a", "b", "c"], "kind": ["movie", "Movie", "movie"]})
+    (note,) = noted_oddities(replace(DATA, items=items), KNOWN, "topics")
+    assert note == "items: kind has 'movie' (2 items), 'Movie' (1 items), which count as different"
+
+
+def test_users_and_items_that_look_like_others_are_counted() -> None:
+    items = pl.DataFrame({"item_id": ["a", "a\u200b", "b"]})
+    users = pl.Series("user_id", ["u0", "u0\xa0", "u1"])
+    odd = replace(DATA, items=items, events=DATA.events.with_columns(users))
+    of_users, of_items = noted_oddities(odd, KNOWN, None)
+    assert of_users == r"user_id: 1 look like another one and count as different, such as 'u0\xa0' beside 'u0'"
+    assert of_items == r"item_id: 1 look like another one and count as different, such as 'a\u200b' beside 'a'"
+
+
 def test_events_in_the_future_are_named() -> None:
     later = datetime.now(UTC) + timedelta(days=400)
     (note,) = noted_oddities(replace(DATA, events=DATA.events.with_columns(timestamp=pl.lit(later))), KNOWN, None)

@@ -168,7 +168,7 @@ def test_of_several_lists_the_one_of_items_makes_rows(tmp_path: Path) -> None:
     assert columns["quantity"] == "items.quantity"
 
 
-def test_empty_columns_and_shares_are_no_time_and_no_per_cent(tmp_path: Path) -> None:
+def test_empty_columns_are_no_time_and_shares_are_left_to_the_reader(tmp_path: Path) -> None:
     text = table(
         "user_id,book_id,read_at,date_added,watch_percent",
         lambda user, item: f"{user},{item},,Sat Jul 01 1{item % 9}:00:00 -0700 2023,0.5",
@@ -176,7 +176,7 @@ def test_empty_columns_and_shares_are_no_time_and_no_per_cent(tmp_path: Path) ->
     events = tables_of(guessed(files(tmp_path, log_csv=text)))["events"]
     assert events["columns"]["timestamp"] == "date_added"
     assert events["time_format"] == "%a %b %d %H:%M:%S %z %Y"
-    assert "watched_percent" not in events["columns"]
+    assert events["columns"]["watched_percent"] == "watch_percent"
 
 
 def test_per_cent_that_was_watched_and_per_cent_of_a_rating_are_read(tmp_path: Path) -> None:
@@ -313,3 +313,39 @@ def test_a_thumb_down_is_a_rating(tmp_path: Path) -> None:
     initial = guessed(files(tmp_path, log_csv=text))
     assert "missing" not in tables_of(initial)["events"]
     assert initial.settings["domain_config"]["rating_scale"] == [-1, 1]
+
+
+def test_what_lies_within_a_column_is_taken_and_not_the_column(tmp_path: Path) -> None:
+    """A price that has an amount and a currency, a title in two languages."""
+    orders = [{"buyer": {"id": f"b{user}"}, "lines": [{"sku": f"S{item}", "qty": 1}]} for user, item in PAIRS]
+    things = [
+        {"sku": f"S{item}", "names": {"en": f"Thing {item}"}, "price": {"amount": 9.5, "currency": "EUR"}}
+        for item in sorted({item for _, item in PAIRS})
+    ]
+    for name, rows in (("orders", orders), ("products", things)):
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert tables_of(guessed(tmp_path))["items"]["columns"] == {
+        "item_id": "sku",
+        "title": "names.en",
+        "price": "price.amount",
+    }
+
+
+def test_of_columns_without_names_the_one_with_the_fewest_numbers_is_the_rating(tmp_path: Path) -> None:
+    """Users and items may be few and small numbers too."""
+    rows = "".join(
+        f"{1 + user % 12}::{1 + item}::{1 + at % 5}::97830{at:04}\n" for at, (user, item) in enumerate(PAIRS)
+    )
+    columns = tables_of(guessed(files(tmp_path, ratings_dat=rows)))["events"]["columns"]
+    assert columns == {"user_id": "column_1", "item_id": "column_2", "value": "column_3", "timestamp": "column_4"}
+
+
+def test_a_podcast_app_in_german_is_read_by_its_words(tmp_path: Path) -> None:
+    text = table(
+        "nutzer_id;folge_id;zeitpunkt;gehört_prozent;ereignis",
+        lambda user, item: f"n{user};{item};0{1 + item % 9}.03.2024 12:00:00;{item % 101},5;abspielen",
+    )
+    titles = "folge_id;titel\n" + "".join(f"{item};Folge {item}\n" for item in range(200))
+    settings = tables_of(guessed(files(tmp_path, wiedergaben_csv=text, folgen_csv=titles)))["events"]
+    assert settings["columns"]["watched_percent"] == "gehört_prozent"
+    assert settings["event_names"] == {"abspielen": "play"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from promotable_runs import promotable_run
 
@@ -15,7 +16,7 @@ from recsat.plugins import Plugins, load_plugins
 from recsat.run import new_run, run_stage
 from recsat.run.folder import RunFolder
 from recsat.stages import PREPARE
-from recsat.stages.feedback import tables_with_feedback
+from recsat.stages.feedback import sound_events, tables_with_feedback
 from recsat.stages.model.live import following
 from recsat.stages.model.loaded import Model
 
@@ -140,3 +141,34 @@ def test_feedback_that_is_to_come_or_less_than_nothing_is_set_aside_and_stops_no
         ("feedback", 1, "is less than nothing"),
         ("feedback", 2, "lies in the future"),
     ]
+
+
+def test_ratings_off_the_domains_scale_are_set_aside_in_a_run_and_at_serving(
+    config: RunConfig, plugins: Plugins
+) -> None:
+    items = prepared(config, plugins).read_table("data/items.parquet")["item_id"].head(3).to_list()
+    with FeedbackLog(log_folder(config)) as log:
+        log.append([event(1, "1", items[0], value=9.0), event(2, "1", items[1], value=5.0)])
+        log.append([event(3, "1", items[2], value=0.0), event(4, "1", items[0], event="play", value=9.0)])
+        feedback = log.since(0)
+    folder = prepared(config, plugins)
+    assert folder.read_json("data/summary.json")["feedback"] == {"n_events": 3, "n_faults": 1, "n_unknown_items": 0}
+    faults = folder.read_table("data/quarantine.parquet")
+    assert faults.select("row", "value", "reason").rows() == [(1, "9.0", "is not between 0 and 5")]
+    schema = {name: feedback.schema[name] for name in ("user_id", "item_id", "event", "value", "timestamp")}
+    for rated, left in (([10.0, 3.0], [1, 2, 3, 4]), ([-1.0, 2.0], [2, 3, 4]), ([], [2, 3, 4])):
+        events, _ = sound_events(feedback, schema, ["rating", "play"], "rating", np.array(rated))
+        assert events["_row"].to_list() == left
+
+
+def test_what_a_run_sets_aside_is_not_folded_in(finished_run: Path, tmp_path: Path, plugins: Plugins) -> None:
+    run = promotable_run(finished_run, tmp_path, "strange", "ease", plugins)
+    model = Model.load(run.path, plugins)
+    items = model.catalogue.ids[:4]
+    with FeedbackLog(log_folder(run.config())) as log:
+        log.append([event(1, "new", items[0], value=8.0), event(2, "new", items[1], event="Rating")])
+        log.append([event(3, "new", items[2], event="play", value=-1.0), event(4, "new", items[3])])
+    with following(model) as live:
+        assert live is not None
+        batch = live.at(["new"]).histories.batch(["new"])
+        assert [model.catalogue.ids[i] for i in batch.history.indices] == [items[3]]

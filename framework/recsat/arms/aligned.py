@@ -77,12 +77,14 @@ class AlignedText(ScoredByVectors, SavedByAttributes):
             raise ValueError(
                 "sums are made with length_power 0.5, popularity_power 0 and the model's vectors: leave these as they are"
             )
+        if prior not in (None, BETTER, IDENTITY) and representation != "model":
+            raise ValueError(f"prior {prior}: a map is of the model's vectors, and this arm reads {representation!r}")
         self.sums = sums
 
     def fit(self, train: TrainingData) -> Self:
         self.prior_in_use = self._better_prior(train) if self.prior == BETTER else self.prior
         moments, prior = self.moments(train), self.prior_in_use
-        M = solve_bilinear(moments, self.l2) if prior is None else solve_towards(moments, self.l2, prior)
+        M = solve_bilinear(moments, self.l2) if prior is None else solve_towards(moments, self.l2, prior, train.encoder)
         self.mapping: NDArray[np.float32] = M.astype(np.float32)
         return self
 

@@ -30,6 +30,7 @@ from scipy.stats import norm
 
 from recsat.arms.ease_text import weighted_gram
 from recsat.arms.linear.bilinear import Moments, bilinear_moments
+from recsat.arms.linear.transfer import is_other_encoder
 from recsat.atomic import write_bytes
 from recsat.contract.interactions import Catalogue, TrainingData
 from recsat.errors import ConfigError
@@ -65,7 +66,7 @@ class Sums:
 
     def moments(self, train: TrainingData, item_vectors: NDArray[np.float32]) -> Moments:
         """Of aligned text, with user rows weighted by their length and items not at all."""
-        self._check(train.catalogue, "aligned")
+        self._check(train, "aligned")
         A = self.arrays["text"].astype(np.float64)
         if len(A) != item_vectors.shape[1]:
             raise ConfigError(
@@ -79,7 +80,7 @@ class Sums:
 
     def gram(self, train: TrainingData) -> NDArray[np.float64]:
         """XᵀD_wX of EASE with texts."""
-        self._check(train.catalogue, "ease-text")
+        self._check(train, "ease-text")
         if "gram" not in self.arrays:
             raise ConfigError(
                 "ease-text: the sums have no item pairs, which private sums never have. Export them with --pairs and without --epsilon."
@@ -91,12 +92,17 @@ class Sums:
         totals = self.arrays["totals"]
         return float(totals[0] / totals[power]) if totals[power] > 0 else 1.0
 
-    def _check(self, catalogue: Catalogue, arm: str) -> None:
+    def _check(self, train: TrainingData, arm: str) -> None:
         if self.is_masked:
             raise ConfigError(f"{arm}: the sums of {', '.join(self.silos)} are masked. Merge those of all silos first.")
-        if self.catalogue != catalogue_fingerprint(catalogue):
+        if self.catalogue != catalogue_fingerprint(train.catalogue):
             raise ConfigError(
                 f"{arm}: the sums are over another catalogue. All silos need one item table, in one order, and data.min_item_events 0."
+            )
+        if is_other_encoder(self.encoder, train.encoder):
+            raise ConfigError(
+                f"{arm}: the sums are of another encoder's vectors ({self.encoder[:12]}) than this run's ({train.encoder[:12]}). "
+                "Set encoder to that of the silos, or export the sums with this one."
             )
 
 
@@ -128,17 +134,46 @@ def private_sums(
     :math:`\|n^{-1} s s^\top\|_F = \|s\|^2 / n` for a user's sum of vectors s. Nothing else is sent: the ridge of aligned text does not depend on the scale of A. The noise is as secret
     as ``seed``.
     """
-    history, E = train.users.history, train.vectors["text"]
-    n = np.diff(history.indptr).astype(np.float64)
-    norms = (np.asarray(history @ E, dtype=np.float64) ** 2).sum(axis=1) / n.clip(min=1)
-    weights = np.minimum(1.0, clip / norms.clip(min=np.finfo(float).tiny)) / n.clip(min=1)
-    A = bilinear_moments(history, E, user_weights=weights, item_weights=np.ones(len(E))).users
+    A, _ = _clipped(train, clip)
     noise = np.random.default_rng(seed).normal(0, noise_scale(epsilon, delta, clip), A.shape)
     upper = np.triu(noise)
     values, vectors = np.linalg.eigh(A + upper + np.triu(noise, 1).T)
     A = (vectors * values.clip(min=0)) @ vectors.T  # what is below 0 is noise
     fingerprint = catalogue_fingerprint(train.catalogue)
     return Sums(fingerprint, encoder, (silo,), {"text": A}, epsilon=epsilon, delta=delta, clip=clip)
+
+
+@dataclass(frozen=True)
+class Price:
+    """What noise is beside the sums that it is added to. It is told by the data themselves and so is not private: for the silo's own eyes."""
+
+    n_users: int
+    """With a like."""
+    n_clipped: int
+    """Of these, whose part is scaled down."""
+    ratio: float
+    """Frobenius norm of the clipped sums over that which is expected of the noise."""
+    n_above: int
+    """Eigenvalues of the clipped sums above the noise's largest, 2σ√d (Wigner, Annals of Mathematics 1958): directions of taste that can be told from it."""
+    n_directions: int
+    """d."""
+
+
+def price_of_privacy(train: TrainingData, *, epsilon: float, delta: float, clip: float) -> Price:
+    """Of :func:`private_sums` with the same arguments."""
+    A, norms = _clipped(train, clip)
+    sigma, d = noise_scale(epsilon, delta, clip), len(A)
+    n_above = int((np.linalg.eigvalsh(A) > 2 * sigma * np.sqrt(d)).sum())
+    return Price(int((norms > 0).sum()), int((norms > clip).sum()), float(np.linalg.norm(A)) / (sigma * d), n_above, d)
+
+
+def _clipped(train: TrainingData, clip: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A of parts that are ``clip`` at most, and what each user's part was before."""
+    history, E = train.users.history, train.vectors["text"]
+    n = np.diff(history.indptr).astype(np.float64)
+    norms = (np.asarray(history @ E, dtype=np.float64) ** 2).sum(axis=1) / n.clip(min=1)
+    weights = np.minimum(1.0, clip / norms.clip(min=np.finfo(float).tiny)) / n.clip(min=1)
+    return bilinear_moments(history, E, user_weights=weights, item_weights=np.ones(len(E))).users, norms
 
 
 def noise_scale(epsilon: float, delta: float, sensitivity: float) -> float:

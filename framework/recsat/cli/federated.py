@@ -65,10 +65,11 @@ def export_sums(
         raise ConfigError("--epsilon: item pairs are not made private. Leave out --pairs.")
     else:
         seed = randbits(128)  # of the noise, which whoever knew it could take away
-        sums = silo_private_sums(context, silo, split, epsilon=epsilon, delta=delta, clip=clip, seed=seed)
+        sums, price = silo_private_sums(context, silo, split, epsilon=epsilon, delta=delta, clip=clip, seed=seed)
         messages().print(
-            f"Noise of standard deviation {noise_scale(epsilon, delta, clip):.3g} on each of {sums.arrays['text'].size:,} numbers. "
-            "Of 601 users it cost a fifth to a half of the accuracy: see docs/how-to/federated.md before you send this.",
+            f"Noise of standard deviation {noise_scale(epsilon, delta, clip):.3g} on each of {sums.arrays['text'].size:,} numbers; the sums of these "
+            f"{price.n_users:,} users ({price.n_clipped:,} of them clipped) are {price.ratio:.2g} times as large, and {price.n_above} of {price.n_directions} "
+            "directions of taste stand above it. Keep these figures to yourself: they are not private. What they cost is in docs/how-to/federated.md.",
             style="yellow",
             soft_wrap=True,
         )

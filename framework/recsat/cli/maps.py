@@ -32,7 +32,8 @@ def export_map(
     from recsat.plugins import load_plugins
     from recsat.run import open_run
     from recsat.run.stage import StageContext
-    from recsat.stages.federated import encoder_of, training_data
+    from recsat.stages.federated import training_data
+    from recsat.stages.trial.inputs import encoder_of
 
     context = StageContext.open(open_run(run_folder(run)), load_plugins())
     fitted = AlignedText(l2=l2).fit(training_data(context, None))
@@ -50,7 +51,7 @@ def use_map(
     from recsat.plugins import load_plugins
     from recsat.run import open_run
     from recsat.run.stage import StageContext
-    from recsat.stages.federated import encoder_of
+    from recsat.stages.trial.inputs import encoder_of
 
     context = StageContext.open(open_run(run_folder(run)), load_plugins())
     if encoder_of_mapping(file) != encoder_of(context):

@@ -9,9 +9,11 @@ from typing import Any, Final
 _NAME: Final = r"(?:(?:api|access|secret|private|account)[_-]?key|token|secret|password|passwd|passphrase|pwd|credentials?|auth|authorization)"
 _SECRET_KEY: Final = re.compile(rf"(?:.*[_-])?{_NAME}", re.IGNORECASE)
 _USER: Final = re.compile(
-    r"(\b[a-z][a-z0-9+.-]*://)(?:[^/?#\s@:\[]*:(?!\d*(?:[/?#\s]|$))\S*@|[^/?#\s]+@)", re.IGNORECASE
+    r"(\b[a-z][a-z0-9+.-]*://)(?:[^/?#\s@:\[]*:(?!\d*(?:[/?#\s]|$))\S*@|[^/?#\s@:\[]*:\d+[/?#][^\s@=&]*[^\s@=&/]@|[^/?#\s]+@)",
+    re.IGNORECASE,
 )
-"""``user:password@`` of an address: what follows the colon and is no port is a password, whatever signs it has."""
+"""``user:password@`` of an address: what follows the colon and is no port is a password, whatever signs it has. One that begins as a port does, ``ann:12/34@host``,
+is a password too: nothing tells it from a path, and of the two it is the one that must not be published."""
 _PARAMETER: Final = re.compile(
     rf"([?&#](?:(?:[\w-]*[_-])?(?:{_NAME}|signature)|key|sig)=)[^&#\s\"',}}\]]+", re.IGNORECASE
 )

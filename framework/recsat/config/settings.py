@@ -13,7 +13,8 @@ from recsat.errors import did_you_mean
 class Settings(BaseModel):
     """Base of every section: unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # What is wrong may be a secret, and pydantic would repeat it.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class DataSettings(Settings):

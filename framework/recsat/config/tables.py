@@ -103,8 +103,8 @@ class TableSettings(Settings):
     @classmethod
     def _one_sign(cls, separator: str | None) -> str | None:
         sign = None if separator is None else SEPARATORS.get(separator, separator.replace("\\t", "\t"))
-        if sign is not None and sign != "::" and len(sign) != 1:
-            raise ValueError(f"separator {separator!r} is not one sign. Give one, or {', '.join(SEPARATORS)}")
+        if sign is not None and sign != "::" and (len(sign.encode()) != 1 or sign in "\"'\r\n"):
+            raise ValueError(f"separator {separator!r} is not one sign of ASCII. Give one, or {', '.join(SEPARATORS)}")
         return sign
 
     @field_validator("encoding")

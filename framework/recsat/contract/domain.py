@@ -33,7 +33,7 @@ Reads = Literal["nothing", "words", "language model"]
 class DomainConfig(BaseModel):
     """Base of every domain's config model. Its fields are the form that an operator fills in."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class OwnTables(DomainConfig):
@@ -269,7 +269,8 @@ class Domain:
     - ``positive``: a boolean polars expression over events: what counts as liked. ``positive_of(config)`` is the same where the domain's
       settings decide it; what ``describe_user`` is handed then says it in the column ``liked``.
     - ``events``: names of the events that the domain knows; others count as seen, and are named. Empty: any.
-    - ``rejections``: events by which a user says that they do not want an item; the filter ``rejected`` removes it then.
+    - ``rejections``: events by which a user says that they do not want an item; the filter ``rejected`` removes it then. What they liked
+      before stays a like of their history: arms that weigh the one against the other have both (:attr:`~recsat.UserBatch.rejections`).
     - ``event_synonyms``: what others call these events; ``columns``: by table, those that the domain's own layout has; ``signs``: words in names
       of files, columns and events that speak for the domain. By them ``recsat init`` reads a folder of foreign files.
     - ``topics``: the list-of-strings item column whose values stand for diversity and calibration.

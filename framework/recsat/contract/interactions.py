@@ -151,6 +151,8 @@ class TrainingData:
     is kept its last event. None where there is no such moment: other splits hold out events of all times, and data without times of none."""
     device: str = "cpu"
     """Where closed forms may be solved, by torch's name; what is learnt is on the CPU, and the same but for rounding."""
+    encoder: str = ""
+    """Fingerprint of the encoder of ``raw`` and ``text``, so that what was learnt of another one's vectors is not taken for theirs; "" where it is not known."""
 
     @cached_property
     def popularity(self) -> NDArray[np.float32]:

@@ -22,7 +22,9 @@ from recsat.data.notes import (
     as_hours,
     doubtful_words,
     since_1970,
+    some_without_offset,
     unmatched_words,
+    unparted_lists,
     unreadable_cells,
     with_decimal_comma,
     with_thousands,
@@ -57,9 +59,13 @@ OUT_OF = r"(/\s*(?:\d{1,2}|100))$"
 LIST = r"(?s)^\[.*\]$"
 """A list as Python and JSON write it."""
 ITEM = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,;|'"\[\]{}][^,\[\]{}]*""", re.DOTALL)
+OFFSET = r"\d\s*(?:Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$"
+"""How a moment ends that says where it is."""
 WORD = r"^\p{L}[\p{L} -]*$"
-EXACT = 2**53
+EXACT: Mapping[pl.DataType, int] = {pl.Float64(): 2**53, pl.Float32(): 2**24, pl.Float16(): 2**11}
 """Whole numbers from here on are not told apart where they are stored as floating point numbers."""
+ROUNDED = r"^[+-]?\d(?:[.,]\d+)?E[+-]\d+$"
+"""A long number as spreadsheets show it and write it: ``1.23E+12``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +143,15 @@ def typed(raw: pl.DataFrame, name: str, column: Column, notes: list[str]) -> tup
         # A film may be called None; where there may be no value at all, the word is likelier to say that.
         notes.append(doubtful_words(place, source, _counted(int(is_word.sum())), examples, stay=is_needed))
         cells = plain if is_needed else cells
+    if column.kind == "text" and name.endswith("_id") and cells.dtype == pl.String:
+        is_rounded = cells.str.contains(ROUNDED).fill_null(value=False)
+        if is_rounded.any():
+            fix = "Export the column as text: the last digits are lost, and several ids may be one."
+            return (
+                cells,
+                faults_at(raw.filter(is_rounded), source, "is a number that a spreadsheet has rounded", fix),
+                is_rounded,
+            )
     read = _within_bounds(_READERS[column.kind](cells, column), column)
     notes += [note(place, source) for note in read.notes]
     values = read.values.alias(name)
@@ -256,10 +271,12 @@ def _without_words(cells: pl.Series, column: Column) -> tuple[pl.Series, pl.Seri
 def _text(cells: pl.Series, column: Column) -> Cells:
     if cells.dtype.is_float() or cells.dtype.is_decimal():
         numbers = cells.cast(pl.Float64)
-        whole = (numbers == numbers.round()) & (numbers.abs() < EXACT)
+        whole = (numbers == numbers.round()) & (numbers.abs() < EXACT.get(cells.dtype, EXACT[pl.Float64()]))
         values = pl.select(pl.when(whole).then(numbers.cast(pl.Int64, strict=False).cast(pl.String))).to_series()
         fix = "Write ids as text: what is stored as a number with decimals is rounded."
-        return Cells(values=values, reason="is no whole number, and so no id or name", fix=fix)
+        return Cells(
+            values=values, reason=f"is no whole number that {cells.dtype} holds exactly, and so no id or name", fix=fix
+        )
     return Cells(values=cells.cast(pl.String, strict=False), reason="is not text", fix="Write it as text.")
 
 
@@ -380,7 +397,37 @@ def _list(cells: pl.Series, column: Column) -> Cells:
             values = pl.select(pl.when(is_list).then(of_lists).otherwise(values)).to_series()
     else:
         values = cells.cast(pl.List(pl.String), strict=False)
-    return Cells(values=values, reason="is not a list", fix=f"Write the values with {column.separator!r} between them.")
+    return Cells(
+        values=values,
+        notes=_unparted(cells, values, column),
+        reason="is not a list",
+        fix=f"Write the values with {column.separator!r} between them.",
+    )
+
+
+def _unparted(cells: pl.Series, values: pl.Series, column: Column) -> tuple[Callable[[str, str], str], ...]:
+    """A note where no list has two items and most cells have another sign that parts lists elsewhere."""
+    cells = cells.drop_nulls()
+    n_cells = len(cells)
+    if cells.dtype != pl.String or not n_cells or (values.list.len() > 1).any() or cells.str.contains(LIST).any():
+        return ()
+    for sign in OTHER_SEPARATORS:
+        n = int(cells.str.contains(sign, literal=True).sum())
+        if sign.strip() != column.separator.strip() and 2 * n > n_cells:
+            return (
+                functools.partial(
+                    unparted_lists,
+                    sign=repr(column.separator),
+                    n=f"{n:,}",
+                    cells=_counted(n_cells),
+                    separator=repr(sign.strip()),
+                ),
+            )
+    return ()
+
+
+OTHER_SEPARATORS = (";", ", ", "|", " / ")
+"""Signs that part lists; a comma without a blank, or a stroke, stands in names."""
 
 
 def _items(text: str, separator: str) -> list[str] | None:
@@ -430,11 +477,19 @@ def _moments(cells: pl.Series, column: Column) -> Cells:
     if form is None and numbers.null_count() == cells.null_count() and len(numbers.drop_nulls()):
         return _since_1970(numbers, column)
     values = from_texts(cells, form)
-    if form is not None:
+    if form is None:
+        has_clock = cells.str.contains(":", literal=True)
+        has_offset = has_clock & cells.str.contains(OFFSET)
+        n_bare = int((has_clock & ~has_offset).sum())
+        mixed = has_offset.any() and n_bare > 0
+        note = functools.partial(some_without_offset, n=f"{n_bare:,}", cells=_counted(int(has_clock.sum())))
         return Cells(
-            values=values, reason=f"is not a date of the form {form}", fix="Mend it, or change timestamp_format."
+            values=values,
+            reason="is not a date",
+            fix="Use ISO 8601, or set timestamp_format.",
+            notes=(note,) if mixed else (),
         )
-    return Cells(values=values, reason="is not a date", fix="Use ISO 8601, or set timestamp_format.")
+    return Cells(values=values, reason=f"is not a date of the form {form}", fix="Mend it, or change timestamp_format.")
 
 
 def _since_1970(numbers: pl.Series, column: Column) -> Cells:
@@ -482,13 +537,24 @@ _READERS = {
 }
 
 
+def _default(name: str, column: Column) -> object:
+    """The default of ``column`` in its type; raises DataError where it can be none."""
+    value = list(column.default) if isinstance(column.default, tuple) else column.default
+    is_written = isinstance(value, str) and column.kind != "text"
+    if is_written or (isinstance(value, bool) and column.kind not in ("boolean", "text")):
+        read = _READERS[column.kind](pl.Series([str(value)]), replace(column, time_format=None, time_unit=None))
+        value = None if isinstance(value, bool) else read.values[0]
+        if value is None:
+            raise DataError(f"defaults.{name}: {column.default!r} {read.reason or 'is not a number'}. {read.fix}")
+    return value
+
+
 def with_defaults(table: pl.DataFrame, columns: Mapping[str, Column]) -> pl.DataFrame:
-    """``table`` with the defaults of ``columns`` where it has no such column or no value."""
+    """``table`` with the defaults of ``columns`` where it has no such column or no value. Raises DataError for a default that its column cannot have."""
     complete = []
     for name, column in columns.items():
         if column.default is not None:
-            value = list(column.default) if isinstance(column.default, tuple) else column.default
-            default = pl.lit(value, dtype=_TYPES[column.kind])
+            default = pl.lit(_default(name, column), dtype=_TYPES[column.kind])
             complete.append((pl.col(name).fill_null(default) if name in table.columns else default).alias(name))
     return table.with_columns(complete)
 

@@ -14,7 +14,7 @@ from recsat.config.tables import EventSettings, Tables, TableSettings
 from recsat.contract.dataset import Dataset, no_quarantine
 from recsat.data.columns import UTC, Column
 from recsat.data.faults import FILE, ROW, faults_at, with_origin, without_rows
-from recsat.data.notes import events_left_out, rescaled, table_left_out
+from recsat.data.notes import as_shares, events_left_out, rescaled, table_left_out, without_unit
 from recsat.data.reading import find_table, read_table
 from recsat.data.schema import SIGNED, amount_faults
 from recsat.errors import ConfigError, DataError, did_you_mean
@@ -22,6 +22,7 @@ from recsat.errors import ConfigError, DataError, did_you_mean
 TableName: TypeAlias = Literal["items", "events", "users", "exposures", "ties"]
 PUBLISHERS = "RECSAT_DATA"
 """The environment variable that names the folder of data too large, or not free enough, to bundle."""
+WATCHED = "watched_percent"
 ID, TIME = Column(), Column(kind="time")
 KEYS: Mapping[str, str] = {"items": "item_id", "users": "user_id"}
 USERS: Mapping[str, Column] = {"user_id": ID}
@@ -37,7 +38,7 @@ EVENTS: Mapping[str, Column] = {
     "quantity": Column(kind="number", required=False),
     "order_id": Column(required=False),
     "session_id": Column(required=False),
-    "watched_percent": Column(kind="number", required=False),
+    WATCHED: Column(kind="number", required=False),
 }
 EXPOSURES: Mapping[str, Column] = {
     "user_id": ID,
@@ -77,7 +78,7 @@ def read_dataset(
     ``tables`` says where files are and how they are written (:class:`recsat.config.tables.Tables`); ``position`` of events, the place of an
     event among its user's, stays where the file has it. ``source`` is the sentence of the report, which without one names the folder;
     ``simulated`` says that nothing was measured. A ``value`` below 0 is a fault of its row unless the event is one of ``signed``, and so are a
-    ``quantity`` below 0 and a ``watched_percent`` outside of 0 to 100. Where values are written as ``4/10``, the 10 must be the ``highest_rating``. ``exposures`` and ``ties`` None: the domain has no such table, and settings of one are refused.
+    ``quantity`` below 0 and a ``watched_percent`` outside of 0 to 100; one of which all lies between 0 and 1 is read as shares. Where values are written as ``4/10``, the 10 must be the ``highest_rating``. ``exposures`` and ``ties`` None: the domain has no such table, and settings of one are refused.
 
     Raises DataError with a line for each table that cannot be read: items or events are missing, a required column is, or a file is none.
     """
@@ -105,6 +106,10 @@ def read_dataset(
             refused += [
                 line if tables is None else f"{line} (domain_config.tables.{name})" for line in str(error).splitlines()
             ]
+        except OSError as error:
+            raise DataError(
+                f"{str(folder)[:200]!r}: it cannot be looked into ({error.strerror}). Check domain_config.folder."
+            ) from error
     if refused:
         raise DataError("\n".join(dict.fromkeys(refused)))
     # A catalogue of ids alone is one without text, whose titles are missing.
@@ -113,7 +118,7 @@ def read_dataset(
         read["items"] = _with_column(read["items"], name, pl.String())
     nobody = pl.DataFrame(schema={"user_id": pl.String, FILE: pl.String, ROW: pl.Int64})
     event_table = _with_column(_with_column(read["events"], "value", pl.Float64()), "timestamp", UTC)
-    event_table = _named_events(event_table, written.events, notes)
+    event_table = _in_percent(_named_events(event_table, written.events, notes), written.events, notes)
     no_amounts = amount_faults(event_table, signed)
     event_table = without_rows(event_table, no_amounts)
     return Dataset(
@@ -165,6 +170,18 @@ def _named_events(events: pl.DataFrame, settings: EventSettings, notes: list[str
             notes.append(events_left_out(f"{others.height:,}", listed))
         events = events.filter(pl.col("event").is_in(list(names)))
     return events.with_columns(pl.col("event").replace(dict(names)))
+
+
+def _in_percent(events: pl.DataFrame, settings: EventSettings, notes: list[str]) -> pl.DataFrame:
+    """``events`` whose ``watched_percent`` goes to 100, where all of it lies between 0 and 1."""
+    if WATCHED not in events.columns or events.schema[WATCHED] != pl.Float64:
+        return events
+    cells = events[WATCHED].drop_nulls()
+    place = (str(events[FILE].first()), settings.columns.get(WATCHED, WATCHED))
+    if not (cells.is_between(0, 1).all() and (cells > 0).any()) or without_unit(*place, "%") in notes:
+        return events
+    notes.append(as_shares(*place))
+    return events.with_columns(pl.col(WATCHED) * 100)
 
 
 def set_aside(data: Dataset, table: TableName, bad: pl.Expr, *, column: str, reason: str, fix: str) -> Dataset:

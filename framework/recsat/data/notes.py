@@ -54,6 +54,10 @@ def near_users(table: str, n: str, user: str, acting_user: str) -> str:
     return f"{table}: {n} user_ids without an event differ from one that has some in case, blanks or leading zeros alone: {user} is not {acting_user}"
 
 
+def look_alikes(column: str, n: str, one: str, other: str) -> str:
+    return f"{column}: {n} look like another one and count as different, such as {one} beside {other}"
+
+
 def copies(table: str, n: str, n_rows: str) -> str:
     return f"{table}: {n} of {n_rows} rows are exact copies of others; they count as often as they stand"
 
@@ -70,8 +74,8 @@ def long_after(n: str, n_events: str, last: str, before: str) -> str:
     return f"events: {n} of {n_events} lie long after the others, at {last}; the next is at {before}, and that is now for filters"
 
 
-def spellings_of_topic(column: str, topics: str) -> str:
-    return f"items: {column} has {topics}, which count as different"
+def spellings_of_topic(table: str, column: str, topics: str) -> str:
+    return f"{table}: {column} has {topics}, which count as different"
 
 
 def without_texts(n: str, n_items: str, examples: str) -> str:
@@ -94,6 +98,21 @@ def with_thousands(place: str, source: str) -> str:
 def without_unit(place: str, source: str, unit: str) -> str:
     """Of numbers such as ``12 €``."""
     return f"{place}: {source} read without the {unit} that all of it has"
+
+
+def some_without_offset(place: str, source: str, n: str, cells: str) -> str:
+    """Of times such as ``2024-01-01T00:00:00`` beside ``2024-01-01T00:00:00+09:00``."""
+    return f"{place}: {source}: {n} of {cells} have no offset, where others have one, and are read as UTC"
+
+
+def unparted_lists(place: str, source: str, sign: str, n: str, cells: str, separator: str) -> str:
+    """Of lists such as ``Drama, War`` where another sign parts them."""
+    return f"{place}: {source}: none of {cells} has {sign}, which parts lists, and {n} have {separator}: each is one value unless list_separator says so"
+
+
+def as_shares(place: str, source: str) -> str:
+    """Of percentages such as ``0.8``."""
+    return f"{place}: {source} lies between 0 and 1 and is read as shares: 0.8 is 80 %"
 
 
 def since_1970(place: str, source: str, unit: str) -> str:

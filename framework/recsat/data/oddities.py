@@ -11,7 +11,7 @@ from recsat.contract.dataset import Dataset
 from recsat.data import notes
 from recsat.data.faults import FILE, ROW, faults_at
 from recsat.data.moments import DAY, far_ones
-from recsat.data.near_ids import DIFFERENCES, near_ids
+from recsat.data.near_ids import DIFFERENCES, look_alikes, near_ids
 from recsat.errors import did_you_mean
 
 N_NAMES = 8
@@ -26,11 +26,14 @@ def noted_oddities(dataset: Dataset, events_of_domain: Collection[str], topics: 
     """What the report should say, a sentence each."""
     return [
         *_unknown_events(dataset.events, events_of_domain),
+        *_look_alikes(dataset),
         *_copies(dataset),
         *_far_moments(dataset),
         *_other_times(dataset),
         *_other_users(dataset),
         *_spellings_of_topics(dataset.items, topics),
+        *_spellings_of_topics(dataset.items, "kind"),
+        *_spellings_of_topics(dataset.users, "market", "users"),
     ]
 
 
@@ -127,6 +130,14 @@ def _other_users(dataset: Dataset) -> Iterator[str]:
             yield notes.near_users(name, f"{near.height:,}", *map(repr, near.row(0)))
 
 
+def _look_alikes(dataset: Dataset) -> Iterator[str]:
+    # Users of other tables than events are held against these in _other_users.
+    for column, table in (("user_id", dataset.events), ("item_id", dataset.items)):
+        alike = look_alikes(table[column])
+        if alike.height:
+            yield notes.look_alikes(column, f"{alike.height:,}", *map(ascii, alike.row(0)))
+
+
 def _copies(dataset: Dataset) -> Iterator[str]:
     for name in ("events", "exposures", "ties"):
         table: pl.DataFrame | None = getattr(dataset, name)
@@ -163,15 +174,16 @@ def _days(table: pl.DataFrame) -> tuple[datetime, datetime] | None:
     return (first, last) if isinstance(first, datetime) and isinstance(last, datetime) else None
 
 
-def _spellings_of_topics(items: pl.DataFrame, topics: str | None) -> Iterator[str]:
-    if topics is None or items.schema.get(topics) != pl.List(pl.String):
+def _spellings_of_topics(items: pl.DataFrame, topics: str | None, table: str = "items") -> Iterator[str]:
+    if topics is None or items.schema.get(topics) not in (pl.String, pl.List(pl.String)):
         return
-    words = items.select(word=pl.col(topics).explode()).drop_nulls()
+    cells = pl.col(topics)
+    words = items.select(word=cells.explode() if items.schema[topics] == pl.List(pl.String) else cells).drop_nulls()
     counts = words.group_by("word").agg(n=pl.len()).sort("n", "word", descending=[True, False])
     alike = counts.group_by(plain=pl.col("word").str.to_lowercase().str.strip_chars(), maintain_order=True).agg(
         "word", "n"
     )
     several = alike.filter(pl.col("word").list.len() > 1)
     for words_alike, numbers in several.select("word", "n").head(3).iter_rows():
-        listed = ", ".join(f"{word!r} ({n:,} items)" for word, n in zip(words_alike, numbers, strict=True))
-        yield notes.spellings_of_topic(topics, listed)
+        listed = ", ".join(f"{word!r} ({n:,} {table})" for word, n in zip(words_alike, numbers, strict=True))
+        yield notes.spellings_of_topic(table, topics, listed)

@@ -11,6 +11,7 @@ import codecs
 import json
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,6 +25,7 @@ from recsat.config.tables import TableSettings
 from recsat.contract.dataset import no_quarantine
 from recsat.data.columns import Column, typed_table, with_defaults
 from recsat.data.faults import FILE, ROW
+from recsat.data.json_keys import refuse_doubled_keys
 from recsat.data.notes import column_left_out, file_form
 from recsat.data.ragged import long_row, malformed_quote, short_rows, swallowed_rows
 from recsat.data.room import require_room_of_lines, require_room_of_parquet, require_room_of_texts
@@ -77,9 +79,11 @@ def read_table(
         raise DataError(_missing(path.parent, path.name))
     sentences: list[str] = []
     mapped = as_written(columns, written)
-    raw, faults = _read(path, written, mapped, sentences)
+    raw, faults, form = _read(path, written, mapped, sentences)
     _require_named(path, raw.columns, written)
     present = _present(path, raw.columns, mapped, sentences)
+    if form is not None and form.separator == ";":
+        _refuse_points_of_thousands(path, raw, present)
     place = raw.with_columns(pl.lit(path.name).alias(FILE))
     table, of_cells = typed_table(place, present, [FILE, ROW], sentences)
     if notes is not None:
@@ -102,6 +106,13 @@ def as_written(columns: Mapping[str, Column], settings: TableSettings) -> dict[s
         "defaults": settings.defaults,
     }
     unknown = [(setting, name) for setting, names in of_columns.items() for name in names if name not in columns]
+    ids = Counter(source for name, source in settings.columns.items() if name.endswith("_id"))
+    twice = [source for source, n in ids.items() if n > 1]
+    if twice:
+        names = " and ".join(name for name, source in settings.columns.items() if source == twice[0])
+        raise DataError(
+            f"columns: {names} are both {twice[0]!r}, so that one would always be the other. Name the column of each."
+        )
     if unknown:
         listed = ", ".join(columns)
         raise DataError(
@@ -194,7 +205,7 @@ def _with_room(path: Path, suffix: str, most_gib: float) -> pl.DataFrame:
 
 def _read(
     path: Path, settings: TableSettings, columns: Mapping[str, Column], notes: list[str]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+) -> tuple[pl.DataFrame, pl.DataFrame, TextFormat | None]:
     """The file as it is, with :data:`ROW`, and faults of its rows; empty lines are left out and counted."""
     sources = [column.source or name for name, column in columns.items()]
     raw, form = read_cells(path, settings, sources)
@@ -203,11 +214,31 @@ def _read(
     raw = raw.drop(ROW, strict=False).with_row_index(ROW, offset=1 if form is None else form.row).cast({ROW: pl.Int64})
     filled = raw.filter(pl.any_horizontal(pl.all().exclude(ROW).is_not_null())) if raw.width > 1 else raw
     if form is None:
-        return within(filled, sources), no_quarantine()
+        return within(filled, sources), no_quarantine(), None
     if form.words:
         notes.append(file_form(path.name, form.words))
     faults = pl.concat([short_rows(path, form, filled), swallowed_rows(path, form, filled)])
-    return filled.join(faults, left_on=ROW, right_on="row", how="anti", maintain_order="left"), faults
+    return filled.join(faults, left_on=ROW, right_on="row", how="anti", maintain_order="left"), faults, form
+
+
+def _refuse_points_of_thousands(path: Path, raw: pl.DataFrame, columns: Mapping[str, Column]) -> None:
+    """Raises DataError, a line a column, for numbers such as ``1.250`` where a comma is free to stand before decimals and no cell says which sign does."""
+    messages = []
+    for name, column in columns.items():
+        cells = raw[column.source or name].str.strip_chars()
+        with_point = cells.filter(cells.str.contains(".", literal=True))
+        if column.kind != "number" or column.decimal is not None or with_point.is_empty():
+            continue
+        if with_point.str.contains(POINT_OF_THOUSANDS).all() and not cells.str.contains(",", literal=True).any():
+            messages.append(
+                f"{path.name}: {column.source or name}: {with_point[0]!r} may be {with_point[0].replace('.', '')} or {float(with_point[0]):g}, and so may all "
+                f"{len(with_point):,} cells with a point. Set decimal of the table to ',' or '.'."
+            )
+    if messages:
+        raise DataError("\n".join(messages))
+
+
+POINT_OF_THOUSANDS: Final = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
 
 
 def within(table: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
@@ -296,8 +327,11 @@ def _json(path: Path) -> pl.DataFrame:
     """One array of rows, a row a line, or one object over many lines, which is one row: what its lists hold lies within it."""
     with path.open("rb") as stream:
         first_line = stream.readline().removeprefix(codecs.BOM_UTF8).strip()
-    is_row_a_line = first_line.startswith(b"{") and _is_json(first_line)
-    return _json_lines(path) if is_row_a_line else pl.read_json(path, infer_schema_length=None)
+    if first_line.startswith(b"{") and _is_json(first_line):
+        return _json_lines(path)
+    table = pl.read_json(path, infer_schema_length=None)
+    refuse_doubled_keys(path, table, is_array=True)
+    return table
 
 
 def _is_json(text: bytes) -> bool:
@@ -319,7 +353,9 @@ def _lines_of(path: Path) -> Iterator[IO[bytes]]:
 
 def _json_lines(path: Path) -> pl.DataFrame:
     with _lines_of(path) as lines:
-        return pl.read_ndjson(lines, infer_schema_length=None)
+        table = pl.read_ndjson(lines, infer_schema_length=None)
+    refuse_doubled_keys(path, table)
+    return table
 
 
 SUFFIXES: Final = (

@@ -175,8 +175,12 @@ def _require_room_of_cells(path: Path, n_columns: int, most_gib: float) -> None:
 
 
 def _refuse_other_kinds(path: Path) -> None:
-    """Raises DataError for a file of another kind under the name of a text file."""
+    """Raises DataError for a file of another kind under the name of a text file, and for one whose lines end as no reader here takes them."""
     head = _head(path)
+    if head.count(b"\r") > 1 and b"\n" not in head:
+        raise DataError(
+            f"{path.name}: its lines end with a carriage return alone. Save it with line feeds, as all systems write them today."
+        )
     kind = next((kind for mark, kind in OTHER_KINDS.items() if head.startswith(mark)), None)
     if kind is not None:
         raise DataError(

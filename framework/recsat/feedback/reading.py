@@ -11,6 +11,7 @@ from typing import Any, Final
 import polars as pl
 from pydantic import ValidationError
 
+from recsat.data.json_keys import DoubledKey, once
 from recsat.errors import FeedbackError
 from recsat.feedback.event import FROM_A_FILE, FeedbackEvent
 
@@ -65,7 +66,10 @@ def _lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line, object_pairs_hook=once)
+        except DoubledKey as error:
+            yield number, f"the key {error.args[0]!r} stands twice in one object, with two values"
+            continue
         except ValueError as error:
             yield number, f"it is no JSON ({error})"
             continue

@@ -79,7 +79,8 @@ def _inputs(
     raw = embed_items(texts, encoder, context.config.cache_dir, context.progress.advance).vectors
     centred, mean = centre(raw)
     encode_users = encode_raw_with(context, settings) if any(spec.reads_users for spec in arms.values()) else None
-    return inputs_of(context, {"raw": raw, "text": centred}, encode_with(context, settings, mean), encode_users)
+    encode = encode_with(context, settings, mean)
+    return inputs_of(context, {"raw": raw, "text": centred}, encode, encode_users, encoder.fingerprint)
 
 
 def _scores(

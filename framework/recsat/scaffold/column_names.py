@@ -46,10 +46,11 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "watched_percent": (
         "watched_percent", "percent_watched", "watch_percent", "percentage_watched", "watched_percentage", "percent_complete", "percent_completed",
         "completion_percent", "progress_percent",
+        "gehoert_prozent", "gehort_prozent", "gesehen_prozent", "prozent_gehoert", "prozent_gehort", "prozent_gesehen", "fortschritt_prozent",
     ),
     "position": ("position", "seq", "sequence", "step", "rank_in_history"),
     "title": (
-        "title", "name", "items.item_name", "item_name", "product_name", "product_title", "movie_title", "book_title", "video_title", "app_name", "headline", "track_name", "song_name", "game_name",
+        "title", "name", "items.item_name", "item_name", "product_name", "product_title", "movie_title", "book_title", "video_title", "app_name", "headline", "track_name", "song_name", "game_name", "title_en", "titles_en", "name_en", "names_en",
         "标题", "名称", "商品名称", "产品名称", "电影名称", "片名", "书名", "歌名", "视频标题", "titel", "bezeichnung", "artikelbezeichnung", "artikelname", "produktname", "titre", "libelle", "designation", "intitule", "nom_produit", "nom_article", "titulo", "nombre", "nombre_producto", "denominacion",
     ),
     "description": (
@@ -74,7 +75,7 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
         "品牌", "marke", "hersteller", "marque", "marca",
     ),
     "price": (
-        "price", "items.price", "unit_price", "item_price", "price_usd",
+        "price", "items.price", "unit_price", "item_price", "price_usd", "price_amount", "price_value",
         "价格", "单价", "售价", "preis", "einzelpreis", "prix", "prix_unitaire", "precio", "precio_unitario",
     ),
     "year": (

@@ -85,13 +85,15 @@ class ForeignTable:
 
     @property
     def names(self) -> list[str]:
-        """Columns, and what lies within those that are structs or lists of them."""
-        inner = []
+        """Columns, and in the place of those that are structs or lists of them what lies within."""
+        plain, inner = [], []
         for name, dtype in self.cells.schema.items():
             of_list = dtype.inner if isinstance(dtype, pl.List) else dtype
-            fields = of_list.fields if isinstance(of_list, pl.Struct) else []
-            inner += [f"{name}.{one.name}" for one in fields]
-        return [*self.cells.columns, *inner]
+            if isinstance(of_list, pl.Struct):
+                inner += [f"{name}.{one.name}" for one in of_list.fields]
+            else:
+                plain.append(name)
+        return [*plain, *inner]
 
 
 def foreign_tables(folder: Path) -> tuple[list[ForeignTable], list[str]]:
@@ -154,12 +156,12 @@ def _is_number(text: str) -> bool:
 def columns_by_content(table: ForeignTable) -> dict[str, str]:
     """``user_id``, ``item_id``, ``value`` and ``timestamp`` of a table without names, by what is in its columns.
 
-    The time is the column of plausible numbers since 1970 or of dates, the value one of few numbers up to a hundred. Of the other two, the item is the
+    The time is the column of plausible numbers since 1970 or of dates, the value of those of few numbers up to a hundred the one with the fewest. Of the other two, the item is the
     one whose ids look like products', else the second. Neither is a column that says something else in every row, such as the row's number, nor one of sentences or
     of lists.
     """
     cells = table.cells.head(100_000)
-    roles: dict[str, str] = {}
+    roles, n_values = dict[str, str](), dict[str, int]()
     for name in cells.columns:
         numbers = cells[name].cast(pl.Float64, strict=False)
         if "timestamp" not in roles and (date_formats(table, name) or _is_iso(cells[name])):
@@ -173,8 +175,10 @@ def columns_by_content(table: ForeignTable) -> dict[str, str]:
             is_time = False
         if is_time and "timestamp" not in roles:
             roles["timestamp"] = name
-        elif "value" not in roles and numbers.n_unique() <= FEW_VALUES and float(numbers.max() or 0) <= MOST_STARS:  # type: ignore[arg-type]
-            roles["value"] = name
+        elif numbers.n_unique() <= FEW_VALUES and float(numbers.max() or 0) <= MOST_STARS:  # type: ignore[arg-type]
+            n_values[name] = numbers.n_unique()
+    if n_values:
+        roles["value"] = min(n_values, key=lambda name: n_values[name])
     ids = [name for name in cells.columns if name not in roles.values() and _may_be_ids(cells[name])][:2]
     if len(ids) == 2:
         first, second = ids

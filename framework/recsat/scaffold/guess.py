@@ -138,9 +138,6 @@ def _event_columns(table: ForeignTable) -> dict[str, str]:
     lists = {name for name, dtype in table.cells.schema.items() if isinstance(dtype, pl.List)}
     rows_of = {columns[name].partition(".")[0] for name in ("user_id", "item_id") if name in columns} & lists
     columns = _columns([name for name in names if not ({name.partition(".")[0]} & lists - rows_of)], EVENT_COLUMNS)
-    percent = columns.get("watched_percent")
-    if percent is not None and float(sound_numbers(table, percent).max() or 0) <= 1:  # type: ignore[arg-type]
-        del columns["watched_percent"]  # shares, which are no per cent
     return columns
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from recsat.arms.federated import Sums, private_sums, sums_of
+from recsat.arms.federated import Price, Sums, price_of_privacy, private_sums, sums_of
 from recsat.contract.interactions import TrainingData
 from recsat.run.stage import StageContext
 from recsat.stages.prepare import read_split
 from recsat.stages.trial.fold import filter_context, serve_known, validation_fold
-from recsat.stages.trial.inputs import embedded_inputs
+from recsat.stages.trial.inputs import embedded_inputs, encoder_of
 
 
 def silo_sums(context: StageContext, silo: str, split: str | None, *, pairs: bool) -> Sums:
@@ -17,12 +17,13 @@ def silo_sums(context: StageContext, silo: str, split: str | None, *, pairs: boo
 
 def silo_private_sums(
     context: StageContext, silo: str, split: str | None, *, epsilon: float, delta: float, clip: float, seed: int
-) -> Sums:
-    """The same with user-level differential privacy."""
+) -> tuple[Sums, Price]:
+    """The same with user-level differential privacy, and what that costs."""
     train = training_data(context, split)
-    return private_sums(
+    sums = private_sums(
         train, silo=silo, encoder=encoder_of(context), epsilon=epsilon, delta=delta, clip=clip, seed=seed
     )
+    return sums, price_of_privacy(train, epsilon=epsilon, delta=delta, clip=clip)
 
 
 def training_data(context: StageContext, split: str | None) -> TrainingData:
@@ -32,8 +33,3 @@ def training_data(context: StageContext, split: str | None) -> TrainingData:
         return validation_fold(inputs, read_split(context.folder, split)).train
     events = context.dataset.events
     return serve_known(inputs, [], events, filter_context(inputs, events)).train
-
-
-def encoder_of(context: StageContext) -> str:
-    """Fingerprint of the run's encoder."""
-    return str(context.folder.read_json("vectors/encoder.json")["fingerprint"])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from recsat.config.settings import RunConfig
 from recsat.contract.dataset import Dataset, no_quarantine
-from recsat.data.faults import FILE, ROW, with_origin
+from recsat.data.faults import FILE, ROW, faults_at, with_origin
 from recsat.data.oddities import misspelt_events
 from recsat.data.schema import amount_faults, future_faults, table_faults
 from recsat.feedback.events import as_events
@@ -28,11 +30,17 @@ class WithFeedback:
     """Of events that are none of the domain's; ``row`` is the sequence number."""
 
 
-def tables_with_feedback(config: RunConfig, dataset: Dataset, events_of_domain: Collection[str] = ()) -> WithFeedback:
+STARS = 5.0
+"""The scale of ratings where the domain's own end below it."""
+
+
+def tables_with_feedback(
+    config: RunConfig, dataset: Dataset, events_of_domain: Collection[str] = (), rating: str | None = None
+) -> WithFeedback:
     """What ``domain.load`` gave, with the log's events where ``data.feedback`` asks for them and there is a log; none is made.
 
     An event that is none of the domain's is a row of the quarantine, and no reason to stop: what users did cannot be put right. One on an item
-    that the domain does not have is counted and left out.
+    that the domain does not have is counted and left out. ``rating`` is the domain's event of that kind, and must lie on the scale of its own.
     """
     folder = log_folder(config)
     if not config.data.feedback or not has_log(folder) or not _has_tables(dataset):
@@ -43,26 +51,44 @@ def tables_with_feedback(config: RunConfig, dataset: Dataset, events_of_domain: 
     known = feedback.filter(pl.col("item_id").is_in(dataset.items["item_id"].implode()))
     events = with_origin(dataset.events, "events")
     schema = {name: dtype for name, dtype in events.schema.items() if name not in (FILE, ROW)}
-    later, faults = as_events(known, schema)
-    sequences = known["sequence"].filter(~known["sequence"].is_in(faults["row"].implode()))
-    later = later.with_columns(pl.lit("feedback").alias(FILE), sequences.alias(ROW)).select(events.columns)
     names = {*events_of_domain, *events["event"].drop_nulls().unique().to_list()}
-    faults = pl.concat(
-        [
-            faults,
-            table_faults("events", later),
-            amount_faults(later),
-            future_faults(later, dataset.events),
-            misspelt_events(later, names),
-        ]
+    rated = (
+        dataset.events.filter(pl.lit(value=False) if rating is None else pl.col("event") == rating)["value"]
+        .drop_nulls()
+        .drop_nans()
     )
-    later = later.filter(~pl.col(ROW).is_in(faults["row"].implode()))
+    later, faults = sound_events(known, schema, names, rating, rated.to_numpy())
+    faults = pl.concat([faults, table_faults("events", later), future_faults(later, dataset.events)])
+    later = later.filter(~pl.col(ROW).is_in(faults["row"].implode())).select(events.columns)
     counts = {
         "n_events": later.height,
         "n_faults": known.height - later.height,
         "n_unknown_items": feedback.height - known.height,
     }
     return WithFeedback(replace(dataset, events=pl.concat([events, later])), until, counts, faults)
+
+
+def sound_events(
+    feedback: pl.DataFrame,
+    schema: Mapping[str, pl.DataType],
+    names: Collection[str],
+    rating: str | None,
+    rated: NDArray[np.float64],
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """``feedback``, as the log gives it, as events of a domain with the columns of ``schema`` and origin, without those that are none; and the faults of these.
+
+    ``names`` are the domain's events, of which ``rating`` has a value between the ends of ``rated``, which is 0 to 5 at least.
+    """
+    later, faults = as_events(feedback, schema)
+    sequences = feedback["sequence"].filter(~feedback["sequence"].is_in(faults["row"].implode()))
+    later = later.with_columns(pl.lit("feedback").alias(FILE), sequences.alias(ROW))
+    low, high = float(rated.min(initial=0.0)), float(rated.max(initial=STARS))
+    is_rating = pl.lit(value=False) if rating is None else pl.col("event") == rating
+    is_off = is_rating & pl.col("value").is_finite() & ~pl.col("value").is_between(low, high)
+    fix = "Send ratings on the scale on which the domain has its own, whatever that of its files is."
+    off_scale = faults_at(later.filter(is_off), "value", f"is not between {low:g} and {high:g}", fix)
+    faults = pl.concat([faults, amount_faults(later), misspelt_events(later, names), off_scale])
+    return later.filter(~pl.col(ROW).is_in(faults["row"].implode())), faults
 
 
 def _has_tables(dataset: object) -> bool:

@@ -59,7 +59,7 @@ def prepare(context: StageContext) -> StageCounts:
     write_plan(folder, config, context.plugins)
     data = read_input(folder)
     loaded_data = domain.load(context.domain_config) if data is None else data
-    with_feedback = tables_with_feedback(config, loaded_data, domain.events)
+    with_feedback = tables_with_feedback(config, loaded_data, domain.events, domain.rating)
     faults = _Faults()
     loaded = _validated(context, with_feedback.dataset, faults)
     faults.gather(lambda: refuse_unmatched(context, loaded))

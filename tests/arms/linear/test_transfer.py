@@ -96,6 +96,25 @@ def test_files_that_do_not_fit_are_named(tmp_path: Path) -> None:
             load_mapping(tmp_path / f"{name}.safetensors", 4)
 
 
+def test_a_map_of_another_encoder_of_equal_length_is_refused_where_it_is_used(
+    blocks: TrainingData, tmp_path: Path
+) -> None:
+    place = tmp_path / "map.safetensors"
+    save_mapping(np.eye(8, dtype=np.float32), place, encoder="one")
+    arm = AlignedText(prior=str(place))
+    with pytest.raises(ConfigError, match=r"learnt with another encoder \(one\) than this run's \(other\)"):
+        arm.fit(dataclasses.replace(blocks, encoder="other"))
+    for encoder in ("one", ""):
+        fitted = arm.fit(dataclasses.replace(blocks, encoder=encoder))
+        np.testing.assert_array_equal(fitted.mapping, AlignedText(prior="identity").fit(blocks).mapping)
+
+
+def test_a_map_is_of_the_models_vectors_alone() -> None:
+    with pytest.raises(ValueError, match="this arm reads 'words'"):
+        AlignedText(prior="map.safetensors", representation="words")
+    AlignedText(prior="identity", representation="words")
+
+
 def test_the_better_prior_is_found_inside_fit(blocks: TrainingData) -> None:
     """With one like a user nothing can be held out, and plain likeness stands; where texts mislead and likes are many, what is learnt from 0 is better."""
     one = blocks.users.history.toarray()

@@ -139,6 +139,7 @@ def town(items: pl.DataFrame, scale: float) -> RunInputs:
         filters={"seen": SEEN},
         vectors={"text": vectors},
         item_texts=items["title"].to_list(),
+        encoder=f"{scale:g}",
     )
 
 
@@ -159,6 +160,7 @@ def test_a_recipe_keeps_its_own_vectors_and_leaves_out_items_that_it_did_not_hav
     assert inputs.catalogue.ids == list("acdef")
     assert inputs.item_texts == ["Apple", "Cheese", "Dates", "Eggs", "Figs"]
     assert inputs.vectors["text"].max() == 5.0
+    assert inputs.encoder == "5"
     assert inputs.vectors["text"].shape == (5, 5)
     for table in (split.train, split.validation, split.test, inputs.dataset.events):
         assert "b" not in table["item_id"].to_list()

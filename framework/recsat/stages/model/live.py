@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from recsat.config.settings import RunConfig
-from recsat.feedback.events import as_events
+from recsat.data.faults import FILE, ROW
 from recsat.feedback.log import FeedbackLog, has_log, log_folder
+from recsat.stages.feedback import sound_events
 from recsat.stages.model.explanation import Explanation
 from recsat.stages.model.loaded import Model
 
@@ -104,10 +106,13 @@ class LiveModel:
         return self.at([user]).why(user, item, k, include, exclude, kinds)
 
     def _events(self, feedback: pl.DataFrame) -> pl.DataFrame:
-        events, faults = as_events(feedback, self._fitted.events_schema)
+        model, domain = self._fitted, self._fitted.domain
+        ratings = model.histories.ratings
+        rated = np.zeros(0) if ratings is None else ratings.data
+        events, faults = sound_events(feedback, model.events_schema, domain.events, domain.rating, rated)
         for row, column, value, reason in faults.select("row", "column", "value", "reason").head(3).iter_rows():
             logger.warning("event %d of the feedback log is left aside: %s %r %s", row, column, value, reason)
-        return events
+        return events.drop(FILE, ROW)
 
 
 @contextmanager

@@ -123,6 +123,7 @@ def of_both(recipe: Recipe, inputs: RunInputs, split: Split) -> tuple[RunInputs,
         encode=recipe.inputs.encode,
         encode_users=recipe.inputs.encode_users,
         seed=recipe.inputs.seed,
+        encoder=recipe.inputs.encoder,
     )
     return shared, replace(
         split,

@@ -96,6 +96,7 @@ def serve_known(
         raters=raters_of(known, domain.positive, domain.rating, catalogue),
         protocol=protocol,
         now=moment,
+        encoder=inputs.encoder,
         device=inputs.device,
     )
     users = with_texts(with_profiles(histories(user_ids), inputs), inputs, liked)

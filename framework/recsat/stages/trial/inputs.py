@@ -41,6 +41,8 @@ class RunInputs:
     encode_users: Encode | None = None
     """Texts to vectors as encoded, in the space of ``vectors["raw"]``; None where no arm of the run reads users."""
     seed: int = 0
+    encoder: str = ""
+    """See :attr:`~recsat.contract.interactions.TrainingData.encoder`."""
     device: str = "cpu"
     """See :attr:`~recsat.contract.interactions.TrainingData.device`."""
 
@@ -50,8 +52,9 @@ def inputs_of(
     vectors: Mapping[str, NDArray[np.float32]],
     encode: Encode | None = None,
     encode_users: Encode | None = None,
+    encoder: str = "",
 ) -> RunInputs:
-    """Those of a run whose stage ``prepare`` has finished; ``vectors`` and both ways to encode belong to one encoder."""
+    """Those of a run whose stage ``prepare`` has finished; ``vectors`` and both ways to encode belong to one encoder, whose fingerprint is ``encoder``."""
     config = context.config
     return RunInputs(
         dataset=context.dataset,
@@ -64,6 +67,7 @@ def inputs_of(
         encode=encode,
         encode_users=encode_users,
         seed=config.seed,
+        encoder=encoder,
         device=str(device) if (device := pick_device(config.rank.device)).type == "cuda" else "cpu",
     )
 
@@ -73,9 +77,14 @@ def embedded_inputs(context: StageContext) -> RunInputs:
     vectors = context.folder.read_arrays("vectors/items.safetensors")
     vectors |= context.folder.read_arrays("vectors/controls.safetensors")
     mean = context.folder.read_arrays("vectors/mean.safetensors")["mean"]
-    encoder = context.config.encoder
-    encode_users = encode_raw_with(context, encoder) if reads_users(context) else None
-    return inputs_of(context, vectors, encode_with(context, encoder, mean), encode_users)
+    settings = context.config.encoder
+    encode_users = encode_raw_with(context, settings) if reads_users(context) else None
+    return inputs_of(context, vectors, encode_with(context, settings, mean), encode_users, encoder_of(context))
+
+
+def encoder_of(context: StageContext) -> str:
+    """Fingerprint of the encoder by which the stage ``embed`` of the run wrote its vectors."""
+    return str(context.folder.read_json("vectors/encoder.json")["fingerprint"])
 
 
 def reads_users(context: StageContext) -> bool:
