@@ -2,8 +2,8 @@
 
 A page is run from top to bottom in an environment and a folder of its own. A block with a title is a file: the first of
 that title makes it, later ones are put under it. A ``console`` block is commands and what they print. What may differ is
-times, memory, places, run names, white space, and numbers by a tenth, since another processor rounds otherwise; a line
-``…`` stands for any lines. ``RECSAT_REWRITE_DOCS=1`` writes what the commands print into the pages.
+times, memory, places, run names, lines on what takes long, white space, and numbers by a tenth, since
+another processor rounds otherwise; a line ``…`` stands for any lines. ``RECSAT_REWRITE_DOCS=1`` writes what the commands print into the pages.
 """
 
 from __future__ import annotations
@@ -119,6 +119,7 @@ def commands(body: str) -> Iterator[tuple[str, list[str]]]:
 def tokens(text: str, shell: Shell) -> list[str]:
     """Words, without what differs from run to run."""
     text = text.replace(f"{shell.folder}/", "").replace(str(shell.folder), "").replace(str(shell.environment), "")
+    text = re.sub(r"^.*: (?:.*, )?running for \d.*$", "", text, flags=re.MULTILINE)  # said where a stage takes long
     text = re.sub(r"[\d.,]+ ?(ms|s|min|MiB|GiB)\b", "#", text)
     text = re.sub(r"\d{8}-\d{6}-(\w+)-[0-9a-f]{6}", r"#-\1", text)
     text = re.sub(r"Plan [0-9a-f]{12} of \d{4}-\d\d-\d\d \d\d:\d\d UTC", "Plan #", text)
