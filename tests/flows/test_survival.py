@@ -84,7 +84,7 @@ def home(client: SyncPrefectClient, tmp_path: Path) -> Path:
 
 def submitted(client: SyncPrefectClient, name: str, tenant: str = "default", **parameters: Any) -> FlowRun:
     deployment = client.read_deployment_by_name(name)
-    form = {**SMALL_RUN, "store": {"tenant": tenant}}
+    form = {**SMALL_RUN, "store": {"tenant": tenant}, "cache_dir": f".recsat/cache-of-{tenant}"}
     return client.create_flow_run_from_deployment(deployment.id, parameters={"config": form, **parameters})
 
 
@@ -167,7 +167,9 @@ def test_a_run_killed_in_the_middle_of_one_stage_after_the_other_goes_on_by_retr
         tuple(map(int, pair)) for pair in re.findall(r"(\d+) texts embedded, (\d+) from the cache", log.read_text())
     ]
     assert {n_new + n_cached for n_new, n_cached in counts} == {n_texts}
-    assert min(n_cached for _, n_cached in counts) > n_texts // 2  # what was stored was not embedded again
+    assert len(counts) == len(keys)
+    for _, n_cached in counts:  # a shard and the half of another
+        assert 0.7 * n_texts < n_cached < 0.8 * n_texts
 
 
 def work_of(home: Path, run: FlowRun) -> tuple[float, float]:
