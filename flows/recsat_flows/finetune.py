@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 from prefect import flow, get_run_logger, task
@@ -16,6 +17,7 @@ from recsat_flows.limited import FINETUNE_LIMIT, run_stage_within
 from recsat_flows.progress import PrefectProgress
 from recsat_flows.runs import run_name
 from recsat_flows.settings import flow_settings
+from recsat_flows.showing import be_heard, best_effort
 from recsat_flows.steps import retried
 from recsat_flows.turns import accelerators, turns
 
@@ -44,15 +46,16 @@ def train(config: FinetuneConfig, resume: str | None = None) -> str:
         for stage in stages_left(folder):
             turn.confirm()
             step(str(folder.path), stage.name)
+    be_heard()
     for name in ("compare", "classifier"):
         report = folder.path / "finetune" / f"{name}.md"
         if report.exists():
-            create_markdown_artifact(
-                report.read_text(encoding="utf-8"),
-                key="recsat-finetune",
-                description=f"Fine-tuning {folder.run_id}",
-            )
+            best_effort(f"the page {report.name}", partial(_show, report.read_text(encoding="utf-8"), folder.run_id))
     return str(folder.path)
+
+
+def _show(page: str, run: str) -> None:
+    create_markdown_artifact(page, key="recsat-finetune", description=f"Fine-tuning {run}")
 
 
 @flow(name="finetune", flow_run_name=run_name, persist_result=False, result_serializer="json", validate_parameters=True)

@@ -1,4 +1,4 @@
-"""A stage in a process of its own, which is killed when its time is up.
+"""A stage or another task's work in a process of its own, which is killed when its time is up.
 
 Prefect's own time-outs raise in the main thread, as soon as it runs Python again: a stage that hangs in native code, or waits for another thread
 in it, goes on. A process can be ended whatever it does.
@@ -9,24 +9,31 @@ from __future__ import annotations
 import os
 import threading
 import time
-from multiprocessing import get_context
+from collections.abc import Callable
+from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from recsat.errors import RunError
+from recsat.errors import ConfigError, RunError
 from recsat.plugins import load_plugins
 from recsat.result.model import StageCost
 from recsat.run import RunFolder, Stage, run_stage
 from recsat.run.progress import Progress
 
-STAGE_LIMIT, FINETUNE_LIMIT = "flows.stage_limit_s", "flows.finetune_limit_s"
+Result = TypeVar("Result")
+
+STAGE_LIMIT, FINETUNE_LIMIT, TASK_LIMIT = "flows.stage_limit_s", "flows.finetune_limit_s", "flows.task_limit_s"
 SECONDS_BETWEEN_LOOKS = 1.0
 """How often the process looks whether the one that started it is still there."""
 
 
-class StageTimeout(RunError, TimeoutError):
-    """A stage took longer than it may. What it had written stands, and a further try goes on from there."""
+class TaskTimeout(RunError, TimeoutError):
+    """A task took longer than it may. What it had written stands, and a further try goes on from there."""
+
+
+class StageTimeout(TaskTimeout):
+    """:class:`TaskTimeout` of a stage."""
 
 
 def run_stage_within(
@@ -36,37 +43,72 @@ def run_stage_within(
 
     Raises what the stage raises; :class:`StageTimeout` after ``seconds``, and RunError where the process died, both with the process gone.
     """
+    _run_within(seconds, setting, f"stage {stage.name}", StageTimeout, _stage, (str(folder), stage), progress)
+
+
+def run_within(seconds: float | None, name: str, work: Callable[..., Result], *arguments: Any) -> Result:
+    """What ``work(*arguments)`` returns: in this process where there is no limit, else in one of its own, as a stage's.
+
+    ``work`` is a function of a module; ``arguments`` and what it returns go from process to process. Raises what it raises; :class:`TaskTimeout`, which names the task
+    and ``flows.task_limit_s``, after ``seconds``; RunError where the process died; ConfigError where this process may not start one.
+    """
+    if seconds is None:
+        return work(*arguments)
+    if current_process().daemon:
+        raise ConfigError(
+            f"{TASK_LIMIT}: this worker may start no process, and {name} would have no limit. Set distributed.worker.daemon to false on Dask's workers, or leave the limit out."
+        )
+    result: Result = _run_within(seconds, TASK_LIMIT, f"task {name}", TaskTimeout, work, arguments)
+    return result
+
+
+def _run_within(
+    seconds: float,
+    setting: str,
+    name: str,
+    timeout: type[TaskTimeout],
+    work: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    progress: Progress | None = None,
+) -> Any:
     receiver, sender = (context := get_context("spawn")).Pipe(duplex=False)
-    process = context.Process(target=_work, args=(str(folder), stage, os.getpid(), sender), name=f"recsat-{stage.name}")
+    target = (work, arguments, progress is not None, os.getpid(), sender)
+    process = context.Process(target=_work, args=target, name=f"recsat {name}")
     end = time.monotonic() + seconds
     process.start()
     sender.close()
     try:
-        if not _relay(receiver, progress, end):
-            raise StageTimeout(
-                f"stage {stage.name} took longer than {setting} ({seconds:g} s) and was ended. Raise it, or see what the stage waits for."
+        returned = _relay(receiver, progress, end)
+        if returned is None:
+            raise timeout(
+                f"{name} took longer than {setting} ({seconds:g} s) and was ended. Raise it, or see what it waits for."
             )
         process.join()
     finally:
         process.kill()
         process.join()
-    if process.exitcode:
+    if process.exitcode or not returned:
         raise RunError(
-            f"stage {stage.name}: its process ended with status {process.exitcode}; -9 is a kill, as for want of memory. What is finished stands: run it again."
+            f"{name}: its process ended with status {process.exitcode}; -9 is a kill, as for want of memory. What is finished stands: run it again."
         )
+    return returned[0]
 
 
-def _relay(receiver: Connection, progress: Progress, end: float) -> bool:
-    """Hands on what the process says, until it says no more; False where ``end`` comes first."""
+def _relay(receiver: Connection, progress: Progress | None, end: float) -> list[Any] | None:
+    """Hands on what the process says, until it says no more: what it returned, alone in a list that is empty where it died; None where ``end`` comes first."""
+    returned: list[Any] = []
     while receiver.poll(max(0.0, end - time.monotonic())):
         try:
             name, arguments = receiver.recv()
         except EOFError:
-            return True
+            return returned
         if name == "error":
             raise arguments[0]
-        getattr(progress, name)(*arguments)
-    return False
+        if name == "returned":
+            returned = [arguments[0]]
+        else:
+            getattr(progress, name)(*arguments)
+    return None
 
 
 class _Sent:
@@ -91,10 +133,15 @@ class _Sent:
         self._sender.send(("finish", (cost,)))
 
 
-def _work(folder: str, stage: Stage, parent: int, sender: Connection) -> None:
+def _stage(folder: str, stage: Stage, progress: Progress) -> None:
+    run_stage(RunFolder(Path(folder)), stage, load_plugins(), progress)
+
+
+def _work(work: Callable[..., Any], arguments: tuple[Any, ...], tells: bool, parent: int, sender: Connection) -> None:
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     try:
-        run_stage(RunFolder(Path(folder)), stage, load_plugins(), _Sent(sender))
+        returned = work(*arguments, _Sent(sender)) if tells else work(*arguments)
+        sender.send(("returned", (returned,)))
     except Exception as error:
         sender.send(("error", (_sendable(error),)))
 

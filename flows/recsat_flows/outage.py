@@ -55,9 +55,7 @@ def wait_for_server(seconds: float = LONGEST_WAIT_S) -> None:
     with without_retries(), get_client(sync_client=True) as client:
         error = client.api_healthcheck()
         if error is not None:
-            get_logger("recsat").warning(
-                "the stages are finished, and the server is away (%r); it is waited for", error
-            )
+            get_logger("recsat").warning("the work is done, and the server is away (%r); it is waited for", error)
         while error is not None and time.monotonic() < end:
             time.sleep(SECONDS_BETWEEN_LOOKS)
             error = client.api_healthcheck()

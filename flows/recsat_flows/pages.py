@@ -1,8 +1,14 @@
-"""The runs' reports over HTTP, to read and nothing else: one process, loopback by default."""
+"""The runs' reports over HTTP, to read and nothing else: ``recsat up`` serves them, elsewhere ``python -m recsat_flows.pages`` does, on loopback by default.
+
+RECSAT_REPORTS_URL says to the worker under which address they are read: the reports of Prefect's artifacts then have a link.
+"""
 
 from __future__ import annotations
 
+import argparse
 import html
+import os
+from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -75,3 +81,25 @@ class Pages(BaseHTTPRequestHandler):
 def serve_pages(runs_dir: Path, host: str, port: int) -> ThreadingHTTPServer:
     """A server of the reports below ``runs_dir``, not yet started."""
     return ThreadingHTTPServer((host, port), partial(Pages, runs_dir=runs_dir))
+
+
+def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """``host`` and ``port`` of the command, and ``home``, which RECSAT_HOME sets."""
+    parser = argparse.ArgumentParser("python -m recsat_flows.pages", description=main.__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="Address to listen on. Default: this machine alone.")
+    parser.add_argument("--port", type=int, default=4201, help="Default: 4201.")
+    parser.set_defaults(home=os.environ.get("RECSAT_HOME"))
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    """Serves the reports of the home RECSAT_HOME until the process is ended. Nobody is asked who they are."""
+    command = options()
+    if not command.home:
+        raise SystemExit("RECSAT_HOME is not set. Set it to the folder of the state.")
+    with serve_pages(Path(command.home) / "runs", command.host, command.port) as server:
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

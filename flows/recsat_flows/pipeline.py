@@ -62,7 +62,7 @@ def _embed_shards(folder: RunFolder) -> None:
     if settings.shards > 1:
         from recsat_flows.shards import embed_in_shards
 
-        embed_in_shards(folder.path, settings.shards, settings.task_runner, settings.cluster)
+        embed_in_shards(folder.path, settings.shards, settings.task_runner, settings.cluster, settings.task_limit_s)
 
 
 @flow(name="pipeline", flow_run_name=run_name, persist_result=False, result_serializer="json", validate_parameters=True)

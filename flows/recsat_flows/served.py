@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 from prefect import get_run_logger, pause_flow_run, task
@@ -25,7 +25,9 @@ from recsat.stages.model.live import following
 from recsat.stages.model.refresh import refresh_lists
 from recsat.stages.promotion.promote import keep, promote
 from recsat.stages.promotion.record import Decision, PromotedModel, promoted_model
-from recsat_flows.showing import best_effort, emit, result_of
+from recsat_flows.limited import run_within
+from recsat_flows.settings import flow_settings
+from recsat_flows.showing import be_heard, best_effort, emit, result_of
 from recsat_flows.steps import retried
 from recsat_flows.turns import Turn, limit_name, turn_of, turns
 
@@ -76,6 +78,10 @@ def run_of(domain: str, name: str) -> RunFolder:
 @task(name="promote", **retried())
 def decide(folder: str, policy: str | None, why: str | None) -> tuple[Decision, bool]:
     """The decision about a run's model, and whether another model is served than before."""
+    return run_within(_limit(), "promote", _decide, folder, policy, why)
+
+
+def _decide(folder: str, policy: str | None, why: str | None) -> tuple[Decision, bool]:
     run = RunFolder(Path(folder))
     rule = run.config().promote
     outcome = promote(run, load_plugins(), rule if policy is None else rule.model_copy(update={"policy": policy}), why)
@@ -89,6 +95,7 @@ def promote_or_ask(folder: RunFolder, policy: str | None, *, ask: bool, hours: f
         if decision.action == "refused" and ask:
             decision, changed = _asking(folder, turn, decision, hours)
     get_run_logger().info("%s: %s", decision.action, decision.why)
+    be_heard()
     event = "recsat.model.promoted" if changed else "recsat.model.refused" if decision.action == "refused" else None
     if event:
         emit(event, folder, result_of(folder), decision=decision.action, why=decision.why, model=decision.fingerprint)
@@ -138,6 +145,10 @@ def served_model(domain: str) -> PromotedModel:
 @task(name="refresh-lists", **retried())
 def refresh(domain: str, k: int | None) -> dict[str, int | str]:
     """New lists for whoever did something; counts and the folder."""
+    return run_within(_limit(), "refresh-lists", _refresh, domain, k)
+
+
+def _refresh(domain: str, k: int | None) -> dict[str, int | str]:
     config = home_of(domain)
     folder = state_folder(config, "deployments") / "lists" / f"{config.store.tenant}-{domain}"
     model = Model.load(served_model(domain).path)
@@ -155,6 +166,7 @@ def follow_feedback(domain: str, k: int | None) -> str:
     """One round: lists of whoever did something since the last; the folder of the lists."""
     with turn_of(home_of(domain)):
         counts = refresh(domain, k)
+    be_heard()
     get_run_logger().info("%(n_events)d events, new lists for %(n_users)d users in %(folder)s", counts)
     return str(counts["folder"])
 
@@ -171,6 +183,31 @@ def make_lists(
     target: str,
 ) -> int:
     """Makes the lists, writes them as parquet and shows the first of them; how many rows."""
+    place, n_rows, preview = run_within(
+        _limit(), "lists", _write_lists, domain, run, users, k, include, exclude, kinds, target
+    )
+    be_heard()
+    if users:
+        best_effort(
+            "the preview of the lists",
+            lambda: create_table_artifact(
+                preview, key=f"recsat-{domain}-lists".replace("_", "-"), description=f"{n_rows} rows in {place}"
+            ),
+        )
+    return n_rows
+
+
+def _write_lists(
+    domain: str,
+    run: str,
+    users: list[str],
+    k: int | None,
+    include: list[str],
+    exclude: list[str],
+    kinds: list[str],
+    target: str,
+) -> tuple[str, int, list[dict[str, Any]]]:
+    """Where the lists are, how many rows, and the first of them where they are some users'."""
     config = home_of(domain)
     served = promoted_model(Path(config.home or "."), domain, config.store.tenant)
     path = served.path if not run and served is not None else run_of(domain, run or "latest").path
@@ -178,19 +215,16 @@ def make_lists(
     place = Path(config.home or ".") / "lists" / target
     with following(model, config) as live:
         if not users:
-            return write_all_lists(
+            n_rows = write_all_lists(
                 live.model if live else model, place, k=k, include=include, exclude=exclude, kinds=kinds
             )
+            return str(place), n_rows, []
         lists = (live or model).recommend(users, k, include, exclude, kinds)
     place.parent.mkdir(parents=True, exist_ok=True)
     lists.write_parquet(place)
     preview = lists.head(PREVIEW_ROWS).select("user_id", "rank", "item_id", "title", pl.col("score").round(4), "reason")
-    best_effort(
-        "the preview of the lists",
-        lambda: create_table_artifact(
-            preview.to_dicts(),
-            key=f"recsat-{domain}-lists".replace("_", "-"),
-            description=f"{lists.height} rows in {place}",
-        ),
-    )
-    return lists.height
+    return str(place), lists.height, preview.to_dicts()
+
+
+def _limit() -> float | None:
+    return flow_settings(os.environ).task_limit_s

@@ -34,6 +34,11 @@ class FlowSettings(Settings):
         gt=0,
         description="The same of a stage of fine-tuning, which goes on from its last checkpoint when it is tried again. Empty: no limit.",
     )
+    task_limit_s: float | None = Field(
+        None,
+        gt=0,
+        description="The same of the tasks promote, refresh-lists and lists, and of one shard of the texts. Empty: no limit.",
+    )
 
 
 class FlowSources(RunConfig):

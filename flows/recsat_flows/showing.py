@@ -41,7 +41,7 @@ def show_report(folder: RunFolder) -> None:
     A server that is away is waited for.
     """
     result = result_of(folder)
-    best_effort("whether the server is there", wait_for_server)
+    be_heard()
     best_effort(
         "the report",
         lambda: create_markdown_artifact(
@@ -50,10 +50,15 @@ def show_report(folder: RunFolder) -> None:
             description=f"Evaluation of {result.domain}, run {folder.run_id}",
         ),
     )
-    best_effort("what the server missed", _catch_up)
     emit("recsat.evaluation.completed", folder, result)
     if any(alert.raised for alert in result.alerts):
         emit("recsat.evaluation.regressed", folder, result)
+
+
+def be_heard() -> None:
+    """After the work: waits for a server that is away, and tells it of the tasks whose end it missed."""
+    best_effort("whether the server is there", wait_for_server)
+    best_effort("what the server missed", _catch_up)
 
 
 def _catch_up() -> None:

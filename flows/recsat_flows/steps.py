@@ -37,8 +37,9 @@ def may_pass(_: Task[Any, Any], __: TaskRun, state: State[Any]) -> bool:
 
 
 def retried() -> dict[str, Any]:
-    """How a task is tried again: what may pass, with back-off and jitter; results stay in the process."""
+    """How a task is tried again: what may pass, with back-off and jitter. Results stay in the process, and the server is told again of an end that it missed."""
     return {
+        "on_completion": [remember],
         "retries": RETRIES,
         "retry_delay_seconds": exponential_backoff(FIRST_DELAY_S),
         "retry_jitter_factor": 0.5,
@@ -50,7 +51,7 @@ def retried() -> dict[str, Any]:
 def task_of(stage: Stage) -> Task[[str], str]:
     """The stage as a task, in this process or where it has a limit of time in one of its own; what it had finished before a retry stands."""
 
-    @task(name=stage.name, on_completion=[remember], **retried())
+    @task(name=stage.name, **retried())
     def work(folder: str) -> str:
         limit = flow_settings(os.environ).stage_limit_s
         with PrefectProgress() as progress:

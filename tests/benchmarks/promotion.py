@@ -40,7 +40,7 @@ from recsat.testing.simulate import START, SimulatorSettings, World, log_exposur
 
 N_SEEDS, N_DAYS, FIRST_DAY, FIRST_SEED = 10, 20, 40, 700
 BAR = 0.05
-SIZES = (100, 300)
+SIZES = (100, 300, 1_000)
 LOST = 0.1
 NAMES = ("popularity", "item-knn", "ease", "text", "aligned")
 TEXT = ("text", "aligned")
@@ -258,7 +258,7 @@ def table_of(tally: Tally) -> str:
 
 def page(tallies: Mapping[int, Tally], n_seeds: int, n_days: int, minutes: float) -> str:
     parts = [
-        f"## {n_users} users\n\n{table_of(tally)}\n\n{tally.smallest_users} or more of them are judged."
+        f"## {n_users:,} users\n\n{table_of(tally)}\n\n{tally.smallest_users} or more of them are judged."
         for n_users, tally in tallies.items()
     ]
     return f"""# How often promotion refuses where nothing has changed
@@ -278,8 +278,9 @@ def main() -> int:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--seeds", type=int, default=N_SEEDS)
     parser.add_argument("--days", type=int, default=N_DAYS + 1, help="The first one is promoted without a comparison.")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="Users of a world.")
     options = parser.parse_args()
-    tallies = {n_users: Tally() for n_users in SIZES}
+    tallies = {n_users: Tally() for n_users in options.sizes}
     for n_users, tally in tallies.items():
         for seed in range(FIRST_SEED, FIRST_SEED + options.seeds):
             replay(seed, options.days, n_users, tally)

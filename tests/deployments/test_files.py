@@ -9,13 +9,14 @@ import sys
 import tomllib
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from prefect.settings import Settings
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
-from recsat_flows import prefect_yaml
+from recsat_flows import pages, prefect_yaml
 from recsat_flows.automations import entries
 
 FOLDER = Path(__file__).parents[2] / "deployments"
@@ -105,6 +106,43 @@ def test_compose_publishes_on_loopback_alone_and_takes_every_secret_from_the_env
     assert all("${" in value and ":?" in value for _, value in secrets)
 
 
+def environment_of(service: dict[str, Any]) -> dict[str, str]:
+    return dict(service.get("environment", {}))
+
+
+def test_the_link_of_a_report_leads_to_the_reports_that_compose_publishes() -> None:
+    services = loaded(FOLDER / "compose.yaml")["services"]
+    address = urlsplit(environment_of(services["worker"])["RECSAT_REPORTS_URL"])
+    [port] = services["reports"]["ports"]
+    assert port.rpartition(":")[0] == address.netloc
+    assert pages_port(services["reports"]["command"]) == int(port.rpartition(":")[2])
+    assert services["reports"]["volumes"] == services["worker"]["volumes"]
+    assert environment_of(services["reports"])["RECSAT_HOME"] == environment_of(services["worker"])["RECSAT_HOME"]
+
+
+def test_the_link_of_a_report_leads_to_the_reports_of_the_cluster() -> None:
+    folder = FOLDER / "kubernetes"
+    [config] = loaded(folder / "kustomization.yaml")["configMapGenerator"]
+    literals = dict(literal.split("=", 1) for literal in config["literals"])
+    [port] = loaded(folder / "reports.yaml")["spec"]["ports"]
+    assert urlsplit(literals["RECSAT_REPORTS_URL"]).netloc == f"127.0.0.1:{port['port']}"  # of the port-forward
+    pod = loaded(folder / "worker.yaml")["spec"]["template"]
+    [reports] = [one for one in pod["spec"]["containers"] if one["name"] == "reports"]
+    [exposed] = reports["ports"]
+    assert (exposed["name"], exposed["containerPort"]) == (port["targetPort"], pages_port(reports["command"]))
+    assert loaded(folder / "reports.yaml")["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    assert reports["env"] == [{"name": "RECSAT_HOME", "value": literals["RECSAT_HOME"]}]
+    assert [mount["mountPath"] for mount in reports["volumeMounts"]] == [literals["RECSAT_HOME"]]
+
+
+def pages_port(command: list[str]) -> int:
+    """The port on which this command serves the reports; none is opened."""
+    assert command[:3] == ["python", "-m", "recsat_flows.pages"]
+    options = pages.options(command[3:])
+    assert options.host == "0.0.0.0"  # of a container, whose port is published elsewhere
+    return int(options.port)
+
+
 def test_every_service_that_another_waits_for_says_whether_it_is_well() -> None:
     services = loaded(FOLDER / "compose.yaml")["services"]
     for service in services.values():
@@ -113,7 +151,7 @@ def test_every_service_that_another_waits_for_says_whether_it_is_well() -> None:
                 assert "healthcheck" in services[other], other
 
 
-@pytest.mark.parametrize("name", ["namespace", "home", "worker"])
+@pytest.mark.parametrize("name", ["namespace", "home", "worker", "reports"])
 def test_manifests_fit_the_schemas_of_kubernetes(name: str) -> None:
     validate = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed")
     manifest = loaded(FOLDER / "kubernetes" / f"{name}.yaml")
@@ -130,7 +168,7 @@ def test_the_kustomization_builds() -> None:
     )
     assert built.returncode == 0, built.stderr
     kinds = [document["kind"] for document in YAML(typ="safe").load_all(built.stdout)]
-    assert sorted(kinds) == ["ConfigMap", "Deployment", "Namespace", "PersistentVolumeClaim"]
+    assert sorted(kinds) == ["ConfigMap", "Deployment", "Namespace", "PersistentVolumeClaim", "Service"]
     assert "image: registry.example/recsat:0.1.0" in built.stdout
 
 

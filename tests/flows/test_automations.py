@@ -148,6 +148,31 @@ def test_a_regression_is_heard_of_and_without_a_block_the_rest_is_applied(listen
     assert "Run r7 of content is worse than the one before it: http://127.0.0.1:4201/r7/report.html" in body
 
 
+@pytest.mark.server
+@pytest.mark.usefixtures("prefect")
+def test_a_domain_that_is_not_evaluated_in_time_is_named_and_one_that_is_is_not(listener: Listener) -> None:
+    with get_client(sync_client=True) as client:
+        CustomWebhookNotificationBlock(
+            name=BLOCK, url=f"http://127.0.0.1:{listener.server_address[1]}/", json_data={"body": "{{body}}"}
+        ).save(BLOCK, overwrite=True)
+        create(client, "recsat-no-evaluation", within=10)
+    time.sleep(2)  # the server reads its automations anew now and then
+
+    def evaluated(domain: str) -> None:
+        run = {"prefect.resource.id": f"recsat.run.of-{domain}", "recsat.domain": domain}
+        emit_event("recsat.evaluation.completed", resource=run, payload={"domain": domain})
+
+    def of_social() -> list[str]:
+        evaluated("social")
+        time.sleep(1)
+        return listener.bodies
+
+    evaluated("content")
+    evaluated("social")
+    [body] = until(of_social)
+    assert "Nothing of content was evaluated for 26 hours" in body
+
+
 def create(client: SyncPrefectClient, name: str, within: int | None = None) -> None:
     """The automation of that name alone, which waits for ``within`` seconds where that is given."""
     [entry] = [one for one in entries() if one["name"] == name]

@@ -7,20 +7,22 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import current_process
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from hanging_stages import DYING, REFUSED, SLEEPING, WAITING, WORKING
+from hanging_stages import DYING, REFUSED, SLEEPING, WAITING, WORKING, hang, pid_and
 from prefect import flow
 
 from recsat import RunConfig
-from recsat.errors import RunError, StoreError
+from recsat.errors import ConfigError, RunError, StoreError
 from recsat.result.model import StageCost
-from recsat.run import RunFolder, Stage, new_run
+from recsat.run import RunFolder, new_run
 from recsat.stages import PIPELINE
-from recsat_flows.limited import StageTimeout, run_stage_within
+from recsat_flows.limited import StageTimeout, TaskTimeout, run_stage_within, run_within
 from recsat_flows.pipeline import folder_of, run_stages
 from recsat_flows.steps import TASKS
 
@@ -54,13 +56,37 @@ def folder(small_run_config: RunConfig, tmp_path: Path) -> RunFolder:
     return new_run(small_run_config.model_copy(update={"home": str(tmp_path)}), "limited")
 
 
-@pytest.mark.parametrize("stage", [SLEEPING, WAITING], ids=lambda stage: stage.name)
-def test_a_stage_that_hangs_in_native_code_or_in_a_thread_is_ended(folder: RunFolder, stage: Stage) -> None:
-    with pytest.raises(StageTimeout, match=rf"stage {stage.name} took longer than flows.stage_limit_s \(25 s\)"):
-        run_stage_within(folder.path, stage, 25, Words())
-    pid = folder.read_json("pid.json")  # it had begun
-    assert not psutil.pid_exists(pid)
-    assert folder.costs() == []
+def test_what_hangs_in_native_code_or_in_a_thread_is_ended(folder: RunFolder) -> None:
+    """All at once, since they wait side by side."""
+    limit, other = 45.0, RunFolder(folder.path / "other")
+    other.path.mkdir()
+    (other.path / "config.json").write_text((folder.path / "config.json").read_text())
+    with ThreadPoolExecutor() as threads:
+        of_stages = {
+            stage.name: threads.submit(run_stage_within, place.path, stage, limit, Words())
+            for stage, place in ((SLEEPING, folder), (WAITING, other))
+        }
+        of_task = threads.submit(run_within, limit, "hang", hang, str(folder.path / "task.json"))
+    for name, future in of_stages.items():
+        with pytest.raises(StageTimeout, match=rf"stage {name} took longer than flows.stage_limit_s \(45 s\)"):
+            future.result()
+    with pytest.raises(TaskTimeout, match=r"task hang took longer than flows.task_limit_s \(45 s\)"):
+        of_task.result()
+    for place, file in ((folder, "pid.json"), (other, "pid.json"), (folder, "task.json")):
+        assert not psutil.pid_exists(place.read_json(file))  # it had begun
+        assert place.costs() == []
+
+
+def test_work_within_its_limit_returns_from_a_process_and_without_a_limit_from_this_one() -> None:
+    pid, value = run_within(LONG_S, "work", pid_and, 7)
+    assert (pid != os.getpid(), value) == (True, 7)
+    assert run_within(None, "work", pid_and, 7) == (os.getpid(), 7)
+
+
+def test_a_worker_that_may_start_no_process_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(vars(current_process())["_config"], "daemon", True)
+    with pytest.raises(ConfigError, match=r"flows.task_limit_s: .* distributed.worker.daemon"):
+        run_within(LONG_S, "work", pid_and, 7)
 
 
 def test_a_stage_says_does_and_returns_what_it_does_in_this_process(folder: RunFolder) -> None:

@@ -32,9 +32,12 @@ import recsat_flows.pipeline as module
 from recsat import RunConfig
 from recsat.run import RunFolder, new_run, open_run
 from recsat.stages import PIPELINE
-from recsat_flows import outage
+from recsat.stages.promotion.record import PromotionPlace
+from recsat_flows import outage, showing
 from recsat_flows.by_domain import domain_flow
 from recsat_flows.progress import Sender
+from recsat_flows.served import promote_or_ask
+from recsat_flows.turns import turn_of
 
 PREPARE_PROGRESS = ArtifactFilter(key=ArtifactFilterKey(any_=["recsat-prepare-progress"]))
 
@@ -144,20 +147,21 @@ def task_states(flow_run: UUID) -> dict[str, str]:
     """By stage, the last state that the server has of its task."""
     with get_client(sync_client=True) as client:
         of_run = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run])))
-    return {run.name.rpartition("-")[0]: "" if run.state is None else run.state.name for run in of_run}
+    names = {run.id: run.name if " of " in run.name else run.name.rpartition("-")[0] for run in of_run}
+    return {names[run.id]: "" if run.state is None else run.state.name for run in of_run}
 
 
 @pytest.mark.server
 def test_no_stage_asks_a_server_that_is_away_more_than_once(
     proxy: Proxy, small_run_config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However long the server is away: from the first progress figure to the end of the last stage the thread that works sends one request a
-    stage, to keep its turn, and one to give it back, and tries none of them again."""
+    """However long the server is away: from the first progress figure to the end of the last stage what works sends one request a stage, to keep its
+    turn, and tries none of them again; texts in shards, and a decision about the model while the server is away once more, send none besides."""
     paths: list[str] = []
     send, show, show_report = httpx.Client.send, Sender._show, module.show_report
 
     def sent(client: httpx.Client, request: httpx.Request, **options: Any) -> httpx.Response:
-        if proxy.is_cut and threading.current_thread() is threading.main_thread():
+        if proxy.is_cut and not threading.current_thread().name.startswith("recsat-"):
             paths.append(request.url.path)
             proxy.is_cut = len(paths) < 50  # a stage that tries again would never end
         return send(client, request, **options)
@@ -172,6 +176,13 @@ def test_no_stage_asks_a_server_that_is_away_more_than_once(
         seen.extend([cost.name for cost in folder.costs()] if proxy.is_cut else [])
         proxy.is_cut = False
         show_report(folder)
+        paths.append("/report")
+        proxy.cut()
+
+    def waited_for() -> None:
+        seen.append("decided" if PromotionPlace.of(tmp_path, "content").history() and proxy.is_cut else "early")
+        proxy.is_cut = False
+        outage.wait_for_server()
 
     flow_runs: list[UUID] = []
     stages: list[str] = []
@@ -179,6 +190,7 @@ def test_no_stage_asks_a_server_that_is_away_more_than_once(
     monkeypatch.setattr(httpx.Client, "send", sent)
     monkeypatch.setattr(Sender, "_show", cut_and_shown)
     monkeypatch.setattr(module, "show_report", shown_with_the_server_back)
+    monkeypatch.setenv("RECSAT_FLOWS__SHARDS", "2")
     folder = new_run(small_run_config.model_copy(update={"home": str(tmp_path)}))
 
     @flow(name="away")
@@ -187,16 +199,21 @@ def test_no_stage_asks_a_server_that_is_away_more_than_once(
         assert context is not None
         assert context.flow_run is not None
         flow_runs.append(context.flow_run.id)
-        return module.run_stages(folder, PIPELINE)
+        with turn_of(folder.config()):
+            path = module.run_stages(folder, PIPELINE)
+            monkeypatch.setattr(showing, "wait_for_server", waited_for)
+            promote_or_ask(folder, None, ask=False)
+        return path
 
     state = away(return_state=True)
     assert state.is_completed()
-    assert seen == [stage.name for stage in PIPELINE]
+    assert seen == [*[stage.name for stage in PIPELINE], "decided"]
     [first] = stages
     later = [stage.name for stage in PIPELINE][[stage.name for stage in PIPELINE].index(first) + 1 :]
-    assert [path.rpartition("/")[2] for path in paths] == [*["renew"] * len(later), "decrement-with-lease"]
+    assert [path.rpartition("/")[2] for path in paths] == [*["renew"] * len(later), "report", "renew"]
     assert proxy.n_dropped >= len(later)
-    completed = {stage.name: "Completed" for stage in PIPELINE}
+    names = [*[stage.name for stage in PIPELINE], "embed-shard 0 of 2", "embed-shard 1 of 2", "promote"]
+    completed = dict.fromkeys(names, "Completed")
     until(lambda: task_states(state.state_details.flow_run_id) == completed, 60)  # what was not heard of is said again
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import http.client
+import os
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prefect_processes import until
 
 from recsat_flows.pages import serve_pages
 
@@ -64,6 +69,33 @@ def test_nothing_else_can_be_read(port: int, path: str) -> None:
     status, page, _ = get(port, path)
     assert status == 404
     assert "outside" not in page
+
+
+def test_the_command_serves_the_reports_of_home_and_says_where_home_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "runs" / "a").mkdir(parents=True)
+    (tmp_path / "runs" / "a" / "report.html").write_text("<p>report of a</p>")
+    command = [sys.executable, "-m", "recsat_flows.pages", "--port"]
+    monkeypatch.delenv("RECSAT_HOME", raising=False)
+    refused = subprocess.run([*command, "1"], capture_output=True, text=True, check=False)
+    assert (refused.returncode, refused.stderr) == (1, "RECSAT_HOME is not set. Set it to the folder of the state.\n")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free: int = probe.getsockname()[1]
+    environment = {**os.environ, "RECSAT_HOME": str(tmp_path)}
+    with subprocess.Popen([*command, str(free)], env=environment) as process:
+        try:
+            assert until(lambda: answer(free, "/a/report.html"), 60) == (200, "<p>report of a</p>")
+        finally:
+            process.kill()
+
+
+def answer(port: int, path: str) -> tuple[int, str] | None:
+    try:
+        return get(port, path)[:2]
+    except OSError:
+        return None
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])

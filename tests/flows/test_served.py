@@ -12,6 +12,8 @@ from typing import Any
 
 import polars as pl
 import pytest
+from findings import findings
+from prefect import Task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -22,6 +24,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ParameterTypeError
 from prefect_processes import newest_artifact
 
+from recsat import Model, RunConfig
 from recsat.errors import ConfigError, RunError
 from recsat.feedback.event import FeedbackEvent
 from recsat.feedback.log import FeedbackLog
@@ -30,13 +33,17 @@ from recsat.result.model import Result
 from recsat.run.folder import RunFolder, open_run
 from recsat.run.stage import StageContext
 from recsat.stages import REPORT
-from recsat.stages.model.refresh import current_lists
+from recsat.stages.model.refresh import current_lists, refresh_lists
 from recsat.stages.promotion.promote import Outcome
 from recsat.stages.promotion.record import Decision, PromotionPlace, promoted_model
 from recsat_flows import served
 from recsat_flows.by_domain import domain_flow
-from recsat_flows.served import Answer, run_of
+from recsat_flows.limited import TaskTimeout
+from recsat_flows.served import Answer, decide, make_lists, refresh, run_of
 from recsat_flows.settings import flow_settings
+from recsat_flows.shards import embed_shard
+from recsat_flows.steps import TASKS
+from recsat_flows.turns import Turn
 from recsat_flows.up import Place
 
 
@@ -63,10 +70,14 @@ def history(home: Path) -> list[Decision]:
 
 @pytest.mark.server
 @pytest.mark.usefixtures("prefect")
-def test_the_first_model_is_promoted_and_lists_follow_it_and_what_users_do(home: Path) -> None:
+def test_the_first_model_is_promoted_and_lists_follow_it_and_what_users_do(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(RunError, match=r"no model of domain 'content' is served .*promote/content"):
         domain_flow("feedback", "content")()
+    monkeypatch.setenv("RECSAT_FLOWS__TASK_LIMIT_S", "300")  # in a process of its own
     assert domain_flow("promote", "content")() == "promoted"
+    monkeypatch.delenv("RECSAT_FLOWS__TASK_LIMIT_S")
     model = promoted_model(home, "content")
     assert model is not None
     folder = Path(domain_flow("feedback", "content")(config={"k": 3}))
@@ -77,12 +88,80 @@ def test_the_first_model_is_promoted_and_lists_follow_it_and_what_users_do(home:
     assert domain_flow("feedback", "content")(config={"k": 3}) == str(folder)
     second = current_lists(folder)
     assert set(second["user_id"]) - set(first["user_id"]) == {"newcomer"}
+    monkeypatch.setenv("RECSAT_FLOWS__TASK_LIMIT_S", "300")
     assert domain_flow("recommend", "content")(config={"users": ["1", "newcomer"], "k": 3}) == "6 rows in lists.parquet"
     lists = pl.read_parquet(home / "lists" / "lists.parquet")
     assert not lists.filter(pl.col("user_id") == "newcomer")["fallback"].all()
     artifact = newest_artifact("recsat-content-lists")
     assert isinstance(artifact.data, str)
     assert [row["item_id"] for row in json.loads(artifact.data)] == lists["item_id"].to_list()
+
+
+@pytest.mark.server
+@pytest.mark.usefixtures("prefect")
+def test_feedback_beside_a_pipeline_waits_for_its_end_and_both_are_right(
+    home: Path, finished_run: Path, small_run_config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert domain_flow("promote", "content")() == "promoted"
+    with FeedbackLog(home / ".recsat" / "feedback" / "default-content") as log:
+        log.append([FeedbackEvent(user_id="newcomer", item_id="318", event="rating", value=5.0)])
+    has_turn, feedback_waits = threading.Event(), threading.Event()
+    work, leased = TASKS["index"].fn, Turn._leased
+
+    def index(folder: str) -> str:
+        has_turn.set()
+        assert feedback_waits.wait(300)
+        return work(folder)
+
+    def leased_or_waiting(turn: Turn) -> dict[str, Any] | None:
+        lease = leased(turn)
+        if lease is None:
+            feedback_waits.set()
+        return lease
+
+    monkeypatch.setattr(TASKS["index"], "fn", index)
+    monkeypatch.setattr(Turn, "_leased", leased_or_waiting)
+    settings = small_run_config.model_copy(update={"home": str(home)}).model_dump(mode="json")
+    settings["rank"]["reranker"] = settings["measure"]["curve_arm"] = "none"
+    folders: list[str] = []
+
+    def run_pipeline() -> None:
+        folders.append(domain_flow("pipeline_expert", "content")(config=settings, key="beside"))
+
+    pipeline = threading.Thread(target=run_pipeline)
+    pipeline.start()
+    assert has_turn.wait(300)
+    lists_folder = Path(domain_flow("feedback", "content")(config={"k": 3}))
+    pipeline.join(300)
+    assert [Path(folder).name for folder in folders] == ["beside"]
+    of_run, undisturbed = (findings(folder, "series") for folder in (home / "runs" / "beside", finished_run))
+    for part in ("config", "decisions", "plan", "versions"):  # places, and what is promoted and installed here
+        del of_run[part], undisturbed[part]
+    assert of_run == undisturbed
+    decided = history(home)[-1]
+    assert (decided.run_id, decided.action) == ("beside", "promoted")
+    [everybody] = lists_folder.glob("everybody-*.parquet")
+    assert decided.time.timestamp() <= everybody.stat().st_mtime
+    with FeedbackLog(home / ".recsat" / "feedback" / "default-content") as log:
+        refresh_lists(Model.load(home / "runs" / "beside"), log, home / "undisturbed", k=3)
+    assert current_lists(lists_folder).equals(current_lists(home / "undisturbed"))
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "arguments"),
+    [
+        ("promote", decide, ["runs/x", None, None]),
+        ("refresh-lists", refresh, ["content", None]),
+        ("lists", make_lists, ["content", "", [], None, [], [], [], "lists.parquet"]),
+        ("embed-shard 1 of 2", embed_shard, ["runs/x", 1, 2, 0.01]),
+    ],
+)
+def test_a_task_that_takes_too_long_is_ended_and_names_itself_and_the_setting(
+    name: str, task: Task[..., Any], arguments: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECSAT_FLOWS__TASK_LIMIT_S", "0.01")
+    with pytest.raises(TaskTimeout, match=rf"task {name} took longer than flows\.task_limit_s \(0\.01 s\)"):
+        task.fn(*arguments)
 
 
 class Refusing:

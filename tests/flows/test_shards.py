@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.sorting import FlowRunSort
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+from prefect_processes import until
 
 from recsat import ConfigError, RunConfig
 from recsat.config.sources import load_config
@@ -18,7 +19,7 @@ from recsat.run import RunFolder, execute
 from recsat.stages import EMBED, PIPELINE, PREPARE
 from recsat_flows.pipeline import folder_of, run_stages
 from recsat_flows.settings import Runner, flow_settings
-from recsat_flows.shards import embed_in_shards
+from recsat_flows.shards import embed_in_shards, task_runner
 
 THROUGH_EMBED = PIPELINE[: PIPELINE.index(EMBED) + 1]
 
@@ -46,8 +47,13 @@ def test_shards_leave_the_vectors_of_one_process_and_the_stage_finds_them(
     config = config_in(tmp_path, small_run_config)
     folder = execute(config, load_plugins(["content"]), stages=[PREPARE], key="sharded")
     n_texts = RunFolder(folder).read_table("data/texts.parquet")["text"].n_unique()
-    assert embed_in_shards(folder, 2, runner) == {"new": n_texts, "cached": 0}
-    assert embed_in_shards(folder, 2) == {"new": 0, "cached": n_texts}
+
+    @flow(name="shards")
+    def shards() -> list[dict[str, int]]:
+        limit = 600.0 if runner == "threads" else None  # each shard in a process of its own
+        return [embed_in_shards(folder, 2, runner, limit_s=limit), embed_in_shards(folder, 2)]
+
+    assert shards() == [{"new": n_texts, "cached": 0}, {"new": 0, "cached": n_texts}]
     execute(config, load_plugins(["content"]), stages=THROUGH_EMBED, key="sharded")
     cost = RunFolder(folder).costs()[-1]
     assert (cost.name, cost.n_new) == ("embed", 0)
@@ -75,9 +81,20 @@ def test_a_run_embeds_in_as_many_shards_as_the_worker_s_variables_say(
     together, single = (run.read_arrays("vectors/items.safetensors")["text"] for run in (sharded, alone))
     np.testing.assert_allclose(together, single, atol=2e-6)
     with get_client(sync_client=True) as client:
-        newest = client.read_flow_runs(sort=FlowRunSort.EXPECTED_START_TIME_DESC)  # it lists so many and no more
-        runs = [one for one in newest if one.parameters.get("n_shards") == 3]
-    assert [one.parameters["folder"] for one in runs] == [str(sharded.path)]
+        name = FlowFilter(name=FlowFilterName(any_=["to-embed"]))
+
+        def shards() -> list[str]:
+            runs = client.read_task_runs(flow_filter=name)
+            return sorted(one.name for one in runs if one.name.startswith("embed-shard"))
+
+        until(lambda: shards() == [f"embed-shard {shard} of 3" for shard in range(3)], 60)
+
+
+def test_workers_of_dask_may_start_processes_where_a_shard_has_a_limit() -> None:
+    dask = pytest.importorskip("dask", reason="recsat[dask] is not installed")
+    for starts_processes in (True, False):
+        task_runner("dask", 2, None, starts_processes=starts_processes)
+        assert dask.config.get("distributed.worker.daemon") is not starts_processes
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,12 @@ from prefect import flow, task
 
 from recsat import ConfigError
 from recsat.errors import StoreError
-from recsat_flows.steps import RETRIES, TASKS, retried
+from recsat_flows import finetune
+from recsat_flows.limited import TaskTimeout
+from recsat_flows.outage import remember
+from recsat_flows.served import decide, make_lists, refresh
+from recsat_flows.shards import embed_shard
+from recsat_flows.steps import RETRIES, TASKS, may_pass, retried
 
 
 @pytest.mark.parametrize(
@@ -18,7 +23,7 @@ from recsat_flows.steps import RETRIES, TASKS, retried
         (StoreError("busy", transient=True), 1 + RETRIES),
         (StoreError("no such collection"), 1),
         (ConnectionResetError(), 1 + RETRIES),
-        (TimeoutError(), 1 + RETRIES),
+        (TaskTimeout("task lists took longer"), 1 + RETRIES),
         (sqlite3.OperationalError("database is locked"), 1 + RETRIES),
         (ConfigError("rank.kk is no setting"), 1),
         (ValueError("a bug"), 1),
@@ -43,6 +48,8 @@ def test_only_what_may_pass_is_tried_again(error: Exception, n_tries: int) -> No
     assert len(tries) == n_tries
 
 
-def test_every_stage_is_tried_again_with_back_off_and_jitter() -> None:
-    for step in TASKS.values():
+def test_every_task_is_tried_again_with_back_off_and_jitter_and_its_end_is_remembered() -> None:
+    for step in (*TASKS.values(), decide, refresh, make_lists, embed_shard, finetune.step):
+        assert step.on_completion_hooks == [remember]
+        assert step.retry_condition_fn is may_pass
         assert (step.retries, step.retry_delay_seconds, step.retry_jitter_factor) == (RETRIES, [10, 20, 40], 0.5)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import psutil
 import pytest
 from findings import findings
+from plugin_wheels import install, site
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolUpdate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
@@ -36,6 +38,8 @@ from recsat_flows.deployments import POOL, deploy, deployments, make_pool
 from recsat_flows.forms import expert_form, run_config
 from recsat_flows.resume_crashed import SECONDS_TO_SETTLE
 
+__all__ = ["install", "site"]
+
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX's")]
 
 
@@ -46,12 +50,12 @@ def findings_and_index(folder: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the library finds with the same form."""
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run by the library, with the same form."""
     plugins = load_plugins()
     form = {**SMALL_RUN, "home": str(tmp_path_factory.mktemp("undisturbed"))}
     config: RunConfig = run_config(expert_form(plugins, "social").model_validate(form), plugins, "social")
-    return findings_and_index(execute(config, plugins, stages=PIPELINE))
+    return execute(config, plugins, stages=PIPELINE)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +84,7 @@ def home(client: SyncPrefectClient, tmp_path: Path) -> Path:
 
 def submitted(client: SyncPrefectClient, name: str, tenant: str = "default", **parameters: Any) -> FlowRun:
     deployment = client.read_deployment_by_name(name)
-    form = {**SMALL_RUN, "store": {"tenant": tenant}}
+    form = {**SMALL_RUN, "store": {"tenant": tenant}, "cache_dir": f".recsat/cache-of-{tenant}"}
     return client.create_flow_run_from_deployment(deployment.id, parameters={"config": form, **parameters})
 
 
@@ -92,7 +96,7 @@ def allow_at_once(client: SyncPrefectClient, name: str, n: int) -> None:
 
 def wait_for(client: SyncPrefectClient, run: FlowRun, home: Path) -> None:
     """Until the run is completed; whatever else it ends as fails the test with the worker's log."""
-    ended = until(lambda: (state := state_of(client, run)) in {"COMPLETED", "FAILED", "CRASHED"} and state, 300)
+    ended = until(lambda: (state := state_of(client, run)) in {"COMPLETED", "FAILED", "CRASHED"} and state, 600)
     assert ended == "COMPLETED", (home / "worker.log").read_text()
 
 
@@ -107,54 +111,65 @@ def finished(home: Path, key: str) -> list[str]:
     return []
 
 
-def kill_in(home: Path, key: str, stage: str) -> None:
-    """kill -9 of the process that has the run folder, as soon as the stage before ``stage`` is done."""
-    before = [one.name for one in PIPELINE][[one.name for one in PIPELINE].index(stage) - 1]
-    until(lambda: before in finished(home, key), 120, pause=0.005)
-    os.kill(int((home / "runs" / key / ".claim-holder").read_text()), signal.SIGKILL)
-    assert stage not in finished(home, key)
+def same_within_rounding(folder: Path, undisturbed: Path) -> None:
+    """A text has the same vector whatever it is embedded beside, but for its last digits; and so have all figures."""
+    vectors, expected = (RunFolder(one).read_arrays("vectors/items.safetensors") for one in (folder, undisturbed))
+    assert set(vectors) == set(expected)
+    for name, rows in expected.items():
+        np.testing.assert_allclose(vectors[name], rows, atol=2e-6)
+    of_run, of_undisturbed = (findings(one, "series") for one in (folder, undisturbed))
+    assert set(of_run) == set(of_undisturbed)
+    for arm, same in zip(of_run["arms"], of_undisturbed["arms"], strict=True):
+        assert (arm["name"], arm["split"], set(arm["measures"])) == (same["name"], same["split"], set(same["measures"]))
+        for measure, value in same["measures"].items():
+            assert arm["measures"][measure]["mean"] == pytest.approx(value["mean"], abs=0.005), (arm["name"], measure)
 
 
-def test_runs_killed_in_a_stage_and_retried_find_what_an_undisturbed_one_finds(
-    client: SyncPrefectClient, home: Path, undisturbed: dict[str, Any]
+def test_a_run_killed_in_the_middle_of_one_stage_after_the_other_goes_on_by_retry_and_by_a_fresh_start(
+    client: SyncPrefectClient, home: Path, undisturbed: Path, install: Callable[..., Path], tmp_path: Path
 ) -> None:
-    allow_at_once(client, "pipeline-expert/social", 3)
-    with worker(home, home / "worker.log"):
-        runs = {
-            stage: submitted(client, "pipeline-expert/social", stage) for stage in ("embed", "index", "evaluate")
-        }  # each with a tenant, and so a turn, of its own
-        stood: dict[str, list[str]] = {}
-        with ThreadPoolExecutor() as threads:
-            list(threads.map(lambda item: kill_in(home, f"social-{item[1].id}", item[0]), runs.items()))
-        until(lambda: {state_of(client, run) for run in runs.values()} == {"CRASHED"}, 60)
-        time.sleep(SECONDS_TO_SETTLE)
-        for stage, run in runs.items():
-            stood[stage] = finished(home, f"social-{run.id}")
-            client.set_flow_run_state(run.id, AwaitingRetry(), force=True)  # what the UI's Retry sends
+    """In embed with one of two shards stored and half of the other, in index with none of its files, in evaluate with one of two."""
+    allow_at_once(client, "pipeline-expert/social", 2)
+    kills = tmp_path / "kills"
+    kills.mkdir()
+    stages, keys = {"embed": 2, "index": 1, "evaluate": 2}, ("retried", "fresh")
+    for key in keys:
+        for stage, n in stages.items():
+            (kills / f"{key}.{stage}").write_text(str(n))
+    path = os.pathsep.join([str(install("sigkill")), os.environ.get("PYTHONPATH", "")])
+    log = home / "worker.log"
+    with worker(home, log, PYTHONPATH=path, KILLS=str(kills), RECSAT_FLOWS__SHARDS="2"):
+        runs = {key: submitted(client, "pipeline-expert/social", key, key=key) for key in keys}  # each has its own turn
+        stood: dict[str, list[str]] = {key: [] for key in keys}
+        for stage in stages:
+            for key, run in runs.items():
+                killed = until(lambda key=key, stage=stage: not (kills / f"{key}.{stage}").exists(), 600)
+                until(lambda run=run: state_of(client, run) == "CRASHED", 300)
+                assert killed
+                names = finished(home, key)
+                assert stage not in names
+                assert names[: len(stood[key])] == stood[key]
+                assert len(names) > len(stood[key])  # and it had come farther than the time before
+                stood[key] = names
+            runs["fresh"] = submitted(client, "pipeline-expert/social", "fresh", key="fresh")
+            time.sleep(SECONDS_TO_SETTLE)
+            client.set_flow_run_state(runs["retried"].id, AwaitingRetry(), force=True)  # what the UI's Retry sends
         for run in runs.values():
             wait_for(client, run, home)
-    for stage, run in runs.items():
-        key = f"social-{run.id}"
-        assert client.read_flow_run(run.id).run_count == 2
-        assert stage not in stood[stage]
-        assert finished(home, key)[: len(stood[stage])] == stood[stage]
-        assert findings_and_index(home / "runs" / key) == undisturbed
-    names = {path.name for path in (home / "runs").iterdir() if not path.is_symlink()}
-    assert names == {f"social-{run.id}" for run in runs.values()}
-
-
-def test_a_fresh_start_under_the_key_of_a_killed_run_goes_on_too(
-    client: SyncPrefectClient, home: Path, undisturbed: dict[str, Any]
-) -> None:
-    with worker(home, home / "worker.log"):
-        run = submitted(client, "pipeline-expert/social", key="by-hand")
-        kill_in(home, "by-hand", "index")
-        until(lambda: state_of(client, run) == "CRASHED", 60)
-        stood = finished(home, "by-hand")
-        again = submitted(client, "pipeline-expert/social", key="by-hand")
-        wait_for(client, again, home)
-    assert finished(home, "by-hand")[: len(stood)] == stood
-    assert findings_and_index(home / "runs" / "by-hand") == undisturbed
+    assert client.read_flow_run(runs["retried"].id).run_count == 1 + len(stages)
+    assert {path.name for path in (home / "runs").iterdir() if not path.is_symlink()} == set(keys)
+    for key in keys:
+        assert finished(home, key) == [stage.name for stage in PIPELINE]
+        assert finished(home, key)[: len(stood[key])] == stood[key]
+        same_within_rounding(home / "runs" / key, undisturbed)
+    n_texts = RunFolder(home / "runs" / "fresh").read_table("data/texts.parquet")["text"].n_unique()
+    counts = [
+        tuple(map(int, pair)) for pair in re.findall(r"(\d+) texts embedded, (\d+) from the cache", log.read_text())
+    ]
+    assert {n_new + n_cached for n_new, n_cached in counts} == {n_texts}
+    assert len(counts) == len(keys)
+    for _, n_cached in counts:  # a shard and the half of another
+        assert 0.7 * n_texts < n_cached < 0.8 * n_texts
 
 
 def work_of(home: Path, run: FlowRun) -> tuple[float, float]:
@@ -167,7 +182,7 @@ def work_of(home: Path, run: FlowRun) -> tuple[float, float]:
 
 
 def test_two_deployments_of_one_domain_take_turns_and_both_are_right(
-    client: SyncPrefectClient, home: Path, undisturbed: dict[str, Any]
+    client: SyncPrefectClient, home: Path, undisturbed: Path
 ) -> None:
     with worker(home, home / "worker.log"):
         runs = [submitted(client, name) for name in ("pipeline-expert/social", "evaluate/social")]
@@ -175,14 +190,16 @@ def test_two_deployments_of_one_domain_take_turns_and_both_are_right(
             wait_for(client, run, home)
     for run in runs:
         # The one that comes second says what the first has promoted meanwhile.
-        assert {**findings_and_index(home / "runs" / f"social-{run.id}"), "decisions": []} == undisturbed
+        assert {**findings_and_index(home / "runs" / f"social-{run.id}"), "decisions": []} == findings_and_index(
+            undisturbed
+        )
     first, second = sorted(work_of(home, run) for run in runs)
     assert first[1] <= second[0]
     assert [one.run_id for one in PromotionPlace.of(home, "social").history()] == [f"social-{runs[0].id}"]
 
 
 def test_a_run_that_stood_still_for_longer_than_its_turn_waits_for_the_one_that_has_it_now(
-    client: SyncPrefectClient, home: Path, undisturbed: dict[str, Any]
+    client: SyncPrefectClient, home: Path, undisturbed: Path
 ) -> None:
     allow_at_once(client, "evaluate/social", 2)
     with worker(home, home / "worker.log"):
@@ -199,13 +216,13 @@ def test_a_run_that_stood_still_for_longer_than_its_turn_waits_for_the_one_that_
             wait_for(client, run, home)
     assert stood[-1] != PIPELINE[-1].name
     for run in (slow, after):
-        assert findings_and_index(home / "runs" / f"social-{run.id}") == undisturbed
+        assert findings_and_index(home / "runs" / f"social-{run.id}") == findings_and_index(undisturbed)
     assert work_of(home, after)[1] <= work_of(home, slow)[1]
     assert "was lost, and is waited for again" in (home / "worker.log").read_text()
 
 
 def test_what_a_killed_worker_ran_and_what_waits_for_the_next_end_once_each(
-    client: SyncPrefectClient, home: Path, undisturbed: dict[str, Any]
+    client: SyncPrefectClient, home: Path, undisturbed: Path
 ) -> None:
     automations.apply(client)
     with worker(home, home / "worker.log") as process:
@@ -217,7 +234,7 @@ def test_what_a_killed_worker_ran_and_what_waits_for_the_next_end_once_each(
     with worker(home, home / "worker.log"):
         until(lambda: {state_of(client, run) for run in (running, waiting)} == {"COMPLETED"}, 400)
     for run in (running, waiting):
-        assert findings_and_index(home / "runs" / f"social-{run.id}") == undisturbed
+        assert findings_and_index(home / "runs" / f"social-{run.id}") == findings_and_index(undisturbed)
     names = {path.name for path in (home / "runs").iterdir() if not path.is_symlink()}
     assert names == {f"social-{running.id}", f"social-{waiting.id}"}
 
@@ -246,7 +263,7 @@ def n_events(event: str, run: str) -> int:
 
 
 def test_one_scheduled_time_that_starts_several_flow_runs_is_one_run(
-    client: SyncPrefectClient, home: Path, undisturbed: dict[str, Any]
+    client: SyncPrefectClient, home: Path, undisturbed: Path
 ) -> None:
     """Prefect makes a flow run of each schedule, and two schedules of a deployment may hit one moment."""
     [one] = [deployment for deployment in deployments(["social"]) if deployment.full_name == "pipeline-expert/social"]
@@ -272,7 +289,7 @@ def test_one_scheduled_time_that_starts_several_flow_runs_is_one_run(
     assert [path.name for path in (home / "runs").iterdir() if not path.is_symlink()] == [key]
     assert finished(home, key) == [stage.name for stage in PIPELINE]
     assert {path: path.stat().st_mtime_ns for path in files} == files
-    assert findings_and_index(home / "runs" / key) == undisturbed
+    assert findings_and_index(home / "runs" / key) == findings_and_index(undisturbed)
     assert [decision.run_id for decision in PromotionPlace.of(home, "social").history()] == [key]
     until(lambda: n_events("recsat.model.promoted", key), 60)
     assert (n_events("recsat.evaluation.completed", key), n_events("recsat.model.promoted", key)) == (1, 1)

@@ -6,6 +6,7 @@ import importlib
 import inspect
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from recsat.errors import EncoderError
 logger = logging.getLogger(__name__)
 
 WEIGHTS = "model.safetensors"
+LOADING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,15 @@ class Loaded:
 
 
 def load(checkpoint: Checkpoint, *, device: torch.device, dtype: torch.dtype, max_tokens: int) -> Loaded:
-    """Reads safetensors weights only, runs no code from the folder, and uses torch's own fused attention where it can."""
+    """Reads safetensors weights only, runs no code from the folder, and uses torch's own fused attention where it can.
+
+    One thread at a time: transformers' modules are made as they are named, and a second thread that names one meanwhile has an ImportError.
+    """
+    with LOADING:
+        return _load(checkpoint, device, dtype, max_tokens)
+
+
+def _load(checkpoint: Checkpoint, device: torch.device, dtype: torch.dtype, max_tokens: int) -> Loaded:
     # Tokenising is 0.4 % of the work on a CPU, where its threads would fight torch's and make forks unsafe; in front of an
     # accelerator it is what keeps the device waiting.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false" if device.type == "cpu" else "true")

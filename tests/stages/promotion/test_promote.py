@@ -5,19 +5,22 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from promotable_runs import promotable_run
+from qdrant_wire import Fault, Wire
 
-from recsat import ConfigError, RunError, SavedArmError, SavedModelError
+from recsat import ConfigError, RunError, SavedArmError, SavedModelError, StoreError
 from recsat.config.settings import PromoteSettings
 from recsat.plugins import Plugins, load_plugins
 from recsat.run.folder import RunFolder
 from recsat.run.retention import PIN, pin
 from recsat.stages.model.files import FOLDER, RECORD, ModelFiles
 from recsat.stages.model.loaded import Model
+from recsat.stages.promotion import promote as module
 from recsat.stages.promotion.promote import promote, rollback
 from recsat.stages.promotion.record import PromotionPlace, promoted_model
 from recsat.store import alias_of, open_store
@@ -48,14 +51,15 @@ def place_in(home: Path) -> PromotionPlace:
     return PromotionPlace.of(home, "content")
 
 
-def assert_settled(home: Path, run: RunFolder) -> None:
+def assert_settled(home: Path, run: RunFolder, server: Wire | None = None) -> None:
     """Model, alias, pin and history say the same, and nothing is under way."""
     place = place_in(home)
     served = place.promoted()
     assert served is not None
     assert served.decision.run_id == run.run_id
     assert Model.load(home).fingerprint == served.fingerprint == ModelFiles(run.path / FOLDER).fingerprint
-    assert alias_in(home, run) == served.decision.collection
+    alias = alias_in(home, run) if server is None else server.engine.aliases()["recsat-default-content"]
+    assert alias == served.decision.collection
     assert place.moving() == []
     assert place.history()[-1] == served.decision
     assert run.has(PIN)
@@ -243,6 +247,68 @@ def test_a_served_model_whose_run_is_gone_is_compared_with_nothing(
     with pytest.raises(RunError, match=r"run one, whose model is served, is gone"):
         promote(two, plugins)
     assert promote(two, plugins, ALWAYS).changed
+
+
+SWAP = "POST /collections/aliases"
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
+    """Where promotions find the store; it sends a request three times, and waits for nothing."""
+    monkeypatch.setattr("recsat.store.remote.time.sleep", lambda seconds: None)
+    wire = Wire()
+    monkeypatch.setattr(module, "open_store", lambda *_: wire.store(retries=2))
+    yield wire
+    wire.close()
+
+
+def test_a_fault_of_the_server_while_the_alias_moves_leaves_model_and_alias_together(
+    make_run: MakeRun, plugins: Plugins, tmp_path: Path, server: Wire
+) -> None:
+    served, other = make_run("one", "ease"), make_run("two", "ease", scale=-1.0)
+    promote(served, plugins, ALWAYS)
+    cut = httpx.ReadError("connection reset")
+    for fault in (
+        Fault(429, SWAP, retry_after="1"),
+        Fault(503, SWAP),
+        Fault(cut, SWAP),
+        Fault(cut, SWAP, answered=True),  # it moved, and its answer was lost
+    ):
+        for n_times in (1, 3):
+            server.faults = [fault] * n_times
+            if n_times == 1 or fault.answered:
+                assert promote(other, plugins, ALWAYS).changed
+                served, other = other, served
+            else:
+                with pytest.raises(StoreError) as caught:
+                    promote(other, plugins, ALWAYS)
+                assert caught.value.transient
+            assert server.faults == []
+            assert_settled(tmp_path, served, server)
+
+
+def test_a_server_that_is_lost_with_the_answer_leaves_a_whole_model_and_the_next_promotion_makes_it_good(
+    make_run: MakeRun, plugins: Plugins, tmp_path: Path, server: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = make_run("one", "ease"), make_run("two", "ease", scale=-1.0)
+    promote(one, plugins, ALWAYS)
+    respond = server.respond
+
+    def lost_with_the_answer(route: str, request: httpx.Request) -> httpx.Response:
+        answer = respond(route, request)
+        if route == SWAP:
+            server.fail = 503  # from here on it answers nothing
+            raise httpx.ReadError("connection reset")
+        return answer
+
+    monkeypatch.setattr(server, "respond", lost_with_the_answer)
+    with pytest.raises(StoreError):
+        promote(two, plugins, ALWAYS)
+    monkeypatch.setattr(server, "respond", respond)
+    assert Model.load(tmp_path, plugins).fingerprint == ModelFiles(one.path / FOLDER).fingerprint
+    server.fail = None
+    assert not promote(two, plugins, ALWAYS).changed  # it is served by then
+    assert_settled(tmp_path, two, server)
 
 
 KILLED = """

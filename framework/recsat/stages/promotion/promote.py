@@ -21,7 +21,7 @@ import polars as pl
 from recsat.atomic import replacing_folder
 from recsat.config.home import places_of
 from recsat.config.settings import PromoteSettings, RunConfig
-from recsat.errors import RunError, SavedArmError, SavedModelError
+from recsat.errors import RunError, SavedArmError, SavedModelError, StoreError
 from recsat.lists.candidates import StoreRetriever
 from recsat.measure.across_runs import JudgedLists
 from recsat.measure.measures import require_comparable
@@ -285,7 +285,13 @@ def _move(place: PromotionPlace, store: VectorStore, domain: str, decisions: Seq
     assert decision.collection is not None, "only what is served is moved"
     place.begin(decisions)
     _pin(decision, place)
-    move_alias(store, domain, decision.collection)
+    try:
+        move_alias(store, domain, decision.collection)
+    except StoreError:  # the alias may have moved all the same, and the server's answer been lost
+        reconcile(place, store, domain)
+        if place.decisions()[-1:] != [decision]:
+            raise
+        return
     place.finish()
     _tidy(place)
 
