@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, create_model
+from pydantic import BaseModel, Field, JsonValue, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
 from recsat import Domain, DomainConfig, PluginError, RunConfig
@@ -22,10 +22,8 @@ NONE: Literal["none"] = "none"
 QUICK_ARMS = ("popularity", "text", "ease", "hybrid")
 
 
-class Form(BaseModel):
+class Form(Settings):
     """Base of the short forms."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def demo_config(plugins: Plugins, domain: str) -> RunConfig:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationInfo, field_validator, model_validator
 
 from recsat.config.secrets import secrets_in
 from recsat.errors import did_you_mean
@@ -15,6 +16,22 @@ class Settings(BaseModel):
 
     # What is wrong may be a secret, and pydantic would repeat it.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_boolean_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+        """Which pydantic would take for 1 or 0."""
+        if isinstance(value, bool) and info.field_name is not None:
+            kinds = set(_types(cls.model_fields[info.field_name].annotation))
+            if kinds & {int, float} and bool not in kinds:
+                raise ValueError(f"{str(value).lower()} is no number. Write a number")
+        return value
+
+
+def _types(annotation: object) -> Iterator[object]:
+    yield annotation
+    for part in get_args(annotation):
+        yield from _types(part)
 
 
 class DataSettings(Settings):

@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from recsat.config.settings import Control
+from recsat.config.settings import Control, Settings
 from recsat.config.tables import Tables
 from recsat.contract.dataset import Dataset
 from recsat.contract.interactions import rejected_pairs
@@ -30,10 +30,8 @@ Dimension = Literal["accuracy", "diversity", "behaviour", "business"]
 Reads = Literal["nothing", "words", "language model"]
 
 
-class DomainConfig(BaseModel):
+class DomainConfig(Settings):
     """Base of every domain's config model. Its fields are the form that an operator fills in."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class OwnTables(DomainConfig):
