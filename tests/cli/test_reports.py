@@ -60,12 +60,13 @@ def test_the_summary_says_question_answer_effect_and_what_is_missing(recsat: Rec
     at = lines.index(
         "timeline: 481 of 601 judged users have no history, and their lists are the fallback's whatever the arm."
     )
-    assert lines[at + 1].startswith(
+    assert lines[at + 1].startswith("Exploratory: ")
+    assert lines[at + 2].startswith(
         "random, film <b>|</b> *1*: text against ease in nDCG@10 of lists of this kind alone"
     )
-    assert lines[at + 2].startswith("random, series: 12 users have a held-out like of this kind")
-    assert lines[at + 3] == "random, clip: no item of this kind is ranked here."
-    assert lines[at + 4].startswith("Not measured: Business value, ")
+    assert lines[at + 3].startswith("random, series: 12 users have a held-out like of this kind")
+    assert lines[at + 4] == "random, clip: no item of this kind is ranked here."
+    assert lines[at + 5].startswith("Not measured: Business value, ")
     assert any(line.startswith("Plan 9f86d081884c of 2025-11-20 08:00 UTC, registered beforehand") for line in lines)
 
 
