@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -36,9 +35,10 @@ from recsat.stages.promotion.record import PromotionPlace
 from recsat_flows import automations
 from recsat_flows.deployments import POOL, deploy, deployments, make_pool
 from recsat_flows.forms import expert_form, run_config
-from recsat_flows.resume_crashed import SECONDS_TO_SETTLE
 
 __all__ = ["install", "site"]
+REPORTED_BY_WORKER = "prefect.flow_runs.worker - Check whether the flow run exceeded its memory"
+"""What the worker says of a process that was killed, after what watches the process: a retry before that is overwritten."""
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX's")]
 
@@ -141,6 +141,7 @@ def test_a_run_killed_in_the_middle_of_one_stage_after_the_other_goes_on_by_retr
     with worker(home, log, PYTHONPATH=path, KILLS=str(kills), RECSAT_FLOWS__SHARDS="2"):
         runs = {key: submitted(client, "pipeline-expert/social", key, key=key) for key in keys}  # each has its own turn
         stood: dict[str, list[str]] = {key: [] for key in keys}
+        n_kills = 0
         for stage in stages:
             for key, run in runs.items():
                 killed = until(lambda key=key, stage=stage: not (kills / f"{key}.{stage}").exists(), 600)
@@ -152,7 +153,8 @@ def test_a_run_killed_in_the_middle_of_one_stage_after_the_other_goes_on_by_retr
                 assert len(names) > len(stood[key])  # and it had come farther than the time before
                 stood[key] = names
             runs["fresh"] = submitted(client, "pipeline-expert/social", "fresh", key="fresh")
-            time.sleep(SECONDS_TO_SETTLE)
+            n_kills += len(keys)
+            until(lambda n=n_kills: log.read_text().count(REPORTED_BY_WORKER) >= n, 300)
             client.set_flow_run_state(runs["retried"].id, AwaitingRetry(), force=True)  # what the UI's Retry sends
         for run in runs.values():
             wait_for(client, run, home)
