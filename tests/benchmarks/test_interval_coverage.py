@@ -25,6 +25,8 @@ from recsat.measure.significance import sign_flip_test
 
 N_WORLDS = 400
 FEWER_WORLDS = {"The click rate, off-policy": 100, "The order of events": 40, "Marks in the table": 100}
+MORE_USERS = {"Kinds of items": 100}
+"""Where fewer give no number."""
 
 
 def row(section: str, world: str, n_users: int = 100) -> Row:
@@ -68,6 +70,7 @@ ROWS = [
     ("Points of a learning curve", "like nDCG"),
     ("Errors pooled over rows", "squared errors"),
     ("Experiments: relative effects, guardrails, sizes of groups", "values that are little skewed"),
+    ("Kinds of items", "two arms alike"),
 ]
 
 
@@ -102,6 +105,7 @@ BROKEN = [
     (pooled, "difference_intervals", half_as_wide(difference_intervals), ROWS[16], "holds the mean loss"),
     (coverage_checks, "guardrail_outcome", lambda *_: "holds", ROWS[17], "guardrail says holds or fails"),
     (coverage_checks, "sample_ratio_p", lambda *_: 1e-9, ROWS[17], "sizes called no chance"),
+    (comparisons, "difference_intervals", half_as_wide(difference_intervals), ROWS[18], "differences that hold"),
 ]
 
 
@@ -110,7 +114,7 @@ def test_what_is_broken_misses_its_bar(
     monkeypatch: pytest.MonkeyPatch, module: object, name: str, broken: object, place: tuple[str, str], statement: str
 ) -> None:
     monkeypatch.setattr(module, name, broken)
-    one = row(*place, n_users=50)
+    one = row(*place, n_users=MORE_USERS.get(place[0], 50))
     assert any(miss.startswith(f"{statement}: ") for miss in one.misses), one.rates
 
 
