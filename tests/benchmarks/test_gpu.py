@@ -18,7 +18,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], 
     """The report of a small run in a process of its own, and what it printed."""
     out = tmp_path_factory.mktemp("gpu") / "gpu.json"
     command = [sys.executable, str(SCRIPT), "--small", "--out", str(out)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=1200, check=False)
     assert run.returncode == 0, run.stderr + run.stdout
     return json.loads(out.read_text(encoding="utf-8")), run.stdout
 

@@ -41,7 +41,7 @@ def test_raw_logs_become_tables_that_the_domain_reads(tmp_path: Path) -> None:
     command = [sys.executable, str(JOB), str(raw), str(tables)]
     environment = {**os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "TZ": "Asia/Shanghai", "PYSPARK_PYTHON": sys.executable}
     for _ in range(2):  # a second night of the same days changes nothing
-        subprocess.run(command, check=True, env=environment, timeout=300, capture_output=True)
+        subprocess.run(command, check=True, env=environment, timeout=1200, capture_output=True)
     assert sorted(path.name for path in (tables / "events.parquet").glob("day=*")) == ["day=2026-01-02"]
     data = read_tables(ContentConfig(layout="tables", folder=str(tables)))
     assert data.quarantine.is_empty()

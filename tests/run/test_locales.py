@@ -55,7 +55,7 @@ def run(config: RunConfig, home: Path, environment: dict[str, str]) -> dict[str,
         env={**usual, **environment},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
     )
     assert done.returncode == 0, done.stderr
     return digests(home / "runs" / "one")

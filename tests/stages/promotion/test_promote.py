@@ -351,7 +351,7 @@ def test_a_kill_between_two_steps_is_made_good(
 ) -> None:
     one, two = make_run("one", "ease"), make_run("two", "ease", scale=-1.0)
     promote(one, plugins, ALWAYS)
-    child = subprocess.run([sys.executable, "-c", KILLED, str(two.path), step, when], check=False, timeout=300)
+    child = subprocess.run([sys.executable, "-c", KILLED, str(two.path), step, when], check=False, timeout=1200)
     assert child.returncode == -signal.SIGKILL
     served = promoted_model(
         tmp_path, "content"
