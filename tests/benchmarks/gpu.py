@@ -246,10 +246,12 @@ def encode_texts(folder: Path, texts: list[str], sizes: Sizes, peaks: Figures) -
     flops = 2 * config.num_hidden_layers * products
     budget = subject.token_budget
 
-    def encode_batch(rows: NDArray[np.intp]) -> None:
-        subject._forward(loaded, tokens, rows)
-
     def forward(budget: int) -> None:
+        vectors_of = subject._forward(loaded, tokens)
+
+        def encode_batch(rows: NDArray[np.intp]) -> None:
+            vectors_of(rows)
+
         run_in_batches(tokens.lengths, budget, encode_batch)
 
     whole = seconds(lambda: subject.encode(texts), sizes.repeats)

@@ -20,6 +20,7 @@ from recsat.config.settings import EncoderSettings
 from recsat.embed.linear import Linear, by_torch
 from recsat.embed.loading import WEIGHTS
 from recsat.embed.packed import PackedBert, PackedOnAccelerator, pack, pack_file
+from recsat.embed.tokens import Tokens
 from recsat.embed.transformer import TransformerEncoder
 from recsat.plugins import load_plugins
 
@@ -64,10 +65,11 @@ def test_what_an_accelerator_computes_without_kernels_is_the_same(
         PackedOnAccelerator(model.state_dict(), model.config, torch.float32, kernels=None),
     )
     torch.testing.assert_close(packed(ids, of_texts), plain(ids, of_texts), atol=1e-5, rtol=1e-5)
+    tokens = Tokens(ids, np.cumsum([0, *lengths[:-1]]), of_texts)
+    rows = np.array(data.draw(st.permutations(range(len(lengths))))[: data.draw(st.integers(1, len(lengths)))])
     for pooling in ("mean", "cls", "last"):
-        torch.testing.assert_close(
-            packed.pooled(ids, of_texts, pooling), plain.pooled(ids, of_texts, pooling), atol=1e-6, rtol=1e-5
-        )
+        of_rows = [form.over(tokens, pooling)(rows) for form in (packed, plain)]
+        torch.testing.assert_close(*of_rows, atol=1e-6, rtol=1e-5)
 
 
 def test_only_a_float32_bert_encoder_on_a_cpu_is_packed() -> None:

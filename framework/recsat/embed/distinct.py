@@ -16,6 +16,10 @@ def distinct(texts: Sequence[str] | pl.Series) -> tuple[list[str], NDArray[np.in
 
     Raises DataError where a text is null: an empty text has a vector, a missing one has none.
     """
+    if not isinstance(texts, pl.Series):
+        as_set = set(texts)
+        if len(as_set) == len(texts) and None not in as_set:
+            return list(texts), np.arange(len(texts))
     column = texts.rename("text") if isinstance(texts, pl.Series) else pl.Series("text", texts, dtype=pl.String)
     if column.null_count():
         row = int(column.is_null().arg_max() or 0)

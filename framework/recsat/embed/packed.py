@@ -20,6 +20,7 @@ from torch.nn import functional
 from recsat.embed.device import uploaded
 from recsat.embed.linear import Form, Linear, by_torch, fastest_form
 from recsat.embed.pooling import Pooling, pool
+from recsat.embed.tokens import Tokens
 
 logger = logging.getLogger(__name__)
 
@@ -67,15 +68,21 @@ class PackedBert:
         """Last hidden states of texts whose ids stand one after the other, as flat: (tokens, hidden)."""
         return self._states(*self._uploaded(ids, lengths))
 
-    def pooled(self, ids: NDArray[np.int64], lengths: NDArray[np.intp], pooling: Pooling) -> Tensor:
-        """The vectors of the texts, :func:`~recsat.embed.pooling.pool` of their states."""
-        on_device, texts = self._uploaded(ids, lengths)
-        return self.pool(self._states(on_device, texts), texts, pooling)
+    def over(self, tokens: Tokens, pooling: Pooling) -> Callable[[NDArray[np.intp]], Tensor]:
+        """What gives the vectors of some of the texts, :func:`~recsat.embed.pooling.pool` of their states."""
+
+        def vectors(rows: NDArray[np.intp]) -> Tensor:
+            return self._pooled(*self._uploaded(tokens.flat(rows), tokens.lengths[rows]), pooling)
+
+        return vectors
+
+    @torch.inference_mode()
+    def _pooled(self, ids: Tensor, texts: Texts, pooling: Pooling) -> Tensor:
+        return self.pool(self._states(ids, texts), texts, pooling)
 
     def _uploaded(self, ids: NDArray[np.int64], lengths: NDArray[np.intp]) -> tuple[Tensor, Texts]:
-        """In one transfer: whatever an accelerator is given makes the host wait for Python's lock, beside threads that fetch tokens."""
-        both = uploaded(np.concatenate([lengths, ids]), self.words.device)
-        return both[len(lengths) :], Texts(lengths, both[: len(lengths)])
+        device = self.words.device
+        return uploaded(ids, device), Texts(lengths, uploaded(lengths, device))
 
     def _states(self, ids: Tensor, texts: Texts) -> Tensor:
         width = self.words.shape[1]
@@ -128,6 +135,19 @@ class PackedOnAccelerator(PackedBert):
     def form(self, weight: Tensor, bias: Tensor) -> Form:
         return by_torch
 
+    def over(self, tokens: Tokens, pooling: Pooling) -> Callable[[NDArray[np.intp]], Tensor]:
+        """All tokens are sent at once and put together there: what the host does between two batches, an idle device waits for."""
+        n = len(tokens.lengths)
+        all_of_it = uploaded(np.concatenate([tokens.starts, tokens.lengths, tokens.ids]), self.words.device)
+        starts, lengths, ids = all_of_it[:n], all_of_it[n : 2 * n], all_of_it[2 * n :]
+
+        def vectors(rows: NDArray[np.intp]) -> Tensor:
+            of_rows = uploaded(rows, self.words.device)
+            texts = Texts(tokens.lengths[rows], lengths[of_rows])
+            return self._pooled(ids[texts.spread(starts[of_rows]) + texts.places], texts, pooling)
+
+        return vectors
+
     def pool(self, states: Tensor, texts: Texts, pooling: Pooling) -> Tensor:
         return pool(states[texts.padded], texts.lengths, pooling)
 
@@ -173,9 +193,12 @@ class Texts:
     @cached_property
     def places(self) -> Tensor:
         """The place of each token in its text, (tokens,)."""
-        n_tokens = int(self._of_host.sum())
-        first = torch.repeat_interleave(self.starts[:-1], self.lengths, output_size=n_tokens)
-        return torch.arange(n_tokens, device=self.lengths.device) - first
+        first = self.spread(self.starts[:-1])
+        return torch.arange(len(first), device=self.lengths.device) - first
+
+    def spread(self, of_texts: Tensor) -> Tensor:
+        """A number of each text at each of its tokens, (tokens,)."""
+        return torch.repeat_interleave(of_texts, self.lengths, output_size=int(self._of_host.sum()))
 
     @cached_property
     def starts(self) -> Tensor:

@@ -8,10 +8,12 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -38,7 +40,7 @@ logger = logging.getLogger(__name__)
 ACCELERATOR_BUDGET = 256
 """Token budgets are given for a CPU; an accelerator needs this many times as much to be busy: more gave no more (decision 18)."""
 
-_WINDOW = 32_768
+_WINDOW = 16_384
 """Texts that are tokenised and sorted together: bounds the memory that token ids take."""
 _FIRST_WINDOW = 4_096
 """The first window where an accelerator waits for it; each next one is twice as large, up to :data:`_WINDOW`."""
@@ -50,6 +52,28 @@ _TEXTS_FOR_PROCESSES = 50_000
 
 UNKNOWN = ("[UNK]", "<unk>")
 """How tokenizers call what they do not know."""
+
+
+@dataclass(frozen=True)
+class _Vectors:
+    """Of a window, with which of them are finite; on the host once the event ``on_host``, if there is one, has happened."""
+
+    vectors: Tensor
+    finite: Tensor
+    on_host: Any
+
+
+def _fetched(vectors: Tensor) -> _Vectors:
+    """Checked and sent to the host behind the work that computes them: asked for later, they would wait for what the device was given since."""
+    finite = torch.isfinite(vectors).all(dim=1)
+    if vectors.device.type != "cuda":
+        return _Vectors(vectors, finite, None)
+    return _Vectors(_sent(vectors), _sent(finite), torch.cuda.current_stream(vectors.device).record_event())
+
+
+def _sent(part: Tensor) -> Tensor:
+    """On its way to the host: into pageable memory the copy took 45 times as long."""
+    return torch.empty_like(part, device="cpu", pin_memory=True).copy_(part, non_blocking=True)
 
 
 class TransformerEncoder:
@@ -133,9 +157,9 @@ class TransformerEncoder:
             return np.empty((0, self.dimension), dtype=np.float32)
         copies = np.bincount(places, minlength=len(unique))
         vectors = np.empty((len(unique), self.dimension), dtype=np.float32)
-        under_way: deque[tuple[slice, Tensor]] = deque()
+        under_way: deque[tuple[slice, _Vectors]] = deque()
         for window, tokens in self._tokenized(unique):
-            under_way.append((window, self._encoded(tokens, copies[window], progress)))
+            under_way.append((window, _fetched(self._encoded(tokens, copies[window], progress))))
             if self.device.type == "cpu" or len(under_way) > 1:  # an accelerator has the next window to do meanwhile
                 self._collect(unique, vectors, *under_way.popleft())
         while under_way:
@@ -175,55 +199,55 @@ class TransformerEncoder:
                 yield window, tokenize(loaded.tokenizer, prompted(window), loaded.max_tokens)
             return
 
-        processes = self._tokenizer_processes(len(texts))
+        processes = self._taken_processes(len(texts))
+        with ThreadPoolExecutor(1) as ahead:
 
-        def begun(window: slice) -> Callable[[], Tokens]:
-            of_window = prompted(window)
-            if processes is None:
+            def begun(window: slice) -> Callable[[], Tokens]:
+                of_window = prompted(window)
+                if processes is not None:
+                    chunks = processes.submit(of_window)
+                    return lambda: joined(loaded.tokenizer, of_window, *_flat(chunks()))
                 encodings = ahead.submit(encodings_of, loaded.tokenizer, of_window, loaded.max_tokens)
                 return lambda: tokens_of(loaded.tokenizer, of_window, encodings.result())
-            chunks = processes.submit(ahead, of_window)
-            return lambda: self._gathered(of_window, chunks)
 
-        with ThreadPoolExecutor(1 if processes is None else processes.n) as ahead:
             windows = list(_windows(len(texts), _FIRST_WINDOW))
             under_way = deque(begun(window) for window in windows[:_AHEAD])
             for i, window in enumerate(windows):
-                tokens = under_way.popleft()
+                answer = under_way.popleft()
                 if i + _AHEAD < len(windows):
                     under_way.append(begun(windows[i + _AHEAD]))
-                yield window, tokens()
+                try:
+                    tokens = answer()
+                except ProcessEnded as error:
+                    if processes is not None:
+                        logger.warning("%s: %s, so texts are tokenised here", self.checkpoint.name, error)
+                        processes = None
+                    tokens = tokenize(loaded.tokenizer, prompted(window), loaded.max_tokens)
+                yield window, tokens
+        if processes is not None:  # whoever stops before leaves answers unread, and takes the processes along
+            self._processes.append(processes)
 
-    def _tokenizer_processes(self, n_texts: int) -> TokenizerProcesses | None:
-        """Those that are worth it for so many texts; kept for the next call."""
+    def _taken_processes(self, n_texts: int) -> TokenizerProcesses | None:
+        """Those that are worth it for so many texts; the caller gives them back for the next call."""
         loaded = self._load()
         n, tokenizer = n_processes(), loaded.tokenizer
         if n_texts < _TEXTS_FOR_PROCESSES or not n or not getattr(tokenizer, "is_fast", False):
             return None
         if gives_types(tokenizer):
             return None
-        if not self._processes:
-            self._processes.append(TokenizerProcesses(compiled(tokenizer, loaded.max_tokens), n))
-        return self._processes[0]
-
-    def _gathered(self, texts: list[str], chunks: Sequence[Future[Flat]]) -> Tokens:
-        loaded = self._load()
         try:
-            of_chunks = [chunk.result() for chunk in chunks]
-        except ProcessEnded as error:
-            logger.warning("%s: %s, so these texts are tokenised here", self.checkpoint.name, error)
-            self._processes.clear()
-            return tokenize(loaded.tokenizer, texts, loaded.max_tokens)
-        ids, lengths = (np.concatenate(arrays) for arrays in zip(*of_chunks, strict=True))
-        return joined(loaded.tokenizer, texts, ids.astype(np.int64), lengths.astype(np.intp))
+            return self._processes.pop()
+        except IndexError:
+            return TokenizerProcesses(compiled(tokenizer, loaded.max_tokens), n)
 
     def _encoded(self, tokens: Tokens, copies: NDArray[np.intp], progress: Callable[[int], None] | None) -> Tensor:
         """Vectors of a window on the device, float32; there they may still be being computed."""
         loaded = self._load()
         batches: list[tuple[NDArray[np.intp], Tensor]] = []
+        vectors_of = self._forward(loaded, tokens)
 
         def forward(rows: NDArray[np.intp]) -> None:
-            batches.append((rows, self._forward(loaded, tokens, rows)))
+            batches.append((rows, vectors_of(rows)))
             if progress is not None:
                 progress(int(copies[rows].sum()))
 
@@ -233,24 +257,27 @@ class TransformerEncoder:
         vectors[uploaded(np.concatenate(rows), loaded.device)] = torch.cat(of_batches)
         return vectors
 
-    def _collect(self, texts: list[str], vectors: NDArray[np.float32], window: slice, of_window: Tensor) -> None:
-        """The vectors of a window, checked and fetched to the host."""
-        bad = ~torch.isfinite(of_window).all(dim=1)
-        if bad.any():
-            text = texts[window][int(bad.int().argmax())]
+    def _collect(self, texts: list[str], vectors: NDArray[np.float32], window: slice, of_window: _Vectors) -> None:
+        """The vectors of a window, checked, in their place."""
+        if of_window.on_host is not None:
+            of_window.on_host.synchronize()
+        if not of_window.finite.all():
+            text = texts[window][int(of_window.finite.int().argmin())]
             raise EncoderError(
                 f"{self.checkpoint.name}: the vector of {text[:80]!r} is not finite in {self.dtype}. "
                 "Set encoder.dtype to float32; if that does not help, the weights are broken."
             )
-        if of_window.device.type == "cuda":  # into pageable memory the copy took 45 times as long
-            of_window = torch.empty(of_window.shape, pin_memory=True).copy_(of_window)
-        torch.from_numpy(vectors[window]).copy_(of_window)
+        torch.from_numpy(vectors[window]).copy_(of_window.vectors)
+
+    def _forward(self, loaded: Loaded, tokens: Tokens) -> Callable[[NDArray[np.intp]], Tensor]:
+        """The vectors of some of the texts on the device, float32."""
+        if loaded.packed is not None and (tokens.types is None or not tokens.types.any()):
+            return loaded.packed.over(tokens, self.checkpoint.pooling)
+        return partial(self._padded, loaded, tokens)
 
     @torch.inference_mode()
-    def _forward(self, loaded: Loaded, tokens: Tokens, rows: NDArray[np.intp]) -> Tensor:
-        """Vectors of some texts on the device, float32."""
-        if loaded.packed is not None and (tokens.types is None or not tokens.types.any()):
-            return loaded.packed.pooled(tokens.flat(rows), tokens.lengths[rows], self.checkpoint.pooling)
+    def _padded(self, loaded: Loaded, tokens: Tokens, rows: NDArray[np.intp]) -> Tensor:
+        """By the model's own forward pass."""
         device = loaded.device
         lengths = uploaded(tokens.lengths[rows], device)
         ids = uploaded(tokens.pad(rows, tokens.ids, loaded.pad_id), device)
@@ -268,6 +295,12 @@ class TransformerEncoder:
 
             self._loaded.append(load(self.checkpoint, device=self.device, dtype=self.dtype, max_tokens=self.max_tokens))
         return self._loaded[0]
+
+
+def _flat(chunks: list[Flat]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+    """One after the other."""
+    ids, lengths = (np.concatenate(arrays) for arrays in zip(*chunks, strict=True))
+    return ids.astype(np.int64), lengths.astype(np.intp)
 
 
 def _windows(n: int, first: int) -> Iterator[slice]:
