@@ -9,7 +9,6 @@ beside threads that hold it waits to get it back. A process reads what it is ask
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
 import os
@@ -80,10 +79,10 @@ class TokenizerProcesses:
         It raises ProcessEnded where a process ended, and so do all later ones.
         """
         size = max(math.ceil(len(texts) / len(self._processes)), SMALLEST_CHUNK)
-        asked = list(zip(self._processes, range(0, len(texts), size), strict=False))
-        for process, start in asked:
+        starts = list(zip(self._processes, range(0, len(texts), size), strict=False))
+        for process, start in starts:
             self._ask(process, json.dumps(texts[start : start + size]).encode())
-        return lambda: [self._answer(process) for process, _ in asked]
+        return lambda: [self._answer(process) for process, _ in starts]
 
     def _ask(self, process: subprocess.Popen[bytes], content: bytes) -> None:
         try:
@@ -108,10 +107,11 @@ def _started(command: list[str], environment: dict[str, str]) -> subprocess.Pope
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
     )
-    if set_size := getattr(fcntl, "F_SETPIPE_SZ", None):  # Linux's
-        for pipe in (process.stdin, process.stdout):
-            with suppress(OSError):  # a user may have no more of such pages: the writer then waits earlier
-                fcntl.fcntl(_pipe(pipe), set_size, PIPE)
+    for pipe in (process.stdin, process.stdout):
+        with suppress(ImportError, OSError):  # not Linux, or no more of such pages: the writer waits earlier
+            from fcntl import F_SETPIPE_SZ, fcntl
+
+            fcntl(_pipe(pipe), F_SETPIPE_SZ, PIPE)
     return process
 
 
