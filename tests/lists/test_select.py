@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,10 +108,11 @@ def test_numbers_are_spread_evenly_over_users_and_over_items() -> None:
 @given(
     arrays(np.float32, (3, 64 * 12 + 5), elements=st.sampled_from([-INF, 0.0, 1.0]) | st.floats(-2, 2, width=32)),
     st.integers(1, 12),
+    st.sampled_from([16, 64]),
 )
-def test_the_largest_of_groups_are_the_largest(scores: np.ndarray, k: int) -> None:
+def test_the_largest_of_groups_are_the_largest(scores: np.ndarray, k: int, columns: int) -> None:
     of_groups, expected = (
-        select._largest_of_groups(torch.from_numpy(scores), k),
+        select._largest_of_groups(torch.from_numpy(scores), k, columns),
         torch.from_numpy(scores).topk(k, dim=1),
     )
     assert torch.equal(of_groups.values, expected.values)
@@ -157,3 +159,18 @@ def test_what_is_no_finite_number_is_never_among_the_best() -> None:
 def test_no_items_give_padding_and_no_users_nothing() -> None:
     assert top_k(torch.empty(2, 0), 2).tolist() == [[-1, -1], [-1, -1]]
     assert top_k(torch.empty(0, 4), 2).shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("width", "k", "by_groups"),
+    [(2**14 + 3, 10, True), (2**14 + 3, 128, True), (2**14 + 3, 129, False), (2**14 - 1, 10, False)],
+)
+def test_long_rows_are_looked_through_by_groups(
+    width: int, k: int, by_groups: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    of_groups = select._largest_of_groups
+    monkeypatch.setattr(select, "_largest_of_groups", lambda *arguments: calls.append(1) or of_groups(*arguments))
+    scores = torch.randn(2, width, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(select._largest(scores, k).values, scores.topk(k, dim=1).values)
+    assert bool(calls) == by_groups

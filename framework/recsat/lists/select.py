@@ -13,9 +13,10 @@ INFINITY = float("inf")
 NUMBERS_AT_ONCE = 2**24
 """Random numbers that are held at once, 8 bytes each and some for the steps between."""
 LARGEST = 2**62
-GROUPS = 64
-GROUPED_FROM = 2**16
-"""Columns from which :func:`_largest` looks at groups first, on an accelerator."""
+NEAR = 64
+"""Scores beyond the k best among which those equal to the last are looked for first."""
+OF_CPU, OF_ACCELERATOR = (16, 2**14), (64, 2**16)
+"""Columns of a group, and of a row from which :func:`_largest` looks at groups first."""
 
 
 class TieNoise:
@@ -87,22 +88,22 @@ def top_k(scores: Tensor, k: int, noise: TieNoise | None = None) -> Tensor:
 
 
 def _largest(scores: Tensor, k: int) -> topk:
-    """``scores.topk(k)``, in long rows on an accelerator by the largest of groups: the k largest are in the k groups with the largest maxima.
+    """``scores.topk(k)``, in long rows by the largest of groups: the k largest are in the k groups with the largest maxima.
 
     Columns that stand as far apart as a group's are read side by side: one pass over the scores, where ``topk`` makes many.
     """
-    width = scores.shape[1] // GROUPS
-    if scores.device.type == "cpu" or scores.shape[1] < GROUPED_FROM or k > width:
-        return scores.topk(k, dim=1)
-    return _largest_of_groups(scores, k)
+    columns, long_from = OF_CPU if scores.device.type == "cpu" else OF_ACCELERATOR
+    n = scores.shape[1]
+    # with more of them than an eighth the second selection costs what the first spares
+    return _largest_of_groups(scores, k, columns) if n >= long_from and 8 * k * columns <= n else scores.topk(k, dim=1)
 
 
-def _largest_of_groups(scores: Tensor, k: int) -> topk:
-    width = scores.shape[1] // GROUPS
-    groups = torch.unflatten(scores[:, : width * GROUPS], 1, (GROUPS, width))
-    leading = groups.amax(dim=1).topk(k, dim=1).indices[:, None, :].expand(-1, GROUPS, -1)
-    places = leading + width * torch.arange(GROUPS, device=scores.device)[:, None]
-    rest = torch.arange(width * GROUPS, scores.shape[1], device=scores.device).expand(len(scores), -1)
+def _largest_of_groups(scores: Tensor, k: int, columns: int) -> topk:
+    width = scores.shape[1] // columns
+    groups = torch.unflatten(scores[:, : width * columns], 1, (columns, width))
+    leading = groups.amax(dim=1).topk(k, dim=1).indices[:, None, :].expand(-1, columns, -1)
+    places = leading + width * torch.arange(columns, device=scores.device)[:, None]
+    rest = torch.arange(width * columns, scores.shape[1], device=scores.device).expand(len(scores), -1)
     places = torch.cat([places.flatten(1), rest], dim=1)
     values, inside = scores.gather(1, places).topk(k, dim=1)
     return topk((values, places.gather(1, inside)))
@@ -116,7 +117,7 @@ def _with_ties(scores: Tensor, k: int, noise: TieNoise | None, rows: Tensor) -> 
         return best.indices.masked_fill(best.values == -INFINITY, -1)
     # Few are equal to the last one mostly, and some more than k hold them all.
     n = scores.shape[1]
-    near = scores.topk(min(n, 4 * k + GROUPS), dim=1)
+    near = scores.topk(min(n, 4 * k + NEAR), dim=1)
     last = near.values[:, k - 1]
     crowded = (
         (near.values[:, -1] == last) & (last > -INFINITY)
