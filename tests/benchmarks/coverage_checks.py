@@ -612,10 +612,10 @@ def experiment(rng: np.random.Generator, n: int, n_worlds: int, *, shape: float)
         effect = mean_effect(control, treatment, confidence=SETTINGS.confidence)
         ends = (np.array(end, dtype=float) for end in (effect.relative_low, effect.relative_high))
         p = sample_ratio_p({"a": n_control, "b": n - n_control}, {"a": 1, "b": 1})
-        shown = min(n_control, n - n_control) >= FEWEST_USERS
+        enough_users = min(n_control, n - n_control) >= FEWEST_USERS
         statements = (
-            float(_holds(*ends, -MARGIN)) if shown else np.nan,
-            float(guardrail_outcome(effect, metric, SETTINGS.confidence) != "not shown") if shown else np.nan,
+            float(_holds(*ends, -MARGIN)) if enough_users else np.nan,
+            float(guardrail_outcome(effect, metric, SETTINGS.confidence) != "not shown") if enough_users else np.nan,
             float(p < MISMATCH),
         )
         for name, value in zip(OF_EXPERIMENTS, statements, strict=True):
@@ -742,16 +742,16 @@ def policy_values(overlap: str, rng: np.random.Generator, n: int, n_worlds: int,
         target, other = TARGETS[JUDGED](one.world), TARGETS[PAIRED](one.world)
         policy, of_other = one.policy(target), one.policy(other)
         value, value_of_other, value_of_log = (mean_amount * one.truth(side) for side in (target, other, one.logging))
-        said = value_of(JUDGED, log, policy.of_actions(log), confidence)
+        answer = value_of(JUDGED, log, policy.of_actions(log), confidence)
         contributions, others = (SNIPS().contributions(log, side) for side in (policy, of_other))
-        answers = said.answer != "refused"
+        answers = answer.answer != "refused"
         both_answer = answers and diagnose(log, of_other).answer != "refused"
         pair = user_interval(log, contributions - others, confidence=confidence)
         gap = interval_of_difference(log, contributions, itself, itself.reward, confidence=confidence)
         statements: list[tuple[Estimate | PolicyValue | None, float]] = [
             (mean_reward(log, user_interval(log, log.reward, confidence=confidence)), value_of_log),
-            (said.value, value),
-            (said.against_logging, value - value_of_log),
+            (answer.value, value),
+            (answer.against_logging, value - value_of_log),
             (pair if both_answer else None, value - value_of_other),
             # Who is shown what satisfies comes more often, so that the two logs weigh users unequally.
             (gap if answers else None, value - mean_amount * again.truth(target)),
@@ -759,10 +759,10 @@ def policy_values(overlap: str, rng: np.random.Generator, n: int, n_worlds: int,
             (DR(one.model(target)).interval(log, policy) if answers else None, value),
         ]
         for name, (ends, truth) in zip(OF_POLICIES, statements, strict=True):
-            held = (
+            holds_truth = (
                 np.nan if ends is None else float(_holds(np.array(ends.low, float), np.array(ends.high, float), truth))
             )
-            judged[name].append(held)
+            judged[name].append(holds_truth)
     return {name: np.array(values) for name, values in judged.items()}
 
 

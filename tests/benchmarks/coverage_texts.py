@@ -213,7 +213,7 @@ def too_often(answers: Sequence[Answer]) -> list[str]:
     return names
 
 
-def said(answers: Sequence[Answer]) -> str:
+def seeds_with_an_answer(answers: Sequence[Answer]) -> str:
     """In how many seeds something is said of words, and in how many of words or the model."""
     of_words = sum(one.words != "not shown" for one in answers)
     of_either = sum(one.words != "not shown" or one.model != "not shown" for one in answers)
@@ -302,7 +302,7 @@ def main() -> int:
             default_arm=" and ".join(DEFAULT_ARM),
             row_of_default_arm=rows({WITH_DEFAULT_ARM: of_default_arm})[0],
             too_often_of_default_arm=", ".join(failing_of_default_arm) or "none",
-            said_with_default_arm=said(of_default_arm),
+            said_with_default_arm=seeds_with_an_answer(of_default_arm),
         )
         options.out.write_text(text, encoding="utf-8")
     return bool(failing or failing_of_default_arm)

@@ -164,11 +164,11 @@ def summary(rows: Sequence[Row]) -> str:
     """How many rows hold, and which do not."""
     limited = [row for row in rows if row.misses and row.case.limit]
     broken = failures(rows)
-    silent = sum(row.is_silent for row in rows)
-    said = len(rows) - silent
-    sentences = [f"{said - len(limited) - len(broken)} of {said} rows hold their bars."]
-    if silent:
-        sentences.append(f"{silent} more say nothing, since there are too few users.")
+    n_silent = sum(row.is_silent for row in rows)
+    n_rows = len(rows) - n_silent
+    sentences = [f"{n_rows - len(limited) - len(broken)} of {n_rows} rows hold their bars."]
+    if n_silent:
+        sentences.append(f"{n_silent} more say nothing, since there are too few users.")
     if limited:
         sentences.append(
             f"{len(limited)} miss one for a reason that is known, in bold and with a letter that is explained under the table."
@@ -184,7 +184,7 @@ HEAD = """# How often intervals and tests are right
 Made by `python tests/benchmarks/interval_coverage.py --out docs/coverage.md` in {minutes:.0f} minutes of one processor. What a report prints of arms with an
 interval, a p-value or an answer is made here by the functions that make it in a report, in worlds whose truth is known; each number is the share of
 worlds in which it is right, or in which something is said though nothing is there, ± one Monte Carlo standard error. *None in 3 %*: in so many worlds
-nothing is said, since values have no spread; these do not count.
+nothing is said, since values have no spread or users are too few; these do not count.
 
 Bars: an interval of 95 % holds the truth in at least .93 of the worlds, between .935 and .965 where values are like those of an accuracy measure;
 something is said though nothing is there in at most .05; a row misses its bar where it does by more than two standard errors. **{summary}**

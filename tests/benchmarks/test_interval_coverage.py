@@ -181,9 +181,9 @@ def test_a_known_limit_has_a_letter_that_is_explained_and_fails_nothing() -> Non
 
 
 def test_a_row_of_which_nothing_is_said_is_no_row_that_holds() -> None:
-    silent, good = row("Kinds of items", "two arms alike", n_users=50), row(*ROWS[3])
-    assert (silent.is_silent, good.is_silent) == (True, False)
-    text = page([silent, good])
+    without_number, good = row("Kinds of items", "two arms alike", n_users=50), row(*ROWS[3])
+    assert (without_number.is_silent, good.is_silent) == (True, False)
+    text = page([without_number, good])
     assert "| says nothing |" in text
     assert "**1 of 1 rows hold their bars. 1 more say nothing, since there are too few users.**" in text
 

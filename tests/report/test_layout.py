@@ -174,25 +174,25 @@ BESIDE = """
     text.selectNodeContents(element);
     return text.getBoundingClientRect();
   };
-  const found = { n: 0, together: [], broken: [] };
+  const collisions = { n: 0, together: [], broken: [] };
   for (const width of [320, 390, 768]) {
     frame.style.width = width + "px";
     await settled();
     for (const one of inside.querySelectorAll(".verdict summary")) {
       const [name, outcome] = [box(one.querySelector(".dimension")), box(one.querySelector(".outcome"))];
-      if (name.right + 4 > outcome.left && name.bottom > outcome.top && outcome.bottom > name.top) found.together.push([width, one.innerText]);
-      if (name.height > 2 * parseFloat(view.getComputedStyle(one).fontSize) || outcome.right > width) found.broken.push([width, one.innerText]);
-      found.n++;
+      if (name.right + 4 > outcome.left && name.bottom > outcome.top && outcome.bottom > name.top) collisions.together.push([width, one.innerText]);
+      if (name.height > 2 * parseFloat(view.getComputedStyle(one).fontSize) || outcome.right > width) collisions.broken.push([width, one.innerText]);
+      collisions.n++;
     }
     for (const list of inside.querySelectorAll(".dimensions")) {
       const boxes = [...list.children].map((item) => [item.innerText, box(item)]);
       for (const [i, [text, one]] of boxes.entries())
         for (const [other, next] of boxes.slice(i + 1))
-          if (one.right + 4 > next.left && one.bottom > next.top + 1) found.together.push([width, text, other]);
-      found.n += boxes.length;
+          if (one.right + 4 > next.left && one.bottom > next.top + 1) collisions.together.push([width, text, other]);
+      collisions.n += boxes.length;
     }
   }
-  return found;
+  return collisions;
 """
 
 
@@ -205,9 +205,9 @@ def test_verdicts_do_not_run_together_on_a_narrow_screen(
         undecided = primary.model_copy(update={"outcome": "not shown"})
         changes = {"outcome": "not shown", "primary": undecided}
         result = result.model_copy(update={"verdicts": [one.model_copy(update=changes) for one in result.verdicts]})
-    found = look(render_page(result, language), BESIDE)
-    assert found["n"] >= 3 * 8
-    assert (found["together"], found["broken"]) == ([], [])
+    collisions = look(render_page(result, language), BESIDE)
+    assert collisions["n"] >= 3 * 8
+    assert (collisions["together"], collisions["broken"]) == ([], [])
 
 
 SORT = """
