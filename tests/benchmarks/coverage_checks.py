@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
@@ -35,14 +35,18 @@ from coverage_worlds import (
     ndcg_like,
     popularity,
 )
+from experiment import RATIOS, VALUES
 from numpy.typing import NDArray
+from off_policy import JUDGED, LOGGING, TARGETS, logged
 from scipy.stats import t as student
 
 from recsat.config.settings import ExperimentMetric, MeasureSettings
 from recsat.contract.domain import Reads
-from recsat.experiment import mean_effect, sample_ratio_p
-from recsat.experiment.analysis import guardrail_outcome
-from recsat.experiment.checks import MISMATCH
+from recsat.experiment import adjusted_effect, mean_effect, ratio_effect, sample_ratio_p
+from recsat.experiment.analysis import FEWEST_USERS, guardrail_outcome, outcome_of
+from recsat.experiment.checks import MISMATCH, imbalance
+from recsat.experiment.effects import Effect
+from recsat.experiment.sequence import sequence_of_moments, sequence_of_ratio_moments
 from recsat.measure import concentration
 from recsat.measure.aa import DIFFERENT, compare_families
 from recsat.measure.attribution import attribution
@@ -65,7 +69,10 @@ from recsat.measure.slices import OF_ITEMS, OF_USERS
 from recsat.measure.user_values import UserValues
 from recsat.measure.within_slices import compared_within
 from recsat.metrics import click_through_rate
-from recsat.result.model import Comparison, MeasureInfo, Share
+from recsat.offpolicy import DR, IPS, SNIPS, BanditLog, diagnose
+from recsat.offpolicy.intervals import PolicyValue, interval_of_difference, user_interval
+from recsat.offpolicy.judged import mean_reward, value_of
+from recsat.result.model import Comparison, Estimate, MeasureInfo, Share
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "fixtures"))
 import logged_lists
@@ -84,6 +91,9 @@ ALARMS: Bar = (0.0, LEVEL)
 USUAL: Mapping[int, int] = {50: 2000, 100: 2000, 600: 2000, 5000: 500}
 """Worlds by number of users."""
 SLOW: Mapping[int, int] = {50: 400, 100: 400, 600: 400, 5000: 100}
+OF_GROUPS: Mapping[int, int] = {100: 5000, 200: 5000, 1000: 5000, 5000: 500}
+OF_LOOKS: Mapping[int, int] = {50: 2000, 200: 2000, 1000: 2000, 5000: 500}
+OF_LOGS: Mapping[int, int] = {50: 400, 200: 400, 1000: 100, 5000: 40}
 
 
 @dataclass(frozen=True)
@@ -602,14 +612,162 @@ def experiment(rng: np.random.Generator, n: int, n_worlds: int, *, shape: float)
         effect = mean_effect(control, treatment, confidence=SETTINGS.confidence)
         ends = (np.array(end, dtype=float) for end in (effect.relative_low, effect.relative_high))
         p = sample_ratio_p({"a": n_control, "b": n - n_control}, {"a": 1, "b": 1})
+        enough_users = min(n_control, n - n_control) >= FEWEST_USERS
         statements = (
-            float(_holds(*ends, -MARGIN)),
-            float(guardrail_outcome(effect, metric, SETTINGS.confidence) != "not shown"),
+            float(_holds(*ends, -MARGIN)) if enough_users else np.nan,
+            float(guardrail_outcome(effect, metric, SETTINGS.confidence) != "not shown") if enough_users else np.nan,
             float(p < MISMATCH),
         )
         for name, value in zip(OF_EXPERIMENTS, statements, strict=True):
             judged[name].append(value)
     return {name: np.array(values) for name, values in judged.items()}
+
+
+def _counts_twice(rng: np.random.Generator, n: int) -> tuple[Values, Values]:
+    """What each user did before and after, by a keenness that few have much of."""
+    keen = rng.gamma(0.5, 2.0, n)
+    before, after = rng.poisson(5 * keen, (2, n)).astype(np.float64)
+    return before, after
+
+
+def _two_normals(rng: np.random.Generator, n: int) -> tuple[Values, Values]:
+    before = rng.normal(size=n)
+    return before, 5 + 0.7 * before + rng.normal(size=n)
+
+
+def _clicks_and_views(rng: np.random.Generator, n: int, *, ratio: str) -> tuple[Values, Values]:
+    shape, spread, rate = RATIOS[ratio]
+    keen = rng.gamma(shape, 1 / shape, n)
+    views = rng.poisson(spread * keen) + 1.0
+    return rng.binomial(views.astype(np.int64), np.minimum(rate * keen, 1.0)).astype(np.float64), views
+
+
+TWO_VALUES: Mapping[str, Callable[[np.random.Generator, int], tuple[Values, Values]]] = {
+    "CUPED, normal": _two_normals,
+    "CUPED, counts of which few users have most": _counts_twice,
+    **{ratio: partial(_clicks_and_views, ratio=ratio) for ratio in RATIOS},
+}
+"""What was before and what after; numerators and denominators."""
+
+
+def _effect_of(name: str, rng: np.random.Generator, n_control: int, n_treatment: int) -> tuple[Effect, Effect | None]:
+    """The effect between two groups that are alike, and how they differed before."""
+    sizes = n_control, n_treatment
+    if name in VALUES:
+        return mean_effect(*(VALUES[name](rng, (n,)) for n in sizes), confidence=SETTINGS.confidence), None
+    control, treatment = (TWO_VALUES[name](rng, n) for n in sizes)
+    if not name.startswith("CUPED"):
+        return ratio_effect(control, treatment, confidence=SETTINGS.confidence), None
+    (x, y), (x_treated, y_treated) = control, treatment
+    adjusted = adjusted_effect(y, y_treated, x, x_treated, confidence=SETTINGS.confidence)
+    return adjusted, imbalance(x, x_treated, confidence=SETTINGS.confidence)
+
+
+def groups_alike(name: str, rng: np.random.Generator, n: int, n_worlds: int, *, share: float = 0.5) -> Judged:
+    """An experiment in which nothing was done: its difference, its relative effect and what it says of them; nothing of groups that are too few."""
+    metric = ExperimentMetric(value="v", role="primary")
+    judged: dict[str, list[float]] = {one: [] for one in OF_GROUPS_ALIKE}
+    for _ in range(n_worlds):
+        n_treatment = int(rng.binomial(n, share))
+        if min(n_treatment, n - n_treatment) < FEWEST_USERS:
+            statements = [np.nan] * len(OF_GROUPS_ALIKE)
+        else:
+            effect, before = _effect_of(name, rng, n - n_treatment, n_treatment)
+            ends = [(effect.low, effect.high), (effect.relative_low, effect.relative_high)]
+            says = outcome_of(effect, metric, effect.p, SETTINGS.confidence) != "not shown"
+            statements = [
+                *(float(_holds(np.array(low, float), np.array(high, float), 0.0)) for low, high in ends),
+                float(says),
+                np.nan if before is None or before.p is None else float(before.p < MISMATCH),
+            ]
+        for one, value in zip(OF_GROUPS_ALIKE, statements, strict=True):
+            judged[one].append(value)
+    return {one: np.array(values) for one, values in judged.items()}
+
+
+def every_day(name: str, rng: np.random.Generator, n: int, n_worlds: int) -> Judged:
+    """Two groups that are alike, half of the users each, looked at :data:`N_LOOKS` times: by a confidence sequence, and by an interval that is for one look."""
+    is_ratio = name in RATIOS
+
+    def sums(m: int) -> Values:
+        shape = (N_LOOKS, m, n // (2 * N_LOOKS))
+        if is_ratio:
+            a, b = (side.reshape(shape) for side in TWO_VALUES[name](rng, int(np.prod(shape))))
+            parts = (np.ones(shape), a, b, a * a, a * b, b * b, a**3, a * a * b, a * b * b, b**3)
+        else:
+            y = VALUES[name](rng, shape)
+            parts = (np.ones(shape), y, y**2, y**3)
+        return np.stack([part.sum(axis=2) for part in parts], axis=-1).cumsum(axis=0)
+
+    def part(m: int) -> Judged:
+        sequence = sequence_of_ratio_moments if is_ratio else sequence_of_moments
+        control, treatment = sums(m), sums(m)
+        difference, low, high = sequence(control, treatment, confidence=SETTINGS.confidence)
+        starts = np.isfinite(low).any(axis=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            error = np.sqrt(_squared_error(control) + _squared_error(treatment))
+            fixed = (np.abs(difference) > 1.96 * error).any(axis=0)
+            out = ((low > 0) | (high < 0)).any(axis=0)
+        return {
+            "ever leaves out the truth": 1.0 * out,
+            "of those that say something": np.where(starts, 1.0 * out, np.nan),
+            "says something": 1.0 * starts,
+            "an interval for one look would": 1.0 * fixed,
+        }
+
+    return _in_parts(rng, n_worlds, part)
+
+
+def _squared_error(sums: Values) -> Values:
+    """Of the mean, or of the ratio, from sums so far."""
+    n, first = sums[..., 0], sums[..., 1]
+    if sums.shape[-1] == 4:
+        return np.asarray((sums[..., 2] / n - (first / n) ** 2) / (n - 1))
+    b, aa, ab, bb = (sums[..., i] for i in (2, 3, 4, 5))
+    ratio = first / b
+    return np.asarray((aa - 2 * ratio * ab + ratio**2 * bb) / b**2 * n / (n - 1))
+
+
+def policy_values(overlap: str, rng: np.random.Generator, n: int, n_worlds: int, *, amounts: bool = False) -> Judged:
+    """What a report says of a policy by the log of another, and beside it what IPS and DR say, which stand in no report.
+
+    With ``amounts`` a click brings in something, lognormal. Where the log cannot answer nothing is said.
+    """
+    judged: dict[str, list[float]] = {name: [] for name in OF_POLICIES}
+    confidence, mean_amount = SETTINGS.confidence, float(np.exp(SIGMA**2 / 2)) if amounts else 1.0
+    for _ in range(n_worlds):
+        seed = _seed(rng)
+        one, again = logged(seed, LOGGING[overlap], n), logged(seed, TARGETS[JUDGED], n, draw=1)
+        log, itself = (_with_amounts(rng, side.log) if amounts else side.log for side in (one, again))
+        target, other = TARGETS[JUDGED](one.world), TARGETS[PAIRED](one.world)
+        policy, of_other = one.policy(target), one.policy(other)
+        value, value_of_other, value_of_log = (mean_amount * one.truth(side) for side in (target, other, one.logging))
+        answer = value_of(JUDGED, log, policy.of_actions(log), confidence)
+        contributions, others = (SNIPS().contributions(log, side) for side in (policy, of_other))
+        answers = answer.answer != "refused"
+        both_answer = answers and diagnose(log, of_other).answer != "refused"
+        pair = user_interval(log, contributions - others, confidence=confidence)
+        gap = interval_of_difference(log, contributions, itself, itself.reward, confidence=confidence)
+        statements: list[tuple[Estimate | PolicyValue | None, float]] = [
+            (mean_reward(log, user_interval(log, log.reward, confidence=confidence)), value_of_log),
+            (answer.value, value),
+            (answer.against_logging, value - value_of_log),
+            (pair if both_answer else None, value - value_of_other),
+            # Who is shown what satisfies comes more often, so that the two logs weigh users unequally.
+            (gap if answers else None, value - mean_amount * again.truth(target)),
+            (IPS().interval(log, policy) if answers else None, value),
+            (DR(one.model(target)).interval(log, policy) if answers else None, value),
+        ]
+        for name, (ends, truth) in zip(OF_POLICIES, statements, strict=True):
+            holds_truth = (
+                np.nan if ends is None else float(_holds(np.array(ends.low, float), np.array(ends.high, float), truth))
+            )
+            judged[name].append(holds_truth)
+    return {name: np.array(values) for name, values in judged.items()}
+
+
+def _with_amounts(rng: np.random.Generator, log: BanditLog) -> BanditLog:
+    return replace(log, reward=log.reward * rng.lognormal(0, SIGMA, log.n))
 
 
 def order(rng: np.random.Generator, n: int, n_worlds: int) -> Judged:
@@ -641,6 +799,7 @@ FEW_LISTS = "of some fifty lists Gini's index is biased, and the jackknife's int
 FEW_CLICKS = (
     "of some ten clicks after the cut the interval is too narrow; the report says how many users carry the rate"
 )
+FEW_AMOUNTS = "a few large amounts carry the value, and the interval is too narrow; the report says so where they are as much as fewer than a hundred exposures"
 NORMAL = "the formula takes means for normal, and where a few users carry them the interval is wider than that"
 FEW_DRAWS = "two draws say next to nothing of how draws differ; `repeats` of 5 is the default"
 HOLDS_DRAWS = "holds the mean"
@@ -649,6 +808,27 @@ NONE_IS_THERE = {ALARM: ALARMS, SIGN: ALARMS}
 MARGIN = 0.1
 N_KINDS, ITEMS_OF_KIND = 4, 20
 OF_KINDS = ("means that hold", "differences that hold", "any kind called different")
+N_LOOKS = 25
+SIGMA = 1.2
+"""Of the amounts of clicks."""
+PAIRED = "personal 1"
+OF_GROUPS_ALIKE = (
+    "holds the difference",
+    "holds the relative effect",
+    "called better or worse",
+    "called unlike before",
+)
+EVEN = {"normal", "CUPED, normal", "clicks / exposures"}
+"""Values of which no few users carry the mean."""
+OF_POLICIES = (
+    "holds the log's own",
+    "holds the policy's",
+    "holds its gain on the log",
+    "holds its gain on another",
+    "holds the gap to what it earned",
+    "IPS holds it",
+    "DR holds it",
+)
 OF_EXPERIMENTS = ("holds the relative effect", "guardrail says holds or fails", "sizes called no chance")
 SHARES = ("holds the gain", "holds the words' share", "holds the model's share")
 WITHIN_BARS = {
@@ -791,6 +971,44 @@ SECTIONS: list[Section] = [
                 limit=limit,
             )
             for name, shape, limit in (("values that are little skewed", 2.0, ""), ("values like money", 0.1, SHAPES))
+        ],
+    ),
+    Section(
+        "Experiments: groups that are alike",
+        f"An experiment in which nothing was done, its users in two groups by a coin; groups of fewer than {FEWEST_USERS} users have no number. The interval of the difference; that of the relative effect, which "
+        "there is only where both means are told from 0; whether the treatment is called better or worse; and, with values from before (CUPED), whether groups are called unlike before anything was shown.",
+        [
+            Case(
+                name if share == 0.5 else f"{name}, a tenth of the users treated",
+                partial(groups_alike, name, share=share),
+                dict(zip(OF_GROUPS_ALIKE, (ANY, ANY, ALARMS, (0.0, MISMATCH)), strict=True)),
+                OF_GROUPS,
+                "" if name in EVEN else SHAPES,
+            )
+            for name, share in (*((name, 0.5) for name in (*VALUES, *TWO_VALUES)), ("10 % exponential", 0.1))
+        ],
+    ),
+    Section(
+        "Experiments: looked at every day",
+        f"Two groups that are alike, looked at {N_LOOKS} times while they grow to what they are: in how many worlds the sequence of intervals ever leaves out the truth, of all of them and of those in "
+        "which it says anything; and in how many an interval that is made for one look would.",
+        [
+            Case(name, partial(every_day, name), {"ever leaves out the truth": ALARMS}, OF_LOOKS)
+            for name in (*VALUES, *RATIOS)
+        ],
+    ),
+    Section(
+        "Off-policy: what another policy would have earned",
+        "SNIPS over users, in the worlds of [its page](off-policy-coverage.md), whose log overlaps more or less with the judged policy: what the log itself earned, what the policy would have earned, that less "
+        "what the log earned and less what another policy would have, and the gap to what the policy earned when it was shown to others. IPS and DR beside it stand in no report.",
+        [
+            Case(name, partial(policy_values, overlap, **settings), dict.fromkeys(OF_POLICIES, ANY), OF_LOGS, limit)
+            for name, overlap, settings, limit in (
+                ("good overlap", "good", {}, ""),
+                ("middling overlap", "middling", {}, ""),
+                ("poor overlap", "poor", {}, ""),
+                (f"middling overlap, amounts, lognormal σ {SIGMA}", "middling", {"amounts": True}, FEW_AMOUNTS),
+            )
         ],
     ),
     Section(

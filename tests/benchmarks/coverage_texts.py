@@ -213,6 +213,17 @@ def too_often(answers: Sequence[Answer]) -> list[str]:
     return names
 
 
+def seeds_with_an_answer(answers: Sequence[Answer]) -> str:
+    """In how many seeds something is said of words, and in how many of words or the model."""
+    of_words = sum(one.words != "not shown" for one in answers)
+    of_either = sum(one.words != "not shown" or one.model != "not shown" for one in answers)
+    ends = binomtest(of_either, len(answers)).proportion_ci()
+    return (
+        f"Something is said of words in {of_words} of the {len(answers)} seeds, and of either in {of_either} "
+        f"(95 % interval {100 * ends.low:.1f} to {100 * ends.high:.1f} %)."
+    )
+
+
 PAGE = """# Whether noise is called noise, and the model's share the model's
 
 Made by `python tests/benchmarks/coverage_texts.py --seeds {seeds} --out docs/coverage-texts.md` in {minutes:.0f} minutes of one processor. Simulated worlds of
@@ -242,7 +253,7 @@ Those arms and {default_arm}, in the first of these worlds alone, since one fit 
 |---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|
 {row_of_default_arm}
 
-The bar is the same. Said more often, beyond chance: {too_often_of_default_arm}.
+The bar is the same. Said more often, beyond chance: {too_often_of_default_arm}. {said_with_default_arm}
 
 ## What the worlds are
 
@@ -291,6 +302,7 @@ def main() -> int:
             default_arm=" and ".join(DEFAULT_ARM),
             row_of_default_arm=rows({WITH_DEFAULT_ARM: of_default_arm})[0],
             too_often_of_default_arm=", ".join(failing_of_default_arm) or "none",
+            said_with_default_arm=seeds_with_an_answer(of_default_arm),
         )
         options.out.write_text(text, encoding="utf-8")
     return bool(failing or failing_of_default_arm)

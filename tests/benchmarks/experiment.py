@@ -228,7 +228,7 @@ def page(
         "## Looked at once",
         "",
         f"Both groups of {N_USERS:,} users are alike; share of experiments with p below 5 %. The bar is {ALARMS[0]:.0%} to {ALARMS[1]:.0%}; money of which 4 % of the users",
-        "spend anything is shown beside it: with some 40 buyers a group the test is careful.",
+        "spend anything is shown beside it: with some 40 buyers a group the test is careful. With 100 to 5,000 users, and how often intervals hold: [the page of coverage](coverage.md).",
         "",
         "| effect | false alarms |",
         "|---|---:|",

@@ -77,8 +77,15 @@ class Row:
             if side
         ]
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing that has a bar was said in any world."""
+        return bool(self.case.bars) and not any(self.rates[name].n_made for name in self.case.bars)
+
     def verdict(self, limits: Sequence[str]) -> str:
         """What the row says; a known limit by its letter, its place among ``limits``."""
+        if self.is_silent:
+            return "says nothing"
         if not self.misses:
             return "holds" if self.case.bars else "no bar"
         letter = f" ({chr(ord('a') + limits.index(self.case.limit))})" if self.case.limit in limits else ""
@@ -157,7 +164,11 @@ def summary(rows: Sequence[Row]) -> str:
     """How many rows hold, and which do not."""
     limited = [row for row in rows if row.misses and row.case.limit]
     broken = failures(rows)
-    sentences = [f"{len(rows) - len(limited) - len(broken)} of {len(rows)} rows hold their bars."]
+    n_silent = sum(row.is_silent for row in rows)
+    n_rows = len(rows) - n_silent
+    sentences = [f"{n_rows - len(limited) - len(broken)} of {n_rows} rows hold their bars."]
+    if n_silent:
+        sentences.append(f"{n_silent} more say nothing, since there are too few users.")
     if limited:
         sentences.append(
             f"{len(limited)} miss one for a reason that is known, in bold and with a letter that is explained under the table."
@@ -173,12 +184,12 @@ HEAD = """# How often intervals and tests are right
 Made by `python tests/benchmarks/interval_coverage.py --out docs/coverage.md` in {minutes:.0f} minutes of one processor. What a report prints of arms with an
 interval, a p-value or an answer is made here by the functions that make it in a report, in worlds whose truth is known; each number is the share of
 worlds in which it is right, or in which something is said though nothing is there, ± one Monte Carlo standard error. *None in 3 %*: in so many worlds
-nothing is said, since values have no spread; these do not count.
+nothing is said, since values have no spread or users are too few; these do not count.
 
 Bars: an interval of 95 % holds the truth in at least .93 of the worlds, between .935 and .965 where values are like those of an accuracy measure;
 something is said though nothing is there in at most .05; a row misses its bar where it does by more than two standard errors. **{summary}**
 
-Not here: whether texts that are noise are called noise, which needs arms that are fitted: [its page](coverage-texts.md); the intervals of [off-policy values](off-policy-coverage.md) and the other numbers of [experiments](experiment-coverage.md), at one size each. On your own data: [`recsat aa`](how-to/aa.md).
+Not here: whether texts that are noise are called noise, which needs arms that are fitted: [its page](coverage-texts.md); the other estimators of [off-policy values](off-policy-coverage.md) and the power of [experiments](experiment-coverage.md), at one size each. On your own data: [`recsat aa`](how-to/aa.md).
 """
 
 CHOOSING = """Who picks the policy with the largest off-policy estimate picks its errors too. {n} simulated worlds for each of three logging policies, five policies each, whose true

@@ -12,7 +12,16 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import coverage_texts
-from coverage_texts import Answer, answer, inputs_of_world, model_vectors, rows, texts_of, too_often
+from coverage_texts import (
+    Answer,
+    answer,
+    inputs_of_world,
+    model_vectors,
+    rows,
+    seeds_with_an_answer,
+    texts_of,
+    too_often,
+)
 
 from recsat.testing.simulate import make_world
 
@@ -90,3 +99,16 @@ def test_the_same_seed_gives_the_same_answer(kind: str) -> None:
     first, again = (answer((kind, "weak", "cold-items", 0)) for _ in range(2))
     assert first == again
     assert Counter(first.picked)["popularity"] >= 1
+
+
+def test_in_how_many_seeds_something_is_said_is_said() -> None:
+    without_answer = Answer("not shown", "not shown", 0.0, 0.0, ("a", "b", "c"))
+    answers = [without_answer] * 7 + [
+        replace(without_answer, words="no"),
+        replace(without_answer, words="yes", model="no"),
+        replace(without_answer, model="yes"),
+    ]
+    assert (
+        seeds_with_an_answer(answers)
+        == "Something is said of words in 2 of the 10 seeds, and of either in 3 (95 % interval 6.7 to 65.2 %)."
+    )

@@ -17,20 +17,32 @@ from coverage_checks import SECTIONS
 from interval_coverage import Rate, Row, failures, measure, page, rate_of, tasks
 from off_policy import FIRST_SEED, LOGGING, outcome
 
+from recsat.experiment import effects, sequence
+from recsat.experiment.sequence import mixture_reach
 from recsat.measure import comparisons, evaluate, learning, pooled, within_slices
 from recsat.measure.differences import difference_intervals
 from recsat.measure.draws import DrawnMeans, drawn_means
 from recsat.measure.intervals import Intervals, bootstrap_intervals
 from recsat.measure.significance import sign_flip_test
+from recsat.offpolicy import judged
+from recsat.offpolicy.intervals import interval_of_difference, user_interval
 
 N_WORLDS = 400
-FEWER_WORLDS = {"The click rate, off-policy": 100, "The order of events": 40, "Marks in the table": 100}
-MORE_USERS = {"Kinds of items": 100}
+OFF_POLICY = "Off-policy: what another policy would have earned"
+FEWER_WORLDS = {"The click rate, off-policy": 100, "The order of events": 40, "Marks in the table": 100, OFF_POLICY: 40}
+USERS = {"Experiments: looked at every day": 200, OFF_POLICY: 50}
+MORE_USERS = {
+    "Kinds of items": 100,
+    "Experiments: relative effects, guardrails, sizes of groups": 100,
+    "Experiments: groups that are alike": 100,
+    "Experiments: looked at every day": 200,
+}
 """Where fewer give no number."""
 
 
-def row(section: str, world: str, n_users: int = 100) -> Row:
+def row(section: str, world: str, n_users: int | None = None) -> Row:
     """The row of a section whose world begins so."""
+    n_users = n_users or USERS.get(section, 100)
     i = next(i for i, one in enumerate(SECTIONS) if one.title == section)
     j = next(j for j, one in enumerate(SECTIONS[i].cases) if one.world.startswith(world))
     n_worlds = FEWER_WORLDS.get(section, N_WORLDS)
@@ -71,6 +83,9 @@ ROWS = [
     ("Errors pooled over rows", "squared errors"),
     ("Experiments: relative effects, guardrails, sizes of groups", "values that are little skewed"),
     ("Kinds of items", "two arms alike"),
+    ("Experiments: groups that are alike", "CUPED, normal"),
+    ("Experiments: looked at every day", "normal"),
+    (OFF_POLICY, "good overlap"),
 ]
 
 
@@ -105,6 +120,18 @@ BROKEN = [
     (pooled, "difference_intervals", half_as_wide(difference_intervals), ROWS[16], "holds the mean loss"),
     (coverage_checks, "guardrail_outcome", lambda *_: "holds", ROWS[17], "guardrail says holds or fails"),
     (coverage_checks, "sample_ratio_p", lambda *_: 1e-9, ROWS[17], "sizes called no chance"),
+    (effects, "_quantile", lambda *_: 1.0, ROWS[19], "holds the difference"),
+    (coverage_checks, "outcome_of", lambda *_: "better", ROWS[19], "called better or worse"),
+    (coverage_checks, "MISMATCH", 0.5, ROWS[19], "called unlike before"),
+    (sequence, "mixture_reach", lambda *a: mixture_reach(*a) / 2, ROWS[20], "ever leaves out the truth"),
+    (judged, "user_interval", lambda *a, **_: user_interval(*a, confidence=0.5), ROWS[21], "holds the policy's"),
+    (
+        coverage_checks,
+        "interval_of_difference",
+        lambda *a, **_: interval_of_difference(*a, confidence=0.5),
+        ROWS[21],
+        "holds the gap",
+    ),
     (comparisons, "difference_intervals", half_as_wide(difference_intervals), ROWS[18], "differences that hold"),
 ]
 
@@ -115,7 +142,7 @@ def test_what_is_broken_misses_its_bar(
 ) -> None:
     monkeypatch.setattr(module, name, broken)
     one = row(*place, n_users=MORE_USERS.get(place[0], 50))
-    assert any(miss.startswith(f"{statement}: ") for miss in one.misses), one.rates
+    assert any(miss.startswith(statement) for miss in one.misses), one.rates
 
 
 def test_the_page_marks_a_miss_that_fails_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,6 +178,14 @@ def test_a_known_limit_has_a_letter_that_is_explained_and_fails_nothing() -> Non
     assert "**holds the mean: too narrow** (a) |" in text
     assert "(a) Heavy tails: " in text
     assert "(none in " in text
+
+
+def test_a_row_of_which_nothing_is_said_is_no_row_that_holds() -> None:
+    without_number, good = row("Kinds of items", "two arms alike", n_users=50), row(*ROWS[3])
+    assert (without_number.is_silent, good.is_silent) == (True, False)
+    text = page([without_number, good])
+    assert "| says nothing |" in text
+    assert "**1 of 1 rows hold their bars. 1 more say nothing, since there are too few users.**" in text
 
 
 def test_a_rate_is_over_what_was_made_and_outside_a_bar_by_more_than_two_errors() -> None:

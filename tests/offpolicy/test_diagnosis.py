@@ -72,3 +72,15 @@ def test_the_error_of_the_mean_weight_is_over_users() -> None:
 def test_assumed_propensities_are_named() -> None:
     diagnosis = diagnose(*log_of(50, propensity_model="share of the item in the log"))
     assert (diagnosis.evidence, diagnosis.propensity_model) == ("assumed", "share of the item in the log")
+
+
+@pytest.mark.parametrize(("n_amounts", "answer"), [(2, "refused"), (30, "limited"), (99, "limited"), (100, "answers")])
+def test_amounts_rest_on_more_than_clicks(n_amounts: int, answer: str) -> None:
+    log, target = log_of(n_amounts)
+    of_amounts = BanditLog(reward=2.5 * log.reward, propensity=log.propensity)
+    diagnosis = diagnose(of_amounts, target)
+    assert diagnosis.answer == answer
+    if answer == "limited":
+        assert diagnosis.reasons == (
+            f"The estimate rests on as much as {n_amounts}.0 exposures that brought something in, fewer than 100: its interval may be too narrow.",
+        )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+import polars as pl
 import pytest
 
+from recsat.config.settings import ExperimentSettings
+from recsat.experiment import analyse
 from recsat.report.causal import cell_in_words
 from recsat.report.experiment import (
     decision_in_words,
@@ -159,8 +163,44 @@ def test_notes() -> None:
         "3 users were shown several policies and are left out.",
         "1,200 users whose 7 days are not over are left out.",
         "spent differed before anything was shown by +1.50 (p = <0.001): groups were not alike, and no treatment can be the cause.",
-        "money: the mean of a group rests on 41 users, so that its interval is too short. A cap that is declared before helps.",
+        "money: the mean of a group rests on 41 users, so that its intervals, that of the relative difference first, may hold the truth less often than they say. A cap that is declared before helps.",
     ]
+
+
+@pytest.mark.parametrize("order", [(900, 41), (41, 900)])
+def test_a_metric_that_few_users_carry_in_one_treatment_is_named_whichever_stands_first(
+    order: tuple[float, float],
+) -> None:
+    effects = [effect("money", "better", effective_users=n, treatment=f"new {n}") for n in order]
+    (note,) = notes_in_words(experiment(*effects))
+    assert note.startswith("money: the mean of a group rests on 41 users")
+
+
+def money_log(n: int) -> pl.DataFrame:
+    """What ``n`` users spent, like money: as if a tenth of them carried the mean."""
+    spent = np.random.default_rng(2).gamma(0.1, 10, n)
+    policies = ["old" if i % 2 else "new" for i in range(n)]
+    return pl.DataFrame({"user_id": [f"u{i}" for i in range(n)], "policy": policies, "spent": spent})
+
+
+def test_a_relative_effect_of_money_with_a_hundred_users_stands_with_how_few_carry_it_and_with_fifty_not_at_all(
+    result: Result,
+) -> None:
+    settings = ExperimentSettings.model_validate({"control": "old", "metrics": {"spent": {"value": "spent"}}})
+    few, fewer, many = (analyse(money_log(n), settings, source="log.csv") for n in (100, 50, 20_000))
+    (one,) = few.effects
+    assert one.effective_users < 20
+    assert relative_in_words(one) != "–"
+    page = render_page(result.model_copy(update={"experiment": few}))
+    assert f"<td>{relative_in_words(one)}</td>" in page
+    (note,) = notes_in_words(few)
+    assert note.startswith(
+        f"spent: the mean of a group rests on {one.effective_users:.0f} users, so that its intervals, that of the rel"
+    )
+    assert f"<li>{note}</li>" in page
+    assert fewer.stop == "few users"
+    assert fewer.effects == []
+    assert notes_in_words(many) == []
 
 
 def test_relative_effects() -> None:

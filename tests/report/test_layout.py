@@ -167,6 +167,49 @@ def test_the_answer_fits_the_first_screen(result: Result, look: Callable[[str, s
     assert look(render_page(result), script) == [[True, True, True]] * 2
 
 
+BESIDE = """
+  for (const details of inside.querySelectorAll("details")) details.open = true;
+  const box = (element) => {
+    const text = inside.createRange();
+    text.selectNodeContents(element);
+    return text.getBoundingClientRect();
+  };
+  const collisions = { n: 0, together: [], broken: [] };
+  for (const width of [320, 390, 768]) {
+    frame.style.width = width + "px";
+    await settled();
+    for (const one of inside.querySelectorAll(".verdict summary")) {
+      const [name, outcome] = [box(one.querySelector(".dimension")), box(one.querySelector(".outcome"))];
+      if (name.right + 4 > outcome.left && name.bottom > outcome.top && outcome.bottom > name.top) collisions.together.push([width, one.innerText]);
+      if (name.height > 2 * parseFloat(view.getComputedStyle(one).fontSize) || outcome.right > width) collisions.broken.push([width, one.innerText]);
+      collisions.n++;
+    }
+    for (const list of inside.querySelectorAll(".dimensions")) {
+      const boxes = [...list.children].map((item) => [item.innerText, box(item)]);
+      for (const [i, [text, one]] of boxes.entries())
+        for (const [other, next] of boxes.slice(i + 1))
+          if (one.right + 4 > next.left && one.bottom > next.top + 1) collisions.together.push([width, text, other]);
+      collisions.n += boxes.length;
+    }
+  }
+  return collisions;
+"""
+
+
+@pytest.mark.parametrize(("language", "long"), [("en", True), ("zh", True), ("en", False)])
+def test_verdicts_do_not_run_together_on_a_narrow_screen(
+    result: Result, look: Callable[[str, str], Any], language: Language, *, long: bool
+) -> None:
+    if long:  # What is not shown stands with what would be missed.
+        primary = next(verdict.primary for verdict in result.verdicts if verdict.primary is not None)
+        undecided = primary.model_copy(update={"outcome": "not shown"})
+        changes = {"outcome": "not shown", "primary": undecided}
+        result = result.model_copy(update={"verdicts": [one.model_copy(update=changes) for one in result.verdicts]})
+    collisions = look(render_page(result, language), BESIDE)
+    assert collisions["n"] >= 3 * 8
+    assert (collisions["together"], collisions["broken"]) == ([], [])
+
+
 SORT = """
   const table = inside.querySelector("#measures table"), heads = [...table.tHead.rows[0].cells];
   const values = (i) => [...table.tBodies[0].rows].map((row) => row.cells[i].dataset.n?.split(" ")[0] ?? row.cells[i].innerText.trim());

@@ -18,6 +18,8 @@ POOR_SHARE = 0.1
 LEAST_CLICKS = 3.0
 FEW_CLICKS = 10.0
 ENOUGH_CLICKS = 30.0
+ENOUGH_AMOUNTS = 100.0
+"""Of rewards that are amounts: with half as many, intervals of 95 % hold the value in 90 % (docs/coverage.md)."""
 MOST_ERRORS = 3.0
 """Standard errors that the mean weight may be away from 1."""
 ROUNDING = 1e-6
@@ -42,7 +44,7 @@ SENTENCES: Mapping[Cause, str] = {
 SENTENCES_OF_AMOUNTS: Mapping[Cause, str] = {
     **SENTENCES,
     "no clicks": "The estimate would rest on as much as %(clicks)s exposures that brought something in.",
-    "few clicks": "The estimate rests on as much as %(clicks)s exposures that brought something in, fewer than 30.",
+    "few clicks": "The estimate rests on as much as %(clicks)s exposures that brought something in, fewer than 100: its interval may be too narrow.",
 }
 """The same of a log whose rewards are amounts."""
 
@@ -98,7 +100,7 @@ def diagnose(log: BanditLog, target: Target) -> Diagnosis:
 
     *Refused*: fewer than 1 % effective rounds; a mean weight more than 3 standard errors from 1, which it must be on average where propensities
     are right and the log could show all that the target shows; fewer than 3 effective clicks, or fewer than 10 where effective rounds are fewer
-    than 10 % as well. *Limited*: fewer than 10 % effective rounds, or 30 effective clicks. Few clicks that rest on good overlap are limited and
+    than 10 % as well. *Limited*: fewer than 10 % effective rounds, or 30 effective clicks, 100 where rewards are amounts. Few clicks that rest on good overlap are limited and
     not refused, since more of the same log would answer.
     """
     weights = weights_of(log, target)
@@ -112,7 +114,8 @@ def diagnose(log: BanditLog, target: Target) -> Diagnosis:
         "mean weight": abs(mean - 1) > max(MOST_ERRORS * (error or 0.0), ROUNDING),
         "no clicks": effective_clicks < fewest,
     }
-    limits: dict[Cause, bool] = {"poor overlap": share < POOR_SHARE, "few clicks": effective_clicks < ENOUGH_CLICKS}
+    enough = ENOUGH_CLICKS if log.of_clicks else ENOUGH_AMOUNTS
+    limits: dict[Cause, bool] = {"poor overlap": share < POOR_SHARE, "few clicks": effective_clicks < enough}
     refused = tuple(cause for cause, holds in refusals.items() if holds)
     limited = tuple(cause for cause, holds in limits.items() if holds)
     return Diagnosis(

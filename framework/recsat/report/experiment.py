@@ -10,7 +10,7 @@ from recsat.result.model import Experiment, ExperimentEffect
 from recsat.result.numerals import decimals_for, number, p_value, share, signed
 
 FEW = 100
-"""Users who carry a mean, below which its interval is too short."""
+"""Users who carry a mean, below which its intervals may be too short."""
 
 
 def role_label(role: str) -> str:
@@ -113,14 +113,17 @@ def notes_in_words(experiment: Experiment) -> list[str]:
         for one in experiment.imbalances
         if one.differs
     ]
+    fewest: dict[str, float] = {}
+    for effect in experiment.effects:
+        fewest[effect.metric] = min(effect.effective_users, fewest.get(effect.metric, effect.effective_users))
     notes += [
         gettext(
-            "%(metric)s: the mean of a group rests on %(n)s users, so that its interval is too short. A cap that is declared before helps.",
-            metric=one.metric,
-            n=number(one.effective_users, 0),
+            "%(metric)s: the mean of a group rests on %(n)s users, so that its intervals, that of the relative difference first, may hold the truth less often than they say. A cap that is declared before helps.",
+            metric=metric,
+            n=number(n, 0),
         )
-        for one in {effect.metric: effect for effect in experiment.effects}.values()
-        if one.effective_users < FEW
+        for metric, n in fewest.items()
+        if n < FEW
     ]
     return notes
 
