@@ -349,3 +349,17 @@ def test_a_podcast_app_in_german_is_read_by_its_words(tmp_path: Path) -> None:
     settings = tables_of(guessed(files(tmp_path, wiedergaben_csv=text, folgen_csv=titles)))["events"]
     assert settings["columns"]["watched_percent"] == "gehört_prozent"
     assert settings["event_names"] == {"abspielen": "play"}
+
+
+def test_html_in_texts_is_seen_said_and_read(tmp_path: Path) -> None:
+    files(
+        tmp_path,
+        ratings_csv=table("user_id,movie_id,rating", lambda user, item: f"{user},{item},{1 + item % 5}"),
+        movies_csv=things("movie_id,name", lambda item: f"{item},Tom &amp; Jerry {item}"),
+    )
+    initial = guessed(tmp_path)
+    assert tables_of(initial)["items"]["html"] is True
+    assert any(reason.startswith("items: name has HTML in it, which is read ('Tom &amp; Jerry 0'") for reason in initial.reasons)  # fmt: skip
+    domain = load_plugins().domains()[initial.domain]
+    data = domain.load(domain.config.model_validate(initial.settings["domain_config"]))
+    assert data.items["title"].str.starts_with("Tom & Jerry").all()

@@ -12,6 +12,7 @@ import polars as pl
 
 from recsat.contract.domain import Domain
 from recsat.data.columns import LIST, MISSING_WORDS
+from recsat.data.markup import HTML, examples
 from recsat.errors import DataError
 from recsat.scaffold.column_names import FLAGS, RATINGS, SYNONYMS, plain_name, source_of
 from recsat.scaffold.foreign_files import (
@@ -450,7 +451,8 @@ class _Settled:
                 self.reasons.append(
                     f"items: {len(ids) - ids.n_unique():,} rows of {best['path']} repeat an id; the first of each counts"
                 )
-            return {name: value for name, value in {**settings, **list_sign}.items() if value != {}}
+            settings |= {**list_sign, **self._html(best)}
+            return {name: value for name, value in settings.items() if value != {}}
         columns = {
             "item_id": self.columns["item_id"],
             **{
@@ -510,6 +512,18 @@ class _Settled:
             for sign in ("|", ";", ","):
                 if float(cells.str.contains(sign, literal=True).mean() or 0) > IMPLICIT:
                     return {} if sign == "|" else {"list_separator": sign}
+        return {}
+
+    def _html(self, settings: dict[str, Any]) -> dict[str, bool]:
+        """Whether texts have HTML in them, which is then read."""
+        table = next(table for table in self.rest if table.path == settings["path"])
+        texts = [name for column, name in settings["columns"].items() if not column.endswith("_id")]
+        for name in (name for name in texts if table.cells.schema.get(name) == pl.String):
+            odd = table.cells[name].drop_nulls()
+            odd = odd.filter(odd.str.contains(HTML))
+            if len(odd):
+                self.reasons.append(f"items: {name} has HTML in it, which is read ({examples(odd, HTML)})")
+                return {"html": True}
         return {}
 
     def _users(self) -> dict[str, Any]:
