@@ -280,14 +280,14 @@ def test_what_was_learnt_with_another_encoder_is_refused_before_anything_is_embe
             write_sums(Sums(items, of_file, ("north",), {"text": np.eye(3)}), tmp_path / name)
         else:
             save_mapping(np.eye(3, dtype=np.float32), tmp_path / name, of_file)
-    said = {
+    refusals = {
         name: refusal(small_run_config, tmp_path / "runs", arm, parameter, tmp_path / name)
         for name in ("same", "unsaid", "other", "items")
     }
-    assert said["same"] == said["unsaid"] == ""
-    assert "another encoder" in said["other"]
-    assert "(000000000000)" in said["other"]
-    assert ("another catalogue" in said["items"]) is (parameter == "sums")
+    assert refusals["same"] == refusals["unsaid"] == ""
+    assert "another encoder" in refusals["other"]
+    assert "(000000000000)" in refusals["other"]
+    assert ("another catalogue" in refusals["items"]) is (parameter == "sums")
 
 
 @pytest.mark.parametrize("prior", ["identity", "chosen"])
