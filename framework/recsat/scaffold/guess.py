@@ -13,6 +13,7 @@ import polars as pl
 from recsat.contract.domain import Domain
 from recsat.data.columns import LIST, MISSING_WORDS
 from recsat.data.markup import HTML, examples
+from recsat.data.reading import within
 from recsat.errors import DataError
 from recsat.scaffold.column_names import FLAGS, RATINGS, SYNONYMS, plain_name, source_of
 from recsat.scaffold.foreign_files import (
@@ -103,6 +104,7 @@ def guess(folder: Path, domains: Mapping[str, Domain], domain: str | None = None
     tables, others = foreign_tables(folder)
     with_columns = [(table, _event_columns(table)) for table in tables]
     acts = [(table, columns) for table, columns in with_columns if {"user_id", "item_id"} <= {*columns}]
+    acts = acts or _by_common_key(with_columns)
     if not acts:
         seen = "; ".join(f"{table.path}: {', '.join(table.names[:12])}" for table in tables) or "no table"
         raise DataError(
@@ -113,6 +115,23 @@ def guess(folder: Path, domains: Mapping[str, Domain], domain: str | None = None
     rest = [table for table in tables if table is not events]
     name = domain or _likeliest(tables, events, domains)
     return _Settled(folder, domains[name], events, columns, rest, [*others]).guess()
+
+
+def _by_common_key(tables: Sequence[tuple[ForeignTable, dict[str, str]]]) -> list[tuple[ForeignTable, dict[str, str]]]:
+    """Tables with users whose items are called as nobody knows them, by the one column that they have in common with a table where each row has another one."""
+    found = []
+    for table, columns in tables:
+        spare = [name for name in table.cells.columns if name not in columns.values()]
+        keys = {
+            name
+            for other, of_other in tables
+            if other is not table and "user_id" not in of_other
+            for name in spare
+            if name in other.cells.columns and other.cells[name].is_unique().all() and other.cells.height > 1
+        }
+        if "user_id" in columns and "item_id" not in columns and len(keys) == 1:
+            found.append((table, {**columns, "item_id": keys.pop()}))
+    return found
 
 
 def _joined(tables: Sequence[ForeignTable]) -> str:
@@ -477,7 +496,7 @@ class _Settled:
     def _item_columns(self, table: ForeignTable, names_of_recsat: Sequence[str]) -> dict[str, str]:
         """Columns by what they are called; of several that may be the items' ids that of which most are among the events'."""
         columns = _columns(table.names, names_of_recsat)
-        likely = [name for name in table.names if source_of("item_id", [name])]
+        likely = [name for name in table.names if source_of("item_id", [name]) or name == self.columns["item_id"]]
         # A column that is called id and no more may be of users, or of anything.
         likely += [
             name for name in table.names if plain_name(name) in ("id", "_id", "code") and self._overlap(table, name) > 0
@@ -518,8 +537,9 @@ class _Settled:
         """Whether texts have HTML in them, which is then read."""
         table = next(table for table in self.rest if table.path == settings["path"])
         texts = [name for column, name in settings["columns"].items() if not column.endswith("_id")]
-        for name in (name for name in texts if table.cells.schema.get(name) == pl.String):
-            odd = table.cells[name].drop_nulls()
+        cells = within(table.cells, texts)
+        for name in (name for name in texts if cells.schema.get(name) == pl.String):
+            odd = cells[name].drop_nulls()
             odd = odd.filter(odd.str.contains(HTML))
             if len(odd):
                 self.reasons.append(f"items: {name} has HTML in it, which is read ({examples(odd, HTML)})")
