@@ -76,7 +76,13 @@ def test_html_is_read_for_what_it_shows(cell: str | None, text: str | None) -> N
 @pytest.mark.parametrize("suffix", ["csv", "jsonl"])
 def test_a_table_that_says_so_has_texts_and_lists_without_html_and_ids_as_they_are(tmp_path: Path, suffix: str) -> None:
     rows = pl.DataFrame(
-        {"ref": ["a&amp;b"], "name": ["Tom &amp; Jerry"], "genres": ["Kids &amp; Family; War"], "year": ["1"]}
+        {
+            "ref": ["a&amp;b"],
+            "name": ["Tom &amp; Jerry"],
+            "genres": ["Kids &amp; Family; War"],
+            "year": ["1"],
+            "event": ["a&amp;b"],
+        }
     )
     path = tmp_path / f"items.{suffix}"
     rows.write_csv(path) if suffix == "csv" else rows.write_ndjson(path)
@@ -85,9 +91,10 @@ def test_a_table_that_says_so_has_texts_and_lists_without_html_and_ids_as_they_a
         "title": Column(),
         "genres": Column(kind="list"),
         "year": Column(kind="integer"),
+        "event": Column(),
     }
     settings = TableSettings(columns={"item_id": "ref", "title": "name"}, list_separator=";", html=True)
     table, _ = read_table(path, columns, settings, [])
-    assert table.drop("_file", "_row").rows() == [("a&amp;b", "Tom & Jerry", ["Kids & Family", "War"], 1)]
+    assert table.drop("_file", "_row").rows() == [("a&amp;b", "Tom & Jerry", ["Kids & Family", "War"], 1, "a&amp;b")]
     table, _ = read_table(path, columns, settings.model_copy(update={"html": False}), [])
     assert table["title"].to_list() == ["Tom &amp; Jerry"]

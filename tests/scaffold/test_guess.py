@@ -396,3 +396,16 @@ def test_of_two_columns_that_may_both_be_the_items_neither_is_taken(tmp_path: Pa
     )  # fmt: skip
     with pytest.raises(DataError, match=r"no file has a column of users and one of items\."):
         guessed(tmp_path)
+
+
+@pytest.mark.parametrize(("low", "high", "is_enough"), [(3, 5, True), (2, 3, False)])
+def test_the_core_is_that_of_what_was_liked(tmp_path: Path, low: int, high: int, is_enough: bool) -> None:
+    """Sixty users with twelve ratings each, of which half are high: six of four and more stars are enough, and none are not."""
+    rows = [f"u{user},b{(user + 7 * i) % 60},{high if i % 2 else low}" for user in range(60) for i in range(12)]
+    files(
+        tmp_path,
+        ratings_csv="\n".join(["user_id,book_id,rating", *rows]) + "\n",
+        books_csv="\n".join(["book_id,title", *(f"b{i},Book {i}" for i in range(60))]) + "\n",
+    )
+    initial = guessed(tmp_path)
+    assert initial.settings.get("data") == (None if is_enough else {"min_user_events": 2, "min_item_events": 2})

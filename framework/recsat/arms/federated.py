@@ -173,7 +173,7 @@ def _clipped(train: TrainingData, clip: float) -> tuple[NDArray[np.float64], NDA
     history, E = train.users.history, train.vectors["text"]
     n = np.diff(history.indptr).astype(np.float64)
     norms = (np.asarray(history @ E, dtype=np.float64) ** 2).sum(axis=1) / n.clip(min=1)
-    weights = np.minimum(1.0, clip / norms.clip(min=np.finfo(float).tiny)) / n.clip(min=1)
+    weights = clip / norms.clip(min=clip) / n.clip(min=1)
     return bilinear_moments(history, E, user_weights=weights, item_weights=np.ones(len(E))).users, norms
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import polars as pl
 
 from recsat.contract.domain import Domain
-from recsat.data.columns import LIST, MISSING_WORDS
+from recsat.data.columns import LIST, MISSING_WORDS, read_numbers
 from recsat.data.markup import HTML, examples
 from recsat.data.reading import within
 from recsat.errors import DataError
@@ -119,7 +119,7 @@ def guess(folder: Path, domains: Mapping[str, Domain], domain: str | None = None
 
 def _by_common_key(tables: Sequence[tuple[ForeignTable, dict[str, str]]]) -> list[tuple[ForeignTable, dict[str, str]]]:
     """Tables with users whose items are called as nobody knows them, by the one column that they have in common with a table where each row has another one."""
-    found = []
+    acts = []
     for table, columns in tables:
         spare = [name for name in table.cells.columns if name not in columns.values()]
         keys = {
@@ -130,8 +130,8 @@ def _by_common_key(tables: Sequence[tuple[ForeignTable, dict[str, str]]]) -> lis
             if name in other.cells.columns and other.cells[name].is_unique().all() and other.cells.height > 1
         }
         if "user_id" in columns and "item_id" not in columns and len(keys) == 1:
-            found.append((table, {**columns, "item_id": keys.pop()}))
-    return found
+            acts.append((table, {**columns, "item_id": keys.pop()}))
+    return acts
 
 
 def _joined(tables: Sequence[ForeignTable]) -> str:
@@ -572,15 +572,30 @@ class _Settled:
         arms = ["popularity", "item-knn", "ease", *(["text", "hybrid"] if has_text else [])]
         return {"splits": splits, "arms": arms, **self._core()}
 
+    def _liked(self) -> pl.DataFrame:
+        """The events without ratings below what counts as liked, where ratings are numbers; all of them else."""
+        cells, source = self.events.cells, self.columns.get("value")
+        if source not in cells.columns or self.domain.rating is None or not self._is_rating(source):
+            return cells
+        numbers = cells[source] if cells.schema[source] != pl.String else read_numbers(cells[source].str.strip_chars())
+        numbers = numbers.cast(pl.Float64, strict=False)
+        if not numbers.count():
+            return cells
+        highest = self.further.get("rating_scale", [0.0, STARS])[1]
+        return cells.filter((numbers >= self.further.get("liked_from", 0.8 * highest)).fill_null(value=False))
+
     def _core(self) -> dict[str, Any]:
         """A smaller core than the default one where hardly anybody would be in that."""
         user, item = self.columns["user_id"], self.columns["item_id"]
         if not {user, item} <= {*self.events.cells.columns}:
             return {}
-        often = {name: int((self.events.cells[name].value_counts()["count"] >= CORE).sum()) for name in (user, item)}
-        if min(often.values()) >= ENOUGH:
+        pairs, n_pairs = self._liked().select(user, item).drop_nulls().unique(), -1
+        while pairs.height != n_pairs:
+            n_pairs = pairs.height
+            pairs = pairs.filter(pl.len().over(user) >= CORE).filter(pl.len().over(item) >= CORE)
+        if min(pairs[user].n_unique(), pairs[item].n_unique()) >= ENOUGH:
             return {}
-        self.reasons.append(f"data: few users and items have {CORE} events, so two are enough")
+        self.reasons.append(f"data: few users and items are left with {CORE} likes each, so two are enough")
         return {"data": {"min_user_events": 2, "min_item_events": 2}}
 
 
