@@ -26,7 +26,7 @@ def encoder_of_mapping(path: str | Path, *, needed: bool = True) -> str:
     try:
         with safe_open(str(path), framework="numpy") as file:
             known = file.metadata() or {}
-            return known["encoder"] if needed else known.get("encoder", "")
+            return str(known["encoder"] if needed else known.get("encoder", ""))
     except (OSError, SafetensorError, KeyError) as error:
         raise ConfigError(
             f"map {path}: it does not say its encoder ({error}). Write it with recsat map export."
