@@ -9,9 +9,14 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from recsat.terminals import without_controls
+
 
 class RecsatError(Exception):
-    """Anything that recsat itself refuses or cannot do."""
+    """Anything that recsat itself refuses or cannot do; its text has nothing that steers a terminal, whatever a folder or a cell is called."""
+
+    def __str__(self) -> str:
+        return without_controls(super().__str__())
 
 
 class ConfigError(RecsatError):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
+from scipy.sparse import csr_matrix, diags
 
 from recsat.arms.aligned import AlignedText
 from recsat.arms.ease_text import EaseText
@@ -203,6 +205,22 @@ def test_the_price_is_what_the_noise_is_beside_the_sums(world: TrainingData) -> 
     assert tight.n_above == np.linalg.matrix_rank(A)
     parts = (sums**2).sum(axis=1) / n.clip(min=1)
     assert tight.n_clipped == (parts > 0.3).sum() > 0
+
+
+def test_the_price_counts_directions_above_the_largest_of_the_noise_and_users_with_a_like(world: TrainingData) -> None:
+    """A little less noise than hides the strongest direction, and a little more; three users have no like."""
+    history = csr_matrix(diags((np.arange(world.users.history.shape[0]) > 2).astype(np.float32)) @ world.users.history)
+    history.eliminate_zeros()
+    without = replace(world, users=replace(world.users, history=history))
+    sums, n = history @ world.vectors["text"].astype(np.float64), np.diff(history.indptr)
+    A = sum(np.outer(row, row) / size for row, size in zip(sums, n, strict=True) if size)
+    largest, clip = np.linalg.eigvalsh(A)[-1], float(((sums**2).sum(axis=1) / n.clip(min=1)).max())
+    for factor, stands_out in ((0.9, True), (1.1, False)):
+        sigma = factor * largest / (2 * np.sqrt(len(A)))
+        epsilon = float(brentq(lambda one, sigma=sigma: noise_scale(one, 1e-5, clip) - sigma, 1e-4, 1e6))
+        price = price_of_privacy(without, epsilon=epsilon, delta=1e-5, clip=clip)
+        assert (price.n_above > 0) is stands_out
+        assert price.n_users == int((n > 0).sum()) == len(n) - 3
 
 
 def test_private_sums_hold_nothing_but_what_noise_covers(world: TrainingData, tmp_path: Path) -> None:

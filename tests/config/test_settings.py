@@ -30,6 +30,22 @@ def test_a_boolean_stays_one_where_there_may_be_one() -> None:
     assert (settings.per_page, settings.is_quiet, settings.liked_from) == (False, True, 4.0)
 
 
+@pytest.mark.parametrize(
+    ("values", "place"),
+    [
+        ({"runs_dir": "a\0b"}, "runs_dir"),
+        ({"cache_dir": "a\0b"}, "cache_dir"),
+        ({"parameters": {"aligned": {"sums": "a\0b"}}}, "parameters"),
+        ({"arms": ["ease", "a\0b"]}, "arms"),
+        ({"domain_config": {"folder": "a\0b"}}, "domain_config"),
+    ],
+)
+def test_no_text_has_the_sign_that_ends_names_of_the_system(values: dict[str, object], place: str) -> None:
+    with pytest.raises(ValidationError, match="sign NUL") as refused:
+        RunConfig.model_validate(values)
+    assert refused.value.errors()[0]["loc"] == (place,)
+
+
 def test_the_setting_of_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_text("domain: content\nseed: false\nrank: {k: true}\n")
     with pytest.raises(ConfigError) as refused:

@@ -115,3 +115,9 @@ def test_a_date_far_after_the_others_is_named() -> None:
     )
     (note,) = noted_oddities(replace(DATA, events=late), KNOWN, None)
     assert note.startswith("events: 1 of 200 lie long after the others, at 2026-01-01; the next is at 2024-07-18")
+
+
+def test_texts_with_html_are_among_what_is_noted() -> None:
+    items = DATA.items.with_columns(title=pl.Series(["Tom &amp; Jerry", "B"]))
+    (note,) = noted_oddities(replace(DATA, items=items), KNOWN, None)
+    assert note.startswith("items: title: 1 of 2 cells have HTML in them")

@@ -465,3 +465,27 @@ def test_words_stand_for_what_the_settings_of_the_table_say(tmp_path: Path) -> N
     assert table.select("item_id", "value").rows() == [("5", 5.0), ("7", 2.0)]
     with pytest.raises(DataError, match=r"values\.valu: the table has no such column"):
         read_table(tmp_path / "t.csv", columns, settings=TableSettings(values={"valu": {"Excellent": 5}}))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("twin", ["Value", "VALUE", "va_lue", "Va Lue", "val-ue"])
+def test_a_column_beside_one_that_is_called_alike_is_said_to_be_left_out(
+    tmp_path: Path, suffix: str, twin: str
+) -> None:
+    path = tmp_path / f"events.{suffix}"
+    rows = pl.DataFrame(
+        {"user_id": ["u"], "item_id": ["i"], twin: ["5"], "value": ["3"], "timestamp": ["2024-01-01"], "extra": ["1"]}
+    )
+    {"csv": rows.write_csv, "jsonl": rows.write_ndjson, "parquet": rows.write_parquet}[suffix](path)
+    notes: list[str] = []
+    table, _ = read_table(path, EVENTS, notes=notes)
+    assert table["value"].to_list() == [3.0]
+    assert notes == [f"{path.name}: column {twin!r} is left out; 'value' is read"]
+
+
+def test_a_column_beside_one_that_the_settings_name_is_said_too(tmp_path: Path) -> None:
+    path = write(tmp_path / "events.csv", "user_id,item_id,Rating,rating,value,timestamp\nu,i,5,4,3,2024-01-01\n")
+    notes: list[str] = []
+    table, _ = read_table(path, EVENTS, TableSettings(columns={"value": "rating"}), notes)
+    assert table["value"].to_list() == [4.0]
+    assert "events.csv: column 'Rating' is left out; 'rating' is read" in notes

@@ -349,3 +349,63 @@ def test_a_podcast_app_in_german_is_read_by_its_words(tmp_path: Path) -> None:
     settings = tables_of(guessed(files(tmp_path, wiedergaben_csv=text, folgen_csv=titles)))["events"]
     assert settings["columns"]["watched_percent"] == "gehört_prozent"
     assert settings["event_names"] == {"abspielen": "play"}
+
+
+def test_html_in_texts_is_seen_said_and_read(tmp_path: Path) -> None:
+    files(
+        tmp_path,
+        ratings_csv=table("user_id,movie_id,rating", lambda user, item: f"{user},{item},{1 + item % 5}"),
+        movies_csv=things("movie_id,name", lambda item: f"{item},Tom &amp; Jerry {item}"),
+    )
+    initial = guessed(tmp_path)
+    assert tables_of(initial)["items"]["html"] is True
+    assert any(reason.startswith("items: name has HTML in it, which is read ('Tom &amp; Jerry 0'") for reason in initial.reasons)  # fmt: skip
+    domain = load_plugins().domains()[initial.domain]
+    data = domain.load(domain.config.model_validate(initial.settings["domain_config"]))
+    assert data.items["title"].str.starts_with("Tom & Jerry").all()
+
+
+def test_html_within_another_column_is_seen_too(tmp_path: Path) -> None:
+    files(tmp_path, ratings_csv=table("user_id,book_id,rating", lambda user, item: f"{user},{item},{1 + item % 5}"))
+    rows = [json.dumps({"book_id": item, "work": {"title": f"Tom &amp; Jerry {item}"}}) for item in range(29)]
+    (tmp_path / "books.json").write_text("\n".join(rows), encoding="utf-8")
+    initial = guessed(tmp_path)
+    assert tables_of(initial)["items"] == {
+        "path": "books.json", "columns": {"item_id": "book_id", "title": "work.title"}, "html": True
+    }  # fmt: skip
+
+
+def test_items_of_a_name_that_nobody_knows_are_known_by_the_column_that_two_files_share(tmp_path: Path) -> None:
+    files(
+        tmp_path,
+        bewertungen_csv=table("Nutzer-ID,Betrieb-ID,Sterne,Stadt", lambda user, item: f"N{user},B{item},{1 + item % 5},Köln"),
+        betriebe_csv=things("Betrieb-ID,Name,Stadt", lambda item: f"B{item},Gasthof {item},Köln"),
+    )  # fmt: skip
+    initial = guessed(tmp_path)
+    assert tables_of(initial)["events"]["columns"]["item_id"] == "Betrieb-ID"
+    assert tables_of(initial)["items"] == {
+        "path": "betriebe.csv", "columns": {"item_id": "Betrieb-ID", "title": "Name"}
+    }  # fmt: skip
+
+
+def test_of_two_columns_that_may_both_be_the_items_neither_is_taken(tmp_path: Path) -> None:
+    files(
+        tmp_path,
+        bewertungen_csv=table("Nutzer-ID,Betrieb,Lage,Sterne", lambda user, item: f"N{user},B{item},L{item},{1 + item % 5}"),
+        betriebe_csv=things("Betrieb,Lage,Name", lambda item: f"B{item},L{item},Gasthof {item}"),
+    )  # fmt: skip
+    with pytest.raises(DataError, match=r"no file has a column of users and one of items\."):
+        guessed(tmp_path)
+
+
+@pytest.mark.parametrize(("low", "high", "is_enough"), [(3, 5, True), (2, 3, False)])
+def test_the_core_is_that_of_what_was_liked(tmp_path: Path, low: int, high: int, is_enough: bool) -> None:
+    """Sixty users with twelve ratings each, of which half are high: six of four and more stars are enough, and none are not."""
+    rows = [f"u{user},b{(user + 7 * i) % 60},{high if i % 2 else low}" for user in range(60) for i in range(12)]
+    files(
+        tmp_path,
+        ratings_csv="\n".join(["user_id,book_id,rating", *rows]) + "\n",
+        books_csv="\n".join(["book_id,title", *(f"b{i},Book {i}" for i in range(60))]) + "\n",
+    )
+    initial = guessed(tmp_path)
+    assert initial.settings.get("data") == (None if is_enough else {"min_user_events": 2, "min_item_events": 2})

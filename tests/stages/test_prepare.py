@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from recsat import ConfigError, DataError, FilterContext, RunConfig
+from recsat.arms.federated import Sums, catalogue_fingerprint, write_sums
+from recsat.arms.linear.transfer import save_mapping
 from recsat.config.settings import ExperimentSettings, PolicyLogSettings
+from recsat.contract.interactions import Catalogue
 from recsat.plugins import load_plugins
 from recsat.result.model import DataFitness, Experiment
 from recsat.run import LogProgress, RunFolder, new_run, run_stage
@@ -248,3 +252,44 @@ def test_a_filters_words_are_looked_at_at_the_last_moment_that_is_no_slip(
             load_plugins(["content"]),
         )
     assert moments == [2003]
+
+
+def refusal(config: RunConfig, place: Path, arm: str, parameter: str, file: Path) -> str:
+    config = config.model_copy(update={"arms": [arm], "parameters": {arm: {parameter: str(file)}}})
+    try:
+        folder = prepared(config, place, 1)
+    except ConfigError as error:
+        return str(error)
+    assert folder.has("data/items.parquet")
+    return ""
+
+
+@pytest.mark.parametrize(("arm", "parameter"), [("aligned", "sums"), ("ease-text", "sums"), ("aligned", "prior")])
+def test_what_was_learnt_with_another_encoder_is_refused_before_anything_is_embedded(
+    runs: list[RunFolder], small_run_config: RunConfig, tmp_path: Path, arm: str, parameter: str
+) -> None:
+    catalogue = catalogue_fingerprint(Catalogue(runs[0].read_table("data/items.parquet")))
+    encoder = load_plugins().encoder(small_run_config.encoder.name).make(small_run_config.encoder).fingerprint
+    for name, items, of_file in (
+        ("same", catalogue, encoder),
+        ("unsaid", catalogue, ""),
+        ("other", catalogue, "0" * 64),
+        ("items", "0" * 64, encoder),
+    ):
+        if parameter == "sums":
+            write_sums(Sums(items, of_file, ("north",), {"text": np.eye(3)}), tmp_path / name)
+        else:
+            save_mapping(np.eye(3, dtype=np.float32), tmp_path / name, of_file)
+    refusals = {
+        name: refusal(small_run_config, tmp_path / "runs", arm, parameter, tmp_path / name)
+        for name in ("same", "unsaid", "other", "items")
+    }
+    assert refusals["same"] == refusals["unsaid"] == ""
+    assert "another encoder" in refusals["other"]
+    assert "(000000000000)" in refusals["other"]
+    assert ("another catalogue" in refusals["items"]) is (parameter == "sums")
+
+
+@pytest.mark.parametrize("prior", ["identity", "chosen"])
+def test_a_prior_that_is_no_file_is_not_looked_for(small_run_config: RunConfig, tmp_path: Path, prior: str) -> None:
+    assert refusal(small_run_config, tmp_path, "aligned", "prior", Path(prior)) == ""

@@ -66,7 +66,7 @@ class Sums:
 
     def moments(self, train: TrainingData, item_vectors: NDArray[np.float32]) -> Moments:
         """Of aligned text, with user rows weighted by their length and items not at all."""
-        self._check(train, "aligned")
+        self.check("aligned", catalogue_fingerprint(train.catalogue), train.encoder)
         A = self.arrays["text"].astype(np.float64)
         if len(A) != item_vectors.shape[1]:
             raise ConfigError(
@@ -80,7 +80,7 @@ class Sums:
 
     def gram(self, train: TrainingData) -> NDArray[np.float64]:
         """XᵀD_wX of EASE with texts."""
-        self._check(train, "ease-text")
+        self.check("ease-text", catalogue_fingerprint(train.catalogue), train.encoder)
         if "gram" not in self.arrays:
             raise ConfigError(
                 "ease-text: the sums have no item pairs, which private sums never have. Export them with --pairs and without --epsilon."
@@ -92,16 +92,17 @@ class Sums:
         totals = self.arrays["totals"]
         return float(totals[0] / totals[power]) if totals[power] > 0 else 1.0
 
-    def _check(self, train: TrainingData, arm: str) -> None:
+    def check(self, arm: str, catalogue: str, encoder: str) -> None:
+        """Raises ConfigError where the sums are masked, or of another catalogue or encoder than those of the fingerprints."""
         if self.is_masked:
             raise ConfigError(f"{arm}: the sums of {', '.join(self.silos)} are masked. Merge those of all silos first.")
-        if self.catalogue != catalogue_fingerprint(train.catalogue):
+        if self.catalogue != catalogue:
             raise ConfigError(
                 f"{arm}: the sums are over another catalogue. All silos need one item table, in one order, and data.min_item_events 0."
             )
-        if is_other_encoder(self.encoder, train.encoder):
+        if is_other_encoder(self.encoder, encoder):
             raise ConfigError(
-                f"{arm}: the sums are of another encoder's vectors ({self.encoder[:12]}) than this run's ({train.encoder[:12]}). "
+                f"{arm}: the sums are of another encoder's vectors ({self.encoder[:12]}) than this run's ({encoder[:12]}). "
                 "Set encoder to that of the silos, or export the sums with this one."
             )
 
@@ -172,7 +173,7 @@ def _clipped(train: TrainingData, clip: float) -> tuple[NDArray[np.float64], NDA
     history, E = train.users.history, train.vectors["text"]
     n = np.diff(history.indptr).astype(np.float64)
     norms = (np.asarray(history @ E, dtype=np.float64) ** 2).sum(axis=1) / n.clip(min=1)
-    weights = np.minimum(1.0, clip / norms.clip(min=np.finfo(float).tiny)) / n.clip(min=1)
+    weights = clip / norms.clip(min=clip) / n.clip(min=1)
     return bilinear_moments(history, E, user_weights=weights, item_weights=np.ones(len(E))).users, norms
 
 
@@ -290,12 +291,12 @@ def write_sums(sums: Sums, path: Path) -> None:
     write_bytes(path, save({name: np.ascontiguousarray(array) for name, array in sums.arrays.items()}, metadata))
 
 
-def read_sums(path: str | Path) -> Sums:
-    """What :func:`write_sums` wrote; raises ConfigError where it is missing, damaged or something else."""
+def read_sums(path: str | Path, *, with_arrays: bool = True) -> Sums:
+    """What :func:`write_sums` wrote, or what it says of itself alone; raises ConfigError where it is missing, damaged or something else."""
     try:
         with safe_open(str(path), framework="numpy") as file:
             metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+            arrays = {name: file.get_tensor(name) for name in file.keys() if with_arrays}  # noqa: SIM118 - no mapping
     except (OSError, SafetensorError) as error:
         raise ConfigError(
             f"sums {path}: cannot be read ({error}). Export them with recsat federated export."

@@ -27,6 +27,22 @@ class Settings(BaseModel):
                 raise ValueError(f"{str(value).lower()} is no number. Write a number")
         return value
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_nul(cls, value: object) -> object:
+        """Which no path has, and no system call takes."""
+        if any("\0" in text for text in _texts(value)):
+            raise ValueError("it has the sign NUL in it, which no file and no name has. Write it anew")
+        return value
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in [*value, *(value.values() if isinstance(value, dict) else ())]:
+            yield from _texts(part)
+
 
 def _types(annotation: object) -> Iterator[object]:
     yield annotation

@@ -70,6 +70,10 @@ class TableSettings(Settings):
         description="A file that unpacks to more (.gz, .zip, Parquet, short lines under a long header) is refused before it fills the memory.",
     )
     list_separator: str = Field("|", min_length=1, description="What stands between the values of a list.")
+    html: bool = Field(
+        False,
+        description="Texts and lists are HTML, such as Tom &amp; Jerry: its entities are read and its tags left out. Ids and events stay as they are.",
+    )
     missing: dict[str, list[str]] = Field(
         default_factory=dict,
         description=(

@@ -24,6 +24,11 @@ def column_left_out(file: str, column: str, columns: str, suggestion: str) -> st
     return f"{file}: column {column} is left out; the columns are {columns}. {suggestion}"
 
 
+def column_beside(file: str, column: str, read: str) -> str:
+    """Of a column ``Value`` beside ``value``."""
+    return f"{file}: column {column} is left out; {read} is read"
+
+
 def table_left_out(file: str, table: str) -> str:
     return f"{file} is left out; the domain has no table {table}"
 
@@ -84,6 +89,16 @@ def without_texts(n: str, n_items: str, examples: str) -> str:
 
 def no_texts() -> str:
     return "items: none has a text, so arms that read are left out"
+
+
+def with_html(column: str, n: str, n_cells: str, examples: str) -> str:
+    """Of texts such as ``Tom &amp; Jerry``."""
+    return f"items: {column}: {n} of {n_cells} cells have HTML in them and are read as they stand ({examples}); html: true of the table reads it"
+
+
+def garbled(column: str, n: str, n_cells: str, examples: str) -> str:
+    """Of texts such as ``CafÃ©``."""
+    return f"items: {column}: {n} of {n_cells} cells look garbled, like UTF-8 that was read as another encoding ({examples}); export them anew as UTF-8, or take a wrong encoding out of the settings"
 
 
 def with_decimal_comma(place: str, source: str) -> str:

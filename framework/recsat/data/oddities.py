@@ -10,6 +10,7 @@ import polars as pl
 from recsat.contract.dataset import Dataset
 from recsat.data import notes
 from recsat.data.faults import FILE, ROW, faults_at
+from recsat.data.markup import odd_texts
 from recsat.data.moments import DAY, far_ones
 from recsat.data.near_ids import DIFFERENCES, look_alikes, near_ids
 from recsat.errors import did_you_mean
@@ -34,6 +35,7 @@ def noted_oddities(dataset: Dataset, events_of_domain: Collection[str], topics: 
         *_spellings_of_topics(dataset.items, topics),
         *_spellings_of_topics(dataset.items, "kind"),
         *_spellings_of_topics(dataset.users, "market", "users"),
+        *odd_texts(dataset.items),
     ]
 
 

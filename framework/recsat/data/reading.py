@@ -11,6 +11,7 @@ import codecs
 import json
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,9 +25,11 @@ import polars as pl
 from recsat.config.tables import TableSettings
 from recsat.contract.dataset import no_quarantine
 from recsat.data.columns import Column, typed_table, with_defaults
+from recsat.data.damage import UNREADABLE, require_sound_parquet
 from recsat.data.faults import FILE, ROW
 from recsat.data.json_keys import refuse_doubled_keys
-from recsat.data.notes import column_left_out, file_form
+from recsat.data.markup import read_html
+from recsat.data.notes import column_beside, column_left_out, file_form
 from recsat.data.ragged import long_row, malformed_quote, short_rows, swallowed_rows
 from recsat.data.room import require_room_of_lines, require_room_of_parquet, require_room_of_texts
 from recsat.data.text_file import TextFormat, read_text_file, require_room_unpacked, text_format, unpacked
@@ -84,7 +87,8 @@ def read_table(
     present = _present(path, raw.columns, mapped, sentences)
     if form is not None and form.separator == ";":
         _refuse_points_of_thousands(path, raw, present)
-    place = raw.with_columns(pl.lit(path.name).alias(FILE))
+    cells = read_html(raw, present) if written.html else raw
+    place = cells.with_columns(pl.lit(path.name).alias(FILE))
     table, of_cells = typed_table(place, present, [FILE, ROW], sentences)
     if notes is not None:
         notes += sentences
@@ -184,7 +188,7 @@ def read_cells(path: Path, settings: TableSettings, names: Sequence[str]) -> tup
         return read_text_file(path, settings, names)
     except pl.exceptions.NoDataError as error:
         raise DataError(f"{path.name}: the file is empty. Its first row must name the columns.") from error
-    except (pl.exceptions.PolarsError, OSError, EOFError) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path.name}: {_why(path, settings, names, error)}") from error
 
 
@@ -192,6 +196,7 @@ def _with_room(path: Path, suffix: str, most_gib: float) -> pl.DataFrame:
     if suffix == ".parquet":
         parts = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
         require_room_of_parquet(path.name, parts, most_gib)
+        require_sound_parquet(parts)
         table = _parquet(path)
         require_room_of_texts(path.name, table, sum(part.stat().st_size for part in parts), most_gib)
         return table
@@ -382,7 +387,7 @@ _READERS: Mapping[str, Callable[[Path], pl.DataFrame]] = {
 }
 
 
-def _why(path: Path, settings: TableSettings, names: Sequence[str], error: Exception) -> str:
+def _why(path: Path, settings: TableSettings, names: Sequence[str], error: BaseException) -> str:
     first_line = str(error).partition("\n")[0].rstrip(".")
     if path.name.removesuffix(".gz").endswith(JSON) and _is_python(path):
         return (
@@ -427,10 +432,17 @@ def _require_named(path: Path, there: Sequence[str], settings: TableSettings) ->
         raise DataError("\n".join(messages))
 
 
+def _spelt(name: str) -> str:
+    """A column's name without capitals and whatever stands between its words."""
+    return re.sub(r"[\W_]", "", name.casefold())
+
+
 def _present(path: Path, there: Sequence[str], columns: Mapping[str, Column], notes: list[str]) -> dict[str, Column]:
     sources = {name: column.source or name for name, column in columns.items()}
     known = [name for name in there if name != ROW]
     spare = [name for name in known if name not in sources.values()]
+    read = {_spelt(source): source for source in sources.values() if source in known}
+    notes += [column_beside(path.name, repr(name), repr(read[_spelt(name)])) for name in spare if _spelt(name) in read]
     missing = []
     for name, column in columns.items():
         if sources[name] in known:

@@ -36,7 +36,7 @@ def judged_logs(settings: PolicyLogSettings, confidence: float) -> list[PolicyLo
     Raises DataError, naming file and row, for a file that cannot be read and for probabilities that are none, and where the policy of the log has no row.
     """
     path = Path(settings.file)
-    rows, faults = read_table(path, COLUMNS, notes=[])
+    rows, faults = read_table(path, COLUMNS)
     if faults.height:
         raise DataError(sentences(faults)[0])
     logged, shown_itself = (rows.filter(pl.col("policy") == name) for name in (settings.logged_by, settings.judged))

@@ -22,6 +22,7 @@ from recsat.atomic import new_folder, replacing, sync_folder, write_text
 from recsat.config.differences import differences
 from recsat.config.home import at_home
 from recsat.config.settings import RunConfig
+from recsat.data.damage import UNREADABLE
 from recsat.data.spreadsheets import without_formulas
 from recsat.embed.digest import sha256_of_large_file
 from recsat.errors import ConfigError, NotWritable, RunError
@@ -124,14 +125,14 @@ class RunFolder:
     def read_table(self, name: str) -> pl.DataFrame:
         try:
             return pl.read_parquet(self._unchanged(name), glob=False)
-        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        except UNREADABLE as error:
             raise self._unreadable(name, error) from error
 
     def read_rows(self, name: str, rows: pl.Expr) -> pl.DataFrame:
         """Those rows of a table for which ``rows`` holds; parts of the file that have none are passed over."""
         try:
             return pl.scan_parquet(self._unchanged(name), glob=False).filter(rows).collect()
-        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        except UNREADABLE as error:
             raise self._unreadable(name, error) from error
 
     def write_arrays(self, name: str, arrays: Mapping[str, NDArray[np.float32]]) -> None:

@@ -18,7 +18,8 @@ import polars as pl
 from recsat.atomic import replacing
 from recsat.config.home import state_folder
 from recsat.config.settings import RunConfig
-from recsat.errors import RunError
+from recsat.data.damage import UNREADABLE, require_sound_parquet
+from recsat.errors import DataError, RunError
 from recsat.result.model import Result
 from recsat.run.folder import RunFolder
 
@@ -107,8 +108,9 @@ def previous_run(folder: RunFolder, result: Result) -> RunFolder | None:
 
 def _rows_of(file: Path) -> pl.DataFrame:
     try:
+        require_sound_parquet([file])
         return pl.read_parquet(file, glob=False).select(HISTORY_SCHEMA.names()).cast(HISTORY_SCHEMA)
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (DataError, *UNREADABLE) as error:
         raise RunError(
             f"history {file} cannot be read ({error}). Move it away; recsat report FOLDER writes a run's rows anew."
         ) from error

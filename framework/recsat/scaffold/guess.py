@@ -11,7 +11,9 @@ from typing import Any, Final
 import polars as pl
 
 from recsat.contract.domain import Domain
-from recsat.data.columns import LIST, MISSING_WORDS
+from recsat.data.columns import LIST, MISSING_WORDS, read_numbers
+from recsat.data.markup import HTML, examples
+from recsat.data.reading import within
 from recsat.errors import DataError
 from recsat.scaffold.column_names import FLAGS, RATINGS, SYNONYMS, plain_name, source_of
 from recsat.scaffold.foreign_files import (
@@ -102,6 +104,7 @@ def guess(folder: Path, domains: Mapping[str, Domain], domain: str | None = None
     tables, others = foreign_tables(folder)
     with_columns = [(table, _event_columns(table)) for table in tables]
     acts = [(table, columns) for table, columns in with_columns if {"user_id", "item_id"} <= {*columns}]
+    acts = acts or _by_common_key(with_columns)
     if not acts:
         seen = "; ".join(f"{table.path}: {', '.join(table.names[:12])}" for table in tables) or "no table"
         raise DataError(
@@ -112,6 +115,23 @@ def guess(folder: Path, domains: Mapping[str, Domain], domain: str | None = None
     rest = [table for table in tables if table is not events]
     name = domain or _likeliest(tables, events, domains)
     return _Settled(folder, domains[name], events, columns, rest, [*others]).guess()
+
+
+def _by_common_key(tables: Sequence[tuple[ForeignTable, dict[str, str]]]) -> list[tuple[ForeignTable, dict[str, str]]]:
+    """Tables with users whose items are called as nobody knows them, by the one column that they have in common with a table where each row has another one."""
+    acts = []
+    for table, columns in tables:
+        spare = [name for name in table.cells.columns if name not in columns.values()]
+        keys = {
+            name
+            for other, of_other in tables
+            if other is not table and "user_id" not in of_other
+            for name in spare
+            if name in other.cells.columns and other.cells[name].is_unique().all() and other.cells.height > 1
+        }
+        if "user_id" in columns and "item_id" not in columns and len(keys) == 1:
+            acts.append((table, {**columns, "item_id": keys.pop()}))
+    return acts
 
 
 def _joined(tables: Sequence[ForeignTable]) -> str:
@@ -450,7 +470,8 @@ class _Settled:
                 self.reasons.append(
                     f"items: {len(ids) - ids.n_unique():,} rows of {best['path']} repeat an id; the first of each counts"
                 )
-            return {name: value for name, value in {**settings, **list_sign}.items() if value != {}}
+            settings |= {**list_sign, **self._html(best)}
+            return {name: value for name, value in settings.items() if value != {}}
         columns = {
             "item_id": self.columns["item_id"],
             **{
@@ -475,7 +496,7 @@ class _Settled:
     def _item_columns(self, table: ForeignTable, names_of_recsat: Sequence[str]) -> dict[str, str]:
         """Columns by what they are called; of several that may be the items' ids that of which most are among the events'."""
         columns = _columns(table.names, names_of_recsat)
-        likely = [name for name in table.names if source_of("item_id", [name])]
+        likely = [name for name in table.names if source_of("item_id", [name]) or name == self.columns["item_id"]]
         # A column that is called id and no more may be of users, or of anything.
         likely += [
             name for name in table.names if plain_name(name) in ("id", "_id", "code") and self._overlap(table, name) > 0
@@ -512,6 +533,19 @@ class _Settled:
                     return {} if sign == "|" else {"list_separator": sign}
         return {}
 
+    def _html(self, settings: dict[str, Any]) -> dict[str, bool]:
+        """Whether texts have HTML in them, which is then read."""
+        table = next(table for table in self.rest if table.path == settings["path"])
+        texts = [name for column, name in settings["columns"].items() if not column.endswith("_id")]
+        cells = within(table.cells, texts)
+        for name in (name for name in texts if cells.schema.get(name) == pl.String):
+            odd = cells[name].drop_nulls()
+            odd = odd.filter(odd.str.contains(HTML))
+            if len(odd):
+                self.reasons.append(f"items: {name} has HTML in it, which is read ({examples(odd, HTML)})")
+                return {"html": True}
+        return {}
+
     def _users(self) -> dict[str, Any]:
         names_of_recsat = self.domain.columns.get("users", ())
         for table in self.rest:
@@ -538,15 +572,30 @@ class _Settled:
         arms = ["popularity", "item-knn", "ease", *(["text", "hybrid"] if has_text else [])]
         return {"splits": splits, "arms": arms, **self._core()}
 
+    def _liked(self) -> pl.DataFrame:
+        """The events without ratings below what counts as liked, where ratings are numbers; all of them else."""
+        cells, source = self.events.cells, self.columns.get("value")
+        if source not in cells.columns or self.domain.rating is None or not self._is_rating(source):
+            return cells
+        numbers = cells[source] if cells.schema[source] != pl.String else read_numbers(cells[source].str.strip_chars())
+        numbers = numbers.cast(pl.Float64, strict=False)
+        if not numbers.count():
+            return cells
+        highest = self.further.get("rating_scale", [0.0, STARS])[1]
+        return cells.filter((numbers >= self.further.get("liked_from", 0.8 * highest)).fill_null(value=False))
+
     def _core(self) -> dict[str, Any]:
         """A smaller core than the default one where hardly anybody would be in that."""
         user, item = self.columns["user_id"], self.columns["item_id"]
         if not {user, item} <= {*self.events.cells.columns}:
             return {}
-        often = {name: int((self.events.cells[name].value_counts()["count"] >= CORE).sum()) for name in (user, item)}
-        if min(often.values()) >= ENOUGH:
+        pairs, n_pairs = self._liked().select(user, item).drop_nulls().unique(), -1
+        while pairs.height != n_pairs:
+            n_pairs = pairs.height
+            pairs = pairs.filter(pl.len().over(user) >= CORE).filter(pl.len().over(item) >= CORE)
+        if min(pairs[user].n_unique(), pairs[item].n_unique()) >= ENOUGH:
             return {}
-        self.reasons.append(f"data: few users and items have {CORE} events, so two are enough")
+        self.reasons.append(f"data: few users and items are left with {CORE} likes each, so two are enough")
         return {"data": {"min_user_events": 2, "min_item_events": 2}}
 
 

@@ -140,7 +140,7 @@ def judged(pairs: Pairs, endpoint: Endpoint, *, confidence: float = 0.95) -> Jud
 
 def read_labels(path: Path, arms: tuple[str, str]) -> dict[str, float]:
     """1, −1 or 0 by user, from a table of ``user_id`` and ``preferred``: the name of an arm, or ``tie``."""
-    table, faults = read_table(path, {"user_id": Column(), "preferred": Column()}, notes=[])
+    table, faults = read_table(path, {"user_id": Column(), "preferred": Column()})
     if faults.height:
         raise DataError(sentences(faults)[0])
     values = {arms[0]: 1.0, arms[1]: -1.0, TIE: 0.0}

@@ -14,6 +14,7 @@ import polars as pl
 from recsat.config.settings import ExperimentSettings, MeasureSettings, RunConfig, SplitSettings
 from recsat.contract.dataset import Dataset
 from recsat.contract.domain import Domain, FilterContext, RecommenderSpec
+from recsat.contract.interactions import Catalogue
 from recsat.data.codes import sorted_by
 from recsat.data.core import core
 from recsat.data.credit import with_value
@@ -36,6 +37,7 @@ from recsat.run.memory import free_memory
 from recsat.run.stage import StageContext, StageCounts
 from recsat.stages.dense_arms import refuse_too_large
 from recsat.stages.feedback import tables_with_feedback
+from recsat.stages.other_encoders import refuse_other_encoders
 from recsat.stages.plan import write_plan
 
 EXPERIMENT_FILE = "data/experiment.json"
@@ -84,6 +86,7 @@ def prepare(context: StageContext) -> StageCounts:
     fixed = sorted_by(dataset.events, ["user_id", "item_id", "event", "value", "timestamp"])
     events = in_order_of_time(fixed, np.random.default_rng([config.seed, TIES]))
     dataset = replace(dataset, items=dataset.items.sort("item_id"), events=events)
+    refuse_other_encoders(context, requested_arms(context), Catalogue(dataset.items))
     folder.write_table("data/items.parquet", dataset.items)
     folder.write_table("data/events.parquet", dataset.events)
     folder.write_table("data/users.parquet", dataset.users)

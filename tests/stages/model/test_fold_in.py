@@ -234,6 +234,32 @@ def test_what_cannot_be_folded_in_is_left_aside_and_the_rest_is_not(model: Model
         assert live.refresh() == 2
 
 
+@pytest.mark.parametrize(
+    ("event", "value", "reason"),
+    [("rating", 8.0, "is not between 0 and 5"), ("Rating", 5.0, "is none of the domain's events, and rating is")],
+)
+def test_an_event_that_no_run_would_read_is_left_aside_and_said(
+    model: Model, tmp_path: Path, caplog: pytest.LogCaptureFixture, event: str, value: float, reason: str
+) -> None:
+    liked = model.recommend(["2"])["item_id"].to_list()[:1]
+    one = reported(model, "newcomer", liked)[0].model_copy(update={"event": event, "value": value})
+    with FeedbackLog(tmp_path) as log:
+        log.append([one])
+        assert LiveModel(model, log).recommend(["newcomer"])["fallback"].all()
+    assert "event 1 of the feedback log is left aside" in caplog.text
+    assert reason in caplog.text
+
+
+def test_a_rating_on_the_scale_of_what_the_model_has_learnt_from_is_none_too_many(model: Model, tmp_path: Path) -> None:
+    ratings = model.histories.ratings
+    assert ratings is not None
+    up_to_ten = replace(model, histories=replace(model.histories, ratings=ratings * 2))
+    liked = model.recommend(["2"])["item_id"].to_list()[:1]
+    with FeedbackLog(tmp_path) as log:
+        log.append([reported(model, "newcomer", liked)[0].model_copy(update={"value": 8.0})])
+        assert not LiveModel(up_to_ten, log).recommend(["newcomer"])["fallback"].all()
+
+
 def test_the_moment_of_lists_is_that_of_the_last_known_event(inputs: RunInputs, model: Model, tmp_path: Path) -> None:
     last = last_moment(inputs.dataset.events)
     assert last is not None

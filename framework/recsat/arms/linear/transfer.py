@@ -21,11 +21,12 @@ def save_mapping(mapping: NDArray[np.float32], path: str | Path, encoder: str = 
     save_file({KEY: np.ascontiguousarray(mapping, dtype=np.float32)}, path, {"encoder": encoder})
 
 
-def encoder_of_mapping(path: str | Path) -> str:
-    """The fingerprint that :func:`save_mapping` was given; raises ConfigError where ``path`` is no file of it."""
+def encoder_of_mapping(path: str | Path, *, needed: bool = True) -> str:
+    """The fingerprint that :func:`save_mapping` was given; raises ConfigError where ``path`` is no file of it, or has none and it is ``needed``."""
     try:
         with safe_open(str(path), framework="numpy") as file:
-            return str((file.metadata() or {})["encoder"])
+            known = file.metadata() or {}
+            return str(known["encoder"] if needed else known.get("encoder", ""))
     except (OSError, SafetensorError, KeyError) as error:
         raise ConfigError(
             f"map {path}: it does not say its encoder ({error}). Write it with recsat map export."
@@ -35,6 +36,15 @@ def encoder_of_mapping(path: str | Path) -> str:
 def is_other_encoder(one: str, other: str) -> bool:
     """Whether two fingerprints are known and differ."""
     return bool(one and other) and one != other
+
+
+def refuse_other_encoder(path: str | Path, of_mapping: str, encoder: str) -> None:
+    """Raises ConfigError where two fingerprints are known and differ."""
+    if is_other_encoder(of_mapping, encoder):
+        raise ConfigError(
+            f"prior {path}: it was learnt with another encoder ({of_mapping[:12]}) than this run's ({encoder[:12]}). "
+            "Export one of a run with this encoder, or set encoder to that one."
+        )
 
 
 def load_mapping(path: str | Path, dimension: int, encoder: str = "") -> NDArray[np.float64]:
@@ -50,11 +60,7 @@ def load_mapping(path: str | Path, dimension: int, encoder: str = "") -> NDArray
         raise ConfigError(
             f"prior {path}: no mapping can be read ({error}). Write one with recsat map export."
         ) from error
-    if is_other_encoder(of_mapping, encoder):
-        raise ConfigError(
-            f"prior {path}: it was learnt with another encoder ({of_mapping[:12]}) than this run's ({encoder[:12]}). "
-            "Export one of a run with this encoder, or set encoder to that one."
-        )
+    refuse_other_encoder(path, of_mapping, encoder)
     if mapping.shape != (dimension, dimension):
         raise ConfigError(
             f"prior {path}: its mapping is {' × '.join(map(str, mapping.shape))}, the item vectors have {dimension} numbers. "

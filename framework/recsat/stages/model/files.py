@@ -33,6 +33,7 @@ from safetensors.numpy import load_file, save_file
 from recsat.arms.saved import SUMS as ARM_SUMS
 from recsat.arms.saved import read_description
 from recsat.atomic import replacing_folder
+from recsat.data.damage import UNREADABLE
 from recsat.embed.digest import sha256_of
 from recsat.errors import SavedModelError
 from recsat.run.folder import RunFolder
@@ -75,7 +76,7 @@ class ModelFiles:
     def table(self, name: str) -> pl.DataFrame:
         try:
             return pl.read_parquet(self.checked(name), glob=False)
-        except (OSError, pl.exceptions.PolarsError) as error:
+        except UNREADABLE as error:
             raise SavedModelError(f"{self.path / name} cannot be read ({error}). {ANEW}") from error
 
     def optional_table(self, name: str) -> pl.DataFrame | None:
