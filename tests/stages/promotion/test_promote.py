@@ -18,11 +18,12 @@ from qdrant_wire import Fault, Wire
 
 from recsat import ConfigError, RunError, SavedArmError, SavedModelError, StoreError
 from recsat.config.settings import PromoteSettings
+from recsat.embed.compress import principal
 from recsat.plugins import Plugins, load_plugins
 from recsat.run.folder import RunFolder
 from recsat.run.retention import PIN, pin
 from recsat.run.stage import StageContext
-from recsat.stages.index import publish_items, published_vectors
+from recsat.stages.index import DIRECTIONS, publish_items, published_vectors
 from recsat.stages.model.files import FOLDER, RECORD, ModelFiles
 from recsat.stages.model.loaded import Model
 from recsat.stages.promotion import promote as module
@@ -191,6 +192,17 @@ def test_an_index_whose_vectors_are_other_items_is_refused_whatever_the_arm(
     assert alias_in(tmp_path, run) is None
 
 
+def test_an_index_of_shortened_vectors_is_asked_along_their_directions(
+    make_run: MakeRun, plugins: Plugins, tmp_path: Path
+) -> None:
+    run = make_run("one", "text")
+    config = run.read_json("config.json")
+    run.write_json("config.json", {**config, "store": {**config["store"], "principal": 16}})
+    vectors = run.read_arrays("vectors/items.safetensors")
+    run.write_arrays(DIRECTIONS, {name: principal(one, 16).directions for name, one in vectors.items()})
+    assert promote(run, plugins, PromoteSettings(policy="always", minimum_recall=0.3)).changed
+
+
 def damaged(target: Path) -> None:
     content = bytearray(target.read_bytes())
     content[-1] ^= 1
@@ -344,6 +356,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from recsat.config.settings import PromoteSettings
+from recsat.embed.compress import principal
 from recsat.plugins import load_plugins
 from recsat.run import open_run
 from recsat.stages.promotion import promote as module
