@@ -25,6 +25,7 @@ TEMPLATES = {
 }
 
 
+@pytest.mark.parametrize("few", [reasons.FEW, 0])
 @pytest.mark.parametrize(
     ("code", "item", "topic", "market", "sentence"),
     [
@@ -45,14 +46,23 @@ TEMPLATES = {
     ],
 )
 def test_a_template_is_filled_or_gives_way(
-    code: str, item: int, topic: str | None, market: str | None, sentence: str
+    code: str,
+    item: int,
+    topic: str | None,
+    market: str | None,
+    sentence: str,
+    few: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(reasons, "FEW", few)  # one by one, and by a query
     topics, markets = pl.Series([topic], dtype=pl.String), pl.Series([market or None], dtype=pl.String)
     sentences = sentences_of(np.array([code]), np.array([item]), TITLES, TEMPLATES, topics=topics, markets=markets)
     assert sentences.to_list() == [sentence]
 
 
-def test_whole_columns_are_told_at_once_each_place_in_its_own_words() -> None:
+@pytest.mark.parametrize("few", [reasons.FEW, 0])
+def test_whole_columns_are_told_at_once_each_place_in_its_own_words(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reasons, "FEW", few)
     codes = np.array(["because", "popular", "because", "taste"])
     sentences = sentences_of(
         codes,
@@ -88,7 +98,9 @@ def test_braces_that_are_no_placeholder_are_found(template: str, unknown: list[s
     assert unknown_placeholders(template) == unknown
 
 
-def test_numbers_are_said_in_words_and_nothing_where_there_are_none() -> None:
+@pytest.mark.parametrize("few", [reasons.FEW, 0])
+def test_numbers_are_said_in_words_and_nothing_where_there_are_none(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reasons, "FEW", few)
     codes = np.array(["recent", "recent", "no-history-recent", "recent"])
     sentences = sentences_of(
         codes,

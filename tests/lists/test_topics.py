@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from recsat.errors import DataError
+from recsat.lists import topics
 from recsat.lists.topics import catalogue_topics
 
 GENRES = [
@@ -70,6 +71,21 @@ def test_a_topic_that_is_named_is_the_items_and_the_historys(seed: int, n: int) 
         if shared and other >= 0:
             n_items = {name: sum(name in of for of in topics) for name in shared}
             assert n_items[topic] == min(n_items.values())
+
+
+@given(seed=st.integers(0, 10_000))
+def test_few_users_topics_are_counted_as_many_are(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    listed = [[name for name in "pqrs" if rng.random() < 0.4] for _ in range(8)]
+    items = pl.DataFrame({"item_id": list("abcdefgh"), "t": listed}, schema_overrides={"t": pl.List(pl.String)})
+    liked = csr_array((rng.random((3, 8)) < 0.4).astype(np.float32))
+    of_items, users = rng.integers(0, 8, 12), rng.integers(0, 3, 12)
+    with pytest.MonkeyPatch.context() as patch:
+        by_limit = []
+        for limit in (topics.MOST_PLACES, 0):
+            patch.setattr(topics, "MOST_PLACES", limit)
+            by_limit.append(catalogue_topics(items, "t").in_common(of_items, np.full(12, -1), users, liked).to_list())
+    assert by_limit[0] == by_limit[1]
 
 
 def test_a_catalogue_without_any_topic_names_none() -> None:

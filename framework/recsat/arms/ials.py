@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from implicit.cpu.als import AlternatingLeastSquares
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_limits
 from torch import Tensor
 
 from recsat.arms.attributes import SavedByAttributes
@@ -18,6 +19,12 @@ from recsat.arms.linear.leave_one_out import contributions_of_least_squares
 from recsat.arms.linear.padded import factors_of, reasons_by
 from recsat.contract.arm import ArmState, Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """To look for the libraries that have threads takes longer than a user's list, and what implicit calls is loaded with it."""
+    return ThreadpoolController()
 
 
 class ImplicitALS(ScoredByVectors, SavedByAttributes):
@@ -71,7 +78,7 @@ class ImplicitALS(ScoredByVectors, SavedByAttributes):
         """(n_users, factors) float32, solved from the histories with the item factors fixed."""
         if not len(users):
             return np.zeros((0, self.factors), dtype=np.float32)
-        with threadpool_limits(1, "blas"):
+        with _blas().limit(limits=1, user_api="blas"):
             solved = self._model.recalculate_user(np.arange(len(users)), csr_matrix(users.history))
         return np.asarray(solved, dtype=np.float32)
 

@@ -547,7 +547,7 @@ class PromoteSettings(Settings):
         0.95,
         ge=0,
         le=1,
-        description="Share of the exact lists that candidates from the index must contain, where the arm takes its candidates from there.",
+        description="Share of the exact lists that candidates from the index must contain, where the arm takes its candidates from there; and, whatever the arm, of the items nearest to the run's own vectors.",
     )
 
     @model_validator(mode="after")

@@ -13,9 +13,12 @@ QUARANTINE_SCHEMA = pl.Schema(
 )
 
 
+_NO_QUARANTINE = pl.DataFrame(schema=QUARANTINE_SCHEMA)
+
+
 def no_quarantine() -> pl.DataFrame:
     """An empty quarantine table."""
-    return pl.DataFrame(schema=QUARANTINE_SCHEMA)
+    return _NO_QUARANTINE.clone()
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

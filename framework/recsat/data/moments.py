@@ -124,10 +124,10 @@ def far_ones(moments: pl.Series) -> int:
     A date long after all others is a slip of somebody's pen, and a run that took it for now would call every item old. At most one in
     :data:`N_LATE` is left out, of fewer than twenty none.
     """
-    sound = moments.drop_nulls()
-    n = len(sound)
+    n = len(moments) - moments.null_count()
     if n < 20:
         return 0
+    sound = moments.drop_nulls()
     most = max(1, n // N_LATE)
     latest, first = sound.top_k(most + 1).sort(descending=True).to_list(), sound.min()
     assert isinstance(first, datetime)
@@ -151,5 +151,8 @@ def moved_on(now: datetime, moments: pl.Series, clock: datetime | None = None) -
     One that lies more than a :data:`DAY` after ``clock`` (None: the computer's) moves nothing, unless ``now`` itself lies there, as in a simulation.
     """
     end = (clock or datetime.now(UTC_ZONE)) + DAY
-    last = latest(moments if now > end else moments.filter(moments <= end))
+    newest = moments.max()
+    # To compare each is a query, and few have a late one.
+    all_sound = now > end or newest is None or newest <= end  # type: ignore[operator]
+    last = latest(moments if all_sound else moments.filter(moments <= end))
     return now if last is None else max(now, last)

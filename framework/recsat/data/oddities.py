@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from recsat.contract.dataset import Dataset
+from recsat.contract.dataset import Dataset, no_quarantine
 from recsat.data import notes
 from recsat.data.faults import FILE, ROW, faults_at
 from recsat.data.markup import odd_texts
@@ -71,9 +71,11 @@ def misspelt_events(events: pl.DataFrame, known: Collection[str]) -> pl.DataFram
     by_spelling = {_spelt(name): name for name in known}
     right = {
         name: by_spelling[_spelt(name)]
-        for name in events["event"].drop_nulls().unique().to_list()
-        if name not in known and _spelt(name) in by_spelling
+        for name in events["event"].value_counts()["event"].to_list()  # to ask for what is unique is a query
+        if name is not None and name not in known and _spelt(name) in by_spelling
     }
+    if not right:
+        return no_quarantine()
     bad = events.filter(pl.col("event").is_in(list(right)))
     name_of_domain = pl.col("event").replace_strict(right, return_dtype=pl.String)
     return faults_at(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC as UTC_ZONE
 from datetime import datetime
 
+import numpy as np
 import polars as pl
 
 from recsat.contract.dataset import no_quarantine
@@ -153,9 +154,17 @@ def amount_faults(events: pl.DataFrame, signed: Collection[str] = SIGNED) -> pl.
     faults = [
         faults_at(events.filter(is_bad), column, *FIXES[NO_PERCENTAGE if column == "watched_percent" else NO_AMOUNT])
         for column, is_bad in of_columns.items()
-        if column in events.columns and events.schema[column].is_numeric()
+        if column in events.columns
+        and events.schema[column].is_numeric()
+        and not all_between(events[column], 0, 100 if column == "watched_percent" else np.inf)
     ]
     return pl.concat(faults) if faults else no_quarantine()
+
+
+def all_between(values: pl.Series, low: float, high: float) -> bool:
+    """Whether no number lies outside, which takes no query to say; False where one that is none hides it."""
+    least, most = values.min(), values.max()
+    return least is None or bool(least >= low and most <= high)  # type: ignore[operator]
 
 
 def _present(name: str, table: pl.DataFrame) -> dict[str, Rule]:

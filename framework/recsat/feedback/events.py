@@ -25,7 +25,7 @@ def as_events(feedback: pl.DataFrame, schema: Mapping[str, pl.DataType]) -> tupl
     """
     further = [name for name in schema if name not in SHARED]
     if not further:
-        return feedback.select(list(schema)), no_quarantine()
+        return pl.DataFrame([feedback[name] for name in schema]), no_quarantine()
     cells = [json.loads(text) for text in feedback["columns"]]
     texts = {name: pl.Series([_text(row.get(name)) for row in cells], dtype=pl.String) for name in further}
     raw = feedback.select(*SHARED, pl.lit("feedback").alias(FILE), pl.col("sequence").alias(ROW)).with_columns(**texts)

@@ -213,8 +213,8 @@ def _both(a: csr_array, b: csr_array) -> csr_array:
 def only_in(pairs: csr_array, columns: NDArray[np.bool_]) -> csr_array:
     """``pairs`` in the given columns alone."""
     inside = columns[pairs.indices]
-    rows = np.repeat(np.arange(pairs.shape[0]), np.diff(pairs.indptr))[inside]
-    return csr_array((np.ones(len(rows), dtype=bool), (rows, pairs.indices[inside])), shape=pairs.shape)
+    indptr = np.append(0, np.cumsum(inside))[pairs.indptr]
+    return csr_array((np.ones(indptr[-1], dtype=bool), pairs.indices[inside], indptr), shape=pairs.shape)
 
 
 def _everywhere(columns: NDArray[np.bool_], n_users: int) -> csr_array:

@@ -145,7 +145,7 @@ def steps_of(
     fallbacks = audience.fallbacks if fallbacks is None else fallbacks
     recommender = recommender.to(request.device)
     fallbacks = [fallback.to(request.device) for fallback in fallbacks]
-    is_sampled = _sample(len(users), request.seed)
+    is_sampled = _sample(len(users), request.seed) if request.recall and retriever is not None else None
     buffer: Tensor | None = None
     for rows in user_blocks(len(users), len(audience.catalogue), request.user_block, request.device):
         batch = users.take(rows)
@@ -158,7 +158,7 @@ def steps_of(
         scores = permitted_scores(recommender, batch, candidates, permitted, buffer if candidates is None else None)
         known = torch.from_numpy(~batch.is_new).to(request.device)
         recall = None
-        if request.recall and candidates is not None:
+        if is_sampled is not None and candidates is not None:
             sample = np.flatnonzero(is_sampled[rows] & ~batch.is_new)
             recall = _recall(recommender, batch.take(sample), candidates[sample], permitted[sample], request)
         places = _choose(batch, candidates, scores, request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -43,8 +44,10 @@ def user_blocks(n_users: int, n_items: int, user_block: int, device: torch.devic
 
 def permitted_items(plan: FilterPlan, rows: slice, device: torch.device) -> Tensor:
     """:meth:`~recsat.lists.filters.FilterPlan.mask` made on ``device``, of the pairs alone, (n_rows, n_items) bool."""
-    excluded = plan.excluded[rows]
-    users, items = excluded.nonzero()
+    is_whole = rows.indices(plan.excluded.shape[0]) == (0, plan.excluded.shape[0], 1)
+    excluded = plan.excluded if is_whole else plan.excluded[rows]
+    users = np.repeat(np.arange(excluded.shape[0]), np.diff(excluded.indptr))[excluded.data]
+    items = excluded.indices[excluded.data].astype(np.int64)
     permitted = torch.from_numpy(plan.items).to(device).repeat(excluded.shape[0], 1)
     permitted[torch.from_numpy(users).to(device), torch.from_numpy(items).to(device)] = False
     if plan.allowed is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,9 @@ from scipy.sparse import csr_array
 
 from recsat.arms.linear.padded import PADDING
 from recsat.measure.diversity import topic_matrix
+
+MOST_PLACES = 2**16
+"""Users times topics whose counts are held in one array; more are counted as a sparse product, which takes longer for few."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,7 @@ class CatalogueTopics:
         n_topics = len(self.names)
         n_of_items = np.diff(self.members.indptr)[items]
         row, topic = np.repeat(np.arange(len(items)), n_of_items), self._topics_of(items, n_of_items)
-        counts = csr_array(liked @ self.members)
-        counts.sort_indices()
-        n_liked = _values_at(_pairs(counts), counts.data, users[row] * n_topics + topic)
+        n_liked = self._n_liked(liked, users[row] * n_topics + topic)
         most_liked = _largest(row, topic, n_liked, len(items))
         is_shared = _values_at(self._member_pairs, self.members.data, np.maximum(named, 0)[row] * n_topics + topic)
         rarest = _largest(row, topic, is_shared / self._n_items[topic], len(items))
@@ -50,6 +52,20 @@ class CatalogueTopics:
         if not n_topics:
             return pl.Series([None] * len(items), dtype=pl.String)
         return self.names[place.clip(min=0)].set(pl.Series(place == PADDING), None)
+
+    def _n_liked(self, liked: csr_array, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+        """How many liked items a user has of a topic, by ``pairs``, user · n_topics + topic."""
+        n_places = liked.shape[0] * len(self.names)
+        if n_places > MOST_PLACES:
+            counts = csr_array(liked @ self.members)
+            counts.sort_indices()
+            return _values_at(_pairs(counts), counts.data, pairs)
+        n_of_items = np.diff(self.members.indptr)[liked.indices]
+        user = np.repeat(np.arange(liked.shape[0]), np.diff(liked.indptr))
+        topics = self._topics_of(liked.indices.astype(np.int64), n_of_items)
+        places = np.repeat(user * len(self.names), n_of_items) + topics
+        n_liked: NDArray[Any] = np.bincount(places, np.repeat(liked.data, n_of_items), minlength=n_places)
+        return n_liked[pairs]
 
     def _topics_of(self, items: NDArray[np.int64], n_of_items: NDArray[np.int64]) -> NDArray[np.int64]:
         """The topics of each of ``items``, one after the other."""

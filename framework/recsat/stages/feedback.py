@@ -13,7 +13,7 @@ from recsat.config.settings import RunConfig
 from recsat.contract.dataset import Dataset, no_quarantine
 from recsat.data.faults import FILE, ROW, faults_at, with_origin
 from recsat.data.oddities import misspelt_events
-from recsat.data.schema import amount_faults, future_faults, table_faults
+from recsat.data.schema import all_between, amount_faults, future_faults, table_faults
 from recsat.feedback.events import as_events
 from recsat.feedback.log import FeedbackLog, has_log, log_folder
 
@@ -80,15 +80,22 @@ def sound_events(
     ``names`` are the domain's events, of which ``rating`` has a value between the ends of ``rated``, which is 0 to 5 at least.
     """
     later, faults = as_events(feedback, schema)
-    sequences = feedback["sequence"].filter(~feedback["sequence"].is_in(faults["row"].implode()))
-    later = later.with_columns(pl.lit("feedback").alias(FILE), sequences.alias(ROW))
+    sequences = _without(feedback, "sequence", faults)["sequence"]
+    later = later.hstack([pl.Series(FILE, ["feedback"]).new_from_index(0, later.height), sequences.alias(ROW)])
     low, high = float(rated.min(initial=0.0)), float(rated.max(initial=STARS))
-    is_rating = pl.lit(value=False) if rating is None else pl.col("event") == rating
-    is_off = is_rating & pl.col("value").is_finite() & ~pl.col("value").is_between(low, high)
-    fix = "Send ratings on the scale on which the domain has its own, whatever that of its files is."
-    off_scale = faults_at(later.filter(is_off), "value", f"is not between {low:g} and {high:g}", fix)
-    faults = pl.concat([faults, amount_faults(later), misspelt_events(later, names), off_scale])
-    return later.filter(~pl.col(ROW).is_in(faults["row"].implode())), faults
+    off_scale = no_quarantine()
+    if rating is not None and not all_between(later["value"], low, high):
+        is_off = (pl.col("event") == rating) & pl.col("value").is_finite() & ~pl.col("value").is_between(low, high)
+        fix = "Send ratings on the scale on which the domain has its own, whatever that of its files is."
+        off_scale = faults_at(later.filter(is_off), "value", f"is not between {low:g} and {high:g}", fix)
+    all_faults = [one for one in (faults, amount_faults(later), misspelt_events(later, names), off_scale) if len(one)]
+    faults = pl.concat(all_faults) if all_faults else faults
+    return _without(later, ROW, faults), faults
+
+
+def _without(table: pl.DataFrame, row: str, faults: pl.DataFrame) -> pl.DataFrame:
+    """The rows of ``table`` whose number, in the column ``row``, no fault names."""
+    return table if faults.is_empty() else table.filter(~pl.col(row).is_in(faults["row"].implode()))
 
 
 def _has_tables(dataset: object) -> bool:

@@ -71,7 +71,7 @@ def publish_items(
         store,
         config.domain,
         item_index.ids,
-        shortened(context, _index_vectors(context, mean)) | dict(arm_vectors or {}),
+        published_vectors(context) | dict(arm_vectors or {}),
         items.select(*fields),
         payload_indexes=fields,
         encoder=_encoder(context),
@@ -82,6 +82,11 @@ def publish_items(
         advance=advance,
     )
     return published, item_index
+
+
+def published_vectors(context: StageContext) -> dict[str, NDArray[np.float32]]:
+    """(n_items, d) by name: the run's vectors as its index holds them."""
+    return shortened(context, _index_vectors(context, index_mean(context)))
 
 
 def index(context: StageContext) -> StageCounts:

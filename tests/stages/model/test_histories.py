@@ -8,12 +8,13 @@ import numpy as np
 import polars as pl
 import pytest
 from safetensors.numpy import load_file
+from scipy.sparse import csr_array
 
 from recsat.contract.dataset import Dataset
 from recsat.contract.interactions import Catalogue
 from recsat.plugins import load_plugins
 from recsat.stages.model.files import write_arrays
-from recsat.stages.model.histories import NOBODY, Histories, everybody, histories_of
+from recsat.stages.model.histories import NOBODY, Histories, everybody, histories_of, rows_of
 from recsat.stages.trial.inputs import RunInputs
 
 ITEMS = pl.DataFrame({"item_id": ["a", "b", "c"], "kind": "movie", "title": ["A", "B", "C"], "genres": [["x"]] * 3})
@@ -62,6 +63,16 @@ def test_a_batch_has_the_rows_of_its_users_in_their_order(histories: Histories) 
     assert batch.profile_vectors is not None
     assert np.flatnonzero(batch.profile_vectors.any(axis=1)).tolist() == [4]
     assert histories.batch(["2", "zzz"]).profile_vectors is None
+
+
+def test_rows_are_taken_as_scipy_takes_them_in_any_order_and_twice() -> None:
+    rng = np.random.default_rng(0)
+    matrix = csr_array(np.where(rng.random((9, 7)) < 0.4, rng.random((9, 7)), 0.0).astype(np.float32))
+    for rows in ([], [3], [8, 0, 8], [5, 4, 3, 2, 1, 0]):
+        part, expected = rows_of(matrix, np.array(rows, dtype=np.int64)), matrix[np.array(rows, dtype=np.int64)]
+        assert part.shape == expected.shape
+        assert (part.dtype, part.indices.dtype) == (expected.dtype, expected.indices.dtype)
+        assert part.toarray().tolist() == expected.toarray().tolist()
 
 
 def test_what_was_seen_is_more_than_what_was_liked(histories: Histories) -> None:

@@ -5,25 +5,31 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import httpx
+import numpy as np
+import polars as pl
 import pytest
+from numpy.typing import NDArray
 from promotable_runs import promotable_run
 from qdrant_wire import Fault, Wire
 
 from recsat import ConfigError, RunError, SavedArmError, SavedModelError, StoreError
 from recsat.config.settings import PromoteSettings
+from recsat.embed.compress import principal
 from recsat.plugins import Plugins, load_plugins
 from recsat.run.folder import RunFolder
 from recsat.run.retention import PIN, pin
+from recsat.run.stage import StageContext
+from recsat.stages.index import DIRECTIONS, publish_items, published_vectors
 from recsat.stages.model.files import FOLDER, RECORD, ModelFiles
 from recsat.stages.model.loaded import Model
 from recsat.stages.promotion import promote as module
 from recsat.stages.promotion.promote import promote, rollback
 from recsat.stages.promotion.record import PromotionPlace, promoted_model
-from recsat.store import alias_of, open_store
+from recsat.store import ItemIndex, VectorStore, alias_of, open_store
 
 ALWAYS = PromoteSettings(policy="always")
 MakeRun = Callable[..., RunFolder]
@@ -160,6 +166,41 @@ def test_a_model_with_shuffled_vectors_is_served_by_no_policy_but_always(
         assert (evidence.against, evidence.holds) == ("judged lists", False)
     assert promoted_model(tmp_path, "content") is None
     assert promote(broken, plugins, ALWAYS).changed
+
+
+def shuffle_the_index(store: VectorStore, collection: str, index: ItemIndex, vectors: Mapping[str, NDArray[np.float32]]) -> None:  # fmt: skip
+    """Gives every point of ``collection`` another one's vectors; count, ids and payload stay."""
+    order = np.roll(np.arange(len(index)), 1)
+    payload = pl.DataFrame({"kind": ["movie"] * len(index)})
+    store.upsert_table(collection, index.ids, {name: one[order] for name, one in vectors.items()}, payload)
+    store.build(collection)
+
+
+@pytest.mark.parametrize("arm", ["ease", "text"])
+def test_an_index_whose_vectors_are_other_items_is_refused_whatever_the_arm(
+    arm: str, make_run: MakeRun, plugins: Plugins, tmp_path: Path
+) -> None:
+    run = make_run("one", arm)
+    context = StageContext.open(run, plugins)
+    store = run.config().store
+    with open_store(store, store.directory) as opened:
+        published, index = publish_items(context, opened)
+        shuffle_the_index(opened, published.collection, index, published_vectors(context))
+    with pytest.raises(RunError, match="its vectors are not those of the run's items"):
+        promote(run, plugins, ALWAYS)
+    assert promoted_model(tmp_path, "content") is None
+    assert alias_in(tmp_path, run) is None
+
+
+def test_an_index_of_shortened_vectors_is_asked_along_their_directions(
+    make_run: MakeRun, plugins: Plugins, tmp_path: Path
+) -> None:
+    run = make_run("one", "text")
+    config = run.read_json("config.json")
+    run.write_json("config.json", {**config, "store": {**config["store"], "principal": 16}})
+    vectors = run.read_arrays("vectors/items.safetensors")
+    run.write_arrays(DIRECTIONS, {name: principal(one, 16).directions for name, one in vectors.items()})
+    assert promote(run, plugins, PromoteSettings(policy="always", minimum_recall=0.3)).changed
 
 
 def damaged(target: Path) -> None:
@@ -315,6 +356,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from recsat.config.settings import PromoteSettings
+from recsat.embed.compress import principal
 from recsat.plugins import load_plugins
 from recsat.run import open_run
 from recsat.stages.promotion import promote as module

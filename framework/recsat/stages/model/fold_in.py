@@ -20,7 +20,7 @@ from scipy.sparse import csr_array, get_index_dtype
 
 from recsat.contract.domain import Domain
 from recsat.contract.interactions import Catalogue
-from recsat.stages.model.histories import NOBODY, Histories, and_zeros, places_of
+from recsat.stages.model.histories import NOBODY, Histories, and_zeros, places_of, stored_places
 
 UNKNOWN = -np.inf
 """The time of an event that has none: before any other."""
@@ -38,8 +38,11 @@ def folded(
         ids = pl.concat([histories.ids, events["user_id"]]).unique().sort()
         rows = histories.rows(ids.to_list())
     else:
-        events = events.filter(pl.col("user_id").is_in(list(users)))
-        did_something, named = set(events["user_id"]), sorted(set(users))
+        named = sorted(set(users))
+        did_something = set(events["user_id"])
+        if not did_something <= set(named):
+            events = events.filter(pl.col("user_id").is_in(named))
+            did_something = set(events["user_id"])
         rows = histories.rows(named)
         is_known = [row != NOBODY or user in did_something for row, user in zip(rows.tolist(), named, strict=True)]
         ids, rows = pl.Series("user_id", named, dtype=pl.String).filter(is_known), rows[is_known]
@@ -102,13 +105,14 @@ class _Later:
         pairs = row * len(catalogue) + catalogue.positions(events["item_id"])
         values = events.select(
             liked=domain.positive.fill_null(value=False),
-            rated=(pl.col("event") == domain.rating) & pl.col("value").is_not_null(),
-            rejects=pl.col("event").is_in(list(domain.rejections)),
+            has_value=pl.col("value").is_not_null(),
             time=(pl.col("timestamp").dt.epoch("us").cast(pl.Float64) / 1e6).fill_null(UNKNOWN),
-            value=pl.col("value").cast(pl.Float64),
         )
-        liked, rated, rejects, time, value = (values[name].to_numpy() for name in values.columns)
-        in_order = np.flatnonzero(rated)
+        liked, has_value, time = (values[name].to_numpy() for name in values.columns)
+        value = events["value"].cast(pl.Float64).to_numpy()
+        rejects = _is_one_of(events["event"], domain.rejections)
+        rating = () if domain.rating is None else (domain.rating,)
+        in_order = np.flatnonzero(_is_one_of(events["event"], rating) & has_value)
         in_order = in_order[np.lexsort((value[in_order], time[in_order]))]
         moments = time[liked]
         if len(moments) and (moments == UNKNOWN).all() and "position" in events.columns:
@@ -121,6 +125,13 @@ class _Later:
             ratings=value[in_order],
             rejected=_rejected(pairs, rejects, time),
         )
+
+
+def _is_one_of(events: pl.Series, names: Sequence[str]) -> NDArray[np.bool_]:
+    is_one = np.zeros(len(events), dtype=np.bool_)
+    for name in names:  # a list of names would be a query, and costs a few events more than all else
+        is_one |= (events == name).to_numpy().astype(np.bool_)
+    return is_one
 
 
 def _unknown(pairs: NDArray[np.int64], moments: NDArray[np.float64]) -> bool:
@@ -141,9 +152,8 @@ def _rejected(pairs: NDArray[np.int64], rejects: NDArray[np.bool_], time: NDArra
 
 def _pairs(matrix: csr_array, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The pairs that ``rows`` of ``matrix`` store, the first row being row 0, and where their values lie."""
-    starts, lengths = matrix.indptr[rows].astype(np.int64), np.diff(matrix.indptr)[rows].astype(np.int64)
+    places, lengths = stored_places(matrix, rows)
     row = np.repeat(np.arange(len(rows), dtype=np.int64), lengths)
-    places = np.arange(len(row), dtype=np.int64) + np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
     return row * matrix.shape[1] + matrix.indices[places], places
 
 

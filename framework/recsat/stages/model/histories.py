@@ -70,13 +70,13 @@ class Histories:
             vectors = np.where((profile >= 0)[:, None], self.profiles[profile], np.float32(0))
         return UserBatch(
             ids=user_ids,
-            history=self.history[rows],
-            times=None if self.times is None else self.times[rows],
+            history=rows_of(self.history, rows),
+            times=None if self.times is None else rows_of(self.times, rows),
             profile_vectors=vectors,
             text_vectors=None if self.texts is None else self.texts[rows],
             markets=None if self.markets is None else self.markets[rows],
-            ratings=None if self.ratings is None else self.ratings[rows],
-            rejections=None if self.rejections is None else self.rejections[rows],
+            ratings=None if self.ratings is None else rows_of(self.ratings, rows),
+            rejections=None if self.rejections is None else rows_of(self.rejections, rows),
         )
 
     def seen_pairs(self, user_ids: pl.Series, catalogue: Catalogue) -> pl.DataFrame:
@@ -129,6 +129,21 @@ class Histories:
         if self.texts is not None:
             arrays["texts"] = self.texts
         return arrays | {"profiles": self.profiles, "has_markets": has_markets}
+
+
+def stored_places(matrix: csr_array, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where ``matrix`` stores the values of ``rows``, and how many each of these has."""
+    starts = matrix.indptr[rows].astype(np.int64)
+    lengths = matrix.indptr[rows + 1] - starts
+    first = starts - np.cumsum(lengths) + lengths
+    return np.arange(lengths.sum(), dtype=np.int64) + np.repeat(first, lengths), lengths
+
+
+def rows_of(matrix: csr_array, rows: NDArray[np.int64]) -> csr_array:
+    """``matrix[rows]``, of which scipy's own way checks for longer than one user's rows take."""
+    places, lengths = stored_places(matrix, rows)
+    indptr = np.append(0, np.cumsum(lengths)).astype(matrix.indptr.dtype)
+    return csr_array((matrix.data[places], matrix.indices[places], indptr), shape=(len(rows), matrix.shape[1]))
 
 
 def places_of(ids: pl.Series, users: pl.Series) -> NDArray[np.int64]:

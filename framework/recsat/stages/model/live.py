@@ -13,7 +13,6 @@ import numpy as np
 import polars as pl
 
 from recsat.config.settings import RunConfig
-from recsat.data.faults import FILE, ROW
 from recsat.feedback.log import FeedbackLog, has_log, log_folder
 from recsat.stages.feedback import sound_events
 from recsat.stages.model.explanation import Explanation
@@ -112,7 +111,7 @@ class LiveModel:
         events, faults = sound_events(feedback, model.events_schema, domain.events, domain.rating, rated)
         for row, column, value, reason in faults.select("row", "column", "value", "reason").head(3).iter_rows():
             logger.warning("event %d of the feedback log is left aside: %s %r %s", row, column, value, reason)
-        return events.drop(FILE, ROW)
+        return pl.DataFrame([events[name] for name in model.events_schema])
 
 
 @contextmanager

@@ -48,7 +48,7 @@ from recsat.stages.model.files import (
     open_model,
 )
 from recsat.stages.model.fold_in import folded
-from recsat.stages.model.histories import Histories, histories_of
+from recsat.stages.model.histories import Histories, histories_of, rows_of
 from recsat.stages.model.rules import StandingRules, check_masks, saved_filters, standing_rules
 from recsat.stages.model.tables import ModelTables
 from recsat.stages.promotion.record import PromotedModel, promoted_domains, promoted_model
@@ -200,9 +200,7 @@ class Model:
         lists = lists_of(audience, self.card.arm, self.arm, request, retriever=retriever, topics=self.topics).lists
         titles = self.catalogue.items[self.domain.title].cast(pl.String).alias("title")
         titles = titles[self.catalogue.positions(lists["item_id"])]
-        return lists.with_columns(titles).select(
-            "user_id", "item_id", "title", "rank", "score", "arm", "reason", "fallback"
-        )
+        return lists.clone().insert_column(lists.get_column_index("rank"), titles)
 
     @property
     def source(self) -> str:
@@ -274,7 +272,7 @@ class Model:
         """As :meth:`audience`, by what holds for every request; what each filter removes is not counted."""
         ids = list(dict.fromkeys(users))
         rows = self.histories.rows(ids)
-        seen = self.histories.seen[rows % (len(self.histories) + 1)]
+        seen = rows_of(self.histories.seen, rows % (len(self.histories) + 1))
         plan = self.standing.plan(seen, ids, of_request, self.catalogue, self._filter_context)
         return ModelAudience(self.catalogue, replace(self.histories.at(rows, ids), now=self.now), plan, self.fallbacks)
 
@@ -307,7 +305,8 @@ class Model:
         and counts stay; without, everybody, and popularity and recency move (:class:`~recsat.contract.arm.Recounted`). See
         :mod:`recsat.stages.model.fold_in`.
         """
-        known = events.filter(self.catalogue.has(events["item_id"]))
+        has_item = self.catalogue.has(events["item_id"])
+        known = events if has_item.all() else events.filter(has_item)
         model = replace(
             self,
             histories=folded(self.histories, known, self.domain, self.catalogue, users),

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recsat.errors import RunError
+from recsat.lists.candidates import StoreRetriever
 from recsat.run.stage import StageContext
 from recsat.stages.model.card import ModelRecord
 from recsat.stages.model.files import FOLDER, RECORD, ModelFiles, open_model
 from recsat.stages.model.loaded import Model
-from recsat.store import VectorStore
+from recsat.store import VectorStore, search
+from recsat.store.exact import ExactIndex, recall
+from recsat.store.search import SearchHits
 
 SAMPLE: Final = 50
-"""Users who are asked for."""
+"""Users who are asked for, and items whose nearest are sought."""
+NEAREST: Final = 10
+"""So many of them, or a tenth of fewer items than a hundred: of all of them none would be missed."""
 
 
 class Failed(RunError):
@@ -62,6 +69,33 @@ def whole_index(store: VectorStore, collection: str, n_items: int) -> str:
     if n_points != n_items:
         raise Failed(f"collection {collection!r} has {n_points} points and the catalogue {n_items} items. Run again.")
     return f"{n_points} points, as many as items"
+
+
+def finds_its_own(retriever: StoreRetriever, vectors: Mapping[str, NDArray[np.float32]], minimum: float) -> str:
+    """Seeks what is nearest to a sample of the run's own ``vectors``; raises :class:`Failed` where the index names too few of the items that are.
+
+    What a hit is worth is reckoned from the run's vectors and not from the store's scores, which know nothing of whose vector it is. Whatever
+    the arm: other arms, and whoever else reads the alias, are served by this index too.
+    """
+    for name, matrix in vectors.items():
+        rows = np.random.default_rng(0).choice(len(matrix), size=min(SAMPLE, len(matrix)), replace=False)
+        queries, k = matrix[rows], max(1, min(NEAREST, len(matrix) // 10))
+        hits = search(
+            *(retriever.store, retriever.collection, {name: queries}),
+            index=retriever.index,
+            limit=k,
+            ef=retriever.ef,
+            exact=retriever.exact,
+        )[name]
+        worth = np.einsum("bd,bkd->bk", queries, matrix[hits.items.clip(min=0)])
+        rescored = SearchHits(hits.items, np.where(hits.items < 0, -np.inf, worth).astype(np.float32))
+        share = recall(rescored, ExactIndex(matrix).search(queries, limit=k))
+        if share < minimum:
+            raise Failed(
+                f"collection {retriever.collection!r}: of the {k} items nearest to an item by {name} it finds {share:.3f}, less than "
+                f"promote.minimum_recall {minimum}: its vectors are not those of the run's items. Delete it and run again."
+            )
+    return f"the index finds what is nearest to its own vectors ({', '.join(vectors)})"
 
 
 def recall_of_index(recall: float | None, arm: str, minimum: float) -> str:

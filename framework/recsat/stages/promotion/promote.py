@@ -30,11 +30,11 @@ from recsat.run.folder import RunFolder, open_run
 from recsat.run.retention import PIN, pin, pin_reason, unpin
 from recsat.run.stage import StageContext
 from recsat.stages.compare import judged_lists
-from recsat.stages.index import publish_items, retriever_of
+from recsat.stages.index import directions_of, publish_items, published_vectors, retriever_of
 from recsat.stages.model.files import ModelFiles
 from recsat.stages.model.loaded import Model
 from recsat.stages.prepare import read_split
-from recsat.stages.promotion.checks import makes_lists, recall_of_index, whole_index, whole_model
+from recsat.stages.promotion.checks import finds_its_own, makes_lists, recall_of_index, whole_index, whole_model
 from recsat.stages.promotion.evidence import NAME, Draws, Recipe, lists_of_fitted, lists_of_recipe, weigh
 from recsat.stages.promotion.record import Against, Decision, Evidence, PromotedModel, PromotionPlace
 from recsat.stages.trial.inputs import RunInputs, embedded_inputs
@@ -73,7 +73,10 @@ def promote(
         if served is not None and served.fingerprint == files.fingerprint:
             return Outcome(served.decision, changed=False)
         published, item_index = publish_items(context, store)
-        retriever = StoreRetriever(store, published.collection, item_index, config.store.hnsw_ef, published.exact)
+        retriever = StoreRetriever(
+            *(store, published.collection, item_index, config.store.hnsw_ef, published.exact),
+            directions=directions_of(folder),
+        )
         evidence, checks = _examined(context, model, served, retriever, rule)
         failing = [one for one in evidence if not one.holds]
         decision = Decision(
@@ -168,6 +171,7 @@ def _examined(
         "every file of the model is whole",
         makes_lists(model, config.seed),
         whole_index(retriever.store, retriever.collection, len(context.catalogue)),
+        finds_its_own(retriever, published_vectors(context), rule.minimum_recall),
     ]
     inputs = embedded_inputs(context)
     settings = config.splits[0]
