@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from io import StringIO
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
+from rich.console import Console
 
+from recsat.cli.summary import print_summary
 from recsat.config.settings import ExperimentSettings
 from recsat.experiment import analyse
 from recsat.report.causal import cell_in_words
@@ -184,20 +189,26 @@ def money_log(n: int) -> pl.DataFrame:
 
 
 def test_a_relative_effect_of_money_with_a_hundred_users_stands_with_how_few_carry_it_and_with_fifty_not_at_all(
-    result: Result,
+    result: Result, tmp_path: Path
 ) -> None:
     settings = ExperimentSettings.model_validate({"control": "old", "metrics": {"spent": {"value": "spent"}}})
     few, fewer, many = (analyse(money_log(n), settings, source="log.csv") for n in (100, 50, 20_000))
     (one,) = few.effects
     assert one.effective_users < 20
     assert relative_in_words(one) != "–"
-    page = render_page(result.model_copy(update={"experiment": few}))
+    with_few = result.model_copy(update={"experiment": few})
+    page = render_page(with_few)
     assert f"<td>{relative_in_words(one)}</td>" in page
     (note,) = notes_in_words(few)
     assert note.startswith(
         f"spent: the mean of a group rests on {one.effective_users:.0f} users, so that its intervals, that of the rel"
     )
     assert f"<li>{note}</li>" in page
+    assert note in render_markdown(with_few)
+    console = Console(record=True, width=2_000, file=StringIO())
+    (tmp_path / "result.json").write_text(with_few.model_dump_json())
+    print_summary(tmp_path, console)
+    assert note in console.export_text()
     assert fewer.stop == "few users"
     assert fewer.effects == []
     assert notes_in_words(many) == []

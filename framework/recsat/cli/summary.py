@@ -13,7 +13,7 @@ from recsat.config.settings import Language
 from recsat.report.alerts import alert_in_words
 from recsat.report.answers import missing_in_words, split_answers
 from recsat.report.counterfactual import counterfactual_in_words
-from recsat.report.experiment import experiment_in_words
+from recsat.report.experiment import experiment_with_notes
 from recsat.report.headline import (
     answer_in_words,
     arms_on,
@@ -75,7 +75,7 @@ def print_summary(folder: Path, console: Console, language: Language | None = No
         for log in result.policy_logs:
             console.print(Text(f"{log.name}: {policy_log_in_words(log)}"))
         if result.experiment is not None:
-            console.print(Text(experiment_in_words(result.experiment)))
+            console.print(Text(experiment_with_notes(result.experiment)))
         for alert in result.alerts:
             style = "bold red" if alert.raised else ""
             console.print(

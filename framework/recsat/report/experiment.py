@@ -201,6 +201,11 @@ def experiment_in_words(experiment: Experiment) -> str:
     return " ".join([groups_in_words(experiment), *(decision_in_words(experiment, name) for name in treatments)])
 
 
+def experiment_with_notes(experiment: Experiment) -> str:
+    """:func:`experiment_in_words`, and what to know of it: where there is no table to stand beside."""
+    return " ".join([experiment_in_words(experiment), *notes_in_words(experiment)])
+
+
 def _with_number(effect: ExperimentEffect) -> str:
     """``clicks per exposure (+0.012, +0.004 to +0.020)``."""
     difference = effect.difference

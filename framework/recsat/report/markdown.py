@@ -11,7 +11,7 @@ from recsat.report.answers import dimension_label, missing_in_words, simulated_i
 from recsat.report.causal import cell_in_words
 from recsat.report.counterfactual import counterfactual_in_words
 from recsat.report.decisions import decision_in_words
-from recsat.report.experiment import experiment_in_words
+from recsat.report.experiment import experiment_with_notes
 from recsat.report.fitness import facts, reason, remedy
 from recsat.report.headline import (
     SplitHeadline,
@@ -67,7 +67,7 @@ def _parts(result: Result) -> list[str]:
         policy_logs_in_markdown(result),
         ""
         if result.experiment is None
-        else f"**{gettext('Experiment')}.** {whole(experiment_in_words(result.experiment))}",
+        else f"**{gettext('Experiment')}.** {whole(experiment_with_notes(result.experiment))}",
         f"*{escape(result.domain)}, {escape(result.run_id)}, {escape(moment(result.created))}*",
     ]
     if result.data.simulated:
