@@ -38,9 +38,12 @@ def alone(small_run_config: RunConfig, tmp_path_factory: pytest.TempPathFactory)
 @pytest.mark.server
 @pytest.mark.slow
 @pytest.mark.usefixtures("prefect")
-@pytest.mark.parametrize("runner", ["threads", "dask", "ray"])
+@pytest.mark.parametrize(
+    ("runner", "limit"),  # with a limit each shard has a process of its own
+    [("threads", 600.0), ("dask", None), ("dask", 600.0), ("ray", None)],
+)
 def test_shards_leave_the_vectors_of_one_process_and_the_stage_finds_them(
-    small_run_config: RunConfig, alone: RunFolder, tmp_path: Path, runner: Runner
+    small_run_config: RunConfig, alone: RunFolder, tmp_path: Path, runner: Runner, limit: float | None
 ) -> None:
     if runner != "threads":
         pytest.importorskip(f"prefect_{runner}", reason=f"recsat[{runner}] is not installed")
@@ -50,7 +53,6 @@ def test_shards_leave_the_vectors_of_one_process_and_the_stage_finds_them(
 
     @flow(name="shards")
     def shards() -> list[dict[str, int]]:
-        limit = 600.0 if runner == "threads" else None  # each shard in a process of its own
         return [embed_in_shards(folder, 2, runner, limit_s=limit), embed_in_shards(folder, 2)]
 
     assert shards() == [{"new": n_texts, "cached": 0}, {"new": 0, "cached": n_texts}]
