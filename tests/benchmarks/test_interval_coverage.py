@@ -13,8 +13,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import coverage_checks
-from coverage_checks import SECTIONS
-from interval_coverage import Rate, Row, failures, measure, page, rate_of, tasks
+import interval_coverage
+from coverage_checks import SECTIONS, Case, Judged, Section
+from interval_coverage import Rate, Row, failures, measure, measure_twice, page, rate_of, tasks
 from off_policy import FIRST_SEED, LOGGING, outcome
 
 from recsat.experiment import effects, sequence
@@ -156,6 +157,32 @@ def test_the_page_marks_a_miss_that_fails_the_command(monkeypatch: pytest.Monkey
     assert "**holds the difference: too narrow" in text
     assert "1 miss one without: two noisy versions of one arm, 100 users." in text
     assert "## Marks in the table" not in text
+
+
+@pytest.mark.parametrize(
+    ("shares", "limit", "expected"),
+    [
+        ((0.0, 1.0), "", (400, 1.0)),
+        ((0.0, 0.0), "", (400, 0.0)),
+        ((1.0, 0.0), "", (100, 1.0)),
+        ((0.0, 1.0), "a reason that is known", (100, 0.0)),
+    ],
+    ids=["by chance", "again", "holds", "known"],
+)
+def test_a_row_that_misses_for_no_known_reason_is_made_anew_over_other_worlds(
+    monkeypatch: pytest.MonkeyPatch, shares: tuple[float, float], limit: str, expected: tuple[int, float]
+) -> None:
+    drawn: list[int] = []
+
+    def judge(rng: np.random.Generator, n_users: int, n_worlds: int) -> Judged:
+        drawn.append(int(rng.integers(2**31)))
+        return {"holds": np.full(n_worlds, shares[len(drawn) - 1])}
+
+    case = Case("a world", judge, {"holds": (0.93, 1.0)}, {50: 100}, limit)
+    monkeypatch.setattr(interval_coverage, "SECTIONS", [Section("a section", "", [case])])
+    row = measure_twice((0, 0, 50))
+    assert (row.n_worlds, row.rates["holds"].share) == expected
+    assert len(drawn) == len(set(drawn)) == (1 if row.n_worlds == 100 else 2)
 
 
 def test_the_page_says_what_a_choice_by_an_estimate_costs() -> None:

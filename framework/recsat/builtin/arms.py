@@ -10,6 +10,8 @@ from recsat.builtin.lazy import lazy
 from recsat.config.settings import Control
 from recsat.contract.domain import RecommenderSpec
 
+ORDER_GRID = {"step_decay": (1.0, 2.0), "together": (0.2, 0.5), "history_decay": (4.0, None)}
+
 # bytes_per_item_pair is held against measured peaks by tests/benchmarks/item_pairs.py; that of the hybrid, whose trials take memory whatever the number
 # of items, is that of the ease-text inside it: 51 were measured at 6,000 items and 1,500 users, trials and all.
 _ARMS: list[RecommenderSpec] = [
@@ -113,14 +115,14 @@ _ARMS: list[RecommenderSpec] = [
         name="linear-order",
         description="What came before what, in closed form (SLIST); the latest of a history counts most.",
         make=lazy("recsat.arms.linear_order:LinearOrder"),
-        grid={"l2": (20.0, 100.0, 500.0), "history_decay": (4.0, None)},
+        grid={"l2": (20.0, 100.0, 500.0), **ORDER_GRID},
         bytes_per_item_pair=21.0,
     ),
     RecommenderSpec(
         name="linear-order-text",
         description="The same drawn towards what the texts say, in closed form.",
         make=lazy("recsat.arms.linear_order:LinearOrderText"),
-        grid={"prior": (30.0, 100.0, 300.0), "history_decay": (4.0, None)},
+        grid={"prior": (30.0, 100.0, 300.0), **ORDER_GRID},
         ranks_unseen_items=True,
         reads="language model",
         bytes_per_item_pair=21.0,
