@@ -65,6 +65,15 @@ def test_blocks_of_users_give_the_same_mapping(blocks: TrainingData, monkeypatch
     np.testing.assert_allclose(closed_form(blocks, w, v, 1.0), whole, rtol=1e-4)
 
 
+def test_a_block_whose_sums_are_made_in_parts_gives_the_very_same_mapping(
+    blocks: TrainingData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, _, w, v = problem(blocks)
+    whole = closed_form(blocks, w, v, 1.0)
+    monkeypatch.setattr("recsat.arms.linear.bilinear.ROW_BLOCK", 7)
+    np.testing.assert_array_equal(closed_form(blocks, w, v, 1.0), whole)
+
+
 def test_an_item_that_nobody_used_is_ranked_by_its_text(blocks: TrainingData) -> None:
     history = blocks.users.history.toarray()
     history[:, :3] = 0  # one item of each group is new

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from scipy.sparse import csr_array
 
-from recsat.contract.interactions import Catalogue, user_batch
+from recsat.contract.interactions import Catalogue, liked_events, rejected_pairs, user_batch
 from recsat.errors import UnknownItem
 
 CATALOGUE = Catalogue(pl.DataFrame({"item_id": ["a", "b", "c"], "kind": ["x"] * 3}))
@@ -36,6 +36,7 @@ def test_rows_follow_the_users_asked_for_and_repeats_count_once_at_their_last_ti
     assert batch.times.toarray().tolist() == [[0, 0, 7], [0, 0, 0], [9, 0, 0]]
     assert batch.first_times is not None
     assert batch.first_times.toarray().tolist() == [[0, 0, 7], [0, 0, 0], [5, 0, 0]]
+    assert np.shares_memory(batch.times.indices, batch.history.indices)  # the pattern is held once
     part = replace(batch, now=12.0).take(np.array([2, 0]))
     assert part.now == 12.0
     assert part.first_times is not None
@@ -80,3 +81,17 @@ def test_positions_stand_for_times_that_no_event_has() -> None:
     times = user_batch(timeless, ["u"], CATALOGUE).times
     assert times is not None
     assert times.toarray().max(axis=0).tolist()[:2] == [7.0, 3.0]
+
+
+def test_what_is_liked_is_narrowed_to_what_histories_read_whatever_else_says_that_it_is() -> None:
+    table = events(("u", "a", 5), ("v", "c", 7), ("u", "b", 9)).with_columns(value=pl.Series([1.0, 0.0, 2.0]))
+    liked = liked_events(table, pl.col("value") > 0)
+    assert liked.columns == ["user_id", "item_id", "timestamp"]
+    assert liked["item_id"].to_list() == ["a", "b"]
+    assert liked_events(table.with_columns(position=1), pl.lit(value=True)).columns[-1] == "position"
+
+
+def test_a_rejection_is_taken_back_by_a_later_event_of_the_same_pair_alone() -> None:
+    table = events(("u", "a", 5), ("u", "a", 9), ("u", "b", 5), ("u", "c", 9), ("v", "b", 9), ("u", "b", 5))
+    table = table.with_columns(event=pl.Series(["no", "like", "no", "like", "like", "like"]))
+    assert rejected_pairs(table, ["no"]).rows() == [("u", "b")]

@@ -167,15 +167,27 @@ class TrainingData:
 
 def rejected_pairs(events: pl.DataFrame, rejections: Sequence[str]) -> pl.DataFrame:
     """(user_id, item_id) of what users rejected by one of the events ``rejections`` and have had no other event with since."""
-    is_rejection, when = pl.col("event").is_in(list(rejections)), pl.col("timestamp")
+    is_rejection, when, pair = pl.col("event").is_in(list(rejections)), pl.col("timestamp"), ["user_id", "item_id"]
+    rejected = events.lazy().filter(is_rejection).select(pair).unique()
     last = (
         events.lazy()
-        .group_by("user_id", "item_id")
+        .join(rejected, on=pair, how="semi", nulls_equal=True)  # of all other pairs nothing is asked
+        .group_by(pair)
         .agg(rejected=when.filter(is_rejection).max(), since=when.filter(~is_rejection).max(), any=is_rejection.any())
     )
     # Of equal or unknown times nothing came after the rejection.
     is_taken_back = (pl.col("since") > pl.col("rejected")).fill_null(value=False)
     return last.filter(pl.col("any") & ~is_taken_back).select("user_id", "item_id").collect()
+
+
+HISTORY_COLUMNS = ("user_id", "item_id", "timestamp", "position")
+"""What :func:`user_batch` reads of events; ``position`` where they have it."""
+
+
+def liked_events(events: pl.DataFrame, positive: pl.Expr) -> pl.DataFrame:
+    """Those of ``events`` that are liked, in their order and with :data:`HISTORY_COLUMNS` alone: what :func:`user_batch` takes."""
+    names = [name for name in HISTORY_COLUMNS if name in events.columns]
+    return events.lazy().filter(positive).select(names).collect()
 
 
 def user_batch(events: pl.DataFrame, user_ids: Sequence[str], catalogue: Catalogue) -> UserBatch:
@@ -189,23 +201,28 @@ def user_batch(events: pl.DataFrame, user_ids: Sequence[str], catalogue: Catalog
 
     ids = list(user_ids)
     order = pl.DataFrame({"user_id": pl.Series(ids, dtype=pl.String), "row": np.arange(len(ids), dtype=np.int64)})
+    names = [name for name in HISTORY_COLUMNS if name in events.columns]
     position = pl.col("position")
     positions = (
         [position.max().alias("last_position"), position.min().alias("first_position")]
         if "position" in events.columns
         else []
     )
-    known = events.join(order, on="user_id", how="inner")
+    known = events.select(names).join(order, on="user_id", how="inner").drop("user_id")
     item = pl.Series("item", catalogue.positions(known["item_id"]))
-    known = known.select("row", item, "timestamp", *(["position"] if positions else []))
+    n_items = max(1, len(catalogue))
+    # One number a pair: to group by two takes twice the memory.
+    known = known.drop("item_id").with_columns(pair=pl.col("row") * n_items + item).drop("row")
+    del item
     pairs = (
         known.lazy()
-        .group_by("row", "item")
+        .group_by("pair")
         .agg(pl.col("timestamp").max(), pl.col("timestamp").min().alias("first"), *positions)
-        .sort("row", "item")
+        .sort("pair")
         .collect()
     )
-    rows, columns = pairs["row"].to_numpy(), pairs["item"].to_numpy()
+    del known
+    rows, columns = np.divmod(pairs["pair"].to_numpy(), n_items)
     shape = (len(ids), len(catalogue))
     history = csr_array((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=shape)
     if pairs["timestamp"].is_null().all() and positions:
@@ -214,5 +231,8 @@ def user_batch(events: pl.DataFrame, user_ids: Sequence[str], catalogue: Catalog
         moments = {name: pairs[name].dt.epoch("us").cast(pl.Float64) / 1e6 for name in ("timestamp", "first")}
     if not len(rows) or any(of_pairs.null_count() for of_pairs in moments.values()):
         return UserBatch(ids=ids, history=history)
-    last, first = (csr_array((of_pairs.to_numpy(), (rows, columns)), shape=shape) for of_pairs in moments.values())
+    # The pattern is there once: the pairs are in its order.
+    last, first = (
+        csr_array((of_pairs.to_numpy(), history.indices, history.indptr), shape=shape) for of_pairs in moments.values()
+    )
     return UserBatch(ids=ids, history=history, times=last, first_times=first)

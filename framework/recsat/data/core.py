@@ -45,7 +45,7 @@ def core(dataset: Dataset, positive: pl.Expr, *, min_user_events: int, min_item_
         rows = events["item_id"].is_in(pairs["item_id"].unique().implode())
         items = items.join(dataset.events.filter(rows).select("item_id").unique(), on="item_id", how="semi")
         inside &= rows
-    return replace(dataset, items=items, events=dataset.events.filter(inside))
+    return replace(dataset, items=items, events=dataset.events if inside.all() else dataset.events.filter(inside))
 
 
 def _nothing_left(dataset: Dataset, liked: pl.Series, min_user_events: int, min_item_events: int) -> str:

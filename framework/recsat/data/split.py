@@ -100,6 +100,7 @@ def split_events(
     _require_liked(assigned, settings)
     part_of = np.empty(events.height, dtype=np.int8)
     part_of[assigned["_row"].to_numpy()] = assigned["_part"].to_numpy()
+    del rows, assigned  # as large as the parts that are made now
     train, validation, test = (events.filter(pl.Series(part_of == part)) for part in (TRAIN, VALIDATION, TEST))
     own_universe = settings.protocol == "cold-items"
     return Split(

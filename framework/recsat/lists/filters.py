@@ -21,8 +21,8 @@ from recsat.errors import DataError, PluginError
 
 
 def _seen(users: pl.Series, context: FilterContext) -> pl.DataFrame:
-    events = context.known.events.lazy().select("user_id", "item_id").unique()
-    return events.join(users.to_frame("user_id").lazy(), on="user_id", how="semi").collect()
+    events = context.known.events.lazy().select("user_id", "item_id")
+    return events.join(users.to_frame("user_id").lazy(), on="user_id", how="semi").unique().collect()
 
 
 SEEN = CandidateFilter(

@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsat.contract.domain import Dimension
+from recsat.data.codes import coded
 from recsat.data.split import Split
 from recsat.measure.differences import smallest_shown
 from recsat.result.model import DataFitness, FitnessFact
@@ -49,11 +50,12 @@ def data_fitness(
     It cannot answer where fewer than :data:`FEWEST_JUDGED` judged users have a history or more than half have none (but for cold
     users, who are meant to have none). The rest is said and left to the reader. Order is tested by :func:`order_p_value`.
     """
-    history = pl.concat([split.train, split.validation])
-    liked, outcomes = history.filter(positive), split.test.filter(positive)
+    known = pl.concat([split.train, split.validation])
+    likers = known.lazy().filter(positive).select(pl.col("user_id").unique()).collect()["user_id"]
+    history, outcomes = known.select("user_id", "item_id", "timestamp"), split.test.filter(positive)
     judged = outcomes["user_id"].unique()
     n_judged = len(judged)
-    n_without = int((~judged.is_in(liked["user_id"].unique().implode())).sum())
+    n_without = int((~judged.is_in(likers.implode())).sum())
     detectable = smallest_shown(spread / n_judged**0.5, confidence=confidence) if n_judged else None
     meant_to_be_new = split.protocol == "cold-users"
     n_with = n_judged if meant_to_be_new else n_judged - n_without
@@ -66,7 +68,7 @@ def data_fitness(
         split=split.name,
         users_judged=FitnessFact(value=n_judged),
         users_without_history=_share(n_without, n_judged),
-        tied_times=_tied_times(pl.concat([history, split.test])),
+        tied_times=_tied_times(pl.concat([history, split.test.select(history.columns)])),
         order=FitnessFact(value=order_p_value(history, seed=seed)),
         unseen_items=_share(outcomes.join(history, on="item_id", how="anti").height, outcomes.height),
         ahead_of_time=_ahead_of_time(history, outcomes, items, released),
@@ -126,9 +128,9 @@ def _share(n: int, of: int) -> FitnessFact:
 
 
 def _tied_times(events: pl.DataFrame) -> FitnessFact:
-    timed = events.drop_nulls("timestamp")
-    n = timed.select(pl.struct("user_id", "timestamp").is_duplicated().sum()).item() if timed.height else 0
-    return _share(int(n), timed.height)
+    timed = coded(events.select("user_id", "timestamp").drop_nulls("timestamp"), ["user_id", "timestamp"])
+    n = timed.lazy().group_by(timed.columns).len().filter(pl.col("len") > 1)
+    return _share(int(n.select(pl.col("len").sum()).collect().item()), timed.height)
 
 
 def _ahead_of_time(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -58,10 +58,15 @@ class StageContext:
 
     @cached_property
     def dataset(self) -> Dataset:
+        return replace(self.dataset_without_events, events=self.folder.read_table("data/events.parquet"))
+
+    @cached_property
+    def dataset_without_events(self) -> Dataset:
+        """For whoever has the events of a split: a second copy of them would be the largest thing in memory."""
         summary = self.folder.read_json("data/summary.json")
         return Dataset(
             items=self.catalogue.items,
-            events=self.folder.read_table("data/events.parquet"),
+            events=self.folder.read_rows("data/events.parquet", pl.lit(value=False)),
             users=self.folder.read_table("data/users.parquet"),
             exposures=self._optional("data/exposures.parquet"),
             ties=self._optional("data/ties.parquet"),

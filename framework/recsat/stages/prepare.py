@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -64,15 +65,16 @@ def prepare(context: StageContext) -> StageCounts:
     with_feedback = tables_with_feedback(config, loaded_data, domain.events, domain.rating)
     faults = _Faults()
     loaded = _validated(context, with_feedback.dataset, faults)
-    faults.gather(lambda: refuse_unmatched(context, loaded))
-    notes = faults.gather(lambda: refuse_unliked(domain, context.domain_config, loaded.events))
+    faults.gather(partial(refuse_unmatched, context, loaded))
+    notes = faults.gather(partial(refuse_unliked, domain, context.domain_config, loaded.events))
     loaded = replace(loaded, notes=(*loaded.notes, *(notes or ())))
     loaded = replace(loaded, quarantine=pl.concat([loaded.quarantine, with_feedback.faults]))
     data_fingerprint = fingerprint(loaded)
     if not faults.errors:
         refuse_leaks(config, data_fingerprint)
     dataset = faults.gather(
-        lambda: core(
+        partial(
+            core,
             loaded,
             domain.positive,
             min_user_events=config.data.min_user_events,
@@ -81,6 +83,10 @@ def prepare(context: StageContext) -> StageCounts:
     )
     if dataset is None:
         raise faults.error()
+    # By all events: those of users outside the core brought something in as well.
+    exposures = None if loaded.exposures is None else with_value(loaded.exposures, loaded.events, domain.amounts)
+    with_feedback = replace(with_feedback, dataset=dataset)
+    del loaded, loaded_data  # each may have a table of events of its own
     refuse_too_large(requested_arms(context), dataset.items.height, free_memory(), config.parameters)
     # Whoever sorts by time from here on finds events of one moment in an order that says nothing.
     fixed = sorted_by(dataset.events, ["user_id", "item_id", "event", "value", "timestamp"])
@@ -91,14 +97,12 @@ def prepare(context: StageContext) -> StageCounts:
     folder.write_table("data/events.parquet", dataset.events)
     folder.write_table("data/users.parquet", dataset.users)
     folder.write_table("data/quarantine.parquet", dataset.quarantine)
-    refuse_unsimulated(domain, config.measure.experiment, simulated=loaded.simulated and data is None)
-    write_experiment(folder, config.measure, loaded.exposures)
+    refuse_unsimulated(domain, config.measure.experiment, simulated=dataset.simulated and data is None)
+    write_experiment(folder, config.measure, dataset.exposures)
     if config.measure.logs:
         logs = [log for one in config.measure.logs for log in judged_logs(one, config.measure.confidence)]
         folder.write_json(POLICY_LOGS_FILE, [log.model_dump(mode="json") for log in logs])
-    if dataset.exposures is not None:
-        # By all events: those of users outside the core brought something in as well.
-        exposures = with_value(dataset.exposures, loaded.events, domain.amounts)
+    if exposures is not None:
         folder.write_table("data/exposures.parquet", exposures)
     if dataset.ties is not None:
         folder.write_table("data/ties.parquet", dataset.ties)
@@ -183,12 +187,9 @@ def _validated(context: StageContext, dataset: Dataset, faults: _Faults) -> Data
 def _split(context: StageContext, dataset: Dataset, settings: SplitSettings) -> None:
     """Every draw of a split, written, and whether its data can answer."""
     config, domain, folder = context.config, context.domain, context.folder
-    split, *further = (
-        split_events(dataset.events, domain.positive, settings, seed=config.seed, draw=draw)
-        for draw in range(1, settings.n_draws + 1)
-    )
-    for one in (split, *further):
-        write_split(folder, one)
+    for draw in range(settings.n_draws, 0, -1):  # one at a time; the first, which is judged, comes last
+        split = split_events(dataset.events, domain.positive, settings, seed=config.seed, draw=draw)
+        write_split(folder, split)
     fitness = split_fitness(split, domain, settings, config)
     folder.write_json(f"splits/{split.name}/fitness.json", fitness.model_dump(mode="json"))
     if not fitness.can_answer:

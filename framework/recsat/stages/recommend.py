@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 from pydantic import JsonValue
 
+from recsat.config.settings import SplitSettings
 from recsat.contract.arm import Recommender
 from recsat.contract.domain import RecommenderSpec
 from recsat.data.split import Split
@@ -55,7 +56,7 @@ def able_arms(arms: dict[str, RecommenderSpec], protocol: str) -> dict[str, Reco
     return {name: spec for name, spec in arms.items() if protocol != COLD_ITEMS or spec.ranks_unseen_items}
 
 
-def arms_of(context: StageContext, split: Split) -> dict[str, RecommenderSpec]:
+def arms_of(context: StageContext, split: Split | SplitSettings) -> dict[str, RecommenderSpec]:
     """The run's arms that can say something on this split, the baseline first, each with the controls that the run asks for."""
     available = context.plugins.recommenders(context.domain)
     names = list(dict.fromkeys([context.config.measure.on(split.protocol).baseline, *context.config.arms]))
@@ -117,10 +118,10 @@ def recommend(context: StageContext) -> StageCounts:
     draw of a split alone, and make choices of their own there and, by :data:`CHOSEN_ANEW`, on each further one.
     """
     remove_parts(context.folder)
-    inputs = embedded_inputs(context)
-    splits = [read_split(context.folder, settings.name) for settings in context.config.splits]
-    n_draws = {settings.name: settings.n_draws for settings in context.config.splits}
-    arms = {split.name: legible_arms(context, arms_of(context, split)) for split in splits}
+    inputs = embedded_inputs(context, with_events=False)
+    splits = context.config.splits
+    n_draws = {settings.name: settings.n_draws for settings in splits}
+    arms = {settings.name: legible_arms(context, arms_of(context, settings)) for settings in splits}
     context.progress.expect(
         sum(
             len(settings_of(spec, fixed_parameters(context, name, spec))) + n_draws[split]
@@ -132,15 +133,27 @@ def recommend(context: StageContext) -> StageCounts:
     )
     n_lists = 0
     with opened_retriever(context) as retriever:
-        for split in splits:
-            trial = SplitTrial(context, inputs, retriever, split)
-            for name, spec in arms[split.name].items():
-                trial.add(name, spec)
-            trial.write()
-            n_lists += len(trial.lists) * len(trial.judging.users)
-            for draw in range(2, n_draws[split.name] + 1):
-                n_lists += trial.repeat(read_split(context.folder, split.name, draw))
+        for settings in splits:
+            n_lists += lists_of_split(context, inputs, retriever, settings, arms[settings.name])
     return StageCounts(n_new=n_lists)
+
+
+def lists_of_split(
+    context: StageContext,
+    inputs: RunInputs,
+    retriever: StoreRetriever,
+    settings: SplitSettings,
+    arms: Mapping[str, RecommenderSpec],
+) -> int:
+    """What the stage writes of every draw of one split; returns the number of lists. Nothing of a split outlives it: its events are most of the memory."""
+    trial = SplitTrial(context, inputs, retriever, read_split(context.folder, settings.name))
+    for name, spec in arms.items():
+        trial.add(name, spec)
+    trial.write()
+    n_lists = len(trial.lists) * len(trial.judging.users)
+    for draw in range(2, settings.n_draws + 1):
+        n_lists += trial.repeat(read_split(context.folder, settings.name, draw))
+    return n_lists
 
 
 @dataclass

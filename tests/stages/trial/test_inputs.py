@@ -38,6 +38,13 @@ def test_inputs_are_those_of_the_run(context: StageContext) -> None:
     assert list(of_run.item_texts) == context.domain.describe_item(context.catalogue.items).to_list()
 
 
+def test_inputs_for_folds_have_all_of_the_run_but_its_events(context: StageContext) -> None:
+    whole, without = (embedded_inputs(context, with_events=on).dataset for on in (True, False))
+    assert not whole.events.is_empty()
+    assert without.events.equals(whole.events.clear())
+    assert replace(without, events=whole.events) == whole
+
+
 LIKES = events(("u", "b", 3), ("u", "a", 1), ("u", "c", 2), ("v", "d", 9))
 
 

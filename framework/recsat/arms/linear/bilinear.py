@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 USER_BLOCK = 65_536  # users whose d-dimensional sums are held at once
+ROW_BLOCK = 4_096  # of them, those whose sums are made at once
 
 
 def fit_bilinear(
@@ -64,12 +65,22 @@ def bilinear_moments(
     R = np.zeros((d, d))
     for start in range(0, history.shape[0], USER_BLOCK):
         rows = history[start : start + USER_BLOCK]
-        sums = np.asarray(rows @ vectors, dtype=np.float64)
+        sums = _sums(rows, vectors)
         scaled = (sums * user_weights[start : start + USER_BLOCK, None]).T
         A += scaled @ sums
-        R += scaled @ np.asarray(rows @ weighted, dtype=np.float64)
+        del sums  # each is some hundred MiB
+        R += scaled @ _sums(rows, weighted)
     C = np.asarray(weighted.T @ vectors, dtype=np.float64)
     return Moments((A + A.T) / 2, R, (C + C.T) / 2)
+
+
+def _sums(rows: csr_array, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Sums in float32 as float64, (n_rows, d); the float32 ones are never there all at once."""
+    sums = np.empty((rows.shape[0], vectors.shape[1]))
+    for start in range(0, len(sums), ROW_BLOCK):
+        part = slice(start, start + ROW_BLOCK)
+        sums[part] = rows[part] @ vectors
+    return sums
 
 
 class Eigenbases(NamedTuple):

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsat.contract.domain import CandidateFilter, FilterContext
-from recsat.contract.interactions import Catalogue, TrainingData, UserBatch, user_batch
+from recsat.contract.interactions import Catalogue, TrainingData, UserBatch, liked_events, user_batch
 from recsat.data.credit import VALUE
 from recsat.data.moments import latest
 from recsat.data.split import Split
@@ -79,7 +79,7 @@ def serve_known(
     all (None: the whole catalogue); ``protocol`` is that of the split whose part this is.
     """
     catalogue, domain = inputs.catalogue, inputs.domain
-    liked = known.filter(domain.positive)
+    liked = liked_events(known, domain.positive)
 
     moment = None if now is None else now.timestamp()
 
@@ -99,7 +99,9 @@ def serve_known(
         encoder=inputs.encoder,
         device=inputs.device,
     )
-    users = with_texts(with_profiles(histories(user_ids), inputs), inputs, liked)
+    users = with_profiles(histories(user_ids), inputs)
+    if inputs.encode_users is not None:
+        users = with_texts(users, inputs, known.filter(domain.positive))
     users = with_ratings(users, known, domain.rating, catalogue)
     plan = plan_filters(
         inputs.filters if filters is None else filters,

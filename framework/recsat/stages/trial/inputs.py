@@ -53,11 +53,16 @@ def inputs_of(
     encode: Encode | None = None,
     encode_users: Encode | None = None,
     encoder: str = "",
+    *,
+    with_events: bool = True,
 ) -> RunInputs:
-    """Those of a run whose stage ``prepare`` has finished; ``vectors`` and both ways to encode belong to one encoder, whose fingerprint is ``encoder``."""
+    """Those of a run whose stage ``prepare`` has finished; ``vectors`` and both ways to encode belong to one encoder, whose fingerprint is ``encoder``.
+
+    Without ``with_events`` the dataset's table of them is empty, which does for folds: each has those of its split.
+    """
     config = context.config
     return RunInputs(
-        dataset=context.dataset,
+        dataset=context.dataset if with_events else context.dataset_without_events,
         catalogue=context.catalogue,
         domain=context.domain,
         domain_config=context.domain_config,
@@ -72,14 +77,15 @@ def inputs_of(
     )
 
 
-def embedded_inputs(context: StageContext) -> RunInputs:
-    """Those of a run whose stage ``embed`` has finished too, with the vectors that it wrote."""
+def embedded_inputs(context: StageContext, *, with_events: bool = True) -> RunInputs:
+    """Those of a run whose stage ``embed`` has finished too, with the vectors that it wrote; ``with_events`` is as in :func:`inputs_of`."""
     vectors = context.folder.read_arrays("vectors/items.safetensors")
     vectors |= context.folder.read_arrays("vectors/controls.safetensors")
     mean = context.folder.read_arrays("vectors/mean.safetensors")["mean"]
     settings = context.config.encoder
     encode_users = encode_raw_with(context, settings) if reads_users(context) else None
-    return inputs_of(context, vectors, encode_with(context, settings, mean), encode_users, encoder_of(context))
+    encode, encoder = encode_with(context, settings, mean), encoder_of(context)
+    return inputs_of(context, vectors, encode, encode_users, encoder, with_events=with_events)
 
 
 def encoder_of(context: StageContext) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from scipy.sparse import csr_array
 
-from recsat.contract.interactions import Catalogue, UserBatch, rejected_pairs, user_batch
+from recsat.contract.interactions import Catalogue, UserBatch, liked_events, rejected_pairs, user_batch
 
 PAIR = ["user_id", "item_id"]
 
@@ -37,8 +37,7 @@ def with_rejections(
     if not rejections:
         return users
     rows = users.id_series.to_frame().with_row_index("row")
-    pairs = rejected_pairs(known.join(rows, on="user_id", how="semi"), rejections)
-    pairs = pairs.join(rows, on="user_id").sort("row", "item_id")
+    pairs = rejected_pairs(known, rejections).join(rows, on="user_id").sort("row", "item_id")
     places = pairs["row"].to_numpy().astype(np.int64), catalogue.positions(pairs["item_id"])
     ones = np.ones(pairs.height, dtype=np.float32)
     return replace(users, rejections=csr_array((ones, places), shape=users.history.shape))
@@ -49,4 +48,4 @@ def raters_of(known: pl.DataFrame, positive: pl.Expr, rating: str | None, catalo
     if rating is None:
         return None
     ids = ratings_of(known, rating)["user_id"].unique().sort().to_list()
-    return with_ratings(user_batch(known.filter(positive), ids, catalogue), known, rating, catalogue)
+    return with_ratings(user_batch(liked_events(known, positive), ids, catalogue), known, rating, catalogue)
