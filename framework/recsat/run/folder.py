@@ -64,6 +64,7 @@ class StageRecord(StageCost):
 
 STAGE_RECORDS: Final = TypeAdapter(list[StageRecord])
 
+
 @dataclass(frozen=True)
 class RunFolder:
     """Paths and reads and writes of one run; a file is replaced in one step and is on the disk when the call returns.
