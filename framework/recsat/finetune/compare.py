@@ -98,7 +98,8 @@ def _scores(
             name, spec, context.config.parameters.get(name, {}), tuning, request, known=judging.train
         ).parameters
         fitted = spec.make(**parameters).fit(judging.train)
-        by_measure = score_users(lists_of(judging, name, fitted, request).lists, cache, {})
+        lists = lists_of(judging, name, fitted, request).lists
+        by_measure = score_users(lists, cache.listed(lists), cache, {})
         for measure in MEASURES:
             values = by_measure.get((ALL, key_of(measure, request.k)))
             if values is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
@@ -9,6 +11,7 @@ from scipy.stats import beta
 Values = NDArray[np.float64]
 
 
+@lru_cache(maxsize=2**12)
 def binomial_interval(n_hits: int, n: int, confidence: float) -> tuple[float, float]:
     """The exact interval of a share; Clopper and Pearson, Biometrika 1934. At least as wide as its confidence says.
 
@@ -40,9 +43,8 @@ def exact_interval(
         return None
     if (low, high) == (0.0, 1.0) and np.isin(values, (0.0, 1.0)).all():
         return binomial_interval(int(values.sum()), len(values), confidence)
+    at_low = (values == low).all()
+    if not at_low and not (values == high).all():
+        return None
     reach = binomial_interval(0, len(values), confidence)[1] * (high - low)
-    if (values == low).all():
-        return low, low + reach
-    if (values == high).all():
-        return high - reach, high
-    return None
+    return (low, low + reach) if at_low else (high - reach, high)

@@ -137,7 +137,7 @@ def _squared_repeats(listed: ListedItems, counts: NDArray[np.int64]) -> Values:
     """For each user, Σ_t m_t² with m_t their items that were shown t times in all."""
     places = listed.matrix
     by_count = csr_array(
-        (places.data.astype(np.float64), counts[places.indices], places.indptr),
+        (places.data.astype(np.float64), counts[places.indices], places.indptr.copy()),  # summing writes into it
         shape=(len(listed.users), int(counts.max(initial=0)) + 1),
     )
     by_count.sum_duplicates()

@@ -138,8 +138,9 @@ def _scored(draw: Draw, infos: Sequence[MeasureInfo], metrics: Mapping[str, Sati
     cache = EvaluationCache(draw.evidence, k, with_exposed=any(metric.of_exposed for metric in metrics.values()))
     scores: dict[str, Scores] = {}
     for arm, lists in draw.lists_by_arm.items():
-        whole = {(ALL, name): values for name, values in score_catalogue(lists, cache).items()}
-        scores[arm] = score_users(lists, cache, metrics) | whole
+        listed = cache.listed(lists)
+        whole = {(ALL, name): values for name, values in score_catalogue(listed, cache).items()}
+        scores[arm] = score_users(lists, listed, cache, metrics) | whole
     slices = [ALL, *cache.user_rows, *(name for name in cache.relevant if name != ALL), *cache.exposures]
     of_exposed = {name for name, metric in metrics.items() if metric.of_exposed}
     keys: list[Key] = []

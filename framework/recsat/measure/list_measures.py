@@ -45,7 +45,8 @@ def serendipity(
     """
     listed = listed_items(lists, items, k=k)
     history, held_out = (listed_items(pairs, items, listed.users) for pairs in (known_likes, relevant))
-    return listed.table(serendipity_of(listed, held_out, history, item_counts(known_likes, items), k=k))
+    counts = item_counts(known_likes, items)
+    return listed.table(serendipity_of(listed, held_out, history, counts, least_popular(history, counts, k), k=k))
 
 
 def topic_divergence(lists: pl.DataFrame, known_likes: pl.DataFrame, items: pl.DataFrame, topics: str) -> pl.DataFrame:
@@ -63,7 +64,7 @@ def topic_divergence(lists: pl.DataFrame, known_likes: pl.DataFrame, items: pl.D
     0.6832
     """
     listed, history, matrix = _with_topics(lists, known_likes, items, topics)
-    return listed.table(topic_divergence_of(listed, history, matrix))
+    return listed.table(topic_divergence_of(topic_shares(history, matrix), topic_shares(listed, matrix)))
 
 
 def topic_hellinger(lists: pl.DataFrame, known_likes: pl.DataFrame, items: pl.DataFrame, topics: str) -> pl.DataFrame:
@@ -80,7 +81,7 @@ def topic_hellinger(lists: pl.DataFrame, known_likes: pl.DataFrame, items: pl.Da
     0.5412
     """
     listed, history, matrix = _with_topics(lists, known_likes, items, topics)
-    return listed.table(topic_hellinger_of(listed, history, matrix))
+    return listed.table(topic_hellinger_of(topic_shares(history, matrix), topic_shares(listed, matrix)))
 
 
 def popularity_lift(lists: pl.DataFrame, known_likes: pl.DataFrame, items: pl.Series) -> pl.DataFrame:
@@ -140,21 +141,28 @@ def debiased_ndcg(
 
 
 def serendipity_of(
-    listed: ListedItems, held_out: ListedItems, history: ListedItems, counts: NDArray[np.int64], *, k: int
+    listed: ListedItems,
+    held_out: ListedItems,
+    history: ListedItems,
+    counts: NDArray[np.int64],
+    primitive: NDArray[np.int64],
+    *,
+    k: int,
 ) -> Values:
-    """:func:`serendipity` by user row; all three over the same users and items, ``counts`` as :func:`item_counts` gives them."""
+    """:func:`serendipity` by user row; the first three over the same users and items, ``counts`` as :func:`item_counts` and ``primitive`` as
+    :func:`least_popular` gives them.
+    """
     hits = listed.matrix.multiply(held_out.matrix)
     new = (hits - hits.multiply(history.matrix)).tocoo()
     users, items = new.coords
     of_item = counts[items]
-    unexpected = new.data * ((of_item == 0) | (of_item < _least_popular(history, counts, k)[users]))
+    unexpected = new.data * ((of_item == 0) | (of_item < primitive[users]))
     values = np.bincount(users, weights=unexpected, minlength=len(listed.users)) / k
     return np.asarray(np.where(held_out.lengths > 0, values, np.nan), dtype=np.float64)
 
 
-def topic_divergence_of(listed: ListedItems, history: ListedItems, topics: csr_array) -> Values:
-    """:func:`topic_divergence` by user row; ``topics`` as :func:`~recsat.measure.diversity.topic_matrix` gives it for all items."""
-    p, q = _topic_shares(history, topics), _topic_shares(listed, topics)
+def topic_divergence_of(p: csr_array, q: csr_array) -> Values:
+    """:func:`topic_divergence` by user row; :func:`topic_shares` of the histories and of the lists."""
     both = p.multiply(q).tocsr()
     both.data = np.ones_like(both.data)
     of_history, of_list = (_sorted(shares.multiply(both)) for shares in (p, q))
@@ -167,9 +175,8 @@ def topic_divergence_of(listed: ListedItems, history: ListedItems, topics: csr_a
     return np.where(_have_topics(p, q), np.maximum(most + terms.sum(axis=1), 0.0), np.nan)
 
 
-def topic_hellinger_of(listed: ListedItems, history: ListedItems, topics: csr_array) -> Values:
-    """:func:`topic_hellinger` by user row; ``topics`` as for :func:`topic_divergence_of`."""
-    p, q = _topic_shares(history, topics), _topic_shares(listed, topics)
+def topic_hellinger_of(p: csr_array, q: csr_array) -> Values:
+    """:func:`topic_hellinger` by user row; :func:`topic_shares` of the histories and of the lists."""
     overlap = np.asarray(p.multiply(q).sqrt().sum(axis=1), dtype=np.float64)
     return np.where(_have_topics(p, q), np.sqrt(np.maximum(1.0 - overlap, 0.0)), np.nan)
 
@@ -225,8 +232,10 @@ def _with_topics(
     return listed, history, topic_matrix(items, topics, items["item_id"])
 
 
-def _topic_shares(listed: ListedItems, topics: csr_array) -> csr_array:
-    """(n_users, n_topics) shares that sum to 1; an empty row where no item has a topic."""
+def topic_shares(listed: ListedItems, topics: csr_array) -> csr_array:
+    """(n_users, n_topics) shares that sum to 1; an empty row where no item has a topic. ``topics`` as :func:`~recsat.measure.diversity.topic_matrix`
+    gives it.
+    """
     mass = (listed.matrix @ topics).tocsr()
     total = np.asarray(mass.sum(axis=1), dtype=np.float64)
     return _sorted(mass.multiply(np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)[:, None]))
@@ -242,7 +251,7 @@ def _sorted(matrix: csr_array) -> csr_array:
     return cells
 
 
-def _least_popular(history: ListedItems, counts: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+def least_popular(history: ListedItems, counts: NDArray[np.int64], k: int) -> NDArray[np.int64]:
     """(n_users,) count of the k-th most popular item that the user did not like; 0 where there are fewer."""
     by_popularity = np.argsort(-counts, kind="stable")
     place = np.empty_like(by_popularity)

@@ -15,7 +15,7 @@ from recsat.contract.domain import SatisfactionMetric
 from recsat.measure import concentration, diversity, list_measures
 from recsat.measure.accuracy import ACCURACY, Values, find_hits
 from recsat.measure.evidence import Evidence
-from recsat.measure.exposure import ListedItems, listed_items
+from recsat.measure.exposure import ListedItems, listed_items, places_among
 from recsat.measure.measures import key_of
 from recsat.measure.satisfaction import exposed_users, judge, measure_satisfaction
 from recsat.measure.slices import exposure_slices, item_slices, kind_slices, user_slices
@@ -48,7 +48,7 @@ class EvaluationCache:
     def catalogue(self) -> pl.Series:
         """Ids of the items that are ranked."""
         candidates = self.evidence.candidates
-        return self.evidence.items["item_id"] if candidates is None else candidates.rename("item_id")
+        return self.items if candidates is None else candidates.rename("item_id")
 
     @cached_property
     def relevant(self) -> dict[str, pl.DataFrame]:
@@ -104,13 +104,46 @@ class EvaluationCache:
         return None if topics is None else diversity.topic_matrix(self.evidence.items, topics, self.items)
 
     @cached_property
+    def history_topics(self) -> csr_array:
+        """Shares of the topics in each user's history."""
+        assert self.topics_of_all is not None
+        return list_measures.topic_shares(self.history, self.topics_of_all)
+
+    @cached_property
+    def primitive(self) -> NDArray[np.int64]:
+        """How popular an item must be for a list of popular items to show it to the user."""
+        return list_measures.least_popular(self.history, self.counts, self.k)
+
+    def listed(self, lists: pl.DataFrame) -> ListedItems:
+        """The first k places over ``catalogue``; raises UnknownItem as :func:`~recsat.measure.exposure.listed_items` does."""
+        return listed_items(lists, self.catalogue, self.users, k=self.k)
+
+    def over_items(self, listed: ListedItems) -> ListedItems:
+        """The same lists over ``items``."""
+        if self.catalogue is self.items:
+            return listed
+        places, shown = self._places, listed.matrix
+        matrix = csr_array(
+            (shown.data.copy(), places[shown.indices], shown.indptr), shape=(len(self.users), len(self.items))
+        )
+        matrix.sort_indices()
+        return ListedItems(listed.users, self.items, matrix)
+
+    @cached_property
+    def _places(self) -> NDArray[np.int64]:
+        """Of ``catalogue`` among ``items``."""
+        return places_among(self.catalogue, self.items)
+
+    @cached_property
     def information(self) -> Values:
         """Bits of each item of the catalogue."""
         return diversity.self_information(self.evidence.known_likes, self.catalogue)
 
 
-def score_users(lists: pl.DataFrame, cache: EvaluationCache, metrics: Mapping[str, SatisfactionMetric]) -> Scores:
-    """Measures that have a value for each user, on all users and on every slice of items; of a slice of users they are those of everybody in it.
+def score_users(
+    lists: pl.DataFrame, listed: ListedItems, cache: EvaluationCache, metrics: Mapping[str, SatisfactionMetric]
+) -> Scores:
+    """Of ``lists``, with what :meth:`EvaluationCache.listed` makes of them, the measures that have a value for each user, on all users and on every slice of items; of a slice of users they are those of everybody in it.
 
     Item slices have accuracy alone: the lists stay as they are, and the relevant items are those of the slice. Metrics
     ``of_exposed`` have slices of what was shown instead.
@@ -118,8 +151,8 @@ def score_users(lists: pl.DataFrame, cache: EvaluationCache, metrics: Mapping[st
     scores: Scores = {}
     for part, relevant in cache.relevant.items():
         scores |= {(part, name): values for name, values in _accuracy(lists, relevant, cache).items()}
-    scores |= {(ALL, name): values for name, values in _diversity(lists, cache).items()}
-    scores |= {(ALL, name): values for name, values in _related(lists, cache).items()}
+    scores |= {(ALL, name): values for name, values in _diversity(listed, cache).items()}
+    scores |= {(ALL, name): values for name, values in _related(lists, listed, cache).items()}
     if not metrics:
         return {key: _padded(values, cache) for key, values in scores.items()}
     judged = judge(lists, cache.evidence)
@@ -137,9 +170,8 @@ def score_users(lists: pl.DataFrame, cache: EvaluationCache, metrics: Mapping[st
     return scores
 
 
-def score_catalogue(lists: pl.DataFrame, cache: EvaluationCache) -> dict[str, Values]:
+def score_catalogue(listed: ListedItems, cache: EvaluationCache) -> dict[str, Values]:
     """Measures of all lists together, as the jackknife's value of each user; see :mod:`recsat.measure.concentration`."""
-    listed = listed_items(lists, cache.catalogue, cache.users, k=cache.k)
     measures = {
         "coverage": concentration.coverage_of,
         "entropy": concentration.entropy_of,
@@ -161,24 +193,26 @@ def _accuracy(lists: pl.DataFrame, relevant: pl.DataFrame, cache: EvaluationCach
     return scores
 
 
-def _related(lists: pl.DataFrame, cache: EvaluationCache) -> dict[str, Values]:
+def _related(lists: pl.DataFrame, listed: ListedItems, cache: EvaluationCache) -> dict[str, Values]:
     """Measures of a list beside its user's history and what it could have held."""
-    listed = listed_items(lists, cache.items, cache.users, k=cache.k)
+    listed = cache.over_items(listed)
     places = list_measures.discounted_places(lists, listed, k=cache.k)
     weights = list_measures.inverse_propensities(cache.counts)
     scores = {
-        "serendipity": list_measures.serendipity_of(listed, cache.held_out, cache.history, cache.counts, k=cache.k),
+        "serendipity": list_measures.serendipity_of(
+            listed, cache.held_out, cache.history, cache.counts, cache.primitive, k=cache.k
+        ),
         "popularity-lift": list_measures.popularity_lift_of(listed, cache.history, cache.counts),
         "debiased-ndcg": list_measures.debiased_ndcg_of(places, cache.held_out, weights, k=cache.k),
     }
     if (topics := cache.topics_of_all) is not None:
-        scores["topic-kl"] = list_measures.topic_divergence_of(listed, cache.history, topics)
-        scores["topic-hellinger"] = list_measures.topic_hellinger_of(listed, cache.history, topics)
+        of_history, of_lists = cache.history_topics, list_measures.topic_shares(listed, topics)
+        scores["topic-kl"] = list_measures.topic_divergence_of(of_history, of_lists)
+        scores["topic-hellinger"] = list_measures.topic_hellinger_of(of_history, of_lists)
     return {key_of(name, cache.k): values for name, values in scores.items()}
 
 
-def _diversity(lists: pl.DataFrame, cache: EvaluationCache) -> dict[str, Values]:
-    listed = listed_items(lists, cache.catalogue, cache.users, k=cache.k)
+def _diversity(listed: ListedItems, cache: EvaluationCache) -> dict[str, Values]:
     scores = {"novelty": diversity.novelty_of(listed, cache.information)}
     if cache.evidence.vectors is not None:
         scores["ild"] = diversity.vector_diversity_of(listed, cache.evidence.vectors)

@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from recsat.atomic import new_folder, replacing, sync_folder, write_text
 from recsat.config.differences import differences
@@ -61,6 +62,9 @@ class StageRecord(StageCost):
     files: dict[str, FileRecord] = Field(default_factory=dict)
 
 
+STAGE_RECORDS: Final = TypeAdapter(list[StageRecord])
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """Paths and reads and writes of one run; a file is replaced in one step and is on the disk when the call returns.
@@ -78,7 +82,9 @@ class RunFolder:
         return self.path.name
 
     def write_json(self, name: str, value: Any) -> None:
-        self.write_text(name, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+        """Raises ValueError where a number is not finite."""
+        json.dumps(value, allow_nan=False)  # without indent it is compiled code, as to_json is
+        self.write_text(name, to_json(value, indent=2).decode())
 
     def read_json(self, name: str) -> Any:
         try:
@@ -180,7 +186,7 @@ class RunFolder:
         if not self.has(STAGES):
             return []
         try:
-            return TypeAdapter(list[StageRecord]).validate_json((self.path / STAGES).read_bytes())
+            return STAGE_RECORDS.validate_json((self.path / STAGES).read_bytes())
         except (OSError, ValueError) as error:
             raise self._unreadable(STAGES, str(error).splitlines()[0]) from error
 

@@ -41,7 +41,9 @@ def sample_users(
             waiting[name] = [] if user is None else users[users.index(user) + 1 :]
             if user is not None and len(sample) < n_users:
                 sample[user] = name
-    return [_sample(domain, evidence, by_arm, of_kinds or {}, user, name) for user, name in sample.items()]
+    of_sample = pl.col("user_id").is_in(list(sample))
+    lists = {arm: table.filter(of_sample) for arm, table in by_arm.items()}  # each arm's is read once
+    return [_sample(domain, evidence, lists, of_kinds or {}, user, name) for user, name in sample.items()]
 
 
 def _in_order(evidence: Evidence, by_arm: Mapping[str, pl.DataFrame], seed: int) -> pl.DataFrame:
