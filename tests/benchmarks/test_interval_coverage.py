@@ -172,17 +172,17 @@ def test_the_page_marks_a_miss_that_fails_the_command(monkeypatch: pytest.Monkey
 def test_a_row_that_misses_for_no_known_reason_is_made_anew_over_other_worlds(
     monkeypatch: pytest.MonkeyPatch, shares: tuple[float, float], limit: str, expected: tuple[int, float]
 ) -> None:
-    drawn: list[int] = []
+    numbers: list[int] = []
 
     def judge(rng: np.random.Generator, n_users: int, n_worlds: int) -> Judged:
-        drawn.append(int(rng.integers(2**31)))
-        return {"holds": np.full(n_worlds, shares[len(drawn) - 1])}
+        numbers.append(int(rng.integers(2**31)))
+        return {"holds": np.full(n_worlds, shares[len(numbers) - 1])}
 
     case = Case("a world", judge, {"holds": (0.93, 1.0)}, {50: 100}, limit)
     monkeypatch.setattr(interval_coverage, "SECTIONS", [Section("a section", "", [case])])
     row = measure_twice((0, 0, 50))
     assert (row.n_worlds, row.rates["holds"].share) == expected
-    assert len(drawn) == len(set(drawn)) == (1 if row.n_worlds == 100 else 2)
+    assert len(numbers) == len(set(numbers)) == (1 if row.n_worlds == 100 else 2)
 
 
 def test_the_page_says_what_a_choice_by_an_estimate_costs() -> None:

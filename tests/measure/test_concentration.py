@@ -145,15 +145,15 @@ def test_why_not_the_bootstrap_a_resample_always_covers_less() -> None:
 
 @pytest.mark.parametrize("name", MEASURES)
 def test_lists_read_from_a_table_are_left_as_they_are_and_have_the_values_of_their_matrix(name: str) -> None:
-    shown = sampled_lists(2, 12, 15, 3, 1.0)
+    matrix = sampled_lists(2, 12, 15, 3, 1.0)
     lists = pl.DataFrame(
-        [(f"u{user}", f"i{item}", 1) for user, item in np.argwhere(shown)],
+        [(f"u{user}", f"i{item}", 1) for user, item in np.argwhere(matrix)],
         schema=["user_id", "item_id", "rank"],
         orient="row",
     )
     listed = listed_items(lists, pl.Series([f"i{item}" for item in range(15)]))
     measured = MEASURES[name](listed)
-    assert (listed.matrix.toarray() == shown).all()
+    assert (listed.matrix.toarray() == matrix).all()
     for user in range(12):
-        without = MEASURES[name](listed_of(np.delete(shown, user, axis=0)))
+        without = MEASURES[name](listed_of(np.delete(matrix, user, axis=0)))
         assert measured.left_out[user] == pytest.approx(without.value, abs=1e-9)

@@ -123,16 +123,6 @@ def test_few_effective_users_of_a_mean_are_warned_of(result: Result) -> None:
     assert "the mean of Novelty@10 (17)" in warning
 
 
-def test_ginis_index_of_few_lists_is_called_biased(result: Result) -> None:
-    for n, is_said in ((99, True), (100, False)):
-
-        def of_users(arm: ArmResult, name: str, measure: Measure, n: int = n) -> Measure:
-            return measure.model_copy(update={"n_users": n}) if name == "gini@10" else measure
-
-        remarks = remarks_on(with_measures(result, of_users))
-        assert any("Of fewer than 100 lists Gini's index is biased" in remark for remark in remarks) == is_said
-
-
 def test_lists_as_long_as_the_candidates_are_said_to_tell_nothing_apart(result: Result) -> None:
     for n, is_said in ((9, True), (10, True), (11, False)):
         splits = [summary.model_copy(update={"n_candidate_items": n}) for summary in result.splits]

@@ -18,8 +18,6 @@ from recsat.result.numerals import NOTHING, decimals_for, number, p_value, signe
 
 Kind = Literal["language", "words", "other", "unknown"]
 MOST_COLUMNS, MOST_ROWS = 7, 12
-FEW_LISTS = 100
-"""Lists below which Gini's index is biased by more than its interval knows (`docs/coverage.md`)."""
 DIMENSIONS = ("accuracy", "diversity", "behaviour", "business", "undescribed")
 """In the order of the report; the last is of measures that the result does not describe."""
 
@@ -179,13 +177,6 @@ def remarks(result: Result, split: str, arms: Sequence[ArmResult], infos: Sequen
                 measures=enumerated(conditional),
             )
         )
-    if any(_is_of_few_lists(arm, info.name) for info in infos for arm in arms):
-        sentences.append(
-            gettext(
-                "Of fewer than %(n)s lists Gini's index is biased, and its interval is too narrow: it compares arms of these users alone.",
-                n=FEW_LISTS,
-            )
-        )
     if any(info.name.startswith("coverage") for info in infos):
         sentences.append(
             gettext(
@@ -203,11 +194,6 @@ def _few(infos: Sequence[MeasureInfo], effective: Callable[[str], Sequence[float
         if fewest < FEW_EFFECTIVE:
             labels.append(f"{in_catalogue(info.label)} ({number(fewest, 0)})")
     return enumerated(labels)
-
-
-def _is_of_few_lists(arm: ArmResult, name: str) -> bool:
-    measure = arm.measures.get(name)
-    return name.startswith("gini") and measure is not None and measure.n_users < FEW_LISTS
 
 
 def _is_conditional(arm: ArmResult, name: str) -> bool:
