@@ -133,8 +133,8 @@ def _other_scores(
     """By name, the values of ``users``, against the tables of the later run."""
     assert now.evidence is not None, "whoever compares by other measures than accuracy brings the tables"
     cache = EvaluationCache(replace(now.evidence, users=users, relevant=relevant), k)
-    asked = {name: metrics[name] for name in names if name in metrics}
-    scores = score_users(lists, cache.listed(lists), cache, asked)
+    needed = {name: metrics[name] for name in names if name in metrics}
+    scores = score_users(lists, cache.listed(lists), cache, needed)
     nothing = np.full(len(users), np.nan)
     return {name: scores.get((ALL, measure_key(name, k, metrics)), nothing) for name in names}
 

@@ -122,9 +122,9 @@ class EvaluationCache:
         """The same lists over ``items``."""
         if self.catalogue is self.items:
             return listed
-        places, shown = self._places, listed.matrix
+        places, by_place = self._places, listed.matrix
         matrix = csr_array(
-            (shown.data.copy(), places[shown.indices], shown.indptr), shape=(len(self.users), len(self.items))
+            (by_place.data.copy(), places[by_place.indices], by_place.indptr), shape=(len(self.users), len(self.items))
         )
         matrix.sort_indices()
         return ListedItems(listed.users, self.items, matrix)
