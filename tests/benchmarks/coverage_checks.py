@@ -91,10 +91,10 @@ ALARMS: Bar = (0.0, LEVEL)
 USUAL: Mapping[int, int] = {50: 2000, 100: 2000, 600: 2000, 5000: 300}
 """Worlds by number of users: so many that the whole page takes ten minutes of two processors."""
 SLOW: Mapping[int, int] = {50: 250, 100: 250, 600: 250, 5000: 60}
-SLOWEST: Mapping[int, int] = {50: 250, 100: 250, 600: 120, 5000: 40}
-OF_GROUPS: Mapping[int, int] = {100: 2000, 200: 2000, 1000: 2000, 5000: 500}
+SLOWEST: Mapping[int, int] = {50: 250, 100: 250, 600: 100, 5000: 30}
+OF_GROUPS: Mapping[int, int] = {100: 1500, 200: 1500, 1000: 1500, 5000: 500}
 OF_LOOKS: Mapping[int, int] = {50: 2000, 200: 2000, 1000: 2000, 5000: 500}
-OF_LOGS: Mapping[int, int] = {50: 250, 200: 200, 1000: 60, 5000: 30}
+OF_LOGS: Mapping[int, int] = {50: 200, 200: 200, 1000: 50, 5000: 25}
 
 
 @dataclass(frozen=True)
@@ -1100,7 +1100,7 @@ SECTIONS: list[Section] = [
                 "popular items more often, ten events a user",
                 order,
                 {"called informative": ALARMS},
-                {50: 400, 100: 400, 600: 60},
+                {50: 250, 100: 250, 600: 40},
             )
         ],
     ),

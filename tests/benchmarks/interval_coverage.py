@@ -25,7 +25,7 @@ from coverage_checks import SECTIONS, Bar, Case, Section, Values
 from off_policy import LOGGING, Outcome, outcomes_of, risk_of_choosing
 
 AGAIN = 4
-N_CHOICES = 200
+N_CHOICES = 100
 """Worlds of each overlap in which a policy is chosen; its own page has more."""
 
 Task = tuple[int, int, int]
@@ -215,7 +215,9 @@ def main() -> int:
     options = parser.parse_args()
     rows: list[Row] = []
     with ProcessPoolExecutor(options.jobs) as pool:
-        # Many users first: the last rows are then short, and both processes end together.
+        n_choices = max(20, round(N_CHOICES * options.scale))
+        choosing = pool.map(outcomes_of, LOGGING, [n_choices] * len(LOGGING))
+        # The longest first, then rows of many users: the last are short, and both processes end together.
         every = sorted(tasks(), key=lambda task: -task[2])
         for row in pool.map(measure_twice, every, [options.scale] * len(every)):
             rows.append(row)
@@ -223,8 +225,7 @@ def main() -> int:
                 f"{row.section.title} | {row.case.world} | {row.n_users:,} | {'; '.join(row.misses) or 'holds'} | {row.seconds:.1f} s",
                 flush=True,
             )
-        n_choices = max(20, round(N_CHOICES * options.scale))
-        choices = dict(zip(LOGGING, pool.map(outcomes_of, LOGGING, [n_choices] * len(LOGGING)), strict=True))
+        choices = dict(zip(LOGGING, choosing, strict=True))
     ordered = sorted(rows, key=lambda row: row.task)
     if options.out:
         options.out.write_text(page(ordered, choices), encoding="utf-8")
