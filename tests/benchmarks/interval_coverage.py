@@ -191,7 +191,7 @@ def summary(rows: Sequence[Row]) -> str:
 
 HEAD = """# How often intervals and tests are right
 
-Made by `python tests/benchmarks/interval_coverage.py --out docs/coverage.md` in {minutes:.0f} minutes of one processor, half of that on two. What a report prints of arms with an
+Made by `python tests/benchmarks/interval_coverage.py --out docs/coverage.md` in {minutes:.0f} minutes of one processor. What a report prints of arms with an
 interval, a p-value or an answer is made here by the functions that make it in a report, in worlds whose truth is known; each number is the share of
 worlds in which it is right, or in which something is said though nothing is there, ± one Monte Carlo standard error. *None in 3 %*: in so many worlds
 nothing is said, since values have no spread or users are too few; these do not count.
