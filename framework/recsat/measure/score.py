@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from recsat.contract.domain import SatisfactionMetric
+from recsat.errors import UnknownItem
 from recsat.measure import concentration, diversity, list_measures
 from recsat.measure.accuracy import ACCURACY, Values, find_hits
 from recsat.measure.evidence import Evidence
@@ -119,13 +120,15 @@ class EvaluationCache:
         return listed_items(lists, self.catalogue, self.users, k=self.k)
 
     def over_items(self, listed: ListedItems) -> ListedItems:
-        """The same lists over ``items``."""
+        """The same lists over ``items``; raises UnknownItem where one of them is not there."""
         if self.catalogue is self.items:
             return listed
-        places, by_place = self._places, listed.matrix
-        matrix = csr_array(
-            (by_place.data.copy(), places[by_place.indices], by_place.indptr), shape=(len(self.users), len(self.items))
-        )
+        by_place = listed.matrix
+        columns = self._places[by_place.indices]
+        if (columns < 0).any():
+            unknown = self.catalogue[int(by_place.indices[np.argmin(columns)])]
+            raise UnknownItem(f"lists: candidate {unknown!r} is not in the table of items. Add it there.")
+        matrix = csr_array((by_place.data.copy(), columns, by_place.indptr), shape=(len(self.users), len(self.items)))
         matrix.sort_indices()
         return ListedItems(listed.users, self.items, matrix)
 
