@@ -13,11 +13,13 @@ from torch import Tensor
 from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.inner_products import Representation, ScoredByVectors, item_vectors, text_vectors_name
 from recsat.arms.linear.leave_one_out import contributions_of_least_squares
-from recsat.arms.linear.padded import blocks_of_like_length, factors_of, reasons_by
+from recsat.arms.linear.padded import blocks_of_like_length, factors_of, padded_rows, reasons_by, with_padding
 from recsat.contract.arm import Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 
-EVENT_BUDGET = 2**14  # padded events (rows × longest row) of one block of normal equations
+EVENT_BUDGET = (
+    2**12
+)  # padded events (rows × longest row) of one block of normal equations: their factors stay in the cache
 FEW_EVENTS = 0.8
 """Shares of the factors below which a system of events by events is solved sooner than one of factors by factors: of 128, 64 events take half the time and 112 as long."""
 
@@ -86,26 +88,31 @@ class IalsText(ScoredByVectors, SavedByAttributes):
     def _solved(
         self, events: csr_array, other: Tensor, prior: Tensor | None = None, gram: Tensor | None = None
     ) -> Tensor:
-        """Factors of the rows of ``events`` with the columns' factors ``other`` fixed, (n_rows, k).
+        r"""Factors of the rows of ``events`` with the columns' factors ``other`` fixed, (n_rows, k).
 
-        Row r solves (OᵀO + (α - 1) O_rᵀO_r + λI) z = α Σ O_r + λ·prior_r, O_r being the factors of its events.
+        Row r solves :math:`(O^\top O + \lambda I + (\alpha - 1) O_r^\top O_r)\, z = \alpha \sum O_r + \lambda \cdot \text{prior}_r`, :math:`O_r` being the
+        factors of its events. With :math:`O^\top O + \lambda I = L L^\top` and :math:`y = L^\top z` what all rows have in common is the identity.
         """
         gram = other.T @ other if gram is None else gram
-        base = gram + self.regularisation * torch.eye(self.factors, device=gram.device)
-        inverse = torch.cholesky_inverse(torch.linalg.cholesky(base))
+        L = torch.linalg.cholesky(gram + self.regularisation * torch.eye(self.factors, device=gram.device))
+        whitened, prior = (
+            None if factors is None else torch.linalg.solve_triangular(L.mT, factors, upper=True, left=False)
+            for factors in (other, prior)
+        )
+        assert whitened is not None
+        whitened = with_padding(whitened)
         solved = torch.empty(events.shape[0], self.factors, device=other.device)
-        budget = EVENT_BUDGET if other.device.type == "cpu" else 16 * EVENT_BUDGET
+        budget = EVENT_BUDGET if other.device.type == "cpu" else 64 * EVENT_BUDGET
         for rows in blocks_of_like_length(events, budget):
-            of_rows = factors_of(events[rows], other)
+            of_rows = whitened[torch.from_numpy(padded_rows(events[rows])).to(whitened.device)]
+            places = torch.from_numpy(rows).to(solved.device)
             right = self.alpha * of_rows.sum(dim=1)
             if prior is not None:
-                right = right + self.regularisation * prior[torch.from_numpy(rows).to(prior.device)]
-            few = of_rows.shape[1] < FEW_EVENTS * self.factors
-            solve = _solved_by_events if few else _solved_by_factors
-            solved[torch.from_numpy(rows).to(solved.device)] = solve(
-                inverse if few else base, (self.alpha - 1), of_rows, right
-            )
-        return solved
+                right += self.regularisation * prior[places]
+            solve = _solved_by_events if of_rows.shape[1] < FEW_EVENTS * self.factors else _solved_by_factors
+            solved[places] = solve(self.alpha - 1, of_rows, right)
+        back: Tensor = torch.linalg.solve_triangular(L, solved, upper=False, left=False)
+        return back
 
     def scored_by(self) -> Tensor:
         return torch.from_numpy(self.item_factors)
@@ -132,20 +139,20 @@ class IalsText(ScoredByVectors, SavedByAttributes):
         return reasons_by(self.losses(users, items), users, items)
 
 
-def _solved_by_factors(base: Tensor, weight: float, of_rows: Tensor, right: Tensor) -> Tensor:
-    """(base + weight · OᵀO)⁻¹ right for each row's O (B, H, k), a system of k × k each."""
-    factor = torch.linalg.cholesky(base + weight * of_rows.mT @ of_rows)
+def _solved_by_factors(weight: float, of_rows: Tensor, right: Tensor) -> Tensor:
+    """(I + weight · OᵀO)⁻¹ right for each row's O (B, H, k), a system of k × k each."""
+    eye = torch.eye(of_rows.shape[2], device=of_rows.device)
+    factor = torch.linalg.cholesky(torch.baddbmm(eye, of_rows.mT, of_rows, alpha=weight))
     solved: Tensor = torch.cholesky_solve(right[:, :, None], factor)[:, :, 0]
     return solved
 
 
-def _solved_by_events(inverse: Tensor, weight: float, of_rows: Tensor, right: Tensor) -> Tensor:
-    """The same from the inverse of base, a system of H × H each: most rows of a large catalogue have few events.
+def _solved_by_events(weight: float, of_rows: Tensor, right: Tensor) -> Tensor:
+    """The same by a system of H × H each: most rows of a large catalogue have few events.
 
-    (B + wOᵀO)⁻¹ r = B⁻¹ (r - w Oᵀ (I + w O B⁻¹ Oᵀ)⁻¹ O B⁻¹ r), Woodbury's identity.
+    (I + wOᵀO)⁻¹ r = r - w Oᵀ (I + w O Oᵀ)⁻¹ O r, Woodbury's identity.
     """
-    spread = of_rows @ inverse
-    system = torch.eye(of_rows.shape[1], device=of_rows.device) + weight * spread @ of_rows.mT
-    seen = spread @ right[:, :, None]
-    inner = torch.cholesky_solve(seen, torch.linalg.cholesky(system))
-    return (right - weight * (of_rows.mT @ inner)[:, :, 0]) @ inverse
+    eye = torch.eye(of_rows.shape[1], device=of_rows.device)
+    factor = torch.linalg.cholesky(torch.baddbmm(eye, of_rows, of_rows.mT, alpha=weight))
+    inner = torch.cholesky_solve(of_rows @ right[:, :, None], factor)
+    return torch.baddbmm(right[:, :, None], of_rows.mT, inner, alpha=-weight)[:, :, 0]

@@ -47,10 +47,15 @@ def blocks_of_like_length(matrix: csr_array, budget: int) -> Iterator[NDArray[np
         start += max(1, fits)
 
 
+def with_padding(factors: Tensor) -> Tensor:
+    """``factors`` with a last row of zeros, which is what :data:`PADDING` takes."""
+    return torch.cat([factors, torch.zeros_like(factors[:1])])
+
+
 def factors_of(events: csr_array, factors: Tensor) -> Tensor:
     """The factors of each row's events, (n_rows, longest row, k), zero where padded."""
     places = torch.from_numpy(padded_rows(events)).to(factors.device)
-    return factors[places.clamp(min=0)] * (places != PADDING)[:, :, None]
+    return with_padding(factors)[places]
 
 
 def dense(matrix: csr_array) -> Tensor:
