@@ -12,6 +12,7 @@ from torch import Tensor
 
 from recsat.arms.linear.bilinear import length_weights
 from recsat.arms.linear.inner_products import Representation, item_vectors, text_vectors_name
+from recsat.arms.linear.inverse import invert_in_place
 from recsat.arms.linear.item_item import ItemItemRecommender
 from recsat.arms.linear.sessions import session_gram
 from recsat.arms.on_device import where_it_fits
@@ -98,10 +99,9 @@ def drawn_towards_texts(
 
 
 def _weights_of(gram: Tensor, l2: float, prior: float, vectors: NDArray[np.float32] | None, text_l2: float) -> Tensor:
-    A = gram.clone()
-    A.diagonal().add_(l2 + prior)
-    P = inverse(A)
-    del A
+    P = gram.clone()
+    P.diagonal().add_(l2 + prior)
+    P = inverse(P)
     if vectors is None or prior == 0:
         W = P / -P.diagonal()
         W.fill_diagonal_(0.0)
@@ -130,15 +130,16 @@ def weighted_gram(history: csr_array, user_weights: NDArray[np.float64]) -> Tens
 
 
 def inverse(A: Tensor) -> Tensor:
-    """Inverse of a symmetric positive definite matrix, row by row in memory, as rows of weights are gathered: LAPACK gives it by columns, which is its transpose."""
-    factor: Tensor = torch.linalg.cholesky(A)
-    inverted: Tensor = torch.cholesky_inverse(factor)
-    return inverted.mT
+    """Inverse of a symmetric positive definite matrix, row by row in memory, as rows of weights are gathered; on a CPU in the memory of ``A``."""
+    if A.device.type == "cpu":
+        return torch.from_numpy(invert_in_place(A.numpy()))
+    inverted: Tensor = torch.cholesky_inverse(torch.linalg.cholesky(A))
+    return inverted.mT  # it comes by columns, which are the rows of its transpose
 
 
 def without_own(B: Tensor, P: Tensor) -> Tensor:
     """The unconstrained solution B moved, along the columns of P, to a zero diagonal (Steck, WWW 2019, equation 7)."""
-    W = B - P * (B.diagonal() / P.diagonal())
+    W = torch.addcmul(B, P, B.diagonal() / P.diagonal(), value=-1.0)
     W.fill_diagonal_(0.0)
     return W
 
@@ -155,5 +156,6 @@ def times_text_weights(P: Tensor, vectors: NDArray[np.float32], l2: float) -> Te
     """P S for S of :func:`text_weights`, O(items² · d): S is a diagonal and a matrix of rank d, and is not formed."""
     E = torch.from_numpy(vectors).to(P)
     mapped = E @ inverse(E.T @ E + l2 * torch.eye(E.shape[1], dtype=E.dtype, device=E.device))
-    residual = 1 - (mapped * E).sum(dim=1)
-    return P - (P - (P @ mapped) @ E.T) / residual
+    explained = (mapped * E).sum(dim=1)
+    residual = 1 - explained
+    return (P * (-explained / residual)).addmm_(P @ mapped, (E / residual[:, None]).T)

@@ -9,20 +9,24 @@ from recsat.arms.linear import inverse
 from recsat.arms.linear.inverse import factor_in_place, invert_in_place, solve_in_place
 
 
+@pytest.mark.parametrize(("kind", "rtol"), [(np.float32, 1e-3), (np.float64, 1e-9)])
 @pytest.mark.parametrize("n", [1, 5, 37])
-def test_the_inverse_is_numpys_in_the_memory_of_the_matrix(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_inverse_is_numpys_in_the_memory_and_precision_of_the_matrix(
+    n: int, kind: type[np.float32 | np.float64], rtol: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(inverse, "BLOCK", 5)
-    root = np.random.default_rng(n).standard_normal((n, 2 * n)).astype(np.float32)
-    A = root @ root.T + np.eye(n, dtype=np.float32)
+    root = np.random.default_rng(n).standard_normal((n, 2 * n)).astype(kind)
+    A = root @ root.T + np.eye(n, dtype=kind)
     expected = np.linalg.inv(A.astype(np.float64))
     inverted = invert_in_place(A)
     assert np.shares_memory(inverted, A)
-    np.testing.assert_allclose(inverted, expected, rtol=1e-3, atol=1e-5)
+    assert inverted.dtype == kind
+    np.testing.assert_allclose(inverted, expected, rtol=rtol, atol=rtol / 100)
     np.testing.assert_array_equal(inverted, inverted.T)
 
 
 def test_what_is_not_positive_definite_is_refused() -> None:
-    with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
+    with pytest.raises(np.linalg.LinAlgError, match="not positive definite in float32"):
         invert_in_place(-np.eye(3, dtype=np.float32))
 
 

@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.blas import strsm
-from scipy.linalg.lapack import spotrf, spotri
+from scipy.linalg.lapack import get_lapack_funcs
 
 BLOCK = 128
-NOT_POSITIVE = "the matrix is not positive definite in float32"
+Real = TypeVar("Real", np.float32, np.float64)
 
 
-def invert_in_place(A: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The inverse of the symmetric positive definite ``A``, C-contiguous (n, n), in the place of ``A``; n³ multiplications by LAPACK's Cholesky.
+def invert_in_place(A: NDArray[Real]) -> NDArray[Real]:
+    """The inverse of the symmetric positive definite ``A``, float32 or float64, C-contiguous (n, n), in the place of ``A``; n³ multiplications by LAPACK's Cholesky.
 
-    Raises LinAlgError, with ``A`` destroyed, where it is not positive definite in float32.
+    Raises LinAlgError, with ``A`` destroyed, where it is not positive definite in its precision.
     """
-    columns, failed = spotri(factor_in_place(A), lower=1, overwrite_c=1)
+    factor = factor_in_place(A)
+    potri = get_lapack_funcs("potri", (factor,))
+    columns, failed = potri(factor, lower=1, overwrite_c=1)
     if failed:
-        raise np.linalg.LinAlgError(NOT_POSITIVE)
-    inverse: NDArray[np.float32] = columns.T
+        raise _not_positive(A)
+    inverse: NDArray[Real] = columns.T
     _mirror(inverse)
     return inverse
 
 
-def factor_in_place(A: NDArray[np.float32]) -> NDArray[np.float32]:
+def factor_in_place(A: NDArray[Real]) -> NDArray[Real]:
     """L of A = L Lᵀ by columns, in the place of the symmetric ``A``, C-contiguous (n, n); what is above L's diagonal is no zeros. n³ / 3 multiplications.
 
-    Raises LinAlgError, with ``A`` destroyed, where it is not positive definite in float32.
+    Raises LinAlgError, with ``A`` destroyed, where it is not positive definite in its precision.
     """
+    potrf = get_lapack_funcs("potrf", (A,))
     # A's transpose is A, in the order of columns that LAPACK works on without a copy.
-    factor: NDArray[np.float32]
-    factor, failed = spotrf(A.T, lower=1, overwrite_a=1, clean=0)
+    factor: NDArray[Real]
+    factor, failed = potrf(A.T, lower=1, overwrite_a=1, clean=0)
     if failed:
-        raise np.linalg.LinAlgError(NOT_POSITIVE)
+        raise _not_positive(A)
     return factor
+
+
+def _not_positive(A: NDArray[Real]) -> np.linalg.LinAlgError:
+    return np.linalg.LinAlgError(f"the matrix is not positive definite in {A.dtype}")
 
 
 def solve_in_place(factor: NDArray[np.float32], C: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -45,7 +54,7 @@ def solve_in_place(factor: NDArray[np.float32], C: NDArray[np.float32]) -> NDArr
     return solved
 
 
-def _mirror(A: NDArray[np.float32]) -> None:
+def _mirror(A: NDArray[Real]) -> None:
     """Copies what is above the diagonal below it."""
     starts = range(0, len(A), BLOCK)
     for start in starts:
