@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsat.arms.attributes import SavedByAttributes
-from recsat.arms.linear.bilinear import Moments, bilinear_moments, eigenbases, length_weights, solve_bilinear
+from recsat.arms.linear.bilinear import (
+    Eigenbases,
+    Moments,
+    bilinear_moments,
+    eigenbases,
+    length_weights,
+    solve_bilinear,
+)
 from recsat.arms.linear.inner_products import (
     BLOCKS,
     Representation,
@@ -117,23 +124,17 @@ class AlignedText(ScoredByVectors, SavedByAttributes):
             item_weights=np.where(train.warm, popularity.clip(min=1) ** -self.popularity_power, 0.0),
         )
 
-    def path(self, moments: Moments, ridges: Sequence[float]) -> Iterator[Self]:
+    def path(self, moments: Moments, ridges: Sequence[float], bases: Eigenbases | None = None) -> Iterator[Self]:
         """The arm fitted with each of ``ridges`` for its l2, drawn towards 0; all for little more than the price of one.
 
-        ``moments`` are those that :meth:`moments` has just given.
+        ``moments`` are those that :meth:`moments` has just given, ``bases`` theirs where they are known.
         """
-        bases = eigenbases(moments)
+        bases = bases or eigenbases(moments)
         for l2 in ridges:
             fitted = copy(self)
             fitted.l2, fitted.prior = l2, None
             fitted.mapping = solve_bilinear(moments, l2, bases=bases).astype(np.float32)
             yield fitted
-
-    def fit_penalised(self, train: TrainingData, penalty: float) -> Self:
-        """The arm with the l2 that is ``penalty`` on these data, whatever their size; l2 as it was where they have no events."""
-        moments = self.moments(train)
-        l2 = penalty / moments.unit if moments.unit > 0 else self.l2
-        return next(self.path(moments, [l2]))
 
     def attributes(self) -> dict[str, Any]:
         """Of both blocks the run's vectors, which are known by their names."""

@@ -9,7 +9,7 @@ from sklearn.linear_model import Ridge
 
 from recsat.arms.aligned import AlignedText
 from recsat.arms.ease_text import EaseText
-from recsat.arms.hybrid.text_map import TextMap, carried
+from recsat.arms.hybrid.text_map import TextMap, carried, texts_of_warm
 from recsat.contract.interactions import TrainingData
 from recsat.testing.worlds import without_events_on
 
@@ -21,7 +21,9 @@ def data(blocks: TrainingData) -> TrainingData:
 
 def of_scores(data: TrainingData, l2: float = 0.5) -> tuple[TextMap, EaseText]:
     ease = EaseText(l2=1.0, prior=1.0).fit(data)
-    return carried(data.vectors["text"], "text", ease.weights, data.warm, l2), ease
+    E = data.vectors["text"]
+    sums = ease.weights @ torch.from_numpy(texts_of_warm(E, data.warm))
+    return carried(E, "text", sums, data.warm, l2), ease
 
 
 def test_carried_scores_are_the_ridge_of_scores_of_warm_items_on_their_texts(data: TrainingData) -> None:

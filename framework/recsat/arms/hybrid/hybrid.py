@@ -379,6 +379,7 @@ class _Units:
         self.train = train
         rows, self.columns = sample(train, rng, ~train.users.is_new)
         self.users = train.users.take(rows)
+        self.roots = roots(self.users)[:, None]
         self.met = dense(self.users.history[:, self.columns]) > 0
 
     def total(
@@ -389,11 +390,11 @@ class _Units:
         total, summed = Total(len(self.train.catalogue)), torch.zeros(self.met.shape)
         for name, weight in stack.weights.items():
             part = fits.fitted(recipes[name])
-            scores = scores_at(part, self.users, self.columns)
-            scale = weight / spread(scores, self.users, out)
-            summed += scale * scores
+            scores = scores_at(part, self.users, self.columns).div_(self.roots)
+            scale = weight / spread(scores, out)
+            summed.add_(scores, alpha=scale)
             total.add(name, part, scale)
-        total.divide(spread(summed * gain[torch.from_numpy(self.columns)], self.users, out))
+        total.divide(spread(summed * gain[torch.from_numpy(self.columns)], out))
         return total
 
 

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from recsat.arms.aligned import AlignedText
 from recsat.arms.ease_text import drawn_towards_texts, gram_of
-from recsat.arms.hybrid.text_map import TextMap, carried
+from recsat.arms.hybrid.text_map import TextMap, carried, texts_of_warm
 from recsat.arms.ials_text import IalsText
+from recsat.arms.linear.bilinear import eigenbases, solve_bilinear
 from recsat.arms.linear.inner_products import item_vectors
 from recsat.arms.linear.item_item import ItemItemRecommender
 from recsat.arms.linear_order import LinearOrder
@@ -119,10 +120,26 @@ class Aligned:
     vector: str
 
     def fit(self, train: TrainingData) -> TextMap:
-        arm = AlignedText(l2=1.0)
-        arm.text_vectors = arm.vector = self.vector
-        fitted = arm.fit_penalised(train, self.penalty)
-        return TextMap(fitted.item_vectors, self.vector, (fitted.item_vectors @ fitted.mapping).astype(np.float32))
+        return self.solve(AlignmentPath(train, self.vector))
+
+    def solve(self, path: AlignmentPath) -> TextMap:
+        E = path.arm.item_vectors
+        return TextMap(E, self.vector, E @ path.mapping(self.penalty / path.unit if path.unit > 0 else 1.0))
+
+
+class AlignmentPath:
+    """What aligned texts of one ``vector`` have in common on the same data, whatever their penalty."""
+
+    def __init__(self, train: TrainingData, vector: str) -> None:
+        self.arm = AlignedText(l2=1.0)
+        self.arm.text_vectors = self.arm.vector = vector
+        self.moments = self.arm.moments(train)
+        self.bases = eigenbases(self.moments)
+        self.unit = self.moments.unit
+
+    def mapping(self, l2: float) -> NDArray[np.float32]:
+        """M of :class:`~recsat.arms.aligned.AlignedText` with this ridge, (d, d)."""
+        return solve_bilinear(self.moments, l2, bases=self.bases).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -145,10 +162,14 @@ class Carried:
     l2: float
 
     def fit(self, train: TrainingData) -> TextMap:
-        return self.of(self.source.fit(train).weights, train)
+        return self.of(self.sums(self.source.fit(train).weights, train), train)
 
-    def of(self, weights: Tensor, train: TrainingData) -> TextMap:
-        return carried(item_vectors(train, self.vector, "hybrid"), self.vector, weights, train.warm, self.l2)
+    def sums(self, weights: Tensor, train: TrainingData) -> Tensor:
+        """What recipes of one ``source`` and ``vector`` have in common, (n_items, d): the weights summed over texts of warm items."""
+        return weights @ torch.from_numpy(texts_of_warm(item_vectors(train, self.vector, "hybrid"), train.warm))
+
+    def of(self, sums: Tensor, train: TrainingData) -> TextMap:
+        return carried(item_vectors(train, self.vector, "hybrid"), self.vector, sums, train.warm, self.l2)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recsat.arms.aligned import AlignedText
 from recsat.arms.hybrid.parts import (
     Aligned,
     Carried,
@@ -23,7 +22,6 @@ from recsat.arms.hybrid.parts import (
     Recipe,
     Together,
 )
-from recsat.arms.hybrid.text_map import TextMap
 from recsat.arms.hybrid.trial import Trial
 from recsat.arms.linear.order import moments_of
 from recsat.arms.linear_order import LinearOrder
@@ -187,7 +185,7 @@ def _with_decay(trials: Sequence[Trial], recipe: Recipe) -> Order:
         assert isinstance(fitted, LinearOrder)
         for place, decay in enumerate(DECAYS):
             fitted.history_decay = decay
-            totals[place] += float(torch.nansum(trial.ndcg(trial.normalised(fitted))))
+            totals[place] += float(torch.nansum(trial.ndcg(trial.scored(fitted))))
     return replace(recipe, history_decay=DECAYS[int(totals.argmax())])
 
 
@@ -196,18 +194,19 @@ def _aligned(trials: Sequence[Trial], vector: str, ridges: Sequence[float]) -> t
     warm, unseen, units = np.zeros(len(ridges)), np.zeros(len(ridges)), []
     first = _first(trials)
     for trial in trials:
-        if not (trial in first or bool(trial.hidden.any())):
+        is_first, has_hidden = trial in first, bool(trial.hidden.any())
+        if not (is_first or has_hidden):
             continue
-        arm = AlignedText(l2=ridges[0])
-        arm.text_vectors = vector
-        moments = arm.moments(trial.train)
-        units.append(moments.unit)
-        for place, fitted in enumerate(arm.path(moments, ridges)):
-            part = TextMap(fitted.item_vectors, vector, (fitted.item_vectors @ fitted.mapping).astype(np.float32))
-            if trial in first:
-                warm[place] += float(torch.nansum(trial.ndcg(trial.normalised(part))))
-            if bool(trial.hidden.any()):
-                unseen[place] += float(torch.nansum(trial.ndcg(trial.normalised(part, unseen=True), unseen=True)))
+        path = trial.fits.alignments(vector)
+        units.append(path.unit)
+        E = path.arm.item_vectors
+        histories = np.asarray(trial.users.history @ E)
+        for place, l2 in enumerate(ridges):
+            scores = torch.from_numpy(histories @ path.mapping(l2) @ E[trial.columns].T)
+            if is_first:
+                warm[place] += float(torch.nansum(trial.ndcg(scores)))
+            if has_hidden:
+                unseen[place] += float(torch.nansum(trial.ndcg(scores, unseen=True)))
     unit = float(np.mean(units))
     of_warm, of_unseen = (ridges[int(totals.argmax())] * unit for totals in (warm, unseen))
     return Aligned(of_warm, vector), Aligned(of_unseen, vector)
@@ -220,7 +219,7 @@ def _carried(trials: Sequence[Trial], source: Together | Order, vector: str) -> 
             continue
         for place, l2 in enumerate(CARRIED_L2):
             part = trial.fitted(Carried(source, vector, l2))
-            totals[place] += float(torch.nansum(trial.ndcg(trial.normalised(part, unseen=True), unseen=True)))
+            totals[place] += float(torch.nansum(trial.ndcg(trial.scored(part), unseen=True)))
     return Carried(source, vector, CARRIED_L2[int(totals.argmax())])
 
 

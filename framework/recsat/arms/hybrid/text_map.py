@@ -80,16 +80,21 @@ class MovedTextMap:
         return inner_products(history_times(users.history, self.map), self.item_vectors, candidates)
 
 
-def carried(vectors: NDArray[np.float32], vector: str, weights: Tensor, warm: NDArray[np.bool_], l2: float) -> TextMap:
-    r"""The ridge regression of a user's item-item scores :math:`x_u^\top W` of warm items on their texts.
+def texts_of_warm(vectors: NDArray[np.float32], warm: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """``vectors`` (n_items, d) of warm items, 0 for the others."""
+    return vectors * warm[:, None].astype(np.float32)
+
+
+def carried(vectors: NDArray[np.float32], vector: str, sums: Tensor, warm: NDArray[np.bool_], l2: float) -> TextMap:
+    r"""The ridge regression of a user's item-item scores :math:`x_u^\top W` of warm items on their texts; ``sums`` are :math:`W E_w`.
 
     .. math:: K = E_w (E_w^\top E_w + \lambda I)^{-1}, \qquad \lambda = \text{l2} \cdot \operatorname{tr}(E_w^\top E_w) / d
 
     :math:`E_w` are the text vectors of warm items, 0 for the others. A content map fitted to a collaborative model: Gantner et al., ICDM
     2010. It errs otherwise than aligned text: W knows what is liked together item by item, M texts alone.
     """
-    Ew = torch.from_numpy(vectors * warm[:, None].astype(np.float32))
+    Ew = torch.from_numpy(texts_of_warm(vectors, warm))
     gram = Ew.T @ Ew
     unit = float(gram.trace()) / len(gram)
-    K = torch.linalg.solve(gram + max(l2 * unit, 1e-6) * torch.eye(len(gram)), Ew.T).T
-    return TextMap(vectors, vector, (weights @ K).numpy())
+    gram.diagonal().add_(max(l2 * unit, 1e-6))
+    return TextMap(vectors, vector, torch.linalg.solve(gram, sums.T).T.contiguous().numpy())

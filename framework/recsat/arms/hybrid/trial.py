@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsat.arms.hybrid.holdout import HoldOut
-from recsat.arms.hybrid.parts import Carried, ItemItem, Order, Recipe, ScoredPart, Together, roots
+from recsat.arms.hybrid.parts import (
+    Aligned,
+    AlignmentPath,
+    Carried,
+    ItemItem,
+    Order,
+    Recipe,
+    ScoredPart,
+    Together,
+    roots,
+)
 from recsat.arms.hybrid.stack import Candidates, K, candidates, ndcg_of_hits
 from recsat.arms.linear.padded import dense
 from recsat.arms.linear_order import LinearOrder
@@ -34,6 +44,8 @@ class SharedFits:
         self._weights: tuple[Together, Tensor] | None = None
         self._products: tuple[Tensor, Tensor] | None = None
         self._order: tuple[Order, Tensor] | None = None
+        self._alignments: dict[str, AlignmentPath] = {}
+        self._carried: dict[tuple[Together | Order, str], Tensor] = {}
 
     def fitted(self, recipe: Recipe) -> ScoredPart:
         match recipe:
@@ -42,11 +54,24 @@ class SharedFits:
             case Order():
                 return self._in_order(recipe)
             case Carried():
-                source = recipe.source
-                weights = self._in_order(source).weights if isinstance(source, Order) else self.weights(source)
-                return recipe.of(weights, self.train)
+                return recipe.of(self._sums(recipe), self.train)
+            case Aligned():
+                return recipe.solve(self.alignments(recipe.vector))
             case _:
                 return recipe.fit(self.train)
+
+    def alignments(self, vector: str) -> AlignmentPath:
+        if vector not in self._alignments:
+            self._alignments[vector] = AlignmentPath(self.train, vector)
+        return self._alignments[vector]
+
+    def _sums(self, recipe: Carried) -> Tensor:
+        source, key = recipe.source, (recipe.source, recipe.vector)
+        if key not in self._carried:
+            weights = self._in_order(source).weights if isinstance(source, Order) else self.weights(source)
+            self._carried = {of: sums for of, sums in self._carried.items() if of[0] == source}
+            self._carried[key] = recipe.sums(weights, self.train)
+        return self._carried[key]
 
     def _in_order(self, recipe: Order) -> LinearOrder:
         """Weights know nothing of the decay of a history."""
@@ -82,6 +107,7 @@ class Trial:
         with_history = ~self.train.users.is_new & (np.diff(split.hidden_likes.indptr) > 0)
         rows, self.columns = sample(self.train, rng, with_history)
         self.users = self.train.users.take(rows)
+        self.roots = roots(self.users)[:, None]
         self.rows = torch.from_numpy(rows)
         self.liked = dense(split.hidden_likes[rows][:, self.columns])
         self.met = dense(self.users.history[:, self.columns]) > 0
@@ -90,22 +116,23 @@ class Trial:
         listed = ~self.train.warm if split.lists_hidden else ~self.train.warm & ~split.hidden
         self.listed_unseen = torch.from_numpy(listed[self.columns])
         self.scores: dict[Recipe, Tensor] = {}
-        self.fitted = SharedFits(self.train).fitted
+        self.fits = SharedFits(self.train)
+        self.fitted = self.fits.fitted
 
     def __len__(self) -> int:
         return len(self.users)
 
     def normalised(self, part: ScoredPart, *, unseen: bool = False) -> Tensor:
         """Scores in units of their spread, over √(history length), half precision."""
-        scores = scores_at(part, self.users, self.columns) / roots(self.users)[:, None]
-        return self.in_units(scores, unseen=unseen).half()
+        return self.in_units(self.scored(part).div_(self.roots), unseen=unseen).half()
+
+    def scored(self, part: ScoredPart) -> Tensor:
+        """(n_users, n_columns)."""
+        return scores_at(part, self.users, self.columns)
 
     def in_units(self, scores: Tensor, *, unseen: bool) -> Tensor:
         """``scores`` over √(history length), (n_users, n_columns), in units of their spread among warm or among hidden items."""
-        unit = spread(
-            scores * roots(self.users)[:, None], self.users, self.met | ~(self.hidden if unseen else self.warm)
-        )
-        return scores / unit
+        return scores / spread(scores, self.met | ~(self.hidden if unseen else self.warm))
 
     def of(self, recipe: Recipe) -> Tensor:
         """The normalised scores of ``recipe``, kept until :meth:`forget`."""
@@ -119,9 +146,12 @@ class Trial:
 
     def ndcg(self, scores: Tensor, *, unseen: bool = False) -> Tensor:
         """nDCG@10 of each user among warm items, or among those hidden; nan where nothing is to be found."""
-        out = self.out(unseen=unseen)
-        top = scores.float().masked_fill(out, float("-inf")).topk(min(K, scores.shape[1]), dim=1).indices
-        liked = self.liked.masked_fill(out, 0.0)
+        if unseen:
+            scores, liked = scores[:, self.hidden].float(), self.liked[:, self.hidden]
+        else:
+            out = self.out(unseen=False)
+            scores, liked = scores.float().masked_fill(out, float("-inf")), self.liked.masked_fill(out, 0.0)
+        top = scores.topk(min(K, scores.shape[1]), dim=1).indices
         return ndcg_of_hits(liked.gather(1, top), liked.sum(dim=1))
 
     def out(self, *, unseen: bool) -> Tensor:
@@ -151,9 +181,9 @@ def scores_at(part: ScoredPart, users: UserBatch, columns: NDArray[np.int64]) ->
     return torch.cat(blocks) if blocks else torch.zeros(0, len(columns))
 
 
-def spread(scores: Tensor, users: UserBatch, out: Tensor) -> float:
-    """Standard deviation of scores over √(history length), of what is not ``out`` and of users with a history; 1 where all are equal."""
-    used = ~out & torch.from_numpy(~users.is_new)[:, None]
-    values = (scores / roots(users).clamp(min=1)[:, None])[used]
-    deviation = float(values.std(correction=0)) if len(values) else 0.0
+def spread(scores: Tensor, out: Tensor) -> float:
+    """Standard deviation of ``scores`` over √(history length), of what is not ``out``; 1 where all are equal."""
+    n = max(1, out.numel() - int(out.sum()))
+    centred = (scores - scores.masked_fill(out, 0.0).sum() / n).masked_fill_(out, 0.0)  # sooner than to gather them
+    deviation = float(torch.linalg.vector_norm(centred)) / n**0.5
     return deviation if deviation > 0 and np.isfinite(deviation) else 1.0

@@ -90,13 +90,15 @@ class Eigenbases(NamedTuple):
     items: NDArray[np.float64]
     strengths: NDArray[np.float64]
     """λ_a λ_cᵀ, (d, d)."""
+    liked: NDArray[np.float64]
+    """Q_aᵀ R Q_c, (d, d)."""
 
 
 def eigenbases(moments: Moments) -> Eigenbases:
     """O(d³), the same for every ridge."""
     eigen_a, Qa = np.linalg.eigh(moments.users)
     eigen_c, Qc = np.linalg.eigh(moments.items)
-    return Eigenbases(Qa, Qc, np.outer(eigen_a.clip(min=0), eigen_c.clip(min=0)))
+    return Eigenbases(Qa, Qc, np.outer(eigen_a.clip(min=0), eigen_c.clip(min=0)), Qa.T @ moments.liked @ Qc)
 
 
 def solve_bilinear(
@@ -106,12 +108,12 @@ def solve_bilinear(
 
     ``bases`` are those of ``moments``, where several ridges are solved for.
     """
-    Qa, Qc, strengths = bases or eigenbases(moments)
+    Qa, Qc, strengths, liked = bases or eigenbases(moments)
     penalty = l2 * moments.unit
     if penalty == 0:
         return np.zeros_like(moments.users) if prior is None else prior
-    target = moments.liked if prior is None else moments.liked + penalty * prior
-    solved: NDArray[np.float64] = Qa @ ((Qa.T @ target @ Qc) / (strengths + penalty)) @ Qc.T
+    target = liked if prior is None else liked + penalty * (Qa.T @ prior @ Qc)
+    solved: NDArray[np.float64] = Qa @ (target / (strengths + penalty)) @ Qc.T
     return solved
 
 
