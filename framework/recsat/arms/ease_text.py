@@ -152,10 +152,15 @@ def text_weights(vectors: NDArray[np.float32], l2: float) -> Tensor:
     return times_text_weights(torch.eye(len(vectors), dtype=torch.float64), vectors, l2)
 
 
+def map_of_texts(E: Tensor, l2: float) -> Tensor:
+    """E (EᵀE + λI)⁻¹ of text vectors E (n_items, d)."""
+    return E @ inverse(E.T @ E + l2 * torch.eye(E.shape[1], dtype=E.dtype, device=E.device))
+
+
 def times_text_weights(P: Tensor, vectors: NDArray[np.float32], l2: float) -> Tensor:
     """P S for S of :func:`text_weights`, O(items² · d): S is a diagonal and a matrix of rank d, and is not formed."""
     E = torch.from_numpy(vectors).to(P)
-    mapped = E @ inverse(E.T @ E + l2 * torch.eye(E.shape[1], dtype=E.dtype, device=E.device))
+    mapped = map_of_texts(E, l2)
     explained = (mapped * E).sum(dim=1)
     residual = 1 - explained
     return (P * (-explained / residual)).addmm_(P @ mapped, (E / residual[:, None]).T)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import ndcg_score
 
 from recsat.arms.hybrid.holdout import hold_out
-from recsat.arms.hybrid.parts import Carried, Liked, Likeness, Order, Together
+from recsat.arms.hybrid.parts import Aligned, Carried, Liked, Likeness, Order, Recipe, Together
 from recsat.arms.hybrid.search import best_of
 from recsat.arms.hybrid.trial import SharedFits, Trial
 from recsat.contract.interactions import TrainingData
@@ -57,3 +59,29 @@ def test_what_is_shared_changes_no_fit(blocks: TrainingData, most_kept: int, mon
     for recipe in [*recipes, *recipes]:
         ours, alone = fits.fitted(recipe).score(blocks.users), recipe.fit(blocks).score(blocks.users)
         torch.testing.assert_close(ours, alone, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("few_users", [0.0, 10.0])
+def test_scores_without_weights_are_those_of_the_fits(
+    blocks: TrainingData, few_users: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recsat.arms.hybrid.trial.FEW_USERS", few_users)
+    plain, prior = Together(3.0, 0.5), Together(1.5, 0.5, prior=8.5, vector="text")
+    recipes: list[Recipe] = [
+        plain,
+        replace(plain, length_power=0.0),
+        prior,
+        replace(prior, text_l2=0.75),
+        replace(prior, length_power=0.0),
+        replace(prior, session_share=0.5),
+        Carried(plain, "text", 0.3),
+        Carried(prior, "text", 0.3),
+        Carried(prior, "text", 3.0),
+        Aligned(2.0, "text"),
+        Aligned(0.1, "text"),
+    ]
+    users, columns = blocks.users.take(slice(3, 40)), np.array([0, 4, 5, 29])
+    fits = SharedFits(blocks, users)
+    for recipe in [*recipes, *reversed(recipes)]:
+        expected = recipe.fit(blocks).score(users)[:, columns]
+        torch.testing.assert_close(fits.scores(recipe, columns), expected, atol=1e-4, rtol=1e-3)

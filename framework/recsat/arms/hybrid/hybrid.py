@@ -154,10 +154,7 @@ class Hybrid(SavedByAttributes):
     def _beats_texts(self, trials: Sequence[Trial], by_user: Tensor) -> bool:
         """Whether ``by_user``, the nDCG of what was chosen, is shown to be above that of texts alone, which learn nothing that could be wrong."""
         plain = Likeness(TEXTS_READ[self.representation][0])
-        of_texts = [
-            ndcg_of_one_scale(scores_at(trial.fitted(plain), trial.users, trial.columns), trial.met, trial.liked)
-            for trial in trials
-        ]
+        of_texts = [ndcg_of_one_scale(trial.scored(plain), trial.met, trial.liked) for trial in trials]
         users = torch.cat([trial.rows for trial in trials])
         return is_shown_better(by_user, torch.cat(of_texts), users, 2 * self.n_errors)
 
@@ -192,8 +189,7 @@ class Hybrid(SavedByAttributes):
         ]
         warm = fit_stack(warm_candidates, n_errors=self.n_errors)
         scores = [
-            {name: trial.normalised(trial.fitted(recipe), unseen=True) for name, recipe in parts.unseen.items()}
-            for trial in trials
+            {name: trial.normalised(recipe, unseen=True) for name, recipe in parts.unseen.items()} for trial in trials
         ]
         unseen_candidates = [
             trial.candidates(one, {}, unseen=True)

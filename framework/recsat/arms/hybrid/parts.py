@@ -162,13 +162,14 @@ class Carried:
     l2: float
 
     def fit(self, train: TrainingData) -> TextMap:
-        return self.of(self.sums(self.source.fit(train).weights, train), train)
+        return self.of(self.source.fit(train).weights @ self.texts(train), train)
 
-    def sums(self, weights: Tensor, train: TrainingData) -> Tensor:
-        """What recipes of one ``source`` and ``vector`` have in common, (n_items, d): the weights summed over texts of warm items."""
-        return weights @ torch.from_numpy(texts_of_warm(item_vectors(train, self.vector, "hybrid"), train.warm))
+    def texts(self, train: TrainingData) -> Tensor:
+        """Those of warm items, 0 for the others, (n_items, d)."""
+        return torch.from_numpy(texts_of_warm(item_vectors(train, self.vector, "hybrid"), train.warm))
 
     def of(self, sums: Tensor, train: TrainingData) -> TextMap:
+        """From the weights of the source times :meth:`texts`."""
         return carried(item_vectors(train, self.vector, "hybrid"), self.vector, sums, train.warm, self.l2)
 
 

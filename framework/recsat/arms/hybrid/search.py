@@ -24,7 +24,6 @@ from recsat.arms.hybrid.parts import (
 )
 from recsat.arms.hybrid.trial import Trial
 from recsat.arms.linear.order import moments_of
-from recsat.arms.linear_order import LinearOrder
 
 L2 = (1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)
 """Ridges of item-item weights, in mean likes of a liked item; climbed from the third."""
@@ -181,11 +180,9 @@ def _with_decay(trials: Sequence[Trial], recipe: Recipe) -> Order:
     assert isinstance(recipe, Order)
     totals = np.zeros(len(DECAYS))
     for trial in trials:
-        fitted = trial.fitted(recipe)
-        assert isinstance(fitted, LinearOrder)
         for place, decay in enumerate(DECAYS):
-            fitted.history_decay = decay
-            totals[place] += float(torch.nansum(trial.ndcg(trial.scored(fitted))))
+            scores = trial.scored(replace(recipe, history_decay=decay))
+            totals[place] += float(torch.nansum(trial.ndcg(scores)))
     return replace(recipe, history_decay=DECAYS[int(totals.argmax())])
 
 
@@ -218,8 +215,8 @@ def _carried(trials: Sequence[Trial], source: Together | Order, vector: str) -> 
         if not bool(trial.hidden.any()):
             continue
         for place, l2 in enumerate(CARRIED_L2):
-            part = trial.fitted(Carried(source, vector, l2))
-            totals[place] += float(torch.nansum(trial.ndcg(trial.scored(part), unseen=True)))
+            scores = trial.scored(Carried(source, vector, l2))
+            totals[place] += float(torch.nansum(trial.ndcg(scores, unseen=True)))
     return Carried(source, vector, CARRIED_L2[int(totals.argmax())])
 
 

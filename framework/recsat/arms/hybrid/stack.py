@@ -52,9 +52,9 @@ class Candidates:
         """nDCG@10 of each user; nan where nothing was held out."""
         scores = torch.zeros_like(self.liked)
         for part, weight in stack.weights.items():
-            scores = scores + weight * self.parts[part]
+            scores.add_(self.parts[part], alpha=weight)
         for gain, power in stack.powers.items():
-            scores = scores * torch.exp(power * self.log_gains[gain])
+            scores.mul_(torch.exp(power * self.log_gains[gain]))
         top = scores.topk(min(K, scores.shape[1]), dim=1).indices
         return ndcg_of_hits(self.liked.gather(1, top), self.n_liked)
 

@@ -20,10 +20,15 @@ from recsat.arms.hybrid.parts import (
     Recipe,
     ScoredPart,
     Together,
+    mean_likes,
     roots,
+    text_unit,
 )
 from recsat.arms.hybrid.stack import Candidates, K, candidates, ndcg_of_hits
+from recsat.arms.linear.bilinear import length_weights
+from recsat.arms.linear.inner_products import item_vectors
 from recsat.arms.linear.padded import dense
+from recsat.arms.linear.spectrum import FEW_USERS, Spectrum, TextPrior
 from recsat.arms.linear_order import LinearOrder
 from recsat.contract.interactions import TrainingData, UserBatch
 
@@ -35,10 +40,12 @@ MOST_ITEMS_KEPT = 5_000
 
 
 class SharedFits:
-    """Fits recipes on one set of training data; what several have in common is made once, the latest of each kind kept."""
+    """Fits recipes on one set of training data; what several have in common is made once, the latest of each kind kept. ``judged`` are the users
+    whose :meth:`scores` are looked at, where fits are tried and not used."""
 
-    def __init__(self, train: TrainingData) -> None:
+    def __init__(self, train: TrainingData, judged: UserBatch | None = None) -> None:
         self.train = train
+        self.judged = judged
         self._keeps = len(train.catalogue) <= MOST_ITEMS_KEPT
         self._grams: dict[tuple[float, float], Tensor] = {}
         self._weights: tuple[Together, Tensor] | None = None
@@ -46,6 +53,8 @@ class SharedFits:
         self._order: tuple[Order, Tensor] | None = None
         self._alignments: dict[str, AlignmentPath] = {}
         self._carried: dict[tuple[Together | Order, str], Tensor] = {}
+        self._spectra: dict[float, Spectrum] = {}
+        self._prior: tuple[tuple[float, str, float], TextPrior] | None = None
 
     def fitted(self, recipe: Recipe) -> ScoredPart:
         match recipe:
@@ -65,12 +74,45 @@ class SharedFits:
             self._alignments[vector] = AlignmentPath(self.train, vector)
         return self._alignments[vector]
 
+    def scores(self, recipe: Recipe, columns: NDArray[np.int64]) -> Tensor:
+        """Of ``judged``, (n_users, n_columns)."""
+        assert self.judged is not None, "scores are of somebody"
+        if isinstance(recipe, Together) and (spectrum := self._spectrum(recipe)):
+            return spectrum.scores(*self._settings(recipe, spectrum))[:, torch.from_numpy(columns)]
+        return scores_at(self.fitted(recipe), self.judged, columns)
+
+    def _spectrum(self, recipe: Together) -> Spectrum | None:
+        """That of the users, where it is sooner made than the weights of several recipes, which nobody needs."""
+        n_users, n_items = self.train.users.history.shape
+        if self.judged is None or recipe.session_share or not self._keeps or n_users > FEW_USERS * n_items:
+            return None
+        power = recipe.length_power
+        if power not in self._spectra:
+            history = self.train.users.history
+            self._spectra[power] = Spectrum(history, length_weights(history, power), self.judged.history)
+        return self._spectra[power]
+
+    def _settings(self, recipe: Together, spectrum: Spectrum) -> tuple[float, float, TextPrior | None]:
+        unit = mean_likes(self.train)
+        if recipe.vector is None:
+            return recipe.l2 * unit, 0.0, None
+        key = recipe.length_power, recipe.vector, recipe.text_l2
+        if self._prior is None or self._prior[0] != key:
+            E = item_vectors(self.train, recipe.vector, "hybrid")
+            self._prior = key, spectrum.texts(E, recipe.text_l2 * text_unit(self.train, recipe.vector))
+        return recipe.l2 * unit, recipe.prior * unit, self._prior[1]
+
     def _sums(self, recipe: Carried) -> Tensor:
         source, key = recipe.source, (recipe.source, recipe.vector)
         if key not in self._carried:
-            weights = self._in_order(source).weights if isinstance(source, Order) else self.weights(source)
             self._carried = {of: sums for of, sums in self._carried.items() if of[0] == source}
-            self._carried[key] = recipe.sums(weights, self.train)
+            texts = recipe.texts(self.train)
+            if isinstance(source, Order):
+                self._carried[key] = self._in_order(source).weights @ texts
+            elif spectrum := self._spectrum(source):
+                self._carried[key] = spectrum.times(texts, *self._settings(source, spectrum))
+            else:
+                self._carried[key] = self.weights(source) @ texts
         return self._carried[key]
 
     def _in_order(self, recipe: Order) -> LinearOrder:
@@ -116,19 +158,18 @@ class Trial:
         listed = ~self.train.warm if split.lists_hidden else ~self.train.warm & ~split.hidden
         self.listed_unseen = torch.from_numpy(listed[self.columns])
         self.scores: dict[Recipe, Tensor] = {}
-        self.fits = SharedFits(self.train)
-        self.fitted = self.fits.fitted
+        self.fits = SharedFits(self.train, self.users)
 
     def __len__(self) -> int:
         return len(self.users)
 
-    def normalised(self, part: ScoredPart, *, unseen: bool = False) -> Tensor:
-        """Scores in units of their spread, over √(history length), half precision."""
-        return self.in_units(self.scored(part).div_(self.roots), unseen=unseen).half()
+    def normalised(self, recipe: Recipe, *, unseen: bool = False) -> Tensor:
+        """Scores of ``recipe`` in units of their spread, over √(history length), half precision."""
+        return self.in_units(self.scored(recipe) / self.roots, unseen=unseen).half()
 
-    def scored(self, part: ScoredPart) -> Tensor:
+    def scored(self, recipe: Recipe) -> Tensor:
         """(n_users, n_columns)."""
-        return scores_at(part, self.users, self.columns)
+        return self.fits.scores(recipe, self.columns)
 
     def in_units(self, scores: Tensor, *, unseen: bool) -> Tensor:
         """``scores`` over √(history length), (n_users, n_columns), in units of their spread among warm or among hidden items."""
@@ -137,7 +178,7 @@ class Trial:
     def of(self, recipe: Recipe) -> Tensor:
         """The normalised scores of ``recipe``, kept until :meth:`forget`."""
         if recipe not in self.scores:
-            self.scores[recipe] = self.normalised(self.fitted(recipe))
+            self.scores[recipe] = self.normalised(recipe)
         return self.scores[recipe]
 
     def forget(self, *recipes: Recipe) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ def invert_in_place(A: NDArray[Real]) -> NDArray[Real]:
     Raises LinAlgError, with ``A`` destroyed, where it is not positive definite in its precision.
     """
     factor = factor_in_place(A)
-    potri = get_lapack_funcs("potri", (factor,))
+    potri: Any = get_lapack_funcs("potri", (factor,))
     columns, failed = potri(factor, lower=1, overwrite_c=1)
     if failed:
         raise _not_positive(A)
@@ -33,7 +33,7 @@ def factor_in_place(A: NDArray[Real]) -> NDArray[Real]:
 
     Raises LinAlgError, with ``A`` destroyed, where it is not positive definite in its precision.
     """
-    potrf = get_lapack_funcs("potrf", (A,))
+    potrf: Any = get_lapack_funcs("potrf", (A,))
     # A's transpose is A, in the order of columns that LAPACK works on without a copy.
     factor: NDArray[Real]
     factor, failed = potrf(A.T, lower=1, overwrite_a=1, clean=0)
