@@ -69,21 +69,23 @@ class IalsText(ScoredByVectors, SavedByAttributes):
         start = torch.Generator().manual_seed(train.seed)
         Y = (0.1 * torch.randn(len(E), self.factors, generator=start)).to(train.device)
         Y[~warm] = 0
+        of_warm = E[warm]
+        factor = self._factor_of_texts(of_warm)
         for _ in range(self.iterations):
             X = self._solved(history, Y)
-            self.text_map = self._mapped(E[warm], Y[warm])
-            prior = E @ self.text_map
+            prior = E @ torch.cholesky_solve(of_warm.T @ Y[warm], factor)
             Y = torch.where(warm[:, None], self._solved(liked_by, X, prior), 0.0)
-        self.text_map = self._mapped(E[warm], Y[warm])
+        self.text_map = torch.cholesky_solve(of_warm.T @ Y[warm], factor)
         self.item_factors: NDArray[np.float32] = torch.where(warm[:, None], Y, E @ self.text_map).cpu().numpy()
         self.text_map, self.warm_gram = self.text_map.cpu(), (Y.T @ Y).cpu()
         return self
 
-    def _mapped(self, E: Tensor, Y: Tensor) -> Tensor:
-        """B = (EᵀE + μ/λ I)⁻¹ EᵀY over warm items, (d, k)."""
-        system = E.T @ E + self.map_l2 / self.regularisation * torch.eye(E.shape[1], device=E.device)
-        solved: Tensor = torch.linalg.solve(system, E.T @ Y)
-        return solved
+    def _factor_of_texts(self, E: Tensor) -> Tensor:
+        """Cholesky's of EᵀE + μ/λ I over warm items, (d, d): B = (EᵀE + μ/λ I)⁻¹ EᵀY."""
+        system = E.T @ E
+        system.diagonal().add_(self.map_l2 / self.regularisation)
+        factor: Tensor = torch.linalg.cholesky(system)
+        return factor
 
     def _solved(
         self, events: csr_array, other: Tensor, prior: Tensor | None = None, gram: Tensor | None = None
@@ -104,7 +106,7 @@ class IalsText(ScoredByVectors, SavedByAttributes):
         solved = torch.empty(events.shape[0], self.factors, device=other.device)
         budget = EVENT_BUDGET if other.device.type == "cpu" else 64 * EVENT_BUDGET
         for rows in blocks_of_like_length(events, budget):
-            of_rows = whitened[torch.from_numpy(padded_rows(events[rows])).to(whitened.device)]
+            of_rows = whitened[torch.from_numpy(padded_rows(events, rows)).to(whitened.device)]
             places = torch.from_numpy(rows).to(solved.device)
             right = self.alpha * of_rows.sum(dim=1)
             if prior is not None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
+from recsat.arms.linear import sessions
 from recsat.arms.linear.sessions import session_gram
 from recsat.contract.interactions import TrainingData
 
@@ -32,6 +34,13 @@ def test_the_time_weighted_gram_stays_positive_semidefinite(seed: int, window: i
     G = session_gram(history, timed(history, seed), rng.random(8), seconds=300.0, window=window).toarray()
     np.testing.assert_array_equal(G, G.T)
     assert np.linalg.eigvalsh(G).min() > -0.01  # pairs whose decay is below e^-7 are left out
+
+
+def test_how_many_pairs_are_summed_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    history = csr_array((np.random.default_rng(0).random((20, 12)) < 0.5).astype(np.float32))
+    at_once = session_gram(history, timed(history), np.ones(20), seconds=600.0).toarray()
+    monkeypatch.setattr(sessions, "MOST_PAIRS", 20)
+    np.testing.assert_allclose(session_gram(history, timed(history), np.ones(20), seconds=600.0).toarray(), at_once)
 
 
 def test_without_decay_or_window_the_time_weighted_gram_is_the_gram(blocks: TrainingData) -> None:

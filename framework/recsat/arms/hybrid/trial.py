@@ -78,7 +78,8 @@ class SharedFits:
         """Of ``judged``, (n_users, n_columns)."""
         assert self.judged is not None, "scores are of somebody"
         if isinstance(recipe, Together) and (spectrum := self._spectrum(recipe)):
-            return spectrum.scores(*self._settings(recipe, spectrum))[:, torch.from_numpy(columns)]
+            scores = spectrum.scores(*self._settings(recipe, spectrum))
+            return scores if len(columns) == scores.shape[1] else scores[:, torch.from_numpy(columns)]
         return scores_at(self.fitted(recipe), self.judged, columns)
 
     def _spectrum(self, recipe: Together) -> Spectrum | None:
@@ -215,9 +216,10 @@ def sample(
 
 
 def scores_at(part: ScoredPart, users: UserBatch, columns: NDArray[np.int64]) -> Tensor:
-    """Scores of ``columns`` for each user, (n_users, n_columns); whole rows at a time, which beats gathering the items' vectors."""
-    places = torch.from_numpy(columns)
-    step = max(1, CELLS // max(1, users.history.shape[1]))
+    """Scores of ``columns``, in ascending order, for each user, (n_users, n_columns); whole rows at a time, which beats gathering the items' vectors."""
+    n_items = users.history.shape[1]
+    places = slice(None) if len(columns) == n_items else torch.from_numpy(columns)
+    step = max(1, CELLS // max(1, n_items))
     blocks = [part.score(users.take(slice(start, start + step)))[:, places] for start in range(0, len(users), step)]
     return torch.cat(blocks) if blocks else torch.zeros(0, len(columns))
 

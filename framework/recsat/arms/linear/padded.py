@@ -26,12 +26,15 @@ def at_candidates(scores: Tensor, candidates: Tensor) -> Tensor:
     return picked.masked_fill(candidates == PADDING, float("-inf"))
 
 
-def padded_rows(matrix: csr_array) -> NDArray[np.int64]:
-    """Column indices of each row of ``matrix``, int64 (n_rows, longest row), padded with -1."""
-    lengths = np.diff(matrix.indptr)
+def padded_rows(matrix: csr_array, rows: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+    """Column indices of each row of ``matrix``, or of ``rows`` alone, int64 (n_rows, longest row), padded with -1."""
+    lengths, starts = np.diff(matrix.indptr), matrix.indptr[:-1]
+    if rows is not None:
+        lengths, starts = lengths[rows], starts[rows]
     width = max(1, int(lengths.max(initial=0)))
-    padded = np.full((matrix.shape[0], width), PADDING, dtype=np.int64)
-    padded[np.arange(width) < lengths[:, None]] = matrix.indices
+    padded = np.full((len(lengths), width), PADDING, dtype=np.int64)
+    is_event = np.arange(width) < lengths[:, None]
+    padded[is_event] = matrix.indices[(starts[:, None] + np.arange(width))[is_event]]
     return padded
 
 

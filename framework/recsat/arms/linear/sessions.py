@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array
@@ -9,6 +11,8 @@ from scipy.sparse import csr_array, diags_array
 from recsat.arms.linear.order import tie_break
 
 NEGLIGIBLE = 7.0  # decay times after which exp(-t) < 1e-3 and a pair is left out
+MOST_PAIRS = 2**22
+"""That are held before they are summed up: each sum costs what all pairs of items cost that have one."""
 
 
 def session_gram(
@@ -28,13 +32,25 @@ def session_gram(
     order = np.lexsort((tie_break(history.shape[1])[history.indices], times.data, rows))
     users, items, seconds_at = rows[order], history.indices[order], times.data[order]
     n = history.shape[1]
-    above = csr_array((n, n), dtype=np.float64)
+    above, parts, n_pairs = csr_array((n, n), dtype=np.float64), [], 0
     for offset in range(1, window + 1):
         apart = seconds_at[offset:] - seconds_at[:-offset]
         near = np.flatnonzero((users[offset:] == users[:-offset]) & (apart < NEGLIGIBLE * seconds))
         if not len(near):
             continue
         weight = user_weights[users[near]] * np.exp(-apart[near] / seconds) * (1 - offset / (window + 1))
-        above = above + csr_array((weight, (items[near], items[near + offset])), shape=(n, n))
+        parts.append((weight, items[near], items[near + offset]))
+        n_pairs += len(near)
+        if n_pairs > MOST_PAIRS:
+            above, parts, n_pairs = above + _summed(parts, n), [], 0
+    above = above + _summed(parts, n)
     weights = np.bincount(items, weights=user_weights[users], minlength=n)
     return csr_array(above + above.T + diags_array(weights))
+
+
+def _summed(parts: Sequence[tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int32]]], n: int) -> csr_array:
+    """Weights at pairs of items, (n, n)."""
+    if not parts:
+        return csr_array((n, n), dtype=np.float64)
+    weights, rows, columns = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return csr_array((weights, (rows, columns)), shape=(n, n))
