@@ -8,7 +8,17 @@ import torch
 from sklearn.metrics import ndcg_score
 from torch import Tensor
 
-from recsat.arms.hybrid.stack import WEIGHTS, Candidates, Stack, candidates, fit_stack, gain_of, ndcg_of_hits, values_of
+from recsat.arms.hybrid.stack import (
+    WEIGHTS,
+    Candidates,
+    Stack,
+    candidates,
+    fit_stack,
+    gain_of,
+    hits_of_best,
+    ndcg_of_hits,
+    values_of,
+)
 from recsat.measure.draws import drawn_means
 
 
@@ -23,6 +33,18 @@ def world(truth: Stack, seed: int, n_users: int = 600, n_items: int = 60) -> Can
     noisy = scores + 0.5 * torch.randn(n_users, n_items, generator=draw)
     liked = torch.zeros_like(noisy).scatter_(1, noisy.topk(5).indices, 1.0)
     return candidates(parts, gains, liked, torch.zeros_like(liked, dtype=torch.bool), torch.arange(n_users))
+
+
+@pytest.mark.parametrize("width", [3, 10, 11, 60])
+@pytest.mark.parametrize("n_levels", [3, 40, 10**6])
+def test_hits_are_those_of_the_places_of_the_best(width: int, n_levels: int) -> None:
+    draw = torch.Generator().manual_seed(width)
+    scores = torch.randint(n_levels, (200, width), generator=draw).float()
+    scores[:20, 5:] = float("-inf")  # padding
+    scores[20:23] = float("-inf")
+    liked = (torch.rand(200, width, generator=draw) < 0.3).float().masked_fill(scores.isinf(), 0.0)
+    expected = liked.gather(1, scores.topk(min(10, width), dim=1).indices)
+    torch.testing.assert_close(hits_of_best(scores, liked), expected, atol=0, rtol=0)
 
 
 def test_parts_that_make_the_likes_are_found_with_their_weights() -> None:
