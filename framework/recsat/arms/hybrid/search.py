@@ -181,7 +181,7 @@ def _with_decay(trials: Sequence[Trial], recipe: Recipe) -> Order:
     totals = np.zeros(len(DECAYS))
     for trial in trials:
         for place, decay in enumerate(DECAYS):
-            scores = trial.scored(replace(recipe, history_decay=decay))
+            scores = trial.normalised(replace(recipe, history_decay=decay))
             totals[place] += float(torch.nansum(trial.ndcg(scores)))
     return replace(recipe, history_decay=DECAYS[int(totals.argmax())])
 
@@ -201,9 +201,9 @@ def _aligned(trials: Sequence[Trial], vector: str, ridges: Sequence[float]) -> t
         for place, l2 in enumerate(ridges):
             scores = torch.from_numpy(histories @ path.mapping(l2) @ E[trial.columns].T)
             if is_first:
-                warm[place] += float(torch.nansum(trial.ndcg(scores)))
+                warm[place] += float(torch.nansum(trial.ndcg(trial.rounded(scores))))
             if has_hidden:
-                unseen[place] += float(torch.nansum(trial.ndcg(scores, unseen=True)))
+                unseen[place] += float(torch.nansum(trial.ndcg(trial.rounded(scores, unseen=True), unseen=True)))
     unit = float(np.mean(units))
     of_warm, of_unseen = (ridges[int(totals.argmax())] * unit for totals in (warm, unseen))
     return Aligned(of_warm, vector), Aligned(of_unseen, vector)
@@ -215,7 +215,7 @@ def _carried(trials: Sequence[Trial], source: Together | Order, vector: str) -> 
         if not bool(trial.hidden.any()):
             continue
         for place, l2 in enumerate(CARRIED_L2):
-            scores = trial.scored(Carried(source, vector, l2))
+            scores = trial.normalised(Carried(source, vector, l2), unseen=True)
             totals[place] += float(torch.nansum(trial.ndcg(scores, unseen=True)))
     return Carried(source, vector, CARRIED_L2[int(totals.argmax())])
 

@@ -165,8 +165,12 @@ class Trial:
         return len(self.users)
 
     def normalised(self, recipe: Recipe, *, unseen: bool = False) -> Tensor:
-        """Scores of ``recipe`` in units of their spread, over √(history length), half precision."""
-        return self.in_units(self.scored(recipe) / self.roots, unseen=unseen).half()
+        """Scores of ``recipe``, :meth:`rounded`."""
+        return self.rounded(self.scored(recipe), unseen=unseen)
+
+    def rounded(self, scores: Tensor, *, unseen: bool = False) -> Tensor:
+        """``scores`` (n_users, n_columns) over √(history length), in units of their spread, half precision: what settings are compared by, and kept."""
+        return self.in_units(scores / self.roots, unseen=unseen).half()
 
     def scored(self, recipe: Recipe) -> Tensor:
         """(n_users, n_columns)."""
@@ -188,12 +192,9 @@ class Trial:
 
     def ndcg(self, scores: Tensor, *, unseen: bool = False) -> Tensor:
         """nDCG@10 of each user among warm items, or among those hidden; nan where nothing is to be found."""
-        if unseen:
-            scores, liked = scores[:, self.hidden].float(), self.liked[:, self.hidden]
-        else:
-            out = self.out(unseen=False)
-            scores, liked = scores.float().masked_fill(out, float("-inf")), self.liked.masked_fill(out, 0.0)
-        top = scores.topk(min(K, scores.shape[1]), dim=1).indices
+        out = self.out(unseen=unseen)
+        top = scores.float().masked_fill(out, float("-inf")).topk(min(K, scores.shape[1]), dim=1).indices
+        liked = self.liked.masked_fill(out, 0.0)
         return ndcg_of_hits(liked.gather(1, top), liked.sum(dim=1))
 
     def out(self, *, unseen: bool) -> Tensor:
