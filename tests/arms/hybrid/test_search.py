@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
 from sklearn.metrics import ndcg_score
 
 from recsat.arms.hybrid.holdout import hold_out
@@ -80,8 +81,12 @@ def test_scores_without_weights_are_those_of_the_fits(
         Aligned(2.0, "text"),
         Aligned(0.1, "text"),
     ]
-    users, columns = blocks.users.take(slice(3, 40)), np.array([0, 4, 5, 29])
-    fits = SharedFits(blocks, users)
+    history = blocks.users.history
+    seconds = np.random.default_rng(0).uniform(0, 2000, history.nnz)
+    times = csr_array((seconds, history.indices, history.indptr), shape=history.shape)
+    train = replace(blocks, users=replace(blocks.users, times=times))
+    users, columns = train.users.take(slice(3, 40)), np.array([0, 4, 5, 29])
+    fits = SharedFits(train, users)
     for recipe in [*recipes, *reversed(recipes)]:
-        expected = recipe.fit(blocks).score(users)[:, columns]
+        expected = recipe.fit(train).score(users)[:, columns]
         torch.testing.assert_close(fits.scores(recipe, columns), expected, atol=1e-4, rtol=1e-3)

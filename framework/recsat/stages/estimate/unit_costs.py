@@ -75,18 +75,18 @@ FITS: Final[Mapping[str, WorkCost]] = {
     "mf": WorkCost(fixed=0.03, like=6e-7, user=1e-5, item=1e-5),
     "aligned": WorkCost(fixed=0.03, like=9e-7, user=1e-5, item=1e-5),
     "ease-text": WorkCost(fixed=0.008, item_pair=7e-8, item_cube=4.5e-11, pair=6e-9),
-    "ials-text": WorkCost(fixed=0.45, like=3.6e-5),
+    "ials-text": WorkCost(fixed=0.22, like=1.8e-5),
     "linear-order": WorkCost(fixed=0.003, item_pair=5e-8, item_cube=2e-11, pair=3.5e-8),
     "linear-order-text": WorkCost(fixed=0.01, item_pair=7e-8, item_cube=2.5e-11, pair=4e-8),
     "multimodal": WorkCost(fixed=0.1, like=2e-6, item=2e-6),
-    "hybrid": WorkCost(fixed=0.4, like=2e-5, item_pair=1.2e-7, item_cube=1e-10, cell=1.6e-7),
+    "hybrid": WorkCost(fixed=0.3, like=1.5e-5, item_pair=9e-8, item_cube=7e-11, cell=1.2e-7),
 }
 """One fit, by arm; a control costs what its arm does."""
 CHOICES: Final[Mapping[str, WorkCost]] = {
-    "hybrid": WorkCost(fixed=5.0, like=7.5e-5, item_pair=9e-7, item_cube=5e-11, cell=2e-6)
+    "hybrid": WorkCost(fixed=2.3, like=3.4e-5, item_pair=4e-7, item_cube=3e-11, cell=9e-7)
 }
 """What an arm seeks once on each split by fits of its own: on a random one, with two kinds of texts."""
-CHOICE_SHARES: Final[Mapping[str, float]] = {"timeline": 1.45, "last-n": 1.35, "cold-items": 0.58}
+CHOICE_SHARES: Final[Mapping[str, float]] = {"timeline": 1.6, "last-n": 1.5, "cold-items": 0.54}
 """By protocol, of what is sought on a random split, and of a fit of what was found: on unseen items fewer parts count."""
 ONE_TEXT: Final = 0.72
 """Of what is sought, where one kind of texts is read."""
