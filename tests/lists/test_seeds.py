@@ -9,8 +9,6 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 from recsat.arms.text import TextSimilarity
@@ -19,7 +17,7 @@ from recsat.contract.interactions import UserBatch
 from recsat.lists.filters import FilterPlan
 from recsat.lists.make import Served, lists_of
 from recsat.lists.request import Request
-from recsat.lists.shortlist import permitted_items, shortlists
+from recsat.lists.shortlist import shortlists
 from recsat.testing.worlds import training_data
 
 N_USERS, N_ITEMS = 40, 50
@@ -108,13 +106,3 @@ def test_ties_among_candidates_are_drawn_as_among_all_items(readers: Served) -> 
     retrieved = lists_of(readers, "text", arm_of(readers), request, retriever=Everything())
     assert retrieved.source == "qdrant:text"
     assert retrieved.lists.equals(lists_of(readers, "text", arm_of(readers), request).lists)
-
-
-@given(st.integers(0, 1000), st.booleans())
-def test_what_is_permitted_on_a_device_is_what_the_plan_permits(seed: int, some_allowed: bool) -> None:
-    rng = np.random.default_rng(seed)
-    excluded, allowed = (csr_array(rng.random((6, 9)) < share) for share in (0.3, 0.6))
-    plan = FilterPlan(rng.random(9) < 0.8, excluded, allowed if some_allowed else None, [], False, {}, 54)
-    for rows in (slice(0, 6), slice(2, 5), slice(3, 3)):
-        permitted = permitted_items(plan, rows, torch.device("cpu"))
-        np.testing.assert_array_equal(permitted.numpy(), plan.mask(rows))

@@ -14,6 +14,7 @@ from torch import Tensor
 from recsat.arms.linear.padded import PADDING
 from recsat.contract.arm import Reasons, Recommender
 from recsat.contract.interactions import UserBatch
+from recsat.lists.permitted import Permitted
 from recsat.lists.reasons import reasons_of
 from recsat.lists.request import Request
 from recsat.lists.select import TieNoise, top_k
@@ -42,7 +43,7 @@ def joined(blocks: Sequence[Lists]) -> Lists:
     return Lists(*(np.concatenate([getattr(block, part.name) for block in blocks]) for part in fields(Lists)))
 
 
-def filled_by(fallback: Recommender, lists: Lists, batch: UserBatch, permitted: Tensor, request: Request) -> Lists:
+def filled_by(fallback: Recommender, lists: Lists, batch: UserBatch, permitted: Permitted, request: Request) -> Lists:
     """``lists`` closed up, their empty places filled with the best of ``fallback`` that is permitted and not in the list yet.
 
     For users without a history, and for lists that end short, the reason is another.
@@ -52,7 +53,7 @@ def filled_by(fallback: Recommender, lists: Lists, batch: UserBatch, permitted: 
         rows = short[block]
         users = batch.take(rows)
         spare = _spare(
-            fallback, users, lists.items[rows], permitted[torch.from_numpy(rows).to(permitted.device)], request
+            fallback, users, lists.items[rows], permitted.mask[torch.from_numpy(rows).to(permitted.device)], request
         )
         reasons = reasons_of(fallback, users, spare)
         filled = _filled(_rows(lists, rows), spare, replace(reasons, code=_reason_codes(reasons.code, ~users.is_new)))

@@ -21,11 +21,12 @@ from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.lists.fallback import Lists, filled_by, joined
 from recsat.lists.filters import FilterPlan
 from recsat.lists.fusion import reciprocal_rank_fusion
+from recsat.lists.permitted import Permitted
 from recsat.lists.reasons import reasons_of, sentences_of
 from recsat.lists.request import Request, Retriever
 from recsat.lists.returned import checked_places
 from recsat.lists.select import TieNoise, top_k
-from recsat.lists.shortlist import items_at, permitted_items, permitted_scores, shortlist, user_blocks
+from recsat.lists.shortlist import items_at, permitted_scores, shortlist, user_blocks
 from recsat.lists.topics import CatalogueTopics, catalogue_topics
 
 LISTS_SCHEMA = pl.Schema(
@@ -112,8 +113,8 @@ class Steps:
     """How the lists of a block of B users came about, step after step; valid until the next block is asked for."""
 
     batch: UserBatch
-    permitted: Tensor
-    """What the filters leave, bool (B, n_items)."""
+    permitted: Permitted
+    """What the filters leave."""
     candidates: Tensor | None
     """What retrieval gave, int64 (B, n_candidates), padded with -1; None where the whole catalogue is scored."""
     scores: Tensor
@@ -149,7 +150,7 @@ def steps_of(
     buffer: Tensor | None = None
     for rows in user_blocks(len(users), len(audience.catalogue), request.user_block, request.device):
         batch = users.take(rows)
-        permitted = permitted_items(plan, rows, request.device)
+        permitted = Permitted.of(plan, rows, request.device)
         candidates = None
         if retriever is not None and (queries := recommender.queries(batch)):
             candidates = _retrieved(recommender, queries, batch, retriever, plan, rows, request)
@@ -160,7 +161,7 @@ def steps_of(
         recall = None
         if is_sampled is not None and candidates is not None:
             sample = np.flatnonzero(is_sampled[rows] & ~batch.is_new)
-            recall = _recall(recommender, batch.take(sample), candidates[sample], permitted[sample], request)
+            recall = _recall(recommender, batch.take(sample), candidates[sample], permitted.take(sample), request)
         places = _choose(batch, candidates, scores, request)
         items = items_at(candidates, places).masked_fill(~known[:, None], PADDING)
         lists = _explained(recommender, batch, items, scores.gather(1, places.clamp(min=0)), request)
@@ -298,7 +299,7 @@ def _recall(
     recommender: Recommender,
     batch: UserBatch,
     candidates: Tensor,
-    permitted: Tensor,
+    permitted: Permitted,
     request: Request,
 ) -> Tensor:
     """Share of each user's exact list that is among the candidates, (B,)."""

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeGuard
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from recsat.arms.linear.inner_products import ScoredByVectors
 from recsat.arms.linear.item_item import history_times
 from recsat.arms.linear.padded import PADDING, at_candidates
 from recsat.contract.arm import Recommender
 from recsat.contract.interactions import UserBatch
 from recsat.contract.reranker import RerankInput
 from recsat.lists.filters import FilterPlan
+from recsat.lists.permitted import Permitted
 from recsat.lists.request import Request
 from recsat.lists.returned import checked_scores
 from recsat.lists.select import TieNoise, top_k
@@ -42,40 +44,38 @@ def user_blocks(n_users: int, n_items: int, user_block: int, device: torch.devic
     return (slice(start, min(start + step, n_users)) for start in range(0, n_users, step))
 
 
-def permitted_items(plan: FilterPlan, rows: slice, device: torch.device) -> Tensor:
-    """:meth:`~recsat.lists.filters.FilterPlan.mask` made on ``device``, of the pairs alone, (n_rows, n_items) bool."""
-    is_whole = rows.indices(plan.excluded.shape[0]) == (0, plan.excluded.shape[0], 1)
-    excluded = plan.excluded if is_whole else plan.excluded[rows]
-    users = np.repeat(np.arange(excluded.shape[0]), np.diff(excluded.indptr))[excluded.data]
-    items = excluded.indices[excluded.data].astype(np.int64)
-    permitted = torch.from_numpy(plan.items).to(device).repeat(excluded.shape[0], 1)
-    permitted[torch.from_numpy(users).to(device), torch.from_numpy(items).to(device)] = False
-    if plan.allowed is not None:
-        permitted &= torch.from_numpy(plan.allowed[rows].toarray()).to(device)
-    return permitted
-
-
 def permitted_scores(
     recommender: Recommender,
     batch: UserBatch,
     candidates: Tensor | None,
-    permitted: Tensor,
+    permitted: Permitted,
     out: Tensor | None = None,
 ) -> Tensor:
     """Exact scores on the device, (B, n_candidates or n_items), -inf where a filter forbids the item.
 
-    Never the arm's own tensor, which may be a view of what it keeps. ``out`` (at least B rows) is written to where it is given:
-    at 20,000 items the pages of a new tensor for each block cost four times as much as the masking.
+    Never the arm's own tensor, which may be a view of what it keeps. Scores of all items are written to ``out`` (at least B rows) where it is given, by
+    arms of vectors from the product on: the pages of a new tensor for each block cost as much as half of a product at 100,000 items.
     """
-    shape = (len(batch), permitted.shape[1] if candidates is None else candidates.shape[1])
-    scores = checked_scores(recommender, recommender.score(batch, candidates), shape).to(
-        permitted.device, torch.float32
-    )
-    allowed = permitted if candidates is None else at_candidates(permitted.float(), candidates) == 1
-    forbidden = torch.tensor(-torch.inf, device=scores.device)
-    if out is None:
-        return torch.where(allowed, scores, forbidden)
-    return torch.where(allowed, scores, forbidden, out=out[: len(batch)])
+    if candidates is not None:
+        scores = _checked(recommender, recommender.score(batch, candidates), candidates.shape, permitted.device)
+        may_be_shown = permitted.mask.gather(1, candidates.clamp(min=0)) & (candidates != PADDING)
+        return scores.where(may_be_shown, -torch.inf)
+    out = torch.empty(permitted.shape, device=permitted.device) if out is None else out[: len(batch)]
+    if _is_product(recommender) and recommender.table.device == out.device:
+        scores = _checked(recommender, recommender.score(batch, out=out), permitted.shape, permitted.device)
+    else:
+        scores = out.copy_(_checked(recommender, recommender.score(batch), permitted.shape, permitted.device))
+    return permitted.leave_in(scores)
+
+
+def _is_product(recommender: Recommender) -> TypeGuard[ScoredByVectors]:
+    """Whether scores are the product alone, and not what a derived arm makes of it."""
+    return isinstance(recommender, ScoredByVectors) and type(recommender).score is ScoredByVectors.score
+
+
+def _checked(recommender: Recommender, scores: Tensor, shape: tuple[int, ...], device: torch.device) -> Tensor:
+    n_users, n_items = shape
+    return checked_scores(recommender, scores, (n_users, n_items)).to(device, torch.float32)
 
 
 def shortlist(batch: UserBatch, candidates: Tensor | None, scores: Tensor, request: Request) -> Shortlist:
@@ -106,7 +106,7 @@ def shortlists(
     recommender = recommender.to(request.device)
     for rows in user_blocks(len(users), users.history.shape[1], request.user_block, request.device):
         batch = users.take(rows)
-        scores = permitted_scores(recommender, batch, None, permitted_items(plan, rows, request.device))
+        scores = permitted_scores(recommender, batch, None, Permitted.of(plan, rows, request.device))
         yield rows, shortlist(batch, None, scores, request).input
 
 

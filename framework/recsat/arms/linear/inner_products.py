@@ -61,11 +61,16 @@ def side_by_side(text: NDArray[np.float32], words: NDArray[np.float32], words_sh
     return np.hstack([np.float32(np.sqrt(1 - words_share)) * text, np.float32(np.sqrt(words_share)) * words])
 
 
-def inner_products(queries: Tensor, items: Tensor, candidates: Tensor | None = None) -> Tensor:
-    """queries · items on the device of ``items``, (B, n_items), or at ``candidates`` (B, C) with -inf where padded, on theirs."""
+def inner_products(
+    queries: Tensor, items: Tensor, candidates: Tensor | None = None, *, out: Tensor | None = None
+) -> Tensor:
+    """queries · items on the device of ``items``, (B, n_items), or at ``candidates`` (B, C) with -inf where padded, on theirs.
+
+    Products of all items are written to ``out`` where it is given.
+    """
     queries = queries.to(items.device)
     if candidates is None or 4 * candidates.shape[1] > len(items):
-        scores = queries @ items.T  # one matrix product beats gathering a large share of the vectors
+        scores = torch.mm(queries, items.T, out=out)  # one matrix product beats gathering a large share of the vectors
         return scores if candidates is None else at_candidates(scores.to(candidates.device), candidates)
     picked = items.to(candidates.device)[candidates.clamp(min=0)]
     scores = torch.einsum("bd,bcd->bc", queries.to(candidates.device), picked)
@@ -84,8 +89,9 @@ class ScoredByVectors(ScoredByTable):
         """:meth:`query_vectors` on the device of ``items``, the arm's item vectors there."""
         return torch.from_numpy(self.query_vectors(users)).to(items.device)
 
-    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
+    def score(self, users: UserBatch, candidates: Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
+        """Those of the whole catalogue are written to ``out`` (n_users, n_items) where it is given, float32 on the device of :attr:`table`."""
         items = self.table
         on_cpu = items.device.type == "cpu"
         queries = torch.from_numpy(self.query_vectors(users)) if on_cpu else self.queries_by(items, users)
-        return inner_products(queries, items, candidates)
+        return inner_products(queries, items, candidates, out=out if candidates is None else None)

@@ -132,7 +132,7 @@ def standing_of(
     """
     audience = model.under([user], filters)
     [steps] = model.steps(audience, request)
-    permitted = steps.permitted[0].cpu()
+    permitted = steps.permitted.mask[0].cpu()
     listed = [index for index in steps.lists.items[0].tolist() if index >= 0]
     nobody = torch.full((len(permitted),), float("-inf"))
     tiers = [steps.scores[0].cpu() if bool(steps.has_history[0]) else nobody]
