@@ -32,6 +32,9 @@ SHARES = (0.5, 0.85)
 TEXT_L2 = (0.2, 0.75)
 SESSION_SHARE = 0.5
 ORDER_L2 = (1.0, 3.0, 10.0, 30.0, 100.0)
+ORDER_SHARES = (0.5, 0.67, 0.85)
+ORDER_TEXT_L2 = (0.2, 0.03, 1.0)
+MIDDLE_ORDER = 9.0
 DECAYS: tuple[float | None, ...] = (4.0, 2.0, 8.0, None)
 RIDGES = (5.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 CARRIED_L2 = (0.3, 0.03, 3.0)
@@ -147,12 +150,12 @@ def _middle_together(trials: Sequence[Trial], vectors: Sequence[str]) -> tuple[d
 
 
 def _middle_order(trials: Sequence[Trial], vectors: Sequence[str]) -> tuple[dict[str, Recipe], Order]:
-    """Decays are chosen as ever, on the weights with the first prior: they need no other fit. These come last, for scores are carried by them."""
-    _look_at(trials, *(Order(3.0, history_decay=decay) for decay in DECAYS))
-    best = _with_decay(trials, Order(3.0, prior=6.0, vector=vectors[0]))
-    plain = replace(best, prior=0.0, vector=None)
-    _look_at(trials, best)
-    return {"order": plain, f"order {vectors[0]}": best}, best
+    """Of one ridge in all, without which nothing has to be solved anew; the first vector's, by which scores are carried, and all by name."""
+    ridge = MIDDLE_ORDER
+    best = _with_decay(trials, _prior_of(Order(ridge), vectors[0], SHARES[0], ORDER_TEXT_L2[0]))
+    plain = replace(best, l2=ridge, prior=0.0, vector=None)
+    family = {f"order {vector}": _with_texts(trials, plain, vector) for vector in vectors}
+    return {"order": plain, **family}, family[f"order {vectors[0]}"]
 
 
 def _look_at(trials: Sequence[Trial], *recipes: Recipe) -> None:
@@ -163,27 +166,34 @@ def _look_at(trials: Sequence[Trial], *recipes: Recipe) -> None:
 
 
 def _order(trials: Sequence[Trial], vectors: Sequence[str]) -> dict[str, Recipe]:
-    """Without texts, and with each of ``vectors`` for a prior, whose ridge and share are sought by themselves."""
+    """Without texts, and with each of ``vectors`` for a prior, whose ridge in all is sought by itself, with the first."""
     plain = _with_decay(trials, _climbed(trials, [Order(l2) for l2 in ORDER_L2], start=1))
-
-    def recipe(total: float, share: float) -> Order:
-        return replace(plain, l2=total * (1 - share), prior=total * share, vector=vectors[0])
-
-    climbed = _climbed(trials, [recipe(total, SHARES[0]) for total in ORDER_L2], start=2)
-    total = climbed.l2 + climbed.prior
-    best = best_of(trials, [climbed, *(recipe(total, share) for share in SHARES[1:])])
-    return {"order": plain, **{f"order {vector}": replace(best, vector=vector) for vector in vectors}}
+    first = [_prior_of(replace(plain, l2=l2), vectors[0], SHARES[0], ORDER_TEXT_L2[0]) for l2 in ORDER_L2]
+    of_texts = replace(plain, l2=_climbed(trials, first, start=2).ridge)
+    return {"order": plain, **{f"order {vector}": _with_texts(trials, of_texts, vector) for vector in vectors}}
 
 
-def _with_decay(trials: Sequence[Trial], recipe: Recipe) -> Order:
+def _prior_of(plain: Order, vector: str, share: float, text_l2: float) -> Order:
+    """``share`` of the ridge of ``plain`` towards what texts say."""
+    return replace(plain, l2=plain.l2 * (1 - share), prior=plain.l2 * share, vector=vector, text_l2=text_l2)
+
+
+def _with_texts(trials: Sequence[Trial], plain: Order, vector: str) -> Order:
+    """The share of a prior and the texts' ridge, all of them: of one ridge in all they cost little."""
+    return _best_as_scored(
+        trials, [_prior_of(plain, vector, share, text_l2) for share in ORDER_SHARES for text_l2 in ORDER_TEXT_L2]
+    )
+
+
+def _with_decay(trials: Sequence[Trial], recipe: Order) -> Order:
     """Other decays of the history need no other fit."""
-    assert isinstance(recipe, Order)
-    totals = np.zeros(len(DECAYS))
-    for trial in trials:
-        for place, decay in enumerate(DECAYS):
-            scores = trial.scored(replace(recipe, history_decay=decay))
-            totals[place] += float(torch.nansum(trial.ndcg(scores)))
-    return replace(recipe, history_decay=DECAYS[int(totals.argmax())])
+    return _best_as_scored(trials, [replace(recipe, history_decay=decay) for decay in DECAYS])
+
+
+def _best_as_scored(trials: Sequence[Trial], recipes: Sequence[Order]) -> Order:
+    """As :func:`best_of`, by the sum over users, with no scores kept."""
+    totals = [sum(float(torch.nansum(trial.ndcg(trial.scored(recipe)))) for trial in trials) for recipe in recipes]
+    return recipes[int(np.argmax(totals))]
 
 
 def _aligned(trials: Sequence[Trial], vector: str, ridges: Sequence[float]) -> tuple[Aligned, Aligned]:
