@@ -16,6 +16,7 @@ from recsat.arms.ease_text import (
     gram_of,
     inverse,
     text_weights,
+    text_weights_times,
     times_text_weights,
     weighted_gram,
     without_own,
@@ -54,6 +55,7 @@ def test_a_product_with_the_text_weights_needs_no_text_weights(blocks: TrainingD
     P = torch.randn(30, 30, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     S = text_weights(blocks.vectors["text"], 0.5)
     torch.testing.assert_close(times_text_weights(P, blocks.vectors["text"], 0.5), P @ S)
+    torch.testing.assert_close(text_weights_times(P, blocks.vectors["text"], 0.5), S @ P)
 
 
 def test_half_the_pairs_by_time_is_half_way_between_the_two_grams(blocks: TrainingData) -> None:

@@ -16,17 +16,9 @@ from recsat.arms.linear_order import LinearOrder, LinearOrderText
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 
 
-def timed(train: TrainingData, seed: int = 0) -> TrainingData:
-    """The same histories with times, some of them shared."""
-    history = train.users.history
-    seconds = np.random.default_rng(seed).integers(0, 6, history.nnz).astype(np.float64)
-    times = csr_array((seconds, history.indices, history.indptr), shape=history.shape)
-    return replace(train, users=replace(train.users, times=times))
-
-
 @pytest.mark.parametrize("prior", [0.0, 7.0])
-def test_the_weights_solve_the_normal_equations(blocks: TrainingData, prior: float) -> None:
-    train = timed(blocks)
+def test_the_weights_solve_the_normal_equations(timed_blocks: TrainingData, prior: float) -> None:
+    train = timed_blocks
     X = train.users.history.toarray().astype(np.float64)
     S, T = (
         one.toarray().astype(np.float64)
@@ -83,8 +75,8 @@ def test_the_latest_of_a_history_counts_most() -> None:
 
 
 @pytest.mark.parametrize("decay", [1.0, 4.0, None])
-def test_a_loss_is_what_the_score_loses_without_the_item(blocks: TrainingData, decay: float) -> None:
-    train = timed(blocks, seed=1)
+def test_a_loss_is_what_the_score_loses_without_the_item(timed_blocks: TrainingData, decay: float) -> None:
+    train = timed_blocks
     arm = LinearOrderText(history_decay=decay).fit(train)
     items = np.tile(np.arange(6), (4, 1))
     users = train.users.take(slice(0, 4))

@@ -164,3 +164,12 @@ def times_text_weights(P: Tensor, vectors: NDArray[np.float32], l2: float) -> Te
     explained = (mapped * E).sum(dim=1)
     residual = 1 - explained
     return (P * (-explained / residual)).addmm_(P @ mapped, (E / residual[:, None]).T)
+
+
+def text_weights_times(T: Tensor, vectors: NDArray[np.float32], l2: float) -> Tensor:
+    """S T for S of :func:`text_weights` and ``T`` (n_items, m), O(items · d · m)."""
+    E = torch.from_numpy(vectors).to(T)
+    mapped = map_of_texts(E, l2)
+    explained = (mapped * E).sum(dim=1)
+    residual = 1 - explained
+    return torch.addmm(T * (-explained / residual)[:, None], mapped, (E / residual[:, None]).T @ T)

@@ -40,8 +40,8 @@ class UserText(ScoredByVectors, SavedByAttributes):
             self.item_vectors, self.mean = centre(raw)
         return self
 
-    def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
-        scores = super().score(users, candidates)
+    def score(self, users: UserBatch, candidates: Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
+        scores = super().score(users, candidates, out=out)
         without_text = torch.from_numpy(~self._texts(users).any(axis=1)).to(scores.device)
         return scores.masked_fill(without_text[:, None], float("-inf"))
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scipy.sparse import csr_array
 from sklearn.metrics import ndcg_score
 
 from recsat.arms.hybrid.holdout import hold_out
@@ -64,7 +63,7 @@ def test_what_is_shared_changes_no_fit(blocks: TrainingData, most_kept: int, mon
 
 @pytest.mark.parametrize("few_users", [0.0, 10.0])
 def test_scores_without_weights_are_those_of_the_fits(
-    blocks: TrainingData, few_users: float, monkeypatch: pytest.MonkeyPatch
+    timed_blocks: TrainingData, few_users: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recsat.arms.hybrid.trial.FEW_USERS", few_users)
     plain, prior = Together(3.0, 0.5), Together(1.5, 0.5, prior=8.5, vector="text")
@@ -80,13 +79,16 @@ def test_scores_without_weights_are_those_of_the_fits(
         Carried(prior, "text", 3.0),
         Aligned(2.0, "text"),
         Aligned(0.1, "text"),
+        Order(9.0),
+        Order(9.0, history_decay=None),
+        Order(3.0, prior=6.0, vector="text"),
+        Order(3.0, prior=6.0, vector="text", history_decay=2.0, text_l2=0.03),
+        Order(1.0, prior=5.0, vector="text"),
+        Carried(Order(9.0), "text", 0.3),
+        Carried(Order(3.0, prior=6.0, vector="text"), "text", 0.3),
     ]
-    history = blocks.users.history
-    seconds = np.random.default_rng(0).uniform(0, 2000, history.nnz)
-    times = csr_array((seconds, history.indices, history.indptr), shape=history.shape)
-    train = replace(blocks, users=replace(blocks.users, times=times))
-    users, columns = train.users.take(slice(3, 40)), np.array([0, 4, 5, 29])
-    fits = SharedFits(train, users)
+    users, columns = timed_blocks.users.take(slice(3, 40)), np.array([0, 4, 5, 29])
+    fits = SharedFits(timed_blocks, users)
     for recipe in [*recipes, *reversed(recipes)]:
-        expected = recipe.fit(train).score(users)[:, columns]
+        expected = recipe.fit(timed_blocks).score(users)[:, columns]
         torch.testing.assert_close(fits.scores(recipe, columns), expected, atol=1e-4, rtol=1e-3)

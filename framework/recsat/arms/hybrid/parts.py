@@ -97,6 +97,8 @@ class Order:
     prior: float = 0.0
     vector: str | None = None
     history_decay: float | None = 4.0
+    text_l2: float = 0.2
+    """In mean eigenvalues of the texts' Gram matrix."""
 
     def fit(self, train: TrainingData) -> LinearOrder:
         arm = self.arm(train)
@@ -108,8 +110,13 @@ class Order:
         arm = LinearOrder(l2=self.l2 * unit, prior=self.prior * unit, history_decay=self.history_decay)
         if self.vector is not None:
             arm.text_vectors = self.vector
-            arm.text_l2 = 0.2 * text_unit(train, self.vector)
+            arm.text_l2 = self.text_l2 * text_unit(train, self.vector)
         return arm
+
+    @property
+    def ridge(self) -> float:
+        """In all."""
+        return self.l2 + self.prior
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ SHARES = (0.5, 0.85)
 TEXT_L2 = (0.2, 0.75)
 SESSION_SHARE = 0.5
 ORDER_L2 = (1.0, 3.0, 10.0, 30.0, 100.0)
+ORDER_TEXT_L2 = (0.2, 0.03, 1.0)
 DECAYS: tuple[float | None, ...] = (4.0, 2.0, 8.0, None)
 RIDGES = (5.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 CARRIED_L2 = (0.3, 0.03, 3.0)
@@ -147,12 +148,10 @@ def _middle_together(trials: Sequence[Trial], vectors: Sequence[str]) -> tuple[d
 
 
 def _middle_order(trials: Sequence[Trial], vectors: Sequence[str]) -> tuple[dict[str, Recipe], Order]:
-    """Decays are chosen as ever, on the weights with the first prior: they need no other fit. These come last, for scores are carried by them."""
-    _look_at(trials, *(Order(3.0, history_decay=decay) for decay in DECAYS))
-    best = _with_decay(trials, Order(3.0, prior=6.0, vector=vectors[0]))
-    plain = replace(best, prior=0.0, vector=None)
-    _look_at(trials, best)
-    return {"order": plain, f"order {vectors[0]}": best}, best
+    """Of one ridge in all, so that nothing has to be solved anew for another decay or ridge of the texts, which are chosen; the latter, and all by name."""
+    first = _with_decay(trials, Order(3.0, prior=6.0, vector=vectors[0]))
+    best = _best_of_order(trials, [replace(first, text_l2=text_l2) for text_l2 in ORDER_TEXT_L2])
+    return {"order": replace(best, l2=best.ridge, prior=0.0, vector=None), f"order {vectors[0]}": best}, best
 
 
 def _look_at(trials: Sequence[Trial], *recipes: Recipe) -> None:
@@ -166,24 +165,23 @@ def _order(trials: Sequence[Trial], vectors: Sequence[str]) -> dict[str, Recipe]
     """Without texts, and with each of ``vectors`` for a prior, whose ridge and share are sought by themselves."""
     plain = _with_decay(trials, _climbed(trials, [Order(l2) for l2 in ORDER_L2], start=1))
 
-    def recipe(total: float, share: float) -> Order:
-        return replace(plain, l2=total * (1 - share), prior=total * share, vector=vectors[0])
+    def recipe(ridge: float, share: float) -> Order:
+        return replace(plain, l2=ridge * (1 - share), prior=ridge * share, vector=vectors[0])
 
-    climbed = _climbed(trials, [recipe(total, SHARES[0]) for total in ORDER_L2], start=2)
-    total = climbed.l2 + climbed.prior
-    best = best_of(trials, [climbed, *(recipe(total, share) for share in SHARES[1:])])
+    climbed = _climbed(trials, [recipe(ridge, SHARES[0]) for ridge in ORDER_L2], start=2)
+    best = best_of(trials, [climbed, *(recipe(climbed.ridge, share) for share in SHARES[1:])])
     return {"order": plain, **{f"order {vector}": replace(best, vector=vector) for vector in vectors}}
 
 
-def _with_decay(trials: Sequence[Trial], recipe: Recipe) -> Order:
+def _with_decay(trials: Sequence[Trial], recipe: Order) -> Order:
     """Other decays of the history need no other fit."""
-    assert isinstance(recipe, Order)
-    totals = np.zeros(len(DECAYS))
-    for trial in trials:
-        for place, decay in enumerate(DECAYS):
-            scores = trial.normalised(replace(recipe, history_decay=decay))
-            totals[place] += float(torch.nansum(trial.ndcg(scores)))
-    return replace(recipe, history_decay=DECAYS[int(totals.argmax())])
+    return _best_of_order(trials, [replace(recipe, history_decay=decay) for decay in DECAYS])
+
+
+def _best_of_order(trials: Sequence[Trial], recipes: Sequence[Order]) -> Order:
+    """As :func:`best_of`, by the sum over users, with no scores kept."""
+    totals = [sum(float(torch.nansum(trial.ndcg(trial.normalised(recipe)))) for trial in trials) for recipe in recipes]
+    return recipes[int(np.argmax(totals))]
 
 
 def _aligned(trials: Sequence[Trial], vector: str, ridges: Sequence[float]) -> tuple[Aligned, Aligned]:

@@ -27,6 +27,9 @@ from recsat.arms.hybrid.parts import (
 from recsat.arms.hybrid.stack import Candidates, K, candidates, ndcg_of_hits
 from recsat.arms.linear.bilinear import length_weights
 from recsat.arms.linear.inner_products import item_vectors
+from recsat.arms.linear.order import decayed, moments_of
+from recsat.arms.linear.order_system import OrderSystem
+from recsat.arms.linear.order_system import TextPrior as OrderPrior
 from recsat.arms.linear.padded import dense
 from recsat.arms.linear.spectrum import FEW_USERS, Spectrum, TextPrior
 from recsat.arms.linear_order import LinearOrder
@@ -51,6 +54,8 @@ class SharedFits:
         self._weights: tuple[Together, Tensor] | None = None
         self._products: tuple[Tensor, Tensor] | None = None
         self._order: tuple[Order, Tensor] | None = None
+        self._system: tuple[float, OrderSystem] | None = None
+        self._solved: tuple[float | None, tuple[Tensor, Tensor]] | None = None
         self._alignments: dict[str, AlignmentPath] = {}
         self._carried: dict[tuple[Together | Order, str], Tensor] = {}
         self._spectra: dict[float, Spectrum] = {}
@@ -80,7 +85,44 @@ class SharedFits:
         if isinstance(recipe, Together) and (spectrum := self._spectrum(recipe)):
             scores = spectrum.scores(*self._settings(recipe, spectrum))
             return scores if len(columns) == scores.shape[1] else scores[:, torch.from_numpy(columns)]
+        if isinstance(recipe, Order):
+            scores = self._scores_in_order(recipe)
+            return scores if len(columns) == scores.shape[1] else scores[:, torch.from_numpy(columns)]
         return scores_at(self.fitted(recipe), self.judged, columns)
+
+    def _scores_in_order(self, recipe: Order) -> Tensor:
+        """Of ``judged``; weights, which nobody needs, are not made."""
+        assert self.judged is not None, "scores are of somebody"
+        system, decay = self._order_system(recipe), recipe.history_decay
+        if self._solved is None or self._solved[0] != decay:
+            self._solved = None  # before the next, for they are large
+            history = self.judged.history
+            self._solved = decay, system.solved(decayed(history, moments_of(history, self.judged.times), decay))
+        return system.scores(self._solved[1], self._order_prior(recipe))
+
+    def _order_system(self, recipe: Order) -> OrderSystem:
+        if self._system is None or self._system[0] != recipe.ridge:
+            self._system = self._solved = None
+            A, C = self._order_products(recipe)
+            self._system = recipe.ridge, OrderSystem(A, C, recipe.ridge * mean_likes(self.train))
+        return self._system[1]
+
+    def _order_prior(self, recipe: Order) -> OrderPrior | None:
+        if recipe.vector is None:
+            return None
+        E = item_vectors(self.train, recipe.vector, "hybrid")
+        weight = recipe.prior * mean_likes(self.train)
+        return OrderPrior(weight, E, recipe.text_l2 * text_unit(self.train, recipe.vector))
+
+    def _order_products(self, recipe: Order) -> tuple[Tensor, Tensor]:
+        """Of a caller's own."""
+        if not self._keeps:
+            self._weights = None
+            return recipe.arm(self.train).products(self.train)
+        if self._products is None:
+            self._products = recipe.arm(self.train).products(self.train)
+        A, C = self._products
+        return A.clone(), C.clone()
 
     def _spectrum(self, recipe: Together) -> Spectrum | None:
         """That of the users, where it is sooner made than the weights of several recipes, which nobody needs."""
@@ -109,7 +151,11 @@ class SharedFits:
             self._carried = {of: sums for of, sums in self._carried.items() if of[0] == source}
             texts = recipe.texts(self.train)
             if isinstance(source, Order):
-                self._carried[key] = self._in_order(source).weights @ texts
+                self._carried[key] = (
+                    self._in_order(source).weights @ texts
+                    if self.judged is None
+                    else self._order_system(source).times(texts, self._order_prior(source))
+                )
             elif spectrum := self._spectrum(source):
                 self._carried[key] = spectrum.times(texts, *self._settings(source, spectrum))
             else:
@@ -121,13 +167,7 @@ class SharedFits:
         arm, key = recipe.arm(self.train), replace(recipe, history_decay=None)
         if self._order is None or self._order[0] != key:
             self._order = None  # before the next, for they are large
-            if not self._keeps:
-                self._weights = None
-            products = self._products or arm.products(self.train)
-            if self._keeps:
-                self._products = products
-                products = products[0].clone(), products[1].clone()
-            self._order = key, arm.solve(self.train, *products).weights
+            self._order = key, arm.solve(self.train, *self._order_products(recipe)).weights
         arm.weights = self._order[1]
         return arm
 
