@@ -72,6 +72,7 @@ class IalsText(ScoredByVectors, SavedByAttributes):
             self.text_map = self._mapped(E[warm], Y[warm])
             prior = E @ self.text_map
             Y = torch.where(warm[:, None], self._solved(liked_by, X, prior), 0.0)
+            del X  # half a GiB of a million users, which the next sweep makes anew
         self.text_map = self._mapped(E[warm], Y[warm])
         self.item_factors: NDArray[np.float32] = torch.where(warm[:, None], Y, E @ self.text_map).cpu().numpy()
         self.text_map, self.warm_gram = self.text_map.cpu(), (Y.T @ Y).cpu()

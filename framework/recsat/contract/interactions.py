@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -190,6 +190,21 @@ def liked_events(events: pl.DataFrame, positive: pl.Expr) -> pl.DataFrame:
     return events.lazy().filter(positive).select(names).collect()
 
 
+def paired(
+    events: pl.DataFrame, user_ids: pl.Series, catalogue: Catalogue, columns: Sequence[str] = ()
+) -> pl.DataFrame:
+    """(pair, ``columns``) of those of ``events`` that are by ``user_ids``, in their order: pair is the user's row times the number of items plus the item's.
+
+    One number takes a quarter of the memory of two ids. ``user_ids`` are distinct; an item outside the catalogue raises :class:`UnknownItem`.
+    """
+    is_here = events["user_id"].is_in(user_ids.implode())
+    rows = events if is_here.all() else events.select("user_id", "item_id", *columns).filter(is_here)
+    order = pl.DataFrame({"user_id": user_ids, "row": pl.int_range(len(user_ids), dtype=pl.Int64, eager=True)})
+    pair = rows.select("user_id").join(order, on="user_id", how="left", maintain_order="left")["row"]
+    pair = pair * max(1, len(catalogue)) + pl.Series(catalogue.positions(rows["item_id"]))
+    return rows.select(pair.alias("pair"), *columns)
+
+
 def user_batch(events: pl.DataFrame, user_ids: Sequence[str], catalogue: Catalogue) -> UserBatch:
     """Histories of ``user_ids`` from liked ``events`` (user_id, item_id, timestamp); a user without events has an empty row.
 
@@ -199,29 +214,26 @@ def user_batch(events: pl.DataFrame, user_ids: Sequence[str], catalogue: Catalog
     """
     from scipy.sparse import csr_array
 
-    ids = list(user_ids)
-    order = pl.DataFrame({"user_id": pl.Series(ids, dtype=pl.String), "row": np.arange(len(ids), dtype=np.int64)})
-    names = [name for name in HISTORY_COLUMNS if name in events.columns]
+    ids, n_items = list(user_ids), max(1, len(catalogue))
+    distinct = list(dict.fromkeys(ids))
+    if len(distinct) < len(ids):
+        row_of = {user: row for row, user in enumerate(distinct)}
+        places = np.array([row_of[user] for user in ids])
+        return replace(user_batch(events, distinct, catalogue).take(places), ids=ids)
+    names = [name for name in ("timestamp", "position") if name in events.columns]
     position = pl.col("position")
     positions = (
-        [position.max().alias("last_position"), position.min().alias("first_position")]
-        if "position" in events.columns
-        else []
+        [position.max().alias("last_position"), position.min().alias("first_position")] if "position" in names else []
     )
-    known = events.select(names).join(order, on="user_id", how="inner").drop("user_id")
-    item = pl.Series("item", catalogue.positions(known["item_id"]))
-    n_items = max(1, len(catalogue))
-    # One number a pair: to group by two takes twice the memory.
-    known = known.drop("item_id").with_columns(pair=pl.col("row") * n_items + item).drop("row")
-    del item
+    # Groups of what is sorted are runs: half the time and half the memory of a table of hashes.
     pairs = (
-        known.lazy()
-        .group_by("pair")
-        .agg(pl.col("timestamp").max(), pl.col("timestamp").min().alias("first"), *positions)
+        paired(events, pl.Series("user_id", ids, dtype=pl.String), catalogue, names)
         .sort("pair")
+        .lazy()
+        .group_by("pair", maintain_order=True)
+        .agg(pl.col("timestamp").max(), pl.col("timestamp").min().alias("first"), *positions)
         .collect()
     )
-    del known
     rows, columns = np.divmod(pairs["pair"].to_numpy(), n_items)
     shape = (len(ids), len(catalogue))
     history = csr_array((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=shape)
