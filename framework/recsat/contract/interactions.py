@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -219,7 +219,7 @@ def user_batch(events: pl.DataFrame, user_ids: Sequence[str], catalogue: Catalog
     if len(distinct) < len(ids):
         row_of = {user: row for row, user in enumerate(distinct)}
         places = np.array([row_of[user] for user in ids])
-        return replace(user_batch(events, distinct, catalogue).take(places), ids=ids)
+        return user_batch(events, distinct, catalogue).take(places)
     names = [name for name in ("timestamp", "position") if name in events.columns]
     position = pl.col("position")
     positions = (
