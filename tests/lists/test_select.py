@@ -96,7 +96,9 @@ def test_in_long_rows_too_lists_are_those_of_a_number_for_every_score(
     numbers = noise(11, 6).numbers(torch.arange(6), torch.arange(n)[None, :]).numpy()
     expected = by_full_sort(np.where(np.isfinite(scores), scores, -INF), 10, numbers)
     assert top_k(torch.from_numpy(scores), 10, noise(11, 6)).tolist() == expected
-    assert top_k(torch.from_numpy(scores[1:]), 10, TieNoise(11, ["u1", "u2", "u3", "u4", "u5"])).tolist() == expected[1:]
+    assert (
+        top_k(torch.from_numpy(scores[1:]), 10, TieNoise(11, ["u1", "u2", "u3", "u4", "u5"])).tolist() == expected[1:]
+    )
 
 
 def test_a_users_numbers_are_of_the_seed_the_user_and_the_item_alone() -> None:
