@@ -197,12 +197,13 @@ def paired(
 
     One number takes a quarter of the memory of two ids. ``user_ids`` are distinct; an item outside the catalogue raises :class:`UnknownItem`.
     """
-    is_here = events["user_id"].is_in(user_ids.implode())
-    rows = events if is_here.all() else events.select("user_id", "item_id", *columns).filter(is_here)
-    order = pl.DataFrame({"user_id": user_ids, "row": pl.int_range(len(user_ids), dtype=pl.Int64, eager=True)})
-    pair = rows.select("user_id").join(order, on="user_id", how="left", maintain_order="left")["row"]
-    pair = pair * max(1, len(catalogue)) + pl.Series(catalogue.positions(rows["item_id"]))
-    return rows.select(pair.alias("pair"), *columns)
+    order = pl.DataFrame({"user_id": user_ids, "row": pl.int_range(len(user_ids), dtype=pl.UInt32, eager=True)})
+    row = events.select("user_id").join(order, on="user_id", how="left", maintain_order="left")["row"]
+    if row.null_count():
+        is_here = row.is_not_null()
+        events, row = events.select("item_id", *columns).filter(is_here), row.filter(is_here)
+    pair = row.cast(pl.Int64) * max(1, len(catalogue)) + pl.Series(catalogue.positions(events["item_id"]))
+    return events.select(pair.alias("pair"), *columns)
 
 
 def user_batch(events: pl.DataFrame, user_ids: Sequence[str], catalogue: Catalogue) -> UserBatch:
@@ -225,7 +226,7 @@ def user_batch(events: pl.DataFrame, user_ids: Sequence[str], catalogue: Catalog
     positions = (
         [position.max().alias("last_position"), position.min().alias("first_position")] if "position" in names else []
     )
-    # Groups of what is sorted are runs: half the time and half the memory of a table of hashes.
+    # Groups of what is sorted are runs, which need no table of hashes.
     pairs = (
         paired(events, pl.Series("user_id", ids, dtype=pl.String), catalogue, names)
         .sort("pair")
@@ -234,14 +235,17 @@ def user_batch(events: pl.DataFrame, user_ids: Sequence[str], catalogue: Catalog
         .agg(pl.col("timestamp").max(), pl.col("timestamp").min().alias("first"), *positions)
         .collect()
     )
-    rows, columns = np.divmod(pairs["pair"].to_numpy(), n_items)
+    rows, columns = np.divmod(pairs.drop_in_place("pair").to_numpy(), n_items)
+    starts = np.append(0, np.cumsum(np.bincount(rows, minlength=len(ids))))
+    del rows
     shape = (len(ids), len(catalogue))
-    history = csr_array((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=shape)
+    history = csr_array((np.ones(len(columns), dtype=np.float32), columns, starts), shape=shape)
+    del columns
     if pairs["timestamp"].is_null().all() and positions:
         moments = {name: pairs[name].cast(pl.Float64) for name in ("last_position", "first_position")}
     else:
         moments = {name: pairs[name].dt.epoch("us").cast(pl.Float64) / 1e6 for name in ("timestamp", "first")}
-    if not len(rows) or any(of_pairs.null_count() for of_pairs in moments.values()):
+    if not history.nnz or any(of_pairs.null_count() for of_pairs in moments.values()):
         return UserBatch(ids=ids, history=history)
     # The pattern is there once: the pairs are in its order.
     last, first = (
