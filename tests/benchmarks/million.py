@@ -14,14 +14,17 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from recsat.config.settings import RunConfig
 from recsat.plugins import load_plugins
+from recsat.result.model import StageCost
 from recsat.run import LogProgress, execute
 from recsat.stages import PIPELINE
 
@@ -91,60 +94,63 @@ def settings(folder: Path, home: Path) -> RunConfig:
 
 
 class CpuSeconds(LogProgress):
-    """Processor time at the start of each stage."""
-
-    def __init__(self) -> None:
-        self.starts: dict[str, float] = {}
+    """Prints what each stage cost, as JSON in a line, when it ends."""
 
     def stage(self, name: str, total: int | None = None) -> None:
-        self.starts[name] = time.process_time()
+        self.start = time.process_time()
+
+    def finish(self, cost: StageCost) -> None:
+        seconds = time.process_time() - self.start
+        print(json.dumps({"name": cost.name, "seconds": seconds, "peak_mib": cost.peak_mib}), flush=True)
 
 
-def measured(n_events: int, n_items: int) -> dict[str, dict[str, float]]:
-    """CPU seconds and peak MiB by stage, of a run in this process."""
+def measure(n_events: int, n_items: int) -> None:
+    """A run in this process, which prints its stages' costs."""
     with TemporaryDirectory() as place:
         folder, home = Path(place, "data"), Path(place, "home")
         write_world(folder, n_events, n_items)
-        cpu = CpuSeconds()
-        run = execute(settings(folder, home), load_plugins(["content"]), cpu, stages=PIPELINE)
-        ends = [*list(cpu.starts.values())[1:], time.process_time()]
-        costs = {stage["name"]: stage["peak_mib"] for stage in json.loads((run / "stages.json").read_text())}
-    return {
-        name: {"seconds": end - start, "peak_mib": costs[name]}
-        for (name, start), end in zip(cpu.starts.items(), ends, strict=True)
-    }
+        execute(settings(folder, home), load_plugins(["content"]), CpuSeconds(), stages=PIPELINE)
+
+
+def costs(n_events: int, n_items: int) -> Iterator[dict[str, Any]]:
+    """Those of the stages of a run in a process of its own, each when it ends."""
+    command = [sys.executable, __file__, "--one", str(n_events), "--items", str(n_items)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        yield from map(json.loads, child.stdout)
+    if child.returncode:
+        raise subprocess.CalledProcessError(child.returncode, command)
+
+
+def row(n_events: int, name: str, seconds: float, peak_mib: float) -> str:
+    return f"| {n_events:,} | {name} | {seconds:.1f} | {1e6 * seconds / n_events:.1f} | {peak_mib:,.0f} |"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, nargs="+", default=[1_000_000, 4_000_000])
     parser.add_argument("--items", type=int, default=20_000)
-    parser.add_argument("--one", type=int, help="measure this number of events in this process, and print JSON alone")
+    parser.add_argument(
+        "--one", type=int, help="measure this number of events in this process, and print JSON alone, a line a stage"
+    )
     parser.add_argument("--only-write", type=Path, help="write the data of the first size here, and stop")
     options = parser.parse_args()
     if options.only_write:
         write_world(options.only_write, options.events[0], options.items)
         return 0
     if options.one:
-        print(json.dumps(measured(options.one, options.items)))
+        measure(options.one, options.items)
         return 0
-    print("| events | stage | CPU seconds | µs an event | peak, MiB |\n|---|---|---|---|---|")
+    print("| events | stage | CPU seconds | µs an event | peak, MiB |\n|---|---|---|---|---|", flush=True)
     an_event, peak = [], 0.0
     for n_events in options.events:
-        command = [sys.executable, __file__, "--one", str(n_events), "--items", str(options.items)]
-        stages = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
-        for name, cost in stages.items():
-            print(
-                f"| {n_events:,} | {name} | {cost['seconds']:.1f} | {1e6 * cost['seconds'] / n_events:.1f} | {cost['peak_mib']:,.0f} |",
-                flush=True,
-            )
-        seconds, of_run = (
-            sum(cost["seconds"] for cost in stages.values()),
-            max(cost["peak_mib"] for cost in stages.values()),
-        )
+        seconds = of_run = 0.0
+        for cost in costs(n_events, options.items):
+            print(row(n_events, **cost), flush=True)
+            seconds, of_run = seconds + cost["seconds"], max(of_run, cost["peak_mib"])
+        print(row(n_events, "all", seconds, of_run), flush=True)
         an_event.append(seconds / n_events)
         peak = max(peak, of_run)
-        print(f"| {n_events:,} | all | {seconds:.1f} | {1e6 * an_event[-1]:.1f} | {of_run:,.0f} |", flush=True)
     ratio = an_event[-1] / an_event[0]
     print(
         f"\ntime for each event at {options.events[-1]:,} events: {ratio:.2f} times that at {options.events[0]:,}; peak {peak:,.0f} MiB"

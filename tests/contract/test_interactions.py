@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from scipy.sparse import csr_array
 
-from recsat.contract.interactions import Catalogue, liked_events, rejected_pairs, user_batch
+from recsat.contract.interactions import Catalogue, liked_events, paired, rejected_pairs, user_batch
 from recsat.errors import UnknownItem
 
 CATALOGUE = Catalogue(pl.DataFrame({"item_id": ["a", "b", "c"], "kind": ["x"] * 3}))
@@ -41,6 +41,34 @@ def test_rows_follow_the_users_asked_for_and_repeats_count_once_at_their_last_ti
     assert part.now == 12.0
     assert part.first_times is not None
     assert part.first_times.toarray().tolist() == [[5, 0, 0], [0, 0, 7]]
+
+
+def test_histories_are_those_of_a_table_of_sets_whoever_is_asked_for() -> None:
+    """Of many repeated pairs in no order, for everybody, for some, for one twice, and with items outside the catalogue that others had."""
+    rng = np.random.default_rng(0)
+    rows = [
+        (f"u{user}", "abc"[item], int(second)) for user, item, second in rng.integers(0, [9, 3, 10**6], size=(200, 3))
+    ]
+    for ids in ([f"u{i}" for i in range(9)], ["u3", "nobody", "u1"], ["u4", "u2", "u4"]):
+        others = [] if len(ids) == 9 else [("u8", "nowhere", 1)]
+        batch = user_batch(events(*rows, *others), ids, CATALOGUE)
+        assert batch.ids == ids
+        assert batch.history.has_canonical_format
+        for of_pairs, best in ((batch.times, max), (batch.first_times, min)):
+            assert of_pairs is not None
+            expected = np.zeros((len(ids), 3))
+            for row, user in enumerate(ids):
+                for column, item in enumerate("abc"):
+                    seconds = [second for *pair, second in rows if pair == [user, item]]
+                    expected[row, column] = best(seconds) if seconds else 0
+            assert of_pairs.toarray().tolist() == expected.tolist()
+
+
+def test_events_have_one_number_a_pair_in_their_order() -> None:
+    table = events(("v", "c", 1), ("w", "nowhere", 2), ("u", "a", 3), ("v", "c", 4))
+    pairs = paired(table, pl.Series(["u", "v"]), CATALOGUE, ["timestamp"])
+    assert pairs["pair"].to_list() == [5, 0, 5]
+    assert pairs["timestamp"].dt.epoch("s").to_list() == [1, 3, 4]
 
 
 def test_no_events_give_empty_rows() -> None:

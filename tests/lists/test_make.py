@@ -126,6 +126,17 @@ def test_an_arm_that_scores_everything_alike_says_so_in_its_reasons() -> None:
     assert reasons["new"] == "popular now; nothing is known of your taste yet"
 
 
+@pytest.mark.parametrize("first_columns", [1, 2, 4, 1_024])
+def test_where_scores_differ_only_among_columns_that_are_looked_at_late_they_are_not_all_alike(
+    first_columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(make, "FIRST_COLUMNS", first_columns)
+    tied = Fixed([[3, 3, 3, 3, 3, 2], [4, 4, 4, 4, 4, 4], [0] * 6])
+    reasons = dict(run(seen_plan(), arm=tied).lists.group_by("user_id").agg(pl.col("reason").first()).iter_rows())
+    alike = "nothing tells it from the others: all score alike"
+    assert (reasons["u"] == alike, reasons["v"] == alike) == (False, True)
+
+
 def test_a_short_list_is_filled_from_the_fallback_and_says_so() -> None:
     short = Fixed([[9, float("-inf"), float("-inf"), float("-inf"), 5, float("-inf")], [1, 2, 3, 4, 5, 6], [0] * 6])
     recommended = run(seen_plan(), arm=short, k=4)

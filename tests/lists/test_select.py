@@ -83,6 +83,24 @@ def test_lists_are_those_of_a_number_for_every_score(scores: np.ndarray, k: int,
     assert top_k(torch.from_numpy(scores), k, noise(seed, 4)).tolist() == by_full_sort(scores, k, numbers)
 
 
+@pytest.mark.parametrize("rows_at_once", [1, 2, 6])
+def test_in_long_rows_too_lists_are_those_of_a_number_for_every_score(
+    rows_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One row of which no scores are equal, two with more equal ones than are looked at first, one with few, and such with values that are no scores."""
+    n, rng = 4 * select.OF_CPU[1], np.random.default_rng(0)
+    monkeypatch.setattr(select, "NUMBERS_AT_ONCE", rows_at_once * n)
+    plain, crowded, few = rng.permutation(n), rng.integers(0, 50, n), rng.integers(0, n // 8, n)
+    scores = np.stack([plain, crowded, few, crowded, few, crowded[::-1]]).astype(np.float32)
+    scores[3, :7], scores[4, 5:9], scores[:, 100:110] = INF, np.nan, -INF
+    numbers = noise(11, 6).numbers(torch.arange(6), torch.arange(n)[None, :]).numpy()
+    expected = by_full_sort(np.where(np.isfinite(scores), scores, -INF), 10, numbers)
+    assert top_k(torch.from_numpy(scores), 10, noise(11, 6)).tolist() == expected
+    assert (
+        top_k(torch.from_numpy(scores[1:]), 10, TieNoise(11, ["u1", "u2", "u3", "u4", "u5"])).tolist() == expected[1:]
+    )
+
+
 def test_a_users_numbers_are_of_the_seed_the_user_and_the_item_alone() -> None:
     columns = torch.arange(50)[None, :]
     together = TieNoise(7, ["a", "b", "c"]).numbers(torch.tensor([2, 0]), columns)

@@ -36,7 +36,7 @@ LIKES = {"one": "a", "alike": "ab", "apart": "az", "most": "abc", "full": "abcz"
 
 def test_habits_are_distance_rarity_and_number() -> None:
     evidence = evidence_of(LIKES)
-    values = habits(evidence, evidence.users)
+    values = habits(evidence)
     np.testing.assert_allclose(values["interests"], [np.nan, 0, 1, 0, 0.5, np.nan], atol=1e-6)
     np.testing.assert_allclose(
         values["exploration"], [0, 0, 0.5, 1 / 3, 0.5, np.nan]

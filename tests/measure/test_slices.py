@@ -6,9 +6,8 @@ import pytest
 from recsat.measure.slices import exposure_slices, item_slices, user_slices
 
 
-def likes_of(**counts: int) -> pl.DataFrame:
-    rows = [(f"u{n}", item) for item, times in counts.items() for n in range(times)]
-    return pl.DataFrame(rows, schema={"user_id": pl.String, "item_id": pl.String}, orient="row")
+def liked(**counts: int) -> pl.DataFrame:
+    return pl.DataFrame({"item_id": list(counts), "n": list(counts.values())})
 
 
 @pytest.mark.parametrize(
@@ -22,7 +21,7 @@ def likes_of(**counts: int) -> pl.DataFrame:
 def test_the_head_is_the_smallest_set_with_half_of_the_likes(
     counts: dict[str, int], head: list[str], tail: list[str], cold: list[str]
 ) -> None:
-    slices = item_slices(likes_of(**counts), pl.Series([*counts, "z"]))
+    slices = item_slices(liked(**counts), pl.Series([*counts, "z"]))
     assert {name: ids.to_list() for name, ids in slices.items()} == {
         "head items": head,
         "tail items": tail,
@@ -31,19 +30,17 @@ def test_the_head_is_the_smallest_set_with_half_of_the_likes(
 
 
 def test_a_slice_that_is_everything_or_nothing_is_left_out() -> None:
-    assert item_slices(likes_of(a=3), pl.Series(["x", "y"])) == {}
-    assert user_slices(likes_of(a=3), pl.Series(["u0", "u1"])) == {}
+    assert item_slices(liked(a=3), pl.Series(["x", "y"])) == {}
+    assert user_slices(liked(a=3).rename({"item_id": "user_id"}), pl.Series(["u0", "u1"])) == {}
 
 
 def test_likes_of_items_outside_the_ranked_ones_do_not_make_a_head() -> None:
-    slices = item_slices(likes_of(a=50, b=3, c=1), pl.Series(["b", "c"]))
+    slices = item_slices(liked(a=50, b=3, c=1), pl.Series(["b", "c"]))
     assert slices["head items"].to_list() == ["b"]
 
 
-def test_users_are_cold_up_to_five_likes_and_a_repeated_like_counts_once() -> None:
-    rows = [("six", f"i{n}") for n in range(6)] + [("five", f"i{n}") for n in range(5)] * 2
-    likes = pl.DataFrame(rows, schema=["user_id", "item_id"], orient="row")
-    slices = user_slices(likes, pl.Series(["new", "six", "five"]))
+def test_users_are_cold_up_to_five_likes() -> None:
+    slices = user_slices(pl.DataFrame({"user_id": ["six", "five"], "n": [6, 5]}), pl.Series(["new", "six", "five"]))
     assert {name: ids.to_list() for name, ids in slices.items()} == {
         "cold users": ["five", "new"],
         "warm users": ["six"],

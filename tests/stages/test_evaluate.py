@@ -42,7 +42,7 @@ def test_popularity_and_slices_are_told_from_what_was_known() -> None:
     assert set(evidence.known_likes.iter_rows()) == known
     assert set(evidence.history.select("user_id", "item_id").iter_rows()) == known
     assert evidence.outcomes.equals(TEST)
-    assert user_slices(evidence.known_likes, users, cold_history=0)["cold users"].to_list() == ["x", "y", "z"]
+    assert user_slices(evidence.n_likes["user_id"], users, cold_history=0)["cold users"].to_list() == ["x", "y", "z"]
     cache = EvaluationCache(evidence, 2)
     information = dict(zip(cache.catalogue, cache.information, strict=True))
     assert information["f"] == information["c"] > information["b"] > information["a"]

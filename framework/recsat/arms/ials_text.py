@@ -75,6 +75,7 @@ class IalsText(ScoredByVectors, SavedByAttributes):
             X = self._solved(history, Y)
             prior = E @ torch.cholesky_solve(of_warm.T @ Y[warm], factor)
             Y = torch.where(warm[:, None], self._solved(liked_by, X, prior), 0.0)
+            del X  # half a GiB of a million users, which the next sweep makes anew
         self.text_map = torch.cholesky_solve(of_warm.T @ Y[warm], factor)
         self.item_factors: NDArray[np.float32] = torch.where(warm[:, None], Y, E @ self.text_map).cpu().numpy()
         self.text_map, self.warm_gram = self.text_map.cpu(), (Y.T @ Y).cpu()

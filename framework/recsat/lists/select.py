@@ -74,16 +74,20 @@ def top_k(scores: Tensor, k: int, noise: TieNoise | None = None) -> Tensor:
     best = _largest(scores, min(k + 1, n))
     values = best.values
     places = best.indices[:, :k_here].masked_fill(values[:, :k_here] == -INFINITY, -1)
-    unsure = ~(values[:, 0] < INFINITY)  # torch takes NaN for the largest
+    unbounded = ~(values[:, 0] < INFINITY)  # torch takes NaN for the largest
+    unsure = unbounded
     if noise is not None:
-        unsure |= ((values[:, 1:] == values[:, :-1]) & (values[:, 1:] > -INFINITY)).any(dim=1)
+        unsure = unbounded | ((values[:, 1:] == values[:, :-1]) & (values[:, 1:] > -INFINITY)).any(dim=1)
     rows = unsure.nonzero().flatten()
     # Apple's device has no whole numbers of 64 bits to sort.
     device = torch.device("cpu") if scores.device.type == "mps" else scores.device
     for start in range(0, len(rows), at_once := max(1, NUMBERS_AT_ONCE // n)):
         part = rows[start : start + at_once]
-        of_part = _with_ties(scores[part].to(device), k_here, noise, part.to(device))
-        places[part] = of_part.to(scores.device)
+        # Of all rows a slice is no copy.
+        of_part = (scores[start : start + at_once] if len(rows) == len(scores) else scores[part]).to(device)
+        if unbounded[part].any():
+            of_part = of_part.masked_fill(~torch.isfinite(of_part), -INFINITY)
+        places[part] = _with_ties(of_part, k_here, noise, part.to(device)).to(scores.device)
     return torch.nn.functional.pad(places, (0, k - k_here), value=-1)
 
 
@@ -110,14 +114,13 @@ def _largest_of_groups(scores: Tensor, k: int, columns: int) -> topk:
 
 
 def _with_ties(scores: Tensor, k: int, noise: TieNoise | None, rows: Tensor) -> Tensor:
-    """:func:`top_k` of rows in which scores are equal, infinite or no numbers; ``rows`` are their numbers in the block."""
-    scores = scores.masked_fill(~torch.isfinite(scores), -INFINITY)
+    """:func:`top_k` of rows in which scores, finite or -inf, are equal; ``rows`` are their numbers in the block."""
     if noise is None:
         best = scores.topk(k, dim=1)
         return best.indices.masked_fill(best.values == -INFINITY, -1)
     # Few are equal to the last one mostly, and some more than k hold them all.
     n = scores.shape[1]
-    near = scores.topk(min(n, 4 * k + NEAR), dim=1)
+    near = _largest(scores, min(n, 4 * k + NEAR))
     last = near.values[:, k - 1]
     crowded = (
         (near.values[:, -1] == last) & (last > -INFINITY)
@@ -126,8 +129,10 @@ def _with_ties(scores: Tensor, k: int, noise: TieNoise | None, rows: Tensor) -> 
     )
     places = near.indices.gather(1, _ordered(near.values, noise.numbers(rows, near.indices), k))
     if crowded.any():
-        everything = torch.arange(n, device=scores.device)[None, :]
-        places[crowded] = _ordered(scores[crowded], noise.numbers(rows[crowded], everything), k)
+        # Where all users have the same scores, as popularity gives, few columns have any that counts.
+        columns = (scores[crowded] >= last[crowded, None]).any(dim=0).nonzero().flatten()
+        numbers = noise.numbers(rows[crowded], columns[None, :])
+        places[crowded] = columns[_ordered(scores[crowded][:, columns], numbers, k)]
     return places.masked_fill(scores.gather(1, places) == -INFINITY, -1)
 
 

@@ -25,7 +25,7 @@ from recsat.config.settings import MeasureSettings
 from recsat.measure.diversity import vector_diversity_of
 from recsat.measure.evaluate import EvaluatedSplit
 from recsat.measure.evidence import Evidence
-from recsat.measure.exposure import Values, listed_items
+from recsat.measure.exposure import Values
 from recsat.measure.slices import MOSTLY, item_slices
 from recsat.measure.within_slices import compared_within
 from recsat.result.model import Comparison, WithinSlices
@@ -68,7 +68,7 @@ def habit_slices(evidence: Evidence) -> dict[str, pl.Series]:
     """Ids of the served users of each slice, sorted; those of a habit that is not known, or the same for nearly everybody, are left out."""
     users = evidence.users.rename("user_id").cast(pl.String)
     slices: dict[str, pl.Series] = {}
-    for habit, values in habits(evidence, users).items():
+    for habit, values in habits(evidence).items():
         low, high = thirds(values)
         if low.any() and high.any():
             of_habit = zip(HABITS[habit], (low, high), strict=True)
@@ -88,14 +88,14 @@ def mostly(evidence: Evidence, kinds: Sequence[str]) -> dict[str, pl.Series]:
     return {name: ids for name, ids in slices.items() if len(ids)}
 
 
-def habits(evidence: Evidence, users: pl.Series) -> dict[str, Values]:
-    """Each habit of ``users``, (n_users,), NaN for those of whom it is not known: who liked nothing, or one item where it takes two."""
-    listed = listed_items(evidence.known_likes, evidence.items["item_id"], users)
+def habits(evidence: Evidence) -> dict[str, Values]:
+    """Each habit of the served users, (n_users,), NaN for those of whom it is not known: who liked nothing, or one item where it takes two."""
+    listed = evidence.liked_items
     n = listed.lengths
     values: dict[str, Values] = {}
     if evidence.vectors is not None:
         values["interests"] = vector_diversity_of(listed, evidence.vectors)
-    head = item_slices(evidence.known_likes, listed.items).get("head items")
+    head = item_slices(evidence.n_likes["item_id"], listed.items).get("head items")
     if head is not None:
         in_head = listed.items.is_in(head.implode()).to_numpy().astype(np.float64)
         values["exploration"] = 1 - np.divide(listed.matrix @ in_head, n, out=np.full(len(n), np.nan), where=n > 0)

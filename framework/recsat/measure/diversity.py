@@ -92,7 +92,9 @@ def novelty(lists: pl.DataFrame, known_likes: pl.DataFrame) -> pl.DataFrame:
     [1.0]
     """
     listed = listed_items(lists, lists["item_id"].unique(maintain_order=True))
-    return listed.table(novelty_of(listed, self_information(known_likes, listed.items)))
+    pairs = known_likes.select("user_id", "item_id").unique()
+    n_likes, n_users = pairs.group_by("item_id").len(name="n"), pairs["user_id"].n_unique()
+    return listed.table(novelty_of(listed, self_information(n_likes, n_users, listed.items)))
 
 
 def vector_diversity_of(listed: ListedItems, item_vectors: ItemVectors) -> Values:
@@ -133,12 +135,10 @@ def novelty_of(listed: ListedItems, information: Values) -> Values:
     return np.asarray(np.divide(listed.matrix @ information, n, out=np.full(len(n), np.nan), where=n > 0))
 
 
-def self_information(known_likes: pl.DataFrame, items: pl.Series) -> Values:
-    """Bits of each of ``items``, as :func:`novelty` defines them."""
-    pairs = known_likes.select("user_id", "item_id").unique()
-    counts = pairs.group_by("item_id").len(name="n")
-    n = items.rename("item_id").to_frame().join(counts, on="item_id", how="left", maintain_order="left")["n"]
-    share = (n.fill_null(0).to_numpy().astype(np.float64) + 1) / (pairs["user_id"].n_unique() + 1)
+def self_information(n_likes: pl.DataFrame, n_users: int, items: pl.Series) -> Values:
+    """Bits of each of ``items``, as :func:`novelty` defines them: ``n_likes`` (item_id, n) of ``n_users`` users."""
+    n = items.rename("item_id").to_frame().join(n_likes, on="item_id", how="left", maintain_order="left")["n"]
+    share = (n.fill_null(0).to_numpy().astype(np.float64) + 1) / (n_users + 1)
     return np.asarray(-np.log2(share) + 0.0, dtype=np.float64)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+
+from recsat.measure.exposure import ListedItems, listed_items
 
 
 @dataclass(frozen=True)
@@ -46,3 +50,16 @@ class Evidence:
     ties: pl.DataFrame | None = None
     config: Any = None
     """The domain's settings, which its metrics may look at."""
+
+    # Of many users each of these takes longer than a measure, and several measures and slices want it.
+
+    @cached_property
+    def n_likes(self) -> Mapping[str, pl.DataFrame]:
+        """By ``item_id`` and ``user_id``: (key, n), the users who liked each item before the cut, or the items that each user liked."""
+        pairs = self.known_likes.select("user_id", "item_id").unique()
+        return {key: pairs.group_by(key).len(name="n") for key in pairs.columns}
+
+    @cached_property
+    def liked_items(self) -> ListedItems:
+        """What each of ``users`` liked before the cut, over all ``items``."""
+        return listed_items(self.known_likes, self.items["item_id"], self.users)

@@ -57,7 +57,7 @@ class EvaluationCache:
         pairs = self.evidence.relevant.select("user_id", "item_id").unique()
         pairs = pairs.filter(pl.col("user_id").is_in(self.users.implode()))
         by_slice = {ALL: pairs}
-        of_items = item_slices(self.evidence.known_likes, self.catalogue)
+        of_items = item_slices(self.evidence.n_likes["item_id"], self.catalogue)
         for name, items in (of_items | kind_slices(self.evidence.items, self.catalogue)).items():
             within = pairs.filter(pl.col("item_id").is_in(items.implode()))
             if 0 < within.height < pairs.height:
@@ -67,7 +67,7 @@ class EvaluationCache:
     @cached_property
     def user_rows(self) -> dict[str, NDArray[np.bool_]]:
         """Which users are in each slice of users."""
-        slices = user_slices(self.evidence.known_likes, self.users)
+        slices = user_slices(self.evidence.n_likes["user_id"], self.users)
         return {name: self.users.is_in(ids.implode()).to_numpy() for name, ids in slices.items()}
 
     @cached_property
@@ -88,7 +88,7 @@ class EvaluationCache:
 
     @cached_property
     def history(self) -> ListedItems:
-        return listed_items(self.evidence.known_likes, self.items, self.users)
+        return self.evidence.liked_items
 
     @cached_property
     def held_out(self) -> ListedItems:
@@ -97,7 +97,10 @@ class EvaluationCache:
     @cached_property
     def counts(self) -> NDArray[np.int64]:
         """Users who liked each item of the whole catalogue before the cut."""
-        return list_measures.item_counts(self.evidence.known_likes, self.items)
+        items = self.items.to_frame().join(
+            self.evidence.n_likes["item_id"], on="item_id", how="left", maintain_order="left"
+        )
+        return items["n"].fill_null(0).to_numpy().astype(np.int64)
 
     @cached_property
     def topics_of_all(self) -> csr_array | None:
@@ -140,7 +143,8 @@ class EvaluationCache:
     @cached_property
     def information(self) -> Values:
         """Bits of each item of the catalogue."""
-        return diversity.self_information(self.evidence.known_likes, self.catalogue)
+        n_likes = self.evidence.n_likes
+        return diversity.self_information(n_likes["item_id"], n_likes["user_id"].height, self.catalogue)
 
 
 def score_users(

@@ -1,6 +1,6 @@
 """Parts of the users, of the items and of what was shown that are judged apart as well.
 
-Slices come from ``known_likes`` (user_id, item_id), what was liked before the cut, alone. A slice that is empty, or that
+Slices come from what was liked before the cut alone (:attr:`~recsat.measure.evidence.Evidence.n_likes`). A slice that is empty, or that
 is everybody, says nothing and is left out.
 """
 
@@ -26,22 +26,22 @@ HEAD_SHARE = 0.5
 COLD_HISTORY = 5
 
 
-def item_slices(known_likes: pl.DataFrame, items: pl.Series, *, head_share: float = HEAD_SHARE) -> dict[str, pl.Series]:
-    """``head items``, ``tail items`` and ``cold items`` among ``items``, as Series of ids.
+def item_slices(n_likes: pl.DataFrame, items: pl.Series, *, head_share: float = HEAD_SHARE) -> dict[str, pl.Series]:
+    """``head items``, ``tail items`` and ``cold items`` among ``items``, as Series of ids, by the ``n_likes`` (item_id, n) before the cut, each user counted once.
 
     - head: the smallest set of most liked items that has at least ``head_share`` of all known likes; of equally liked
       items the first by id. Cremonesi, Koren and Turrin, RecSys 2010, cut their short head the same way (at a third).
     - cold: nobody liked it before the cut.
     - tail: the rest.
 
-    >>> likes = pl.DataFrame({"user_id": ["u", "v", "w", "u"], "item_id": ["a", "a", "a", "b"]})
-    >>> {name: ids.to_list() for name, ids in item_slices(likes, pl.Series(["a", "b", "c"])).items()}
+    >>> n_likes = pl.DataFrame({"item_id": ["a", "b"], "n": [3, 1]})
+    >>> {name: ids.to_list() for name, ids in item_slices(n_likes, pl.Series(["a", "b", "c"])).items()}
     {'head items': ['a'], 'tail items': ['b'], 'cold items': ['c']}
     """
     counted = (
         items.rename("item_id")
         .to_frame()
-        .join(_liked_by(known_likes, "item_id"), on="item_id", how="left", maintain_order="left")
+        .join(n_likes, on="item_id", how="left", maintain_order="left")
         .with_columns(pl.col("n").fill_null(0))
         .sort("n", "item_id", descending=[True, False])
         .with_columns(before=pl.col("n").cum_sum() - pl.col("n"))
@@ -67,19 +67,17 @@ def kind_slices(items: pl.DataFrame, ids: pl.Series) -> dict[str, pl.Series]:
     return _proper_parts(ranked, "item_id", parts)
 
 
-def user_slices(
-    known_likes: pl.DataFrame, users: pl.Series, *, cold_history: int = COLD_HISTORY
-) -> dict[str, pl.Series]:
-    """``cold users``, who liked at most ``cold_history`` items before the cut, and ``warm users``, who liked more.
+def user_slices(n_likes: pl.DataFrame, users: pl.Series, *, cold_history: int = COLD_HISTORY) -> dict[str, pl.Series]:
+    """``cold users``, who liked at most ``cold_history`` items before the cut, and ``warm users``, who liked more, by the ``n_likes`` (user_id, n), each item counted once.
 
-    >>> likes = pl.DataFrame({"user_id": ["u", "v", "v"], "item_id": ["a", "a", "b"]})
-    >>> {name: ids.to_list() for name, ids in user_slices(likes, pl.Series(["u", "v", "w"]), cold_history=1).items()}
+    >>> n_likes = pl.DataFrame({"user_id": ["u", "v"], "n": [1, 2]})
+    >>> {name: ids.to_list() for name, ids in user_slices(n_likes, pl.Series(["u", "v", "w"]), cold_history=1).items()}
     {'cold users': ['u', 'w'], 'warm users': ['v']}
     """
     counted = (
         users.rename("user_id")
         .to_frame()
-        .join(_liked_by(known_likes, "user_id"), on="user_id", how="left", maintain_order="left")
+        .join(n_likes, on="user_id", how="left", maintain_order="left")
         .with_columns(pl.col("n").fill_null(0))
     )
     cold = pl.col("n") <= cold_history
@@ -104,10 +102,6 @@ def exposure_slices(exposures: pl.DataFrame) -> dict[str, pl.DataFrame]:
             parts[name] = pl.col("position").is_between(first, last)
     tables = {name: exposures.filter(part) for name, part in parts.items()}
     return {name: table for name, table in tables.items() if 0 < table.height < exposures.height}
-
-
-def _liked_by(known_likes: pl.DataFrame, key: str) -> pl.DataFrame:
-    return known_likes.select("user_id", "item_id").unique().group_by(key).len(name="n")
 
 
 def _proper_parts(counted: pl.DataFrame, key: str, parts: dict[str, pl.Expr]) -> dict[str, pl.Series]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -95,6 +95,9 @@ class Parts:
         """Errors of predicted ratings, and of predicted outcomes of what was shown, on ``split``."""
         available = context.plugins.recommenders(context.domain)
         specs = context.plugins.select("arm", available, context.config.arms)
+        # All events are the largest table of a run, and nothing else of the stage reads them.
+        events = context.folder.read_table("data/events.parquet")
+        inputs = replace(inputs, dataset=replace(inputs.dataset, events=events))
         ratings, no_ratings = rating_errors(
             inputs, split, specs, partial(fixed_parameters, context), context.config.measure
         )
@@ -154,7 +157,7 @@ def evaluate(context: StageContext) -> StageCounts:
     Who was served and what their lists could have held is what the stage ``recommend`` wrote, so that both speak of one fold.
     """
     folder, config = context.folder, context.config
-    inputs = embedded_inputs(context)
+    inputs = embedded_inputs(context, with_events=False)
     context.progress.expect(len(config.splits))
     parts = Parts()
     for settings in config.splits:

@@ -172,10 +172,10 @@ def test_the_last_rating_of_an_item_is_the_one_that_counts() -> None:
     assert users.ratings.nnz == 2  # a rating of 0 is one
     np.testing.assert_array_equal(users.ratings.toarray(), [[0, 0], [2, 0]])
     assert users.take(np.array([1])).ratings.nnz == 2  # type: ignore[union-attr]
-    raters = raters_of(rated, LIKED, "rating", catalogue)
+    raters = raters_of(rated, rated.filter(LIKED), "rating", catalogue)
     assert raters is not None
     assert raters.ids == ["u"]
-    assert raters_of(rated, LIKED, None, catalogue) is None
+    assert raters_of(rated, rated.filter(LIKED), None, catalogue) is None
     assert with_ratings(users, rated, None, catalogue) is users
 
 

@@ -211,7 +211,8 @@ def fold_seconds(size: RunSize, split: SplitSize) -> float:
 def evaluate_seconds(context: StageContext, split: SplitSize, n_arms: int) -> float:
     resampled = unit.RESAMPLED_USER * context.config.measure.n_bootstrap / 1000
     of_draw = unit.MEASURED_ARM + unit.MEASURED_USER * split.test.served
-    log = 0 if context.dataset.exposures is None or split.protocol != "timeline" else context.dataset.exposures.height
+    exposures = context.dataset_without_events.exposures
+    log = 0 if exposures is None or split.protocol != "timeline" else exposures.height
     return n_arms * (split.n_draws * of_draw + resampled * split.test.served) + unit.LOG_EXPOSURE * log
 
 

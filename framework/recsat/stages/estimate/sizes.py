@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,25 +76,29 @@ class RunSize:
 
 def run_size(context: StageContext, encoder: Encoder) -> RunSize:
     """Of a run whose stage ``prepare`` has finished."""
-    splits = [read_split(context.folder, settings.name) for settings in context.config.splits]
     texts = context.folder.read_table("data/texts.parquet")["text"]
     return RunSize(
         n_items=len(context.catalogue),
-        n_events=context.dataset.events.height,
+        n_events=context.folder.read_json("data/summary.json")["n_events"],
         splits=[
             split_size(context, split, settings.n_draws)
-            for split, settings in zip(splits, context.config.splits, strict=True)
+            for split, settings in zip(_splits(context), context.config.splits, strict=True)
         ],
         item_texts=text_size(context, encoder, texts.filter(texts.str.strip_chars() != "")),
-        user_texts=user_text_size(context, encoder, splits) if reads_users(context) else TextSize(0, 0, 0.0),
+        user_texts=user_text_size(context, encoder, _splits(context)) if reads_users(context) else TextSize(0, 0, 0.0),
         dimension=encoder.dimension,
     )
+
+
+def _splits(context: StageContext) -> Iterator[Split]:
+    """The run's, one after the other: each has all events."""
+    return (read_split(context.folder, settings.name) for settings in context.config.splits)
 
 
 def split_size(context: StageContext, split: Split, n_draws: int) -> SplitSize:
     known = pl.concat([split.train, split.validation])
     test = _fold_size(context, known, split.test)
-    inputs = inputs_of(context, {})
+    inputs = inputs_of(context, {}, with_events=False)
     if counterfactual_lack(inputs, split) is None and inputs.dataset.exposures is not None:
         judged = judged_users(inputs.dataset.exposures, split, inputs.seed)
         served = split.test.filter(context.domain.positive)["user_id"].unique()
@@ -117,9 +121,9 @@ def text_size(context: StageContext, encoder: Encoder, texts: pl.Series) -> Text
     return TextSize(len(distinct), len(new), tokens_of(encoder, new, context.config.encoder.max_tokens))
 
 
-def user_text_size(context: StageContext, encoder: Encoder, splits: Sequence[Split]) -> TextSize:
+def user_text_size(context: StageContext, encoder: Encoder, splits: Iterable[Split]) -> TextSize:
     """What ``describe_user`` says of the users whom each part of each split serves, who have other histories in each."""
-    inputs, positive = inputs_of(context, {}), context.domain.positive
+    inputs, positive = inputs_of(context, {}, with_events=False), context.domain.positive
     n, n_new, tokens = 0.0, 0.0, 0.0
     for split, settings in zip(splits, context.config.splits, strict=True):
         known = pl.concat([split.train, split.validation])

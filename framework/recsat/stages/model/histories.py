@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from recsat.contract.interactions import Catalogue, UserBatch, user_batch
+from recsat.contract.interactions import Catalogue, UserBatch, liked_events, paired, user_batch
 from recsat.stages.trial.inputs import RunInputs
 from recsat.stages.trial.rated import with_ratings, with_rejections
 from recsat.stages.trial.users import with_markets, with_profiles, with_texts
@@ -186,11 +186,12 @@ def everybody(inputs: RunInputs) -> Histories:
     """Everybody of the events and of the user table, when all events of the run are known."""
     dataset, domain, catalogue = inputs.dataset, inputs.domain, inputs.catalogue
     ids = pl.concat([dataset.events["user_id"], dataset.users["user_id"]]).unique().sort()
-    users = user_batch(dataset.events.filter(domain.positive), ids.to_list(), catalogue)
+    users = user_batch(liked_events(dataset.events, domain.positive), ids.to_list(), catalogue)
     users = with_markets(users, dataset.users, domain.market)
     users = with_ratings(users, dataset.events, domain.rating, catalogue)
     users = with_rejections(users, dataset.events, domain.rejections, catalogue)
-    users = with_texts(users, inputs, dataset.events.filter(domain.positive))
+    if inputs.encode_users is not None:
+        users = with_texts(users, inputs, dataset.events.filter(domain.positive))
     profile, profiles = _profiles(users, inputs)
     return Histories(
         ids,
@@ -207,10 +208,9 @@ def everybody(inputs: RunInputs) -> Histories:
 
 
 def seen_matrix(events: pl.DataFrame, ids: pl.Series, catalogue: Catalogue) -> csr_array:
-    """(n_users, n_items) bool: pairs with any of ``events``; ``ids`` are sorted and have everybody of the events."""
-    pairs = events.select("user_id", "item_id").unique().sort("user_id", "item_id")
-    rows = ids.search_sorted(pairs["user_id"]).to_numpy()
-    columns = catalogue.positions(pairs["item_id"])
+    """(n_users, n_items) bool: pairs of ``ids`` with any of ``events``."""
+    pairs = paired(events, ids, catalogue).to_series().unique().sort().to_numpy()
+    rows, columns = np.divmod(pairs, max(1, len(catalogue)))
     return csr_array((np.ones(len(rows), dtype=np.bool_), (rows, columns)), shape=(len(ids), len(catalogue)))
 
 

@@ -20,7 +20,7 @@ def evidence_of(inputs: RunInputs, split: Split, users: pl.Series, relevant: pl.
         split=split.name,
         users=users,
         relevant=relevant,
-        known_likes=known.filter(inputs.domain.positive).select("user_id", "item_id").unique(),
+        known_likes=known.lazy().filter(inputs.domain.positive).select("user_id", "item_id").collect().unique(),
         history=known,
         outcomes=split.test,
         items=inputs.catalogue.items,

@@ -79,27 +79,27 @@ def serve_known(
     all (None: the whole catalogue); ``protocol`` is that of the split whose part this is.
     """
     catalogue, domain = inputs.catalogue, inputs.domain
-    liked = liked_events(known, domain.positive)
-
     moment = None if now is None else now.timestamp()
 
-    def histories(ids: Sequence[str]) -> UserBatch:
+    def histories(liked: pl.DataFrame, ids: Sequence[str]) -> UserBatch:
         batch = replace(user_batch(liked, ids, catalogue), now=moment)
         batch = with_rejections(batch, known, domain.rejections, catalogue)
         return with_markets(batch, inputs.dataset.users, domain.market)
 
+    liked = liked_events(known, domain.positive)
     train = TrainingData(
         catalogue,
-        histories(liked["user_id"].unique().sort().to_list()),
+        histories(liked, liked["user_id"].unique().sort().to_list()),
         inputs.vectors,
         seed=inputs.seed,
-        raters=raters_of(known, domain.positive, domain.rating, catalogue),
+        raters=raters_of(known, liked, domain.rating, catalogue),
         protocol=protocol,
         now=moment,
         encoder=inputs.encoder,
         device=inputs.device,
     )
-    users = with_profiles(histories(user_ids), inputs)
+    users = with_profiles(histories(liked, user_ids), inputs)
+    del liked  # as large as a table of all events
     if inputs.encode_users is not None:
         users = with_texts(users, inputs, known.filter(domain.positive))
     users = with_ratings(users, known, domain.rating, catalogue)

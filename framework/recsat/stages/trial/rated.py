@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from scipy.sparse import csr_array
 
-from recsat.contract.interactions import Catalogue, UserBatch, liked_events, rejected_pairs, user_batch
+from recsat.contract.interactions import Catalogue, UserBatch, rejected_pairs, user_batch
 
 PAIR = ["user_id", "item_id"]
 
@@ -43,9 +43,9 @@ def with_rejections(
     return replace(users, rejections=csr_array((ones, places), shape=users.history.shape))
 
 
-def raters_of(known: pl.DataFrame, positive: pl.Expr, rating: str | None, catalogue: Catalogue) -> UserBatch | None:
-    """Everybody who rated something among ``known`` events; None where the domain names no ``rating``."""
+def raters_of(known: pl.DataFrame, liked: pl.DataFrame, rating: str | None, catalogue: Catalogue) -> UserBatch | None:
+    """Everybody who rated something among ``known`` events, of which ``liked`` are those that are liked; None where the domain names no ``rating``."""
     if rating is None:
         return None
     ids = ratings_of(known, rating)["user_id"].unique().sort().to_list()
-    return with_ratings(user_batch(liked_events(known, positive), ids, catalogue), known, rating, catalogue)
+    return with_ratings(user_batch(liked, ids, catalogue), known, rating, catalogue)

@@ -119,7 +119,7 @@ def _fold(inputs: RunInputs, known: pl.DataFrame, later: pl.DataFrame, rating: s
     liked = known.filter(positive)
     likers = user_batch(liked, liked["user_id"].unique().sort().to_list(), catalogue)
     users = user_batch(liked, held_out["user_id"].unique().sort().to_list(), catalogue)
-    raters = raters_of(known, positive, rating, catalogue)
+    raters = raters_of(known, liked, rating, catalogue)
     train = TrainingData(catalogue, likers, inputs.vectors, seed=inputs.seed, raters=raters, encoder=inputs.encoder)
     return RatingFold(train, with_ratings(users, known, rating, catalogue), held_out)
 

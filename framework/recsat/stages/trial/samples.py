@@ -70,9 +70,8 @@ def _in_order(evidence: Evidence, by_arm: Mapping[str, pl.DataFrame], seed: int)
 def _users_by_slice(evidence: Evidence) -> dict[str, pl.Series]:
     """Ids of the users of each slice; everybody under "" where there are no slices."""
     candidates = evidence.items["item_id"] if evidence.candidates is None else evidence.candidates
-    likes = evidence.known_likes
-    slices = user_slices(likes, evidence.users.rename("user_id").cast(pl.String))
-    for name, items in item_slices(likes, candidates).items():
+    slices = user_slices(evidence.n_likes["user_id"], evidence.users.rename("user_id").cast(pl.String))
+    for name, items in item_slices(evidence.n_likes["item_id"], candidates).items():
         slices[name] = evidence.relevant.filter(pl.col("item_id").is_in(items.implode()))["user_id"].unique()
     return slices or {"": evidence.relevant["user_id"].unique()}
 
