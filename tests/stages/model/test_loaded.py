@@ -143,8 +143,8 @@ def test_steps_say_how_a_list_came_about(model: Model) -> None:
     assert steps.lists.items.tolist() == [places.tolist()]
     assert steps.scores[0, places].tolist() == lists["score"].to_list()
     seen = model.catalogue.positions(model.histories.seen_pairs(pl.Series(["1"]), model.catalogue)["item_id"])
-    assert not steps.permitted[0, seen].any()
-    assert int((~steps.permitted).sum()) == len(set(seen.tolist()) | {int(model.catalogue.positions(["1"])[0])})
+    assert not steps.permitted.mask[0, seen].any()
+    assert int((~steps.permitted.mask).sum()) == len(set(seen.tolist()) | {int(model.catalogue.positions(["1"])[0])})
 
 
 def test_another_history_makes_another_list_and_what_was_seen_is_not_shown(model: Model) -> None:
