@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from recsat.arms.aligned import AlignedText
+from recsat.arms.hybrid.parts import AlignmentPath
 from recsat.arms.linear.bilinear import fit_bilinear, length_weights
 from recsat.contract.interactions import TrainingData
 from recsat.errors import RunError
@@ -109,10 +110,10 @@ def test_missing_vectors_are_named(blocks: TrainingData) -> None:
 
 
 def test_the_path_over_ridges_is_the_arm_fitted_with_each(blocks: TrainingData) -> None:
-    arm = AlignedText(popularity_power=0.5)
-    for fitted in arm.path(arm.moments(blocks), [0.1, 10.0]):
-        alone = AlignedText(l2=fitted.l2, popularity_power=0.5).fit(blocks)
-        np.testing.assert_allclose(fitted.mapping, alone.mapping, rtol=1e-5, atol=1e-7)
+    path = AlignmentPath(blocks, "text")
+    for l2 in (0.1, 10.0):
+        alone = AlignedText(l2=l2).fit(blocks)
+        np.testing.assert_allclose(path.mapping(l2), alone.mapping, rtol=1e-5, atol=1e-7)
 
 
 def test_the_unit_of_the_ridge_is_the_mean_of_the_products_of_eigenvalues(blocks: TrainingData) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import replace
 from typing import Any, Self
@@ -13,14 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsat.arms.attributes import SavedByAttributes
-from recsat.arms.linear.bilinear import (
-    Eigenbases,
-    Moments,
-    bilinear_moments,
-    eigenbases,
-    length_weights,
-    solve_bilinear,
-)
+from recsat.arms.linear.bilinear import Moments, bilinear_moments, length_weights, solve_bilinear
 from recsat.arms.linear.inner_products import (
     BLOCKS,
     Representation,
@@ -123,18 +116,6 @@ class AlignedText(ScoredByVectors, SavedByAttributes):
             user_weights=length_weights(train.users.history, 2 * self.length_power),
             item_weights=np.where(train.warm, popularity.clip(min=1) ** -self.popularity_power, 0.0),
         )
-
-    def path(self, moments: Moments, ridges: Sequence[float], bases: Eigenbases | None = None) -> Iterator[Self]:
-        """The arm fitted with each of ``ridges`` for its l2, drawn towards 0; all for little more than the price of one.
-
-        ``moments`` are those that :meth:`moments` has just given, ``bases`` theirs where they are known.
-        """
-        bases = bases or eigenbases(moments)
-        for l2 in ridges:
-            fitted = copy(self)
-            fitted.l2, fitted.prior = l2, None
-            fitted.mapping = solve_bilinear(moments, l2, bases=bases).astype(np.float32)
-            yield fitted
 
     def attributes(self) -> dict[str, Any]:
         """Of both blocks the run's vectors, which are known by their names."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
-from recsat.arms.ease_text import inverse
+from recsat.arms.ease_text import map_of_texts
 from recsat.arms.linear.inner_products import Representation, item_vectors, text_vectors_name
 from recsat.arms.linear.inverse import factor_in_place, solve_in_place
 from recsat.arms.linear.item_item import ItemItemRecommender, history_times
@@ -121,8 +121,7 @@ class LinearOrderText(LinearOrder):
 def add_text_weights(C: Tensor, vectors: NDArray[np.float32], l2: float, weight: float) -> None:
     """Adds ``weight`` times :func:`~recsat.arms.ease_text.text_weights` to ``C``, in place; S is not formed beside it."""
     E = torch.from_numpy(vectors)
-    E64 = E.double()
-    mapped = (E64 @ inverse(E64.T @ E64 + l2 * torch.eye(E.shape[1], dtype=torch.float64))).float()
+    mapped = map_of_texts(E.double(), l2).float()
     diagonal = (mapped * E).sum(dim=1)
     C.addmm_(mapped, (E / (1 - diagonal)[:, None]).T, alpha=weight)
     C.diagonal().sub_(weight * diagonal / (1 - diagonal))

@@ -90,7 +90,7 @@ class Hybrid(SavedByAttributes):
     training data that hold out as ``train.protocol`` does (:func:`~recsat.arms.hybrid.holdout.hold_outs`); each single part is inside the family. Then the parts that
     count are fitted on everything.
 
-    Above ``dense_limit`` items there are no item-item weights; above 5,000 one setting of each kind is tried, and no iALS. ``representation`` says what reads the texts. ``choices`` are those that
+    Above ``dense_limit`` items there are no item-item weights; above 5,000 one setting of each kind is tried but for the history's decay and the ridge of the texts in order's prior, and no iALS. ``representation`` says what reads the texts. ``choices`` are those that
     :meth:`choose` made: the parts that count are fitted, and nothing is sought.
     """
 

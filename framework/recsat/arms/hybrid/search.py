@@ -33,6 +33,7 @@ TEXT_L2 = (0.2, 0.75)
 SESSION_SHARE = 0.5
 ORDER_L2 = (1.0, 3.0, 10.0, 30.0, 100.0)
 ORDER_TEXT_L2 = (0.2, 0.03, 1.0)
+"""Of order's prior above :data:`LARGE` items; below, the first."""
 DECAYS: tuple[float | None, ...] = (4.0, 2.0, 8.0, None)
 RIDGES = (5.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 CARRIED_L2 = (0.3, 0.03, 3.0)
@@ -148,7 +149,8 @@ def _middle_together(trials: Sequence[Trial], vectors: Sequence[str]) -> tuple[d
 
 
 def _middle_order(trials: Sequence[Trial], vectors: Sequence[str]) -> tuple[dict[str, Recipe], Order]:
-    """Of one ridge in all, so that nothing has to be solved anew for another decay or ridge of the texts, which are chosen; the latter, and all by name."""
+    """Order without texts and with the first vector's prior, by name, and the latter again. All are of one ridge, so that another decay of the history or
+    another ridge of the texts, which are chosen, needs no other inverse."""
     first = _with_decay(trials, Order(3.0, prior=6.0, vector=vectors[0]))
     best = _best_of_order(trials, [replace(first, text_l2=text_l2) for text_l2 in ORDER_TEXT_L2])
     return {"order": replace(best, l2=best.ridge, prior=0.0, vector=None), f"order {vectors[0]}": best}, best

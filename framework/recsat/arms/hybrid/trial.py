@@ -82,13 +82,13 @@ class SharedFits:
     def scores(self, recipe: Recipe, columns: NDArray[np.int64]) -> Tensor:
         """Of ``judged``, (n_users, n_columns)."""
         assert self.judged is not None, "scores are of somebody"
-        if isinstance(recipe, Together) and (spectrum := self._spectrum(recipe)):
-            scores = spectrum.scores(*self._settings(recipe, spectrum))
-            return scores if len(columns) == scores.shape[1] else scores[:, torch.from_numpy(columns)]
         if isinstance(recipe, Order):
             scores = self._scores_in_order(recipe)
-            return scores if len(columns) == scores.shape[1] else scores[:, torch.from_numpy(columns)]
-        return scores_at(self.fitted(recipe), self.judged, columns)
+        elif isinstance(recipe, Together) and (spectrum := self._spectrum(recipe)):
+            scores = spectrum.scores(*self._settings(recipe, spectrum))
+        else:
+            return scores_at(self.fitted(recipe), self.judged, columns)
+        return scores if len(columns) == scores.shape[1] else scores[:, torch.from_numpy(columns)]
 
     def _scores_in_order(self, recipe: Order) -> Tensor:
         """Of ``judged``; weights, which nobody needs, are not made."""
