@@ -251,6 +251,23 @@ def test_scores_that_an_arm_keeps_are_not_written_to() -> None:
     assert torch.equal(scores, torch.tensor([[1.0, 2, 3, 4, 5, 6]]).repeat(3, 1))
 
 
+def test_a_place_without_a_candidate_is_in_no_list_whatever_an_arm_scores_there() -> None:
+    class Careless(Fixed):
+        vector = "text"
+
+        def query_vectors(self, users: UserBatch) -> NDArray[np.float32]:
+            return np.zeros((len(users), 1), dtype=np.float32)
+
+        def score(self, users: UserBatch, candidates: Tensor | None = None) -> Tensor:
+            assert candidates is not None
+            return torch.where(candidates < 0, 99.0, super().score(users, candidates))
+
+    table = [[1.0, 2, 3, 4, 5, 6]] * 3
+    recommended = run(seen_plan(), arm=Careless(table), retriever=Everything([5, 4, -1, -1]), recall=False).lists
+    of_arm = recommended.filter(~pl.col("fallback"))
+    assert of_arm.filter(pl.col("user_id") == "u")["item_id"].to_list() == ["f", "e"]
+
+
 def test_lists_without_reasons_have_empty_ones() -> None:
     recommended = run(seen_plan(), arm=Fixed([[1, 2, 3, 4, 5, 6]] * 3), explain=False).lists
     assert set(recommended.filter(~pl.col("fallback"))["reason"]) == {""}

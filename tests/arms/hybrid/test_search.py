@@ -11,7 +11,7 @@ from sklearn.metrics import ndcg_score
 
 from recsat.arms.hybrid.holdout import hold_out
 from recsat.arms.hybrid.parts import Aligned, Carried, Liked, Likeness, Order, Recipe, Together
-from recsat.arms.hybrid.search import best_of
+from recsat.arms.hybrid.search import DECAYS, ORDER_TEXT_L2, best_of, search
 from recsat.arms.hybrid.trial import SharedFits, Trial
 from recsat.contract.interactions import TrainingData
 
@@ -42,6 +42,31 @@ def test_the_best_setting_is_taken_wherever_it_stands(trial: Trial) -> None:
     """Users like items of their taste group: likeness of texts knows the groups, popularity does not."""
     for recipes in ([Liked(), Likeness("text")], [Likeness("text"), Liked()]):
         assert best_of([trial], recipes) == Likeness("text")
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_settings_of_order_are_the_best_on_the_hold_out(
+    timed_blocks: TrainingData, large: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recsat.arms.hybrid.search.LARGE", 10 if large else 10_000)
+    rng = np.random.default_rng(3)
+    trial = Trial(hold_out(timed_blocks, share=0.3, rng=rng), rng)
+    warm = search([trial], ["text"], dense=True, by_time=True).warm
+    plain, of_texts = warm["order"], warm["order text"]
+    assert isinstance(plain, Order)
+    assert isinstance(of_texts, Order)
+
+    def values(recipes: list[Order]) -> list[float]:
+        ndcg = [float(trial.ndcg(trial.normalised(recipe)).nanmean()) for recipe in recipes]
+        assert len(set(ndcg)) > 1
+        return ndcg
+
+    first = Order(3.0, prior=6.0, vector="text")
+    decays = values([replace(first if large else plain, history_decay=decay) for decay in DECAYS])
+    assert plain.history_decay == of_texts.history_decay == DECAYS[int(np.argmax(decays))]
+    if large:
+        ridges = values([replace(of_texts, text_l2=text_l2) for text_l2 in ORDER_TEXT_L2])
+        assert of_texts.text_l2 == ORDER_TEXT_L2[int(np.argmax(ridges))] != ORDER_TEXT_L2[0]
 
 
 @pytest.mark.parametrize("most_kept", [0, 5_000])
