@@ -22,7 +22,7 @@ SOURCE = Together(1.5, 0.5, prior=8.5, vector="text")
 OF_EVERY_KIND = Choices(
     recipes={
         "together": SOURCE,
-        "order": Order(3.0, prior=6.0, vector="words", history_decay=None),
+        "order": Order(3.0, prior=6.0, vector="words", history_decay=None, beside="text", prior_beside=1.5),
         "aligned": Aligned(12.5, "text"),
         "factors": Factors("text", 10.0),
         "popularity": Liked(),

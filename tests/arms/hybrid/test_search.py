@@ -9,10 +9,12 @@ import pytest
 import torch
 from sklearn.metrics import ndcg_score
 
+from recsat.arms.ease_text import text_weights
 from recsat.arms.hybrid.holdout import hold_out
-from recsat.arms.hybrid.parts import Aligned, Carried, Liked, Likeness, Order, Recipe, Together
-from recsat.arms.hybrid.search import DECAYS, ORDER_TEXT_L2, best_of, search
+from recsat.arms.hybrid.parts import Aligned, Carried, Liked, Likeness, Order, Recipe, Together, mean_likes, text_unit
+from recsat.arms.hybrid.search import DECAYS, ORDER_TEXT_L2, PRIOR_BESIDE, best_of, search
 from recsat.arms.hybrid.trial import SharedFits, Trial
+from recsat.arms.linear_order import LinearOrder
 from recsat.contract.interactions import TrainingData
 
 
@@ -69,15 +71,79 @@ def test_settings_of_order_are_the_best_on_the_hold_out(
         assert of_texts.text_l2 == ORDER_TEXT_L2[int(np.argmax(ridges))] != ORDER_TEXT_L2[0]
 
 
+@pytest.mark.parametrize("is_of_use", [False, True])
+def test_other_texts_stand_beside_the_first_where_the_hold_out_says_so(
+    timed_blocks: TrainingData, is_of_use: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recsat.arms.hybrid.search.LARGE", 10)
+    text = timed_blocks.vectors["text"]
+    of_others = np.roll(text, 1, axis=0)
+    vectors = {"text": of_others if is_of_use else text, "words": text if is_of_use else of_others}
+    rng = np.random.default_rng(3)
+    trial = Trial(hold_out(replace(timed_blocks, vectors=vectors), share=0.3, rng=rng), rng)
+    warm = search([trial], ["text", "words"], dense=True, by_time=True).warm
+    plain, of_texts = warm["order"], warm["order text"]
+    assert isinstance(plain, Order)
+    assert isinstance(of_texts, Order)
+    assert of_texts.ridge == pytest.approx(plain.ridge)
+    assert plain.priors(trial.train) == []
+    assert (of_texts.beside, of_texts.prior_beside) == (("words", PRIOR_BESIDE) if is_of_use else (None, 0.0))
+    of_one = replace(of_texts, l2=of_texts.ridge - of_texts.prior, beside=None, prior_beside=0.0)
+    of_both = replace(of_one, l2=of_one.l2 - PRIOR_BESIDE, beside="words", prior_beside=PRIOR_BESIDE)
+    values = [float(trial.ndcg(trial.normalised(recipe)).nanmean()) for recipe in (of_one, of_both)]
+    assert (values[1] > values[0]) == is_of_use
+
+
+@pytest.mark.parametrize("n_users", [5, 17, 40, 1_000])
+def test_more_users_look_at_the_same_fits(
+    timed_blocks: TrainingData, n_users: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recsat.arms.hybrid.trial.FEWEST_USERS", 10)
+    monkeypatch.setattr("recsat.arms.hybrid.trial.CELLS", 1)
+    rng = np.random.default_rng(3)
+    split = hold_out(timed_blocks, share=0.3, rng=rng)
+    first = Trial(split, rng)
+    recipe = Order(3.0, prior=6.0, vector="text")
+    first.normalised(recipe)
+    trials = list(first.of_more_users(n_users))
+    rows = torch.cat([trial.rows for trial in trials])
+    eligible = int((np.diff(split.hidden_likes.indptr)[~split.train.users.is_new] > 0).sum())
+    assert trials[0] is first
+    assert len(set(rows.tolist())) == len(rows) == min(max(n_users, 10), eligible)
+    assert max(map(len, trials)) == 10
+    fitted = recipe.fit(split.train)
+    for trial in trials:
+        torch.testing.assert_close(trial.scored(recipe), fitted.score(split.train.users.take(trial.rows.numpy())))
+        torch.testing.assert_close(trial.liked, torch.from_numpy(split.hidden_likes[trial.rows.numpy()].toarray()))
+        assert trial.fits._system is first.fits._system
+
+
+def test_order_between_two_priors_is_its_formula(timed_blocks: TrainingData) -> None:
+    E = np.random.default_rng(1).normal(size=(len(timed_blocks.catalogue), 4)).astype(np.float32)
+    train = replace(timed_blocks, vectors={**timed_blocks.vectors, "words": E})
+    recipe = Order(1.5, prior=6.0, vector="text", beside="words", prior_beside=2.5, text_l2_beside=0.7)
+    A, C = (matrix.double() for matrix in LinearOrder().products(train))
+    unit, B = mean_likes(train), C.clone()
+    for vector, weight, text_l2 in (("text", 6.0, 0.2), ("words", 2.5, 0.7)):
+        of_texts = text_weights(train.vectors[vector], text_l2 * text_unit(train, vector))
+        B += weight * unit * of_texts
+    expected = torch.linalg.solve(A + 10.0 * unit * torch.eye(len(A), dtype=torch.float64), B)
+    torch.testing.assert_close(recipe.fit(train).weights.double(), expected, atol=1e-4, rtol=1e-3)
+
+
 @pytest.mark.parametrize("most_kept", [0, 5_000])
 def test_what_is_shared_changes_no_fit(blocks: TrainingData, most_kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("recsat.arms.hybrid.trial.MOST_ITEMS_KEPT", most_kept)
+    blocks = replace(blocks, vectors={**blocks.vectors, "words": blocks.vectors["text"][::-1].copy()})
+    beside = Order(1.5, prior=6.0, vector="text", beside="words", prior_beside=1.5)
     order, together = Order(3.0, prior=6.0, vector="text"), Together(1.5, 0.5, prior=8.5, vector="text")
     recipes = [
         order,
         together,
         Carried(order, "text", 0.3),
+        beside,
         Order(3.0),
+        Carried(beside, "words", 0.3),
         Carried(together, "text", 0.3),
     ]
     fits = SharedFits(blocks)
@@ -91,7 +157,11 @@ def test_scores_without_weights_are_those_of_the_fits(
     timed_blocks: TrainingData, few_users: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recsat.arms.hybrid.trial.FEW_USERS", few_users)
+    timed_blocks = replace(
+        timed_blocks, vectors={**timed_blocks.vectors, "words": timed_blocks.vectors["text"][::-1].copy()}
+    )
     plain, prior = Together(3.0, 0.5), Together(1.5, 0.5, prior=8.5, vector="text")
+    beside = Order(1.5, prior=6.0, vector="text", beside="words", prior_beside=1.5)
     recipes: list[Recipe] = [
         plain,
         replace(plain, length_power=0.0),
@@ -108,7 +178,10 @@ def test_scores_without_weights_are_those_of_the_fits(
         Order(9.0, history_decay=None),
         Order(3.0, prior=6.0, vector="text"),
         Order(3.0, prior=6.0, vector="text", history_decay=2.0, text_l2=0.03),
+        beside,
+        replace(beside, prior=5.0, prior_beside=2.5, text_l2_beside=3.0),
         Order(1.0, prior=5.0, vector="text"),
+        Carried(beside, "words", 0.3),
         Carried(Order(9.0), "text", 0.3),
         Carried(Order(3.0, prior=6.0, vector="text"), "text", 0.3),
     ]

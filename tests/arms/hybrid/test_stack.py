@@ -9,13 +9,16 @@ from sklearn.metrics import ndcg_score
 from torch import Tensor
 
 from recsat.arms.hybrid.stack import (
+    N_HALVINGS,
     WEIGHTS,
     Candidates,
     Stack,
     candidates,
+    fit_mean_stack,
     fit_stack,
     gain_of,
     hits_of_best,
+    mean_stack,
     ndcg_of_hits,
     values_of,
 )
@@ -116,3 +119,45 @@ def test_values_are_by_user_of_the_whole_data() -> None:
     assert values.shape == (6, 2)
     torch.testing.assert_close(values[[3, 0, 5, 1], 1], values[:4, 0])
     assert torch.isnan(values[4:, 0]).all()
+
+
+def test_the_mean_stack_is_that_of_the_halves_of_all_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[tuple[frozenset[int], float]] = []
+    stacks = iter([Stack({"a": 2.0}, {"popularity": 0.2}), Stack({"a": 1.0, "b": 1.0})] * N_HALVINGS)
+
+    def one_of_a_half(rounds: list[Candidates], *, n_errors: float) -> Stack:
+        users = [frozenset(one.users.tolist()) for one in rounds]
+        assert len(set(users)) == 1, "a user is in one half, in every round"
+        assert all(len(one.liked) == len(one.users) == len(one.n_liked) == len(one.parts["a"]) for one in rounds)
+        looked_at.append((users[0], n_errors))
+        return next(stacks)
+
+    monkeypatch.setattr("recsat.arms.hybrid.stack.fit_stack", one_of_a_half)
+    rounds = [world(Stack({"a": 1.0}), seed, n_users=40) for seed in (0, 1)]
+    mean = fit_mean_stack(rounds, n_errors=1.0)
+    assert mean.weights == pytest.approx({"a": 0.75, "b": 0.25})
+    assert mean.powers == pytest.approx({"popularity": 0.1})
+    for (first, n_errors), (second, _) in zip(looked_at[::2], looked_at[1::2], strict=True):
+        assert first | second == set(range(40))
+        assert len(first) == len(second) == 20
+        assert n_errors == 0.5
+    assert len({first for first, _ in looked_at[::2]}) == N_HALVINGS
+
+
+def test_parts_that_hardly_count_are_no_part_of_a_mean() -> None:
+    mean = mean_stack([Stack({"a": 1.0, "b": 1.0, "noise": 0.05}), Stack({"a": 4.0})])
+    assert mean.weights == pytest.approx({"a": (1 / 2.05 + 1) / (2 / 2.05 + 1), "b": (1 / 2.05) / (2 / 2.05 + 1)})
+    assert list(mean.weights) == ["a", "b"]
+
+
+def test_the_mean_stack_finds_parts_that_make_the_likes() -> None:
+    truth = Stack({"a": 1.0, "b": 0.5}, {"popularity": 0.2})
+    stack = fit_mean_stack([world(truth, 0), world(truth, 1)])
+    assert stack.weights["b"] / stack.weights["a"] == pytest.approx(0.5, abs=0.2)
+    assert stack.powers["popularity"] == pytest.approx(0.2, abs=0.1)
+    assert stack == fit_mean_stack([world(truth, 0), world(truth, 1)])
+
+
+def test_the_mean_stack_of_few_users_is_one_part() -> None:
+    one = world(Stack({"a": 1.0}), 0, n_users=1)
+    assert list(fit_mean_stack([one]).weights) == ["a"]

@@ -20,7 +20,7 @@ from recsat.arms.hybrid.merge import Heads, Merge, fit_merge, heads, is_shown_be
 from recsat.arms.hybrid.parts import Foretold, Level, Likeness, Recipe, roots
 from recsat.arms.hybrid.search import Parts, search
 from recsat.arms.hybrid.short_form import LowRankItemItem, factorise, latest_neighbours
-from recsat.arms.hybrid.stack import Stack, fit_stack
+from recsat.arms.hybrid.stack import Stack, fit_mean_stack, fit_stack
 from recsat.arms.hybrid.text_map import TextMap
 from recsat.arms.hybrid.total import Sum, Total
 from recsat.arms.hybrid.trial import SharedFits, Trial, sample, scores_at, spread
@@ -187,7 +187,7 @@ class Hybrid(SavedByAttributes):
             trial.candidates({name: trial.of(recipe) for name, recipe in parts.warm.items()}, gain, unseen=False)
             for trial, gain in zip(trials, gains, strict=True)
         ]
-        warm = fit_stack(warm_candidates, n_errors=self.n_errors)
+        warm = fit_mean_stack(warm_candidates, n_errors=self.n_errors, seed=trials[0].train.seed)
         scores = [
             {name: trial.normalised(recipe, unseen=True) for name, recipe in parts.unseen.items()} for trial in trials
         ]

@@ -17,7 +17,7 @@ from recsat.arms.ials_text import IalsText
 from recsat.arms.linear.bilinear import eigenbases, solve_bilinear
 from recsat.arms.linear.inner_products import item_vectors
 from recsat.arms.linear.item_item import ItemItemRecommender
-from recsat.arms.linear_order import LinearOrder
+from recsat.arms.linear_order import LinearOrder, add_text_weights
 from recsat.arms.recency import decayed_counts
 from recsat.contract.arm import ArmState
 from recsat.contract.interactions import TrainingData, UserBatch
@@ -99,15 +99,36 @@ class Order:
     history_decay: float | None = 4.0
     text_l2: float = 0.2
     """In mean eigenvalues of the texts' Gram matrix."""
+    beside: str | None = None
+    """Texts of a second prior, which is added to the first."""
+    prior_beside: float = 0.0
+    text_l2_beside: float = 0.2
 
     def fit(self, train: TrainingData) -> LinearOrder:
         arm = self.arm(train)
-        return arm.solve(train, *arm.products(train))
+        A, C = arm.products(train)
+        self.draw_beside(C, train)
+        return arm.solve(train, A, C)
+
+    def draw_beside(self, C: Tensor, train: TrainingData) -> None:
+        """Adds the second prior to ``C``, in place."""
+        for vectors, text_l2, weight in self.priors(train)[1:]:
+            add_text_weights(C, vectors, text_l2, weight)
+
+    def priors(self, train: TrainingData) -> list[tuple[NDArray[np.float32], float, float]]:
+        """Vectors, ridge of the texts and weight of each, the first one first."""
+        settings = [(self.vector, self.text_l2, self.prior), (self.beside, self.text_l2_beside, self.prior_beside)]
+        return [
+            (item_vectors(train, vector, "hybrid"), text_l2 * text_unit(train, vector), weight * mean_likes(train))
+            for vector, text_l2, weight in settings
+            if vector is not None
+        ]
 
     def arm(self, train: TrainingData) -> LinearOrder:
-        """Not fitted; its products are those of every :class:`Order`."""
+        """Not fitted; its products are those of every :class:`Order`. The second prior is in its ridge, and not among its products."""
         unit = mean_likes(train)
-        arm = LinearOrder(l2=self.l2 * unit, prior=self.prior * unit, history_decay=self.history_decay)
+        l2 = self.l2 + self.prior_beside
+        arm = LinearOrder(l2=l2 * unit, prior=self.prior * unit, history_decay=self.history_decay)
         if self.vector is not None:
             arm.text_vectors = self.vector
             arm.text_l2 = self.text_l2 * text_unit(train, self.vector)
@@ -116,7 +137,7 @@ class Order:
     @property
     def ridge(self) -> float:
         """In all."""
-        return self.l2 + self.prior
+        return self.l2 + self.prior + self.prior_beside
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -61,6 +62,12 @@ class SharedFits:
         self._spectra: dict[float, Spectrum] = {}
         self._prior: tuple[tuple[float, str, float], TextPrior] | None = None
 
+    def looked_at_by(self, users: UserBatch) -> SharedFits:
+        """Scores of others, from what is made already and does not know whose scores are looked at."""
+        other = SharedFits(self.train, users)
+        other._system, other._alignments = self._system, self._alignments
+        return other
+
     def fitted(self, recipe: Recipe) -> ScoredPart:
         match recipe:
             case Together():
@@ -98,7 +105,7 @@ class SharedFits:
             self._solved = None  # before the next, for they are large
             history = self.judged.history
             self._solved = decay, system.solved(decayed(history, moments_of(history, self.judged.times), decay))
-        return system.scores(self._solved[1], self._order_prior(recipe))
+        return system.scores(self._solved[1], self._order_priors(recipe))
 
     def _order_system(self, recipe: Order) -> OrderSystem:
         if self._system is None or self._system[0] != recipe.ridge:
@@ -107,12 +114,8 @@ class SharedFits:
             self._system = recipe.ridge, OrderSystem(A, C, recipe.ridge * mean_likes(self.train))
         return self._system[1]
 
-    def _order_prior(self, recipe: Order) -> OrderPrior | None:
-        if recipe.vector is None:
-            return None
-        E = item_vectors(self.train, recipe.vector, "hybrid")
-        weight = recipe.prior * mean_likes(self.train)
-        return OrderPrior(weight, E, recipe.text_l2 * text_unit(self.train, recipe.vector))
+    def _order_priors(self, recipe: Order) -> list[OrderPrior]:
+        return [OrderPrior(weight, vectors, text_l2) for vectors, text_l2, weight in recipe.priors(self.train)]
 
     def _order_products(self, recipe: Order) -> tuple[Tensor, Tensor]:
         """Of a caller's own."""
@@ -154,7 +157,7 @@ class SharedFits:
                 self._carried[key] = (
                     self._in_order(source).weights @ texts
                     if self.judged is None
-                    else self._order_system(source).times(texts, self._order_prior(source))
+                    else self._order_system(source).times(texts, self._order_priors(source))
                 )
             elif spectrum := self._spectrum(source):
                 self._carried[key] = spectrum.times(texts, *self._settings(source, spectrum))
@@ -167,7 +170,9 @@ class SharedFits:
         arm, key = recipe.arm(self.train), replace(recipe, history_decay=None)
         if self._order is None or self._order[0] != key:
             self._order = None  # before the next, for they are large
-            self._order = key, arm.solve(self.train, *self._order_products(recipe)).weights
+            A, C = self._order_products(recipe)
+            recipe.draw_beside(C, self.train)
+            self._order = key, arm.solve(self.train, A, C).weights
         arm.weights = self._order[1]
         return arm
 
@@ -187,19 +192,35 @@ class Trial:
 
     def __init__(self, split: HoldOut, rng: np.random.Generator) -> None:
         self.train = split.train
-        with_history = ~self.train.users.is_new & (np.diff(split.hidden_likes.indptr) > 0)
-        rows, self.columns = sample(self.train, rng, with_history)
-        self.users = self.train.users.take(rows)
-        self.roots = roots(self.users)[:, None]
-        self.rows = torch.from_numpy(rows)
-        self.liked = dense(split.hidden_likes[rows][:, self.columns])
-        self.met = dense(self.users.history[:, self.columns]) > 0
+        self.split = split
+        self.with_history = ~self.train.users.is_new & (np.diff(split.hidden_likes.indptr) > 0)
+        rows, self.columns = sample(self.train, rng, self.with_history)
+        self._look_at(rows)
         self.warm = torch.from_numpy(self.train.warm[self.columns])
         self.hidden = torch.from_numpy(split.hidden[self.columns])
         listed = ~self.train.warm if split.lists_hidden else ~self.train.warm & ~split.hidden
         self.listed_unseen = torch.from_numpy(listed[self.columns])
         self.scores: dict[Recipe, Tensor] = {}
         self.fits = SharedFits(self.train, self.users)
+
+    def _look_at(self, rows: NDArray[np.int64]) -> None:
+        self.users = self.train.users.take(rows)
+        self.roots = roots(self.users)[:, None]
+        self.rows = torch.from_numpy(rows)
+        self.liked = dense(self.split.hidden_likes[rows][:, self.columns])
+        self.met = dense(self.users.history[:, self.columns]) > 0
+
+    def of_more_users(self, n_users: int) -> Iterator[Trial]:
+        """This trial, and the same fits looked at by others, ``n_users`` in all where there are so many, one trial after the other of as many as this has."""
+        yield self
+        others = np.setdiff1d(np.flatnonzero(self.with_history), self.rows.numpy())
+        n_more = min(len(others), n_users - len(self))
+        more = others[np.arange(n_more) * len(others) // max(1, n_more)]
+        for first in range(0, n_more, max(1, len(self))):
+            trial = copy(self)
+            trial._look_at(more[first : first + len(self)])
+            trial.scores, trial.fits = {}, self.fits.looked_at_by(trial.users)
+            yield trial
 
     def __len__(self) -> int:
         return len(self.users)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,7 @@ class TextPrior:
 class OrderSystem:
     r"""What :class:`~recsat.arms.linear_order.LinearOrder` has in common for one ridge in all, whatever the share of it that is a text prior.
 
-    .. math:: H B = (H P) C + \beta\, (H P) S_E, \qquad P = (A + t I)^{-1}, \quad t = \lambda + \beta
+    .. math:: H B = (H P) C + \sum_E \beta_E\, (H P) S_E, \qquad P = (A + t I)^{-1}, \quad t = \lambda + \sum_E \beta_E
 
     O(items³) once, O(n_histories · items²) for histories, which differ by their decay, and O(n_histories · items · d) for each prior.
     ``A`` and ``C`` are those of :meth:`~recsat.arms.linear_order.LinearOrder.products`; A is changed in place.
@@ -42,16 +43,17 @@ class OrderSystem:
         return solved, solved @ self.C
 
     @staticmethod
-    def scores(solved: tuple[Tensor, Tensor], prior: TextPrior | None = None) -> Tensor:
+    def scores(solved: tuple[Tensor, Tensor], priors: Sequence[TextPrior] = ()) -> Tensor:
         """H B, float32 (n_histories, n_items)."""
-        of_histories, plain = solved
-        if prior is None:
-            return plain
-        return plain.add(times_text_weights(of_histories, prior.vectors, prior.l2), alpha=prior.weight)
+        of_histories, scores = solved
+        for prior in priors:
+            of_texts = times_text_weights(of_histories, prior.vectors, prior.l2)
+            scores = of_texts.mul_(prior.weight).add_(scores)
+        return scores
 
-    def times(self, T: Tensor, prior: TextPrior | None = None) -> Tensor:
+    def times(self, T: Tensor, priors: Sequence[TextPrior] = ()) -> Tensor:
         """B T for ``T`` (n_items, m), float32."""
         right = self.C @ T
-        if prior is not None:
+        for prior in priors:
             right += prior.weight * text_weights_times(T, prior.vectors, prior.l2)
         return self.inverse @ right
