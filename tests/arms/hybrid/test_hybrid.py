@@ -279,6 +279,21 @@ def test_of_unseen_items_those_whose_texts_are_like_dead_ones_come_last() -> Non
     assert (top >= n_alive).float().mean() < 0.02
 
 
+def test_warm_items_are_ranked_by_what_halves_of_the_users_choose(
+    blocks: TrainingData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the seed of the data, which draws the halves."""
+    of_halves, seeds = Stack({"popularity": 0.5, "likeness text": 0.5}), []
+
+    def fitted(rounds: object, *, n_errors: float, seed: int) -> Stack:
+        seeds.append((n_errors, seed))
+        return of_halves
+
+    monkeypatch.setattr(hybrid, "fit_mean_stack", fitted)
+    assert Hybrid(n_errors=1.5).fit(replace(blocks, protocol="random")).selection.warm == of_halves
+    assert seeds == [(1.5, blocks.seed)]
+
+
 def test_from_a_handful_of_likes_texts_alone_rank(blocks: TrainingData) -> None:
     few = replace(blocks, users=blocks.users.take(slice(0, 3)), protocol="random")
     fitted = Hybrid().fit(few)

@@ -71,27 +71,37 @@ def test_settings_of_order_are_the_best_on_the_hold_out(
         assert of_texts.text_l2 == ORDER_TEXT_L2[int(np.argmax(ridges))] != ORDER_TEXT_L2[0]
 
 
-@pytest.mark.parametrize("is_of_use", [False, True])
-def test_other_texts_stand_beside_the_first_where_the_hold_out_says_so(
-    timed_blocks: TrainingData, is_of_use: bool, monkeypatch: pytest.MonkeyPatch
+def test_other_texts_stand_beside_the_first_where_more_users_than_those_of_the_trial_say_so(
+    timed_blocks: TrainingData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recsat.arms.hybrid.search.LARGE", 10)
+    monkeypatch.setattr("recsat.arms.hybrid.trial.FEWEST_USERS", 20)
+    monkeypatch.setattr("recsat.arms.hybrid.trial.CELLS", 1)
     text = timed_blocks.vectors["text"]
-    of_others = np.roll(text, 1, axis=0)
-    vectors = {"text": of_others if is_of_use else text, "words": text if is_of_use else of_others}
-    rng = np.random.default_rng(3)
-    trial = Trial(hold_out(replace(timed_blocks, vectors=vectors), share=0.3, rng=rng), rng)
-    warm = search([trial], ["text", "words"], dense=True, by_time=True).warm
-    plain, of_texts = warm["order"], warm["order text"]
-    assert isinstance(plain, Order)
-    assert isinstance(of_texts, Order)
-    assert of_texts.ridge == pytest.approx(plain.ridge)
-    assert plain.priors(trial.train) == []
-    assert (of_texts.beside, of_texts.prior_beside) == (("words", PRIOR_BESIDE) if is_of_use else (None, 0.0))
-    of_one = replace(of_texts, l2=of_texts.ridge - of_texts.prior, beside=None, prior_beside=0.0)
-    of_both = replace(of_one, l2=of_one.l2 - PRIOR_BESIDE, beside="words", prior_beside=PRIOR_BESIDE)
-    values = [float(trial.ndcg(trial.normalised(recipe)).nanmean()) for recipe in (of_one, of_both)]
-    assert (values[1] > values[0]) == is_of_use
+    train = replace(timed_blocks, vectors={"text": text, "words": np.roll(text, 1, axis=0)})
+    chosen, by_few = [], []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        trial = Trial(hold_out(train, share=0.3, rng=rng), rng)
+        warm = search([trial], ["text", "words"], dense=True, by_time=True).warm
+        plain, of_texts = warm["order"], warm["order text"]
+        assert isinstance(plain, Order)
+        assert isinstance(of_texts, Order)
+        assert of_texts.ridge == pytest.approx(plain.ridge)
+        assert plain.priors(trial.train) == []
+        of_one = replace(of_texts, l2=of_texts.ridge - of_texts.prior, beside=None, prior_beside=0.0)
+        of_both = replace(of_one, l2=of_one.l2 - PRIOR_BESIDE, beside="words", prior_beside=PRIOR_BESIDE)
+        values = np.array(
+            [
+                [float(one.ndcg(one.normalised(recipe)).nansum()) for recipe in (of_one, of_both)]
+                for one in trial.of_more_users(1_000)
+            ]
+        )
+        assert of_texts == (of_both if np.diff(values.sum(axis=0)) > 0 else of_one)
+        chosen.append(of_texts == of_both)
+        by_few.append(np.diff(values[0])[0] > 0)
+    assert len(set(chosen)) == 2, "each is chosen of some hold-out"
+    assert chosen != by_few
 
 
 @pytest.mark.parametrize("n_users", [5, 17, 40, 1_000])

@@ -86,11 +86,11 @@ class Hybrid(SavedByAttributes):
     The parts p are EASE without and with a text prior (:class:`~recsat.arms.hybrid.parts.Together`), iALS with one, order in closed form
     (:class:`~recsat.arms.hybrid.parts.Order`; where time matters to what is judged), aligned text, plain likeness of texts, popularity and, on timelines, recent popularity; q are
     texts alone: aligned, plain, scores carried along texts, and how much an item is liked as its text foretells; x are popularity and, on timelines, recency. σ is the spread of a part, and the sums are brought to units of their
-    own. Where the run has vectors of what items have in common by their attributes (``graph``), parts of texts are tried on these as well, whatever reads the texts. Each part's settings, which parts count and how much (:func:`~recsat.arms.hybrid.stack.fit_stack`), the powers a, offset and slope are chosen on splits inside the
+    own. Where the run has vectors of what items have in common by their attributes (``graph``), parts of texts are tried on these as well, whatever reads the texts. Each part's settings, which parts count and how much (:func:`~recsat.arms.hybrid.stack.fit_mean_stack` of warm items, :func:`~recsat.arms.hybrid.stack.fit_stack` of unseen ones), the powers a, offset and slope are chosen on splits inside the
     training data that hold out as ``train.protocol`` does (:func:`~recsat.arms.hybrid.holdout.hold_outs`); each single part is inside the family. Then the parts that
     count are fitted on everything.
 
-    Above ``dense_limit`` items there are no item-item weights; above 5,000 one setting of each kind is tried but for the history's decay and the ridge of the texts in order's prior, and no iALS. ``representation`` says what reads the texts. ``choices`` are those that
+    Above ``dense_limit`` items there are no item-item weights; above 5,000 one setting of each kind is tried but for the history's decay, the ridge of the texts in order's prior and whether it stands on other texts as well, and no iALS. ``representation`` says what reads the texts. ``choices`` are those that
     :meth:`choose` made: the parts that count are fitted, and nothing is sought.
     """
 
