@@ -153,7 +153,7 @@ def _middle_together(trials: Sequence[Trial], vectors: Sequence[str]) -> tuple[d
 
 
 def _middle_order(trials: Sequence[Trial], vectors: Sequence[str]) -> tuple[dict[str, Recipe], Order]:
-    """Order without texts and with the first vector's prior, by name, and the latter again. All are of one ridge, so that another decay of the history or
+    """Order without texts and with the first vector's prior, or that of two, by name, and the latter again. All are of one ridge, so that another decay of the history or
     another ridge of the texts, which are chosen, needs no other inverse, nor do other texts beside them."""
     first = _with_decay(trials, Order(3.0, prior=6.0, vector=vectors[0]))
     best = _best_of_order(trials, [replace(first, text_l2=text_l2) for text_l2 in ORDER_TEXT_L2])
@@ -163,7 +163,8 @@ def _middle_order(trials: Sequence[Trial], vectors: Sequence[str]) -> tuple[dict
     plain = Order(best.ridge, history_decay=best.history_decay)
     more = (one for trial in trials for one in trial.of_more_users(ENOUGH_FOR_BESIDE))
     best = _best_of_order(more, [best, *beside])
-    return {"order": plain, f"order {vectors[0]}": best}, best
+    texts = [vector for vector in (best.vector, best.beside) if vector is not None]
+    return {"order": plain, f"order {' and '.join(texts)}": best}, best
 
 
 def _look_at(trials: Sequence[Trial], *recipes: Recipe) -> None:
