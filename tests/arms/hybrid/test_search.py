@@ -79,7 +79,7 @@ def test_other_texts_stand_beside_the_first_where_more_users_than_those_of_the_t
     monkeypatch.setattr("recsat.arms.hybrid.trial.CELLS", 1)
     text = timed_blocks.vectors["text"]
     train = replace(timed_blocks, vectors={"text": text, "words": np.roll(text, 1, axis=0)})
-    chosen, by_few = [], []
+    beside, beside_by_few = [], []
     for seed in range(8):
         rng = np.random.default_rng(seed)
         trial = Trial(hold_out(train, share=0.3, rng=rng), rng)
@@ -100,10 +100,10 @@ def test_other_texts_stand_beside_the_first_where_more_users_than_those_of_the_t
         )
         assert of_texts == (of_both if np.diff(values.sum(axis=0)) > 0 else of_one)
         assert name == ("order text and words" if of_texts == of_both else "order text")
-        chosen.append(of_texts == of_both)
-        by_few.append(np.diff(values[0])[0] > 0)
-    assert len(set(chosen)) == 2, "each is chosen of some hold-out"
-    assert chosen != by_few
+        beside.append(of_texts == of_both)
+        beside_by_few.append(np.diff(values[0])[0] > 0)
+    assert len(set(beside)) == 2, "each is chosen of some hold-out"
+    assert beside != beside_by_few
 
 
 @pytest.mark.parametrize("n_users", [5, 17, 40, 1_000])
