@@ -141,6 +141,8 @@ def test_order_between_two_priors_is_its_formula(timed_blocks: TrainingData) -> 
         B += weight * unit * of_texts
     expected = torch.linalg.solve(A + 10.0 * unit * torch.eye(len(A), dtype=torch.float64), B)
     torch.testing.assert_close(recipe.fit(train).weights.double(), expected, atol=1e-4, rtol=1e-3)
+    with pytest.raises(ValueError, match="give vector as well"):
+        replace(recipe, vector=None)
 
 
 @pytest.mark.parametrize("most_kept", [0, 5_000])

@@ -100,9 +100,14 @@ class Order:
     text_l2: float = 0.2
     """In mean eigenvalues of the texts' Gram matrix."""
     beside: str | None = None
-    """Texts of a second prior, which is added to the first."""
+    """Vector of the texts of a second prior, which is added to the first one."""
     prior_beside: float = 0.0
     text_l2_beside: float = 0.2
+    """As ``text_l2``, of the second prior's texts."""
+
+    def __post_init__(self) -> None:
+        if self.beside is not None and self.vector is None:
+            raise ValueError("order stands on texts beside others: give vector as well, or leave beside out")
 
     def fit(self, train: TrainingData) -> LinearOrder:
         arm = self.arm(train)

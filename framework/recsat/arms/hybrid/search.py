@@ -161,8 +161,9 @@ def _middle_order(trials: Sequence[Trial], vectors: Sequence[str]) -> tuple[dict
         replace(best, l2=best.l2 - PRIOR_BESIDE, beside=vector, prior_beside=PRIOR_BESIDE) for vector in vectors[1:]
     ]
     plain = Order(best.ridge, history_decay=best.history_decay)
-    more = (one for trial in trials for one in trial.of_more_users(ENOUGH_FOR_BESIDE))
-    best = _best_of_order(more, [best, *beside])
+    if beside:
+        more = (one for trial in trials for one in trial.of_more_users(ENOUGH_FOR_BESIDE))
+        best = _best_of_order(more, [best, *beside])
     texts = [vector for vector in (best.vector, best.beside) if vector is not None]
     return {"order": plain, f"order {' and '.join(texts)}": best}, best
 
