@@ -83,7 +83,7 @@ FITS: Final[Mapping[str, WorkCost]] = {
 }
 """One fit, by arm; a control costs what its arm does."""
 CHOICES: Final[Mapping[str, WorkCost]] = {
-    "hybrid": WorkCost(fixed=2.3, like=3.4e-5, item_pair=4e-7, item_cube=3e-11, cell=9e-7)
+    "hybrid": WorkCost(fixed=3.8, like=3.4e-5, item_pair=4e-7, item_cube=3e-11, cell=9e-7)
 }
 """What an arm seeks once on each split by fits of its own: on a random one, with two kinds of texts."""
 CHOICE_SHARES: Final[Mapping[str, float]] = {"timeline": 1.6, "last-n": 1.5, "cold-items": 0.54}
@@ -93,7 +93,7 @@ ONE_TEXT: Final = 0.72
 
 LIST_FIXED: Final = 0.004
 LIST_USER: Final = 4.5e-5
-LIST_CELL: Final = 2.5e-8
+LIST_CELL: Final = 1.5e-8
 """Of one user over one item of the catalogue."""
 EXPLAINED_USER: Final = 1e-4
 EXPLAINED_BY: Final[Mapping[str, float]] = {"hybrid": 4.5e-4, "ials": 4.5e-4}
@@ -143,13 +143,14 @@ PROCESS_MIB: Final = 520.0
 """Libraries of a run, before data are read."""
 READING_MIB: Final = 270.0
 """The encoder's weights and its batches, where a text is new."""
-FITTING_MIB: Final = 480.0
+FITTING_MIB: Final = 650.0
 """Libraries of linear algebra, index and statistics, and what small fits leave."""
-EVENT_BYTES: Final = 270
+EVENT_BYTES: Final = 180
+"""1,212 MiB in ``embed`` of a million events, 4,804 of twenty."""
 N_VECTORS: Final = 4
 """Numbers of a vector's length for each item: raw and centred, of the model and of the words."""
-PLACE_BYTES: Final = 110
-VALUE_BYTES: Final = 2_100
+PLACE_BYTES: Final = 50
+VALUE_BYTES: Final = 550
 """Of an arm's user in ``evaluate``."""
 CELL_BYTES: Final = 107
 """Of a score that the hybrid looks at, over all of its parts: 424 MiB at 4 million, 962 MiB at 8.4 million."""
