@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from recsat.embed.centre import centre
-from recsat.embed.words import word_vectors
+from recsat.embed.words import word_vectors, words_of
 
 TEXTS = [
     "Heat (1995). Crime, Thriller.",
@@ -59,3 +61,37 @@ def test_one_text_without_words_among_others_has_zeros() -> None:
 
 def test_a_constant_text_has_no_direction_left() -> None:
     assert not centre(word_vectors(["the same"] * 6, 8))[0].any()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Don't stop: 2 naïve_men, Straße", ["Don", "t", "stop", "2", "naïve_men", "Straße"]),
+        ("红楼梦", ["红楼", "楼梦"]),
+        ("苹果iPhone15手机壳 红", ["苹果", "iPhone15", "手机", "机壳", "红"]),
+        ("となりの、トトロ", ["とな", "なり", "りの", "トト", "トロ"]),
+        ("해리포터와 돌", ["해리", "리포", "포터", "터와", "돌"]),
+        ("น้ำ", ["น้", "้ำ"]),
+        ("Война и мир", ["Война", "и", "мир"]),
+        ("𠀀𠀁𠀂", ["𠀀𠀁", "𠀁𠀂"]),
+        ("…", []),
+    ],
+)
+def test_words_lie_between_spaces_and_are_pairs_of_letters_where_no_spaces_are_written(
+    text: str, words: list[str]
+) -> None:
+    assert words_of(text) == words
+
+
+@given(st.text(st.characters(max_codepoint=0x52F), max_size=40))
+def test_where_spaces_are_written_words_are_those_that_scikit_learn_takes(text: str) -> None:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    assert words_of(text) == TfidfVectorizer(token_pattern=r"(?u)\b\w+\b").build_tokenizer()(text)
+
+
+def test_titles_without_spaces_are_alike_where_they_share_a_part() -> None:
+    vectors = word_vectors(["红色连衣裙", "蓝色连衣裙", "苹果手机壳", "华为手机壳"], 8)
+    likeness = vectors @ vectors.T
+    assert likeness[0, 1] > 0.3 > 0.01 > abs(likeness[0, 2])
+    assert likeness[2, 3] > 0.3

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsat.embed.fusion import unit_length
+
+#: Letters of scripts that put no space between words, or hang particles on them: Thai and Lao, Burmese, Korean, Khmer, kana, Han.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3131-\u318e"
+    "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f\U00020000-\U000323af"
+)
+_RUNS = re.compile(rf"([{_UNSPACED}]+)|[^\W{_UNSPACED}]+")
+
+
+def words_of(text: str) -> list[str]:
+    """What lies between spaces and marks; in scripts without spaces each two letters that stand together, and a letter that stands alone.
+
+    Pairs of letters are what search engines take for words there (Lucene's ``CJKBigramFilter``), and need no dictionary.
+    """
+    words: list[str] = []
+    for run in _RUNS.finditer(text):
+        letters = run.group()
+        if run.group(1) is None or len(letters) == 1:
+            words.append(letters)
+        else:
+            words += map("".join, pairwise(letters))
+    return words
 
 
 def word_vectors(texts: Sequence[str], width: int) -> NDArray[np.float32]:
@@ -15,14 +39,16 @@ def word_vectors(texts: Sequence[str], width: int) -> NDArray[np.float32]:
 
     TF-IDF with sublinear counts, :math:`(1 + \log n_{wi}) \bigl(\log\frac{1 + n}{1 + n_w} + 1\bigr)`, each row of unit length, then its ``width``
     largest singular directions (Deerwester et al., JASIS 1990), randomised with a fixed seed: the same texts give the same vectors.
-    Words are what lies between spaces and marks, in small letters; scripts without spaces give whole phrases, and little to share.
+    Words are those of :func:`words_of`, in small letters.
     A text without words has a row of zeros. Subtract the catalogue mean as from a model's (:func:`recsat.embed.centre.centre`).
     """
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     try:
-        counts = TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)\b\w+\b", dtype=np.float64).fit_transform(texts)
+        counts = TfidfVectorizer(
+            sublinear_tf=True, tokenizer=words_of, token_pattern=None, dtype=np.float64
+        ).fit_transform(texts)
     except ValueError:  # no text has a word
         return np.zeros((len(texts), 1), dtype=np.float32)
     if min(counts.shape) <= width:  # the rows themselves have no more directions
