@@ -71,6 +71,41 @@ def test_settings_of_order_are_the_best_on_the_hold_out(
         assert of_texts.text_l2 == ORDER_TEXT_L2[int(np.argmax(ridges))] != ORDER_TEXT_L2[0]
 
 
+def test_every_text_has_the_settings_that_are_best_for_it(
+    timed_blocks: TrainingData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hold-out is replaced by one that likes ridge and prior together, the prior's share and the texts' ridge at other places for each text."""
+    best = {"text": (100.0, 0.85, 0.75), "words": (3.0, 0.5, 0.2), None: (10.0, 0.0, 0.2)}
+
+    def settings(recipe: Together | Order) -> tuple[float, float, float]:
+        total = recipe.l2 + recipe.prior
+        return total, recipe.prior / total, recipe.text_l2
+
+    def badness(recipe: Recipe) -> float:
+        if not isinstance(recipe, Together | Order):
+            return 0.0
+        (total, share, text_l2), optimum = settings(recipe), best[recipe.vector]
+        of_ridge = abs(np.log(total / optimum[0])) + abs(share - optimum[1]) + abs(text_l2 - optimum[2])
+        return float(of_ridge) + {"text": 0.1, "words": 0.0, None: 0.2}[recipe.vector]
+
+    monkeypatch.setattr("recsat.arms.hybrid.search.best_of", lambda _, recipes: min(recipes, key=badness))
+    rng = np.random.default_rng(3)
+    trial = Trial(hold_out(timed_blocks, share=0.3, rng=rng), rng)
+    parts = search([trial], ["text", "words"], dense=True, by_time=True)
+    for vector, optimum in best.items():
+        together = parts.warm[f"together {vector}" if vector else "together"]
+        in_order = parts.warm[f"order {vector}" if vector else "order"]
+        assert isinstance(together, Together)
+        assert isinstance(in_order, Order)
+        assert settings(together) == pytest.approx(optimum)
+        assert settings(in_order)[:2] == pytest.approx(optimum[:2])
+        assert together.vector == in_order.vector == vector
+    in_sessions, carried = parts.warm["together in sessions"], parts.unseen["carried text"]
+    assert in_sessions == replace(parts.warm["together words"], session_share=0.5)
+    assert isinstance(carried, Carried)
+    assert carried.source == parts.warm["together words"]
+
+
 def test_other_texts_stand_beside_the_first_where_more_users_than_those_of_the_trial_say_so(
     timed_blocks: TrainingData, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,13 +109,13 @@ def best_of(trials: Sequence[Trial], recipes: Iterable[AnyRecipe]) -> AnyRecipe:
     return settings[int(np.argmax(values))]
 
 
-def _with_prior(trials: Sequence[Trial], plain: Together, vector: str) -> Together:
-    """Ridge and prior together are climbed apart from the ridge without texts, which may be far from it; then the prior's share of them, and the texts' ridge."""
+def _with_prior(trials: Sequence[Trial], plain: Together, vector: str, start: int) -> Together:
+    """Ridge and prior together are climbed, from the place ``start`` of :data:`L2`, apart from the ridge without texts, which may be far from it; then the prior's share of them, and the texts' ridge."""
 
     def recipe(total: float, share: float, text_l2: float) -> Together:
         return replace(plain, l2=total * (1 - share), prior=total * share, vector=vector, text_l2=text_l2)
 
-    of_totals = _climbed(trials, [recipe(total, SHARES[0], TEXT_L2[0]) for total in L2], start=2)
+    of_totals = _climbed(trials, [recipe(total, SHARES[0], TEXT_L2[0]) for total in L2], start=start)
     total = of_totals.l2 + of_totals.prior
     of_shares = best_of(trials, [recipe(total, share, TEXT_L2[0]) for share in SHARES])
     return best_of(trials, [of_shares, *(replace(of_shares, text_l2=text_l2) for text_l2 in TEXT_L2[1:])])
@@ -136,14 +136,16 @@ def _together(trials: Sequence[Trial], vectors: Sequence[str]) -> tuple[dict[str
     """Item-item weights without texts, with each of ``vectors`` for a prior, and with likes close in time; and the best of them."""
     plain = _climbed(trials, [Together(l2, 0.5) for l2 in L2], start=2)
     plain = best_of(trials, [plain, *(replace(plain, length_power=0.0, l2=plain.l2 * step) for step in (1.0, 3.0))])
-    family: dict[str, Recipe] = {"together": plain}
-    of_first = _with_prior(trials, plain, vectors[0])
-    family |= {f"together {vector}": replace(of_first, vector=vector) for vector in vectors}
-    best = best_of(trials, [plain, *(replace(of_first, vector=vector) for vector in vectors)])
+    family, start = {"together": plain}, 2
+    for vector in vectors:
+        of_texts = _with_prior(trials, plain, vector, start)
+        family[f"together {vector}"] = of_texts
+        start = _nearest(L2, of_texts.l2 + of_texts.prior)
+    best = best_of(trials, family.values())
     if any(trial.train.users.times is not None for trial in trials):
         family["together in sessions"] = replace(best, session_share=SESSION_SHARE)
     _keep(trials, family.values())
-    return family, best
+    return {**family}, best
 
 
 def _middle_together(trials: Sequence[Trial], vectors: Sequence[str]) -> tuple[dict[str, Recipe], Together]:
@@ -178,13 +180,26 @@ def _look_at(trials: Sequence[Trial], *recipes: Recipe) -> None:
 def _order(trials: Sequence[Trial], vectors: Sequence[str]) -> dict[str, Recipe]:
     """Without texts, and with each of ``vectors`` for a prior, whose ridge and share are sought by themselves."""
     plain = _with_decay(trials, _climbed(trials, [Order(l2) for l2 in ORDER_L2], start=1))
+    family: dict[str, Recipe] = {"order": plain}
+    start = 2
+    for vector in vectors:
+        of_texts = _order_with_prior(trials, plain, vector, start)
+        family[f"order {vector}"] = of_texts
+        start = _nearest(ORDER_L2, of_texts.ridge)
+    return family
 
+
+def _order_with_prior(trials: Sequence[Trial], plain: Order, vector: str, start: int) -> Order:
     def recipe(ridge: float, share: float) -> Order:
-        return replace(plain, l2=ridge * (1 - share), prior=ridge * share, vector=vectors[0])
+        return replace(plain, l2=ridge * (1 - share), prior=ridge * share, vector=vector)
 
-    climbed = _climbed(trials, [recipe(ridge, SHARES[0]) for ridge in ORDER_L2], start=2)
-    best = best_of(trials, [climbed, *(recipe(climbed.ridge, share) for share in SHARES[1:])])
-    return {"order": plain, **{f"order {vector}": replace(best, vector=vector) for vector in vectors}}
+    climbed = _climbed(trials, [recipe(ridge, SHARES[0]) for ridge in ORDER_L2], start=start)
+    return best_of(trials, [climbed, *(recipe(climbed.ridge, share) for share in SHARES[1:])])
+
+
+def _nearest(grid: Sequence[float], value: float) -> int:
+    """Where ``value`` is in ``grid``, but for rounding."""
+    return int(np.argmin(np.abs(np.array(grid) - value)))
 
 
 def _with_decay(trials: Sequence[Trial], recipe: Order) -> Order:
