@@ -19,8 +19,15 @@ os.environ.setdefault(
 import polars as pl
 import pytest
 
+from recsat.cores import n_cores
+
 if TYPE_CHECKING:
     from recsat import RunConfig
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Of ``-n auto``: half as many again as there are cores, for tests of servers and flows wait a third of their time."""
+    return n_cores() + n_cores() // 2
 
 
 @pytest.fixture(scope="session")
