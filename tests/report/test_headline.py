@@ -157,6 +157,16 @@ def test_the_answer_is_the_run_s_and_not_that_of_the_share(
     assert line.sentence.endswith(ending)
 
 
+def test_a_share_without_an_interval_says_why() -> None:
+    plain = divided(words=0.05, model=Share(mean=0.02, low=0.01, high=0.03, n_users=9))
+    over_twin = Share(mean=-0.001, low=None, high=None, n_users=9)
+    changed = [one.model_copy(update={"twin": "reader-words", "over_twin": over_twin}) for one in plain.attributions]
+    (line,) = headlines(plain.model_copy(update={"attributions": changed}))
+    assert (
+        "Against itself with words in the model's place: −0.0010 (no interval: too few users differ)." in line.sentence
+    )
+
+
 def test_an_interval_that_the_correction_does_not_bear_out_is_said_to_be_one() -> None:
     """The same rule as the verdict's: four dimensions are tested together."""
     plain = divided(words=0.05, model=Share(mean=-0.02, low=-0.03, high=-0.01, n_users=9))

@@ -388,6 +388,8 @@ def _sign(share: Share) -> Literal["yes", "no", "not shown"]:
 
 
 def _share(share: Share, places: int) -> str:
+    if share.low is None or share.high is None:
+        return gettext("%(share)s (no interval: too few users differ)", share=signed(share.mean, places))
     return f"{signed(share.mean, places)} ({interval(share.low, share.high, places, with_sign=True)})"
 
 
