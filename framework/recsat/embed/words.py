@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+import regex
 from numpy.typing import NDArray
 
 from recsat.embed.fusion import unit_length
 
-#: Letters of scripts that put no space between words, or hang particles on them: Thai and Lao, Burmese, Korean, Khmer, kana, Han.
-_UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3131-\u318e"
-    "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f\U00020000-\U000323af"
-)
-_RUNS = re.compile(rf"([{_UNSPACED}]+)|[^\W{_UNSPACED}]+")
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\u30fc\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+"""Scripts that put no space between words, or hang particles on them; \u30fc is the mark that makes a vowel of kana long."""
+_RUNS = regex.compile(rf"([[{_UNSPACED}]&&[\w\p{{M}}\p{{N}}]]+)|[[\w\p{{M}}\p{{N}}]--[{_UNSPACED}]]+", regex.V1)
+_LETTERS = regex.compile(r"\X")
 
 
 def words_of(text: str) -> list[str]:
-    """What lies between spaces and marks; in scripts without spaces each two letters that stand together, and a letter that stands alone.
+    """Letters, their marks and digits between spaces and signs; in scripts without spaces each two letters that stand together, and a letter that stands alone.
 
-    Pairs of letters are what search engines take for words there (Lucene's ``CJKBigramFilter``), and need no dictionary.
+    Pairs of letters are what search engines take for words there (Lucene's ``CJKBigramFilter``), and need no dictionary. A letter and its mark are the same
+    word however they are written (Unicode's NFC).
     """
     words: list[str] = []
-    for run in _RUNS.finditer(text):
-        letters = run.group()
-        if run.group(1) is None or len(letters) == 1:
-            words.append(letters)
-        else:
-            words += map("".join, pairwise(letters))
+    for run in _RUNS.finditer(unicodedata.normalize("NFC", text)):
+        letters = _LETTERS.findall(run.group()) if run.group(1) else [run.group()]
+        words += letters if len(letters) == 1 else map("".join, pairwise(letters))
     return words
 
 
