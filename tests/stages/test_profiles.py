@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -26,6 +27,15 @@ def test_only_texts_of_few_words_are_poor(finished_run: Path) -> None:
     first = poor.row(0, named=True)
     title = context.dataset.items.filter(pl.col("item_id") == first["item_id"])["title"][0]
     assert str(title).split()[0] in first["text"]
+
+
+def test_a_description_without_spaces_has_as_many_words_as_it_says() -> None:
+    texts = ["红楼梦", "贾宝玉与林黛玉的爱情悲剧和四大家族的兴衰", "Dream of the Red Chamber", "…"]
+    context: Any = SimpleNamespace(
+        folder=SimpleNamespace(read_table=lambda _: pl.DataFrame({"text": texts})),
+        catalogue=SimpleNamespace(items=pl.DataFrame({"item_id": ["1", "2", "3", "4"]})),
+    )
+    assert poor_texts(context).rows() == [("1", texts[0]), ("3", texts[2])]
 
 
 def test_what_the_model_does_not_know_is_left_out_and_lines_are_one(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 import polars as pl
 
+from recsat.embed.words import words_of
 from recsat.rerank.endpoint import Endpoint, Question
 from recsat.run.stage import StageContext
 
@@ -21,9 +22,10 @@ SYSTEM: Final = (
 
 
 def poor_texts(context: StageContext, fewest_words: int = FEWEST_WORDS) -> pl.DataFrame:
-    """(item_id, text) of the run's items with texts of fewer than ``fewest_words`` words, those without any left out: there is nothing to know them by."""
+    """(item_id, text) of the run's items with texts of fewer than ``fewest_words`` words (:func:`~recsat.embed.words.words_of`), those without any left out: there is
+    nothing to know them by."""
     texts = context.folder.read_table("data/texts.parquet").select("text", item_id=context.catalogue.items["item_id"])
-    n_words = pl.col("text").str.count_matches(r"\w+")
+    n_words = pl.Series([len(words_of(text)) for text in texts["text"]], dtype=pl.UInt32)
     return texts.filter((n_words > 0) & (n_words < fewest_words)).select("item_id", "text")
 
 
