@@ -25,8 +25,8 @@ from recsat.arms.hybrid.parts import (
 from recsat.arms.hybrid.trial import Trial
 from recsat.arms.linear.order import moments_of
 
-L2 = (1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)
-"""Ridges of item-item weights, in mean likes of a liked item; climbed from the third."""
+L2 = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 1000.0)
+"""Ridges of item-item weights, in mean likes of a liked item; climbed from 10. Of few items with many likes each far less is best."""
 SHARES = (0.5, 0.85)
 """Of the text prior in ridge and prior together."""
 TEXT_L2 = (0.2, 0.75)
@@ -134,9 +134,9 @@ def _climbed(trials: Sequence[Trial], recipes: Sequence[AnyRecipe], *, start: in
 
 def _together(trials: Sequence[Trial], vectors: Sequence[str]) -> tuple[dict[str, Recipe], Together]:
     """Item-item weights without texts, with each of ``vectors`` for a prior, and with likes close in time; and the best of them."""
-    plain = _climbed(trials, [Together(l2, 0.5) for l2 in L2], start=2)
+    plain = _climbed(trials, [Together(l2, 0.5) for l2 in L2], start=L2.index(10.0))
     plain = best_of(trials, [plain, *(replace(plain, length_power=0.0, l2=plain.l2 * step) for step in (1.0, 3.0))])
-    family, start = {"together": plain}, 2
+    family, start = {"together": plain}, L2.index(10.0)
     for vector in vectors:
         of_texts = _with_prior(trials, plain, vector, start)
         family[f"together {vector}"] = of_texts
