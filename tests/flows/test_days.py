@@ -1,6 +1,6 @@
 """Day after day by the flow: nothing is said of days on which nothing broke, and the first day of a broken index is heard of and not served.
 
-Eight days of one world; how often worlds give false alarms is the library's to show (tests/benchmarks/promotion.py, tests/measure/test_across_runs.py).
+Twenty days of one world; how often worlds give false alarms is the library's to show (tests/benchmarks/promotion.py, tests/measure/test_across_runs.py).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from recsat_flows import showing
 from recsat_flows.by_domain import domain_flow
 from recsat_flows.steps import TASKS
 
-N_USERS, N_ITEMS, N_LIKES, N_STABLE = 200, 100, 14, 8
+N_USERS, N_ITEMS, N_LIKES, N_STABLE = 200, 100, 14, 20
 TOPICS = ("harbour", "desert", "violin", "dragon", "orbit", "jungle", "verdict", "kitchen", "stadium", "mirror")
 START = datetime(2025, 11, 1, tzinfo=UTC)
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from recsat.embed.fusion import unit_length
 
-_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\u30fc\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-"""Scripts that put no space between words, or hang particles on them; \u30fc is the mark that makes a vowel of kana long."""
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\u30fc\uff70\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+"""Scripts that put no space between words, or hang particles on them; \u30fc, narrow \uff70, is the mark that makes a vowel of kana long."""
 _RUNS = regex.compile(rf"([[{_UNSPACED}]&&[\w\p{{N}}]]+)|[[\w\p{{N}}]--[{_UNSPACED}]]+", regex.V1)
 _LETTERS = regex.compile(r"\X")
 

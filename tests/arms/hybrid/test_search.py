@@ -106,6 +106,17 @@ def test_every_text_has_the_settings_that_are_best_for_it(
     assert carried.source == parts.warm["together words"]
 
 
+def test_ridges_go_down_to_a_small_part_of_an_items_likes(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of few items with hundreds of likes each a ridge of one mean like is too much."""
+
+    def total(recipe: Recipe) -> float:
+        return recipe.l2 + recipe.prior if isinstance(recipe, Together) else 0.0
+
+    monkeypatch.setattr("recsat.arms.hybrid.search.best_of", lambda _, recipes: min(recipes, key=total))
+    warm = search([trial], ["text"], dense=True, by_time=False).warm
+    assert total(warm["together"]) == total(warm["together text"]) == pytest.approx(0.03)
+
+
 def test_other_texts_stand_beside_the_first_where_more_users_than_those_of_the_trial_say_so(
     timed_blocks: TrainingData, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -179,9 +179,9 @@ def _look_at(trials: Sequence[Trial], *recipes: Recipe) -> None:
 
 def _order(trials: Sequence[Trial], vectors: Sequence[str]) -> dict[str, Recipe]:
     """Without texts, and with each of ``vectors`` for a prior, whose ridge and share are sought by themselves."""
-    plain = _with_decay(trials, _climbed(trials, [Order(l2) for l2 in ORDER_L2], start=1))
+    plain = _with_decay(trials, _climbed(trials, [Order(l2) for l2 in ORDER_L2], start=ORDER_L2.index(3.0)))
     family: dict[str, Recipe] = {"order": plain}
-    start = 2
+    start = ORDER_L2.index(10.0)
     for vector in vectors:
         of_texts = _order_with_prior(trials, plain, vector, start)
         family[f"order {vector}"] = of_texts
