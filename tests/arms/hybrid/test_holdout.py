@@ -6,9 +6,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from recsat.arms.hybrid.holdout import WINDOWS, chance_of_unseen, hold_out, hold_outs, last_likes, latest, mostly_unseen
+from recsat.arms.hybrid.holdout import (
+    WINDOWS,
+    chance_of_unseen,
+    hold_out,
+    hold_outs,
+    last_likes,
+    latest,
+    mostly_unseen,
+    n_dead_items,
+)
 from recsat.contract.interactions import TrainingData
 from recsat.testing.worlds import training_data
 
@@ -80,9 +91,32 @@ def test_likes_of_one_moment_are_drawn_among(data: TrainingData) -> None:
     [("random", False, 3), ("mixed", True, 6), ("cold-items", True, 6), (None, True, 6)],
 )
 def test_hold_outs_by_protocol(data: TrainingData, protocol: str, lists_hidden: bool, hidden: int) -> None:
-    splits = list(hold_outs(replace(data, protocol=protocol), share=0.2, rounds=2, rng=rng()))
-    assert [split.lists_hidden for split in splits] == [lists_hidden] * 2
-    assert [int(split.hidden.sum()) for split in splits] == [hidden] * 2
+    for split in hold_outs(replace(data, protocol=protocol), share=0.2, rounds=2, rng=rng()):
+        assert split.hidden.sum() == hidden
+        assert split.listed[split.hidden].all() == lists_hidden
+        assert split.listed[split.hidden].any() == lists_hidden
+
+
+@pytest.mark.parametrize(("n_unseen", "n_listed"), [(0, 0), (7, 0), (8, 0), (9, 1), (32, 24)])
+def test_what_the_split_itself_hid_stands_in_no_list_and_what_nobody_chose_does(n_unseen: int, n_listed: int) -> None:
+    """A fifth of 40 items was hidden: of 32 that are left a fifth is 6 anew, and 8 of those without a like may be the split's."""
+    likes = np.zeros((50, 32 + n_unseen), dtype=np.float32)
+    likes[:, :32] = np.random.default_rng(1).random((50, 32)) < 0.5
+    train = replace(training_data(likes, np.eye(32 + n_unseen, dtype=np.float32), 0), protocol="mixed")
+    for split in hold_outs(train, share=0.2, rounds=3, rng=rng()):
+        assert split.hidden.sum() == 6
+        assert split.listed[~train.warm].sum() == n_listed
+        np.testing.assert_array_equal(split.listed[:32], split.hidden[:32])
+
+
+@given(n_liked=st.integers(10, 10_000), n_dead=st.integers(0, 10_000), tenths=st.integers(1, 5))
+def test_dead_items_are_counted_where_hiding_is_repeated_at_the_same_share(
+    n_liked: int, n_dead: int, tenths: int
+) -> None:
+    share = tenths / 10
+    of_split = round(share * n_liked)
+    anew = round(share * (n_liked - of_split))
+    assert abs(n_dead_items(of_split + n_dead, anew, share) - n_dead) <= 3
 
 
 def few_likes_of_many_items(protocol: str) -> TrainingData:
@@ -106,7 +140,7 @@ def test_the_chance_of_an_unseen_item_is_the_share_of_likes_that_are_their_items
 def test_where_most_is_unseen_items_are_left_without_a_like_as_they_come_and_stand_in_the_lists() -> None:
     train = few_likes_of_many_items("random")
     for split in hold_outs(train, share=0.2, rounds=3, rng=rng()):
-        assert split.lists_hidden
+        assert split.listed[split.hidden].all()
         assert split.hidden_likes.nnz == 20, "one like of each user, and nothing besides"
         left = split.train.users.history.toarray().sum(axis=0)
         np.testing.assert_array_equal(split.hidden, train.warm & (left == 0))
@@ -119,4 +153,4 @@ def test_rolling_windows_for_a_timeline_and_random_ones_where_there_is_no_time(d
     n_known = [split.train.users.history.nnz / data.users.history.nnz for split in splits]
     np.testing.assert_allclose(n_known, [1 - share for share in WINDOWS], atol=0.02)
     without = replace(timeline, users=replace(timeline.users, times=None))
-    assert all(not split.lists_hidden for split in hold_outs(without, share=0.2, rounds=2, rng=rng()))
+    assert all(not split.listed[split.hidden].any() for split in hold_outs(without, share=0.2, rounds=2, rng=rng()))

@@ -130,6 +130,25 @@ def test_filters_see_nothing_of_what_is_held_out(protocol: str, seed: int) -> No
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_what_the_test_of_mixed_hides_is_no_candidate_in_validation_and_what_nobody_chose_is(protocol: str) -> None:
+    settings: dict[str, Any] = {"protocol": protocol, "n_last": 1, "test_share": 0.25, "validation_share": 0.25}
+    split = split_events(LIKES, DOMAIN.positive, SplitSettings(**settings), seed=1)
+    nobodys = pl.DataFrame({"item_id": ["z"], "kind": ["shop"], "title": ["Zest"]})
+    of_run = inputs(Dataset(items=pl.concat([ITEMS, nobodys]), events=LIKES))
+
+    def candidates(fold: Fold) -> set[str]:
+        return set(of_run.catalogue.items["item_id"].filter(pl.Series(fold.plan.items)))
+
+    if protocol == "cold-items":
+        assert candidates(validation_fold(of_run, split)) == set(split.validation["item_id"])
+        return
+    hidden = set(split.test["item_id"]) - set(split.train["item_id"]) - set(split.validation["item_id"])
+    assert hidden or protocol != "mixed"
+    assert candidates(validation_fold(of_run, split)) == set("abcdefz") - (hidden if protocol == "mixed" else set())
+    assert candidates(final_fold(of_run, split)) == set("abcdefz")
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_filters_do_see_what_is_known(protocol: str) -> None:
     settings: dict[str, Any] = {"protocol": protocol, "n_last": 1, "test_share": 0.25, "validation_share": 0.25}
     split = split_events(LIKES, DOMAIN.positive, SplitSettings(**settings), seed=1)

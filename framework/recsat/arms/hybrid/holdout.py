@@ -23,13 +23,15 @@ WINDOWS = (0.15, 0.3, 0.45)
 
 @dataclass(frozen=True)
 class HoldOut:
-    """``train`` without what was held out; ``hidden_likes`` (n_users, n_items) is what was; ``hidden`` marks the items that were left
-    without events so that unseen items are judged, and are there in the lists where ``lists_hidden``."""
+    """``train`` without what was held out."""
 
     train: TrainingData
     hidden_likes: csr_array
+    """What was held out, (n_users, n_items)."""
     hidden: NDArray[np.bool_]
-    lists_hidden: bool = True
+    """Items that were left without a like, (n_items,)."""
+    listed: NDArray[np.bool_]
+    """Items without a like that stand in the lists beside those that have some, (n_items,)."""
 
 
 def hold_outs(train: TrainingData, *, share: float, rounds: int, rng: np.random.Generator) -> Iterator[HoldOut]:
@@ -42,20 +44,39 @@ def hold_outs(train: TrainingData, *, share: float, rounds: int, rng: np.random.
       (:func:`chance_of_unseen`), no item is hidden besides: those that are left without a like are as many as there will be, and stand in the lists.
     - any other, or none: a ``share`` of the items, and of each user's other likes.
 
-    Where there is no time, what would be cut by it is held out as for ``random``.
+    Where there is no time, what would be cut by it is held out as for ``random``. Besides the hidden items lists have those that nobody chose, which had every chance
+    (:func:`n_dead_items` of the items without a like): the others are what the split itself hid, of which nothing is known.
     """
     timed = train.users.times is not None
     for place in range(rounds):
         if train.protocol == "timeline" and timed and place < len(WINDOWS):
-            yield latest(train, WINDOWS[place], WINDOWS[place - 1] if place else 0.0)
+            split = latest(train, WINDOWS[place], WINDOWS[place - 1] if place else 0.0)
         elif train.protocol == "last-n" and timed:
-            yield last_likes(train, place, rng)
+            split = last_likes(train, place, rng)
         elif mostly_unseen(train):
-            yield hold_out(train, share=share, of_items=0.0, rng=rng)
+            split = hold_out(train, share=share, of_items=0.0, rng=rng)
         elif train.protocol in ("random", "last-n", "timeline"):
-            yield replace(hold_out(train, share=share, of_items=share / 2, rng=rng), lists_hidden=False)
+            split = hold_out(train, share=share, of_items=share / 2, rng=rng)
+            yield replace(split, listed=~train.warm)
+            continue
         else:
-            yield hold_out(train, share=share, rng=rng)
+            split = hold_out(train, share=share, rng=rng)
+        unseen = np.flatnonzero(~train.warm)
+        n = n_dead_items(len(unseen), int(split.hidden.sum()), share)
+        listed = split.hidden.copy()
+        listed[unseen[np.arange(n) * len(unseen) // max(1, n)]] = True
+        yield replace(split, listed=listed)
+
+
+def n_dead_items(n_unseen: int, n_hidden: int, share: float) -> int:
+    r"""How many of ``n_unseen`` items without a like had every chance of one, when hiding a ``share`` anew hides ``n_hidden`` items more.
+
+    .. math:: \max\bigl(0,\ n_\text{unseen} - n_\text{hidden} / (1 - \text{share})\bigr)
+
+    Of W items that are liked at all a split hides :math:`\text{share} \cdot W` and leaves :math:`(1 - \text{share}) W`, of which the same share is hidden next.
+    What is without a like beyond that nobody chose. To take the split's own hidden items for such as well puts every unseen item too far down its list.
+    """
+    return max(0, n_unseen - round(n_hidden / (1 - share)))
 
 
 def chance_of_unseen(train: TrainingData) -> float:
@@ -127,7 +148,7 @@ def _without(train: TrainingData, judged: NDArray[np.bool_], known: NDArray[np.b
         first_times=None if first_times is None else _only(first_times, known),
     )
     left = replace(train, users=users)
-    return HoldOut(left, _only(train.users.history, judged), train.warm & ~left.warm)
+    return HoldOut(left, _only(train.users.history, judged), train.warm & ~left.warm, listed=~left.warm)
 
 
 def _some_of_each_row(

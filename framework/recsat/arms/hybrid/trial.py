@@ -198,8 +198,7 @@ class Trial:
         self._look_at(rows)
         self.warm = torch.from_numpy(self.train.warm[self.columns])
         self.hidden = torch.from_numpy(split.hidden[self.columns])
-        listed = ~self.train.warm if split.lists_hidden else ~self.train.warm & ~split.hidden
-        self.listed_unseen = torch.from_numpy(listed[self.columns])
+        self.listed_unseen = torch.from_numpy(split.listed[self.columns])
         self.scores: dict[Recipe, Tensor] = {}
         self.fits = SharedFits(self.train, self.users)
 

@@ -53,7 +53,20 @@ def some_of(mask: NDArray[np.bool_], most: int, seed: int) -> NDArray[np.bool_]:
 def validation_fold(inputs: RunInputs, split: Split) -> Fold:
     """Known: the training part. Judged: the validation part."""
     later = pl.concat([split.validation, split.test])
-    return _fold(inputs, split, split.train, split.validation, later, split.validation_items)
+    return _fold(inputs, split, split.train, split.validation, later, _ranked_in_validation(inputs.catalogue, split))
+
+
+def _ranked_in_validation(catalogue: Catalogue, split: Split) -> pl.Series | None:
+    """Ids of the items that are candidates in validation, None for all.
+
+    Of ``mixed`` not those that the test alone has events of. They were hidden for the test, where they may be liked; to validation they would be as
+    many items again that nobody can have chosen, and what is tuned there would put unseen items too far down the lists of the test.
+    """
+    if split.protocol != "mixed":
+        return split.validation_items
+    before = pl.concat([split.train["item_id"], split.validation["item_id"]])
+    ids = catalogue.items["item_id"]
+    return ids.filter(ids.is_in(before.implode()) | ~ids.is_in(split.test["item_id"].implode()))
 
 
 def test_fold(inputs: RunInputs, split: Split) -> Fold:
