@@ -279,6 +279,38 @@ def test_of_unseen_items_those_whose_texts_are_like_dead_ones_come_last() -> Non
     assert (top >= n_alive).float().mean() < 0.02
 
 
+@pytest.mark.parametrize("n_errors", [1.0, 2.0])
+def test_unseen_items_have_the_share_of_a_list_that_they_have_of_the_likes_to_come(n_errors: float) -> None:
+    """A fifth of 100 items is hidden, as the split that judges hides them: more than half of the likes to come are of these."""
+    rng = np.random.default_rng(0)
+    items, tastes = rng.standard_normal((100, 4)), rng.standard_normal((150, 4))
+    likes = tastes @ items.T + 0.7 * rng.standard_normal((150, 100)) > 1.8
+    hidden = np.arange(100) < 20
+    known = likes & ~hidden & (rng.random(likes.shape) < 0.8)
+    vectors = (items + 0.8 * rng.standard_normal(items.shape)).astype(np.float32)
+    train = replace(training_data(known.astype(np.float32), vectors), protocol="mixed")
+    scores = Hybrid(n_errors=n_errors).fit(train).score(train.users).masked_fill(torch.from_numpy(known), float("-inf"))
+    share = float((scores.topk(10, dim=1).indices < 20).float().mean())
+    to_come = float((likes & hidden).sum() / (likes & ~known).sum())
+    assert abs(share - to_come) < 0.15
+
+
+def test_what_a_text_foretells_is_learnt_of_items_by_how_likely_they_were_not_chosen() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((30, 4)).astype(np.float32)
+    likes = (rng.random((20, 30)) < 0.4).astype(np.float32)
+    likes[:, 20:] = 0
+    train = training_data(likes, vectors)
+    E, y = train.vectors["text"].astype(float), np.log1p(likes.sum(axis=0))
+    unit = (E**2).sum() / 4
+    for p in (0.0, 0.3, 1.0):
+        p_dead = np.where(train.warm, 0, np.float32(p)).astype(np.float32)
+        d = np.where(train.warm, 1.0, p)
+        b = E @ np.linalg.solve((E.T * d) @ E + unit * np.eye(4), (E.T * d) @ (y - d @ y / d.sum()))
+        np.testing.assert_allclose(Foretold("text").fit(train, p_dead).values.numpy(), b, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(Foretold("text").fit(train).values, Foretold("text").fit(train, p_dead).values)
+
+
 def test_warm_items_are_ranked_by_what_halves_of_the_users_choose(
     blocks: TrainingData, monkeypatch: pytest.MonkeyPatch
 ) -> None:

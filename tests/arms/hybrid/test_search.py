@@ -206,7 +206,7 @@ def test_what_is_shared_changes_no_fit(blocks: TrainingData, most_kept: int, mon
         Carried(beside, "words", 0.3),
         Carried(together, "text", 0.3),
     ]
-    fits = SharedFits(blocks)
+    fits = SharedFits(blocks, np.zeros(len(blocks.catalogue), dtype=np.float32))
     for recipe in [*recipes, *recipes]:
         ours, alone = fits.fitted(recipe).score(blocks.users), recipe.fit(blocks).score(blocks.users)
         torch.testing.assert_close(ours, alone, atol=1e-4, rtol=1e-4)
@@ -246,7 +246,7 @@ def test_scores_without_weights_are_those_of_the_fits(
         Carried(Order(3.0, prior=6.0, vector="text"), "text", 0.3),
     ]
     users, columns = timed_blocks.users.take(slice(3, 40)), np.array([0, 4, 5, 29])
-    fits = SharedFits(timed_blocks, users)
+    fits = SharedFits(timed_blocks, np.zeros(len(timed_blocks.catalogue), dtype=np.float32), users)
     for recipe in [*recipes, *reversed(recipes)]:
         expected = recipe.fit(timed_blocks).score(users)[:, columns]
         torch.testing.assert_close(fits.scores(recipe, columns), expected, atol=1e-4, rtol=1e-3)

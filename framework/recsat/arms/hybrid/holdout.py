@@ -20,6 +20,9 @@ MOSTLY_UNSEEN = 2 / 3
 WINDOWS = (0.15, 0.3, 0.45)
 """Shares of the likes that lie after the rolling cuts of a timeline; each window ends where the one before it begins."""
 
+HIDES_ITEMS = ("cold-items", "mixed", None)
+"""Protocols, of which None is not known, that hide a share of the items."""
+
 
 @dataclass(frozen=True)
 class HoldOut:
@@ -32,6 +35,8 @@ class HoldOut:
     """Items that were left without a like, (n_items,)."""
     listed: NDArray[np.bool_]
     """Items without a like that stand in the lists beside those that have some, (n_items,)."""
+    p_dead: NDArray[np.float32]
+    """As :func:`p_dead` of ``train``, (n_items,)."""
 
 
 def hold_outs(train: TrainingData, *, share: float, rounds: int, rng: np.random.Generator) -> Iterator[HoldOut]:
@@ -44,39 +49,44 @@ def hold_outs(train: TrainingData, *, share: float, rounds: int, rng: np.random.
       (:func:`chance_of_unseen`), no item is hidden besides: those that are left without a like are as many as there will be, and stand in the lists.
     - any other, or none: a ``share`` of the items, and of each user's other likes.
 
-    Where there is no time, what would be cut by it is held out as for ``random``. Besides the hidden items lists have those that nobody chose, which had every chance
-    (:func:`n_dead_items` of the items without a like): the others are what the split itself hid, of which nothing is known.
+    Where there is no time, what would be cut by it is held out as for ``random``. Where the split hides items, those that it hid itself are neither in the lists nor taken for
+    items that nobody chose: of the items without a like as many are listed beside the hidden ones as :func:`p_dead` expects to be dead.
     """
     timed = train.users.times is not None
     for place in range(rounds):
         if train.protocol == "timeline" and timed and place < len(WINDOWS):
-            split = latest(train, WINDOWS[place], WINDOWS[place - 1] if place else 0.0)
+            yield latest(train, WINDOWS[place], WINDOWS[place - 1] if place else 0.0)
         elif train.protocol == "last-n" and timed:
-            split = last_likes(train, place, rng)
+            yield last_likes(train, place, rng)
         elif mostly_unseen(train):
-            split = hold_out(train, share=share, of_items=0.0, rng=rng)
-        elif train.protocol in ("random", "last-n", "timeline"):
-            split = hold_out(train, share=share, of_items=share / 2, rng=rng)
-            yield replace(split, listed=~train.warm)
-            continue
+            yield hold_out(train, share=share, of_items=0.0, rng=rng)
+        elif train.protocol not in HIDES_ITEMS:
+            yield replace(hold_out(train, share=share, of_items=share / 2, rng=rng), listed=~train.warm)
         else:
-            split = hold_out(train, share=share, rng=rng)
-        unseen = np.flatnonzero(~train.warm)
-        n = n_dead_items(len(unseen), int(split.hidden.sum()), share)
-        listed = split.hidden.copy()
-        listed[unseen[np.arange(n) * len(unseen) // max(1, n)]] = True
-        yield replace(split, listed=listed)
+            yield _as_hidden_again(hold_out(train, share=share, rng=rng), train, share)
 
 
-def n_dead_items(n_unseen: int, n_hidden: int, share: float) -> int:
-    r"""How many of ``n_unseen`` items without a like had every chance of one, when hiding a ``share`` anew hides ``n_hidden`` items more.
+def p_dead(train: TrainingData, share: float) -> NDArray[np.float32]:
+    r"""How likely it is of each item without a like that it had every chance of one and nobody chose it, (n_items,); 0 for the others.
 
-    .. math:: \max\bigl(0,\ n_\text{unseen} - n_\text{hidden} / (1 - \text{share})\bigr)
+    .. math:: p = \max\Bigl(0,\ 1 - \frac{\text{share}}{1 - \text{share}} \cdot \frac{n_\text{warm}}{n_\text{unseen}}\Bigr)
 
-    Of W items that are liked at all a split hides :math:`\text{share} \cdot W` and leaves :math:`(1 - \text{share}) W`, of which the same share is hidden next.
-    What is without a like beyond that nobody chose. To take the split's own hidden items for such as well puts every unseen item too far down its list.
+    A split that hides a ``share`` of W liked items leaves :math:`n_\text{warm} = (1 - \text{share}) W`, so that :math:`\text{share} \cdot W` of those without a like are hidden and the rest is dead.
+    1 for all where the protocol hides no items.
     """
-    return max(0, n_unseen - round(n_hidden / (1 - share)))
+    unseen = ~train.warm
+    n_hidden = share / (1 - share) * train.warm.sum() if train.protocol in HIDES_ITEMS else 0.0
+    p = max(0.0, 1 - n_hidden / max(1, unseen.sum()))
+    return np.where(unseen, np.float32(p), np.float32(0))
+
+
+def _as_hidden_again(split: HoldOut, train: TrainingData, share: float) -> HoldOut:
+    """``split`` of ``train``, from which a ``share`` of the items was hidden before, with as many dead items in its lists as there will be in those that are judged."""
+    unseen = np.flatnonzero(~train.warm)
+    n_dead = round(float(p_dead(train, share).sum()))
+    listed = split.hidden.copy()
+    listed[unseen[np.arange(n_dead) * len(unseen) // max(1, n_dead)]] = True
+    return replace(split, listed=listed, p_dead=listed * np.float32(n_dead / max(1, listed.sum())))
 
 
 def chance_of_unseen(train: TrainingData) -> float:
@@ -148,7 +158,8 @@ def _without(train: TrainingData, judged: NDArray[np.bool_], known: NDArray[np.b
         first_times=None if first_times is None else _only(first_times, known),
     )
     left = replace(train, users=users)
-    return HoldOut(left, _only(train.users.history, judged), train.warm & ~left.warm, listed=~left.warm)
+    unseen = ~left.warm
+    return HoldOut(left, _only(train.users.history, judged), train.warm & unseen, unseen, unseen.astype(np.float32))
 
 
 def _some_of_each_row(

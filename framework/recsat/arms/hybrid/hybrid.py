@@ -15,7 +15,7 @@ from torch import Tensor
 
 from recsat.arms.attributes import SavedByAttributes, packed, unpacked
 from recsat.arms.hybrid.choices import Choices
-from recsat.arms.hybrid.holdout import hold_outs, mostly_unseen
+from recsat.arms.hybrid.holdout import hold_outs, mostly_unseen, p_dead
 from recsat.arms.hybrid.merge import Heads, Merge, fit_merge, heads, is_shown_better, ndcg_of_one_scale
 from recsat.arms.hybrid.parts import Foretold, Level, Likeness, Recipe, roots
 from recsat.arms.hybrid.search import Parts, search
@@ -226,7 +226,7 @@ class Hybrid(SavedByAttributes):
 
     def _fit_parts(self, train: TrainingData, rng: np.random.Generator) -> None:
         """Those that count, on everything."""
-        selection, fits = self.selection, SharedFits(train)
+        selection, fits = self.selection, SharedFits(train, p_dead(train, self.held_out))
         self.warm = torch.from_numpy(train.warm & (not selection.all_as_unseen))
         self.gain = _product(_log_gains(train, selection.half_lives), selection.warm.powers)
         units = _Units(train, rng)

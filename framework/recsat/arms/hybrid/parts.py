@@ -242,21 +242,24 @@ class LikedOfLate:
 
 @dataclass(frozen=True)
 class Foretold:
-    r"""How much an item is liked by what its text says: ridge regression of log(1 + likes) on the texts of ``vector``, over all items.
+    r"""How much an item is liked by what its text says: ridge regression of log(1 + likes) on the texts of ``vector``.
 
-    .. math:: b = E (E^\top E + \lambda I)^{-1} E^\top (y - \bar y), \qquad y_i = \log(1 + n_i)
+    .. math:: b = E (E^\top D E + \lambda I)^{-1} E^\top D (y - \bar y), \qquad y_i = \log(1 + n_i)
 
-    An item that nobody chose counts with y = 0, so that texts like those of dead items foretell little. ``l2`` is in mean eigenvalues of :math:`E^\top E`.
+    D weighs an item with likes by 1 and one without by ``p_dead``, (n_items,), how likely it is that nobody chose it (None: 1), so that texts like those of dead items foretell
+    little and what a split hid says nothing; :math:`\bar y` is the mean by these weights. ``l2`` is in mean eigenvalues of :math:`E^\top E`.
     """
 
     vector: str
     l2: float = 1.0
 
-    def fit(self, train: TrainingData) -> Level:
+    def fit(self, train: TrainingData, p_dead: NDArray[np.float32] | None = None) -> Level:
         E = torch.from_numpy(item_vectors(train, self.vector, "hybrid"))
         y = torch.log1p(torch.from_numpy(train.popularity))
-        gram = E.T @ E + self.l2 * text_unit(train, self.vector) * torch.eye(E.shape[1])
-        return Level(E @ torch.linalg.solve(gram, E.T @ (y - y.mean())))
+        weights = torch.ones(len(y)) if p_dead is None else torch.from_numpy(np.where(train.warm, 1, p_dead)).float()
+        y -= (weights @ y) / weights.sum().clamp(min=1)
+        gram = E.T @ (weights[:, None] * E) + self.l2 * text_unit(train, self.vector) * torch.eye(E.shape[1])
+        return Level(E @ torch.linalg.solve(gram, E.T @ (weights * y)))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from recsat.arms.hybrid.parts import (
     Aligned,
     AlignmentPath,
     Carried,
+    Foretold,
     ItemItem,
     Order,
     Recipe,
@@ -45,10 +46,11 @@ MOST_ITEMS_KEPT = 5_000
 
 class SharedFits:
     """Fits recipes on one set of training data; what several have in common is made once, the latest of each kind kept. ``judged`` are the users
-    whose :meth:`scores` are looked at, where fits are tried and not used."""
+    whose :meth:`scores` are looked at, where fits are tried and not used; ``p_dead`` (n_items,) how likely it is of each item without a like that nobody chose it."""
 
-    def __init__(self, train: TrainingData, judged: UserBatch | None = None) -> None:
+    def __init__(self, train: TrainingData, p_dead: NDArray[np.float32], judged: UserBatch | None = None) -> None:
         self.train = train
+        self.p_dead = p_dead
         self.judged = judged
         self._keeps = len(train.catalogue) <= MOST_ITEMS_KEPT
         self._grams: dict[tuple[float, float], Tensor] = {}
@@ -64,7 +66,7 @@ class SharedFits:
 
     def looked_at_by(self, users: UserBatch) -> SharedFits:
         """Scores of others, from what is made already and does not know whose scores are looked at."""
-        other = SharedFits(self.train, users)
+        other = SharedFits(self.train, self.p_dead, users)
         other._system, other._alignments = self._system, self._alignments
         return other
 
@@ -78,6 +80,8 @@ class SharedFits:
                 return recipe.of(self._sums(recipe), self.train)
             case Aligned():
                 return recipe.solve(self.alignments(recipe.vector))
+            case Foretold():
+                return recipe.fit(self.train, self.p_dead)
             case _:
                 return recipe.fit(self.train)
 
@@ -200,7 +204,7 @@ class Trial:
         self.hidden = torch.from_numpy(split.hidden[self.columns])
         self.listed_unseen = torch.from_numpy(split.listed[self.columns])
         self.scores: dict[Recipe, Tensor] = {}
-        self.fits = SharedFits(self.train, self.users)
+        self.fits = SharedFits(self.train, split.p_dead, self.users)
 
     def _look_at(self, rows: NDArray[np.int64]) -> None:
         self.users = self.train.users.take(rows)
