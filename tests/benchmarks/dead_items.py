@@ -36,7 +36,7 @@ def main() -> None:
             for arm in ARMS:
                 point = tuned(specs[arm], parts[0][0]) if specs[arm].grid else {}
                 before, after = (ndcg(specs[arm].make(**point).fit(test.train), test) for _, test in parts)
-                mean, low, high = gap(after, before)
+                mean, low, high = gap(after[:, None], before[:, None], protocol)
                 value = float(np.nanmean(before))
                 print(
                     f"| {name} | {protocol} | {arm} | {value:.4f} | {np.nanmean(after):.4f} | {mean:+.4f} ({low:+.4f} to {high:+.4f}) | {mean / value:+.1%} |",

@@ -72,7 +72,7 @@ def rows_of(name: str, options: argparse.Namespace) -> list[str]:
                     with results.open("a") as file:
                         file.write(json.dumps(learnt) + "\n")
         text, default = (np.mean(of_draws, axis=0) for of_draws in values.values())
-        mean, low, high = gap(default, text)
+        mean, low, high = gap(default[:, None], text[:, None], "warm")
         holds = "" if size > 300 else "holds" if mean >= -BAR else "**does not hold**"
         of_difference = "the same" if np.isnan(low) else f"{mean:+.4f} ({low:+.4f} to {high:+.4f})"
         rows.append(

@@ -72,7 +72,7 @@ def split_events(
       not to recommend, which on MovieLens lifts the nDCG@10 of every arm by a tenth to a fifth.
     - ``cold-items``: a share of the items leaves training entirely, and only these are ranked.
     - ``cold-users``: a share of the users leaves training entirely; they come without history.
-    - ``mixed``: cold items, and a share of each user's other items; all items are ranked.
+    - ``mixed``: cold items, and a share of each user's other items; all items are ranked, in validation without those that only the test has.
 
     In last-n, random and mixed, a user with liked items outside the cold ones keeps at least one in training, and shares
     that are no whole number are rounded up or down at random, so that they hold over all users.

@@ -354,3 +354,16 @@ def test_where_most_items_have_no_like_texts_alone_rank_unless_more_is_shown_to_
     misled = replace(training_data(likes, rng.permutation(texts)[:243], 0), protocol="random")
     assert mostly_unseen(misled)
     assert not Hybrid().fit(misled).summary.startswith("texts alone")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "large", "n"),
+    [("random", False, 1), ("mixed", False, 3), ("mixed", True, 1), ("cold-items", True, 3), (None, False, 3)],
+)
+def test_where_a_split_hides_items_several_draws_of_them_are_looked_at(
+    blocks: TrainingData, monkeypatch: pytest.MonkeyPatch, protocol: str | None, large: bool, n: int
+) -> None:
+    monkeypatch.setattr("recsat.arms.hybrid.hybrid.ENOUGH_USERS", 10)
+    monkeypatch.setattr("recsat.arms.hybrid.hybrid.LARGE", 3 if large else 300)
+    trials = Hybrid()._trials(replace(blocks, protocol=protocol), np.random.default_rng(0))
+    assert len(trials) == n

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from recsat.arms.attributes import SavedByAttributes, packed, unpacked
 from recsat.arms.hybrid.choices import Choices
-from recsat.arms.hybrid.holdout import hold_outs, mostly_unseen, p_dead
+from recsat.arms.hybrid.holdout import HIDES_ITEMS, hold_outs, mostly_unseen, p_dead
 from recsat.arms.hybrid.merge import Heads, Merge, fit_merge, heads, is_shown_better, ndcg_of_one_scale
 from recsat.arms.hybrid.parts import Foretold, Level, Likeness, Recipe, roots
-from recsat.arms.hybrid.search import Parts, search
+from recsat.arms.hybrid.search import LARGE, Parts, search
 from recsat.arms.hybrid.short_form import LowRankItemItem, factorise, latest_neighbours
 from recsat.arms.hybrid.stack import Stack, fit_mean_stack, fit_stack
 from recsat.arms.hybrid.text_map import TextMap
@@ -52,7 +52,7 @@ FEWEST_UNSEEN = 30
 """With fewer the spread of their scores is taken over all items."""
 MOST_ROUNDS = 4
 FEWEST_DRAWS = 3
-"""Of unseen items, where these alone are judged."""
+"""Of unseen items, where the split hides some; of a large catalogue where these alone are judged."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,8 @@ class Hybrid(SavedByAttributes):
     def _trials(self, train: TrainingData, rng: np.random.Generator) -> list[Trial]:
         trials: list[Trial] = []
         # Users share the items that are hidden, so that one draw of these says nothing of how draws differ.
-        fewest = FEWEST_DRAWS if train.protocol == "cold-items" else 1
+        large = len(train.catalogue) > LARGE and train.protocol != "cold-items"
+        fewest = FEWEST_DRAWS if train.protocol in HIDES_ITEMS and not large else 1
         for split in hold_outs(train, share=self.held_out, rounds=self.rounds, rng=rng):
             trials.append(Trial(split, rng))
             if sum(map(len, trials)) >= ENOUGH_USERS and len(trials) >= fewest:

@@ -170,7 +170,10 @@ def arm_seconds(
     asks = not spec.control and context.config.rank.source == "index"
     first = list_seconds(base, split.test.served, n_items, speed, explained=True, retrieved=asks)
     again = list_seconds(base, split.test.served, n_items, speed, retrieved=asks)
-    sought = choice.seconds(split.test, n_items, speed, limit, unit.n_trials(split.test.users))
+    n_trials = unit.n_trials(split.test.users)
+    sought = choice.seconds(split.test, n_items, speed, limit, n_trials)
+    if split.protocol == "mixed" and n_trials == 1:
+        sought *= unit.MORE_DRAWS
     n_choices = split.n_draws if split.protocol in CHOSEN_ANEW else 1
     seconds = share * (unit.ONE_TEXT if spec.control else 1.0) * n_choices * sought
     seconds += len(settings_of(spec, parameters)) * (fits[0] + tuning)
