@@ -11,12 +11,13 @@ from scipy.sparse import csr_array
 
 from recsat.arms.hybrid import hybrid
 from recsat.arms.hybrid.choices import Choices
-from recsat.arms.hybrid.holdout import mostly_unseen
+from recsat.arms.hybrid.holdout import hold_outs, mostly_unseen, p_dead
 from recsat.arms.hybrid.hybrid import Hybrid
 from recsat.arms.hybrid.merge import Merge
 from recsat.arms.hybrid.parts import Foretold, Level, Liked, Likeness, Order, Together
 from recsat.arms.hybrid.search import search
 from recsat.arms.hybrid.stack import Stack
+from recsat.arms.hybrid.trial import Trial
 from recsat.contract.interactions import TrainingData, UserBatch
 from recsat.testing.worlds import taste_groups, training_data, without_events_on
 
@@ -309,6 +310,26 @@ def test_what_a_text_foretells_is_learnt_of_items_by_how_likely_they_were_not_ch
         b = E @ np.linalg.solve((E.T * d) @ E + unit * np.eye(4), (E.T * d) @ (y - d @ y / d.sum()))
         np.testing.assert_allclose(Foretold("text").fit(train, p_dead).values.numpy(), b, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(Foretold("text").fit(train).values, Foretold("text").fit(train, p_dead).values)
+
+
+@pytest.mark.parametrize("protocol", ["mixed", "timeline"])
+def test_hold_outs_and_the_fit_learn_what_texts_foretell_without_what_the_split_hid(protocol: str) -> None:
+    rng = np.random.default_rng(0)
+    likes = (rng.random((60, 40)) < 0.3).astype(np.float32)
+    likes[:, 28:] = 0
+    train = replace(training_data(likes, rng.standard_normal((40, 4)).astype(np.float32)), protocol=protocol)
+    recipe = Foretold("text")
+    expected = recipe.fit(train, p_dead(train, 0.2)).values.numpy()
+    choices = Choices(
+        {"liked": Liked()}, {"foretold": recipe}, Stack({"liked": 1.0}), Stack({"foretold": 1.0}), Merge()
+    )
+    level = Hybrid(choices=choices.to_json()).fit(train).unseen_total.level.numpy()
+    assert np.corrcoef(level, expected)[0, 1] == pytest.approx(1, abs=1e-5)
+    assert np.corrcoef(level, recipe.fit(train).values)[0, 1] < 1 - 1e-3 or protocol == "timeline"
+    trial = Trial(next(hold_outs(train, share=0.2, rounds=1, rng=rng)), rng)
+    fitted, of_trial = trial.fits.fitted(recipe), recipe.fit(trial.train, trial.split.p_dead)
+    assert isinstance(fitted, Level)
+    torch.testing.assert_close(fitted.values, of_trial.values)
 
 
 def test_warm_items_are_ranked_by_what_halves_of_the_users_choose(
