@@ -88,7 +88,7 @@ def test_likes_of_one_moment_are_drawn_among(data: TrainingData) -> None:
 
 @pytest.mark.parametrize(
     ("protocol", "lists_hidden", "hidden"),
-    [("random", False, 3), ("mixed", True, 6), ("cold-items", True, 6), (None, True, 6)],
+    [("random", False, 3), ("mixed", True, 6), ("cold-items", True, 6), ("cold-users", True, 6), (None, True, 6)],
 )
 def test_hold_outs_by_protocol(data: TrainingData, protocol: str, lists_hidden: bool, hidden: int) -> None:
     for split in hold_outs(replace(data, protocol=protocol), share=0.2, rounds=2, rng=rng()):

@@ -36,7 +36,7 @@ class HoldOut:
     listed: NDArray[np.bool_]
     """Items without a like that stand in the lists beside those that have some, (n_items,)."""
     p_dead: NDArray[np.float32]
-    """As :func:`p_dead` of ``train``, (n_items,)."""
+    """How likely it is of each item without a like that nobody chose it, not that it was hidden, (n_items,); 0 for the others."""
 
 
 def hold_outs(train: TrainingData, *, share: float, rounds: int, rng: np.random.Generator) -> Iterator[HoldOut]:
@@ -60,7 +60,7 @@ def hold_outs(train: TrainingData, *, share: float, rounds: int, rng: np.random.
             yield last_likes(train, place, rng)
         elif mostly_unseen(train):
             yield hold_out(train, share=share, of_items=0.0, rng=rng)
-        elif train.protocol not in HIDES_ITEMS:
+        elif train.protocol in ("random", "last-n", "timeline"):
             yield replace(hold_out(train, share=share, of_items=share / 2, rng=rng), listed=~train.warm)
         else:
             yield _as_hidden_again(hold_out(train, share=share, rng=rng), train, share)
