@@ -21,7 +21,7 @@ from recsat.stages.estimate.estimate import ESTIMATE_FILE, Estimate, arm_seconds
 from recsat.stages.estimate.say import say_estimate
 from recsat.stages.estimate.sizes import FoldSize, TextSize, run_size
 from recsat.stages.estimate.speed import Speed, machine_speed
-from recsat.stages.estimate.unit_costs import CHOICES, FITS, WorkCost, cells, n_trials
+from recsat.stages.estimate.unit_costs import CHOICES, FITS, MORE_DRAWS, WorkCost, cells, n_trials
 from recsat.stages.prepare import read_split
 from recsat.stages.trial.fold import test_fold as fold_of_test
 from recsat.stages.trial.inputs import inputs_of
@@ -135,7 +135,9 @@ def test_a_grid_costs_a_fit_for_each_setting(prepared: tuple[StageContext, list[
     assert whole_grid.arms["text"] == pytest.approx(of_run.arms["text"])
 
 
-def test_where_an_arm_chooses_on_every_draw_each_choice_is_counted(prepared: tuple[StageContext, list[str]]) -> None:
+def test_where_an_arm_chooses_on_every_draw_each_choice_is_counted(
+    prepared: tuple[StageContext, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     context, _ = prepared
     size = run_size(context, context.plugins.encoder("minilm").make(context.config.encoder))
     speed = Speed(products=1.0, tables=1.0)
@@ -152,6 +154,10 @@ def test_where_an_arm_chooses_on_every_draw_each_choice_is_counted(prepared: tup
     sought = CHOICES["hybrid"].seconds(size.splits[1].test, size.n_items, speed, 20_000, n_trials(users))
     assert further("hybrid", "mixed") - further("hybrid", "random") == pytest.approx(4 * sought)
     assert further("ease", "mixed") == pytest.approx(further("ease", "random"))
+    # With users enough for one hold-out three are made, for they hide items.
+    monkeypatch.setattr(estimate_module.unit, "FEWEST_TRIED", 1)
+    one_trial = CHOICES["hybrid"].seconds(size.splits[1].test, size.n_items, speed, 20_000, 1)
+    assert further("hybrid", "mixed") - further("hybrid", "random") == pytest.approx(4 * MORE_DRAWS * one_trial)
 
 
 def test_what_does_not_suffice_is_said_with_the_remedy(
