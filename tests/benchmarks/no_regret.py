@@ -33,6 +33,7 @@ from recsat.measure.differences import difference_intervals
 from recsat.measure.discounts import discounts
 from recsat.measure.draws import drawn_means
 from recsat.plugins import load_plugins
+from recsat.stages.trial.fold import ranked_in_validation
 
 Values = NDArray[np.float64]
 K = 10
@@ -142,10 +143,7 @@ def judged_users(later: pl.DataFrame, known: pl.DataFrame) -> list[str]:
 def parts_of(one: PublicSet, vectors: Mapping[str, Any], protocol: str, seed: int) -> tuple[Part, Part]:
     settings = PROTOCOLS[protocol]
     split, known = split_of(one, protocol, seed)
-    ranked = split.validation_items
-    if protocol == "both":  # as in a run: what was hidden for the test is no candidate in validation
-        ids = one.catalogue.items["item_id"]
-        ranked = ids.filter(ids.is_in(known["item_id"].implode()) | ~ids.is_in(split.test["item_id"].implode()))
+    ranked = ranked_in_validation(one.catalogue, split)
     return (
         part(one, vectors, split.train, split.validation, ranked, settings.protocol, seed),
         part(one, vectors, known, split.test, split.test_items, settings.protocol, seed),

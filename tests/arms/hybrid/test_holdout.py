@@ -18,6 +18,7 @@ from recsat.arms.hybrid.holdout import (
     last_likes,
     latest,
     mostly_unseen,
+    n_dead,
     p_dead,
 )
 from recsat.contract.interactions import TrainingData
@@ -98,38 +99,45 @@ def test_hold_outs_by_protocol(data: TrainingData, protocol: str, lists_hidden: 
 
 
 @pytest.mark.parametrize("protocol", ["mixed", "cold-items", None])
-@pytest.mark.parametrize(("n_unseen", "n_dead"), [(0, 0), (7, 0), (8, 0), (9, 1), (32, 24)])
+@pytest.mark.parametrize(("n_unseen", "dead"), [(0, 0), (7, 0), (8, 0), (9, 1), (32, 24)])
 def test_what_the_split_itself_hid_stands_in_no_list_and_what_nobody_chose_does(
-    protocol: str | None, n_unseen: int, n_dead: int
+    protocol: str | None, n_unseen: int, dead: int
 ) -> None:
     """A fifth of 40 items was hidden: of 32 that are left a fifth is 6 anew, and 8 of those without a like may be the split's."""
     train = replace(items_without_likes(n_unseen), protocol=protocol)
-    np.testing.assert_allclose(p_dead(train, 0.2), [0] * 32 + [n_dead / max(1, n_unseen)] * n_unseen, rtol=1e-6)
+    np.testing.assert_allclose(
+        p_dead(train, n_dead(train, 0.2)), [0] * 32 + [dead / max(1, n_unseen)] * n_unseen, rtol=1e-6
+    )
     for split in hold_outs(train, share=0.2, rounds=3, rng=rng()):
         assert split.hidden.sum() == 6
-        assert split.listed[~train.warm].sum() == n_dead
+        assert split.listed[~train.warm].sum() == dead
         np.testing.assert_array_equal(split.listed[:32], split.hidden[:32])
-        np.testing.assert_allclose(split.p_dead, split.listed * n_dead / (6 + n_dead), rtol=1e-6)
+        np.testing.assert_allclose(split.p_dead, split.listed * dead / (6 + dead), rtol=1e-6)
 
 
 @pytest.mark.parametrize("protocol", ["random", "last-n", "timeline"])
 def test_where_a_split_hides_no_items_every_item_without_a_like_had_its_chance(
     data: TrainingData, protocol: str
 ) -> None:
-    assert (p_dead(replace(items_without_likes(9), protocol=protocol), 0.2) == [0] * 32 + [1] * 9).all()
+    train = replace(items_without_likes(9), protocol=protocol)
+    assert n_dead(train, 0.2) is None
+    assert (p_dead(train, None) == [0] * 32 + [1] * 9).all()
     for split in hold_outs(replace(data, protocol=protocol), share=0.2, rounds=2, rng=rng()):
         np.testing.assert_array_equal(split.p_dead, ~split.train.warm)
 
 
-@given(n_liked=st.integers(10, 10_000), n_dead=st.integers(0, 10_000), tenths=st.integers(1, 5))
+@given(n_liked=st.integers(10, 10_000), dead=st.integers(0, 10_000), tenths=st.integers(1, 5))
 def test_dead_items_are_as_many_as_there_are_beside_those_that_a_split_hid(
-    n_liked: int, n_dead: int, tenths: int
+    n_liked: int, dead: int, tenths: int
 ) -> None:
     n_hidden = round(tenths / 10 * n_liked)
-    history = csr_array(np.ones((1, n_liked + n_dead)) * (np.arange(n_liked + n_dead) < n_liked - n_hidden))
+    history = csr_array(np.ones((1, n_liked + dead)) * (np.arange(n_liked + dead) < n_liked - n_hidden))
     users = replace(items_without_likes(0).users.take(slice(0, 1)), history=history.astype(np.float32))
     train = replace(items_without_likes(0), users=users, protocol="mixed")
-    assert abs(float(p_dead(train, tenths / 10).sum()) - n_dead) < 2
+    counted = n_dead(train, tenths / 10)
+    assert counted is not None
+    assert abs(counted - dead) < 2
+    assert float(p_dead(train, counted).sum()) == pytest.approx(counted, rel=1e-3)
 
 
 def items_without_likes(n: int) -> TrainingData:

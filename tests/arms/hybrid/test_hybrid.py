@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 
 from recsat.arms.hybrid import hybrid
 from recsat.arms.hybrid.choices import Choices
-from recsat.arms.hybrid.holdout import hold_outs, mostly_unseen, p_dead
+from recsat.arms.hybrid.holdout import hold_outs, mostly_unseen, n_dead, p_dead
 from recsat.arms.hybrid.hybrid import Hybrid
 from recsat.arms.hybrid.merge import Merge
 from recsat.arms.hybrid.parts import Foretold, Level, Liked, Likeness, Order, Together
@@ -318,10 +318,10 @@ def test_hold_outs_and_the_fit_learn_what_texts_foretell_without_what_the_split_
     likes = (rng.random((60, 40)) < 0.3).astype(np.float32)
     likes[:, 28:] = 0
     train = replace(training_data(likes, rng.standard_normal((40, 4)).astype(np.float32)), protocol=protocol)
-    recipe = Foretold("text")
-    expected = recipe.fit(train, p_dead(train, 0.2)).values.numpy()
+    recipe, dead = Foretold("text"), n_dead(train, 0.2)
+    expected = recipe.fit(train, p_dead(train, dead)).values.numpy()
     choices = Choices(
-        {"liked": Liked()}, {"foretold": recipe}, Stack({"liked": 1.0}), Stack({"foretold": 1.0}), Merge()
+        {"liked": Liked()}, {"foretold": recipe}, Stack({"liked": 1.0}), Stack({"foretold": 1.0}), Merge(), n_dead=dead
     )
     level = Hybrid(choices=choices.to_json()).fit(train).unseen_total.level.numpy()
     assert np.corrcoef(level, expected)[0, 1] == pytest.approx(1, abs=1e-5)
@@ -330,6 +330,28 @@ def test_hold_outs_and_the_fit_learn_what_texts_foretell_without_what_the_split_
     fitted, of_trial = trial.fits.fitted(recipe), recipe.fit(trial.train, trial.split.p_dead)
     assert isinstance(fitted, Level)
     torch.testing.assert_close(fitted.values, of_trial.values)
+
+
+def test_of_a_model_that_knows_all_events_what_nobody_chose_is_dead_as_when_its_settings_were_sought() -> None:
+    """Of 40 items 5 are dead and the split hid 7: sought without these, used where nothing is hidden."""
+    rng = np.random.default_rng(0)
+    everything = (rng.random((60, 40)) < 0.3).astype(np.float32)
+    everything[:, 35:] = 0
+    known = everything * (np.arange(40) < 28)
+    vectors = rng.standard_normal((40, 4)).astype(np.float32)
+    before, at_end = (replace(training_data(likes, vectors), protocol="mixed") for likes in (known, everything))
+    choices = Hybrid().choose(before)
+    assert choices["n_dead"] == pytest.approx(5)
+    dead = Choices.of_json(choices).n_dead
+    assert (p_dead(at_end, dead)[35:] == 1).all()
+    forgotten = {name: value for name, value in choices.items() if name != "n_dead"}
+    assert Choices.of_json(forgotten).n_dead is None, "of those that were kept before all without a like are dead"
+    recipe = Foretold("text")
+    alone = Choices(
+        {"liked": Liked()}, {"foretold": recipe}, Stack({"liked": 1.0}), Stack({"foretold": 1.0}), Merge(), n_dead=dead
+    )
+    level = Hybrid(choices=alone.to_json()).fit(at_end).unseen_total.level.numpy()
+    assert np.corrcoef(level, recipe.fit(at_end).values)[0, 1] == pytest.approx(1, abs=1e-5)
 
 
 def test_warm_items_are_ranked_by_what_halves_of_the_users_choose(

@@ -42,6 +42,8 @@ class Choices:
     """Of the gains by recency, seconds."""
     all_as_unseen: bool = False
     """Items that have likes are ranked as those that have none: by texts."""
+    n_dead: float | None = None
+    """Items that nobody chose when this was chosen, None for all without a like: what is fitted on other events of the catalogue, with other items hidden or none, has the same."""
 
     @property
     def summary(self) -> str:
@@ -64,6 +66,7 @@ class Choices:
             "half_life": self.half_life,
             "half_lives": list(self.half_lives),
             "all_as_unseen": self.all_as_unseen,
+            "n_dead": self.n_dead,
         }
 
     @classmethod
@@ -80,6 +83,7 @@ class Choices:
                 values["half_life"],
                 tuple(values["half_lives"]),
                 values["all_as_unseen"],
+                values.get("n_dead"),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(

@@ -50,7 +50,7 @@ def hold_outs(train: TrainingData, *, share: float, rounds: int, rng: np.random.
     - any other, or none: a ``share`` of the items, and of each user's other likes.
 
     Where there is no time, what would be cut by it is held out as for ``random``. Where the split hides items, those that it hid itself are neither in the lists nor taken for
-    items that nobody chose: of the items without a like as many are listed beside the hidden ones as :func:`p_dead` expects to be dead.
+    items that nobody chose: of the items without a like as many are listed beside the hidden ones as are dead by :func:`n_dead`.
     """
     timed = train.users.times is not None
     for place in range(rounds):
@@ -66,27 +66,34 @@ def hold_outs(train: TrainingData, *, share: float, rounds: int, rng: np.random.
             yield _as_hidden_again(hold_out(train, share=share, rng=rng), train, share)
 
 
-def p_dead(train: TrainingData, share: float) -> NDArray[np.float32]:
-    r"""How likely it is of each item without a like that it had every chance of one and nobody chose it, (n_items,); 0 for the others.
+def n_dead(train: TrainingData, share: float) -> float | None:
+    r"""How many of the items without a like had every chance of one and nobody chose them, by what a split that hides a ``share`` of the items leaves; None where the protocol hides none: all of them.
 
-    .. math:: p = \max\Bigl(0,\ 1 - \frac{\text{share}}{1 - \text{share}} \cdot \frac{n_\text{warm}}{n_\text{unseen}}\Bigr)
+    .. math:: \max\Bigl(0,\ n_\text{unseen} - \frac{\text{share}}{1 - \text{share}} \cdot n_\text{warm}\Bigr)
 
-    A split that hides a ``share`` of W liked items leaves :math:`n_\text{warm} = (1 - \text{share}) W`, so that :math:`\text{share} \cdot W` of those without a like are hidden and the rest is dead.
-    1 for all where the protocol hides no items.
+    Of W liked items :math:`n_\text{warm} = (1 - \text{share}) W` are left, so that :math:`\text{share} \cdot W` of those without a like are hidden and the rest is dead. Where the split
+    hides a greater share than ``share``, some of its items are taken for dead.
     """
+    if train.protocol not in HIDES_ITEMS:
+        return None
+    n_warm = int(train.warm.sum())
+    return max(0.0, len(train.warm) - n_warm - share / (1 - share) * n_warm)
+
+
+def p_dead(train: TrainingData, n_dead: float | None) -> NDArray[np.float32]:
+    """How likely it is of each item without a like that it is one of the ``n_dead`` (None: all) that nobody chose, (n_items,); 0 for the others."""
     unseen = ~train.warm
-    n_hidden = share / (1 - share) * train.warm.sum() if train.protocol in HIDES_ITEMS else 0.0
-    p = max(0.0, 1 - n_hidden / max(1, unseen.sum()))
+    p = 1.0 if n_dead is None else min(1.0, n_dead / max(1, unseen.sum()))
     return np.where(unseen, np.float32(p), np.float32(0))
 
 
 def _as_hidden_again(split: HoldOut, train: TrainingData, share: float) -> HoldOut:
     """``split`` of ``train``, from which a ``share`` of the items was hidden before, with as many dead items in its lists as there will be in those that are judged."""
-    unseen = np.flatnonzero(~train.warm)
-    n_dead = round(float(p_dead(train, share).sum()))
+    unseen, dead = np.flatnonzero(~train.warm), n_dead(train, share)
+    n_listed = len(unseen) if dead is None else round(dead)
     listed = split.hidden.copy()
-    listed[unseen[np.arange(n_dead) * len(unseen) // max(1, n_dead)]] = True
-    return replace(split, listed=listed, p_dead=listed * np.float32(n_dead / max(1, listed.sum())))
+    listed[unseen[np.arange(n_listed) * len(unseen) // max(1, n_listed)]] = True
+    return replace(split, listed=listed, p_dead=listed * np.float32(n_listed / max(1, listed.sum())))
 
 
 def chance_of_unseen(train: TrainingData) -> float:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from recsat.arms.attributes import SavedByAttributes, packed, unpacked
 from recsat.arms.hybrid.choices import Choices
-from recsat.arms.hybrid.holdout import HIDES_ITEMS, hold_outs, mostly_unseen, p_dead
+from recsat.arms.hybrid.holdout import HIDES_ITEMS, hold_outs, mostly_unseen, n_dead, p_dead
 from recsat.arms.hybrid.merge import Heads, Merge, fit_merge, heads, is_shown_better, ndcg_of_one_scale
 from recsat.arms.hybrid.parts import Foretold, Level, Likeness, Recipe, roots
 from recsat.arms.hybrid.search import LARGE, Parts, search
@@ -149,7 +149,7 @@ class Hybrid(SavedByAttributes):
         choices, by_user = self._learn(trials, parts, half_life, tuple(half_lives(train)[1:]) if follows_time else ())
         if mostly_unseen(train) and not self._beats_texts(trials, by_user):
             return self._plain_likeness()
-        return choices
+        return replace(choices, n_dead=n_dead(train, self.held_out))
 
     def _beats_texts(self, trials: Sequence[Trial], by_user: Tensor) -> bool:
         """Whether ``by_user``, the nDCG of what was chosen, is shown to be above that of texts alone, which learn nothing that could be wrong."""
@@ -168,8 +168,8 @@ class Hybrid(SavedByAttributes):
     def _trials(self, train: TrainingData, rng: np.random.Generator) -> list[Trial]:
         trials: list[Trial] = []
         # Users share the items that are hidden, so that one draw of these says nothing of how draws differ.
-        large = len(train.catalogue) > LARGE and train.protocol != "cold-items"
-        fewest = FEWEST_DRAWS if train.protocol in HIDES_ITEMS and not large else 1
+        hides_some = train.protocol in HIDES_ITEMS and len(train.catalogue) <= LARGE
+        fewest = FEWEST_DRAWS if hides_some or train.protocol == "cold-items" else 1
         for split in hold_outs(train, share=self.held_out, rounds=self.rounds, rng=rng):
             trials.append(Trial(split, rng))
             if sum(map(len, trials)) >= ENOUGH_USERS and len(trials) >= fewest:
@@ -227,7 +227,7 @@ class Hybrid(SavedByAttributes):
 
     def _fit_parts(self, train: TrainingData, rng: np.random.Generator) -> None:
         """Those that count, on everything."""
-        selection, fits = self.selection, SharedFits(train, p_dead(train, self.held_out))
+        selection, fits = self.selection, SharedFits(train, p_dead(train, self.selection.n_dead))
         self.warm = torch.from_numpy(train.warm & (not selection.all_as_unseen))
         self.gain = _product(_log_gains(train, selection.half_lives), selection.warm.powers)
         units = _Units(train, rng)

@@ -172,7 +172,7 @@ def arm_seconds(
     again = list_seconds(base, split.test.served, n_items, speed, retrieved=asks)
     n_trials = unit.n_trials(split.test.users)
     sought = choice.seconds(split.test, n_items, speed, limit, n_trials)
-    if split.protocol == "mixed" and n_trials == 1:
+    if split.protocol == "mixed" and n_trials == 1 and n_items <= unit.MOST_DRAWN_AGAIN:
         sought *= unit.MORE_DRAWS
     n_choices = split.n_draws if split.protocol in CHOSEN_ANEW else 1
     seconds = share * (unit.ONE_TEXT if spec.control else 1.0) * n_choices * sought

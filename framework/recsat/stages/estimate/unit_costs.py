@@ -89,7 +89,8 @@ CHOICES: Final[Mapping[str, WorkCost]] = {
 CHOICE_SHARES: Final[Mapping[str, float]] = {"timeline": 1.6, "last-n": 1.5, "cold-items": 0.54}
 """By protocol, of what is sought on a random split, and of a fit of what was found: on unseen items fewer parts count."""
 MORE_DRAWS: Final = 2.0
-"""Of what is sought on a mixed split where one hold-out has users enough: three are made, for they hide items."""
+"""Of what is sought on a mixed split where one hold-out has users enough: three are made, for they hide items, up to so many of these:"""
+MOST_DRAWN_AGAIN: Final = 5_000
 ONE_TEXT: Final = 0.72
 """Of what is sought, where one kind of texts is read."""
 

@@ -53,10 +53,10 @@ def some_of(mask: NDArray[np.bool_], most: int, seed: int) -> NDArray[np.bool_]:
 def validation_fold(inputs: RunInputs, split: Split) -> Fold:
     """Known: the training part. Judged: the validation part."""
     later = pl.concat([split.validation, split.test])
-    return _fold(inputs, split, split.train, split.validation, later, _ranked_in_validation(inputs.catalogue, split))
+    return _fold(inputs, split, split.train, split.validation, later, ranked_in_validation(inputs.catalogue, split))
 
 
-def _ranked_in_validation(catalogue: Catalogue, split: Split) -> pl.Series | None:
+def ranked_in_validation(catalogue: Catalogue, split: Split) -> pl.Series | None:
     """Ids of the items that are candidates in validation, None for all.
 
     Of ``mixed`` not those that the test alone has events of. They were hidden for the test, where they may be liked; to validation they would be as
