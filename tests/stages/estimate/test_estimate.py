@@ -158,6 +158,8 @@ def test_where_an_arm_chooses_on_every_draw_each_choice_is_counted(
     monkeypatch.setattr(estimate_module.unit, "FEWEST_TRIED", 1)
     one_trial = CHOICES["hybrid"].seconds(size.splits[1].test, size.n_items, speed, 20_000, 1)
     assert further("hybrid", "mixed") - further("hybrid", "random") == pytest.approx(4 * MORE_DRAWS * one_trial)
+    monkeypatch.setattr(estimate_module.unit, "MOST_DRAWN_AGAIN", 0)  # of a large catalogue one draw has to do
+    assert further("hybrid", "mixed") - further("hybrid", "random") == pytest.approx(4 * one_trial)
 
 
 def test_what_does_not_suffice_is_said_with_the_remedy(
