@@ -46,6 +46,8 @@ class Split:
     description: str
     draw: int = 1
     """Of a split that is drawn anew: which draw this is. Arms are tuned on the first."""
+    test_share: float | None = None
+    """Share that the test part was to have; None where the protocol has none, or the run is of a time that did not write it down."""
     train: pl.DataFrame
     validation: pl.DataFrame
     test: pl.DataFrame
@@ -108,6 +110,7 @@ def split_events(
         protocol=settings.protocol,
         description=_describe(settings, test),
         draw=draw,
+        test_share=None if settings.protocol == "last-n" else settings.test_share,
         train=train,
         validation=validation,
         test=test,

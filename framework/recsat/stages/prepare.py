@@ -286,6 +286,7 @@ def write_split(folder: RunFolder, split: Split) -> None:
         {
             "name": split.name,
             "protocol": split.protocol,
+            "test_share": split.test_share,
             "description": split.description,
             "validation_items": None if split.validation_items is None else split.validation_items.to_list(),
             "test_items": None if split.test_items is None else split.test_items.to_list(),
@@ -301,6 +302,7 @@ def read_split(folder: RunFolder, name: str, draw: int = 1) -> Split:
     return Split(
         name=known["name"],
         protocol=known["protocol"],
+        test_share=known.get("test_share"),
         description=known["description"],
         draw=draw,
         train=train,

@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 from recsat.arms.hybrid.holdout import (
     WINDOWS,
     chance_of_unseen,
+    draws_of_items,
     hold_out,
     hold_outs,
     last_likes,
@@ -38,7 +39,7 @@ def rng() -> np.random.Generator:
 
 
 def test_what_is_held_out_and_what_is_left_make_the_history(data: TrainingData) -> None:
-    split = hold_out(data, share=0.3, rng=rng())
+    split = hold_out(data, next(draws_of_items(data, 0.3, rng())), share=0.3, rng=rng())
     left, held_out = split.train.users.history.toarray(), split.hidden_likes.toarray()
     np.testing.assert_array_equal(left + held_out, data.users.history.toarray())
     assert split.hidden.sum() == round(0.3 * data.warm.sum())
@@ -96,6 +97,27 @@ def test_hold_outs_by_protocol(data: TrainingData, protocol: str, lists_hidden: 
         assert split.hidden.sum() == hidden
         assert split.listed[split.hidden].all() == lists_hidden
         assert split.listed[split.hidden].any() == lists_hidden
+
+
+@pytest.mark.parametrize(("protocol", "n_hidden"), [("random", 3), ("mixed", 6), ("cold-items", 6), (None, 6)])
+def test_no_item_is_hidden_twice_while_others_are_left(data: TrainingData, protocol: str | None, n_hidden: int) -> None:
+    splits = hold_outs(replace(data, protocol=protocol), share=0.2, rounds=5, rng=rng())
+    times_hidden = sum(split.hidden.astype(int) for split in splits)
+    assert np.bincount(times_hidden).tolist() == [30 - 5 * n_hidden, 5 * n_hidden] if n_hidden == 3 else [0, 30]
+
+
+def test_when_all_items_had_their_turn_the_first_are_hidden_again() -> None:
+    train = items_without_likes(4)
+    draws = draws_of_items(train, 0.4, rng())
+    hidden = [np.flatnonzero(next(draws)) for _ in range(5)]
+    assert [len(one) for one in hidden] == [13] * 5  # of 32: 13, 13, 6 and 7 of the first, …
+    assert set(hidden[0]) | set(hidden[1]) | set(hidden[2]) == set(range(32))
+    assert len(set(hidden[2]) & set(hidden[0])) == 7
+    assert not set(hidden[3]) & set(hidden[2])
+    others = [np.flatnonzero(next(draws_of_items(train, 0.4, np.random.default_rng(seed)))) for seed in range(200)]
+    of_each = np.bincount(np.concatenate(others), minlength=36)
+    assert of_each[:32].min() > 40, "every item that has likes is drawn, four times of ten"
+    assert of_each[32:].max() == 0
 
 
 @pytest.mark.parametrize("protocol", ["mixed", "cold-items", None])

@@ -10,7 +10,7 @@ import torch
 from sklearn.metrics import ndcg_score
 
 from recsat.arms.ease_text import text_weights
-from recsat.arms.hybrid.holdout import hold_out
+from recsat.arms.hybrid.holdout import draws_of_items, hold_out
 from recsat.arms.hybrid.parts import Aligned, Carried, Liked, Likeness, Order, Recipe, Together, mean_likes, text_unit
 from recsat.arms.hybrid.search import DECAYS, ORDER_TEXT_L2, PRIOR_BESIDE, best_of, search
 from recsat.arms.hybrid.trial import SharedFits, Trial
@@ -21,7 +21,7 @@ from recsat.contract.interactions import TrainingData
 @pytest.fixture
 def trial(blocks: TrainingData) -> Trial:
     rng = np.random.default_rng(3)
-    return Trial(hold_out(blocks, share=0.3, rng=rng), rng)
+    return Trial(hold_out(blocks, next(draws_of_items(blocks, 0.3, rng)), share=0.3, rng=rng), rng)
 
 
 @pytest.mark.parametrize("unseen", [False, True])
@@ -52,7 +52,7 @@ def test_settings_of_order_are_the_best_on_the_hold_out(
 ) -> None:
     monkeypatch.setattr("recsat.arms.hybrid.search.LARGE", 10 if large else 10_000)
     rng = np.random.default_rng(3)
-    trial = Trial(hold_out(timed_blocks, share=0.3, rng=rng), rng)
+    trial = Trial(hold_out(timed_blocks, next(draws_of_items(timed_blocks, 0.3, rng)), share=0.3, rng=rng), rng)
     warm = search([trial], ["text"], dense=True, by_time=True).warm
     plain, of_texts = warm["order"], warm["order text"]
     assert isinstance(plain, Order)
@@ -90,7 +90,7 @@ def test_every_text_has_the_settings_that_are_best_for_it(
 
     monkeypatch.setattr("recsat.arms.hybrid.search.best_of", lambda _, recipes: min(recipes, key=badness))
     rng = np.random.default_rng(3)
-    trial = Trial(hold_out(timed_blocks, share=0.3, rng=rng), rng)
+    trial = Trial(hold_out(timed_blocks, next(draws_of_items(timed_blocks, 0.3, rng)), share=0.3, rng=rng), rng)
     parts = search([trial], ["text", "words"], dense=True, by_time=True)
     for vector, optimum in best.items():
         together = parts.warm[f"together {vector}" if vector else "together"]
@@ -128,7 +128,7 @@ def test_other_texts_stand_beside_the_first_where_more_users_than_those_of_the_t
     beside, beside_by_few = [], []
     for seed in range(8):
         rng = np.random.default_rng(seed)
-        trial = Trial(hold_out(train, share=0.3, rng=rng), rng)
+        trial = Trial(hold_out(train, next(draws_of_items(train, 0.3, rng)), share=0.3, rng=rng), rng)
         warm = search([trial], ["text", "words"], dense=True, by_time=True).warm
         [(name, of_texts)] = [(name, recipe) for name, recipe in warm.items() if name.startswith("order ")]
         plain = warm["order"]
@@ -159,7 +159,7 @@ def test_more_users_look_at_the_same_fits(
     monkeypatch.setattr("recsat.arms.hybrid.trial.FEWEST_USERS", 10)
     monkeypatch.setattr("recsat.arms.hybrid.trial.CELLS", 1)
     rng = np.random.default_rng(3)
-    split = hold_out(timed_blocks, share=0.3, rng=rng)
+    split = hold_out(timed_blocks, next(draws_of_items(timed_blocks, 0.3, rng)), share=0.3, rng=rng)
     first = Trial(split, rng)
     recipe = Order(3.0, prior=6.0, vector="text")
     first.normalised(recipe)

@@ -149,6 +149,16 @@ def test_what_the_test_of_mixed_hides_is_no_candidate_in_validation_and_what_nob
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_arms_know_how_much_was_held_out_and_how(protocol: str) -> None:
+    settings: dict[str, Any] = {"protocol": protocol, "n_last": 1, "test_share": 0.25, "validation_share": 0.3}
+    split = split_events(LIKES, DOMAIN.positive, SplitSettings(**settings), seed=1)
+    folds = [fold for _, fold, _ in contexts(split, with_rows_of_every_event(LIKES))]
+    share = None if protocol == "last-n" else 0.25
+    assert [(fold.train.protocol, fold.train.test_share) for fold in folds] == [(protocol, share)] * len(folds)
+    assert len(folds) > 1
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_filters_do_see_what_is_known(protocol: str) -> None:
     settings: dict[str, Any] = {"protocol": protocol, "n_last": 1, "test_share": 0.25, "validation_share": 0.25}
     split = split_events(LIKES, DOMAIN.positive, SplitSettings(**settings), seed=1)

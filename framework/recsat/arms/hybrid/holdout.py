@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,21 +50,37 @@ def hold_outs(train: TrainingData, *, share: float, rounds: int, rng: np.random.
       (:func:`chance_of_unseen`), no item is hidden besides: those that are left without a like are as many as there will be, and stand in the lists.
     - any other, or none: a ``share`` of the items, and of each user's other likes.
 
+    No item is hidden twice while others are left (:func:`draws_of_items`).
+
     Where there is no time, what would be cut by it is held out as for ``random``. Where the split hides items, those that it hid itself are neither in the lists nor taken for
     items that nobody chose: of the items without a like as many are listed beside the hidden ones as are dead by :func:`n_dead`.
     """
     timed = train.users.times is not None
+    of_random, of_mixed = draws_of_items(train, share / 2, rng), draws_of_items(train, share, rng)
     for place in range(rounds):
         if train.protocol == "timeline" and timed and place < len(WINDOWS):
             yield latest(train, WINDOWS[place], WINDOWS[place - 1] if place else 0.0)
         elif train.protocol == "last-n" and timed:
             yield last_likes(train, place, rng)
         elif mostly_unseen(train):
-            yield hold_out(train, share=share, of_items=0.0, rng=rng)
+            yield hold_out(train, np.zeros_like(train.warm), share=share, rng=rng)
         elif train.protocol in ("random", "last-n", "timeline"):
-            yield replace(hold_out(train, share=share, of_items=share / 2, rng=rng), listed=~train.warm)
+            yield replace(hold_out(train, next(of_random), share=share, rng=rng), listed=~train.warm)
         else:
-            yield _as_hidden_again(hold_out(train, share=share, rng=rng), train, share)
+            yield _as_hidden_again(hold_out(train, next(of_mixed), share=share, rng=rng), train, share)
+
+
+def draws_of_items(train: TrainingData, share: float, rng: np.random.Generator) -> Iterator[NDArray[np.bool_]]:
+    """Masks over the items, (n_items,), each of a ``share`` of the warm ones, without end: one after the other through all of them in an order that is drawn once.
+
+    Draws that have no item in common say more of what any other will be than such that happen to hide the same few popular items.
+    """
+    order = rng.permutation(np.flatnonzero(train.warm))
+    n = round(share * len(order))
+    for draw in count():
+        hidden = np.zeros(len(train.warm), dtype=bool)
+        hidden[np.take(order, np.arange(draw * n, (draw + 1) * n), mode="wrap")] = True
+        yield hidden
 
 
 def n_dead(train: TrainingData, share: float) -> float | None:
@@ -120,15 +137,12 @@ def ndcg_of_hold_out(arm: Recommender, split: HoldOut) -> float:
     return float(ndcg_of_hits(liked.gather(1, top), liked.sum(dim=1)).nanmean())
 
 
-def hold_out(train: TrainingData, *, share: float, rng: np.random.Generator, of_items: float | None = None) -> HoldOut:
-    """Hides ``of_items`` of the warm items altogether (None: ``share``), and ``share`` of each user's likes of the other items.
+def hold_out(train: TrainingData, hidden: NDArray[np.bool_], *, share: float, rng: np.random.Generator) -> HoldOut:
+    """Hides the items ``hidden`` (n_items,) altogether, and a ``share`` of each user's likes of the other items.
 
     A user's number of held-out likes is rounded by chance, so that short histories take part as well.
     """
     history = train.users.history
-    warm = np.flatnonzero(train.warm)
-    hidden = np.zeros(history.shape[1], dtype=bool)
-    hidden[rng.permutation(warm)[: round((share if of_items is None else of_items) * len(warm))]] = True
     of_hidden = hidden[history.indices]
     train = replace(train, now=None)  # likes of all times are held out
     hidden_likes = of_hidden | _some_of_each_row(history, ~of_hidden, share, rng)

@@ -20,7 +20,7 @@ from recsat.arms.hybrid.merge import Heads, Merge, fit_merge, heads, is_shown_be
 from recsat.arms.hybrid.parts import Foretold, Level, Likeness, Recipe, roots
 from recsat.arms.hybrid.search import LARGE, Parts, search
 from recsat.arms.hybrid.short_form import LowRankItemItem, factorise, latest_neighbours
-from recsat.arms.hybrid.stack import Stack, fit_mean_stack, fit_stack
+from recsat.arms.hybrid.stack import Candidates, Stack, fit_mean_stack, fit_stack
 from recsat.arms.hybrid.text_map import TextMap
 from recsat.arms.hybrid.total import Sum, Total
 from recsat.arms.hybrid.trial import SharedFits, Trial, sample, scores_at, spread
@@ -149,7 +149,12 @@ class Hybrid(SavedByAttributes):
         choices, by_user = self._learn(trials, parts, half_life, tuple(half_lives(train)[1:]) if follows_time else ())
         if mostly_unseen(train) and not self._beats_texts(trials, by_user):
             return self._plain_likeness()
-        return replace(choices, n_dead=n_dead(train, self.held_out))
+        return replace(choices, n_dead=n_dead(train, self._share(train)))
+
+    def _share(self, train: TrainingData) -> float:
+        """Of what a hold-out hides: the split's own where it hides items, for as many unseen ones are to stand in the lists."""
+        of_split = train.test_share if train.protocol in HIDES_ITEMS else None
+        return self.held_out if of_split is None else of_split
 
     def _beats_texts(self, trials: Sequence[Trial], by_user: Tensor) -> bool:
         """Whether ``by_user``, the nDCG of what was chosen, is shown to be above that of texts alone, which learn nothing that could be wrong."""
@@ -170,7 +175,7 @@ class Hybrid(SavedByAttributes):
         # Users share the items that are hidden, so that one draw of these says nothing of how draws differ.
         hides_some = train.protocol in HIDES_ITEMS and len(train.catalogue) <= LARGE
         fewest = FEWEST_DRAWS if hides_some or train.protocol == "cold-items" else 1
-        for split in hold_outs(train, share=self.held_out, rounds=self.rounds, rng=rng):
+        for split in hold_outs(train, share=self._share(train), rounds=self.rounds, rng=rng):
             trials.append(Trial(split, rng))
             if sum(map(len, trials)) >= ENOUGH_USERS and len(trials) >= fewest:
                 break
@@ -192,23 +197,29 @@ class Hybrid(SavedByAttributes):
         scores = [
             {name: trial.normalised(recipe, unseen=True) for name, recipe in parts.unseen.items()} for trial in trials
         ]
-        unseen_candidates = [
-            trial.candidates(one, {}, unseen=True)
-            for trial, one in zip(trials, scores, strict=True)
+        of_hidden = {
+            place: trial.candidates(one, {}, unseen=True)
+            for place, (trial, one) in enumerate(zip(trials, scores, strict=True))
             if bool(trial.hidden.any())
-        ]
-        by_taste = [name for name, recipe in parts.unseen.items() if not isinstance(recipe, Foretold)]
-        equal = Stack(dict.fromkeys(by_taste, 1.0))
-        unseen = fit_stack(unseen_candidates, n_errors=2 * self.n_errors, start=equal) if unseen_candidates else equal
-        merged = [
-            self._heads(trial, parts, one, _product(gain, warm.powers), warm, unseen)
-            for trial, one, gain in zip(trials, scores, gains, strict=True)
-        ]
+        }
+        unseen = self._unseen_stack(parts, [*of_hidden.values()])
+        merged = []
+        for place, (trial, gain) in enumerate(zip(trials, gains, strict=True)):
+            # A stack that has seen the draw ranks its hidden items better than it will rank any others: offset and slope are learnt on lists of one that has not.
+            others = [one for draw, one in of_hidden.items() if draw != place]
+            apart = self._unseen_stack(parts, others) if others and bool(trial.listed_unseen.any()) else unseen
+            merged.append(self._heads(trial, parts, scores[place], _product(gain, warm.powers), warm, apart))
         warm_recipes = {name: parts.warm[name] for name in warm.weights}
         unseen_recipes = {name: parts.unseen[name] for name in unseen.weights}
         merge = fit_merge(merged)
         by_user = torch.cat([one.ndcg(merge) for one in merged])
         return Choices(warm_recipes, unseen_recipes, warm, unseen, merge, half_life, of_recency), by_user
+
+    def _unseen_stack(self, parts: Parts, draws: Sequence[Candidates]) -> Stack:
+        """From equal parts, which remain where nothing is hidden."""
+        by_taste = [name for name, recipe in parts.unseen.items() if not isinstance(recipe, Foretold)]
+        equal = Stack(dict.fromkeys(by_taste, 1.0))
+        return fit_stack(draws, n_errors=2 * self.n_errors, start=equal) if draws else equal
 
     @staticmethod
     def _heads(

@@ -87,6 +87,7 @@ def without_likes(inputs: RunInputs, split: Split, served: pl.Series) -> Served 
         context,
         universe=split.test_items,
         protocol=split.protocol,
+        test_share=split.test_share,
         now=cut_of(split.test),
     )
 

@@ -83,13 +83,14 @@ def serve_known(
     filters: Mapping[str, CandidateFilter] | None = None,
     universe: pl.Series | None = None,
     protocol: str | None = None,
+    test_share: float | None = None,
     now: datetime | None = None,
 ) -> Served:
     """``user_ids`` served when the ``known`` events are all that has happened, at the moment ``now`` where there is one (see
     :class:`~recsat.contract.interactions.TrainingData`).
 
     ``filters`` stand for those of the run where they are given; ``universe`` has the ids of the items that can be candidates at
-    all (None: the whole catalogue); ``protocol`` is that of the split whose part this is.
+    all (None: the whole catalogue); ``protocol`` and ``test_share`` are those of the split whose part this is.
     """
     catalogue, domain = inputs.catalogue, inputs.domain
     moment = None if now is None else now.timestamp()
@@ -107,6 +108,7 @@ def serve_known(
         seed=inputs.seed,
         raters=raters_of(known, liked, domain.rating, catalogue),
         protocol=protocol,
+        test_share=test_share,
         now=moment,
         encoder=inputs.encoder,
         device=inputs.device,
@@ -139,7 +141,16 @@ def _fold(
     users = relevant["user_id"].unique().sort()
     context = filter_context(inputs, known, Withheld(later, split.protocol))
     now = cut_of(later) if split.protocol == "timeline" else None
-    served = serve_known(inputs, users.to_list(), known, context, universe=universe, protocol=split.protocol, now=now)
+    served = serve_known(
+        inputs,
+        users.to_list(),
+        known,
+        context,
+        universe=universe,
+        protocol=split.protocol,
+        test_share=split.test_share,
+        now=now,
+    )
     return Fold(
         served.train,
         served.users,
