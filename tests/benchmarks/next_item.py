@@ -169,6 +169,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=SETS)
     parser.add_argument("--cache", type=Path, default=Path(".recsat/cache"))
+    parser.add_argument("--encoder", type=Path, help="folder of another sentence encoder than the packaged one")
     parser.add_argument("--arms", nargs="*", default=list(CANDIDATES))
     parser.add_argument("--results", type=Path, default=Path("next-item"))
     parser.add_argument("--out", type=Path)
@@ -176,7 +177,8 @@ def main() -> None:
     catalogue, events, texts = read(options.name)
     n_users, n_items = events["user"].n_unique(), len(catalogue)
     plugins = load_plugins()
-    config = RunConfig()
+    settings = {"name": "transformer", "model": str(options.encoder)} if options.encoder else {}
+    config = RunConfig.model_validate({"encoder": settings})
     encoder = plugins.encoder(config.encoder.name).make(config.encoder)
     raw = embed_texts(texts, encoder, options.cache).vectors
     vectors = {"raw": raw, "text": centre(raw)[0], "words": centre(word_vectors(texts.to_list(), raw.shape[1]))[0]}

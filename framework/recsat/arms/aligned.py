@@ -23,7 +23,7 @@ from recsat.arms.linear.inner_products import (
     text_vectors_name,
 )
 from recsat.arms.linear.item_item import history_times
-from recsat.arms.linear.padded import factors_of, reasons_by
+from recsat.arms.linear.padded import factors_at, factors_of, reasons_by
 from recsat.arms.linear.transfer import IDENTITY, solve_towards
 from recsat.contract.arm import ArmState, Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
@@ -150,7 +150,7 @@ class AlignedText(ScoredByVectors, SavedByAttributes):
         The score is their sum, so it loses as much without h.
         """
         E, M = torch.from_numpy(self.item_vectors), torch.from_numpy(self.mapping)
-        listed = E[torch.from_numpy(items).clamp(min=0)] @ M.T  # of a list are fewer than of a history
+        listed = factors_at(torch.from_numpy(items), E) @ M.T  # of a list are fewer than of a history
         return factors_of(users.history, E) @ listed.mT
 
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:

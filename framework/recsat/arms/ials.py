@@ -16,7 +16,7 @@ from torch import Tensor
 from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.inner_products import ScoredByVectors
 from recsat.arms.linear.leave_one_out import contributions_of_least_squares
-from recsat.arms.linear.padded import factors_of, reasons_by
+from recsat.arms.linear.padded import factors_at, factors_of, reasons_by
 from recsat.contract.arm import ArmState, Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 
@@ -88,7 +88,7 @@ class ImplicitALS(ScoredByVectors, SavedByAttributes):
         lost = contributions_of_least_squares(
             Y.T @ Y,
             factors_of(users.history, Y),
-            Y[torch.from_numpy(items).clamp(min=0)],
+            factors_at(torch.from_numpy(items), Y),
             alpha=self.alpha,
             regularisation=self.regularisation,
         )

@@ -13,7 +13,14 @@ from torch import Tensor
 from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.inner_products import Representation, ScoredByVectors, item_vectors, text_vectors_name
 from recsat.arms.linear.leave_one_out import contributions_of_least_squares
-from recsat.arms.linear.padded import blocks_of_like_length, factors_of, padded_rows, reasons_by, with_padding
+from recsat.arms.linear.padded import (
+    blocks_of_like_length,
+    factors_at,
+    factors_of,
+    padded_rows,
+    reasons_by,
+    with_padding,
+)
 from recsat.contract.arm import Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 
@@ -128,7 +135,7 @@ class IalsText(ScoredByVectors, SavedByAttributes):
     def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
         """What the score loses when the user's factor is solved anew without history item h, (B, H, k)."""
         Y = torch.from_numpy(self.item_factors)
-        listed = Y[torch.from_numpy(items).clamp(min=0)]
+        listed = factors_at(torch.from_numpy(items), Y)
         return contributions_of_least_squares(
             self.warm_gram,
             factors_of(users.history, Y),

@@ -13,7 +13,7 @@ from recsat.arms.attributes import SavedByAttributes
 from recsat.arms.linear.inner_products import Representation, ScoredByVectors, item_vectors, text_vectors_name
 from recsat.arms.linear.item_item import history_times
 from recsat.arms.linear.leave_one_out import ROUNDING, contributions_of_cosine
-from recsat.arms.linear.padded import factors_of, reasons_by
+from recsat.arms.linear.padded import factors_at, factors_of, reasons_by
 from recsat.contract.arm import Reasons
 from recsat.contract.interactions import TrainingData, UserBatch
 
@@ -53,7 +53,7 @@ class TextSimilarity(ScoredByVectors, SavedByAttributes):
         Not simply the likest: a cosine may rise when an item is taken out of the mean, and then that item is no reason.
         """
         E = torch.from_numpy(self.item_vectors)
-        of_history, listed = factors_of(users.history, E), E[torch.from_numpy(items).clamp(min=0)]
+        of_history, listed = factors_of(users.history, E), factors_at(torch.from_numpy(items), E)
         likeness = of_history @ listed.mT
-        idle = contributions_of_cosine(of_history, listed) < ROUNDING
+        idle = contributions_of_cosine(of_history, likeness) < ROUNDING
         return reasons_by(likeness.masked_fill(idle, 0.0), users, items, "similar")

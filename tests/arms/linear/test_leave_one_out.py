@@ -33,7 +33,8 @@ def test_the_loss_of_least_squares_is_that_of_solving_anew(alpha: float) -> None
 def test_the_loss_of_a_cosine_is_that_of_the_mean_without_the_item() -> None:
     torch.manual_seed(1)
     E = torch.nn.functional.normalize(torch.randn(6, 4), dim=1)
-    contributions = contributions_of_cosine(torch.cat([E[:4], torch.zeros(1, 4)])[None], E[None, 4:])[0]
+    of_history = torch.cat([E[:4], torch.zeros(1, 4)])[None]
+    contributions = contributions_of_cosine(of_history, of_history @ E[None, 4:].mT)[0]
     for h in range(4):
         left = torch.arange(4) != h
         whole, without = (torch.nn.functional.normalize(part.sum(dim=0), dim=0) for part in (E[:4], E[:4][left]))
@@ -43,7 +44,7 @@ def test_the_loss_of_a_cosine_is_that_of_the_mean_without_the_item() -> None:
 
 def test_without_its_only_item_a_history_has_no_cosine() -> None:
     E = torch.tensor([[[0.6, 0.8], [0.0, 0.0]]])
-    torch.testing.assert_close(contributions_of_cosine(E, torch.tensor([[[1.0, 0.0]]])), torch.tensor([[[0.6], [0.0]]]))
+    torch.testing.assert_close(contributions_of_cosine(E, E[:, :, :1]), torch.tensor([[[0.6], [0.0]]]))
 
 
 def test_text_names_the_likest_item_only_where_it_speaks_for_the_listed_one() -> None:

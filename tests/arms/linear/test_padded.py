@@ -22,3 +22,10 @@ def test_a_padded_place_has_factors_of_zero() -> None:
     factors = torch.arange(1.0, 9.0).reshape(4, 2)
     assert factors_of(MATRIX, factors)[0].tolist() == [[3.0, 4.0], [7.0, 8.0], [0.0, 0.0]]
     assert not factors_of(MATRIX, factors)[1].any()
+
+
+def test_of_a_large_catalogue_no_other_factors_are_read() -> None:
+    n_items = 10**9  # 256 GB of factors, which one row stands for
+    events = csr_array((np.ones(3), np.array([5, n_items - 1, 7]), np.array([0, 2, 3])), shape=(2, n_items))
+    of_rows = factors_of(events, torch.ones(1, 64).expand(n_items, 64))
+    assert of_rows.sum(dim=2).tolist() == [[64.0, 64.0], [64.0, 0.0]]

@@ -14,7 +14,7 @@ from torch import Tensor
 from recsat.arms.attributes import packed
 from recsat.arms.linear.inner_products import inner_products
 from recsat.arms.linear.item_item import history_times
-from recsat.arms.linear.padded import factors_of
+from recsat.arms.linear.padded import factors_at, factors_of
 from recsat.arms.on_device import scores_on_cpu
 from recsat.contract.arm import ArmState
 from recsat.contract.interactions import UserBatch
@@ -66,7 +66,7 @@ class TextMap:
     def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:
         """What history item h adds to the score of listed item i, (B, H, k), 0 where padded. The score is their sum."""
         E = torch.from_numpy(self.item_vectors)
-        return factors_of(users.history, torch.from_numpy(self.map)) @ E[torch.from_numpy(items).clamp(min=0)].mT
+        return factors_of(users.history, torch.from_numpy(self.map)) @ factors_at(torch.from_numpy(items), E).mT
 
 
 @dataclass(frozen=True)

@@ -30,17 +30,17 @@ def contributions_of_least_squares(
     return shares * ((1 - (alpha - 1) / alpha * predicted) / (1 - (alpha - 1) * self_products))[:, :, None]
 
 
-def contributions_of_cosine(of_history: Tensor, listed: Tensor) -> Tensor:
+def contributions_of_cosine(of_history: Tensor, products: Tensor) -> Tensor:
     r"""Loss of :math:`\cos(\sum_h e_h, e_i)` when the sum is taken without history item h, (B, H, k).
 
-    Shapes as in :func:`contributions_of_least_squares`; ``listed`` has unit length.
+    ``of_history`` is as in :func:`contributions_of_least_squares`, ``products`` (B, H, k) are its inner products with the listed items, which have unit length.
     """
     total = of_history.sum(dim=1, keepdim=True)
     length = total.norm(dim=2, keepdim=True)
-    self_products = torch.einsum("bhd,bhd->bh", of_history, of_history)[:, :, None]
+    self_products = of_history.norm(dim=2, keepdim=True) ** 2
     left = length**2 - 2 * of_history @ total.mT + self_products  # ‖Σe − e_h‖², without a second (B, H, d)
     left = torch.where(left > ROUNDING * length**2, left.clamp(min=0).sqrt(), float("inf"))
-    whole = total @ listed.mT
-    without = (whole - of_history @ listed.mT) / left
+    whole = products.sum(dim=1, keepdim=True)
+    without = (whole - products) / left
     lost: Tensor = whole / length.clamp(min=ROUNDING) - without
     return lost

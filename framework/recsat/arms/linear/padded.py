@@ -56,9 +56,16 @@ def with_padding(factors: Tensor) -> Tensor:
 
 
 def factors_of(events: csr_array, factors: Tensor) -> Tensor:
-    """The factors of each row's events, (n_rows, longest row, k), zero where padded."""
+    """The factors of each row's events, (n_rows, longest row, k), zero where padded; of ``factors`` no other row is read."""
     places = torch.from_numpy(padded_rows(events)).to(factors.device)
-    return with_padding(factors)[places]
+    picked = factors_at(places, factors)
+    picked[places == PADDING] = 0.0
+    return picked
+
+
+def factors_at(places: Tensor, factors: Tensor) -> Tensor:
+    """Rows of ``factors`` (n, k) at ``places``, (…, k); of the first where a place is padding."""
+    return torch.nn.functional.embedding(places.clamp(min=0), factors)
 
 
 def dense(matrix: csr_array) -> Tensor:
