@@ -17,7 +17,7 @@ from recsat.arms.ials_text import (
     _solved_by_factors,
 )
 from recsat.arms.linear.padded import blocks_of_like_length
-from recsat.contract.interactions import TrainingData
+from recsat.contract.interactions import TrainingData, UserBatch
 
 
 def arm(iterations: int = 3) -> IalsText:
@@ -66,6 +66,30 @@ def test_an_item_without_events_has_the_factor_that_its_text_predicts(blocks: Tr
     expected = blocks.vectors["text"][:3] @ fitted.text_map.numpy()
     np.testing.assert_allclose(fitted.item_factors[:3], expected, rtol=1e-4, atol=1e-6)
     assert (fitted.score(data.users)[:, :3].argmax(dim=1).numpy() == np.arange(60) % 3).mean() > 0.9
+
+
+def test_a_user_is_solved_by_the_factors_of_what_was_liked_alone(
+    blocks: TrainingData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A catalogue of a hundred thousand items is not read for each block of users."""
+    ours = arm().fit(blocks)
+    n_read = []
+
+    def solved(self: IalsText, events: csr_array, other: Tensor, **options: Tensor) -> Tensor:
+        n_read.append(len(other))
+        return solve(self, events, other, **options)
+
+    solve = IalsText._solved
+    monkeypatch.setattr(IalsText, "_solved", solved)
+    likes = np.zeros((3, 30), dtype=np.float32)
+    likes[0, [5, 29]] = likes[1, 7] = 1
+    users = UserBatch(["u", "v", "new"], csr_array(likes))
+    Y, gram = ours.item_factors.astype(float), ours.warm_gram.numpy()
+    for row, of_user in zip(ours.query_vectors(users), likes > 0, strict=True):
+        system = gram + 0.7 * np.eye(4) + 2.0 * Y[of_user].T @ Y[of_user]
+        np.testing.assert_allclose(row, np.linalg.solve(system, 3.0 * Y[of_user].sum(axis=0)), rtol=1e-4, atol=1e-6)
+    assert ours.query_vectors(users.take(slice(2, 3))).tolist() == [[0.0] * 4]
+    assert n_read == [3, 0]
 
 
 def test_every_row_is_solved_in_one_block_within_the_budget() -> None:

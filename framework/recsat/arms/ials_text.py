@@ -129,7 +129,10 @@ class IalsText(ScoredByVectors, SavedByAttributes):
 
     def query_vectors(self, users: UserBatch) -> NDArray[np.float32]:
         """User factors solved from the histories handed in, (n_users, k)."""
-        solved = self._solved(users.history, torch.from_numpy(self.item_factors), gram=self.warm_gram)
+        history = users.history
+        liked, columns = np.unique(history.indices, return_inverse=True)  # the factors of no other item are looked at
+        of_liked = csr_array((history.data, columns, history.indptr), shape=(len(users), len(liked)))
+        solved = self._solved(of_liked, torch.from_numpy(self.item_factors[liked]), gram=self.warm_gram)
         return np.asarray(solved.numpy(), dtype=np.float32)
 
     def losses(self, users: UserBatch, items: NDArray[np.int64]) -> Tensor:

@@ -52,7 +52,7 @@ def blocks_of_like_length(matrix: csr_array, budget: int) -> Iterator[NDArray[np
 
 def with_padding(factors: Tensor) -> Tensor:
     """``factors`` with a last row of zeros, which is what :data:`PADDING` takes."""
-    return torch.cat([factors, torch.zeros_like(factors[:1])])
+    return torch.cat([factors, factors.new_zeros(1, factors.shape[1])])
 
 
 def factors_of(events: csr_array, factors: Tensor) -> Tensor:
