@@ -4,8 +4,8 @@
 
 Made-up histories of 20 likes a user (catalogue_size.py). A fit stands beside SciPy's Gram matrix with LAPACK's Cholesky factor and inverse in
 float32, in place; scores of 256 users beside torch's ``embedding_bag`` of the same rows; lists with reasons beside those without, for 256 users of 20 likes and for
-255 of them and one of 2,000. Medians, the two in turn. An exit code of 1 says that a fit takes more than 1.15 times, or scores or lists
-more than 1.5 times as long.
+255 of them and one of 2,000, and of text also among 100,000 items; users of ials-text solved beside the product that scores them. Medians, the two in turn.
+An exit code of 1 says that a fit takes more than 1.15 times, scores or lists more than 1.5 times as long, or that users take more than a quarter of their product.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from scipy.sparse import csr_array, vstack
 
 from recsat.arms.aligned import AlignedText
 from recsat.arms.ease import Ease
+from recsat.arms.ials_text import IalsText
 from recsat.arms.item_knn import ItemNeighbours
 from recsat.arms.text import TextSimilarity
 from recsat.contract.arm import Recommender
@@ -34,7 +35,7 @@ from recsat.lists.filters import FilterPlan
 from recsat.lists.make import Served, lists_of
 from recsat.lists.request import Request
 
-BLOCK, LONG = 256, 2_000
+BLOCK, LONG, MANY = 256, 2_000, 100_000
 Work = Callable[[], object]
 
 
@@ -119,6 +120,18 @@ def reasons_are_cheap(train: TrainingData, name: str, arm: Recommender) -> list[
     return within
 
 
+def users_are_solved_sooner_than_scored(train: TrainingData) -> bool:
+    """Of factors as large as those of a fit, at random."""
+    n_items, arm = len(train.catalogue), IalsText()
+    arm.item_factors = 0.1 * np.random.default_rng(0).standard_normal((n_items, arm.factors), dtype=np.float32)
+    items = torch.from_numpy(arm.item_factors)
+    arm.warm_gram = items.T @ items
+    users = train.users.take(slice(0, BLOCK))
+    queries = torch.from_numpy(arm.query_vectors(users))
+    name = f"ials-text, {n_items:,} items: {BLOCK} users solved; their product"
+    return row(name, lambda: arm.query_vectors(users), lambda: queries @ items.T, 0.25)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fits", type=int, nargs="*", default=[2_000, 5_000, 8_000])
@@ -138,6 +151,9 @@ def main() -> int:
     }
     for name, arm in arms.items():
         within += reasons_are_cheap(train, name, arm)
+    many = made_up(MANY)
+    within += reasons_are_cheap(many, "text", TextSimilarity(vector="text").fit(many))
+    within.append(users_are_solved_sooner_than_scored(many))
     return int(not all(within))
 
 

@@ -99,11 +99,10 @@ def test_hold_outs_by_protocol(data: TrainingData, protocol: str, lists_hidden: 
         assert split.listed[split.hidden].any() == lists_hidden
 
 
-@pytest.mark.parametrize(("protocol", "n_hidden"), [("random", 3), ("mixed", 6), ("cold-items", 6), (None, 6)])
-def test_no_item_is_hidden_twice_while_others_are_left(data: TrainingData, protocol: str | None, n_hidden: int) -> None:
+@pytest.mark.parametrize("protocol", ["mixed", "cold-items", None])
+def test_no_item_is_hidden_twice_while_others_are_left(data: TrainingData, protocol: str | None) -> None:
     splits = hold_outs(replace(data, protocol=protocol), share=0.2, rounds=5, rng=rng())
-    times_hidden = sum(split.hidden.astype(int) for split in splits)
-    assert np.bincount(times_hidden).tolist() == [30 - 5 * n_hidden, 5 * n_hidden] if n_hidden == 3 else [0, 30]
+    assert (sum(split.hidden.astype(int) for split in splits) == 1).all()
 
 
 def test_when_all_items_had_their_turn_the_first_are_hidden_again() -> None:

@@ -48,15 +48,13 @@ def hold_outs(train: TrainingData, *, share: float, rounds: int, rng: np.random.
     - ``random``: a ``share`` of each user's likes; half of that share of the items is hidden besides, to learn how unseen items are
       ranked among themselves, and is in no list of the others. Where so little is known that many of the likes to come are of unseen items
       (:func:`chance_of_unseen`), no item is hidden besides: those that are left without a like are as many as there will be, and stand in the lists.
-    - any other, or none: a ``share`` of the items, and of each user's other likes.
-
-    No item is hidden twice while others are left (:func:`draws_of_items`).
+    - any other, or none: a ``share`` of the items, none twice while others are left (:func:`draws_of_items`), and of each user's other likes.
 
     Where there is no time, what would be cut by it is held out as for ``random``. Where the split hides items, those that it hid itself are neither in the lists nor taken for
     items that nobody chose: of the items without a like as many are listed beside the hidden ones as are dead by :func:`n_dead`.
     """
     timed = train.users.times is not None
-    of_random, of_mixed = draws_of_items(train, share / 2, rng), draws_of_items(train, share, rng)
+    draws = draws_of_items(train, share, rng)
     for place in range(rounds):
         if train.protocol == "timeline" and timed and place < len(WINDOWS):
             yield latest(train, WINDOWS[place], WINDOWS[place - 1] if place else 0.0)
@@ -65,9 +63,10 @@ def hold_outs(train: TrainingData, *, share: float, rounds: int, rng: np.random.
         elif mostly_unseen(train):
             yield hold_out(train, np.zeros_like(train.warm), share=share, rng=rng)
         elif train.protocol in ("random", "last-n", "timeline"):
-            yield replace(hold_out(train, next(of_random), share=share, rng=rng), listed=~train.warm)
+            hidden = next(draws_of_items(train, share / 2, rng))
+            yield replace(hold_out(train, hidden, share=share, rng=rng), listed=~train.warm)
         else:
-            yield _as_hidden_again(hold_out(train, next(of_mixed), share=share, rng=rng), train, share)
+            yield _as_hidden_again(hold_out(train, next(draws), share=share, rng=rng), train, share)
 
 
 def draws_of_items(train: TrainingData, share: float, rng: np.random.Generator) -> Iterator[NDArray[np.bool_]]:
