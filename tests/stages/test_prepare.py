@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,12 +50,21 @@ def test_the_seed_alone_decides_what_is_held_out(runs: list[RunFolder], split: s
 
 def test_a_split_comes_back_as_it_was_written(runs: list[RunFolder]) -> None:
     cold = read_split(runs[0], "cold")
-    assert cold.protocol == "cold-items"
+    assert (cold.protocol, cold.test_share) == ("cold-items", 0.2)
     assert cold.test_items is not None
     assert cold.test_items.to_list() == cold.test["item_id"].unique().sort().to_list()
     assert read_split(runs[0], "warm").test_items is None
     events = runs[0].read_table("data/events.parquet")
     assert sum(part.height for part in (cold.train, cold.validation, cold.test)) == events.height
+
+
+def test_a_split_of_a_run_from_before_shares_were_written_down_has_none(runs: list[RunFolder], tmp_path: Path) -> None:
+    older = RunFolder(shutil.copytree(runs[0].path, tmp_path / "older"))
+    known = older.read_json("splits/cold/split.json")
+    del known["test_share"]
+    older.write_json("splits/cold/split.json", known)
+    older.record(older.costs()[-1])
+    assert read_split(older, "cold").test_share is None
 
 
 def test_tables_hold_the_core_and_every_item_has_its_text(runs: list[RunFolder]) -> None:
