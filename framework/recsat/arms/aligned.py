@@ -150,8 +150,9 @@ class AlignedText(ScoredByVectors, SavedByAttributes):
         The score is their sum, so it loses as much without h.
         """
         E, M = torch.from_numpy(self.item_vectors), torch.from_numpy(self.mapping)
-        listed = factors_at(torch.from_numpy(items), E) @ M.T  # of a list are fewer than of a history
-        return factors_of(users.history, E) @ listed.mT
+        distinct, places = np.unique(items, return_inverse=True)  # of lists are fewer than of histories
+        mapped = factors_at(torch.from_numpy(distinct), E) @ M.T
+        return factors_of(users.history, E) @ factors_at(torch.from_numpy(places.reshape(items.shape)), mapped).mT
 
     def explain(self, users: UserBatch, items: NDArray[np.int64]) -> Reasons:
         """The history item with the largest share of the score."""

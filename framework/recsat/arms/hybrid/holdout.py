@@ -61,7 +61,7 @@ def hold_outs(train: TrainingData, *, share: float, rounds: int, rng: np.random.
         elif train.protocol == "last-n" and timed:
             yield last_likes(train, place, rng)
         elif mostly_unseen(train):
-            yield hold_out(train, np.zeros_like(train.warm), share=share, rng=rng)
+            yield hold_out(train, next(draws_of_items(train, 0.0, rng)), share=share, rng=rng)
         elif train.protocol in ("random", "last-n", "timeline"):
             hidden = next(draws_of_items(train, share / 2, rng))
             yield replace(hold_out(train, hidden, share=share, rng=rng), listed=~train.warm)

@@ -90,7 +90,7 @@ class Hybrid(SavedByAttributes):
     training data that hold out as ``train.protocol`` does (:func:`~recsat.arms.hybrid.holdout.hold_outs`); each single part is inside the family. Then the parts that
     count are fitted on everything.
 
-    Above ``dense_limit`` items there are no item-item weights; above 5,000 one setting of each kind is tried but for the history's decay, the ridge of the texts in order's prior and whether it stands on other texts as well, and no iALS. ``representation`` says what reads the texts. ``choices`` are those that
+    Above ``dense_limit`` items there are no item-item weights; above 5,000 one setting of each kind is tried but for the history's decay, the ridge of the texts in order's prior and whether it stands on other texts as well, and no iALS. ``representation`` says what reads the texts. ``held_out`` is the share that is held out inside ``fit``; of a split that hides items its own, where ``train.test_share`` says it. ``choices`` are those that
     :meth:`choose` made: the parts that count are fitted, and nothing is sought.
     """
 
