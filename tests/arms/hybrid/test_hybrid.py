@@ -16,8 +16,8 @@ from recsat.arms.hybrid.choices import Choices
 from recsat.arms.hybrid.holdout import hold_outs, mostly_unseen, n_dead, p_dead
 from recsat.arms.hybrid.hybrid import Hybrid
 from recsat.arms.hybrid.merge import Heads, Merge
-from recsat.arms.hybrid.parts import Foretold, Level, Liked, Likeness, Order, Together
-from recsat.arms.hybrid.search import search
+from recsat.arms.hybrid.parts import Aligned, Foretold, Level, Liked, Likeness, Order, Together
+from recsat.arms.hybrid.search import Parts, search
 from recsat.arms.hybrid.stack import Candidates, Stack
 from recsat.arms.hybrid.trial import Trial
 from recsat.contract.interactions import TrainingData, UserBatch
@@ -442,6 +442,15 @@ def test_hold_outs_hide_the_share_of_items_that_the_split_hid(
     assert np.mean(of_others) == pytest.approx(share * likes.sum() * (21 - n_hidden) / 21, rel=0.15)
     expected = None if protocol == "random" else max(0.0, 9 - share / (1 - share) * 21)
     assert arm.choose(train)["n_dead"] == (None if expected is None else pytest.approx(expected))
+
+
+def test_unseen_items_start_from_equal_parts_of_taste() -> None:
+    unseen = {
+        "aligned text": Aligned(1.0, "text"),
+        "likeness text": Likeness("text"),
+        "foretold text": Foretold("text"),
+    }
+    assert Hybrid()._unseen_stack(Parts({}, unseen), []) == Stack({"aligned text": 1.0, "likeness text": 1.0})
 
 
 def test_offset_and_slope_are_learnt_with_weights_that_have_not_seen_the_draw(

@@ -33,6 +33,7 @@ def test_the_loss_of_least_squares_is_that_of_solving_anew(alpha: float) -> None
 def test_the_loss_of_a_cosine_is_that_of_the_mean_without_the_item() -> None:
     torch.manual_seed(1)
     E = torch.nn.functional.normalize(torch.randn(6, 4), dim=1)
+    E[:4] *= torch.tensor([[1.0], [0.5], [2.0], [1.5]])
     of_history = torch.cat([E[:4], torch.zeros(1, 4)])[None]
     contributions = contributions_of_cosine(of_history, of_history @ E[None, 4:].mT)[0]
     for h in range(4):

@@ -163,6 +163,9 @@ def test_who_liked_nothing_is_served_too() -> None:
     assert others is not None
     assert "bob" in served.to_list()
     assert others.users.ids == ["ann", "zoe"]
+    of_test = final_fold(run_inputs, split).train
+    known = ("protocol", "test_share", "now")
+    assert [getattr(others.train, name) for name in known] == [getattr(of_test, name) for name in known]
     everybody = pl.concat([served, pl.Series(["ann", "zoe"])])
     assert without_likes(run_inputs, split, everybody) is None
 
