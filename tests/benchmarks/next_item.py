@@ -194,10 +194,11 @@ def main() -> None:
         return Irspack(arm, **settings) if arm in PEERS else specs[arm].make(**settings)
 
     options.results.mkdir(parents=True, exist_ok=True)
+    measured = options.name if options.encoder is None else f"{options.name}-{options.encoder.name}"
     values: dict[str, NDArray[np.int64]] = {}
     lines = []
     for name in options.arms:
-        candidate, place = CANDIDATES[name], options.results / f"{options.name}-{name}.json"
+        candidate, place = CANDIDATES[name], options.results / f"{measured}-{name}.json"
         if place.exists():
             before = json.loads(place.read_text())
             values[name] = np.array(before["ranks"])

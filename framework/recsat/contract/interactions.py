@@ -147,7 +147,7 @@ class TrainingData:
     """How what is judged was held out (:attr:`recsat.config.settings.SplitSettings.protocol`), so that an arm can choose on likes held out
     in the same way; None where it is not known."""
     test_share: float | None = None
-    """The share that was held out (:attr:`recsat.config.settings.SplitSettings.test_share`); None where it is not known."""
+    """The share that the split's test part was to have (:attr:`recsat.config.settings.SplitSettings.test_share`); None where it is not known."""
     now: float | None = None
     """The moment before which everything is known and after which nothing is, seconds since 1970: the cut of a timeline, and in a model that
     is kept its last event. None where there is no such moment: other splits hold out events of all times, and data without times of none."""
