@@ -16,6 +16,13 @@ from recsat.run import open_run
 from recsat_flows import by_domain
 
 
+def test_a_process_that_runs_no_stage_loads_nothing_that_stages_need() -> None:
+    """A worker starts one for each flow run, also for those that end at once."""
+    heavy = {"torch", "transformers", "qdrant_client", "scipy.stats"}
+    code = f"import sys, recsat_flows.by_domain; print(*sorted(sys.modules.keys() & {heavy}))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
+
+
 @pytest.mark.parametrize("name", by_domain.flow_names())
 def test_prefect_finds_every_flow_by_its_entry_point(name: str) -> None:
     kind = next(

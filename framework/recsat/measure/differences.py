@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from recsat.measure.intervals import Intervals, alike_columns, resample_counts
 
@@ -94,9 +95,7 @@ def smallest_shown(error: float, *, confidence: float, family: int = 1, power: f
 
     :math:`(z_{1-\alpha/2m} + z_{power})` errors, where m comparisons share the level (Bonferroni).
     """
-    from scipy.stats import norm
-
-    return float(error * (norm.ppf(1 - (1 - confidence) / (2 * family)) + norm.ppf(power)))
+    return float(error * (ndtri(1 - (1 - confidence) / (2 * family)) + ndtri(power)))
 
 
 def winsorised(values: Values, pool: Values, share: float, bounds: tuple[float | None, float | None]) -> Values:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 Values = NDArray[np.float64]
 BLOCK = 2**22  # resample counts that are held at once, 32 MiB
@@ -82,15 +82,15 @@ def _bca(values: Values, replicates: Values, confidence: float) -> tuple[Values,
     below = ((replicates < mean).mean(axis=0) + (replicates <= mean).mean(axis=0)) / 2
     # Where all resamples lie on one side, the data are too few to tell the bias; one resample is taken to lie beyond.
     edge = 1 / (2 * len(replicates))
-    bias = norm.ppf(np.clip(below, edge, 1 - edge))
+    bias = ndtri(np.clip(below, edge, 1 - edge))
     centred = values - mean
     squares = (centred**2).sum(axis=0)
     acceleration = np.divide((centred**3).sum(axis=0), 6 * squares**1.5, out=np.zeros_like(squares), where=squares > 0)
     ordered = np.sort(replicates, axis=0)
-    z = norm.ppf((1 + confidence) / 2)
+    z = ndtri((1 + confidence) / 2)
     ends = []
     for end in (bias - z, bias + z):
-        level = norm.cdf(bias + end / (1 - acceleration * end))
+        level = ndtr(bias + end / (1 - acceleration * end))
         ends.append(_quantile(ordered, level))
     return ends[0], ends[1]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from recsat.errors import DataError
 from recsat.offpolicy.log import BanditLog, Floats
@@ -89,5 +89,5 @@ def refitted_interval(
 
 
 def _student(value: float, error: float, n_users: int, confidence: float) -> PolicyValue:
-    reach = float(stats.t.ppf((1 + confidence) / 2, n_users - 1)) * error
+    reach = float(stdtrit(n_users - 1, (1 + confidence) / 2)) * error
     return PolicyValue(value, error, value - reach, value + reach)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from recsat.errors import DataError
 from recsat.offpolicy.estimators import Estimator
@@ -32,7 +32,7 @@ def slope(candidates: Sequence[Candidate], log: BanditLog, target: Target, *, co
         raise DataError("slope: one round has no spread.")
     contributions = np.stack([candidate.contributions(log, target) for candidate in candidates])
     values = contributions.mean(axis=1)
-    reach = stats.t.ppf(confidence, log.n - 1) * contributions.std(axis=1, ddof=1) / np.sqrt(log.n)
+    reach = stdtrit(log.n - 1, confidence) * contributions.std(axis=1, ddof=1) / np.sqrt(log.n)
     order = np.argsort(reach)[::-1]
     values, reach = values[order], reach[order]
     meets = np.abs(values[:, None] - values) <= reach[:, None] + (np.sqrt(6) - 1) * reach

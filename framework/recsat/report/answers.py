@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from recsat.contract.domain import Dimension
 from recsat.measure.differences import smallest_shown
@@ -137,7 +137,7 @@ def detectable(of: Share, level: float) -> float | None:
     """
     if of.low is None or of.high is None:
         return None
-    z = float(norm.ppf((1 + level) / 2))
+    z = float(ndtri((1 + level) / 2))
     return smallest_shown((of.high - of.low) / 2 / z, confidence=level)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from recsat import RunConfig
 from recsat.plugins import load_plugins
@@ -17,11 +20,21 @@ from recsat.run.progress import LogProgress
 from recsat.stages import EMBED, PREPARE
 from recsat.stages.estimate import estimate as estimate_module
 from recsat.stages.estimate import say
+from recsat.stages.estimate.encoder_speed import token_seconds
 from recsat.stages.estimate.estimate import ESTIMATE_FILE, Estimate, arm_seconds, base_of, estimate
 from recsat.stages.estimate.say import say_estimate
 from recsat.stages.estimate.sizes import FoldSize, TextSize, run_size
 from recsat.stages.estimate.speed import Speed, machine_speed
-from recsat.stages.estimate.unit_costs import CHOICES, FITS, MORE_DRAWS, WorkCost, cells, n_trials
+from recsat.stages.estimate.unit_costs import (
+    CHOICES,
+    DRAWN_AGAIN,
+    FITS,
+    TOKEN,
+    WorkCost,
+    cells,
+    fewest_trials,
+    n_trials,
+)
 from recsat.stages.prepare import read_split
 from recsat.stages.trial.fold import test_fold as fold_of_test
 from recsat.stages.trial.inputs import inputs_of
@@ -157,7 +170,9 @@ def test_where_an_arm_chooses_on_every_draw_each_choice_is_counted(
     # With users enough for one hold-out three are made, for they hide items.
     monkeypatch.setattr(estimate_module.unit, "FEWEST_TRIED", 1)
     one_trial = CHOICES["hybrid"].seconds(size.splits[1].test, size.n_items, speed, 20_000, 1)
-    assert further("hybrid", "mixed") - further("hybrid", "random") == pytest.approx(4 * MORE_DRAWS * one_trial)
+    assert further("hybrid", "mixed") - further("hybrid", "random") == pytest.approx(
+        4 * (1 + 2 * DRAWN_AGAIN) * one_trial
+    )
     monkeypatch.setattr(estimate_module.unit, "MOST_DRAWN_AGAIN", 0)  # of a large catalogue one draw has to do
     assert further("hybrid", "mixed") - further("hybrid", "random") == pytest.approx(4 * one_trial)
 
@@ -180,7 +195,7 @@ def test_what_is_not_counted_is_named(
 ) -> None:
     context, _ = prepared
     monkeypatch.setattr(estimate_module.unit, "FITS", {name: cost for name, cost in FITS.items() if name != "ease"})
-    monkeypatch.setattr(estimate_module, "token_seconds", lambda encoder, speed: None)
+    monkeypatch.setattr(estimate_module, "token_seconds", lambda *of_run: None)
     encoder, arms = estimate(context).not_counted
     assert encoder == "not counted: how long encoder minilm takes, of which nothing is known"
     assert arms == "not counted: fits of ease, of which nothing is known"
@@ -212,6 +227,77 @@ def test_above_its_limit_an_arm_pays_for_no_pair_of_items() -> None:
 
 def test_few_users_are_held_out_more_often() -> None:
     assert [n_trials(n) for n in (0, 10, 500, 600, 1_500, 10**6)] == [4, 4, 3, 3, 1, 1]
+
+
+def test_a_split_that_hides_items_is_tried_on_three_hold_outs_whatever_its_users() -> None:
+    assert [fewest_trials(protocol, 5_000) for protocol in ("cold-items", "mixed", "random", "timeline")] == [
+        3,
+        3,
+        1,
+        1,
+    ]
+    assert [fewest_trials(protocol, 5_001) for protocol in ("cold-items", "mixed")] == [3, 1]
+
+
+def test_a_token_takes_what_it_takes_here_where_many_are_to_come(
+    prepared: tuple[StageContext, list[str]],
+) -> None:
+    context, _ = prepared
+    minilm = context.plugins.encoder("minilm").make(context.config.encoder)
+    texts, unit_speed = context.folder.read_table("data/texts.parquet")["text"], Speed(products=1.0, tables=1.0)
+    slow = SlowEncoder(minilm.checkpoint, minilm.device)  # type: ignore[attr-defined]
+
+    def of_slow(n_tokens: float, speed: Speed = unit_speed) -> float | None:
+        return token_seconds(slow, texts, 256, n_tokens, speed)
+
+    measured = of_slow(1e6)
+    assert measured is not None
+    assert measured >= SlowEncoder.A_CHARACTER * 2  # a token is some characters
+    assert slow.encoded[0] == 1  # weights are loaded before the clock is looked at
+    assert len(slow.encoded) == 1 + 3
+    assert sum(slow.encoded[1:]) * 20 * TOKEN < 2 * 0.3 * 3
+    assert of_slow(1e3) == TOKEN  # so few are not worth it
+    assert of_slow(1e3, Speed(products=2.0, tables=9.0)) == 2 * TOKEN
+    slow.checkpoint = SimpleNamespace(products=65 * minilm.checkpoint.products)  # type: ignore[attr-defined]
+    assert of_slow(1e9) == pytest.approx(65 * TOKEN)  # nor is a model that would take long to load
+    slow.checkpoint = SimpleNamespace(products=None)
+    assert of_slow(1e9) is None
+
+
+class SlowEncoder:
+    """Takes so long for each character, whatever its layers say."""
+
+    A_CHARACTER = 1e-4
+    dimension = 4
+    fingerprint = "slow"
+
+    def __init__(self, checkpoint: object, device: object) -> None:
+        self.checkpoint, self.device = checkpoint, device
+        self.encoded: list[int] = []
+
+    def encode(self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None) -> NDArray[np.float32]:
+        self.encoded.append(len(texts))
+        time.sleep(self.A_CHARACTER * sum(map(len, texts)))
+        return np.zeros((len(texts), self.dimension), dtype=np.float32)
+
+
+def test_the_store_keeps_a_collection_of_every_arm_with_vectors_of_its_own_on_every_draw(
+    prepared: tuple[StageContext, list[str]], of_run: Estimate
+) -> None:
+    context, _ = prepared
+
+    def disk(*arms: str, **rank: str) -> float:
+        config = context.config.model_copy(
+            update={"arms": [*context.config.arms, *arms], "rank": context.config.rank.model_copy(update=rank)}
+        )
+        stages = estimate(replace(context, config=config)).stages
+        return next(stage.disk_mib for stage in stages if stage.name == "recommend")
+
+    vectors = 4 * 384 * len(context.catalogue) / 2**20
+    n_draws = sum(split.n_draws for split in context.config.splits)
+    of_arms = disk("hybrid") - disk("ials")
+    assert of_arms == pytest.approx(n_draws * 2.4 * (3 + 130 / 384) * vectors, rel=0.05)
+    assert disk("hybrid", source="catalogue") - disk("ials", source="catalogue") < 0.2 * of_arms
 
 
 def test_what_the_hybrid_looks_at_is_bounded() -> None:

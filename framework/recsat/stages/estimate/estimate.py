@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from recsat.contract.domain import Encoder, RecommenderSpec
+from recsat.contract.domain import RecommenderSpec
 from recsat.result.model import Part
 from recsat.result.numerals import duration, memory
 from recsat.run.memory import free_memory
@@ -16,6 +16,7 @@ from recsat.run.meter import MIB
 from recsat.run.stage import StageContext
 from recsat.stages.dense_arms import bytes_of_pairs
 from recsat.stages.estimate import unit_costs as unit
+from recsat.stages.estimate.encoder_speed import token_seconds
 from recsat.stages.estimate.sizes import RunSize, SplitSize, run_size
 from recsat.stages.estimate.speed import Speed, machine_speed
 from recsat.stages.prepare import read_split
@@ -83,7 +84,9 @@ def estimate(context: StageContext) -> Estimate:
     encoder = context.plugins.encoder(config.encoder.name).make(config.encoder)
     size, speed = run_size(context, encoder), machine_speed()
     arms = {settings.name: arms_of(context, read_split(context.folder, settings.name)) for settings in config.splits}
-    a_token = token_seconds(encoder, speed)
+    n_tokens = size.item_texts.tokens + size.user_texts.tokens
+    texts = context.folder.read_table("data/texts.parquet")["text"]
+    a_token = token_seconds(encoder, texts, config.encoder.max_tokens, n_tokens, speed)
     by_arm: dict[str, float] = {}
     of_folds = 0.0
     for split in size.splits:
@@ -102,7 +105,7 @@ def estimate(context: StageContext) -> Estimate:
         "model": speed.tables * unit.INDEX + max(_last_fit(context, size, name, speed) for name in by_arm),
         "report": speed.tables * (unit.REPORT + unit.REPORT_ARM * sum(n_lists.values())),
     }
-    peaks, disks = peak_mib(context, size, arms), disk_mib(context, size, n_lists)
+    peaks, disks = peak_mib(context, size, arms), disk_mib(context, size, arms)
     needs = [
         StageNeed(name=name, seconds=of_stage, peak_mib=peaks[name], disk_mib=disks[name])
         for name, of_stage in by_stage.items()
@@ -172,8 +175,7 @@ def arm_seconds(
     again = list_seconds(base, split.test.served, n_items, speed, retrieved=asks)
     n_trials = unit.n_trials(split.test.users)
     sought = choice.seconds(split.test, n_items, speed, limit, n_trials)
-    if split.protocol == "mixed" and n_trials == 1 and n_items <= unit.MOST_DRAWN_AGAIN:
-        sought *= unit.MORE_DRAWS
+    sought *= 1 + unit.DRAWN_AGAIN * max(0, unit.fewest_trials(split.protocol, n_items) - n_trials)
     n_choices = split.n_draws if split.protocol in CHOSEN_ANEW else 1
     seconds = share * (unit.ONE_TEXT if spec.control else 1.0) * n_choices * sought
     seconds += len(settings_of(spec, parameters)) * (fits[0] + tuning)
@@ -219,15 +221,6 @@ def evaluate_seconds(context: StageContext, split: SplitSize, n_arms: int) -> fl
     return n_arms * (split.n_draws * of_draw + resampled * split.test.served) + unit.LOG_EXPOSURE * log
 
 
-def token_seconds(encoder: Encoder, speed: Speed) -> float | None:
-    """Of a token, by the multiplications in the model's layers; None for an encoder that shows none, or does not run on the CPU."""
-    checkpoint, device = getattr(encoder, "checkpoint", None), getattr(encoder, "device", None)
-    products: int | None = getattr(checkpoint, "products", None)
-    if products is None or device is None or device.type != "cpu":
-        return None
-    return float(speed.products * unit.TOKEN * products / unit.PACKAGED_PRODUCTS)
-
-
 def peak_mib(
     context: StageContext, size: RunSize, arms: Mapping[str, Mapping[str, RecommenderSpec]]
 ) -> dict[str, float]:
@@ -256,8 +249,11 @@ def peak_mib(
     }
 
 
-def disk_mib(context: StageContext, size: RunSize, n_arms: Mapping[str, int]) -> dict[str, float]:
+def disk_mib(
+    context: StageContext, size: RunSize, arms: Mapping[str, Mapping[str, RecommenderSpec]]
+) -> dict[str, float]:
     """What each stage writes: into the run's folder, the cache and the store."""
+    n_arms = {split: len(of_split) for split, of_split in arms.items()}
     vectors = 4 * size.dimension * size.n_items
     data = sum(path.stat().st_size for path in (context.folder.path / "data").iterdir())
     served = {split.name: split.n_draws * split.test.served * n_arms[split.name] for split in size.splits}
@@ -265,8 +261,9 @@ def disk_mib(context: StageContext, size: RunSize, n_arms: Mapping[str, int]) ->
     new_texts = size.item_texts.n_new + size.user_texts.n_new * unit.DISTINCT_SHARE
     return {
         "embed": (unit.N_VECTORS * vectors + unit.TEXT_BYTES * (4 * size.dimension) * size.item_texts.n_new) / MIB,
-        "index": unit.STORED_SHARE * vectors / MIB + unit.STORE_MIB,
-        "recommend": (
+        "index": collection_mib(size, unit.N_INDEXED * size.dimension),
+        "recommend": sum(split.n_draws * collections_mib(context, size, arms[split.name]) for split in size.splits)
+        + (
             unit.PLACE_DISK * context.config.rank.k * sum(served.values())
             + unit.TEXT_BYTES * 4 * size.dimension * (new_texts - size.item_texts.n_new)
         )
@@ -275,6 +272,20 @@ def disk_mib(context: StageContext, size: RunSize, n_arms: Mapping[str, int]) ->
         "model": (data + 2 * vectors) / MIB,
         "report": 2 * unit.RESULT_BYTES * columns / MIB,
     }
+
+
+def collections_mib(context: StageContext, size: RunSize, arms: Iterable[str]) -> float:
+    """What the store keeps of one draw: of each of the ``arms`` with vectors of its own a collection, which has the run's beside."""
+    if context.config.rank.source != "index":
+        return 0.0
+    own = [unit.OWN_VECTORS[name] for name in arms if name in unit.OWN_VECTORS]
+    return sum(collection_mib(size, (unit.N_INDEXED + vectors) * size.dimension + more) for vectors, more in own)
+
+
+def collection_mib(size: RunSize, width: float) -> float:
+    """Of ``width`` numbers an item, in segments and in the log of what was written."""
+    stored = 4 * width * size.n_items / MIB
+    return unit.SEGMENT_SHARE * stored + min(unit.LOG_SHARE * stored, unit.MOST_LOG_MIB)
 
 
 def _last_fit(context: StageContext, size: RunSize, name: str, speed: Speed) -> float:

@@ -62,6 +62,12 @@ def n_trials(n_users: int) -> int:
     return min(MOST_TRIALS, max(1, -(-FEWEST_TRIED // max(1, n_users))))
 
 
+def fewest_trials(protocol: str, n_items: int) -> int:
+    """How many hold-outs it makes whatever their users."""
+    hides = protocol == "cold-items" or (protocol == "mixed" and n_items <= MOST_DRAWN_AGAIN)
+    return FEWEST_DRAWS if hides else 1
+
+
 NOTHING: Final = WorkCost()
 FITS: Final[Mapping[str, WorkCost]] = {
     "popularity": NOTHING,
@@ -88,18 +94,20 @@ CHOICES: Final[Mapping[str, WorkCost]] = {
 """What an arm seeks once on each split by fits of its own: on a random one, with two kinds of texts."""
 CHOICE_SHARES: Final[Mapping[str, float]] = {"timeline": 1.6, "last-n": 1.5, "cold-items": 0.54}
 """By protocol, of what is sought on a random split, and of a fit of what was found: on unseen items fewer parts count."""
-MORE_DRAWS: Final = 2.0
-"""Of what is sought on a mixed split where one hold-out has users enough: three are made, for they hide items, up to so many of these:"""
+DRAWN_AGAIN: Final = 0.5
+"""Of what is sought, for each hold-out that is made because the split hides items, where fewer have users enough."""
+FEWEST_DRAWS: Final = 3
 MOST_DRAWN_AGAIN: Final = 5_000
+"""Items of a mixed split up to which it is."""
 ONE_TEXT: Final = 0.72
 """Of what is sought, where one kind of texts is read."""
 
-LIST_FIXED: Final = 0.004
-LIST_USER: Final = 4.5e-5
+LIST_FIXED: Final = 0.002
+LIST_USER: Final = 2.5e-5
 LIST_CELL: Final = 1.5e-8
 """Of one user over one item of the catalogue."""
-EXPLAINED_USER: Final = 1e-4
-EXPLAINED_BY: Final[Mapping[str, float]] = {"hybrid": 4.5e-4, "ials": 4.5e-4}
+EXPLAINED_USER: Final = 5e-5
+EXPLAINED_BY: Final[Mapping[str, float]] = {"hybrid": 3e-4, "ials": 3e-4}
 """Where reasons take more than that for each user."""
 SEARCHES: Final[Mapping[str, int]] = {
     "text-raw": 1,
@@ -111,26 +119,26 @@ SEARCHES: Final[Mapping[str, int]] = {
     "hybrid": 4,
 }
 """Vectors by which an arm asks the index for each user's candidates."""
-SEARCH: Final = 3.5e-4
-SEARCH_ITEM: Final = 5e-7
+SEARCH: Final = 1.9e-4
+SEARCH_ITEM: Final = 3e-7
 MOST_SCANNED: Final = 5_000
 """Above some thousands of items a graph is searched in place of them all."""
 
-TOKEN: Final = 2.3e-4
+TOKEN: Final = 2.8e-4
 """Through the packaged model; another one's is in proportion to its multiplications."""
 PACKAGED_PRODUCTS: Final = 12 * 6 * 384**2
 """Multiplications of a token in the packaged model's layers."""
 LOADING: Final = 3.0
 """Weights and libraries of the encoder, once."""
-EVENT_OF_FOLD: Final = 2.5e-6
-FOLD: Final = 0.15
+EVENT_OF_FOLD: Final = 2e-6
+FOLD: Final = 0.03
 USER_TEXT: Final = 4e-4
 """Putting a user into words."""
 CURVES: Final = 0.6
 CURVE_USER: Final = 7e-3
 """Of a user of the sample: every reranker at every trade-off."""
-INDEX: Final = 0.2
-INDEX_ITEM: Final = 3e-4
+INDEX: Final = 0.1
+INDEX_ITEM: Final = 1.5e-4
 WORDS_ITEM: Final = 3e-4
 """TF-IDF of a text, and its short form."""
 MEASURED_ARM: Final = 0.06
@@ -162,8 +170,15 @@ PAIR_SHARE: Final = 0.6
 TEXT_BYTES: Final = 1.3
 """A vector in the cache, in units of its own bytes."""
 DISTINCT_SHARE: Final = 1.0
-STORED_SHARE: Final = 2.5
-STORE_MIB: Final = 30.0
+N_INDEXED: Final = 2
+"""Numbers of a vector's length that the index has of each item: raw and centred."""
+OWN_VECTORS: Final[Mapping[str, tuple[int, int]]] = {"hybrid": (1, 130), "aligned-both": (2, 0)}
+"""What an arm's own collection has beside: numbers of a vector's length, and single ones."""
+SEGMENT_SHARE: Final = 1.1
+"""Of the bytes of a collection's vectors, with what is known of the items beside."""
+LOG_SHARE: Final = 1.3
+MOST_LOG_MIB: Final = 32.0
+"""The log of what was written is cut where it is full."""
 PLACE_DISK: Final = 8
 VALUE_DISK: Final = 300
 RESULT_BYTES: Final = 60_000

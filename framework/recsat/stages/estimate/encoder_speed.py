@@ -1,0 +1,51 @@
+"""How long an encoder takes for a token, measured where that is worth it."""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+from typing import Final
+
+import polars as pl
+
+from recsat.contract.domain import Encoder
+from recsat.stages.estimate import unit_costs as unit
+from recsat.stages.estimate.sizes import tokens_of
+from recsat.stages.estimate.speed import Speed
+
+ROUNDS: Final = 3
+ROUND_SECONDS: Final = 0.3
+SHARE: Final = 0.02
+"""Of what is to come, that the measurement may take."""
+LARGEST: Final = 64
+"""A model of more multiplications than so many packaged ones is not loaded to be measured."""
+MOST_TEXTS: Final = 512
+
+
+def token_seconds(encoder: Encoder, texts: pl.Series, most: int, n_tokens: float, speed: Speed) -> float | None:
+    """Of a token, where ``n_tokens`` are to come, ``most`` a text; None for an encoder that shows no layers, or does not run on the CPU.
+
+    Measured on some of ``texts``, the median of :data:`ROUNDS`, for processors differ in what they make of a model by more than their products do; reckoned by the
+    multiplications in the model's layers where so little is to come, or the model is so large, that a measurement would take longer than it is worth.
+    """
+    checkpoint, device = getattr(encoder, "checkpoint", None), getattr(encoder, "device", None)
+    products: int | None = getattr(checkpoint, "products", None)
+    if products is None or device is None or device.type != "cpu":
+        return None
+    size = products / unit.PACKAGED_PRODUCTS
+    reckoned = speed.products * unit.TOKEN * size
+    seconds = min(ROUND_SECONDS, SHARE * reckoned * n_tokens / ROUNDS)
+    some = texts.filter(texts.str.strip_chars() != "").unique(maintain_order=True)
+    some = some.sample(min(len(some), MOST_TEXTS), seed=0)
+    n = int(len(some) * seconds / (reckoned * max(1.0, tokens_of(encoder, some, most))))
+    return reckoned if n < 1 or size > LARGEST else _measured(encoder, some.head(n), most)
+
+
+def _measured(encoder: Encoder, texts: pl.Series, most: int) -> float:
+    probe, rounds = texts.to_list(), []
+    encoder.encode(probe[:1])  # weights are loaded
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        encoder.encode(probe)
+        rounds.append(time.perf_counter() - start)
+    return median(rounds) / max(1.0, tokens_of(encoder, texts, most))
