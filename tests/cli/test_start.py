@@ -76,3 +76,10 @@ def test_the_shell_completes_commands_and_their_options(words: str, completed: s
     environment = {"_RECSAT_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
     done = subprocess.run([script], cwd=tmp_path, env={**os.environ, **environment}, capture_output=True, text=True)
     assert completed in done.stdout.splitlines()
+
+
+def test_the_stages_of_a_run_load_no_statistics_that_take_a_second(tmp_path: Path) -> None:
+    """Every process that runs a stage would wait for them."""
+    stages = ", ".join(f"recsat.stages.{name}" for name in ("prepare", "recommend", "evaluate", "report"))
+    code = f"import sys, {stages}; print(*sorted(sys.modules.keys() & {{'scipy.stats', 'pandas', 'sklearn'}}))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=True).stdout == b"\n"

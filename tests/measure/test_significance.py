@@ -123,3 +123,7 @@ def test_the_false_discovery_rate_is_scipy_s_and_leaves_out_what_is_not_known() 
     p = np.array([0.01, np.nan, 0.04, 0.03])
     assert false_discovery(p) == pytest.approx([0.03, np.nan, 0.04, 0.04], nan_ok=True)
     assert np.isnan(false_discovery(np.array([np.nan]))).all()
+    rng = np.random.default_rng(0)
+    for n in (1, 2, 3, 40):
+        for p in (rng.random(n), rng.random(n).round(1), rng.random(n) ** 8):
+            assert false_discovery(p) == pytest.approx(false_discovery_control(p), abs=1e-15)

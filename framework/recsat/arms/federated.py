@@ -25,8 +25,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from scipy.optimize import brentq
-from scipy.special import log_ndtr
-from scipy.stats import norm
+from scipy.special import log_ndtr, ndtr
 
 from recsat.arms.ease_text import weighted_gram
 from recsat.arms.linear.bilinear import Moments, bilinear_moments
@@ -193,7 +192,7 @@ def noise_scale(epsilon: float, delta: float, sensitivity: float) -> float:
 
     def excess(sigma: float) -> float:
         near, far = 1 / (2 * sigma), epsilon * sigma
-        return float(norm.cdf(near - far) - np.exp(epsilon + log_ndtr(-near - far))) - delta
+        return float(ndtr(near - far) - np.exp(epsilon + log_ndtr(-near - far))) - delta
 
     return float(brentq(excess, 1e-3 / max(1.0, epsilon**0.5), 1e6, xtol=1e-12)) * sensitivity
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from scipy import stats
 
 from recsat.errors import DataError
 from recsat.experiment.effects import Effect, Floats, mean_effect
@@ -31,6 +30,8 @@ def sample_ratio_p(n_users: Mapping[str, int], shares: Mapping[str, float]) -> f
         raise DataError("shares: each must be a number above 0.")
     counts = np.array([n_users[name] for name in shares])
     expected = np.array(list(shares.values())) / sum(shares.values())
+    from scipy import stats  # takes a second to load, and most runs have no experiment
+
     if len(counts) == 2 and counts.sum() < EXACT_BELOW:
         return float(stats.binomtest(int(counts[0]), int(counts.sum()), float(expected[0])).pvalue)
     return float(stats.chisquare(counts, expected * counts.sum()).pvalue)

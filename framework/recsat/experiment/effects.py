@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from recsat.errors import DataError
 from recsat.offpolicy.intervals import ratio_contributions
@@ -151,7 +151,7 @@ def _welch(control: Floats, treatment: Floats, confidence: float) -> Effect:
     if not error:
         return Effect(*means, difference, None, None, None, None, relative, None, None, *sizes)
     reach = _quantile(variances, sizes, confidence) * error
-    p = float(2 * stats.t.sf(abs(difference) / error, _freedom(variances, sizes)))
+    p = float(2 * stdtr(_freedom(variances, sizes), -abs(difference) / error))
     ends = _relative_ends(means, variances, sizes, confidence)
     return Effect(
         *means, difference, error, difference - reach, difference + reach, p, relative, *ends, *sizes, *errors
@@ -163,7 +163,7 @@ def _relative_ends(
 ) -> tuple[float | None, float | None]:
     """Of (treatment − control) / |control|: the ratio of means by its logarithm, whose ends change places where both means are negative."""
     differ_from_zero = all(
-        abs(mean) > float(stats.t.ppf((1 + confidence) / 2, n - 1)) * np.sqrt(variance)
+        abs(mean) > float(stdtrit(n - 1, (1 + confidence) / 2)) * np.sqrt(variance)
         for mean, variance, n in zip(means, variances, sizes, strict=True)
     )
     if not differ_from_zero or means[0] * means[1] <= 0:
@@ -176,7 +176,7 @@ def _relative_ends(
 
 
 def _quantile(variances: tuple[float, float], sizes: tuple[int, int], confidence: float) -> float:
-    return float(stats.t.ppf((1 + confidence) / 2, _freedom(variances, sizes)))
+    return float(stdtrit(_freedom(variances, sizes), (1 + confidence) / 2))
 
 
 def _freedom(variances: tuple[float, float], sizes: tuple[int, int]) -> float:

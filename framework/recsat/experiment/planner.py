@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 
 import numpy as np
-from scipy import optimize, stats
+from scipy.optimize import brentq
+from scipy.special import ndtr, stdtrit
 
 from recsat.errors import DataError
 
@@ -61,7 +62,7 @@ def users_needed(design: Design, effect: float) -> int:
         raise DataError(
             f"effect: {effect:g} is no difference that could be shown. Give the smallest that would be worth having."
         )
-    total = optimize.brentq(lambda n: power_of(design, effect, n) - design.power, *_bracket(design, effect), rtol=1e-12)
+    total = brentq(lambda n: power_of(design, effect, n) - design.power, *_bracket(design, effect), rtol=1e-12)
     # Each group whole, and of at least two.
     treatment = max(ceil(total * design.share - 1e-9), 2)
     return treatment + max(ceil(total * (1 - design.share) - 1e-9), 2)
@@ -75,9 +76,7 @@ def smallest_effect(design: Design, n_users: float) -> float:
     largest = 0.1 * design.residual / sqrt(n_users)
     while power_of(design, largest, n_users) < design.power:
         largest *= 1.5
-    return float(
-        optimize.brentq(lambda d: power_of(design, d, n_users) - design.power, 0.0, largest, xtol=1e-14, rtol=1e-12)
-    )
+    return float(brentq(lambda d: power_of(design, d, n_users) - design.power, 0.0, largest, xtol=1e-14, rtol=1e-12))
 
 
 def power_of(design: Design, effect: float, n_users: float) -> float:
@@ -85,12 +84,14 @@ def power_of(design: Design, effect: float, n_users: float) -> float:
     first, second = n_users * (1 - design.share), n_users * design.share
     freedom = first + second - 2
     centre = abs(effect) / design.residual * sqrt(first * second / (first + second))
-    critical = stats.t.ppf((1 + design.confidence) / 2, freedom)
+    critical = stdtrit(freedom, (1 + design.confidence) / 2)
     if freedom > 1e5:  # where scipy's noncentral t is slow and loses digits, and t is normal to six of them
-        return float(stats.norm.sf(critical - centre) + stats.norm.cdf(-critical - centre))
+        return float(ndtr(centre - critical) + ndtr(-critical - centre))
+    from scipy.stats import nct  # scipy.stats takes a second to load, and a run plans no experiment
+
     # Far off the centre scipy has no value, where there is next to nothing.
-    wrong_side = np.nan_to_num(stats.nct.cdf(-critical, freedom, centre))
-    return float(stats.nct.sf(critical, freedom, centre) + wrong_side)
+    wrong_side = np.nan_to_num(nct.cdf(-critical, freedom, centre))
+    return float(nct.sf(critical, freedom, centre) + wrong_side)
 
 
 def _fewest(design: Design) -> float:

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 Values = NDArray[np.float64]
 
@@ -21,8 +21,8 @@ def binomial_interval(n_hits: int, n: int, confidence: float) -> tuple[float, fl
     if not 0 <= n_hits <= n or n < 1:
         raise ValueError(f"{n_hits} of {n} is no share")
     tail = (1 - confidence) / 2
-    low = 0.0 if n_hits == 0 else float(beta.ppf(tail, n_hits, n - n_hits + 1))
-    high = 1.0 if n_hits == n else float(beta.ppf(1 - tail, n_hits + 1, n - n_hits))
+    low = 0.0 if n_hits == 0 else float(betaincinv(n_hits, n - n_hits + 1, tail))
+    high = 1.0 if n_hits == n else float(betaincinv(n_hits + 1, n - n_hits, 1 - tail))
     return low, high
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 from recsat.config.settings import MeasureSettings
 from recsat.measure.differences import POWER, detectable, difference_intervals, effective_users
@@ -50,7 +50,7 @@ def compare(differences: Values, *, settings: MeasureSettings, seed: int, family
         )
     over_draws = drawn_means(differences, confidence=settings.confidence)
     with np.errstate(invalid="ignore"):
-        quantiles = stats.t.ppf((1 + level) / 2, over_draws.freedom) + stats.t.ppf(POWER, over_draws.freedom)
+        quantiles = stdtrit(over_draws.freedom, (1 + level) / 2) + stdtrit(over_draws.freedom, POWER)
     return Compared(
         over_draws.intervals, over_draws.p, effective_users(mean_over_draws(differences)), quantiles * over_draws.error
     )

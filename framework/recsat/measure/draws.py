@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from recsat.measure.intervals import Intervals
 
@@ -64,6 +64,6 @@ def drawn_means(values: Values, *, confidence: float) -> DrawnMeans:
         error = np.sqrt(draws + users)
         freedom = (draws + users) ** 2 / (draws**2 / (n_draws - 1) + users**2 / (n_users - 1))
         error[~(error > 0) | (n_draws < 2) | (n_users < 2)] = np.nan
-        half = stats.t.ppf((1 + confidence) / 2, freedom) * error
-        p = 2 * stats.t.sf(np.abs(mean) / error, freedom)
+        half = stdtrit(freedom, (1 + confidence) / 2) * error
+        p = 2 * stdtr(freedom, -np.abs(mean) / error)
     return DrawnMeans(Intervals(mean, mean - half, mean + half, n_users), p, error, freedom)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 from recsat.errors import DataError
 
@@ -62,6 +62,6 @@ def powered_mean(
     mean = float((y - weight * f).mean() + weight * others.mean())
     n_estimated = 2 if weight else 1  # the weight is fitted to the same labels, as the slope of a regression is
     variance = float((y - weight * f).var(ddof=n_estimated)) / n + weight**2 * float(others.var(ddof=1)) / N
-    half = float(stats.t.ppf((1 + confidence) / 2, n - n_estimated)) * variance**0.5
+    half = float(stdtrit(n - n_estimated, (1 + confidence) / 2)) * variance**0.5
     effective = float(y.var(ddof=1)) / variance if variance > 0 else float(n)
     return PoweredMean(mean, mean - half, mean + half, weight, effective)

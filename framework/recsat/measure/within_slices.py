@@ -17,7 +17,7 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from recsat.config.settings import MeasureSettings
 from recsat.measure.comparisons import compare
@@ -113,15 +113,15 @@ class Contrast:
     @property
     def p(self) -> float:
         """Of no difference, two-sided."""
-        return float(2 * stats.t.sf(abs(self.mean) / self.error, self.freedom))
+        return float(2 * stdtr(self.freedom, -abs(self.mean) / self.error))
 
     def detectable(self, confidence: float, family: int) -> float:
         """Smallest true difference that would have been shown four times in five at what a correction for ``family`` leaves at worst (Bonferroni's)."""
         level = 1 - (1 - confidence) / (2 * family)
-        return float(stats.t.ppf(level, self.freedom) + stats.t.ppf(POWER, self.freedom)) * self.error
+        return float(stdtrit(self.freedom, level) + stdtrit(self.freedom, POWER)) * self.error
 
     def ends(self, confidence: float) -> tuple[float, float]:
-        half = float(stats.t.ppf((1 + confidence) / 2, self.freedom)) * self.error
+        half = float(stdtrit(self.freedom, (1 + confidence) / 2)) * self.error
         return self.mean - half, self.mean + half
 
 
