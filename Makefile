@@ -37,7 +37,7 @@ demo: $(VENV)/.installed ## Run the whole job, on a small simulated shop first, 
 	$(BIN)/recsat demo $(ARGS)
 
 test: $(VENV)/.installed ## Run the tests
-	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder $(ARGS)
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} POLARS_MAX_THREADS=$${POLARS_MAX_THREADS:-1} $(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.installed ## Check style, format, names and who imports whom
 	$(BIN)/ruff check

@@ -234,7 +234,9 @@ def peak_mib(
         for name, spec in of_split.items():
             of_fit = bytes_of_pairs(spec, fixed_parameters(context, name, spec), size.n_items)
             if base_of(name) in unit.CHOICES:
-                of_fit = unit.PAIR_SHARE * of_fit + unit.CELL_BYTES * unit.cells(split.test.users, size.n_items)
+                n_trials = max(unit.n_trials(split.test.users), unit.fewest_trials(split.protocol, size.n_items))
+                of_cell = unit.CELL_BYTES + unit.FURTHER_CELL_BYTES * (n_trials - 1)
+                of_fit = unit.PAIR_SHARE * of_fit + of_cell * unit.cells(split.test.users, size.n_items)
             fits = max(fits, of_fit)
         lists = max(lists, unit.PLACE_BYTES * context.config.rank.k * served * len(of_split))
         values = max(values, unit.VALUE_BYTES * served * len(of_split))

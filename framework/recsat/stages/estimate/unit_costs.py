@@ -165,6 +165,8 @@ VALUE_BYTES: Final = 550
 """Of an arm's user in ``evaluate``."""
 CELL_BYTES: Final = 107
 """Of a score that the hybrid looks at, over all of its parts: 424 MiB at 4 million, 962 MiB at 8.4 million."""
+FURTHER_CELL_BYTES: Final = 60
+"""Of the same score on each further hold-out: 1.8 GiB of three on a split that hides items, at 8.4 million."""
 PAIR_SHARE: Final = 0.6
 """Of the bytes of all pairs of items, what the hybrid has beside these scores: 1,749 MiB at 6,000 items and 9 million scores."""
 TEXT_BYTES: Final = 1.3
