@@ -205,7 +205,8 @@ def list_seconds(
     if retrieved:
         search = unit.SEARCH + unit.SEARCH_ITEM * min(n_items, unit.MOST_SCANNED)
         a_user += unit.SEARCHES.get(arm, 0) * search
-    return speed.tables * (unit.LIST_FIXED + a_user * served) + speed.products * unit.LIST_CELL * served * n_items
+    a_cell = unit.LIST_CELLS.get(arm, unit.LIST_CELL)
+    return speed.tables * (unit.LIST_FIXED + a_user * served) + speed.products * a_cell * served * n_items
 
 
 def fold_seconds(size: RunSize, split: SplitSize) -> float:

@@ -92,7 +92,7 @@ CHOICES: Final[Mapping[str, WorkCost]] = {
     "hybrid": WorkCost(fixed=3.8, like=3.4e-5, item_pair=4e-7, item_cube=3e-11, cell=9e-7)
 }
 """What an arm seeks once on each split by fits of its own: on a random one, with two kinds of texts."""
-CHOICE_SHARES: Final[Mapping[str, float]] = {"timeline": 1.6, "last-n": 1.5, "cold-items": 0.54}
+CHOICE_SHARES: Final[Mapping[str, float]] = {"timeline": 1.6, "last-n": 1.6, "cold-items": 0.8, "mixed": 1.4}
 """By protocol, of what is sought on a random split, and of a fit of what was found: on unseen items fewer parts count."""
 DRAWN_AGAIN: Final = 0.5
 """Of what is sought, for each hold-out that is made because the split hides items, where fewer have users enough."""
@@ -104,8 +104,16 @@ ONE_TEXT: Final = 0.72
 
 LIST_FIXED: Final = 0.002
 LIST_USER: Final = 2.5e-5
-LIST_CELL: Final = 1.5e-8
-"""Of one user over one item of the catalogue."""
+LIST_CELL: Final = 1.2e-8
+"""Of one user over one item of the catalogue, by vectors of the encoder's."""
+LIST_CELLS: Final[Mapping[str, float]] = {
+    "popularity": 4e-9,
+    "popularity-recent": 4e-9,
+    "ials": 6e-9,
+    "mf": 5e-9,
+    "ials-text": 7e-9,
+}
+"""The same of arms with shorter vectors or none."""
 EXPLAINED_USER: Final = 5e-5
 EXPLAINED_BY: Final[Mapping[str, float]] = {"hybrid": 3e-4, "ials": 3e-4}
 """Where reasons take more than that for each user."""
@@ -139,7 +147,7 @@ CURVE_USER: Final = 7e-3
 """Of a user of the sample: every reranker at every trade-off."""
 INDEX: Final = 0.1
 INDEX_ITEM: Final = 1.5e-4
-WORDS_ITEM: Final = 3e-4
+WORDS_ITEM: Final = 1.1e-4
 """TF-IDF of a text, and its short form."""
 MEASURED_ARM: Final = 0.06
 """The measures of an arm's lists on one draw, whoever is in them."""
