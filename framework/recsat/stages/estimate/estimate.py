@@ -281,8 +281,8 @@ def collections_mib(context: StageContext, size: RunSize, arms: Iterable[str]) -
     """What the store keeps of one draw: of each of the ``arms`` with vectors of its own a collection, which has the run's beside."""
     if context.config.rank.source != "index":
         return 0.0
-    own = [unit.OWN_VECTORS[name] for name in arms if name in unit.OWN_VECTORS]
-    return sum(collection_mib(size, (unit.N_INDEXED + vectors) * size.dimension + more) for vectors, more in own)
+    extra = [unit.OWN_VECTORS[name] for name in arms if name in unit.OWN_VECTORS]
+    return sum(collection_mib(size, (unit.N_INDEXED + vectors) * size.dimension + more) for vectors, more in extra)
 
 
 def collection_mib(size: RunSize, width: float) -> float:
