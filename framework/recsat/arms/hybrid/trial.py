@@ -291,7 +291,8 @@ def scores_at(part: ScoredPart, users: UserBatch, columns: NDArray[np.int64]) ->
 
 def spread(scores: Tensor, out: Tensor) -> float:
     """Standard deviation of ``scores`` over √(history length), of what is not ``out``; 1 where all are equal."""
-    n = max(1, out.numel() - int(out.sum()))
-    centred = (scores - scores.masked_fill(out, 0.0).sum() / n).masked_fill_(out, 0.0)  # sooner than to gather them
-    deviation = float(torch.linalg.vector_norm(centred)) / n**0.5
+    n = max(1, out.numel() - int(np.count_nonzero(out.numpy())))
+    counted = (~out).float()  # to multiply takes a fifth of the time in which places are filled, let alone gathered
+    mean = (scores * counted).sum() / n
+    deviation = float(torch.linalg.vector_norm((scores - mean).mul_(counted))) / n**0.5
     return deviation if deviation > 0 and np.isfinite(deviation) else 1.0
