@@ -292,7 +292,7 @@ def scores_at(part: ScoredPart, users: UserBatch, columns: NDArray[np.int64]) ->
 def spread(scores: Tensor, out: Tensor) -> float:
     """Standard deviation of ``scores`` over √(history length), of what is not ``out``; 1 where all are equal."""
     n = max(1, out.numel() - int(np.count_nonzero(out.numpy())))
-    counted = (~out).float()  # to multiply takes a fifth of the time in which places are filled, let alone gathered
+    counted = (~out).float()  # to multiply is sooner done than to fill places, or to gather them
     mean = (scores * counted).sum() / n
     deviation = float(torch.linalg.vector_norm((scores - mean).mul_(counted))) / n**0.5
     return deviation if deviation > 0 and np.isfinite(deviation) else 1.0

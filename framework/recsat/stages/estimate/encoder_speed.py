@@ -26,6 +26,7 @@ def token_seconds(encoder: Encoder, texts: pl.Series, most: int, n_tokens: float
 
     Measured on some of ``texts``, the shortest of :data:`ROUNDS`, for processors differ in what they make of a model by more than their products do; reckoned by the
     multiplications in the model's layers where so little is to come, or the model is so large, that a measurement would take longer than it is worth.
+    Raises what :meth:`~recsat.contract.domain.Encoder.encode` raises where it is measured.
     """
     checkpoint, device = getattr(encoder, "checkpoint", None), getattr(encoder, "device", None)
     products: int | None = getattr(checkpoint, "products", None)
