@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,18 +17,28 @@ from recsat.plugins import load_plugins
 from recsat.run import RunFolder, StageContext, execute, open_run
 from recsat.run.progress import LogProgress
 from recsat.stages import EMBED, PREPARE
+from recsat.stages.estimate import encoder_speed, say
 from recsat.stages.estimate import estimate as estimate_module
-from recsat.stages.estimate import say
 from recsat.stages.estimate.encoder_speed import token_seconds
-from recsat.stages.estimate.estimate import ESTIMATE_FILE, Estimate, arm_seconds, base_of, estimate
+from recsat.stages.estimate.estimate import (
+    ESTIMATE_FILE,
+    Estimate,
+    arm_seconds,
+    base_of,
+    collection_mib,
+    estimate,
+    list_seconds,
+    peak_mib,
+)
 from recsat.stages.estimate.say import say_estimate
-from recsat.stages.estimate.sizes import FoldSize, TextSize, run_size
+from recsat.stages.estimate.sizes import CHARACTERS_A_TOKEN, FoldSize, TextSize, run_size
 from recsat.stages.estimate.speed import Speed, machine_speed
 from recsat.stages.estimate.unit_costs import (
     CHOICE_SHARES,
     CHOICES,
     DRAWN_AGAIN,
     FITS,
+    FURTHER_CELL_BYTES,
     TOKEN,
     WorkCost,
     cells,
@@ -248,19 +257,18 @@ def test_a_split_that_hides_items_is_tried_on_three_hold_outs_whatever_its_users
 
 
 def test_a_token_takes_what_it_takes_here_where_many_are_to_come(
-    prepared: tuple[StageContext, list[str]],
+    prepared: tuple[StageContext, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context, _ = prepared
     minilm = context.plugins.encoder("minilm").make(context.config.encoder)
     texts, unit_speed = context.folder.read_table("data/texts.parquet")["text"], Speed(products=1.0, tables=1.0)
     slow = SlowEncoder(minilm.checkpoint, minilm.device)  # type: ignore[attr-defined]
+    monkeypatch.setattr(encoder_speed, "time", SimpleNamespace(perf_counter=lambda: slow.clock))
 
     def of_slow(n_tokens: float, speed: Speed = unit_speed) -> float | None:
         return token_seconds(slow, texts, 256, n_tokens, speed)
 
-    measured = of_slow(1e6)
-    assert measured is not None
-    assert measured >= SlowEncoder.A_CHARACTER * 2  # a token is some characters
+    assert of_slow(1e6) == pytest.approx(CHARACTERS_A_TOKEN * SlowEncoder.A_CHARACTER)  # by the shortest round
     assert slow.encoded[0] == 1  # weights are loaded before the clock is looked at
     assert len(slow.encoded) == 1 + 9
     assert len(set(slow.encoded[1:])) == 1  # the same texts each time
@@ -273,7 +281,7 @@ def test_a_token_takes_what_it_takes_here_where_many_are_to_come(
 
 
 class SlowEncoder:
-    """Takes so long for each character, whatever its layers say."""
+    """Takes so long for each character by a clock of its own, whatever its layers say; the first texts and every other ones take longer."""
 
     A_CHARACTER = 1e-4
     dimension = 4
@@ -282,15 +290,17 @@ class SlowEncoder:
     def __init__(self, checkpoint: object, device: object) -> None:
         self.checkpoint, self.device = checkpoint, device
         self.encoded: list[int] = []
+        self.clock = 0.0
 
     def encode(self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None) -> NDArray[np.float32]:
+        times = 1 + len(self.encoded) % 2 if self.encoded else 1_000
         self.encoded.append(len(texts))
-        time.sleep(self.A_CHARACTER * sum(map(len, texts)))
+        self.clock += times * self.A_CHARACTER * sum(map(len, texts))
         return np.zeros((len(texts), self.dimension), dtype=np.float32)
 
 
 def test_the_store_keeps_a_collection_of_every_arm_with_vectors_of_its_own_on_every_draw(
-    prepared: tuple[StageContext, list[str]], of_run: Estimate
+    prepared: tuple[StageContext, list[str]],
 ) -> None:
     context, _ = prepared
 
@@ -306,6 +316,57 @@ def test_the_store_keeps_a_collection_of_every_arm_with_vectors_of_its_own_on_ev
     of_arms = disk("hybrid") - disk("ials")
     assert of_arms == pytest.approx(n_draws * 2.4 * (3 + 130 / 384) * vectors, rel=0.05)
     assert disk("hybrid", source="catalogue") - disk("ials", source="catalogue") < 0.2 * of_arms
+
+
+def test_the_log_of_what_a_collection_was_given_does_not_grow_for_ever(
+    prepared: tuple[StageContext, list[str]],
+) -> None:
+    context, _ = prepared
+    size = run_size(context, context.plugins.encoder("minilm").make(context.config.encoder))
+    small, large = (collection_mib(replace(size, n_items=n), 256) for n in (1_024, 1_024_000))  # 1 MiB and 1,000
+    assert small == pytest.approx(2.4)
+    assert large == pytest.approx(1_100 + 32)
+
+
+def test_every_further_hold_out_keeps_scores_of_its_own(prepared: tuple[StageContext, list[str]]) -> None:
+    context, _ = prepared
+    size = run_size(context, context.plugins.encoder("minilm").make(context.config.encoder))
+    hybrid = context.plugins.recommenders(context.domain)["hybrid"]
+
+    def peak(protocol: str) -> float:
+        test = replace(size.splits[0].test, users=1_500)  # enough for one hold-out
+        split = replace(size.splits[0], protocol=protocol, test=test)
+        return peak_mib(context, replace(size, splits=[split]), {split.name: {"hybrid": hybrid}})["recommend"]
+
+    of_three = 2 * FURTHER_CELL_BYTES * cells(1_500, size.n_items) / 2**20
+    assert peak("cold-items") - peak("random") == pytest.approx(of_three)
+    assert peak("mixed") == peak("cold-items")
+
+
+def test_a_list_takes_less_where_vectors_are_shorter() -> None:
+    products_alone = Speed(products=1.0, tables=0.0)
+    of_arms = [list_seconds(name, 100, 10_000, products_alone) for name in ("text", "ials-text", "popularity")]
+    assert of_arms == pytest.approx([1e6 * 1.2e-8, 1e6 * 7e-9, 1e6 * 4e-9])
+
+
+def test_the_encoder_is_asked_about_all_tokens_that_are_to_come(
+    prepared: tuple[StageContext, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, _ = prepared
+    config = context.config.model_copy(
+        update={"arms": ["popularity", "text-user"], "cache_dir": str(context.folder.path / "no cache")}
+    )
+    reading, asked = replace(context, config=config), list[tuple[float, int]]()
+
+    def of_a_token(encoder: object, texts: object, most: int, n_tokens: float, speed: Speed) -> float:
+        asked.append((n_tokens, most))
+        return 0.0
+
+    monkeypatch.setattr(estimate_module, "token_seconds", of_a_token)
+    estimate(reading)
+    size = run_size(reading, context.plugins.encoder("minilm").make(context.config.encoder))
+    assert size.item_texts.tokens > 0 < size.user_texts.tokens
+    assert asked == [(size.item_texts.tokens + size.user_texts.tokens, context.config.encoder.max_tokens)]
 
 
 def test_what_the_hybrid_looks_at_is_bounded() -> None:
