@@ -349,24 +349,24 @@ def test_a_list_takes_less_where_vectors_are_shorter() -> None:
     assert of_arms == pytest.approx([1e6 * 1.2e-8, 1e6 * 7e-9, 1e6 * 4e-9])
 
 
-def test_the_encoder_is_asked_about_all_tokens_that_are_to_come(
+def test_the_encoder_is_calls_about_all_tokens_that_are_to_come(
     prepared: tuple[StageContext, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context, _ = prepared
     config = context.config.model_copy(
         update={"arms": ["popularity", "text-user"], "cache_dir": str(context.folder.path / "no cache")}
     )
-    reading, asked = replace(context, config=config), list[tuple[float, int]]()
+    reading, calls = replace(context, config=config), list[tuple[float, int]]()
 
     def of_a_token(encoder: object, texts: object, most: int, n_tokens: float, speed: Speed) -> float:
-        asked.append((n_tokens, most))
+        calls.append((n_tokens, most))
         return 0.0
 
     monkeypatch.setattr(estimate_module, "token_seconds", of_a_token)
     estimate(reading)
     size = run_size(reading, context.plugins.encoder("minilm").make(context.config.encoder))
     assert size.item_texts.tokens > 0 < size.user_texts.tokens
-    assert asked == [(size.item_texts.tokens + size.user_texts.tokens, context.config.encoder.max_tokens)]
+    assert calls == [(size.item_texts.tokens + size.user_texts.tokens, context.config.encoder.max_tokens)]
 
 
 def test_what_the_hybrid_looks_at_is_bounded() -> None:

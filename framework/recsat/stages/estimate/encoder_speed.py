@@ -14,10 +14,9 @@ from recsat.stages.estimate.speed import Speed
 
 ROUNDS: Final = 9
 ROUND_SECONDS: Final = 0.1
+"""At most: a model that takes longer for a text is not loaded to be measured."""
 SHARE: Final = 0.02
 """Of what is to come, that the measurement may take."""
-LARGEST: Final = 64
-"""A model of more multiplications than so many packaged ones is not loaded to be measured."""
 MOST_TEXTS: Final = 512
 
 
@@ -32,13 +31,12 @@ def token_seconds(encoder: Encoder, texts: pl.Series, most: int, n_tokens: float
     products: int | None = getattr(checkpoint, "products", None)
     if products is None or device is None or device.type != "cpu":
         return None
-    size = products / unit.PACKAGED_PRODUCTS
-    reckoned = speed.products * unit.TOKEN * size
+    reckoned = speed.products * unit.TOKEN * products / unit.PACKAGED_PRODUCTS
     seconds = min(ROUND_SECONDS, SHARE * reckoned * n_tokens / ROUNDS)
     some = texts.filter(texts.str.strip_chars() != "").unique(maintain_order=True)
     some = some.sample(min(len(some), MOST_TEXTS), seed=0)
     n = int(len(some) * seconds / (reckoned * max(1.0, tokens_of(encoder, some, most))))
-    return reckoned if n < 1 or size > LARGEST else _measured(encoder, some.head(n), most)
+    return reckoned if n < 1 else _measured(encoder, some.head(n), most)
 
 
 def _measured(encoder: Encoder, texts: pl.Series, most: int) -> float:
