@@ -349,7 +349,7 @@ def test_a_list_takes_less_where_vectors_are_shorter() -> None:
     assert of_arms == pytest.approx([1e6 * 1.2e-8, 1e6 * 7e-9, 1e6 * 4e-9])
 
 
-def test_the_encoder_is_calls_about_all_tokens_that_are_to_come(
+def test_the_encoder_is_measured_for_all_tokens_that_are_to_come(
     prepared: tuple[StageContext, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context, _ = prepared
