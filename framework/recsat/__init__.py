@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
     from recsat.contract.reranker import Example, LearnedReranker, Reranker, RerankInput, TextReranker
     from recsat.contract.rules import Rule, field
+    from recsat.contract.topics import ItemTopics
     from recsat.data.columns import Column
     from recsat.data.loading import publisher_folder, read_dataset, rescale_ratings, set_aside
     from recsat.data.reading import find_table, read_table
@@ -92,6 +93,7 @@ __all__ = [
     "FeedbackEvent",
     "FeedbackLog",
     "FilterContext",
+    "ItemTopics",
     "Judged",
     "LearnedReranker",
     "LiveModel",
@@ -153,6 +155,7 @@ _LATER = {
     "FeedbackLog": "recsat.feedback.log",
     "FilterContext": "recsat.contract.domain",
     "Judged": "recsat.contract.domain",
+    "ItemTopics": "recsat.contract.topics",
     "LearnedReranker": "recsat.contract.reranker",
     "LiveModel": "recsat.stages.model.live",
     "Model": "recsat.stages.model.loaded",

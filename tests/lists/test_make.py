@@ -23,6 +23,7 @@ from recsat.contract.dataset import Dataset
 from recsat.contract.domain import CandidateFilter, FilterContext
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.contract.reranker import Reranker, RerankInput
+from recsat.contract.topics import ItemTopics
 from recsat.errors import RunError
 from recsat.lists import make
 from recsat.lists.filters import FilterPlan, plan_filters
@@ -352,10 +353,11 @@ def test_without_topics_or_reasons_nothing_is_named() -> None:
     }
 
 
+@pytest.mark.parametrize("in_rows", [True, False])
 @pytest.mark.parametrize("reranker", [XQuAD(trade_off=0.9), Calibrated(trade_off=0.9)])
-def test_what_a_reranker_brought_in_for_its_topic_keeps_the_arms_own_reason(reranker: Reranker) -> None:
-    topics = torch.tensor([[1, 0], [0.5, 0.5], [0, 1], [0, 1], [0, 0], [1, 0]])
-    features = Features(topics=topics)
+def test_what_a_reranker_brought_in_for_its_topic_keeps_the_arms_own_reason(reranker: Reranker, in_rows: bool) -> None:
+    topics = np.array([[1, 0], [0.5, 0.5], [0, 1], [0, 1], [0, 0], [1, 0]], dtype=np.float32)
+    features = Features(topics=ItemTopics.of(csr_array(topics)) if in_rows else torch.from_numpy(topics))
     arm = Fixed([[6, 3, 5, 4, 2, 1]] * 3)
     plain, reranked = (
         reasons_of(arm, "u", k=2, **changes) for changes in ({}, {"reranker": reranker, "features": features})

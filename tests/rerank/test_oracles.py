@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
+from recsat import ItemTopics
 from recsat.contract.reranker import Reranker, RerankInput
 from recsat.rerank.calibrated import Calibrated
 from recsat.rerank.dpp import DeterminantalPointProcess
@@ -141,6 +144,11 @@ def test_dpp_shows_a_copy_only_when_nothing_else_is_left() -> None:
     assert order == [0, 4, 3, 1, 2]
 
 
+def in_rows(block: RerankInput) -> RerankInput:
+    """The same with topics as a run hands them over."""
+    return replace(block, topics=ItemTopics.of(csr_array(np.asarray(block.topics))))
+
+
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("trade_off", [0.2, 0.6, 1.0])
 def test_xquad_takes_what_its_formula_takes(seed: int, trade_off: float) -> None:
@@ -153,7 +161,9 @@ def test_xquad_takes_what_its_formula_takes(seed: int, trade_off: float) -> None
         )
         return float((1 - trade_off) * relevance + trade_off * cover)
 
-    assert reranked(XQuAD(trade_off=trade_off, depth=20, order="greedy"), block, K) == one_by_one(block, 20, K, gain)
+    lists = one_by_one(block, 20, K, gain)
+    assert reranked(XQuAD(trade_off=trade_off, depth=20, order="greedy"), block, K) == lists
+    assert reranked(XQuAD(trade_off=trade_off, depth=20, order="greedy"), in_rows(block), K) == lists
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -168,9 +178,9 @@ def test_calibrated_takes_what_its_formula_takes(seed: int, trade_off: float) ->
         divergence = sum(p[t] * np.log(p[t] / q[t]) for t in range(N_TOPICS) if p[t] > 0)
         return float((1 - trade_off) * relevance - trade_off * divergence)
 
-    assert reranked(Calibrated(trade_off=trade_off, depth=20, order="greedy"), block, K) == one_by_one(
-        block, 20, K, gain
-    )
+    lists = one_by_one(block, 20, K, gain)
+    assert reranked(Calibrated(trade_off=trade_off, depth=20, order="greedy"), block, K) == lists
+    assert reranked(Calibrated(trade_off=trade_off, depth=20, order="greedy"), in_rows(block), K) == lists
 
 
 def test_xquad_by_hand() -> None:

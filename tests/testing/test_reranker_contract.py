@@ -105,6 +105,11 @@ def centred(self: LongTail, block: RerankInput, k: int) -> Tensor:
     return best(block.scores - together, k)
 
 
+def about_the_first_topic(self: LongTail, block: RerankInput, k: int) -> Tensor:
+    first = block.topics[block.candidates.clamp(min=0)][..., 0] if isinstance(block.topics, Tensor) else 0
+    return best(block.scores + first, k)
+
+
 PERMITTED = "test_lists_have_permitted"
 RULES: list[tuple[str, Callable[[], Any], str, str]] = [
     (
@@ -113,6 +118,7 @@ RULES: list[tuple[str, Callable[[], Any], str, str]] = [
         PERMITTED,
         "Return positions, not items",
     ),
+    ("dense topics alone", broken(about_the_first_topic), "test_topics_in_rows", "Read them as topics"),
     ("a candidate twice", lists(lambda p, b, k: p[:, :1].expand(-1, k)), PERMITTED, "a candidate is listed twice"),
     ("places of float", lists(lambda p, b, k: p.float()), PERMITTED, "return int64 positions"),
     ("a numpy array", lists(lambda p, b, k: p.numpy()), PERMITTED, "rerank returns a ndarray"),

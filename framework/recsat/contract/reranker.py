@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
+from recsat.contract.topics import ItemTopics, SharedTopics
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -22,7 +24,8 @@ class RerankInput:
     """Padded tensors of a block of users on the device.
 
     ``candidates``: int64 (B, C), -1 where padded. ``scores``: float32 (B, C), -inf where padded or filtered.
-    ``vectors``: float32 (n_items, d) unit-length item vectors; ``topics``: float32 (n_items, t) rows summing to 1 (or 0);
+    ``vectors``: float32 (n_items, d) unit-length item vectors; ``topics``: (n_items, t) rows summing to 1 (or 0), of which
+    ``topics[items]`` gives float32 (\\*items.shape, t); recsat hands over :class:`~recsat.contract.topics.ItemTopics`;
     ``user_topics``: float32 (B, t), the topic shares of the user's history. ``popularity``: float32 (n_items,), users who
     liked the item before the cut. ``user_ids``: (B,), for rerankers that know texts of users. ``history_lengths``: float32
     (B,), items that the user liked. ``relevance``: float32 (B, C), what greedy rerankers weigh in the place of the scores,
@@ -32,7 +35,7 @@ class RerankInput:
     candidates: Tensor
     scores: Tensor
     vectors: Tensor | None
-    topics: Tensor | None
+    topics: Tensor | ItemTopics | None
     user_topics: Tensor | None
     popularity: Tensor | None = None
     user_ids: Sequence[str] | None = None
@@ -54,6 +57,13 @@ class RerankInput:
             cosines[start : start + step] = picked @ picked.mT
         return cosines
 
+    @cached_property
+    def shared_topics(self) -> SharedTopics | None:
+        """What each candidate has in common with its user's history; kept, as :attr:`similarity` is."""
+        if self.topics is None or self.user_topics is None:
+            return None
+        return SharedTopics.of(self.candidates, self.topics, self.user_topics)
+
     def of_users(self, rows: Tensor) -> RerankInput:
         """The same for some users; ``rows`` int64 (n,)."""
 
@@ -71,10 +81,9 @@ class RerankInput:
         )
 
     def weighed(self, relevance: Tensor) -> RerankInput:
-        """The same candidates with this ``relevance``; similarities that were computed are kept."""
+        """The same candidates with this ``relevance``; what was computed of them is kept."""
         weighed = replace(self, relevance=relevance)
-        if "similarity" in self.__dict__:
-            weighed.__dict__["similarity"] = self.similarity
+        vars(weighed).update({name: vars(self)[name] for name in ("similarity", "shared_topics") if name in vars(self)})
         return weighed
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsat.contract.reranker import Reranker
+from recsat.contract.topics import ItemTopics
 from recsat.lists.attributes import CatalogueAttributes
 from recsat.lists.filters import FilterPlan
 
@@ -34,7 +35,7 @@ class Features:
     """What rerankers may look at: see :class:`~recsat.contract.reranker.RerankInput`."""
 
     vectors: Tensor | None = None
-    topics: Tensor | None = None
+    topics: Tensor | ItemTopics | None = None
     popularity: Tensor | None = None
 
 

@@ -15,6 +15,7 @@ from recsat.arms.linear.padded import PADDING, at_candidates
 from recsat.contract.arm import Recommender
 from recsat.contract.interactions import UserBatch
 from recsat.contract.reranker import RerankInput
+from recsat.contract.topics import ItemTopics
 from recsat.lists.filters import FilterPlan
 from recsat.lists.permitted import Permitted
 from recsat.lists.request import Request
@@ -84,7 +85,8 @@ def shortlist(batch: UserBatch, candidates: Tensor | None, scores: Tensor, reque
     features = request.features
     user_topics = None
     if features.topics is not None:
-        user_topics = history_times(batch.history, features.topics)
+        rows = features.topics.matrix if isinstance(features.topics, ItemTopics) else features.topics
+        user_topics = history_times(batch.history, rows).to(request.device)
         user_topics = user_topics / user_topics.sum(dim=1, keepdim=True).clamp(min=1e-12)
     rerank_input = RerankInput(
         candidates=items_at(candidates, places),

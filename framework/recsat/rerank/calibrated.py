@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from recsat.contract.reranker import RerankInput
-from recsat.rerank.greedy import Greedy, needed, pool_of
+from recsat.contract.topics import SharedTopics
+from recsat.rerank.greedy import Greedy, pool_of
+from recsat.rerank.shared_topics import sums, topics_of
 
 SMOOTHING = 0.01
 """α of the paper: this much of p is mixed into q, so that a topic that the list has not got yet does not cost infinity."""
@@ -22,31 +24,45 @@ class Calibrated(Greedy):
               \mathrm{KL}\bigl(p \,\|\, \tilde q(L \cup \{i\})\bigr), \qquad \tilde q = (1 - \alpha)\, q + \alpha\, p
 
     p(t) is the share of topic t in the user's history and q(t) in the list, all places alike, in nats. Users without a topic
-    in their history keep the arm's order. A step costs O(D·t) a user. Steck, RecSys 2018, equations 1 to 5.
+    in their history keep the arm's order. A step costs a user as much as the candidates have topics of the history in common with it. Steck, RecSys 2018, equations 1 to 5.
     """
 
     trade_off: float = 0.3
 
     def rerank(self, block: RerankInput, k: int) -> Tensor:
         pool = pool_of(block, self.depth, k)
-        topics = needed(block.topics, "calibrated", "item topics")[pool.block.candidates.clamp(min=0)]
-        history = needed(block.user_topics, "calibrated", "users' topics")
-        rows = torch.arange(len(topics), device=topics.device)
-        list_topics = torch.zeros_like(history)
+        shared = topics_of(pool.block, "calibrated")
+        list_topics = torch.zeros_like(shared.history)
+        mass = shared.history.new_zeros(len(shared.history), 1)
 
         def gain() -> Tensor:
-            return (1 - self.trade_off) * pool.relevance - self.trade_off * divergence(history, list_topics, topics)
+            return (1 - self.trade_off) * pool.relevance - self.trade_off * divergence(shared, list_topics, mass)
 
         def add(place: Tensor) -> None:
-            list_topics.add_(topics[rows, place])
+            pairs = shared.of_places(place)
+            list_topics.flatten().index_add_(0, shared.topics[pairs], shared.shares[pairs])
+            mass.add_(shared.has_topics.gather(1, place[:, None]))
 
         return self.choose(pool, k, gain, add)
 
 
-def divergence(history: Tensor, list_topics: Tensor, topics: Tensor) -> Tensor:
-    """KL(p ‖ q̃) after each candidate were added, (B, D): p (B, t), topics shown so far (B, t), candidates' (B, D, t)."""
-    mixed = list_topics[:, None, :] + topics
-    mass = mixed.sum(dim=2, keepdim=True).clamp(min=1e-12)
-    # In place: this is the inner loop, and each further tensor of (B, D, t) costs as much as the logarithm.
-    mixed.mul_((1 - SMOOTHING) / mass).add_(SMOOTHING * history[:, None, :]).clamp_(min=1e-12).log_()
-    return torch.xlogy(history, history).sum(dim=1, keepdim=True) - torch.einsum("bdt,bt->bd", mixed, history)
+def divergence(shared: SharedTopics, list_topics: Tensor, mass: Tensor) -> Tensor:
+    """KL(p ‖ q̃) after each candidate were added, (B, D).
+
+    ``list_topics`` (B, m): shares of the history's topics in the list so far, a sum over its items; ``mass`` (B, 1): how many of these have topics. Only the
+    topics that a candidate shares with the history make it differ from one with none of them: the rest is a sum for each user.
+    """
+
+    def mixed(mass: Tensor) -> Tensor:
+        q = list_topics / mass.clamp(min=1e-12)
+        return ((1 - SMOOTHING) * q + SMOOTHING * shared.history).clamp(min=1e-12)
+
+    def cross_entropy(q: Tensor) -> Tensor:
+        return -torch.xlogy(shared.history, q).sum(dim=1, keepdim=True)
+
+    with_topics = mixed(mass + 1)
+    rise = (1 - SMOOTHING) / (mass + 1) / with_topics
+    terms = shared.history.take(shared.topics) * (shared.shares * rise.take(shared.topics)).log1p()
+    added = cross_entropy(with_topics) - sums(shared, terms)
+    entropy = -torch.xlogy(shared.history, shared.history).sum(dim=1, keepdim=True)
+    return added.where(shared.has_topics, cross_entropy(mixed(mass))) - entropy

@@ -5,13 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
 
 from recsat.contract.reranker import DEPTH, RerankInput
 from recsat.errors import RunError
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def _is_in_order(order: Tensor, scores: Tensor) -> bool:
     return order.shape == scores.shape and bool((order == torch.arange(order.shape[1], device=order.device)).all())
 
 
-def needed(value: Tensor | None, reranker: str, what: str) -> Tensor:
+def needed(value: Value | None, reranker: str, what: str) -> Value:
     """``value``; raises :class:`RunError` where the block came without it."""
     if value is None:
         raise RunError(f"reranker {reranker!r}: the candidates came without {what}. {_ADVICE[what]}")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from recsat.contract.reranker import RerankInput
-from recsat.rerank.greedy import Greedy, needed, pool_of
+from recsat.rerank.greedy import Greedy, pool_of
+from recsat.rerank.shared_topics import sums, topics_of
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,16 @@ class XQuAD(Greedy):
 
     def rerank(self, block: RerankInput, k: int) -> Tensor:
         pool = pool_of(block, self.depth, k)
-        topics = needed(block.topics, "xquad", "item topics")[pool.block.candidates.clamp(min=0)]
-        missing = needed(block.user_topics, "xquad", "users' topics").clone()
-        rows = torch.arange(len(topics), device=topics.device)
+        shared = topics_of(pool.block, "xquad")
+        missing = shared.history.clone()
 
         def gain() -> Tensor:
-            cover = torch.einsum("bdt,bt->bd", topics, missing)
+            cover = sums(shared, shared.shares * missing.take(shared.topics))
             return (1 - self.trade_off) * pool.relevance + self.trade_off * cover
 
         def add(place: Tensor) -> None:
-            missing.mul_(1 - topics[rows, place])
+            pairs = shared.of_places(place)
+            topics = shared.topics[pairs]
+            missing.put_(topics, missing.take(topics) * (1 - shared.shares[pairs]))
 
         return self.choose(pool, k, gain, add)

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor
 
 from recsat.contract.reranker import Example, LearnedReranker, Reranker, RerankInput, TextReranker
+from recsat.contract.topics import ItemTopics
 
 N_ITEMS = 60
 N_TOPICS = 5
@@ -94,6 +96,13 @@ class RerankerContract:
             and not torch.equal(value, getattr(before, field.name))
         ]
         assert not differ, f"rerank changed {', '.join(differ)} of the block, which others read too. Work on a copy."
+
+    def test_topics_in_rows_give_the_lists_that_dense_ones_give(self) -> None:
+        block = random_block(7, n_users=9, width=25)
+        assert isinstance(block.topics, Tensor)
+        in_rows = replace(block, topics=ItemTopics.of(csr_array(block.topics.numpy())))
+        dense, rows = (self._ready().rerank(form, 8) for form in (block, in_rows))
+        assert torch.equal(dense, rows), "topics as ItemTopics give other lists. Read them as topics[items]."
 
     def test_without_a_trade_off_the_order_is_the_arms(self) -> None:
         reranker = self.without_trade_off()

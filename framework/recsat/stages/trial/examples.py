@@ -15,6 +15,7 @@ from recsat.contract.arm import Recommender
 from recsat.contract.domain import Domain
 from recsat.contract.interactions import Catalogue, TrainingData
 from recsat.contract.reranker import Example
+from recsat.contract.topics import ItemTopics
 from recsat.lists.request import Features, Request
 from recsat.lists.shortlist import shortlists
 from recsat.measure.diversity import topic_matrix
@@ -29,8 +30,7 @@ def features_of(train: TrainingData, topics: str | None, device: torch.device) -
     items = train.catalogue.items
     shares = None
     if topics is not None:
-        dense = topic_matrix(items, topics, items["item_id"]).toarray().astype(np.float32)
-        shares = torch.from_numpy(dense).to(device)
+        shares = ItemTopics.of(topic_matrix(items, topics, items["item_id"]), device)
     return Features(
         vectors=torch.from_numpy(train.vectors["text"]).to(device),
         topics=shares,
