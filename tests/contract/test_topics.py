@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
-from recsat import ItemTopics
+from recsat import ItemTopics, RerankInput
 from recsat.contract.topics import SharedTopics
 
 
@@ -66,3 +66,14 @@ def test_of_a_place_are_the_topics_of_every_user_s_candidate_there() -> None:
     assert shared.starts.tolist() == [0, 2, 3, 3, 5, 6, 8]
     assert shared.of_places(torch.tensor([0, 1, 0])).tolist() == [0, 1, 3, 4, 5]
     assert shared.of_places(torch.tensor([1, 0, 0])).tolist() == [2, 5]
+
+
+def test_a_block_that_is_weighed_anew_keeps_what_was_computed_of_its_candidates() -> None:
+    dense = torch.tensor([[0.5, 0.5], [0, 1]])
+    block = RerankInput(torch.tensor([[0, 1]]), torch.ones(1, 2), torch.eye(2), dense, torch.tensor([[1.0, 0]]))
+    shared, similarity = block.shared_topics, block.similarity
+    weighed = block.weighed(torch.zeros(1, 2))
+    assert weighed.relevance is not None
+    assert weighed.shared_topics is shared
+    assert weighed.similarity is similarity
+    assert block.of_users(torch.tensor([0])).shared_topics is not shared, "of other candidates"
