@@ -36,7 +36,7 @@ class Calibrated(Greedy):
         mass = shared.history.new_zeros(len(shared.history), 1)
 
         def gain() -> Tensor:
-            return (1 - self.trade_off) * pool.relevance - self.trade_off * divergence(shared, list_topics, mass)
+            return (1 - self.trade_off) * pool.relevance - self.trade_off * cross_entropies(shared, list_topics, mass)
 
         def add(place: Tensor) -> None:
             pairs = shared.of_places(place)
@@ -46,8 +46,8 @@ class Calibrated(Greedy):
         return self.choose(pool, k, gain, add)
 
 
-def divergence(shared: SharedTopics, list_topics: Tensor, mass: Tensor) -> Tensor:
-    """KL(p ‖ q̃) after each candidate were added, (B, D).
+def cross_entropies(shared: SharedTopics, list_topics: Tensor, mass: Tensor) -> Tensor:
+    """−Σ p log q̃ after each candidate were added, (B, D): KL(p ‖ q̃) and the entropy of p, which is the same for all of them.
 
     ``list_topics`` (B, m): shares of the history's topics in the list so far, a sum over its items; ``mass`` (B, 1): how many of these have topics. Only the
     topics that a candidate shares with the history make it differ from one with none of them: the rest is a sum for each user.
@@ -64,5 +64,4 @@ def divergence(shared: SharedTopics, list_topics: Tensor, mass: Tensor) -> Tenso
     rise = (1 - SMOOTHING) / (mass + 1) / with_topics
     terms = shared.history.take(shared.topics) * (shared.shares * rise.take(shared.topics)).log1p()
     added = cross_entropy(with_topics) - sums(shared, terms)
-    entropy = -torch.xlogy(shared.history, shared.history).sum(dim=1, keepdim=True)
-    return added.where(shared.has_topics, cross_entropy(mixed(mass))) - entropy
+    return added.where(shared.has_topics, cross_entropy(mixed(mass)))
