@@ -13,6 +13,7 @@ from torch import Tensor
 from recsat.contract.reranker import Example, RerankInput
 from recsat.errors import RunError
 from recsat.measure.discounts import discounts
+from recsat.measure.scale import scale_of
 from recsat.rerank.greedy import Pool, needed, pool_of
 from recsat.rerank.outcome import OutcomeModel, fit_outcome
 
@@ -89,11 +90,11 @@ def _per_root(pool: Pool) -> Tensor:
 
 
 def _spread(values: Sequence[Tensor]) -> float:
-    """Standard deviation over all blocks; 1 where there is none."""
+    """Standard deviation over all blocks; 1 where there is none but for rounding."""
     n = sum(len(block) for block in values)
     mean = sum(float(block.double().sum()) for block in values) / max(n, 1)
     square = sum(float(((block.double() - mean) ** 2).sum()) for block in values) / max(n, 1)
-    return float(np.sqrt(square)) if square > 0 else 1.0
+    return float(scale_of(np.sqrt(square), mean))
 
 
 def _features(pool: Pool, spread: float) -> Tensor:

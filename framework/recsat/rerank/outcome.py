@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from recsat.errors import RunError
+from recsat.measure.scale import scale_of
 
 L2 = 1.0
 MOST_STEPS, TOLERANCE = 50, 1e-8
@@ -64,7 +65,7 @@ def fit_outcome(features: Sequence[Array], happened: Sequence[NDArray[np.bool_]]
     n_positive = float(sum(block.sum() for block in happened))
     mean = sum((block.sum(axis=0) for block in features), start=np.zeros(features[0].shape[1])) / n
     spread = sum((((block - mean) ** 2).sum(axis=0) for block in features), start=np.zeros(len(mean))) / n
-    scale = np.where(spread > 0, np.sqrt(spread), 1.0)
+    scale = scale_of(np.sqrt(spread), mean)
     high, low = (n_positive + 1) / (n_positive + 2), 1 / (n - n_positive + 2)
     penalty = np.append(0.0, np.full(len(mean), l2))
     designs = [_design((block - mean) / scale) for block in features]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from recsat.errors import DataError
+from recsat.measure.scale import scale_of
 
 START: Final = datetime(2024, 1, 1, tzinfo=UTC)
 SECONDS_PER_DAY: Final = 86_400
@@ -104,7 +105,7 @@ def make_world(
 def popularity_policy(world: World) -> NDArray[np.float64]:
     """The logging policy, (U, I): softmax of ``policy_sharpness`` × standardised mean satisfaction, alike for everybody."""
     mean = world.satisfaction.mean(axis=0)
-    standard = (mean - mean.mean()) / (mean.std() or 1.0)
+    standard = (mean - mean.mean()) / scale_of(mean.std(), mean.mean())
     return np.broadcast_to(_softmax(world.settings.policy_sharpness * standard), world.satisfaction.shape)
 
 

@@ -47,6 +47,37 @@ def test_where_there_is_no_taste_the_list_is_that_of_popularity() -> None:
     assert alike > 0.8
 
 
+def single_copies(n_tastes: int = 15, users_of_taste: int = 10, n_likes: int = 8) -> TrainingData:
+    """A shop of used goods: everything is liked once, by somebody of its taste, which its text tells; two of ten are still there."""
+    n_users = n_tastes * users_of_taste
+    per_user = n_likes + 2
+    owner = np.repeat(np.arange(n_users), per_user)
+    taste = owner % n_tastes
+    is_liked = np.tile(np.arange(per_user) < n_likes, n_users)
+    histories = np.zeros((n_users, len(owner)), dtype=np.float32)
+    histories[owner[is_liked], np.flatnonzero(is_liked)] = 1
+    noise = np.random.default_rng(8).standard_normal((len(owner), 32)) / 8
+    vectors = np.hstack([np.eye(n_tastes)[taste], noise]).astype(np.float32)
+    return training_data(histories, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("protocol", ["last-n", "mixed", "random"])
+def test_where_every_item_is_liked_once_lists_are_of_the_users_taste(protocol: str) -> None:
+    """Popularity says nothing then, and its spread is rounding: nothing may be divided by that."""
+    world = single_copies()
+    history = world.users.history
+    times = csr_array((np.tile(np.arange(8.0), 150), history.indices, history.indptr), shape=history.shape)
+    train = replace(world, users=replace(world.users, times=times), protocol=protocol)
+    is_new = torch.from_numpy(train.popularity == 0)
+    scores = Hybrid().fit(train).score(train.users)
+    assert torch.isfinite(scores).all()
+    top = scores.masked_fill(~is_new, float("-inf")).topk(10, dim=1).indices
+    taste = (torch.arange(1_500) // 10) % 15
+    assert (taste[top] == (torch.arange(150) % 15)[:, None]).float().mean() > 0.9
+    lists = scores.masked_fill(torch.from_numpy(history.toarray() > 0), float("-inf")).topk(10, dim=1).indices
+    assert is_new[lists].float().mean() > 0.5, "what somebody has bought is gone"
+
+
 def test_where_texts_say_nothing_they_get_no_weight() -> None:
     train = taste_groups()
     rng = np.random.default_rng(5)

@@ -36,6 +36,7 @@ from recsat.arms.linear.padded import dense
 from recsat.arms.linear.spectrum import FEW_USERS, Spectrum, TextPrior
 from recsat.arms.linear_order import LinearOrder
 from recsat.contract.interactions import TrainingData, UserBatch
+from recsat.measure.scale import scale_of
 
 CELLS = 2**23  # user-item scores of one part that a trial looks at: more users or items are sampled
 
@@ -290,9 +291,9 @@ def scores_at(part: ScoredPart, users: UserBatch, columns: NDArray[np.int64]) ->
 
 
 def spread(scores: Tensor, out: Tensor) -> float:
-    """Standard deviation of ``scores`` over √(history length), of what is not ``out``; 1 where all are equal."""
+    """Standard deviation of ``scores`` over √(history length), of what is not ``out``; 1 where all are equal but for rounding."""
     n = max(1, out.numel() - int(np.count_nonzero(out.numpy())))
     counted = (~out).float()  # to multiply is sooner done than to fill places, or to gather them
     mean = (scores * counted).sum() / n
     deviation = float(torch.linalg.vector_norm((scores - mean).mul_(counted))) / n**0.5
-    return deviation if deviation > 0 and np.isfinite(deviation) else 1.0
+    return float(scale_of(deviation, float(mean)))
