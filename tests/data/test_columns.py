@@ -46,6 +46,8 @@ def read(cells: pl.Series, name: str = "x", **column: Any) -> tuple[list[Any], l
         ("time", pl.Series([str(EPOCH * 10**6)]), [MOMENT]),
         ("list", pl.Series(["a|b"], dtype=pl.Categorical), [["a", "b"]]),
         ("list", pl.Series([[1, 2]]), [["1", "2"]]),
+        ("list", pl.Series([["", "a", " b ", None, "  "], [None], None]), [["a", "b"], [], None]),
+        ("list", pl.Series(["|a| b ||", "|", None]), [["a", "b"], [], None]),
         ("list", pl.Series([["a"]], dtype=pl.Array(pl.String, 1)), [["a"]]),
     ],
 )

@@ -303,6 +303,20 @@ def test_which_of_a_moments_events_is_the_last_is_drawn_and_not_read_off_ids() -
     assert set(other.test.select("user_id", "item_id").rows()) != set(split.test.select("user_id", "item_id").rows())
 
 
+@pytest.mark.parametrize(("n_last", "tied"), [(1, 2), (2, 1), (3, 1)])
+def test_of_how_many_users_the_last_events_are_drawn_is_said(n_last: int, tied: int) -> None:
+    days = {"all at once": [0, 0, 0, 0, 0], "last two": [0, 1, 2, 3, 3], "one by one": [0, 1, 2, 3, 4]}
+    rows = [(user, f"i{i}", 5.0, day) for user, of_user in days.items() for i, day in enumerate(of_user)]
+    rows.append(("one by one", "i5", 1.0, 4))  # beside the last like, and no like: nothing is drawn of it
+    split = split_events(table(rows), LIKED, split_settings("last-n", n_last=n_last), 0)
+    assert split.tied_users == tied
+    assert f"is drawn of {tied} of 3 users: they have others of the same moment" in split.description
+    by_position = table(rows).with_columns(position=pl.int_range(1, pl.len() + 1).over("user_id"))
+    ordered = split_events(by_position, LIKED, split_settings("last-n", n_last=n_last), 0)
+    assert ordered.tied_users == 0
+    assert "drawn" not in ordered.description
+
+
 def test_positions_say_what_is_last_where_there_is_no_time() -> None:
     rows = [("u", item, 5.0, 0) for item in ("d", "c", "b", "a")]
     events = table(rows).with_columns(

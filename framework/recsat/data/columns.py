@@ -385,9 +385,12 @@ def _boolean(cells: pl.Series, column: Column) -> Cells:
 
 
 def _list(cells: pl.Series, column: Column) -> Cells:
-    if cells.dtype == pl.String:
-        parts = cells.str.split(column.separator).list.eval(pl.element().str.strip_chars())
-        values = parts.list.eval(pl.element().filter(pl.element() != ""))
+    """Without blanks and nulls, which are no values, whether a file keeps lists or texts of them."""
+    is_text = cells.dtype == pl.String
+    parts = cells.str.split(column.separator) if is_text else cells.cast(pl.List(pl.String), strict=False)
+    parts = parts.list.eval(pl.element().str.strip_chars())
+    values = parts.list.eval(pl.element().filter(pl.element() != ""))
+    if is_text:
         is_list = cells.str.contains(LIST).fill_null(value=False)
         if is_list.any():
             texts = cells.filter(is_list).unique()
@@ -395,8 +398,6 @@ def _list(cells: pl.Series, column: Column) -> Cells:
             by_text = pl.DataFrame({"text": texts, "items": items})
             of_lists = cells.to_frame("text").join(by_text, on="text", how="left", maintain_order="left")["items"]
             values = pl.select(pl.when(is_list).then(of_lists).otherwise(values)).to_series()
-    else:
-        values = cells.cast(pl.List(pl.String), strict=False)
     return Cells(
         values=values,
         notes=_unparted(cells, values, column),

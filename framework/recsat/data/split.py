@@ -55,6 +55,8 @@ class Split:
     """Ids of the items that are ranked in validation; None means all."""
     test_items: pl.Series | None = None
     """Ids of the items that are ranked in the test; None means all."""
+    tied_users: int = 0
+    """Users of last-n of whom the draw says which liked events are the last: others have the same moment."""
 
 
 def split_events(
@@ -100,6 +102,7 @@ def split_events(
     rng = np.random.default_rng(seed if draw == 1 else [seed, draw])
     assigned = _two_rounds(rows, settings, rng)
     _require_liked(assigned, settings)
+    tied_users = _n_tied_users(assigned) if settings.protocol == "last-n" else 0
     part_of = np.empty(events.height, dtype=np.int8)
     part_of[assigned["_row"].to_numpy()] = assigned["_part"].to_numpy()
     del rows, assigned  # as large as the parts that are made now
@@ -108,7 +111,7 @@ def split_events(
     return Split(
         name=settings.name,
         protocol=settings.protocol,
-        description=_describe(settings, test),
+        description=_describe(settings, test, tied_users),
         draw=draw,
         test_share=None if settings.protocol == "last-n" else settings.test_share,
         train=train,
@@ -116,6 +119,7 @@ def split_events(
         test=test,
         validation_items=validation["item_id"].unique().sort() if own_universe else None,
         test_items=test["item_id"].unique().sort() if own_universe else None,
+        tied_users=tied_users,
     )
 
 
@@ -157,6 +161,15 @@ def _require_liked(assigned: pl.DataFrame, settings: SplitSettings) -> None:
                 f"split {settings.name!r} ({settings.protocol}): the {word} part has no liked event, of {assigned['_liked'].sum()} "
                 "in all. Bring more data, change test_share or validation_share, or choose another protocol."
             )
+
+
+def _n_tied_users(assigned: pl.DataFrame) -> int:
+    """Users with a liked event in the test part that has the moment, and the position, of one before it."""
+    moment = ["user_id", "timestamp", *(name for name in ("position",) if name in assigned.columns)]
+    liked = assigned.lazy().filter("_liked")
+    last, earlier = liked.filter(pl.col("_part") == TEST), liked.filter(pl.col("_part") != TEST)
+    tied = last.select(moment).join(earlier.select(moment), on=moment, how="semi", nulls_equal=True)
+    return int(tied.select(pl.col("user_id").n_unique()).collect().item())
 
 
 def _two_rounds(ordered: pl.DataFrame, settings: SplitSettings, rng: np.random.Generator) -> pl.DataFrame:
@@ -280,8 +293,11 @@ def _window(settings: SplitSettings, test: pl.DataFrame) -> str:
     )
 
 
-def _describe(settings: SplitSettings, test: pl.DataFrame) -> str:
+def _describe(settings: SplitSettings, test: pl.DataFrame, tied_users: int) -> str:
     held_out = _held_out(settings, test)
+    if tied_users:
+        of_users = f"of {tied_users} of {test['user_id'].n_unique()} users"
+        return f"{held_out} Which those are is drawn {of_users}: they have others of the same moment."
     return held_out if settings.n_draws == 1 else f"{held_out} Drawn {settings.n_draws} times."
 
 

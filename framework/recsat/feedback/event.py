@@ -17,13 +17,19 @@ from pydantic import (
     ValidationInfo,
 )
 
+from recsat.data.schema import LONGEST
+
 FIRST_YEAR, LAST_YEAR = 1970, 9998
 
 
 def _text(value: str) -> str:
     if "\x00" in value:
         raise ValueError("must not contain the NUL character")
-    value.encode("utf-8")  # a lone surrogate of a JSON escape is no text; UnicodeEncodeError is a ValueError
+    n_bytes = len(
+        value.encode("utf-8")
+    )  # a lone surrogate of a JSON escape is no text; UnicodeEncodeError is a ValueError
+    if n_bytes > LONGEST:
+        raise ValueError(f"must have at most {LONGEST:,} bytes, as in the tables of a run")
     return value
 
 
@@ -40,7 +46,7 @@ def _number(value: Any, info: ValidationInfo) -> Any:
     return value
 
 
-Id = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_text)]
+Id = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(_text)]
 Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]
 Number = Annotated[FiniteFloat, BeforeValidator(_number)]
 Whole = Annotated[int, BeforeValidator(_number)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -13,8 +14,8 @@ from recsat.contract.dataset import Dataset
 from recsat.contract.domain import Domain, DomainConfig, OwnTables, RecommenderSpec
 from recsat.data.validate import OnBadRows, validate
 from recsat.embed.provenance import models_of, refuse_leak
-from recsat.errors import ConfigError, DataError, PluginError
-from recsat.measure.measures import require_comparable
+from recsat.errors import ConfigError, DataError, PluginError, did_you_mean
+from recsat.measure.measures import built_in, of_metrics, require_comparable
 from recsat.plugins import Plugins
 from recsat.rerank.make import make_reranker
 from recsat.result.leading import may_lead
@@ -51,6 +52,8 @@ def check_config(
         name = rank.reranker
         if messages.checked("rank.reranker", lambda: plugins.select("reranker", rerankers, [name])):
             messages.checked("rank.reranker", lambda: make_reranker(rerankers[name], rank.reranker_parameters))
+    elif rank.reranker_parameters:
+        messages.checked("rank.reranker_parameters", _refuse_parameters_of_none)
     for setting, folder in models_of(config).items():
         messages.checked(setting, lambda key=setting, at=folder: refuse_leak(key, at, config))  # type: ignore[misc]
     of_run = dict.fromkeys([*baselines, *config.arms])
@@ -60,6 +63,10 @@ def check_config(
         messages.checked(f"alerts[{i}].measure", lambda name=alert.measure: require_comparable(name, metrics))  # type: ignore[misc]
     for guard in config.promote.guards:
         messages.checked(f"promote.guards.{guard}", lambda name=guard: require_comparable(name, metrics))  # type: ignore[misc]
+    infos = [*built_in(rank.k), *of_metrics(metrics)]
+    of_verdicts = dict.fromkeys(info.name for info in infos if info.better != "neither")
+    for name in config.measure.worth_having:
+        messages.checked(f"measure.worth_having.{name}", lambda key=name: plugins.select("measure", of_verdicts, [key]))  # type: ignore[misc]
     if config.measure.curve_arm is not None:
         curve_arm = config.measure.curve_arm
         messages.checked("measure.curve_arm", lambda: plugins.select("arm of this run", of_run, [curve_arm]))
@@ -146,16 +153,30 @@ def with_source(sources: Mapping[str, str], key: str, check: Callable[[], T]) ->
         raise type(error)(f"{origin}{key}: {message}") from error.__cause__ or error
 
 
+def _refuse_parameters_of_none() -> None:
+    raise ConfigError("there are parameters, and no reranker: name it in rank.reranker, or leave them out.")
+
+
 def _make(spec: RecommenderSpec, fixed: Mapping[str, JsonValue]) -> None:
     if "representation" in fixed:
         raise ConfigError(
             f"representation is no setting of a run: name the arm that reads otherwise, such as {spec.name}-words, in arms."
         )
     parameters = {**{name: values[0] for name, values in spec.grid.items()}, **fixed}
+    tuned = ", ".join(spec.grid) or "none"
+    of_make = inspect.signature(spec.make).parameters
+    takes_any = any(one.kind is one.VAR_KEYWORD for one in of_make.values())
+    known = [name for name in of_make if name != "representation"]
+    for name in () if takes_any else fixed:
+        if name not in known:
+            raise ConfigError(
+                f"the arm has no parameter {name!r}. It has: {', '.join(known) or 'none'}; tuned are {tuned}."
+                f"{did_you_mean(name, known)}"
+            )
     try:
         spec.make(**parameters)
     except (TypeError, ValueError) as error:
-        tuned = ", ".join(spec.grid) or "none"
+        reason = f"a value may be of the wrong type ({error})" if isinstance(error, TypeError) else error
         raise ConfigError(
-            f"the arm cannot be made with {dict(fixed)}: {error}. Its tuned parameters: {tuned}."
+            f"the arm cannot be made with {dict(fixed)}: {reason}. Its tuned parameters: {tuned}."
         ) from error

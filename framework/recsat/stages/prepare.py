@@ -22,7 +22,7 @@ from recsat.data.credit import with_value
 from recsat.data.fingerprint import fingerprint
 from recsat.data.liked import refuse_unliked
 from recsat.data.moments import latest
-from recsat.data.split import TIES, Split, in_order_of_time, split_events
+from recsat.data.split import TIED_SHARE, TIES, Split, in_order_of_time, split_events
 from recsat.data.validate import OnBadRows, validate
 from recsat.embed.provenance import refuse_leaks
 from recsat.errors import ConfigError, DataError, did_you_mean
@@ -190,6 +190,12 @@ def _split(context: StageContext, dataset: Dataset, settings: SplitSettings) -> 
     for draw in range(settings.n_draws, 0, -1):  # one at a time; the first, which is judged, comes last
         split = split_events(dataset.events, domain.positive, settings, seed=config.seed, draw=draw)
         write_split(folder, split)
+    n_users = split.test["user_id"].n_unique()
+    if split.tied_users > TIED_SHARE * n_users:
+        context.progress.note(
+            f"split {split.name}: of {split.tied_users:,} of {n_users:,} users it is drawn which events are the last, since they have others of the same moment. "
+            "Give times to the second, or a column position"
+        )
     fitness = split_fitness(split, domain, settings, config)
     folder.write_json(f"splits/{split.name}/fitness.json", fitness.model_dump(mode="json"))
     if not fitness.can_answer:
