@@ -280,7 +280,11 @@ def test_an_encoder_that_breaks_its_contract_does_not_reach_the_cache(tmp_path: 
         def encode(self, texts, *, progress=None):  # type: ignore[no-untyped-def]
             return np.full((len(texts), self.dimension), np.nan, dtype=np.float32)
 
-    for encoder, message in [(Doubled(), "length 2"), (Short(), r"\(1, 8\) for 2 texts"), (NotANumber(), "length nan")]:
+    for encoder, message in [
+        (Doubled(), r"length 2 for '.+'; it must be 1 for every text\. Divide vectors"),
+        (Short(), r"\(1, 8\) for 2 texts"),
+        (NotANumber(), "length nan"),
+    ]:
         with pytest.raises(EncoderError, match=message):
             embed_texts(["a", "b"], encoder, tmp_path)
     assert n_stored(tmp_path) == 0

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
+import pytest
+from pydantic import ValidationError
 
 from recsat.feedback.event import FeedbackEvent
 from recsat.feedback.events import as_events
@@ -32,6 +34,14 @@ def reported(folder: Path, *columns: dict[str, object]) -> pl.DataFrame:
             ]
         )
         return log.since(0)
+
+
+def test_ids_may_be_as_long_as_in_the_tables_of_a_run() -> None:
+    event = {"item_id": "i", "event": "buy", "timestamp": NOON}
+    assert FeedbackEvent.model_validate({**event, "user_id": "长" * 333}).user_id == "长" * 333
+    for too_long in ("长" * 334, "x" * 1_001):
+        with pytest.raises(ValidationError, match=r"at most 1,?000 (bytes, as in the tables|characters)"):
+            FeedbackEvent.model_validate({**event, "user_id": too_long})
 
 
 def test_events_have_the_columns_of_the_domain_in_its_types_and_order(tmp_path: Path) -> None:

@@ -63,3 +63,39 @@ def test_a_wrong_name_and_faults_of_the_files_are_told_at_once(small_run_config:
     assert message.startswith("1 setting is wrong:\n  - arms: No arm is called 'eas'")
     assert "item_id 'a' is a duplicate of row 2" in message
     assert "timestamp 'someday' is not a date" in message
+
+
+def test_what_a_difference_is_worth_is_asked_of_measures_that_there_are(small_run_config: RunConfig) -> None:
+    check_config(
+        with_measure(small_run_config, worth_having={"ndcg@10": 0.01, "coverage@10": 0.1}), load_plugins(["content"])
+    )
+    for name, near in (("ndgc@10", "ndcg@10"), ("ndcg", "ndcg@10"), ("ndcg@5", "ndcg@10")):
+        with pytest.raises(ConfigError, match=rf"^measure.worth_having.{name}: No measure is called '{name}'.*{near}"):
+            check_config(with_measure(small_run_config, worth_having={name: 0.01}), load_plugins(["content"]))
+
+
+def test_parameters_of_no_reranker_are_refused(small_run_config: RunConfig) -> None:
+    rank = small_run_config.rank.model_copy(update={"reranker": None, "reranker_parameters": {"trade_off": 0.3}})
+    with pytest.raises(ConfigError, match=r"^rank.reranker_parameters: there are parameters, and no reranker"):
+        check_config(small_run_config.model_copy(update={"rank": rank}), load_plugins(["content"]))
+
+
+@pytest.mark.parametrize(
+    ("arm", "parameters", "message"),
+    [
+        (
+            "ease",
+            {"l2_": 1.0},
+            r"^parameters.ease: .*\{'l2_': 1\.0\}: it has no parameter 'l2_'\. .*: l2.* Did you mean 'l2'\?$",
+        ),
+        ("mf", {"foo": 3}, r"^parameters.mf: .*\{'foo': 3\}: it has no parameter 'foo'\. Its tuned parameters: .*\.$"),
+        ("ease", {"l2": "abc"}, r"^parameters.ease: .*\{'l2': 'abc'\}: a value may be of the wrong type \("),
+        ("hybrid", {"choise": 1}, r"^parameters.hybrid: .*: it has no parameter 'choise'\."),
+    ],
+)
+def test_a_parameter_that_an_arm_has_not_got_is_named(
+    small_run_config: RunConfig, arm: str, parameters: dict[str, object], message: str
+) -> None:
+    config = small_run_config.model_copy(update={"arms": [arm], "parameters": {arm: parameters}})
+    with pytest.raises(ConfigError, match=message):
+        check_config(config, load_plugins(["content"]))

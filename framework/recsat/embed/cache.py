@@ -20,6 +20,9 @@ _MAX_BLOCK = 65_536
 _SECONDS_A_BLOCK = 5.0
 """Blocks grow until one takes this long: little is lost by a kill, and a fast device does not wait for the disk."""
 
+SHOWN_OF_TEXT = 60
+"""Signs of a text that an error shows."""
+
 
 @dataclass(frozen=True)
 class Embedded:
@@ -59,7 +62,8 @@ def embed_texts(
     while start < len(missing):
         rows = missing[start : start + block]
         began = time.monotonic()
-        block_vectors = _checked(encoder, encoder.encode([unique[row] for row in rows], progress=progress), len(rows))
+        of_block = [unique[row] for row in rows]
+        block_vectors = _checked(encoder, encoder.encode(of_block, progress=progress), of_block)
         write_vectors(folder, keys[rows], block_vectors)
         vectors[rows] = block_vectors
         start += len(rows)
@@ -99,9 +103,9 @@ def _require_encoder(encoder: object) -> None:
         raise EncoderError(f"{who} has no encode(texts, *, progress=None). Give it one that returns its vectors.")
 
 
-def _checked(encoder: Encoder, vectors: object, count: int) -> NDArray[np.float32]:
+def _checked(encoder: Encoder, vectors: object, texts: Sequence[str]) -> NDArray[np.float32]:
     """What may go into the cache: a wrong vector would come back for ever."""
-    who = f"encoder {type(encoder).__name__}"
+    who, count = f"encoder {type(encoder).__name__}", len(texts)
     if not isinstance(vectors, np.ndarray):
         raise EncoderError(
             f"{who} gave a {type(vectors).__name__} for {count} texts; it must give a numpy array, float32 ({count}, {encoder.dimension})."
@@ -114,5 +118,8 @@ def _checked(encoder: Encoder, vectors: object, count: int) -> NDArray[np.float3
     bad = ~(np.abs(norms - 1.0) < 1e-3)  # also true for NaN
     if bad.any():
         row = int(bad.argmax())
-        raise EncoderError(f"{who} gave a vector of length {norms[row]} (text {row} of its batch); it must be 1.")
+        raise EncoderError(
+            f"{who} gave a vector of length {norms[row]:g} for {texts[row][:SHOWN_OF_TEXT]!r}; it must be 1 for every text. "
+            "Divide vectors by their lengths, and give texts of which the encoder knows nothing a component of their own."
+        )
     return vectors

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from recsat.arms.linear.padded import PADDING
 from recsat.arms.profile_text import fallbacks_for
+from recsat.arms.returned import checked_places
 from recsat.contract.arm import Reasons, Recommender
 from recsat.contract.interactions import Catalogue, TrainingData, UserBatch
 from recsat.lists.fallback import Lists, filled_by, joined
@@ -24,7 +25,6 @@ from recsat.lists.fusion import reciprocal_rank_fusion
 from recsat.lists.permitted import Permitted
 from recsat.lists.reasons import reasons_of, sentences_of
 from recsat.lists.request import Request, Retriever
-from recsat.lists.returned import checked_places
 from recsat.lists.select import TieNoise, top_k
 from recsat.lists.shortlist import items_at, permitted_scores, shortlist, user_blocks
 from recsat.lists.topics import CatalogueTopics, catalogue_topics

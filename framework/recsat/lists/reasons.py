@@ -9,10 +9,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsat.arms.linear.padded import blocks_of_like_length
+from recsat.arms.returned import checked_reasons
 from recsat.contract.arm import Reasons, Recommender
 from recsat.contract.interactions import UserBatch
 from recsat.contract.reasons import DEFAULT_REASONS, SLOT
-from recsat.lists.returned import checked_reasons
 
 NAMING = ("because", "similar")
 """Codes of reasons that name an item of the history."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from recsat.arms.linear.inner_products import ScoredByVectors
 from recsat.arms.linear.item_item import history_times
 from recsat.arms.linear.padded import PADDING, at_candidates
+from recsat.arms.returned import checked_scores
 from recsat.contract.arm import Recommender
 from recsat.contract.interactions import UserBatch
 from recsat.contract.reranker import RerankInput
@@ -19,7 +20,6 @@ from recsat.contract.topics import ItemTopics
 from recsat.lists.filters import FilterPlan
 from recsat.lists.permitted import Permitted
 from recsat.lists.request import Request
-from recsat.lists.returned import checked_scores
 from recsat.lists.select import TieNoise, top_k
 
 MASK_BUDGET = 2**28  # bytes of one block's (users × items) mask and scores; larger catalogues take smaller blocks

@@ -10,6 +10,7 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
+from recsat.arms.returned import checked_places
 from recsat.contract.reranker import DEPTH, Reranker, RerankInput
 from recsat.measure.accuracy import ndcg
 from recsat.measure.diversity import intra_list_diversity
@@ -99,7 +100,8 @@ def chosen_point(points: Sequence[TradeOffPoint], *, loss: float = LOSS) -> Trad
 def _lists(scored: ScoredUsers, reranker: Reranker) -> pl.DataFrame:
     items = []
     for block in scored.blocks:
-        places = reranker.rerank(block, scored.k)
+        n_users, n_candidates = block.candidates.shape
+        places = checked_places(reranker, reranker.rerank(block, scored.k), n_users, n_candidates, scored.k)
         items.append(block.candidates.gather(1, places.clamp(min=0)).masked_fill(places < 0, -1).cpu().numpy())
     table = np.concatenate(items) if items else np.zeros((0, scored.k), dtype=np.int64)
     row, place = np.nonzero(table >= 0)

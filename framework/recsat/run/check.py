@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -163,20 +163,20 @@ def _make(spec: RecommenderSpec, fixed: Mapping[str, JsonValue]) -> None:
             f"representation is no setting of a run: name the arm that reads otherwise, such as {spec.name}-words, in arms."
         )
     parameters = {**{name: values[0] for name, values in spec.grid.items()}, **fixed}
-    tuned = ", ".join(spec.grid) or "none"
-    of_make = inspect.signature(spec.make).parameters
-    takes_any = any(one.kind is one.VAR_KEYWORD for one in of_make.values())
-    known = [name for name in of_make if name != "representation"]
-    for name in () if takes_any else fixed:
-        if name not in known:
-            raise ConfigError(
-                f"the arm has no parameter {name!r}. It has: {', '.join(known) or 'none'}; tuned are {tuned}."
-                f"{did_you_mean(name, known)}"
-            )
     try:
         spec.make(**parameters)
     except (TypeError, ValueError) as error:
-        reason = f"a value may be of the wrong type ({error})" if isinstance(error, TypeError) else error
+        unknown = (
+            re.search(r"unexpected keyword argument '(\w+)'", str(error)) if isinstance(error, TypeError) else None
+        )
+        if unknown:
+            reason = f"it has no parameter {unknown[1]!r}"
+        elif isinstance(error, TypeError):
+            reason = f"a value may be of the wrong type ({error})"
+        else:
+            reason = str(error)
+        tuned = ", ".join(spec.grid) or "none"
+        near = did_you_mean(unknown[1], spec.grid) if unknown else ""
         raise ConfigError(
-            f"the arm cannot be made with {dict(fixed)}: {reason}. Its tuned parameters: {tuned}."
+            f"the arm cannot be made with {dict(fixed)}: {reason}. Its tuned parameters: {tuned}.{near}"
         ) from error

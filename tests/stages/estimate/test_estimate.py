@@ -26,7 +26,9 @@ from recsat.stages.estimate.estimate import (
     arm_seconds,
     base_of,
     collection_mib,
+    curve_seconds,
     estimate,
+    evaluate_seconds,
     list_seconds,
     peak_mib,
 )
@@ -36,9 +38,11 @@ from recsat.stages.estimate.speed import Speed, machine_speed
 from recsat.stages.estimate.unit_costs import (
     CHOICE_SHARES,
     CHOICES,
+    CURVE_TOPIC,
     DRAWN_AGAIN,
     FITS,
     FURTHER_CELL_BYTES,
+    MEASURED_TOPIC,
     TOKEN,
     WorkCost,
     cells,
@@ -341,6 +345,39 @@ def test_every_further_hold_out_keeps_scores_of_its_own(prepared: tuple[StageCon
     of_three = 2 * FURTHER_CELL_BYTES * cells(1_500, size.n_items) / 2**20
     assert peak("cold-items") - peak("random") == pytest.approx(of_three)
     assert peak("mixed") == peak("cold-items")
+
+
+def test_the_curve_is_of_the_arm_that_is_named_or_leads(prepared: tuple[StageContext, list[str]]) -> None:
+    context, _ = prepared
+    encoder = context.plugins.encoder(context.config.encoder.name).make(context.config.encoder)
+    size, speed = run_size(context, encoder), Speed(1.0, 1.0)
+    every = context.plugins.recommenders(context.domain)
+
+    def of(*names: str, topics: float = 0.0, **settings: object) -> dict[str, float]:
+        measure = context.config.measure.model_copy(update=settings)
+        other = replace(context, config=context.config.model_copy(update={"measure": measure}))
+        specs = {name: every[name] for name in names}
+        return curve_seconds(other, specs, size.splits[0], replace(size, topics_of_item=topics), speed)
+
+    assert list(of("popularity", "ease", "hybrid", "text")) == ["hybrid"]
+    assert list(of("popularity", "text", "ease", "hybrid-words", "text-permuted")) == ["hybrid-words"]
+    assert list(of("popularity", "ease", "hybrid", curve_arm="ease")) == ["ease"]
+    assert of("popularity", "hybrid", curve_arm="ease") == {}
+    assert of("popularity", "hybrid", curves=False) == {}
+    n_users = size.splits[0].test.served
+    more = of("ease", topics=400.0)["ease"] - of("ease")["ease"]
+    assert more == pytest.approx(CURVE_TOPIC * 400 * n_users)
+
+
+def test_topics_of_items_are_counted(prepared: tuple[StageContext, list[str]]) -> None:
+    context, _ = prepared
+    encoder = context.plugins.encoder(context.config.encoder.name).make(context.config.encoder)
+    size = run_size(context, encoder)
+    genres = context.catalogue.items["genres"].list.len()
+    assert size.topics_of_item == pytest.approx(float(genres.mean()))  # type: ignore[arg-type]
+    few, many = (evaluate_seconds(context, size.splits[0], 2, n) for n in (0.0, 400.0))
+    n_places = context.config.rank.k * size.splits[0].test.served * size.splits[0].n_draws
+    assert many - few == pytest.approx(2 * MEASURED_TOPIC * 400 * n_places)
 
 
 def test_a_list_takes_less_where_vectors_are_shorter() -> None:

@@ -192,6 +192,7 @@ def test_an_item_that_the_catalogue_does_not_have_is_an_answer(models: dict[str,
 def test_who_is_not_known_is_served_by_a_fallback_that_is_named(models: dict[str, Model]) -> None:
     explanation = models["ease"].why("nobody", models["ease"].recommend(["nobody"], k=3)["item_id"][2])
     assert (explanation.step, explanation.rank, explanation.scorer) == ("listed", 3, "MarketPopularity")
+    assert "By its score (market popularity, a fallback) it is rank" in str(explanation)
     assert not explanation.has_history
     assert explanation.because is None
     assert "Nothing is known that this user liked: a fallback makes the list." in explanation.sentences

@@ -9,6 +9,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from recsat.contract.domain import RecommenderSpec
+from recsat.result.leading import may_lead
 from recsat.result.model import Part
 from recsat.result.numerals import duration, memory
 from recsat.run.memory import free_memory
@@ -17,7 +18,7 @@ from recsat.run.stage import StageContext
 from recsat.stages.dense_arms import bytes_of_pairs
 from recsat.stages.estimate import unit_costs as unit
 from recsat.stages.estimate.encoder_speed import token_seconds
-from recsat.stages.estimate.sizes import RunSize, SplitSize, run_size
+from recsat.stages.estimate.sizes import FoldSize, RunSize, SplitSize, run_size
 from recsat.stages.estimate.speed import Speed, machine_speed
 from recsat.stages.prepare import read_split
 from recsat.stages.recommend import CHOSEN_ANEW, arms_of, fixed_parameters
@@ -94,6 +95,7 @@ def estimate(context: StageContext) -> Estimate:
         for name, spec in arms[split.name].items():
             seconds = arm_seconds(context, name, spec, split, size.n_items, speed)
             by_arm[name] = by_arm.get(name, 0.0) + seconds
+        of_folds += sum(curve_seconds(context, arms[split.name], split, size, speed).values())
     of_folds += (a_token or 0.0) * size.user_texts.tokens + speed.tables * unit.USER_TEXT * size.user_texts.n
     n_lists = {split.name: len(arms[split.name]) for split in size.splits}
     by_stage = {
@@ -101,7 +103,8 @@ def estimate(context: StageContext) -> Estimate:
         + (a_token or 0.0) * size.item_texts.tokens,
         "index": speed.tables * (unit.INDEX + unit.INDEX_ITEM * size.n_items),
         "recommend": of_folds + sum(by_arm.values()),
-        "evaluate": speed.tables * sum(evaluate_seconds(context, split, n_lists[split.name]) for split in size.splits),
+        "evaluate": speed.tables
+        * sum(evaluate_seconds(context, split, n_lists[split.name], size.topics_of_item) for split in size.splits),
         "model": speed.tables * unit.INDEX + max(_last_fit(context, size, name, speed) for name in by_arm),
         "report": speed.tables * (unit.REPORT + unit.REPORT_ARM * sum(n_lists.values())),
     }
@@ -164,11 +167,11 @@ def arm_seconds(
 ) -> float:
     """Tuning, choosing, fits and lists of one arm on every draw of a split, and its learning curve."""
     base = base_of(name)
-    cost, choice = unit.FITS.get(base, unit.NOTHING), unit.CHOICES.get(base, unit.NOTHING)
+    choice = unit.CHOICES.get(base, unit.NOTHING)
     parameters = fixed_parameters(context, name, spec)
     limit = dense_limit_of(spec, parameters)
     share = unit.CHOICE_SHARES.get(split.protocol, 1.0) if base in unit.CHOICES else 1.0
-    fits = [share * cost.seconds(fold, n_items, speed, limit) for fold in (split.validation, split.test)]
+    fits = [fit_seconds(context, name, spec, split, fold, n_items, speed) for fold in (split.validation, split.test)]
     tuning = list_seconds(base, split.validation.served, n_items, speed)
     asks = not spec.control and context.config.rank.source == "index"
     first = list_seconds(base, split.test.served, n_items, speed, explained=True, retrieved=asks)
@@ -185,9 +188,44 @@ def arm_seconds(
     measure = context.config.measure
     if name in measure.learning_curve:
         seconds += len(SHARES) * (fits[1] + again)
-    if measure.curves and name == (measure.curve_arm or "hybrid"):
-        seconds += fits[0] + speed.products * (unit.CURVES + unit.CURVE_USER * min(split.test.served, 1000))
     return seconds
+
+
+def fit_seconds(
+    context: StageContext,
+    name: str,
+    spec: RecommenderSpec,
+    split: SplitSize,
+    fold: FoldSize,
+    n_items: int,
+    speed: Speed,
+) -> float:
+    """One fit of an arm on a ``fold`` of a split."""
+    base = base_of(name)
+    share = unit.CHOICE_SHARES.get(split.protocol, 1.0) if base in unit.CHOICES else 1.0
+    limit = dense_limit_of(spec, fixed_parameters(context, name, spec))
+    return share * unit.FITS.get(base, unit.NOTHING).seconds(fold, n_items, speed, limit)
+
+
+def curve_seconds(
+    context: StageContext, specs: Mapping[str, RecommenderSpec], split: SplitSize, size: RunSize, speed: Speed
+) -> dict[str, float]:
+    """The fit on which the curve of a split is chosen, and every reranker at every trade-off, by the name of its arm.
+
+    That is the one that is named; else the default arm, which mostly leads; else the costliest that may lead.
+    """
+    measure = context.config.measure
+    fits = {
+        name: fit_seconds(context, name, spec, split, split.validation, size.n_items, speed)
+        for name, spec in specs.items()
+        if may_lead(spec.control)
+    }
+    name = measure.curve_arm or ("hybrid" if "hybrid" in fits else max(fits, key=lambda one: fits[one]))
+    if not measure.curves or name not in fits:
+        return {}
+    a_user = unit.CURVE_USER + unit.CURVE_TOPIC * size.topics_of_item
+    n_users = min(split.test.served, unit.MOST_CURVE_USERS)
+    return {name: fits[name] + speed.products * (unit.CURVES + a_user * n_users)}
 
 
 def dense_limit_of(spec: RecommenderSpec, parameters: Mapping[str, JsonValue]) -> int | None:
@@ -214,9 +252,10 @@ def fold_seconds(size: RunSize, split: SplitSize) -> float:
     return (1 + split.n_draws) * (unit.FOLD + unit.EVENT_OF_FOLD * size.n_events)
 
 
-def evaluate_seconds(context: StageContext, split: SplitSize, n_arms: int) -> float:
+def evaluate_seconds(context: StageContext, split: SplitSize, n_arms: int, topics_of_item: float) -> float:
     resampled = unit.RESAMPLED_USER * context.config.measure.n_bootstrap / 1000
-    of_draw = unit.MEASURED_ARM + unit.MEASURED_USER * split.test.served
+    a_user = unit.MEASURED_USER + unit.MEASURED_TOPIC * topics_of_item * context.config.rank.k
+    of_draw = unit.MEASURED_ARM + a_user * split.test.served
     exposures = context.dataset_without_events.exposures
     log = 0 if exposures is None or split.protocol != "timeline" else exposures.height
     return n_arms * (split.n_draws * of_draw + resampled * split.test.served) + unit.LOG_EXPOSURE * log

@@ -72,10 +72,13 @@ class RunSize:
     user_texts: TextSize
     """Reckoned from :data:`SAMPLE` users of each split; none where no arm reads users."""
     dimension: int
+    topics_of_item: float = 0.0
+    """Mean over the items; 0 where the domain names no topics."""
 
 
 def run_size(context: StageContext, encoder: Encoder) -> RunSize:
     """Of a run whose stage ``prepare`` has finished."""
+    topics = context.domain.topics
     texts = context.folder.read_table("data/texts.parquet")["text"]
     return RunSize(
         n_items=len(context.catalogue),
@@ -87,6 +90,9 @@ def run_size(context: StageContext, encoder: Encoder) -> RunSize:
         item_texts=text_size(context, encoder, texts.filter(texts.str.strip_chars() != "")),
         user_texts=user_text_size(context, encoder, _splits(context)) if reads_users(context) else TextSize(0, 0, 0.0),
         dimension=encoder.dimension,
+        topics_of_item=0.0
+        if topics is None
+        else context.catalogue.items[topics].list.len().fill_null(0).sum() / len(context.catalogue),
     )
 
 

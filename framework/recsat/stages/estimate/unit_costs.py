@@ -145,6 +145,9 @@ USER_TEXT: Final = 4e-4
 CURVES: Final = 0.6
 CURVE_USER: Final = 7e-3
 """Of a user of the sample: every reranker at every trade-off."""
+CURVE_TOPIC: Final = 1e-4
+"""Of such a user, for each topic that an item has: two of the rerankers weigh topics."""
+MOST_CURVE_USERS: Final = 1_000
 INDEX: Final = 0.1
 INDEX_ITEM: Final = 1.5e-4
 WORDS_ITEM: Final = 1.1e-4
@@ -152,6 +155,8 @@ WORDS_ITEM: Final = 1.1e-4
 MEASURED_ARM: Final = 0.06
 """The measures of an arm's lists on one draw, whoever is in them."""
 MEASURED_USER: Final = 1e-4
+MEASURED_TOPIC: Final = 5e-7
+"""Of a place of a list, for each topic that an item has."""
 RESAMPLED_USER: Final = 3e-5
 """Intervals and tests of an arm on a split, for each user, at 1,000 resamples."""
 LOG_EXPOSURE: Final = 1e-4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
@@ -108,7 +109,9 @@ class Explanation(_Answer):
         if not self.has_history and self.step != "catalogue":
             sentences.append("Nothing is known that this user liked: a fallback makes the list.")
         if self.place is not None:
-            place = f"By its score ({self.scorer}) it is rank {self.place} of {self.n_permitted} permitted items"
+            place = (
+                f"By its score ({_named(self.scorer)}) it is rank {self.place} of {self.n_permitted} permitted items"
+            )
             than = f", with {_number(self.score)}"
             if self.step != "listed" and self.last_score is not None:
                 than = f": the list's last has {_number(self.last_score)}, this has {_number(self.score)}"
@@ -122,6 +125,12 @@ class Explanation(_Answer):
             without = f"without it the score would be {_number(self.because.score)} and the rank {self.because.place}"
             sentences.append(f"Of what the user liked, {self.because.title} speaks most for it: {without}.")
         return sentences
+
+
+def _named(scorer: str | None) -> str:
+    """An arm by its name; a fallback, which has its class for one, in words."""
+    words = re.findall("[A-Z][a-z]*", scorer or "")
+    return f"{' '.join(words).lower()}, a fallback" if words else str(scorer)
 
 
 def _in_words(change: Change) -> str:

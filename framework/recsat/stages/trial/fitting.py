@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from recsat.arms.returned import checked_arm
 from recsat.contract.arm import CHOICES, Choosing, Recommender
 from recsat.contract.domain import RecommenderSpec
 from recsat.contract.interactions import TrainingData
 from recsat.errors import PluginError, RunError
-from recsat.lists.returned import checked_arm
 
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 """How torch says it, on a CPU and on a device: it raises RuntimeError."""

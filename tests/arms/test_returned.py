@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from recsat import PluginError, Reasons, Recommender, RecommenderSpec
+from recsat.arms.returned import checked_places, checked_reasons, checked_scores
 from recsat.contract.interactions import TrainingData, UserBatch
 from recsat.errors import RunError
-from recsat.lists.returned import checked_places, checked_reasons, checked_scores
 from recsat.stages.trial.fitting import fitted_arm
 
 ITEMS = np.array([[0, 1], [2, -1]])
@@ -94,6 +94,15 @@ def test_places_are_whole_numbers_within_the_candidates(places: Any) -> None:
     ):
         checked_places(Order(), places, 1, 3, 2)
     assert checked_places(Order(), torch.tensor([[2, -1]]), 1, 3, 2).tolist() == [[2, -1]]
+
+
+def test_a_place_comes_once_in_a_list() -> None:
+    with pytest.raises(
+        PluginError, match=r"^reranker Order\.rerank .* returned place 1 twice in one list; return .*, each once\.$"
+    ):
+        checked_places(Order(), torch.tensor([[0, 1, 2], [1, 2, 1]]), 2, 3, 3)
+    empty = torch.tensor([[0, -1, -1], [-1, -1, -1]])
+    assert checked_places(Order(), empty, 2, 3, 3).equal(empty)
 
 
 def test_fit_returns_the_arm() -> None:

@@ -47,7 +47,7 @@ def checked_reasons(recommender: Recommender, reasons: object, items: NDArray[np
 
 
 def checked_places(reranker: Reranker, places: object, n_users: int, n_candidates: int, k: int) -> Tensor:
-    """``places`` of a reranker, whole numbers of (n_users, k) from -1 to the last candidate; raises PluginError that names it otherwise."""
+    """``places`` of a reranker, whole numbers of (n_users, k) from -1 to the last candidate, each once for a user; raises PluginError that names it otherwise."""
     wish = f"an int64 tensor of {(n_users, k)}, places from 0 to {n_candidates - 1} or -1"
     if not isinstance(places, Tensor):
         raise _refused(reranker, "rerank", _kind(places), wish)
@@ -55,6 +55,12 @@ def checked_places(reranker: Reranker, places: object, n_users: int, n_candidate
         raise _refused(reranker, "rerank", f"{places.dtype} of {tuple(places.shape)}", wish)
     if places.numel() and (int(places.min()) < -1 or int(places.max()) >= n_candidates):
         raise _refused(reranker, "rerank", f"places from {int(places.min())} to {int(places.max())}", wish)
+    ordered = places.sort(dim=1).values
+    is_again = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)
+    if is_again.any():
+        raise _refused(
+            reranker, "rerank", f"place {int(ordered[:, 1:][is_again][0])} twice in one list", f"{wish}, each once"
+        )
     return places.to(torch.int64)
 
 
