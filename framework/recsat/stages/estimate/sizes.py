@@ -90,10 +90,12 @@ def run_size(context: StageContext, encoder: Encoder) -> RunSize:
         item_texts=text_size(context, encoder, texts.filter(texts.str.strip_chars() != "")),
         user_texts=user_text_size(context, encoder, _splits(context)) if reads_users(context) else TextSize(0, 0, 0.0),
         dimension=encoder.dimension,
-        topics_of_item=0.0
-        if topics is None
-        else context.catalogue.items[topics].list.len().fill_null(0).sum() / len(context.catalogue),
+        topics_of_item=0.0 if topics is None else _mean_length(context.catalogue.items[topics]),
     )
+
+
+def _mean_length(lists: pl.Series) -> float:
+    return float(lists.list.len().fill_null(0).to_numpy().mean()) if len(lists) else 0.0
 
 
 def _splits(context: StageContext) -> Iterator[Split]:
