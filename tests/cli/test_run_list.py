@@ -57,6 +57,20 @@ def test_a_run_that_is_worse_than_the_one_before_ends_with_code_3_and_again(recs
     assert "Alert: ease on warm" in summary.stdout
 
 
+@pytest.mark.parametrize("settings", ["[]", "{", '{"domain": '])
+def test_a_run_whose_settings_are_damaged_is_named_and_left_alone(recsat: Recsat, home: Path, settings: str) -> None:
+    damaged = home / "runs" / "monday"
+    (damaged / "config.json").write_text(settings)
+    (home / "runs" / "no run").mkdir()
+    for command in (("list",), ("clean", "--keep", "1", "--yes")):
+        done = recsat("runs", *command, RECSAT_HOME=str(home))
+        assert done.exit_code == 0, done.output
+        assert "monday, whose config.json cannot be read. Bring it back" in done.stderr
+        assert "no run" not in done.stderr
+        assert "monday" not in done.stdout
+    assert damaged.is_dir()
+
+
 def test_runs_are_listed_with_their_state(recsat: Recsat, home: Path) -> None:
     recsat("runs", "pin", "monday", "--why", "served \x1b[2J[bold]x", RECSAT_HOME=str(home))
     rows = json.loads(recsat("runs", "list", "--json", RECSAT_HOME=str(home)).stdout)

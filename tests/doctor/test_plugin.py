@@ -222,6 +222,15 @@ def test_two_distributions_of_one_plugin_name_are_both_named(books: Path, doctor
     )
 
 
+def test_of_sections_the_settings_that_somebody_made_are_said(doctor: Doctor, install: Callable[..., Path]) -> None:
+    install("compliance")
+    plain = doctor("compliance", "--set", "domain=content")["settings"][1]
+    assert plain.startswith("domain content: liked_events [], layout movielens, ")
+    assert "items" not in plain.replace("simulated_items", "")
+    said = doctor("compliance", "--set", "domain=content", "--set", "domain_config.items.separator=;")["settings"][1]
+    assert "domain content: items.separator ;, liked_events" in said
+
+
 def test_what_a_plugin_adds_to_every_domain_is_tried_on_the_domain_of_the_run(
     books: Path, doctor: Doctor, install: Callable[..., Path]
 ) -> None:
@@ -229,6 +238,7 @@ def test_what_a_plugin_adds_to_every_domain_is_tried_on_the_domain_of_the_run(
     checks = doctor("compliance", "--set", "domain=books")
     assert {status for status, _ in checks.values()} == {"ok"}
     assert checks["settings"][1].startswith("domain books")
+    assert "TableSettings" not in checks["settings"][1]
     assert checks["filters"][1].startswith("compliance.withdrawn;")
     assert checks["metrics"][1].startswith("compliance.withdrawn_shown;")
 

@@ -38,6 +38,7 @@ def list_runs(
 
     from recsat.run.retention import runs_of, size
 
+    _name_unreadable()
     rows = [
         {
             "run": run.folder.run_id,
@@ -125,6 +126,7 @@ def clean(
     from recsat.run.retention import drafts, remove, runs_of, size, superseded
 
     home = _home()
+    _name_unreadable()
     going = superseded(runs_of(home), keep)
     n_mib = sum(size(run.folder) for run in going) / MIB
     for run in going:
@@ -167,6 +169,15 @@ def _home() -> RunConfig:
     from recsat.config.sources import load_config
 
     return places_of(load_config(None, os.environ).config)
+
+
+def _name_unreadable() -> None:
+    """On stderr: a folder that is in no list, and never cleaned away, is not silently so."""
+    from recsat.run.retention import unreadable_runs
+
+    for path in unreadable_runs(_home()):
+        text = f"left out: {short_path(path)}, whose config.json cannot be read. Bring it back, or remove the folder."
+        messages().print(cell(text), soft_wrap=True)
 
 
 def _state(run: KnownRun) -> str:

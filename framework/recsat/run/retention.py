@@ -48,12 +48,19 @@ class KnownRun:
 
 def runs_of(config: RunConfig) -> list[KnownRun]:
     """Every run folder of the home that ``config`` names, the newest first; folders that are no runs, or cannot be read, are left out."""
+    runs = [run for path in _folders(config) if (run := _known(RunFolder(path))) is not None]
+    return sorted(runs, key=lambda run: (run.started, run.folder.run_id), reverse=True)
+
+
+def unreadable_runs(config: RunConfig) -> list[Path]:
+    """Folders of the home that have a config.json which says no run's settings: damaged ones, which :func:`runs_of` leaves out."""
+    return sorted(path for path in _folders(config) if _known(RunFolder(path)) is None)
+
+
+def _folders(config: RunConfig) -> list[Path]:
     parent = Path(places_of(config).runs_dir)
     folders = [path for path in parent.iterdir() if path.is_dir() and not path.is_symlink()] if parent.is_dir() else []
-    runs = [
-        run for path in folders if (path / "config.json").is_file() and (run := _known(RunFolder(path))) is not None
-    ]
-    return sorted(runs, key=lambda run: (run.started, run.folder.run_id), reverse=True)
+    return [path for path in folders if (path / "config.json").is_file()]
 
 
 def _known(folder: RunFolder) -> KnownRun | None:
