@@ -120,8 +120,8 @@ def over_all_topics(reranker: XQuAD | Calibrated, block: RerankInput, k: int) ->
         def gain(topics: Tensor = topics, p: Tensor = p, mass: Tensor = mass, missing: Tensor = missing) -> Tensor:
             if isinstance(reranker, XQuAD):
                 return torch.einsum("bdt,bt->bd", topics, missing)
-            shown = mass[:, None] + topics
-            q = (1 - SMOOTHING) * shown / shown.sum(dim=2, keepdim=True).clamp(min=1e-12) + SMOOTHING * p[:, None]
+            listed = mass[:, None] + topics
+            q = (1 - SMOOTHING) * listed / listed.sum(dim=2, keepdim=True).clamp(min=1e-12) + SMOOTHING * p[:, None]
             return torch.einsum("bdt,bt->bd", q.clamp(min=1e-12).log(), p)
 
         left, places = pool.present.clone(), []

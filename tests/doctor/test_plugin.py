@@ -16,9 +16,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from recsat.cli import app
+from recsat.doctor.plugin import _plain
 from recsat.scaffold import write_plugin
 
 Doctor = Callable[..., dict[str, tuple[str, str]]]
@@ -222,13 +224,20 @@ def test_two_distributions_of_one_plugin_name_are_both_named(books: Path, doctor
     )
 
 
-def test_of_sections_the_settings_that_somebody_made_are_said(doctor: Doctor, install: Callable[..., Path]) -> None:
-    install("compliance")
-    plain = doctor("compliance", "--set", "domain=content")["settings"][1]
-    assert plain.startswith("domain content: liked_events [], layout movielens, ")
-    assert "items" not in plain.replace("simulated_items", "")
-    said = doctor("compliance", "--set", "domain=content", "--set", "domain_config.items.separator=;")["settings"][1]
-    assert "domain content: items.separator ;, liked_events" in said
+class Table(BaseModel):
+    path: str | None = None
+    separator: str = ","
+
+
+class Settings(BaseModel):
+    layout: str = "tables"
+    items: Table = Table()
+
+
+def test_of_sections_the_settings_that_somebody_made_are_said() -> None:
+    assert list(_plain(Settings())) == [("layout", "tables")]
+    changed = Settings(items=Table(separator=";"))
+    assert list(_plain(changed)) == [("layout", "tables"), ("items.separator", ";")]
 
 
 def test_what_a_plugin_adds_to_every_domain_is_tried_on_the_domain_of_the_run(

@@ -240,12 +240,13 @@ def messages_of_results() -> dict[str, str]:
     for info in built_in(10):
         texts += [info.label.partition("@")[0], info.description, info.estimand, info.unit]
     texts += [spec.description for spec in _ARMS] + [f"{words}." for words in IN_PLACE.values()]
-    events = pl.DataFrame({"timestamp": [datetime(2024, 7, 27, tzinfo=UTC)]})
+    events = pl.DataFrame({"timestamp": [datetime(2024, 7, 27, tzinfo=UTC)], "user_id": ["u"]})
     for protocol in get_args(SplitSettings.model_fields["protocol"].annotation):
         for repeats in (1, 5) if protocol not in ("timeline", "last-n") else (None,):
             for share in (1, 0.2) if protocol == "last-n" else (1,):
                 settings = SplitSettings(name="s", protocol=protocol, repeats=repeats, window_share=share)
-                texts.append(VARIABLE.sub("#", _describe(settings, events)))
+                for tied in (0, 1) if protocol == "last-n" else (0,):
+                    texts.append(VARIABLE.sub("#", _describe(settings, events, tied)))
     return {text: "result.json" for text in texts if text}
 
 

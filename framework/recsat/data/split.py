@@ -293,7 +293,7 @@ def _window(settings: SplitSettings, test: pl.DataFrame) -> str:
     )
 
 
-def _describe(settings: SplitSettings, test: pl.DataFrame, tied_users: int) -> str:
+def _describe(settings: SplitSettings, test: pl.DataFrame, tied_users: int = 0) -> str:
     held_out = _held_out(settings, test)
     if tied_users:
         of_users = f"of {tied_users} of {test['user_id'].n_unique()} users"

@@ -118,7 +118,7 @@ class _Trial:
         return check_tables(self._domain, self._domain.load(self._config))
 
     def settings(self) -> str:
-        values = ", ".join(f"{key} {value}" for key, value in _said(self._config) if value is not None)
+        values = ", ".join(f"{key} {value}" for key, value in _plain(self._config) if value is not None)
         return f"domain {self._domain.name}{': ' if values else ''}{values}; arms {', '.join(self._loaded.config.arms)}"
 
     def tables(self) -> str:
@@ -173,11 +173,11 @@ class _Trial:
         return {name: available[name] for name in self._record.gives[what] if name in available}
 
 
-def _said(settings: BaseModel) -> Iterator[tuple[str, object]]:
+def _plain(settings: BaseModel) -> Iterator[tuple[str, object]]:
     """Every setting by its name; of those in sections what is not as it is by itself, by ``section.name``."""
     for key, value in settings:
         if isinstance(value, BaseModel):
             changed = value.model_dump(exclude_defaults=True)
-            yield from ((f"{key}.{name}", one) for name, one in _said(value) if name.partition(".")[0] in changed)
+            yield from ((f"{key}.{name}", one) for name, one in _plain(value) if name.partition(".")[0] in changed)
         else:
             yield key, value
