@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from recsat.arms.hybrid.merge import NEVER, Heads, Merge, fit_merge, heads, is_shown_better, ndcg_of_one_scale
+from recsat.arms.hybrid.merge import ALWAYS, NEVER, Heads, Merge, fit_merge, heads, is_shown_better, ndcg_of_one_scale
 
 
 def world(truth: Merge, seed: int, n: int = 400) -> Heads:
@@ -63,3 +63,16 @@ def test_better_is_shown_by_users_and_not_by_their_rounds() -> None:
     assert not is_shown_better(torch.tensor([0.5]), torch.zeros(1), torch.arange(1), 1.0)
     with_nan = torch.cat([gains, torch.tensor([float("nan")])])
     assert is_shown_better(with_nan, torch.zeros(5), torch.arange(5), 1.0)
+
+
+@pytest.mark.parametrize("highest", [4.5, 40.0, 400.0])
+def test_unseen_items_may_come_before_all_others_however_far_those_are_up(highest: float) -> None:
+    """Everybody goes on to like what is new, in the order of its scores, which differ by little; nobody anything else."""
+    generator = torch.Generator().manual_seed(0)
+    warm = highest + torch.rand(50, 10, generator=generator)
+    unseen = (1e-2 * torch.arange(10.0).flip(0)).expand(50, 10)
+    hits = torch.zeros(50, 10)
+    hits[:, :3] = 1.0
+    one = Heads(warm, torch.zeros(50, 10), unseen, hits, torch.full((50,), 3.0))
+    assert float(one.ndcg(fit_merge([one])).min()) == pytest.approx(1.0)
+    assert float(one.ndcg(Merge(ALWAYS)).min()) == pytest.approx(1.0)

@@ -13,7 +13,12 @@ from recsat.arms.hybrid.stack import K, ndcg_of_hits
 
 NEVER = -1e4
 """The offset with which unseen items come after all others."""
-OFFSETS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, -0.5, -1.0, -2.0, -4.0, NEVER)
+ALWAYS = 1e3
+"""And that with which they come before them; more would leave float32 too few digits to order them among themselves."""
+OFFSETS = (
+    *(0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0),
+    *(-0.5, -1.0, -2.0, -4.0, NEVER, ALWAYS),
+)
 SLOPES = (1.0, 0.25, 0.5, 0.75, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0)
 # the first of each is kept where the held-out likes show no difference
 
