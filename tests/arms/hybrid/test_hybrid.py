@@ -16,8 +16,8 @@ from recsat.arms.hybrid.choices import Choices
 from recsat.arms.hybrid.holdout import hold_outs, mostly_unseen, n_dead, p_dead
 from recsat.arms.hybrid.hybrid import Hybrid
 from recsat.arms.hybrid.merge import Heads, Merge
-from recsat.arms.hybrid.parts import Aligned, Foretold, Level, Liked, Likeness, Order, Together
-from recsat.arms.hybrid.search import Parts, search
+from recsat.arms.hybrid.parts import Aligned, Factors, Foretold, Level, Liked, Likeness, Order, Together
+from recsat.arms.hybrid.search import NO_TEXT, Parts, search
 from recsat.arms.hybrid.stack import Candidates, Stack
 from recsat.arms.hybrid.trial import Trial
 from recsat.contract.interactions import TrainingData, UserBatch
@@ -253,6 +253,35 @@ def test_a_part_alone_in_the_stack_ranks_as_the_part(blocks: TrainingData) -> No
         arm = Hybrid(choices=alone.to_json()).fit(blocks)
         ours, theirs = arm.score(blocks.users), recipe.fit(blocks).score(blocks.users)
         assert (ours.argsort(dim=1)[:, -5:] == theirs.argsort(dim=1)[:, -5:]).float().mean() > 0.99, name
+
+
+def tastes_of_users(n_users: int = 300, n_items: int = 150) -> TrainingData:
+    """Six tastes, which texts tell; popular items first."""
+    rng = np.random.default_rng(12)
+    taste = rng.integers(6, size=n_items)
+    histories = np.zeros((n_users, n_items), dtype=np.float32)
+    for user in range(n_users):
+        p = np.arange(1.0, n_items + 1) ** -0.6 * np.where(taste == rng.integers(6), 15.0, 1.0)
+        histories[user, rng.choice(n_items, rng.integers(5, 15), replace=False, p=p / p.sum())] = 1
+    vectors = np.hstack([np.eye(6)[taste], rng.standard_normal((n_items, 10)) / 8]).astype(np.float32)
+    return training_data(histories, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+
+
+def test_factors_are_without_texts_where_these_mislead() -> None:
+    from recsat.arms.hybrid.holdout import draws_of_items, hold_out
+    from recsat.arms.hybrid.trial import Trial
+
+    world = tastes_of_users()
+    others = world.vectors["text"][np.random.default_rng(1).permutation(len(world.catalogue))]
+    misled = replace(world, vectors={**world.vectors, "text": others})
+    plain = Factors("text", map_l2=NO_TEXT)
+    of_either = [plain.fit(train).score(world.users) for train in (world, misled)]
+    torch.testing.assert_close(*of_either, rtol=1e-3, atol=1e-4)
+    rng = np.random.default_rng(0)
+    trial = Trial(hold_out(misled, next(draws_of_items(misled, 0.0, rng)), share=0.2, rng=rng), rng)
+    recipe = search([trial], ["text"], dense=True, by_time=False).warm["factors"]
+    assert isinstance(recipe, Factors)
+    assert recipe.map_l2 == NO_TEXT
 
 
 def test_of_a_large_catalogue_one_setting_of_each_kind_is_tried(

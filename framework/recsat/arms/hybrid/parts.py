@@ -208,13 +208,14 @@ class Carried:
 
 @dataclass(frozen=True)
 class Factors:
-    """iALS with a prior from the texts of ``vector``; see :class:`~recsat.arms.ials_text.IalsText`."""
+    """iALS with a prior from the texts of ``vector``, of which ``map_l2`` is the ridge; see :class:`~recsat.arms.ials_text.IalsText`."""
 
     vector: str
     regularisation: float = 30.0
+    map_l2: float = 100.0
 
     def fit(self, train: TrainingData) -> IalsText:
-        arm = IalsText(regularisation=self.regularisation)
+        arm = IalsText(regularisation=self.regularisation, map_l2=self.map_l2)
         arm.text_vectors = self.vector
         return arm.fit(train)
 

@@ -42,6 +42,8 @@ DECAYS: tuple[float | None, ...] = (4.0, 2.0, 8.0, None)
 RIDGES = (5.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 CARRIED_L2 = (0.3, 0.03, 3.0)
 FACTORS_L2 = (30.0, 10.0)
+NO_TEXT = 1e9
+"""Of factors: the ridge with which texts say nothing of them."""
 LARGE = 5_000
 """With more items a fit takes long enough that one setting of each kind is tried, the middle of its grid."""
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
@@ -91,7 +93,8 @@ def search(
     if not dense:
         warm["factors"] = factors[0]
     elif any(map(len, trials)) and not (large or unseen_alone):
-        warm["factors"] = best_of(first, factors)
+        best = best_of(first, factors)
+        warm["factors"] = best_of(first, [best, replace(best, map_l2=NO_TEXT)])
     for vector in vectors:
         ridges = RIDGES[::2] if large else RIDGES
         warm[f"aligned {vector}"], unseen[f"aligned {vector}"] = _aligned(trials, vector, ridges)
