@@ -99,3 +99,9 @@ def test_a_parameter_that_an_arm_has_not_got_is_named(
     config = small_run_config.model_copy(update={"arms": [arm], "parameters": {arm: parameters}})
     with pytest.raises(ConfigError, match=message):
         check_config(config, load_plugins(["content"]))
+
+
+def test_the_arm_of_a_curve_is_asked_for_where_one_is_drawn(small_run_config: RunConfig) -> None:
+    with pytest.raises(ConfigError, match=r"^measure.curve_arm: No arm of this run is called 'hybrid'"):
+        check_config(with_measure(small_run_config, curve_arm="hybrid"), load_plugins(["content"]))
+    check_config(with_measure(small_run_config, curve_arm="hybrid", curves=False), load_plugins(["content"]))

@@ -67,7 +67,7 @@ def check_config(
     of_verdicts = dict.fromkeys(info.name for info in infos if info.better != "neither")
     for name in config.measure.worth_having:
         messages.checked(f"measure.worth_having.{name}", lambda key=name: plugins.select("measure", of_verdicts, [key]))  # type: ignore[misc]
-    if config.measure.curve_arm is not None:
+    if config.measure.curves and config.measure.curve_arm is not None:
         curve_arm = config.measure.curve_arm
         messages.checked("measure.curve_arm", lambda: plugins.select("arm of this run", of_run, [curve_arm]))
     learning = config.measure.learning_curve
