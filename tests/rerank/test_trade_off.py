@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 import torch
 
+from recsat import PluginError
 from recsat.contract.reranker import RerankInput
 from recsat.measure.evidence import ItemVectors
 from recsat.rerank.msd import MaxSumDiversification
@@ -45,6 +46,15 @@ def test_users_who_are_not_wanted_are_left_out_and_rows_stay_with_their_users() 
     (plain,) = sweep(of_w, lambda t: MaxSumDiversification(trade_off=t), [0.0])
     assert plain.ndcg == 1.0
     assert scored([False, False, False]).blocks == []
+
+
+def test_a_reranker_that_repeats_a_place_is_named_and_not_measured() -> None:
+    class Stuck:
+        def rerank(self, block: RerankInput, k: int) -> torch.Tensor:
+            return torch.zeros(len(block.scores), k, dtype=torch.int64)
+
+    with pytest.raises(PluginError, match=r"^reranker .*Stuck\.rerank .* returned place 0 twice in one list"):
+        sweep(scored([True, True, True]), lambda t: Stuck(), [0.0])
 
 
 def test_a_sweep_computes_similarities_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -84,7 +85,7 @@ def test_the_fingerprint_is_of_the_data_and_not_of_the_seed(runs: list[RunFolder
     assert len({folder.read_json("data/summary.json")["fingerprint"] for folder in runs}) == 1
 
 
-def test_what_a_splits_data_can_answer_is_said_before_an_arm_is_fitted(runs: list[RunFolder]) -> None:
+def test_what_a_splits_data_can_answer_has_ties_before_an_arm_is_fitted(runs: list[RunFolder]) -> None:
     fitness = DataFitness.model_validate(runs[0].read_json("splits/warm/fitness.json"))
     split = read_split(runs[0], "warm")
     assert fitness.users_judged.value == split.test.filter(pl.col("value") >= 4)["user_id"].n_unique()
@@ -94,25 +95,54 @@ def test_what_a_splits_data_can_answer_is_said_before_an_arm_is_fitted(runs: lis
     assert fitness.most_detectable == pytest.approx(4 * fitness.least_detectable)
 
 
-def test_what_is_drawn_several_times_is_said_to_be(small_run_config: RunConfig, tmp_path: Path) -> None:
+def test_what_is_drawn_several_times_has_ties_to_be(small_run_config: RunConfig, tmp_path: Path) -> None:
     drawn_twice = small_run_config.splits[0].model_copy(update={"repeats": 2})
     folder = prepared(small_run_config.model_copy(update={"splits": [drawn_twice]}), tmp_path, 1)
     assert folder.read_json(f"splits/{drawn_twice.name}/fitness.json")["n_draws"] == 2
 
 
+class Notes(LogProgress):
+    """Progress that keeps what is said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)
+
+
 def test_a_split_that_cannot_answer_is_noted_at_once(small_run_config: RunConfig, tmp_path: Path) -> None:
-    class Notes(LogProgress):
-        def __init__(self) -> None:
-            self.lines: list[str] = []
-
-        def note(self, text: str) -> None:
-            self.lines.append(text)
-
     few = small_run_config.splits[0].model_copy(update={"test_share": 0.05, "name": "new", "protocol": "cold-users"})
     folder = new_run(small_run_config.model_copy(update={"runs_dir": str(tmp_path), "splits": [few]}))
     notes = Notes()
     run_stage(folder, PREPARE, load_plugins(["content"]), notes)
     assert any(line.startswith("split new cannot answer: ") for line in notes.lines)
+
+
+@pytest.mark.parametrize(("moment", "has_ties"), [("item", False), ("day", True)])
+def test_last_events_that_are_drawn_are_said_and_written_down(
+    small_run_config: RunConfig, slice_of_movielens: Path, tmp_path: Path, moment: str, has_ties: bool
+) -> None:
+    """Ratings to the second but each user's own, and all of one moment."""
+    data = Path(shutil.copytree(slice_of_movielens, tmp_path / "data"))
+    ratings = pl.read_csv(data / "ratings.csv.gz")
+    second = pl.int_range(pl.len()) if moment == "item" else pl.lit(0)
+    (data / "ratings.csv.gz").write_bytes(
+        gzip.compress(ratings.with_columns(timestamp=1_500_000_000 + second).write_csv().encode())
+    )
+    last = small_run_config.splits[0].model_copy(update={"name": "next", "protocol": "last-n", "n_last": 1})
+    config = small_run_config.model_copy(
+        update={"runs_dir": str(tmp_path), "splits": [last], "domain_config": {"folder": str(data)}}
+    )
+    folder, notes = new_run(config), Notes()
+    run_stage(folder, PREPARE, load_plugins(["content"]), notes)
+    split = read_split(folder, "next")
+    n_users = split.test["user_id"].n_unique()
+    assert split.tied_users == (n_users if has_ties else 0)
+    of_ties = [
+        line for line in notes.lines if line.startswith(f"split next: of {n_users} of {n_users} users it is drawn")
+    ]
+    assert len(of_ties) == has_ties
 
 
 def test_a_word_of_a_filters_setting_that_no_item_has_is_refused(small_run_config: RunConfig, tmp_path: Path) -> None:

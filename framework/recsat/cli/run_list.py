@@ -38,7 +38,8 @@ def list_runs(
 
     from recsat.run.retention import runs_of, size
 
-    _name_unreadable()
+    home = _home()
+    _name_unreadable(home)
     rows = [
         {
             "run": run.folder.run_id,
@@ -49,7 +50,7 @@ def list_runs(
             "pinned": run.pinned,
             "mib": round(size(run.folder) / MIB, 1),
         }
-        for run in runs_of(_home())
+        for run in runs_of(home)
         if all(name in (None, of_run) for name, of_run in ((domain, run.domain), (series, run.series)))
     ]
     if as_json:
@@ -59,7 +60,7 @@ def list_runs(
     table.add_column("MiB", justify="right")
     for row in rows:
         table.add_row(*(cell("" if value is None else str(value)) for value in row.values()))
-    output().print(table if rows else f"No run in {_home().runs_dir} yet.", markup=False)
+    output().print(table if rows else f"No run in {home.runs_dir} yet.", markup=False)
 
 
 @runs.command()
@@ -126,7 +127,7 @@ def clean(
     from recsat.run.retention import drafts, remove, runs_of, size, superseded
 
     home = _home()
-    _name_unreadable()
+    _name_unreadable(home)
     going = superseded(runs_of(home), keep)
     n_mib = sum(size(run.folder) for run in going) / MIB
     for run in going:
@@ -171,11 +172,11 @@ def _home() -> RunConfig:
     return places_of(load_config(None, os.environ).config)
 
 
-def _name_unreadable() -> None:
+def _name_unreadable(home: RunConfig) -> None:
     """On stderr: a folder that is in no list, and never cleaned away, is not silently so."""
     from recsat.run.retention import unreadable_runs
 
-    for path in unreadable_runs(_home()):
+    for path in unreadable_runs(home):
         text = f"left out: {short_path(path)}, whose config.json cannot be read. Bring it back, or remove the folder."
         messages().print(cell(text), soft_wrap=True)
 

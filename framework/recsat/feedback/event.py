@@ -25,10 +25,8 @@ FIRST_YEAR, LAST_YEAR = 1970, 9998
 def _text(value: str) -> str:
     if "\x00" in value:
         raise ValueError("must not contain the NUL character")
-    n_bytes = len(
-        value.encode("utf-8")
-    )  # a lone surrogate of a JSON escape is no text; UnicodeEncodeError is a ValueError
-    if n_bytes > LONGEST:
+    # A lone surrogate of a JSON escape is no text; UnicodeEncodeError is a ValueError.
+    if len(value.encode("utf-8")) > LONGEST:
         raise ValueError(f"must have at most {LONGEST:,} bytes, as in the tables of a run")
     return value
 

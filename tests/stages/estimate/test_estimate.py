@@ -39,6 +39,7 @@ from recsat.stages.estimate.unit_costs import (
     CHOICE_SHARES,
     CHOICES,
     CURVE_TOPIC,
+    CURVES,
     DRAWN_AGAIN,
     FITS,
     FURTHER_CELL_BYTES,
@@ -367,6 +368,19 @@ def test_the_curve_is_of_the_arm_that_is_named_or_leads(prepared: tuple[StageCon
     n_users = size.splits[0].test.served
     more = of("ease", topics=400.0)["ease"] - of("ease")["ease"]
     assert more == pytest.approx(CURVE_TOPIC * 400 * n_users)
+
+
+def test_the_curve_is_part_of_the_stage_that_draws_it(
+    prepared: tuple[StageContext, list[str]], of_run: Estimate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimate_module, "machine_speed", lambda: Speed(1.0, 1.0))
+    context, _ = prepared
+    measure = context.config.measure.model_copy(update={"curves": False})
+    without = replace(context, config=context.config.model_copy(update={"measure": measure}))
+    seconds = [
+        next(one.seconds for one in estimate(each).stages if one.name == "recommend") for each in (context, without)
+    ]
+    assert seconds[0] - seconds[1] > CURVES * len(context.config.splits)
 
 
 def test_topics_of_items_are_counted(prepared: tuple[StageContext, list[str]]) -> None:

@@ -170,7 +170,7 @@ def arm_seconds(
     choice = unit.CHOICES.get(base, unit.NOTHING)
     parameters = fixed_parameters(context, name, spec)
     limit = dense_limit_of(spec, parameters)
-    share = unit.CHOICE_SHARES.get(split.protocol, 1.0) if base in unit.CHOICES else 1.0
+    share = choice_share(base, split.protocol)
     fits = [fit_seconds(context, name, spec, split, fold, n_items, speed) for fold in (split.validation, split.test)]
     tuning = list_seconds(base, split.validation.served, n_items, speed)
     asks = not spec.control and context.config.rank.source == "index"
@@ -191,6 +191,11 @@ def arm_seconds(
     return seconds
 
 
+def choice_share(base: str, protocol: str) -> float:
+    """Of what a choice, and a fit of what was chosen, takes on a random split; 1 of an arm that chooses nothing."""
+    return unit.CHOICE_SHARES.get(protocol, 1.0) if base in unit.CHOICES else 1.0
+
+
 def fit_seconds(
     context: StageContext,
     name: str,
@@ -202,9 +207,8 @@ def fit_seconds(
 ) -> float:
     """One fit of an arm on a ``fold`` of a split."""
     base = base_of(name)
-    share = unit.CHOICE_SHARES.get(split.protocol, 1.0) if base in unit.CHOICES else 1.0
     limit = dense_limit_of(spec, fixed_parameters(context, name, spec))
-    return share * unit.FITS.get(base, unit.NOTHING).seconds(fold, n_items, speed, limit)
+    return choice_share(base, split.protocol) * unit.FITS.get(base, unit.NOTHING).seconds(fold, n_items, speed, limit)
 
 
 def curve_seconds(
@@ -215,13 +219,15 @@ def curve_seconds(
     That is the one that is named; else the default arm, which mostly leads; else the costliest that may lead.
     """
     measure = context.config.measure
+    if not measure.curves:
+        return {}
     fits = {
         name: fit_seconds(context, name, spec, split, split.validation, size.n_items, speed)
         for name, spec in specs.items()
         if may_lead(spec.control)
     }
     name = measure.curve_arm or ("hybrid" if "hybrid" in fits else max(fits, key=lambda one: fits[one]))
-    if not measure.curves or name not in fits:
+    if name not in fits:
         return {}
     a_user = unit.CURVE_USER + unit.CURVE_TOPIC * size.topics_of_item
     n_users = min(split.test.served, unit.MOST_CURVE_USERS)
